@@ -1,0 +1,77 @@
+# Everything that a developer or CI runs. Needs make and Python 3.13; all else is installed into this folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.13 || command -v python3)
+UV := .uv/bin/uv
+export SAM_CLI_TELEMETRY := 0
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+sync = UV_PROJECT_ENVIRONMENT=$(1) $(UV) sync --quiet --locked --python $(PYTHON) $(2) && touch $(1)/.synced
+sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" sam
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: install build ## Run the main job on the embedded AWS and show it live (KEEP=1 leaves it running)
+	.venv/bin/python -m tests.local_aws.demo $(if $(KEEP),--keep)
+
+.PHONY: test
+test: install build ## Run all tests, with coverage of the layer and the functions
+	.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(TESTS)
+	.venv/bin/coverage report
+
+.PHONY: lint
+lint: install ## Check style, types, template and state machine
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python .ci/check_state_machine.py statemachine/export_findings.asl.json
+	.venv/bin/cfn-lint template.yaml
+	$(sam) validate --lint --region eu-west-1
+
+.PHONY: format
+format: install ## Format the code and mend what ruff can mend
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.PHONY: bench
+bench: install build ## Measure waits, transitions, price and cold starts, each beside its baseline
+	PYTHONPATH=layers/exporter .venv/bin/python -m benchmarks
+
+.PHONY: deploy
+deploy: install build ## Deploy to the AWS account of your credentials (asks before it changes anything)
+	$(sam) deploy
+
+.PHONY: build
+build: install ## Build the functions and the layer for deployment
+	@mkdir -p .aws-sam && $(sam) build --cached --parallel > .aws-sam/build.log 2>&1 || { cat .aws-sam/build.log; exit 1; }
+
+.PHONY: lock
+lock: $(UV) ## Bring the lock and the layer's pinned requirements up to date
+	$(UV) lock --upgrade
+	$(UV) export --quiet --only-group layer --no-emit-project --no-header --output-file layers/exporter/requirements.txt
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf .aws-sam .demo .venv .venv-* .uv .coverage* .*_cache .hypothesis
+
+.PHONY: install
+install: .venv/.synced .venv-sam/.synced .venv-emulator/.synced .venv-runtime/.synced
+
+$(UV):
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13) and "Python 3.13 is needed, not " + sys.version.split()[0])'
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+
+.venv/.synced: uv.lock | $(UV)
+	$(call sync,.venv,)
+.venv-sam/.synced: uv.lock | $(UV)
+	$(call sync,.venv-sam,--only-group sam)
+.venv-emulator/.synced: uv.lock | $(UV)
+	$(call sync,.venv-emulator,--only-group emulator)
+.venv-runtime/.synced: uv.lock | $(UV)
+	$(call sync,.venv-runtime,--only-group runtime)

@@ -1,0 +1,90 @@
+"""What the deployment decides, read once from the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from findings_exporter.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """A run's defaults as the template's parameters give them: text, judged by the plan like any input.
+
+    A wrong parameter must end in a notification that names it. It must not stop the functions that notify from starting.
+    """
+
+    report_name: str
+    report_format: str
+    filter_criteria: str
+    on_busy: str
+    deadline_hours: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The deployment: the names of its resources, and the defaults of a run.
+
+    Attributes
+    ----------
+    bucket_owner
+        Account id that must own the bucket; S3 and Inspector are told to check it.
+    key_prefix
+        Prefix of everything in the bucket, without slashes at its ends.
+    kms_key_arn
+        The key that reports are encrypted with.
+    """
+
+    table_name: str
+    topic_arn: str
+    state_machine_arn: str
+    bucket: str
+    bucket_owner: str
+    key_prefix: str
+    kms_key_arn: str
+    defaults: Defaults
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
+        """Read the configuration.
+
+        Raises
+        ------
+        ConfigurationError
+            Variables are missing; all of them are named.
+        """
+        names = ("TABLE_NAME", "TOPIC_ARN", "STATE_MACHINE_ARN", "BUCKET", "BUCKET_OWNER", "KEY_PREFIX", "KMS_KEY_ARN",
+                 "REPORT_NAME", "REPORT_FORMAT", "FILTER_CRITERIA", "ON_BUSY", "DEADLINE_HOURS")  # fmt: skip
+        if missing := [name for name in names if not environ.get(name)]:
+            raise ConfigurationError(f"the function's environment lacks {', '.join(missing)}: deploy the stack again")
+        return cls(
+            table_name=environ["TABLE_NAME"],
+            topic_arn=environ["TOPIC_ARN"],
+            state_machine_arn=environ["STATE_MACHINE_ARN"],
+            bucket=environ["BUCKET"],
+            bucket_owner=environ["BUCKET_OWNER"],
+            key_prefix=environ["KEY_PREFIX"].strip("/"),
+            kms_key_arn=environ["KMS_KEY_ARN"],
+            defaults=Defaults(
+                report_name=environ["REPORT_NAME"],
+                report_format=environ["REPORT_FORMAT"],
+                filter_criteria=environ["FILTER_CRITERIA"],
+                on_busy=environ["ON_BUSY"],
+                deadline_hours=environ["DEADLINE_HOURS"],
+            ),
+        )
+
+    @property
+    def partition(self) -> str:
+        """The partition: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
+        return self.state_machine_arn.split(":")[1]
+
+    @property
+    def region(self) -> str:
+        """The Region that this deployment runs in."""
+        return self.state_machine_arn.split(":")[3]
+
+    @property
+    def account(self) -> str:
+        """The account that this deployment runs in."""
+        return self.state_machine_arn.split(":")[4]

@@ -1,0 +1,152 @@
+"""What can go wrong and was not planned for: one small tree.
+
+Expected outcomes (bad input, a busy slot, a report that Inspector failed) are data: see :class:`Failure`. What is raised
+ends the step; the state machine retries the transient leaves by their class names and catches the rest.
+
+::
+
+    ExporterError
+    ├── ConfigurationError        an environment variable is missing or wrong
+    ├── UnsupportedReleaseError   an event of a release that this code does not know
+    ├── NotRecordedError          a step met a run that was never written down
+    ├── LockLostError             the run works on without holding the lock
+    ├── AccessDeniedError         AWS refused a call
+    └── TransientError            worth another try
+        ├── ServiceUnavailableError   AWS throttled, failed or did not answer
+        ├── StillCreatingError        a function may still be creating a report
+        ├── StillRunningError         a cancelled report has not stopped yet, or an execution has not ended yet
+        └── ToldElsewhereError        somebody else is telling this outcome now
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
+
+THROTTLED = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "Throttled",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    },
+)
+DENIED = frozenset(
+    {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException", "KMSAccessDenied",
+     "KMSAccessDeniedException", "UnauthorizedOperation"},
+)  # fmt: skip
+SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run failed, as data that the workflow branches on.
+
+    Attributes
+    ----------
+    error
+        A stable name, such as ``InvalidInput`` or ``Report.INVALID_PERMISSIONS``; ``explanations`` is keyed by it.
+    cause
+        What happened, in a sentence or several, for a person.
+    """
+
+    error: str
+    cause: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the failure as the workflow carries it."""
+        return {"error": self.error, "cause": self.cause}
+
+
+class ExporterError(Exception):
+    """Anything that this package raises."""
+
+
+class ConfigurationError(ExporterError):
+    """An environment variable is missing or wrong: the deployment is at fault, not the run."""
+
+
+class UnsupportedReleaseError(ExporterError):
+    """An event comes from a release that this code does not know."""
+
+
+class NotRecordedError(ExporterError):
+    """A step met a run that was never written down."""
+
+
+class LockLostError(ExporterError):
+    """The run does not hold the lock (any more), so it must not touch Inspector's slot."""
+
+
+class AccessDeniedError(ExporterError):
+    """AWS refused a call: a policy is missing or wrong."""
+
+
+class TransientError(ExporterError):
+    """Worth another try. The state machine retries the leaves by name."""
+
+
+class ServiceUnavailableError(TransientError):
+    """AWS throttled, failed or did not answer."""
+
+
+class StillCreatingError(TransientError):
+    """A function that outlived its execution may still be creating a report."""
+
+
+class StillRunningError(TransientError):
+    """Something that was told to stop has not stopped yet."""
+
+
+class ToldElsewhereError(TransientError):
+    """Somebody else is telling this outcome at this moment."""
+
+
+def code_of(error: ClientError) -> str:
+    """Return the AWS error code of an answer."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def text_of(error: ClientError) -> str:
+    """Return the AWS error message of an answer."""
+    return str(error.response.get("Error", {}).get("Message", ""))
+
+
+def is_refused(error: ClientError) -> bool:
+    """Tell whether AWS said no for sure, so that the call had no effect.
+
+    A server error says nothing about the effect: it may have happened although the answer was lost.
+    """
+    status: Any = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", SERVER_ERROR)
+    return int(status) < SERVER_ERROR
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translate AWS' refusals and outages, once; codes that it does not know go up untouched.
+
+    Raises
+    ------
+    AccessDeniedError
+        AWS refused the call.
+    ServiceUnavailableError
+        AWS throttled, failed or did not answer, after the client's own retries.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code = code_of(error)
+        if code in DENIED:
+            raise AccessDeniedError(f"AWS refused {error.operation_name}: {text_of(error)}") from error
+        if code in THROTTLED or not is_refused(error):
+            raise ServiceUnavailableError(f"AWS could not serve {error.operation_name} ({code}): {text_of(error)}") from error
+        raise
+    except (ConnectionError, HTTPClientError) as error:
+        raise ServiceUnavailableError(f"AWS did not answer: {error}") from error

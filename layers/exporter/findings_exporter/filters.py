@@ -1,0 +1,246 @@
+"""A run's filter criteria: judged against Inspector's own service model, with dates made absolute.
+
+The model is the one that the layer's botocore ships, so a new release of boto3 brings new filters without a change here.
+A wrong filter fails in a second with its field named, rather than exporting everything or nothing.
+"""
+
+import difflib
+import hashlib
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from botocore.loaders import Loader
+from botocore.model import ListShape, ServiceModel, Shape, StringShape, StructureShape
+
+UNITS = {"hour": "hours", "day": "days", "week": "weeks"}
+LAST = re.compile(r"last (\d{1,4}) (hour|day|week)s?", re.ASCII)
+AGO = re.compile(r"(\d{1,4}) (hour|day|week)s? ago", re.ASCII)
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+DATE_FORMS = 'a date and time with its offset (2026-11-23T03:00:00Z), epoch seconds, "7 days ago" or "now"'
+ENUMS_OF_VALUES = {
+    "severity": "Severity",
+    "findingStatus": "FindingStatus",
+    "findingType": "FindingType",
+    "resourceType": "ResourceType",
+    "fixAvailable": "FixAvailable",
+    "exploitAvailable": "ExploitAvailable",
+}
+"""Filters whose values the model enumerates elsewhere: a misspelt severity would match nothing, in silence."""
+
+type Fault = Callable[[str, str], None]
+"""Takes a field's path and what is wrong with it."""
+
+
+@cache
+def _model() -> ServiceModel:
+    return ServiceModel(Loader().load_service_model("inspector2", "service-2"))
+
+
+def known_filters() -> list[str]:
+    """Return the names of the filters that Inspector knows."""
+    return sorted(_model().shape_for("FilterCriteria").members)  # type: ignore[attr-defined]
+
+
+def digest_of(criteria: Mapping[str, Any]) -> str:
+    """Return a digest of criteria as written, before dates are made absolute: runs with the same one are comparable."""
+    return hashlib.sha256(json.dumps(criteria, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+
+
+def resolve(criteria: object, path: str, now: datetime, fault: Fault) -> dict[str, Any]:
+    """Judge filter criteria and make their dates absolute.
+
+    Parameters
+    ----------
+    criteria
+        As written: ``{"severity": [{"comparison": "EQUALS", "value": "CRITICAL"}]}``. A date filter may be written as
+        ``"last 7 days"``, a date as ``"7 days ago"``.
+    path
+        Where the criteria stand in the input, for the faults.
+    now
+        What relative dates count from: the run's start, so that a retry resolves them alike.
+    fault
+        Is called for each fault.
+
+    Returns
+    -------
+    dict
+        Criteria for CreateFindingsReport, dates as epoch seconds; meaningful only when no fault was found.
+    """
+    resolved = _value(criteria, _model().shape_for("FilterCriteria"), path, now, fault)
+    if not isinstance(resolved, dict):
+        return {}
+    for name, enum in ENUMS_OF_VALUES.items():
+        _known_values(resolved.get(name), _model().shape_for(enum), f"{path}.{name}", fault)
+    return resolved
+
+
+def suggestion(word: str, known: list[str]) -> str:
+    """Return ``; did you mean "x"?`` when a known word is near, else nothing."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if not near:
+        lower = {each.lower(): each for each in known}
+        near = [lower[word.lower()]] if word.lower() in lower else []
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def _value(value: object, shape: Shape, path: str, now: datetime, fault: Fault) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(shape, StructureShape):
+        return _structure(value, shape, path, now, fault)
+    if isinstance(shape, ListShape):
+        return _list(value, shape, path, now, fault)
+    if isinstance(shape, StringShape):
+        return _string(value, shape, path, fault)
+    if shape.type_name == "timestamp":
+        return _date(value, path, now, fault)
+    return _number(value, shape, path, fault)
+
+
+def _structure(value: object, shape: StructureShape, path: str, now: datetime, fault: Fault) -> dict[str, Any]:
+    if shape.name == "DateFilter" and isinstance(value, str):
+        return _last(value, path, now, fault)
+    if not isinstance(value, dict):
+        fault(path, f"must be an object with {_any_of(list(shape.members))}, not {kind_of(value)}")
+        return {}
+    resolved = {}
+    for name, member in value.items():
+        if name in shape.members:
+            resolved[name] = _value(member, shape.members[name], f"{path}.{name}", now, fault)
+        else:
+            fault(f"{path}.{name}", f"is not known{suggestion(name, list(shape.members))}")
+    for name in shape.required_members:
+        if name not in value:
+            fault(f"{path}.{name}", "is missing")
+    if not shape.required_members and not value and shape.name != "FilterCriteria":
+        fault(path, f"is empty: name {_any_of(list(shape.members))}")
+    _ordered(resolved, path, fault)
+    return resolved
+
+
+def _ordered(resolved: Mapping[str, Any], path: str, fault: Fault) -> None:
+    pairs = (
+        ("startInclusive", "endInclusive"),
+        ("lowerInclusive", "upperInclusive"),
+        ("beginInclusive", "endInclusive"),
+    )
+    for low, high in pairs:
+        first, last = resolved.get(low), resolved.get(high)
+        if first is not None and last is not None and first > last:
+            fault(f"{path}.{low}", f"must not be past {high}: nothing would match")
+
+
+def _list(value: object, shape: ListShape, path: str, now: datetime, fault: Fault) -> list[Any]:
+    if not isinstance(value, list):
+        fault(path, f"must be a list, not {kind_of(value)}")
+        return []
+    least, most = shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
+    if not least <= len(value) <= most:
+        fault(path, f"must hold {least} to {most} filters, not {len(value)}")
+        return []
+    return [_value(each, shape.member, f"{path}[{index}]", now, fault) for index, each in enumerate(value)]
+
+
+def _string(value: object, shape: StringShape, path: str, fault: Fault) -> str:
+    if not isinstance(value, str):
+        fault(path, f"must be a text, not {kind_of(value)}")
+        return ""
+    if shape.enum and value not in shape.enum:
+        fault(path, f'must be {_any_of(shape.enum)}, not "{_short(value)}"{suggestion(value, shape.enum)}')
+    least, most = shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
+    if not least <= len(value) <= most:
+        fault(path, f"must be {least} to {most} characters long, not {len(value)}")
+    return value
+
+
+def _number(value: object, shape: Shape, path: str, fault: Fault) -> float:
+    whole = shape.type_name in {"integer", "long"}
+    # Not isfinite: it raises for a whole number that no float can hold.
+    finite = isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    if not finite or isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        fault(path, f"must be a {'whole ' if whole else ''}number, not {kind_of(value)}")
+        return 0
+    least, most = shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
+    if not least <= value <= most:
+        fault(path, f"must be from {least} to {most}, not {value}")
+    return value
+
+
+def _date(value: object, path: str, now: datetime, fault: Fault) -> float:
+    date = _parsed_date(value, now)
+    if date is None or not EARLIEST <= date <= LATEST:
+        fault(path, f"must be {DATE_FORMS}, from {EARLIEST:%Y} to {LATEST:%Y}, not {kind_of(value)}")
+        return 0
+    return date.timestamp()
+
+
+def _parsed_date(value: object, now: datetime) -> datetime | None:
+    match value:
+        case bool():
+            return None
+        case int() | float():
+            # A number past the latest date is in milliseconds; fromtimestamp would raise for it.
+            return datetime.fromtimestamp(value, UTC) if 0 <= value <= LATEST.timestamp() else None
+        case "now":
+            return now
+        case str():
+            if ago := AGO.fullmatch(value):
+                return now - _span(ago)
+            try:
+                date = datetime.fromisoformat(value)
+            except ValueError:
+                return None
+            return date if date.tzinfo else None
+    return None
+
+
+def _last(value: str, path: str, now: datetime, fault: Fault) -> dict[str, Any]:
+    if (last := LAST.fullmatch(value)) and now - _span(last) >= EARLIEST:
+        return {"startInclusive": (now - _span(last)).timestamp(), "endInclusive": now.timestamp()}
+    fault(
+        path,
+        f'must be an object with startInclusive or endInclusive, or a text such as "last 7 days", not {kind_of(value)}',
+    )
+    return {}
+
+
+def _span(match: re.Match[str]) -> timedelta:
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def _known_values(filters: object, shape: Shape, path: str, fault: Fault) -> None:
+    known: list[str] = shape.enum  # type: ignore[attr-defined]
+    for index, each in enumerate(filters if isinstance(filters, list) else []):
+        value = each.get("value")
+        if each.get("comparison") != "PREFIX" and isinstance(value, str) and value and value not in known:
+            fault(f"{path}[{index}].value", f'must be {_any_of(known)}, not "{_short(value)}"{suggestion(value, known)}')
+
+
+def kind_of(value: object) -> str:
+    """Return what a JSON value is, as a person would say it."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"the number {value}" if len(str(value)) < 30 else "a long number"  # noqa: PLR2004 - enough to know it by
+        case str():
+            return f'"{_short(value)}"'
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 40 else f"{value[:40]}…"  # noqa: PLR2004 - enough to recognise it by
+
+
+def _any_of(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,286 @@
+"""A run's plan: its input and the deployment's defaults, judged and frozen.
+
+The plan is a pure function of the input, the deployment and the execution's start, so that a retry gives the same one.
+Bucket, prefix, key and owner are the deployment's: whoever may start an execution must not choose where data goes.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, Self
+
+from findings_exporter import filters
+from findings_exporter.config import Config
+from findings_exporter.errors import Failure
+from findings_exporter.execution import Execution
+from findings_exporter.filters import kind_of, suggestion
+from findings_exporter.table import known_fields
+
+MAX_INPUT_CHARACTERS = 100_000
+MAX_DEADLINE_HOURS = 24
+"""Under the state machine's own 26 hours, so that our deadline fires first."""
+SCHEDULE_AHEAD = timedelta(minutes=5)
+"""A run cannot claim a later scheduled time: it would silence the night that it belongs to."""
+REPORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
+KEYS = ["report", "on_busy", "deadline_hours", "notify", "schedule"]
+REPORT_KEYS = ["name", "format", "filter_criteria"]
+SCHEDULE_KEYS = ["scheduled_for", "arn"]
+IGNORED_KEYS = {"Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"}
+"""The console's own example input, and what nested workflows pass to each other."""
+DEPLOYMENT_WORDS = {
+    "bucket",
+    "bucket_name",
+    "prefix",
+    "key_prefix",
+    "kms_key",
+    "kms_key_arn",
+    "key",
+    "destination",
+    "s3_destination",
+}
+MAX_FAULTS_TOLD = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where Inspector writes a run's report.
+
+    Attributes
+    ----------
+    prefix
+        The run's own, ending in a slash: the object is found by listing it.
+    owner
+        Account id that must own the bucket.
+    """
+
+    bucket: str
+    prefix: str
+    kms_key_arn: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run does.
+
+    Attributes
+    ----------
+    filter_criteria
+        For CreateFindingsReport, dates as epoch seconds.
+    filter_hash
+        Digest of the criteria as written, before dates were made absolute.
+    """
+
+    report_name: str
+    report_format: Literal["JSON", "CSV"]
+    filter_criteria: dict[str, Any]
+    filter_hash: str
+    on_busy: Literal["wait", "cancel", "fail"]
+    deadline_at: datetime
+    deadline_hours: float
+    notify: bool
+    scheduled_for: str | None
+    schedule: str | None
+    destination: Destination
+
+    def to_json(self) -> str:
+        """Return the plan as it is stored."""
+        return json.dumps(asdict(self) | {"deadline_at": self.deadline_at.isoformat()}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a stored plan; what a later release may have added is left out."""
+        fields = known_fields(cls, json.loads(text))
+        return cls(
+            **fields
+            | {
+                "deadline_at": datetime.fromisoformat(fields["deadline_at"]),
+                "destination": Destination(**known_fields(Destination, fields["destination"])),
+            },
+        )
+
+    def remaining_seconds(self, now: datetime) -> float:
+        """Return how long the run may still take; negative when its deadline has passed."""
+        return (self.deadline_at - now).total_seconds()
+
+
+def make_plan(run_input: object, config: Config, execution: Execution) -> Plan | Failure:
+    """Judge an input and freeze the run's plan.
+
+    Parameters
+    ----------
+    run_input
+        The execution's input; ``{}`` exports with the defaults.
+
+    Returns
+    -------
+    Plan or Failure
+        The failure ``InvalidInput`` tells all faults of the input at once, each with its field.
+    """
+    faults: list[str] = []
+
+    def fault(path: str, text: str) -> None:
+        faults.append(f"{path} {text}")
+
+    fields = _object(run_input, "input", KEYS, fault)
+    if len(json.dumps(run_input)) > MAX_INPUT_CHARACTERS:
+        fault("input", f"is longer than {MAX_INPUT_CHARACTERS:,} characters: shorten its filter criteria")
+        return _invalid(faults)
+    report = _object(fields.get("report", {}), "report", REPORT_KEYS, fault)
+    schedule = _object(fields.get("schedule", {}), "schedule", SCHEDULE_KEYS, fault)
+    name = _name(report.get("name", config.defaults.report_name), fault)
+    criteria, criteria_path = _criteria(report, config, fault)
+    hours = _hours(fields.get("deadline_hours", _number(config.defaults.deadline_hours)), fault)
+    plan = Plan(
+        report_name=name,
+        report_format=_one_of(report.get("format", config.defaults.report_format), "report.format", ["JSON", "CSV"], fault),
+        filter_criteria=filters.resolve(criteria, criteria_path, execution.started_at, fault),
+        filter_hash=filters.digest_of(criteria) if isinstance(criteria, dict) else "",
+        on_busy=_one_of(fields.get("on_busy", config.defaults.on_busy), "on_busy", ["wait", "cancel", "fail"], fault),
+        deadline_at=execution.started_at + timedelta(hours=hours),
+        deadline_hours=hours,
+        notify=_boolean(fields.get("notify", True), "notify", fault),
+        scheduled_for=_scheduled_for(schedule, execution.started_at, fault),
+        schedule=_schedule_arn(schedule, fault),
+        destination=Destination(
+            bucket=config.bucket,
+            prefix=run_prefix(config.key_prefix, name, execution),
+            kms_key_arn=config.kms_key_arn,
+            owner=config.bucket_owner,
+        ),
+    )
+    return _invalid(faults) if faults else plan
+
+
+def run_prefix(key_prefix: str, report_name: str, execution: Execution) -> str:
+    """Return the prefix that one run's report is written under; its day is the UTC day of the run's start."""
+    return f"{reports_prefix(key_prefix)}{report_name}/{execution.started_at:year=%Y/month=%m/day=%d}/{execution.id}/"
+
+
+def reports_prefix(key_prefix: str) -> str:
+    """Return the prefix of all reports."""
+    return f"{key_prefix}/reports/"
+
+
+def execution_of(prefix: str, key_prefix: str) -> str | None:
+    """Return the id of the execution whose report a prefix belongs to, or None when it is not of our layout."""
+    layout = re.escape(reports_prefix(key_prefix)) + rf"{REPORT_NAME.pattern}/year=\d{{4}}/month=\d\d/day=\d\d/([^/]+)/"
+    match = re.fullmatch(layout, prefix, re.ASCII)
+    return match[1] if match else None
+
+
+type Fault = Callable[[str, str], None]
+
+
+def _invalid(faults: list[str]) -> Failure:
+    told = faults[:MAX_FAULTS_TOLD]
+    if len(faults) > len(told):
+        told.append(f"and {len(faults) - len(told)} more")
+    return Failure(
+        "InvalidInput",
+        "The execution's input is wrong, so nothing was exported:\n" + "\n".join(f"- {each}" for each in told),
+    )
+
+
+def _object(value: object, path: str, known: list[str], fault: Fault) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        fault(path, f"must be an object, not {kind_of(value)}")
+        return {}
+    prefix = "" if path == "input" else f"{path}."
+    for name in value:
+        if name in known or (path == "input" and name in IGNORED_KEYS):
+            continue
+        if name.lower() in DEPLOYMENT_WORDS:
+            fault(f"{prefix}{name}", "is the deployment's and cannot be chosen by an input: see the template's parameters")
+        else:
+            fault(f"{prefix}{_key(name)}", f"is not known{suggestion(name, known) or f'; known are {", ".join(known)}'}")
+    return value
+
+
+def _key(name: str) -> str:
+    return name if len(name) <= 60 else f"{name[:60]}…"  # noqa: PLR2004 - enough to recognise it by
+
+
+def _name(value: object, fault: Fault) -> str:
+    if not isinstance(value, str) or not REPORT_NAME.fullmatch(value):
+        fault(
+            "report.name",
+            f"must be 1 to 63 letters, digits, - or _, beginning with a letter or digit, not {kind_of(value)}",
+        )
+        return "invalid"
+    return value
+
+
+def _criteria(report: Mapping[str, Any], config: Config, fault: Fault) -> tuple[object, str]:
+    if "filter_criteria" in report:
+        return report["filter_criteria"], "report.filter_criteria"
+    path = "the parameter FilterCriteria"
+    try:
+        return json.loads(config.defaults.filter_criteria), path
+    except ValueError as error:
+        fault(path, f"is not JSON ({error}): deploy the stack with a right one")
+        return {}, path
+
+
+def _number(parameter: str) -> float | str:
+    try:
+        return float(parameter)
+    except ValueError:
+        return parameter
+
+
+def _hours(value: object, fault: Fault) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_DEADLINE_HOURS:
+        return value
+    fault("deadline_hours", f"must be a number of hours above 0 and up to {MAX_DEADLINE_HOURS}, not {kind_of(value)}")
+    return 1
+
+
+def _one_of[T: str](value: object, path: str, known: list[T], fault: Fault) -> T:
+    for each in known:
+        if value == each:
+            return each
+    hint = suggestion(value, list(known)) if isinstance(value, str) else ""
+    fault(path, f"must be {', '.join(known[:-1])} or {known[-1]}, not {kind_of(value)}{hint}")
+    return known[0]
+
+
+def _boolean(value: object, path: str, fault: Fault) -> bool:
+    if not isinstance(value, bool):
+        fault(path, f"must be true or false, not {kind_of(value)}")
+        return True
+    return value
+
+
+def _scheduled_for(schedule: Mapping[str, Any], started_at: datetime, fault: Fault) -> str | None:
+    if not schedule:
+        return None
+    value = schedule.get("scheduled_for")
+    try:
+        written = datetime.fromisoformat(value) if isinstance(value, str) else None
+        time = written.astimezone(UTC) if written and written.tzinfo else None
+    except (ValueError, OverflowError):  # the year 1 or 9999 may have no UTC
+        time = None
+    if time is None:
+        fault(
+            "schedule.scheduled_for",
+            f"must be a date and time with its offset, such as 2026-11-23T03:00:00Z, not {kind_of(value)}",
+        )
+        return None
+    if time > started_at + SCHEDULE_AHEAD:
+        fault("schedule.scheduled_for", "lies in the future: a run cannot claim a later night")
+    return time.isoformat()
+
+
+def _schedule_arn(schedule: Mapping[str, Any], fault: Fault) -> str | None:
+    if not schedule:
+        return None
+    value = schedule.get("arn")
+    if not isinstance(value, str) or not re.fullmatch(
+        r"arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule/[^/\s]{1,64}/[^/\s]{1,64}", value
+    ):
+        fault("schedule.arn", f"must be the ARN of a schedule, not {kind_of(value)}")
+        return None
+    return value

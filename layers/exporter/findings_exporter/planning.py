@@ -1,0 +1,34 @@
+"""Planning a run: it is written down before anything else, so that it is told whatever becomes of it."""
+
+import json
+from typing import Any
+
+from findings_exporter import runs
+from findings_exporter.config import Config
+from findings_exporter.errors import Failure
+from findings_exporter.execution import Execution
+from findings_exporter.plan import make_plan
+from findings_exporter.table import Table
+
+
+def plan_run(table: Table, config: Config, execution: Execution, run_input: object) -> dict[str, Any]:
+    """Write the run down, judge its input, claim its scheduled time and write its plan down.
+
+    Returns
+    -------
+    dict
+        ``state``: ``PLANNED`` (with ``plan``), ``DUPLICATE`` (with ``of``: the execution that exports this scheduled
+        time) or ``FAILED`` (with ``failure``: all faults of the input).
+    """
+    runs.open_run(table, execution, json.dumps(run_input))
+    plan = make_plan(run_input, config, execution)
+    if isinstance(plan, Failure):
+        return {"state": "FAILED", "failure": plan.to_dict()}
+    if plan.schedule and plan.scheduled_for:
+        exporting = runs.claim_schedule(
+            table, plan.schedule, plan.scheduled_for, json.dumps(run_input, sort_keys=True), execution
+        )
+        if exporting != execution.arn:
+            return {"state": "DUPLICATE", "of": exporting}
+    runs.note_plan(table, execution, plan)
+    return {"state": "PLANNED", "plan": json.loads(plan.to_json())}

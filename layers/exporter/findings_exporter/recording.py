@@ -1,0 +1,82 @@
+"""Recording how a run ended: its outcome, decided once, and the metrics of it, counted once."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from findings_exporter import runs
+from findings_exporter.config import Config
+from findings_exporter.delivery import Delivery
+from findings_exporter.errors import Failure
+from findings_exporter.execution import Execution
+from findings_exporter.explanations import explain
+from findings_exporter.messages import failure_from
+from findings_exporter.runs import Outcome, Run
+from findings_exporter.step import metrics
+from findings_exporter.table import Table
+
+CAUSE_CHARACTERS = 32_000
+"""A Fail state's Cause has 32,768 characters [AWS: Amazon States Language]."""
+
+
+def record_run(table: Table, config: Config, execution: Execution, event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Record what the workflow says of its end.
+
+    Parameters
+    ----------
+    event
+        ``failure`` (``error``, ``cause``; null after a success), ``delivery`` (null without one), ``duplicate`` (whether
+        another execution exports the scheduled time).
+
+    Returns
+    -------
+    dict
+        ``state``: ``TO_TELL`` or ``CLOSED``; ``outcome`` as recorded; ``failure``: its error and its cause in words,
+        for the workflow's Fail state, or null.
+    """
+    failure = failure_from(event["failure"]["error"], event["failure"]["cause"]) if event["failure"] else None
+    delivery = Delivery(**event["delivery"]) if event["delivery"] and not failure else None
+    outcome: Outcome = "FAILED" if failure else "DUPLICATE" if event["duplicate"] else "SUCCEEDED"
+    run = record(table, execution, outcome, failure, delivery, now)
+    return {
+        "state": "CLOSED" if run.told_at else "TO_TELL",
+        "outcome": run.outcome,
+        "failure": {"error": run.failure.error, "cause": cause_text(run.failure, config)} if run.failure else None,
+    }
+
+
+def record(
+    table: Table,
+    execution: Execution,
+    outcome: Outcome,
+    failure: Failure | None,
+    delivery: Delivery | None,
+    now: datetime,
+) -> Run:
+    """Record an outcome unless there is one already, count it if it is new, and return the run as it is recorded."""
+    run, decided = runs.record(table, execution, outcome, failure, delivery, now)
+    if decided and run.outcome != "DUPLICATE":
+        _count(run)
+    return run
+
+
+def cause_text(failure: Failure, config: Config) -> str:
+    """Return a failure with its reason and fix, as the Step Functions console shows it."""
+    explanation = explain(failure, config)
+    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(explanation.fix, 1))
+    return f"{failure.cause}\n\nWhy: {explanation.why}\n\nWhat to do now:\n{steps}"[:CAUSE_CHARACTERS]
+
+
+def _count(run: Run) -> None:
+    metrics.add_dimension(name="report", value=run.plan.report_name if run.plan else "unknown")
+    succeeded = run.outcome == "SUCCEEDED"
+    metrics.add_metric(name="ExportsSucceeded", unit=MetricUnit.Count, value=int(succeeded))
+    metrics.add_metric(name="ExportsFailed", unit=MetricUnit.Count, value=int(not succeeded))
+    metrics.add_metric(name="RunDuration", unit=MetricUnit.Seconds, value=run.duration_seconds)
+    if run.report_seconds is not None:
+        metrics.add_metric(name="ReportDuration", unit=MetricUnit.Seconds, value=run.report_seconds)
+    if run.delivery:
+        metrics.add_metric(name="ReportSize", unit=MetricUnit.Bytes, value=run.delivery.size_bytes)
+    metrics.flush_metrics()  # at once: a sweep records several runs, each under its own report's name

@@ -1,0 +1,272 @@
+"""Inspector's findings reports: start one, watch it, stop it.
+
+Inspector makes one report at a time in an account and Region, has no client token, and anyone may start a report in the
+console meanwhile. So Inspector is asked before anything is believed, and *ours* is recognised by the destination.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
+
+from findings_exporter import runs
+from findings_exporter.delivery import found_report_id
+from findings_exporter.desk import Desk, StartDesk
+from findings_exporter.errors import (
+    DENIED,
+    THROTTLED,
+    Failure,
+    StillCreatingError,
+    StillRunningError,
+    code_of,
+    is_refused,
+    text_of,
+)
+from findings_exporter.execution import Execution
+from findings_exporter.inspector import Report, create
+from findings_exporter.lock import has_ended
+from findings_exporter.plan import Plan, execution_of
+from findings_exporter.polling import next_wait_seconds, turn_wait_seconds
+from findings_exporter.runs import Run
+
+logger = logging.getLogger(__name__)
+
+IN_PROGRESS = "IN_PROGRESS"
+ONE_AT_A_TIME_TEXT = "multiple reports in-progress"
+"""Part of AWS' text for a second create. A hint only: the status decides."""
+OUTLIVE_MARGIN = timedelta(seconds=10)
+LANDING = timedelta(seconds=10)
+"""How long a report may take to appear after a create whose answer was lost."""
+CANCEL_LOOK_SECONDS = 1
+
+
+type Result = dict[str, Any]
+"""What a step tells the workflow: ``state``, and with it ``wait_seconds`` or ``failure``."""
+
+
+def start(start_desk: StartDesk, run: Run, clock: Callable[[], datetime], outlives_until: datetime) -> Result:
+    """Create the run's report, find the one that an earlier try created, or tell who has the slot.
+
+    Parameters
+    ----------
+    clock
+        Tells the time now; a create that is not answered takes some.
+    outlives_until
+        When this function is surely over, although its execution may be stopped before.
+
+    Returns
+    -------
+    Result
+        ``STARTED`` (with ``report_id`` and ``wait_seconds``), ``BUSY`` (with ``wait_seconds``) or ``FAILED``.
+
+    Raises
+    ------
+    LockLostError
+        The lock is not this run's (any more).
+    """
+    desk, plan, now = start_desk.desk, run.require_plan(), clock()
+    holder = desk.lock.require(run.execution)
+    if run.report_id:
+        return _started(desk, run, run.report_id, now, holder.creating_until)
+    current = desk.inspector.current()
+    if current and _is_at(current, plan):
+        return _started(desk, run, current.id, now, holder.creating_until)
+    if delivered := found_report_id(start_desk.s3, plan.destination):
+        return _started(desk, run, delivered, now, holder.creating_until)
+    if holder.creating_until and holder.creating_until >= now:
+        # An earlier try of this step may still be creating. Looking again is the only safe thing to do.
+        return _busy((holder.creating_until - now).total_seconds())
+    if current and not current.has_ended:
+        return _slot_taken(start_desk, run, current, now)
+    if plan.remaining_seconds(now) <= 0:
+        return _failed(_too_late(plan, "Inspector's slot became free too late: the report was not started."))
+    return _create(start_desk, run, clock, outlives_until)
+
+
+def check(desk: Desk, run: Run, now: datetime) -> Result:
+    """Look at the run's report.
+
+    Returns
+    -------
+    Result
+        ``IN_PROGRESS`` (with ``wait_seconds``), ``FINISHED`` (with ``found_nothing``) or ``FAILED``.
+
+    Raises
+    ------
+    LockLostError
+        The lock is not this run's (any more).
+    """
+    plan = run.require_plan()
+    desk.lock.require(run.execution)
+    report = desk.inspector.status(run.report_id or "")
+    if report is None:
+        return _failed(Failure("Report.UNKNOWN", f"Inspector does not know the report {run.report_id} any more."))
+    if not report.has_ended:
+        if report.status != IN_PROGRESS:
+            logger.warning("Inspector told an unknown report status, which counts as in progress: %s", report.status)
+        remaining = plan.remaining_seconds(now)
+        if remaining <= 0:
+            return _failed(_too_late(plan, f"The report {report.id} was still {report.status} and is being cancelled."))
+        return {"state": IN_PROGRESS, "wait_seconds": _next_look(desk, run, now)}
+    runs.note_report_ended(desk.table, run.execution, now)
+    if report.status == "SUCCEEDED":
+        return {"state": "FINISHED", "found_nothing": False}
+    if report.error_code == "NO_FINDINGS_FOUND":
+        return {"state": "FINISHED", "found_nothing": True}
+    code = "CANCELLED" if report.status == "CANCELLED" else report.error_code or "UNKNOWN_ERROR"
+    told = f" ({report.error_message})" if report.error_message else ""
+    return _failed(Failure(f"Report.{code}", f"The report {report.id} ended as {report.status}{told}."))
+
+
+def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until: datetime) -> Literal["NONE", "CANCELLED"]:
+    """Stop the run's own report, if there is one, and wait until it has stopped.
+
+    The report is found by its id or, should the create's answer have been lost, by its destination.
+
+    Parameters
+    ----------
+    now
+        The clock; this function waits.
+    until
+        When to stop waiting.
+
+    Raises
+    ------
+    StillCreatingError
+        A function of this run may still be creating one.
+    StillRunningError
+        The report was told to stop but has not stopped by ``until``.
+    """
+    run = runs.find(desk.table, execution.id)
+    if run is None or run.plan is None:
+        return "NONE"
+    holder = desk.lock.holder()
+    if holder and holder.arn == execution.arn and holder.creating_until and holder.creating_until >= now():
+        raise StillCreatingError(f"a function of {execution.name} may still be creating a report; this is tried again")
+    report = desk.inspector.status(run.report_id) if run.report_id else desk.inspector.current()
+    if report is None or report.has_ended:
+        return "NONE"
+    # A report known by its id is this run's, unless Inspector says that it goes elsewhere.
+    if not _is_at(report, run.plan) and (report.bucket or not run.report_id):
+        return "NONE"
+    logger.info("cancelling the run's own report %s", report.id)
+    desk.inspector.cancel(report.id)
+    while (seen := desk.inspector.status(report.id)) and not seen.has_ended:
+        if now() + timedelta(seconds=CANCEL_LOOK_SECONDS) >= until:
+            raise StillRunningError(f"the report {report.id} was cancelled but is still {seen.status}; this is tried again")
+        time.sleep(CANCEL_LOOK_SECONDS)
+    return "CANCELLED"
+
+
+def _create(start_desk: StartDesk, run: Run, clock: Callable[[], datetime], outlives_until: datetime) -> Result:
+    desk, plan = start_desk.desk, run.require_plan()
+    mark = desk.lock.mark_creating(run.execution, outlives_until + OUTLIVE_MARGIN, clock())
+    try:
+        report_id = create(start_desk.creator, plan)
+    except ClientError as error:
+        if not is_refused(error):
+            desk.lock.move_mark(run.execution, mark, clock() + LANDING)
+            raise
+        desk.lock.clear_mark(run.execution, mark)
+        if code_of(error) in THROTTLED | DENIED:
+            raise
+        return _refused(start_desk, run, error, clock())
+    except (ConnectionError, HTTPClientError):
+        # The answer was lost, the report may still appear; but this function sends no other create.
+        desk.lock.move_mark(run.execution, mark, clock() + LANDING)
+        raise
+    return _started(desk, run, report_id, clock(), mark)
+
+
+def _refused(start_desk: StartDesk, run: Run, error: ClientError, now: datetime) -> Result:
+    # Somebody may have taken the slot between our look and our create: the status decides, class and text are only hints.
+    desk, plan = start_desk.desk, run.require_plan()
+    current = desk.inspector.current()
+    if current and _is_at(current, plan):
+        return _started(desk, run, current.id, now, None)
+    if current and not current.has_ended:
+        return _slot_taken(start_desk, run, current, now)
+    if ONE_AT_A_TIME_TEXT in text_of(error):
+        return _busy(_turn_wait(run, now))
+    return _failed(Failure("CreateRefused", f"Inspector refused to create the report ({code_of(error)}): {text_of(error)}"))
+
+
+def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -> Result:
+    desk, plan = start_desk.desk, run.require_plan()
+    remaining = plan.remaining_seconds(now)
+    place = f"s3://{other.bucket}/{other.prefix}"
+    if remaining <= 0:
+        return _failed(_too_late(plan, f"Another report ({other.id}, to {place}) still had Inspector's slot."))
+    whose = owner_of(desk, other)
+    if whose and has_ended(start_desk.states, whose.arn):
+        # Ours, but of a run that is over: it has another's filter and place, so it is of no use to anybody.
+        desk.inspector.cancel(other.id)
+        runs.note(
+            desk.table,
+            run.execution,
+            f"The report {other.id}, left behind by the ended run {whose.name}, was cancelled.",
+        )
+        return _busy(_turn_wait(run, now))
+    if whose is None and plan.on_busy == "fail":
+        return _failed(Failure("SlotBusy", f"Inspector is making another report ({other.id}, to {place}), and on_busy is fail."))
+    if whose is None and plan.on_busy == "cancel":
+        desk.inspector.cancel(other.id)
+        runs.note(
+            desk.table,
+            run.execution,
+            f"The report {other.id} to {place}, which this exporter did not start, was cancelled: on_busy is cancel.",
+        )
+        return _busy(_turn_wait(run, now))
+    logger.info("Inspector's slot is taken by another report %s", other.id)
+    runs.note(
+        desk.table,
+        run.execution,
+        f"Another report ({other.id}, to {place}) had Inspector's slot first; this run waited for it.",
+    )
+    return _busy(_turn_wait(run, now))
+
+
+def owner_of(desk: Desk, report: Report) -> Execution | None:
+    """Return the execution of ours that a report belongs to, or None for a foreign one."""
+    name = execution_of(report.prefix, desk.config.key_prefix) if report.bucket == desk.config.bucket else None
+    run = runs.find(desk.table, name) if name else None
+    return run.execution if run else None
+
+
+def _started(desk: Desk, run: Run, report_id: str, now: datetime, mark: datetime | None) -> Result:
+    runs.note_report(desk.table, run.execution, report_id, now)
+    if mark:
+        # No try creates while an earlier one may: the report that is known now is the only one that can appear.
+        desk.lock.clear_mark(run.execution, mark)
+    return {"state": "STARTED", "report_id": report_id, "wait_seconds": _next_look(desk, run, now)}
+
+
+def _next_look(desk: Desk, run: Run, now: datetime) -> int:
+    plan = run.require_plan()
+    history = runs.recent_report_seconds(desk.table, plan.report_name)
+    elapsed = (now - (run.report_created_at or now)).total_seconds()
+    return next_wait_seconds(elapsed, history, plan.remaining_seconds(now))
+
+
+def _is_at(report: Report, plan: Plan) -> bool:
+    return (report.bucket, report.prefix) == (plan.destination.bucket, plan.destination.prefix)
+
+
+def _too_late(plan: Plan, text: str) -> Failure:
+    return Failure("DeadlineExceeded", f"The deadline of {plan.deadline_hours:g} hours has passed. {text}")
+
+
+def _turn_wait(run: Run, now: datetime) -> int:
+    elapsed = (now - run.execution.started_at).total_seconds()
+    return turn_wait_seconds(elapsed, run.require_plan().remaining_seconds(now))
+
+
+def _busy(wait_seconds: float) -> Result:
+    return {"state": "BUSY", "wait_seconds": max(1, round(wait_seconds))}
+
+
+def _failed(failure: Failure) -> Result:
+    return {"state": "FAILED", "failure": failure.to_dict()}

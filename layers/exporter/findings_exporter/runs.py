@@ -1,0 +1,336 @@
+"""What is written down about runs: one item an execution, its claims, and the history of each report.
+
+One DynamoDB table (keys ``pk`` and ``sk``, sparse index ``Open``):
+
+==========================================  ========================================================================
+``EXECUTION#<id>`` / ``EXECUTION``          one run: start, input, plan, report id, outcome, telling
+``REPORT#<name>`` / ``RUN#<start>#<id>``    its line in the history of its report (expires)
+``SCHEDULED#<schedule>`` / ``<time>#<input>``  the scheduled time that a run has claimed (expires)
+``LOCK#<account>#<region>`` / ``LOCK``      the lock, see :mod:`findings_exporter.lock`
+==========================================  ========================================================================
+
+The outcome is decided once (the first writer wins, workflow or clean_up), and told under a claim that only one teller
+can hold at a time.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Literal
+
+from findings_exporter.delivery import Delivery
+from findings_exporter.errors import Failure, NotRecordedError, ToldElsewhereError
+from findings_exporter.execution import Execution
+from findings_exporter.plan import Plan
+from findings_exporter.table import Table, known_fields
+
+type Outcome = Literal["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "DUPLICATE"]
+
+EXECUTION_KEPT = timedelta(days=60)
+"""Under the 90 days after which Step Functions lets an execution's name be used again."""
+CLAIM_KEPT = timedelta(days=30)
+HISTORY_KEPT = timedelta(days=400)
+HISTORY_READ = 10
+INPUT_KEPT_CHARACTERS = 16_384
+"""More of the raw input is not kept: an item holds 400 KB, an input may have 256 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run as it is written down. What has not happened yet is None."""
+
+    execution: Execution
+    input: str
+    plan: Plan | None = None
+    report_id: str | None = None
+    report_created_at: datetime | None = None
+    report_ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    failure: Failure | None = None
+    delivery: Delivery | None = None
+    ended_at: datetime | None = None
+    notification_id: str | None = None
+    told_at: datetime | None = None
+    notes: tuple[str, ...] = ()
+
+    def require_plan(self) -> Plan:
+        """Return the plan.
+
+        Raises
+        ------
+        NotRecordedError
+            The run has none: its input was wrong, or it ended before it was planned.
+        """
+        if self.plan is None:
+            raise NotRecordedError(f"the execution {self.execution.name} has no plan: start a new one")
+        return self.plan
+
+    @property
+    def duration_seconds(self) -> int:
+        """From start to outcome."""
+        return round(((self.ended_at or self.execution.started_at) - self.execution.started_at).total_seconds())
+
+    @property
+    def report_seconds(self) -> int | None:
+        """How long Inspector took, as far as we saw."""
+        if self.report_created_at is None or self.report_ended_at is None:
+            return None
+        return round((self.report_ended_at - self.report_created_at).total_seconds())
+
+
+def open_run(table: Table, execution: Execution, raw_input: str) -> Run:
+    """Write a run down, before anything else is done for it. A repeated call changes nothing."""
+    item: dict[str, str | int] = {
+        "pk": f"EXECUTION#{execution.id}",
+        "sk": "EXECUTION",
+        "open": "OPEN",
+        "arn": execution.arn,
+        "started_at": execution.started_at.isoformat(),
+        "input": raw_input[:INPUT_KEPT_CHARACTERS],
+    }
+    table.put_new(item)
+    return load(table, execution)
+
+
+def load(table: Table, execution: Execution) -> Run:
+    """Read a run.
+
+    Raises
+    ------
+    NotRecordedError
+        It was never written down.
+    """
+    run = find(table, execution.id)
+    if run is None:
+        raise NotRecordedError(f"the execution {execution.name} was never recorded: start a new one")
+    return run
+
+
+def find(table: Table, name: str) -> Run | None:
+    """Read a run by its execution's id, or None when this deployment knows no such execution."""
+    item = table.get(f"EXECUTION#{name}", "EXECUTION")
+    return _run(item) if item else None
+
+
+def is_known(table: Table, execution: Execution) -> bool:
+    """Tell whether a run was written down."""
+    return table.get(*_key(execution)) is not None
+
+
+def open_runs(table: Table) -> list[Execution]:
+    """Return the executions whose outcome nobody was told yet, the oldest first."""
+    return [_execution(item) for item in table.query_open()]
+
+
+def note_plan(table: Table, execution: Execution, plan: Plan) -> None:
+    """Write the plan down; it is a pure function of input, deployment and start, so that a retry writes the same."""
+    table.update(_key(execution), "SET #plan = :plan", {"#plan": "plan"}, {":plan": plan.to_json()})
+
+
+def claim_schedule(table: Table, schedule: str, scheduled_for: str, run_input: str, execution: Execution) -> str:
+    """Claim a scheduled time and return the ARN of the execution that holds it.
+
+    The claim is for one input: a second delivery has the same one, while nobody can claim a night with another input
+    and so silence it.
+
+    EventBridge Scheduler delivers at least once [AWS: EventBridge Scheduler user guide]. The first execution exports; a
+    later one for the same time finds another's ARN here. The same execution's second claim succeeds.
+    """
+    item: dict[str, str | int] = {
+        "pk": f"SCHEDULED#{schedule}",
+        "sk": f"{scheduled_for}#{sha256(run_input.encode()).hexdigest()[:16]}",
+        "arn": execution.arn,
+        "expires": _epoch(execution.started_at + CLAIM_KEPT),
+    }
+    held = table.put_new(item)
+    return str(held["arn"]) if held else execution.arn
+
+
+def note_report(table: Table, execution: Execution, report_id: str, created_at: datetime) -> None:
+    """Write down which report is this run's. The first note stands."""
+    table.update(
+        _key(execution),
+        "SET report_id = if_not_exists(report_id, :id), report_created_at = if_not_exists(report_created_at, :at)",
+        {},
+        {":id": report_id, ":at": created_at.isoformat()},
+    )
+
+
+def note_report_ended(table: Table, execution: Execution, ended_at: datetime) -> None:
+    """Write down when the report was first seen finished: what the next night's waits are computed from."""
+    table.update(
+        _key(execution),
+        "SET report_ended_at = if_not_exists(report_ended_at, :at)",
+        {},
+        {":at": ended_at.isoformat()},
+    )
+
+
+def note(table: Table, execution: Execution, text: str) -> None:
+    """Add a sentence that the notification tells. The same sentence is told once."""
+    table.update(_key(execution), "ADD notes :note", {}, {":note": {text}})
+
+
+def record(
+    table: Table,
+    execution: Execution,
+    outcome: Outcome,
+    failure: Failure | None,
+    delivery: Delivery | None,
+    now: datetime,
+) -> tuple[Run, bool]:
+    """Decide a run's outcome, once.
+
+    The first writer wins: whoever comes later gets what was recorded. A duplicate, and a success that asked for silence,
+    are closed at once, since nobody is to be told.
+
+    Returns
+    -------
+    tuple
+        The run as recorded, and whether this call decided it.
+    """
+    run = load(table, execution)
+    silent = outcome == "DUPLICATE" or (outcome == "SUCCEEDED" and run.plan is not None and not run.plan.notify)
+    decided = run.outcome is None and table.update(
+        _key(execution),
+        "SET outcome = :outcome, ended_at = :now, notification_id = :id, failure = :failure, delivery = :delivery"
+        + (", told_at = :now, expires = :expires REMOVE #open" if silent else ""),
+        {"#open": "open"} if silent else {},
+        {
+            ":outcome": outcome,
+            ":now": now.isoformat(),
+            ":id": str(uuid.uuid5(uuid.NAMESPACE_URL, execution.arn)),
+            ":failure": json.dumps(failure.to_dict() if failure else None),
+            ":delivery": json.dumps(delivery.to_dict() if delivery else None),
+        }
+        | ({":expires": _epoch(now + EXECUTION_KEPT)} if silent else {}),
+        condition="attribute_exists(pk) AND attribute_not_exists(outcome)",
+    )
+    recorded = load(table, execution)
+    _write_history(table, recorded)
+    return recorded, decided
+
+
+def claim_telling(table: Table, execution: Execution, now: datetime, until: datetime) -> Run | None:
+    """Claim the telling of a recorded outcome.
+
+    Parameters
+    ----------
+    until
+        When this function is surely over: should it die, whoever comes later tells the same outcome under the same id.
+
+    Returns
+    -------
+    Run or None
+        The run to tell; None when it was told already.
+
+    Raises
+    ------
+    NotRecordedError
+        There is no outcome to tell.
+    ToldElsewhereError
+        Somebody else holds the claim; worth another try after ``until``.
+    """
+    teller = uuid.uuid4().hex
+    claimed = table.update(
+        _key(execution),
+        "SET telling_until = :until, teller = :teller",
+        {},
+        {":until": _epoch(until), ":teller": teller, ":now": _epoch(now)},
+        condition="attribute_exists(outcome) AND attribute_not_exists(told_at)"
+        " AND (attribute_not_exists(telling_until) OR telling_until < :now)",
+    )
+    item = table.get(f"EXECUTION#{execution.id}", "EXECUTION") or {}
+    if "outcome" not in item:
+        raise NotRecordedError(f"the execution {execution.name} has no recorded outcome to tell")
+    if "told_at" in item:
+        return None
+    # The client retries by itself: a claim whose answer was lost is refused the second time, but is ours.
+    if claimed or item.get("teller") == teller:
+        return _run(item)
+    raise ToldElsewhereError(f"another function is telling the outcome of {execution.name} now")
+
+
+def give_back_telling(table: Table, execution: Execution) -> None:
+    """Give the claim back: this teller could not tell."""
+    table.update(_key(execution), "SET telling_until = :never", {}, {":never": 0})
+
+
+def mark_told(table: Table, execution: Execution, now: datetime) -> None:
+    """Write down that the outcome was told, and close the run."""
+    table.update(
+        _key(execution),
+        "SET told_at = :now, expires = :expires REMOVE #open",
+        {"#open": "open"},
+        {":now": now.isoformat(), ":expires": _epoch(now + EXECUTION_KEPT)},
+    )
+
+
+def recent_report_seconds(table: Table, report_name: str) -> list[int]:
+    """Return how long Inspector took for this report's recent successes, the newest first."""
+    items = table.query(f"REPORT#{report_name}", limit=HISTORY_READ * 2)
+    return [item["report_seconds"] for item in items if item.get("report_seconds") and item["outcome"] == "SUCCEEDED"][
+        :HISTORY_READ
+    ]
+
+
+def _write_history(table: Table, run: Run) -> None:
+    if run.plan is None or run.outcome == "DUPLICATE":
+        return
+    delivery = run.delivery
+    item: dict[str, str | int | None] = {
+        "pk": f"REPORT#{run.plan.report_name}",
+        "sk": f"RUN#{run.execution.started_at.isoformat()}#{run.execution.id}",
+        "arn": run.execution.arn,
+        "outcome": run.outcome,
+        "error": run.failure.error if run.failure else None,
+        "filter_hash": run.plan.filter_hash,
+        "format": run.plan.report_format,
+        "bucket": delivery.bucket if delivery else None,
+        "key": delivery.key if delivery else None,
+        "version_id": delivery.version_id if delivery else None,
+        "size_bytes": delivery.size_bytes if delivery else None,
+        "nothing_found": delivery.nothing_found if delivery else None,
+        "duration_seconds": run.duration_seconds,
+        "report_seconds": run.report_seconds,
+        "expires": _epoch((run.ended_at or run.execution.started_at) + HISTORY_KEPT),
+    }
+    table.put({name: value for name, value in item.items() if value is not None})
+
+
+def _key(execution: Execution) -> tuple[str, str]:
+    return f"EXECUTION#{execution.id}", "EXECUTION"
+
+
+def _epoch(time: datetime) -> int:
+    return int(time.timestamp())
+
+
+def _time(item: Mapping[str, Any], name: str) -> datetime | None:
+    return datetime.fromisoformat(item[name]) if name in item else None
+
+
+def _execution(item: Mapping[str, Any]) -> Execution:
+    return Execution(arn=item["arn"], started_at=datetime.fromisoformat(item["started_at"]))
+
+
+def _run(item: Mapping[str, Any]) -> Run:
+    failure, delivery = json.loads(item.get("failure", "null")), json.loads(item.get("delivery", "null"))
+    return Run(
+        execution=_execution(item),
+        input=item.get("input", ""),
+        plan=Plan.from_json(item["plan"]) if "plan" in item else None,
+        report_id=item.get("report_id"),
+        report_created_at=_time(item, "report_created_at"),
+        report_ended_at=_time(item, "report_ended_at"),
+        outcome=item.get("outcome"),
+        failure=Failure(**known_fields(Failure, failure)) if failure else None,
+        delivery=Delivery(**known_fields(Delivery, delivery)) if delivery else None,
+        ended_at=_time(item, "ended_at"),
+        notification_id=item.get("notification_id"),
+        told_at=_time(item, "told_at"),
+        notes=tuple(sorted(item.get("notes", ()))),
+    )

@@ -1,0 +1,92 @@
+"""What every step's handler shares: clients, the log, the release of its event, and the translation of AWS' errors.
+
+The logger has this package's name, so that the modules' own loggers write through it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from botocore.config import Config as ClientConfig
+
+from findings_exporter import RELEASE
+from findings_exporter.errors import UnsupportedReleaseError, translated
+from findings_exporter.execution import Execution
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_inspector2 import Inspector2Client
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+type Event = Mapping[str, Any]
+"""``release``, ``execution`` (``arn``, ``started_at``) and what the step itself takes."""
+type Step = Callable[[Execution, Event, "LambdaContext"], dict[str, Any]]
+
+RELEASES = (RELEASE - 1, RELEASE)
+CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3, 8, 3
+"""Bounded, so that a hanging AWS ends as an error that is told, not as a function's timeout."""
+
+logger = Logger(service="findings_exporter")
+metrics = Metrics(namespace="InspectorFindingsExporter", service="findings_exporter")
+
+
+@overload
+def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["inspector2"], attempts: int = ...) -> "Inspector2Client": ...
+@overload
+def client(service: Literal["s3"]) -> "S3Client": ...
+@overload
+def client(service: Literal["sns"]) -> "SNSClient": ...
+@overload
+def client(service: Literal["stepfunctions"]) -> "SFNClient": ...
+def client(service: Any, attempts: int = ATTEMPTS) -> Any:
+    """Make an AWS client with bounded retries and timeouts; handlers make theirs once, at module level."""
+    config = ClientConfig(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
+    return boto3.client(service, config=config)
+
+
+def utc_now() -> datetime:
+    """Return the time now. Handlers hand it down, so that rules never ask a clock."""
+    return datetime.now(UTC)
+
+
+def over_at(context: "LambdaContext") -> datetime:
+    """Return when this function is surely over."""
+    return utc_now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
+
+
+def step(function: Step) -> Callable[[Event, "LambdaContext"], dict[str, Any]]:
+    """Make a Lambda handler of a step of the workflow."""
+
+    @wraps(function)
+    def handler(event: Event, context: "LambdaContext") -> dict[str, Any]:
+        release = event.get("release")
+        if release not in RELEASES:
+            raise UnsupportedReleaseError(f"an event of release {release} met code of release {RELEASE}: start a new execution")
+        execution = Execution.from_dict(event["execution"])
+        with observed(execution.name, context):
+            result = function(execution, event, context)
+            logger.info("step done", extra={"state": result.get("state")})
+        return result
+
+    return handler
+
+
+@contextmanager
+def observed(execution_name: str, context: "LambdaContext") -> Iterator[None]:
+    """Put the execution's name on every log line, and translate AWS' errors."""
+    logger.append_keys(execution=execution_name, function=context.function_name, request_id=context.aws_request_id)
+    with translated():
+        yield

@@ -1,0 +1,130 @@
+"""The few forms of DynamoDB request that the records and the lock need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from findings_exporter.errors import code_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+OPEN_INDEX = "Open"
+"""Sparse index of the runs whose outcome nobody was told yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The few forms of DynamoDB request that the records and the lock need; attributes are text or whole numbers."""
+
+    client: "DynamoDBClient"
+    name: str
+
+    def get(self, pk: str, sk: str) -> dict[str, Any] | None:
+        """Read an item consistently."""
+        answer = self.client.get_item(TableName=self.name, Key=_marshalled({"pk": pk, "sk": sk}), ConsistentRead=True)
+        return _unmarshalled(answer["Item"]) if "Item" in answer else None
+
+    def put(self, item: Mapping[str, str | int]) -> None:
+        """Write an item over whatever was there."""
+        self.client.put_item(TableName=self.name, Item=_marshalled(item))
+
+    def put_new(self, item: Mapping[str, str | int]) -> dict[str, Any] | None:
+        """Write an item if there is none yet, and return the one that was there before, if any."""
+        try:
+            self.client.put_item(
+                TableName=self.name,
+                Item=_marshalled(item),
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            return refused_item(error)
+        return None
+
+    def update(
+        self,
+        key: tuple[str, str],
+        expression: str,
+        names: Mapping[str, str],
+        values: Mapping[str, str | int | set[str]],
+        condition: str = "attribute_exists(pk)",
+    ) -> bool:
+        """Update an item and tell whether its condition held."""
+        request: Any = {
+            "TableName": self.name,
+            "Key": _marshalled({"pk": key[0], "sk": key[1]}),
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": _marshalled(values),
+        }
+        if names:
+            request["ExpressionAttributeNames"] = dict(names)
+        try:
+            self.client.update_item(**request)
+        except ClientError as error:
+            refused_item(error)
+            return False
+        return True
+
+    def query(self, pk: str, limit: int) -> list[dict[str, Any]]:
+        """Read the newest items of a partition."""
+        answer = self.client.query(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=_marshalled({":pk": pk}),
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        return [_unmarshalled(item) for item in answer["Items"]]
+
+    def query_open(self) -> list[dict[str, Any]]:
+        """Read the open runs from the sparse index."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.name,
+            IndexName=OPEN_INDEX,
+            KeyConditionExpression="#open = :open",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues=_marshalled({":open": "OPEN"}),
+        )
+        return [_unmarshalled(item) for page in pages for item in page["Items"]]
+
+
+def known_fields(kind: type["DataclassInstance"], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a dataclass takes of its stored form: what a later release may have added is left out."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in stored.items() if name in names}
+
+
+def refused_item(error: ClientError) -> dict[str, Any]:
+    """Return the item that a condition refused; raise any other error on."""
+    if code_of(error) != "ConditionalCheckFailedException":
+        raise error
+    item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
+    return _unmarshalled(item)
+
+
+def _marshalled(item: Mapping[str, str | int | set[str]]) -> dict[str, Any]:
+    return {name: _typed(value) for name, value in item.items()}
+
+
+def _typed(value: str | int | set[str]) -> dict[str, Any]:
+    match value:
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case set():
+            return {"SS": sorted(value)}
+
+
+def _unmarshalled(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(*value.items()) for name, value in item.items()}
+
+
+def _plain(typed: tuple[str, Any]) -> str | int | set[str]:
+    kind, value = typed
+    return int(value) if kind == "N" else set(value) if kind == "SS" else str(value)

@@ -1,0 +1,43 @@
+"""Telling a recorded outcome, once: one publish to the topic under a claim that one teller holds at a time."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from findings_exporter import messages, runs
+from findings_exporter.config import Config
+from findings_exporter.execution import Execution
+from findings_exporter.table import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+MARGIN = timedelta(seconds=10)
+
+
+def tell(table: Table, sns: "SNSClient", config: Config, execution: Execution, now: datetime, over_at: datetime) -> bool:
+    """Publish a run's recorded outcome, unless it was told already.
+
+    A teller that dies between publish and mark leaves its claim to run out; whoever comes then tells the same outcome
+    under the same notification id.
+
+    Parameters
+    ----------
+    over_at
+        When this function is surely over.
+
+    Returns
+    -------
+    bool
+        Whether this call published.
+    """
+    run = runs.claim_telling(table, execution, now, over_at + MARGIN)
+    if run is None:
+        return False
+    try:
+        sns.publish(**messages.publication(run, config))
+    except Exception:
+        # Whatever became of it, this teller publishes no more: whoever tries again need not wait for the claim to run out.
+        runs.give_back_telling(table, execution)
+        raise
+    runs.mark_told(table, execution, now)
+    return True
