@@ -1,0 +1,23 @@
+"""Acquire Lock: take this run's turn, or say how long to wait for it."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from findings_exporter import runs
+from findings_exporter.config import Config
+from findings_exporter.execution import Execution
+from findings_exporter.lock import Lock, take_turn
+from findings_exporter.step import Event, client, step, utc_now
+from findings_exporter.table import Table
+
+config = Config.from_env()
+table = Table(client("dynamodb"), config.table_name)
+lock = Lock(table, config.account, config.region)
+states = client("stepfunctions")
+
+
+@step
+def handler(execution: Execution, _: Event, __: LambdaContext) -> dict[str, Any]:
+    """Acquire the lock for the run."""
+    return take_turn(lock, states, runs.load(table, execution), utc_now())

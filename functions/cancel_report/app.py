@@ -1,0 +1,20 @@
+"""Cancel Report: stop the run's own report, if there is one, after something went wrong."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from findings_exporter import reports
+from findings_exporter.config import Config
+from findings_exporter.desk import Desk
+from findings_exporter.execution import Execution
+from findings_exporter.step import Event, over_at, step, utc_now
+from findings_exporter.telling import MARGIN
+
+desk = Desk.from_config(Config.from_env())
+
+
+@step
+def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str, Any]:
+    """Cancel the run's report and wait until it has stopped."""
+    return {"state": reports.cancel(desk, execution, utc_now, over_at(context) - MARGIN)}

@@ -1,0 +1,20 @@
+"""Plan Export: write the run down, judge its input, claim its scheduled time."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from findings_exporter.config import Config
+from findings_exporter.execution import Execution
+from findings_exporter.planning import plan_run
+from findings_exporter.step import Event, client, step
+from findings_exporter.table import Table
+
+config = Config.from_env()
+table = Table(client("dynamodb"), config.table_name)
+
+
+@step
+def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
+    """Plan the run from the execution's ``input``."""
+    return plan_run(table, config, execution, event["input"])

@@ -1,0 +1,20 @@
+"""Record Run: decide the run's outcome, once."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from findings_exporter.config import Config
+from findings_exporter.execution import Execution
+from findings_exporter.recording import record_run
+from findings_exporter.step import Event, client, step, utc_now
+from findings_exporter.table import Table
+
+config = Config.from_env()
+table = Table(client("dynamodb"), config.table_name)
+
+
+@step
+def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
+    """Record the run from ``failure``, ``delivery`` and ``duplicate``."""
+    return record_run(table, config, execution, event, utc_now())

@@ -1,0 +1,21 @@
+"""Release Lock: let the next run have its turn, as soon as Inspector's slot is free."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from findings_exporter.config import Config
+from findings_exporter.execution import Execution
+from findings_exporter.lock import Lock
+from findings_exporter.step import Event, client, step, utc_now
+from findings_exporter.table import Table
+
+config = Config.from_env()
+lock = Lock(Table(client("dynamodb"), config.table_name), config.account, config.region)
+
+
+@step
+def handler(execution: Execution, _: Event, __: LambdaContext) -> dict[str, Any]:
+    """Release the run's lock; one that is not its own counts as released."""
+    lock.release(execution, utc_now())
+    return {"state": "RELEASED"}

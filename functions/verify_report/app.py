@@ -1,0 +1,21 @@
+"""Verify Report: find the report's object and make sure that it is whole and encrypted as asked."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from findings_exporter import delivery, runs
+from findings_exporter.config import Config
+from findings_exporter.execution import Execution
+from findings_exporter.step import Event, client, step
+from findings_exporter.table import Table
+
+config = Config.from_env()
+table = Table(client("dynamodb"), config.table_name)
+s3 = client("s3")
+
+
+@step
+def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
+    """Verify the run's report; ``found_nothing`` says that Inspector itself told of no findings."""
+    return delivery.verify_run(s3, runs.load(table, execution), found_nothing=event["found_nothing"])
