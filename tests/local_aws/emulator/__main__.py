@@ -1,0 +1,50 @@
+"""Run the emulator: `python -m tests.local_aws.emulator`, configured by the environment that LocalAws builds.
+
+It ends when its standard input closes, and its functions' processes with it: so nothing stays behind when the process
+that started it dies, however it dies.
+"""
+
+import importlib
+import importlib.util
+import os
+import signal
+import threading
+
+import ministack.app
+
+# The order matters: a later part may build on an earlier one.
+PARTS = (
+    "control",
+    "transport",
+    "calls",
+    "lambda_runtime",
+    "asynchronous_invocation",
+    "metrics",
+    "state_machine_language",
+    "state_machine_role",
+    "notifications",
+    "scheduler",
+    "cloudformation",
+    "inspector",
+)
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 4096):
+        pass
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Install the parts that EMULATOR_PARTS names ("all", "none" or a comma list), and serve."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    wanted = os.environ.get("EMULATOR_PARTS", "all")
+    for name in PARTS:
+        module = f"{__package__}.{name}"
+        if (wanted == "all" or name in wanted.split(",")) and importlib.util.find_spec(module):
+            importlib.import_module(module).install()
+    ministack.app.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What a role may do, asked for the services that act as that role inside the emulator."""
+
+from typing import Any
+
+from ministack.core import iam_evaluator as iam
+from ministack.core.responses import get_account_id, get_region
+
+
+def denial(role_arn: str, session: str, action: str, resource_arn: str) -> str | None:
+    """Return AWS' access-denied sentence when a role's policies do not allow an action, else None."""
+    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    principal = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
+    context = iam.EvalContext(
+        principal_arn=principal,
+        principal_type="AssumedRole",
+        principal_account=account,
+        action=action,
+        resource_arn=resource_arn,
+        region=get_region(),
+        secure_transport=True,
+    )
+    if iam.evaluate(context, iam._gather_role_policies(name, account)).decision == "Allow":
+        return None
+    return f"User: {principal} is not authorized to perform: {action} on resource: {resource_arn}"
+
+
+def trust_denial(role_arn: str, service: str, source_arn: str) -> str | None:
+    """Return a sentence when a role's trust policy does not let a service assume it for a resource, else None."""
+    from ministack.services import iam as roles
+
+    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    role: dict[str, Any] = roles._roles.get_scoped(account, None, name) or {}
+    context = iam.EvalContext(
+        principal_arn=service,
+        principal_type="Service",
+        principal_account=get_account_id(),
+        action="sts:AssumeRole",
+        resource_arn=role_arn,
+        region=get_region(),
+        secure_transport=True,
+        service_context={"aws:sourceaccount": get_account_id(), "aws:sourcearn": source_arn},
+    )
+    document = role.get("AssumeRolePolicyDocument")
+    if iam.evaluate_resource_policy(document, context, service=service).decision == "Allow":
+        return None
+    return f"The execution role {role_arn} must allow {service} to assume the role."

@@ -1,0 +1,96 @@
+"""Gap: CloudFormation drops properties in silence.
+
+Buckets lose their encryption and lifecycle, topics their key, functions their dead-letter queue, schedules everything
+beyond expression, target and state. This part hands these properties to the services that know them.
+
+Guards: test_a_stack_s_bucket_keeps_its_encryption_and_lifecycle, test_a_stack_s_topic_keeps_its_key,
+test_a_stack_s_schedule_keeps_its_time_zone, test_a_stack_s_function_keeps_its_dead_letter_queue.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from ministack.services import lambda_svc, s3, scheduler, sns
+from ministack.services.cloudformation import provisioners
+
+type Properties = dict[str, Any]
+
+
+def _encryption_xml(properties: Properties) -> bytes:
+    root = Element("ServerSideEncryptionConfiguration")
+    for rule in properties["ServerSideEncryptionConfiguration"]:
+        element = SubElement(root, "Rule")
+        default = SubElement(element, "ApplyServerSideEncryptionByDefault")
+        for name, value in rule["ServerSideEncryptionByDefault"].items():
+            SubElement(default, name).text = value
+        SubElement(element, "BucketKeyEnabled").text = json.dumps(rule.get("BucketKeyEnabled", False))
+    return tostring(root)
+
+
+def _lifecycle_xml(properties: Properties) -> bytes:
+    root = Element("LifecycleConfiguration")
+    for rule in properties["Rules"]:
+        element = SubElement(root, "Rule")
+        SubElement(element, "ID").text = rule.get("Id", "")
+        SubElement(element, "Status").text = rule["Status"]
+        SubElement(SubElement(element, "Filter"), "Prefix").text = rule.get("Prefix", "")
+        days = {
+            ("Expiration", "Days"): rule.get("ExpirationInDays"),
+            ("NoncurrentVersionExpiration", "NoncurrentDays"): rule.get("NoncurrentVersionExpiration", {}).get(
+                "NoncurrentDays", rule.get("NoncurrentVersionExpirationInDays")
+            ),
+            ("AbortIncompleteMultipartUpload", "DaysAfterInitiation"): rule.get("AbortIncompleteMultipartUpload", {}).get(
+                "DaysAfterInitiation"
+            ),
+        }
+        for (action, unit), value in days.items():
+            if value is not None:
+                SubElement(SubElement(element, action), unit).text = str(value)
+    return tostring(root)
+
+
+def _then(resource_type: str, keep: Callable[[str, Properties], None]) -> None:
+    """Let a function look at each created or updated resource's physical id and properties."""
+    handlers = provisioners._RESOURCE_HANDLERS[resource_type]
+    create, update = handlers["create"], handlers["update"]
+
+    def create_and_keep(logical_id: str, properties: Properties, stack: str) -> Any:
+        created = create(logical_id, properties, stack)
+        keep(created[0], properties)
+        return created
+
+    def update_and_keep(physical_id: str, old: Properties, new: Properties, stack: str, *logical_id: str) -> Any:
+        updated = update(physical_id, old, new, stack, *logical_id)
+        keep(updated[0], new)
+        return updated
+
+    handlers.update(create=create_and_keep, update=update_and_keep)
+
+
+def _keep_topic_key(topic_arn: str, properties: Properties) -> None:
+    if "KmsMasterKeyId" in properties:
+        sns._topics[topic_arn]["attributes"]["KmsMasterKeyId"] = properties["KmsMasterKeyId"]
+
+
+def _keep_dead_letter_queue(function_name: str, properties: Properties) -> None:
+    if "DeadLetterConfig" in properties:
+        lambda_svc._functions[function_name]["config"]["DeadLetterConfig"] = properties["DeadLetterConfig"]
+
+
+def _keep_schedule(name: str, properties: Properties) -> None:
+    status, _, body = scheduler._update_schedule(name, properties)
+    if status != 200:
+        raise ValueError(f"AWS::Scheduler::Schedule: {json.loads(body)['Message']}")
+
+
+def install() -> None:
+    """Add the dropped properties to the handlers of their resource types."""
+    provisioners._S3_BUCKET_CONFIGURATIONS += (
+        ("BucketEncryption", _encryption_xml, s3._put_bucket_encryption, s3._delete_bucket_encryption),
+        ("LifecycleConfiguration", _lifecycle_xml, s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
+    )
+    _then("AWS::SNS::Topic", _keep_topic_key)
+    _then("AWS::Lambda::Function", _keep_dead_letter_queue)
+    _then("AWS::Scheduler::Schedule", _keep_schedule)

@@ -1,0 +1,132 @@
+"""Gap: executions differ from AWS in what JSONata fields do, and in how an execution ends.
+
+- Succeed ignores Output; Assign evaluates one variable after the other, so that later ones see earlier ones' new
+  values; a Condition that is not a boolean is judged by truthiness.
+- A throttled function is `Lambda.Unknown`.
+- The machine's TimeoutSeconds does nothing. Here it counts in scaled time, but never ends an execution before
+  `_SHORTEST_TIMEOUT` real seconds (or the time-out itself, when that is shorter), because the work between the waits
+  takes its real time at any scale. The control route `/_local/executions/time_out` ends one at once.
+- An execution that was stopped goes on: it writes events, retries its task, and turns FAILED when that task fails.
+
+Guards: test_succeed_has_an_output, test_assign_sees_the_values_of_before, test_a_condition_must_be_a_boolean,
+test_an_undefined_variable_fails_the_evaluation, test_a_throttled_function_has_its_own_error,
+test_an_execution_times_out, test_a_stopped_execution_stays_stopped.
+"""
+
+import contextlib
+import contextvars
+import json
+import threading
+import time
+from typing import Any, NoReturn
+
+from ministack.services import stepfunctions
+
+from tests.local_aws.emulator.control import on_reset, route
+
+_SHORTEST_TIMEOUT = 10.0
+_TIMER_TICK = 0.1
+
+
+class _ExecutionEndedError(BaseException):
+    """Ends the thread of an execution that was stopped: not an Exception, since that would fail it anew."""
+
+
+def _assign(state: dict[str, Any], state_input: Any, context: Any, result: Any = None, error_output: Any = None) -> None:
+    assignments = state.get("Assign")
+    if assignments and stepfunctions._state_query_language(state, context) == "JSONata":
+        values = {
+            name: stepfunctions._apply_jsonata_template(template, state_input, context, result=result, error_output=error_output)
+            for name, template in assignments.items()
+        }
+        context["variables"].update(values)
+
+
+def _choose(rule: dict[str, Any], state_input: Any, context: Any) -> bool:
+    value = stepfunctions._apply_jsonata_template(rule["Condition"], state_input, context)
+    if not isinstance(value, bool):
+        kind = stepfunctions._json_type(value)
+        _raise("States.QueryEvaluationError", f"The Condition must be a boolean, but was of type '{kind}'.")
+    return value
+
+
+def _raise(error: str, cause: str) -> NoReturn:
+    raise stepfunctions._ExecutionError(error, cause)
+
+
+def _time_out(execution: dict[str, Any]) -> None:
+    error = "States.Timeout"
+    execution.update(status="TIMED_OUT", stopDate=stepfunctions.now_iso(), error=error)
+    stepfunctions._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": error}})
+    stepfunctions._emit_execution_status_event(execution)
+
+
+def _time_out_when_due(execution: dict[str, Any], seconds: float) -> None:
+    started = time.monotonic()
+    while execution["status"] == "RUNNING":
+        # Asked anew each time, since a test may change the scale while an execution runs.
+        limit = max(seconds * stepfunctions._SFN_WAIT_SCALE, min(seconds, _SHORTEST_TIMEOUT))
+        if time.monotonic() - started >= limit:
+            _time_out(execution)
+        time.sleep(_TIMER_TICK)
+
+
+@route("/_local/executions/time_out")
+def _time_out_now(body: dict[str, Any], _account: str, _region: str) -> dict[str, Any]:
+    execution = stepfunctions._executions.get(body["executionArn"])
+    if execution is None or execution["status"] != "RUNNING":
+        raise ValueError(f"no execution {body['executionArn']} is running")
+    _time_out(execution)
+    return {"status": execution["status"]}
+
+
+def _stop_all() -> None:
+    for execution in stepfunctions._executions._data.values():
+        if execution["status"] == "RUNNING":
+            execution["status"] = "ABORTED"
+
+
+def install() -> None:
+    """Replace the functions that evaluate and that end."""
+    on_reset(_stop_all)
+    apply_output_path, call_lambda = stepfunctions._apply_output_path, stepfunctions._call_lambda
+    add_event, fail, run = stepfunctions._add_event, stepfunctions._fail_execution, stepfunctions._run_execution
+
+    def apply_output(state: dict[str, Any], data: Any, context: Any = None) -> Any:
+        if state.get("Type") == "Succeed" and stepfunctions._state_query_language(state, context) == "JSONata":
+            return stepfunctions._apply_jsonata_output(state, data, context, default=data)
+        return apply_output_path(state, data, context)
+
+    def call_function(reference: str, event: Any) -> Any:
+        try:
+            return call_lambda(reference, event)
+        except stepfunctions._ExecutionError as error:
+            if error.error == "Lambda.Unknown" and '"TooManyRequestsException"' in error.cause:
+                _raise("Lambda.TooManyRequestsException", error.cause)
+            raise
+
+    def add_event_while_running(execution: dict[str, Any], kind: str, details: Any = None) -> Any:
+        if execution["status"] != "RUNNING" and not kind.startswith("Execution"):
+            raise _ExecutionEndedError
+        return add_event(execution, kind, details)
+
+    def fail_while_running(execution: dict[str, Any], error: str, cause: str) -> None:
+        if execution["status"] == "RUNNING":
+            fail(execution, error, cause)
+
+    def run_until_ended(execution_arn: str) -> None:
+        execution = stepfunctions._executions[execution_arn]
+        definition = json.loads(stepfunctions._state_machines[execution["stateMachineArn"]]["definition"])
+        if seconds := definition.get("TimeoutSeconds"):
+            timer = (_time_out_when_due, execution, seconds)
+            threading.Thread(target=contextvars.copy_context().run, args=timer, daemon=True).start()
+        with contextlib.suppress(_ExecutionEndedError):
+            run(execution_arn)
+
+    stepfunctions._apply_state_assign = _assign
+    stepfunctions._evaluate_jsonata_choice_rule = _choose
+    stepfunctions._apply_output_path = apply_output
+    stepfunctions._call_lambda = call_function
+    stepfunctions._add_event = add_event_while_running
+    stepfunctions._fail_execution = fail_while_running
+    stepfunctions._run_execution = run_until_ended

@@ -1,0 +1,144 @@
+"""An account of its own in an embedded AWS, with short ways to make what a test of the emulator needs."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.local_aws.server import LocalAws
+
+ENDED = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
+ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+def eventually[T](look: Callable[[], T], *, seconds: float = 15.0) -> T:
+    """Look again until there is something to see, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing was seen within {seconds} s")
+        time.sleep(0.05)
+    return seen
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    """Return a zip file with these texts."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return package.getvalue()
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """One account of an embedded AWS."""
+
+    aws: LocalAws
+    account: str
+
+    def client(self, service: str) -> Any:
+        """Return a client with all rights."""
+        return self.aws.client(service, account=self.account)
+
+    def control(self, path: str, **body: Any) -> dict[str, Any]:
+        """Post to a control route in this account's name."""
+        return self.aws.control(path, {"account": self.account, **body})
+
+    def role(self, name: str, *statements: dict[str, Any], service: str = "lambda.amazonaws.com") -> str:
+        """Make a role that a service may assume, and return its ARN."""
+        iam = self.client("iam")
+        trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=policy(*statements))
+        return arn
+
+    def function(self, name: str, code: str, *statements: dict[str, Any], **options: Any) -> str:
+        """Make a function from the text of its module `app`, with a role of its own, and return its ARN."""
+        created = self.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="app.handler",
+            Role=self.role(f"{name}-function", *statements),
+            Code={"ZipFile": zipped({"app.py": code})},
+            **options,
+        )
+        arn: str = created["FunctionArn"]
+        return arn
+
+    def invoke(self, name: str) -> Any:
+        """Return what a function answers."""
+        return json.load(self.client("lambda").invoke(FunctionName=name)["Payload"])
+
+    def log_lines(self, name: str) -> list[str]:
+        """Return the lines of a function's log so far."""
+        logs = self.client("logs")
+        try:
+            events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [event["message"] for event in events]
+
+    def start(self, definition: dict[str, Any], *statements: dict[str, Any]) -> str:
+        """Start a JSONata state machine whose role holds these statements, or all rights; return the execution's ARN."""
+        states = self.client("stepfunctions")
+        machine = states.create_state_machine(
+            name="machine",
+            definition=json.dumps({"QueryLanguage": "JSONata", **definition}),
+            roleArn=self.role("machine", *(statements or [ANYTHING]), service="states.amazonaws.com"),
+        )
+        arn: str = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+        return arn
+
+    def execution(self, arn: str) -> Any:
+        """Return an execution as it is now."""
+        return self.client("stepfunctions").describe_execution(executionArn=arn)
+
+    def run(self, definition: dict[str, Any], *statements: dict[str, Any]) -> Any:
+        """Return the ended execution of a state machine."""
+        arn = self.start(definition, *statements)
+        return eventually(lambda: (ended := self.execution(arn))["status"] in ENDED and ended)
+
+    def queue(self, name: str) -> tuple[str, str]:
+        """Make a queue that everybody may write to; return its URL and its ARN."""
+        sqs = self.client("sqs")
+        arn = f"arn:aws:sqs:eu-west-1:{self.account}:{name}"
+        everybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+        url: str = sqs.create_queue(QueueName=name, Attributes={"Policy": policy(everybody)})["QueueUrl"]
+        return url, arn
+
+    def messages(self, url: str) -> list[dict[str, Any]]:
+        """Receive what is in a queue now."""
+        received = self.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        return list(received.get("Messages", []))
+
+    def stack(self, resources: dict[str, Any]) -> dict[str, str]:
+        """Create a stack and return its resources' physical ids by logical id."""
+        cloudformation = self.client("cloudformation")
+        template = json.dumps({"Resources": resources})
+        cloudformation.create_stack(
+            StackName="stack", TemplateBody=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+        )
+
+        def look() -> Any:
+            (found,) = cloudformation.describe_stacks(StackName="stack")["Stacks"]
+            return None if found["StackStatus"].endswith("_IN_PROGRESS") else found
+
+        created = eventually(look)
+        listed = cloudformation.describe_stack_resources(StackName="stack")["StackResources"]
+        if created["StackStatus"] != "CREATE_COMPLETE":
+            raise AssertionError([resource.get("ResourceStatusReason") for resource in listed])
+        return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed}
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    """Return a policy document."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})

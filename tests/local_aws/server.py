@@ -1,0 +1,197 @@
+"""Starts, reaches and ends the embedded AWS."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_REGION = "eu-west-1"
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+
+
+class LocalAwsError(Exception):
+    """The embedded AWS did not start, or refused a control request."""
+
+
+class LocalAws:
+    """An AWS of one's own, in a child process, for as long as the context lasts.
+
+    Parameters
+    ----------
+    log
+        File for everything the emulator and its functions print.
+    parts
+        Which of the emulator's parts to install: "all", "none" (plain MiniStack) or a comma list of module names.
+    wait_scale
+        Factor on the state machines' waits and retry pauses; 0 leaves them out.
+    """
+
+    def __init__(self, log: Path, *, parts: str = "all", wait_scale: float = 1.0) -> None:
+        self._log = log
+        self._parts = parts
+        self._wait_scale = wait_scale
+        self._port = _free_port()
+        self._scratch = tempfile.TemporaryDirectory(prefix="local-aws-", ignore_cleanup_errors=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address of every service."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def process_id(self) -> int:
+        """The emulator's process, which leads the group of its functions' processes."""
+        if self._process is None:
+            raise LocalAwsError("the embedded AWS is not running")
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the emulator and wait until it answers."""
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [REPOSITORY / ".venv-emulator/bin/python", "-m", "tests.local_aws.emulator"],
+                cwd=REPOSITORY,
+                env=self._environment(),
+                # Never written to: its end, when this process is gone, is the emulator's signal to end.
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._is_healthy():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
+                raise LocalAwsError(f"the embedded AWS did not start; the end of {self._log}:\n{tail}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End the emulator and its functions' processes."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        # The functions' processes are in the emulator's group, which outlives it while one of them does.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._process = None
+        self._scratch.cleanup()
+
+    def client(self, service: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> Any:
+        """Return a client with all rights in an account; accounts see nothing of each other."""
+        return self._client(service, region, account, "test")
+
+    def role_client(self, service: str, role_arn: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> Any:
+        """Return a client that may do what a role may do."""
+        sts = self.client("sts", account=account, region=region)
+        session = sts.assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
+        return self._client(service, region, session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+
+    def control(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Post JSON to one of the emulator's own routes and return its answer.
+
+        Raises
+        ------
+        LocalAwsError
+            When the route refuses the request.
+        """
+        request = urllib.request.Request(self.endpoint_url + path, json.dumps(body or {}).encode(), method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                answer: dict[str, Any] = json.load(response)
+                return answer
+        except urllib.error.HTTPError as error:
+            with error:
+                raise LocalAwsError(f"{path}: {error.read().decode(errors='replace')}") from error
+
+    def set_wait_scale(self, scale: float) -> None:
+        """Change the factor on waits and retry pauses, also for executions that run."""
+        name = "stepfunctions._SFN_WAIT_SCALE"
+        if self.control("/_ministack/config", {name: scale})["applied"] != {name: scale}:
+            raise LocalAwsError(f"the emulator refused the wait scale {scale}")
+
+    def log_text(self) -> str:
+        """Return everything that the emulator and its functions have printed."""
+        return self._log.read_text(errors="replace")
+
+    def reset(self) -> None:
+        """Forget all accounts' resources and end what runs."""
+        self.control("/_ministack/reset")
+
+    def _environment(self) -> dict[str, str]:
+        # Built from nothing, so that no AWS or emulator setting of the developer's shell changes a test.
+        return {
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "EMULATOR_PARTS": self._parts,
+            "GATEWAY_PORT": str(self._port),
+            "HOME": self._scratch.name,
+            "IOT_MTLS_ENABLED": "0",
+            "LAMBDA_RUNTIME_PYTHON": str(REPOSITORY / ".venv-runtime/bin/python"),
+            "MINISTACK_REGION": DEFAULT_REGION,
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "PYTHONUNBUFFERED": "1",
+            "SFN_WAIT_SCALE": str(self._wait_scale),
+            "TMPDIR": self._scratch.name,
+            "TZ": "UTC",
+        }
+
+    def _client(self, service: str, region: str, key: str, secret: str, token: str | None = None) -> Any:
+        # The stubs type a client by a literal name; here the name is a variable.
+        make: Any = boto3.client
+        return make(
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+        )
+
+    def _is_healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.endpoint_url}/_ministack/health", timeout=1) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
