@@ -1,0 +1,44 @@
+"""The parts that must fit together, read once: template, state machine, code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.cloudformation import read_template
+
+FUNCTIONS = Path("functions")
+PACKAGE = Path("layers/exporter/findings_exporter")
+
+TEMPLATE_TEXT = Path("template.yaml").read_text(encoding="utf-8")
+TEMPLATE: dict[str, Any] = read_template(Path("template.yaml"))
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+MACHINE_TEXT = Path("statemachine/export_findings.asl.json").read_text(encoding="utf-8")
+MACHINE: dict[str, Any] = json.loads(MACHINE_TEXT)
+STATES: dict[str, dict[str, Any]] = MACHINE["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    """The template's resources of a type, by logical id: their properties."""
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+def camel(folder: str) -> str:
+    """plan_export is PlanExport."""
+    return "".join(word.capitalize() for word in folder.split("_"))
+
+
+def folder_of(state: str) -> str:
+    """Plan Export is plan_export."""
+    return state.lower().replace(" ", "_")
+
+
+def listed(value: Any) -> list[Any]:
+    """A value that may be one or a list, as a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def source_files() -> list[Path]:
+    """Everything that is deployed."""
+    return [Path("template.yaml"), *sorted(Path("statemachine").glob("*.json")), *sorted(PACKAGE.glob("*.py")),
+            *sorted(FUNCTIONS.glob("*/app.py"))]  # fmt: skip

@@ -1,0 +1,321 @@
+"""The state machine fits the code: names, waits, failures, and every expression evaluated for real."""
+
+import ast
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from jsonata import Jsonata
+
+from findings_exporter import RELEASE, errors, lock, plan, reports, telling
+from tests.contract.interpreter import StepError, Walk, evaluate, expressions
+from tests.contract.parts import FUNCTIONS, MACHINE, MACHINE_TEXT, PACKAGE, RESOURCES, STATES, TASKS, camel, folder_of, of_type
+
+EVERY_STATE = pytest.mark.parametrize("name", STATES)
+EVERY_TASK = pytest.mark.parametrize("name", TASKS)
+SERVICE_ERRORS = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "States.Timeout",
+}
+FAILURE = {"error": "SlotBusy", "cause": "told"}
+DELIVERY = {"key": "inspector/reports/x.json"}
+ANSWERS: dict[str, list[Any]] = {
+    "Plan Export": [{"state": "PLANNED", "plan": {}}],
+    "Acquire Lock": [{"state": "ACQUIRED"}],
+    "Start Report": [{"state": "STARTED", "report_id": "id", "wait_seconds": 33}],
+    "Check Report": [{"state": "IN_PROGRESS", "wait_seconds": 44}, {"state": "FINISHED", "found_nothing": False}],
+    "Cancel Report": [{"state": "NONE"}],
+    "Release Lock": [{"state": "RELEASED"}],
+    "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
+    "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
+    "Notify": [{"state": "TOLD"}],
+}
+FAILED_ANSWERS = ANSWERS | {"Record Run": [{"state": "TO_TELL", "outcome": "FAILED", "failure": FAILURE | {"cause": "in words"}}]}
+FAILURE_PATH = [
+    "Cancel Report",
+    "Release Lock",
+    "Run Failed?",
+    "Record Run",
+    "Anyone to Tell?",
+    "Notify",
+    "Export Failed?",
+    "Export Failed",
+]
+
+
+def next_states(state: dict[str, Any]) -> Iterator[str]:
+    """Every state that may follow."""
+    for each in [state, *state.get("Choices", []), *state.get("Catch", [])]:
+        yield from (each[key] for key in ("Next", "Default") if key in each)
+
+
+class TestForm:
+    def test_every_state_is_reached_and_exists(self) -> None:
+        reached, ahead = set(), {MACHINE["StartAt"]}
+        while ahead:
+            name = ahead.pop()
+            reached.add(name)
+            ahead |= set(next_states(STATES[name])) - reached
+        assert reached == set(STATES)
+
+    @EVERY_STATE
+    def test_a_state_says_in_one_line_what_it_is_for(self, name: str) -> None:
+        comment = STATES[name]["Comment"]
+        assert comment.endswith(".")
+        assert "\n" not in comment
+
+    @EVERY_STATE
+    def test_a_states_name_tells_its_kind(self, name: str) -> None:
+        assert name.endswith("?") is (STATES[name]["Type"] == "Choice")
+        assert name.startswith("Wait for") is (STATES[name]["Type"] == "Wait")
+        assert all(word[0].isupper() or word in {"for", "to"} for word in name.split())
+
+    @pytest.mark.parametrize("expression", sorted(set(expressions(MACHINE))))
+    def test_an_expression_compiles_and_uses_only_what_is_assigned_first(self, expression: str) -> None:
+        Jsonata(expression)
+        used = set(re.findall(r"\$([a-z_]+)\b(?!\()", expression)) - {"states"}
+        assert used <= set(STATES["Prepare Run"]["Assign"])
+
+    def test_nothing_is_assigned_that_was_not_prepared(self) -> None:
+        prepared = set(STATES["Prepare Run"]["Assign"])
+        for state in STATES.values():
+            for each in [state, *state.get("Catch", []), *state.get("Choices", [])]:
+                assert set(each.get("Assign", {})) <= prepared
+
+    def test_it_begins_with_the_codes_release(self) -> None:
+        assert STATES["Prepare Run"]["Assign"]["release"] == RELEASE
+        assert all(task["Arguments"]["Payload"]["release"] == "{% $release %}" for task in TASKS.values())
+
+
+class TestTasks:
+    def test_each_task_is_a_folder_and_each_folder_but_clean_up_a_task(self) -> None:
+        folders = {path.parent.name for path in FUNCTIONS.glob("*/app.py")}
+        assert {folder_of(name) for name in TASKS} == folders - {"clean_up"}
+
+    @EVERY_TASK
+    def test_a_task_invokes_its_own_function_and_waits_longer_than_it_runs(self, name: str) -> None:
+        function = f"{camel(folder_of(name))}Function"
+        assert TASKS[name]["Arguments"]["FunctionName"] == f"${{{function}Arn}}"
+        assert TASKS[name]["TimeoutSeconds"] > of_type("AWS::Serverless::Function")[function]["Timeout"]
+
+    @EVERY_TASK
+    def test_a_task_retries_what_passes_and_nothing_else(self, name: str) -> None:
+        (retry,) = TASKS[name]["Retry"]
+        ours = {each.__name__ for each in errors.TransientError.__subclasses__()}
+        assert all(not each.__subclasses__() for each in errors.TransientError.__subclasses__())
+        assert set(retry["ErrorEquals"]) == SERVICE_ERRORS | ours
+        assert len(retry["ErrorEquals"]) == len(set(retry["ErrorEquals"]))
+        assert retry["BackoffRate"] > 1
+
+    @EVERY_TASK
+    def test_a_task_catches_everything_and_keeps_the_first_failure(self, name: str) -> None:
+        (catch,) = TASKS[name]["Catch"]
+        assert catch["ErrorEquals"] == ["States.ALL"]
+        assert set(catch["Assign"]) == {"failure"}
+
+    def test_retries_outlast_a_function_that_may_still_create_and_a_teller_that_died(self) -> None:
+        functions = of_type("AWS::Serverless::Function")
+        for task, needed in (
+            ("Release Lock", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
+            ("Cancel Report", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
+            ("Notify", functions["NotifyFunction"]["Timeout"] + telling.MARGIN.total_seconds()),
+        ):
+            (retry,) = TASKS[task]["Retry"]
+            waited = sum(retry["IntervalSeconds"] * retry["BackoffRate"] ** count for count in range(retry["MaxAttempts"]))
+            assert waited > needed + 1
+
+    def test_its_time_limit_is_the_locks_and_longer_than_any_deadline(self) -> None:
+        assert timedelta(seconds=MACHINE["TimeoutSeconds"]) == lock.EXECUTION_TIMEOUT
+        assert timedelta(hours=plan.MAX_DEADLINE_HOURS + 1) < lock.EXECUTION_TIMEOUT
+
+
+class TestAnswers:
+    CODE = {  # noqa: RUF012
+        "Plan Export": "planning",
+        "Acquire Lock": "lock",
+        "Verify Report": "delivery",
+        "Record Run": "recording",
+    }
+
+    @staticmethod
+    def answered(module: str) -> set[str]:
+        """Every ``state`` that a module's code can answer."""
+        code = importlib.import_module(f"findings_exporter.{module}")
+        tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+        found: set[str] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Dict):
+                for key, value in zip(node.keys, node.values, strict=True):
+                    if isinstance(key, ast.Constant) and key.value == "state":
+                        found |= {
+                            getattr(code, each.id) for each in ast.walk(value) if isinstance(each, ast.Name) and each.id.isupper()
+                        }
+                        found |= {str(each.value) for each in ast.walk(value) if isinstance(each, ast.Constant)}
+        return found
+
+    @staticmethod
+    def understood(task: str) -> set[str]:
+        """Every ``state`` that the task and the choice after it name."""
+        choice = STATES[TASKS[task]["Next"]]
+        texts = [*expressions(TASKS[task]["Assign"]), *expressions(choice)]
+        return {state for text in texts for state in re.findall(r"\.state !?= '([A-Z_]+)'", text)}
+
+    @pytest.mark.parametrize(("task", "module"), CODE.items())
+    def test_the_choice_knows_every_answer(self, task: str, module: str) -> None:
+        left_to_default = {"Record Run": {"CLOSED"}}.get(task, set())
+        assert self.understood(task) | left_to_default == self.answered(module)
+
+    def test_so_do_the_choices_about_reports(self) -> None:
+        started, checked = self.understood("Start Report"), self.understood("Check Report")
+        assert started | checked == self.answered("reports")
+        assert started == {"STARTED", "BUSY", "FAILED"}
+        assert checked == {"IN_PROGRESS", "FINISHED", "FAILED"}
+
+
+class TestWalk:
+    def test_a_night_goes_from_plan_to_success(self) -> None:
+        walk = Walk(ANSWERS).run()
+        assert [name for name in walk.path if name in TASKS] == [
+            "Plan Export", "Acquire Lock", "Start Report", "Check Report", "Check Report", "Release Lock", "Verify Report",
+            "Record Run", "Notify",
+        ]  # fmt: skip
+        assert walk.waits == [33, 44]
+        assert walk.path[-1] == "Export Succeeded"
+        assert walk.output == {"outcome": "SUCCEEDED", "delivery": DELIVERY}
+
+    def test_each_step_gets_what_its_handler_reads(self) -> None:
+        payloads = Walk(ANSWERS | {"Check Report": [{"state": "FINISHED", "found_nothing": True}]}).run().payloads
+        execution = {
+            "arn": "arn:aws:states:eu-central-1:123456789012:execution:findings-ExportFindings:night-1",
+            "started_at": "2026-11-23T03:00:00.000Z",
+        }
+        common = {"release": RELEASE, "execution": execution}
+        assert payloads["Plan Export"] == common | {"input": {"notify": True}}
+        assert payloads["Verify Report"] == common | {"found_nothing": True}
+        assert payloads["Record Run"] == common | {"failure": None, "delivery": DELIVERY, "duplicate": False}
+        for name in ("Acquire Lock", "Start Report", "Check Report", "Release Lock", "Notify"):
+            assert payloads[name] == common
+
+    def test_a_held_lock_and_a_taken_slot_are_waited_for(self) -> None:
+        answers = ANSWERS | {
+            "Acquire Lock": [{"state": "HELD", "wait_seconds": 11, "holder": "x"}, {"state": "ACQUIRED"}],
+            "Start Report": [{"state": "BUSY", "wait_seconds": 22}, ANSWERS["Start Report"][0]],
+        }
+        walk = Walk(answers).run()
+        assert walk.waits == [11, 22, 33, 44]
+        assert walk.path.count("Wait for Lock") == walk.path.count("Wait for Other Report") == 1
+        assert walk.path[-1] == "Export Succeeded"
+
+    def test_a_duplicate_exports_nothing_and_tells_nobody(self) -> None:
+        answers = ANSWERS | {
+            "Plan Export": [{"state": "DUPLICATE", "of": "arn"}],
+            "Record Run": [{"state": "CLOSED", "outcome": "DUPLICATE", "failure": None}],
+        }
+        walk = Walk(answers).run()
+        assert walk.path == [
+            "Prepare Run", "Plan Export", "Export Planned?", "Record Run", "Anyone to Tell?", "Export Failed?", "Duplicate Recorded",
+        ]  # fmt: skip
+        assert walk.payloads["Record Run"]["duplicate"] is True
+
+    def test_a_silent_success_tells_nobody(self) -> None:
+        walk = Walk(ANSWERS | {"Record Run": [{"state": "CLOSED", "outcome": "SUCCEEDED", "failure": None}]}).run()
+        assert "Notify" not in walk.path
+        assert walk.path[-1] == "Export Succeeded"
+
+    @pytest.mark.parametrize("name", ["Plan Export", "Acquire Lock", "Start Report", "Check Report", "Verify Report"])
+    def test_a_steps_own_failure_is_cancelled_released_recorded_and_told(self, name: str) -> None:
+        walk = Walk(FAILED_ANSWERS | {name: [{"state": "FAILED", "failure": FAILURE}]}).run()
+        assert walk.path[-8:] == FAILURE_PATH
+        assert walk.payloads["Record Run"]["failure"] == FAILURE
+        assert walk.output == {"Error": "SlotBusy", "Cause": "in words"}
+
+    @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
+    @pytest.mark.parametrize("name", TASKS)
+    def test_an_error_of_any_step_ends_in_export_failed_through_everything_that_is_left(
+        self, name: str, cause: str | None
+    ) -> None:
+        answers = ANSWERS | {"Record Run": [{"state": "TO_TELL", "outcome": "FAILED", "failure": {"error": "X", "cause": "c"}}]}
+        if name == "Cancel Report":
+            answers |= {"Start Report": [StepError("X", cause)]}
+        if name == "Notify":
+            answers |= {"Record Run": ANSWERS["Record Run"]}
+        walk = Walk(answers | {name: [StepError("X", cause)]}).run()
+        assert walk.path[-1] == "Export Failed"
+        assert walk.output["Error"] == "X"
+        expected = FAILURE_PATH if name not in FAILURE_PATH else FAILURE_PATH[FAILURE_PATH.index(name) + 1 :]
+        left = [state for state in expected if state in TASKS]
+        after = [state for state in walk.path[walk.path.index(name) + 1 :] if state in TASKS]
+        assert after == left
+        if name not in {"Record Run", "Notify"}:
+            assert walk.payloads["Record Run"]["failure"] == {"error": "X", "cause": cause or ""}
+
+    @pytest.mark.parametrize("second", ["Cancel Report", "Release Lock", "Record Run", "Notify"])
+    def test_the_first_failure_stands_when_a_second_follows(self, second: str) -> None:
+        answers = FAILED_ANSWERS | {"Check Report": [StepError("First", "one")], second: [StepError("Second", "two")]}
+        walk = Walk(answers).run()
+        assert walk.path[-1] == "Export Failed"
+        assert walk.payloads["Record Run"]["failure"] == {"error": "First", "cause": "one"}
+        assert walk.output["Error"] != "Second"
+
+    def test_a_success_that_could_not_be_recorded_or_told_is_a_failure_to_look_at(self) -> None:
+        for name in ("Record Run", "Notify"):
+            assert Walk(ANSWERS | {name: [StepError("X", "c")]}).run().output == {"Error": "X", "Cause": "c"}
+
+    def test_the_workflow_ends_as_it_was_recorded_even_where_clean_up_was_first(self) -> None:
+        stopped = {"state": "CLOSED", "outcome": "ABORTED", "failure": {"error": "Stopped", "cause": "c"}}
+        assert Walk(ANSWERS | {"Record Run": [stopped]}).run().output == {"Error": "Stopped", "Cause": "c"}
+
+    def test_the_fail_states_texts_are_cut_to_what_it_takes(self) -> None:
+        failure = {"error": "e" * 300, "cause": "ä" * 40_000}
+        (error,), (cause,) = (list(expressions(STATES["Export Failed"][key])) for key in ("Error", "Cause"))
+        assert len(evaluate(error, {"failure": failure}, {})) == 256
+        assert len(evaluate(cause, {"failure": failure}, {})) == 32_768
+
+
+def test_every_substitution_is_given_and_no_more() -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", MACHINE_TEXT))
+    given = RESOURCES["ExportFindings"]["Properties"]["DefinitionSubstitutions"]
+    assert used == set(given)
+    for name, value in given.items():
+        assert value == ({"Ref": "AWS::Partition"} if name == "Partition" else {"Fn::GetAtt": [name.removesuffix("Arn"), "Arn"]})
+
+
+def test_a_catch_leads_only_to_the_failures_end() -> None:
+    for task in TASKS.values():
+        ends, ahead, seen = set(), [task["Catch"][0]["Next"]], set()
+        while ahead:
+            name = ahead.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            state = STATES[name]
+            if state["Type"] in {"Succeed", "Fail"}:
+                ends.add(name)
+            ahead += after_a_failure(state)
+        assert ends == {"Export Failed"}
+
+
+def after_a_failure(state: dict[str, Any]) -> list[str]:
+    """Where a state leads once a failure is known."""
+    decided = [choice for choice in state.get("Choices", []) if "$failure" in choice["Condition"]]
+    for choice in decided:
+        (condition,) = expressions(choice["Condition"])
+        assert evaluate(condition, {"failure": FAILURE}, {}) is True
+        return [choice["Next"]]
+    return list(next_states(state))
+
+
+def test_the_definition_fits_step_functions() -> None:
+    assert len(json.dumps(MACHINE)) < 1024 * 1024
+    assert MACHINE["QueryLanguage"] == "JSONata"

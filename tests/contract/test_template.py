@@ -1,0 +1,393 @@
+"""The template fits the code and the rules of this house: names, logs, roles, least privilege, every partition."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from findings_exporter import messages, runs, table
+from findings_exporter.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
+from tests.contract.parts import FUNCTIONS, RESOURCES, TEMPLATE, TEMPLATE_TEXT, camel, listed, of_type, source_files
+from tests.unit.builders import ACCOUNT, SCHEDULE, VARIABLES, config, execution
+
+PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
+FOLDERS = sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py"))
+LAMBDAS = of_type("AWS::Serverless::Function")
+ROLES = of_type("AWS::IAM::Role")
+NO_RESOURCES = {"inspector2", "logs", "xray"}
+"""Services whose calls here know no resources [AWS: service authorization reference]."""
+ACTION_FAMILIES = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
+"""Wildcards that AWS' own guides write: one action with and without its plain text."""
+INSPECTOR_CONDITION = {
+    "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+    "ArnLike": {
+        "aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:inspector2:${AWS::Region}:${AWS::AccountId}:report/*"},
+    },
+}
+INSPECTOR_PRINCIPAL = {"Service": {"Fn::FindInMap": ["InspectorPrincipal", {"Ref": "AWS::Region"}, "Name"]}}
+BUCKET_ACTIONS = ["s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload"]
+KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey*"]
+OPT_IN = {
+    "af-south-1", "ap-east-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",
+    "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-1", "eu-south-2", "il-central-1", "me-central-1", "me-south-1",
+    "mx-central-1",
+}  # fmt: skip
+
+
+def plain(statement: Any) -> dict[str, Any]:
+    """A statement, also one under a condition."""
+    return cast("dict[str, Any]", statement["Fn::If"][1] if "Fn::If" in statement else statement)
+
+
+def role_statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of a role's own policy, with the role."""
+    for name, role in ROLES.items():
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, plain(statement)
+
+
+def resource_statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of a resource's policy, with the resource."""
+    for name, resource in RESOURCES.items():
+        document = resource["Properties"].get("PolicyDocument") or resource["Properties"].get("KeyPolicy")
+        for statement in document["Statement"] if document else []:
+            yield name, plain(statement)
+
+
+def the(resource: str, sid: str) -> dict[str, Any]:
+    """A resource policy's statement by its id."""
+    (found,) = [statement for name, statement in resource_statements() if name == resource and statement["Sid"] == sid]
+    return found
+
+
+EVERY_STATEMENT = pytest.mark.parametrize(
+    ("role", "statement"), list(role_statements()), ids=lambda value: value if isinstance(value, str) else value["Sid"]
+)
+
+
+class TestParameters:
+    @pytest.mark.parametrize("name", PARAMETERS)
+    def test_a_parameter_is_described_and_has_a_default(self, name: str) -> None:
+        parameter = PARAMETERS[name]
+        assert parameter["Description"].endswith(".")
+        assert "Default" in parameter
+        assert ("AllowedPattern" in parameter) is ("ConstraintDescription" in parameter)
+
+    @pytest.mark.parametrize("name", PARAMETERS)
+    def test_a_parameters_default_is_one_that_it_allows(self, name: str) -> None:
+        parameter = PARAMETERS[name]
+        if "AllowedPattern" in parameter:
+            assert re.fullmatch(parameter["AllowedPattern"], str(parameter["Default"]))
+        if "AllowedValues" in parameter:
+            assert parameter["Default"] in parameter["AllowedValues"]
+        if "MinValue" in parameter:
+            assert parameter["MinValue"] <= parameter["Default"] <= parameter["MaxValue"]
+
+    @pytest.mark.parametrize("name", PARAMETERS)
+    def test_a_parameter_that_is_text_is_limited(self, name: str) -> None:
+        parameter = PARAMETERS[name]
+        assert {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter)
+
+    def test_each_parameter_stands_in_one_group_and_is_used(self) -> None:
+        groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        grouped = [name for group in groups for name in group["Parameters"]]
+        assert sorted(grouped) == sorted(PARAMETERS)
+        for name in PARAMETERS:
+            assert re.search(rf"!Ref {name}\b|\$\{{{name}\}}", TEMPLATE_TEXT), name
+
+    def test_the_defaults_make_a_plan(self) -> None:
+        defaults = {name: str(PARAMETERS[camel(name.lower())]["Default"]) for name in (
+            "REPORT_NAME", "REPORT_FORMAT", "FILTER_CRITERIA", "ON_BUSY", "DEADLINE_HOURS", "KEY_PREFIX",
+        )}  # fmt: skip
+        assert isinstance(make_plan({}, config(**defaults), execution()), Plan)
+
+    def test_parameters_allow_what_the_code_allows(self) -> None:
+        assert PARAMETERS["ReportName"]["AllowedPattern"] == REPORT_NAME.pattern
+        assert PARAMETERS["DeadlineHours"]["MaxValue"] == MAX_DEADLINE_HOURS
+        assert PARAMETERS["OnBusy"]["AllowedValues"] == ["wait", "cancel", "fail"]
+        assert PARAMETERS["ReportFormat"]["AllowedValues"] == ["JSON", "CSV"]
+
+    @pytest.mark.parametrize(
+        ("name", "right", "wrong"),
+        [
+            ("KeyPrefix", ["a", "a/b", "team=x/inspector"], ["", "/a", "a/", "a//b", "../a", "a b"]),
+            (
+                "ExistingKeyArn",
+                ["", f"arn:aws-cn:kms:cn-north-1:{ACCOUNT}:key/x"],
+                ["alias/x", f"arn:aws:kms:x:{ACCOUNT}:alias/x"],
+            ),
+            ("ExistingBucketOwner", ["", ACCOUNT], ["123", "12345678901a"]),
+            ("NotificationEmail", ["", "a@b.example"], ["a", "a@b", "a b@c.d"]),
+            ("ScheduleExpression", ["cron(0 3 * * ? *)", "rate(1 day)", "at(2026-11-23T03:00:00)"], ["", "0 3 * * *"]),
+        ],
+    )
+    def test_a_pattern_tells_right_from_wrong(self, name: str, right: list[str], wrong: list[str]) -> None:
+        pattern = PARAMETERS[name]["AllowedPattern"]
+        assert [text for text in right + wrong if re.fullmatch(pattern, text)] == right
+
+    def test_each_parameter_stands_in_the_readme(self) -> None:
+        readme = Path("README.md").read_text(encoding="utf-8")
+        assert [name for name in PARAMETERS if name not in readme] == []
+
+    @pytest.mark.parametrize("rule", TEMPLATE["Rules"])
+    def test_a_rule_says_what_it_asserts(self, rule: str) -> None:
+        assert all(each["AssertDescription"] for each in TEMPLATE["Rules"][rule]["Assertions"])
+
+
+class TestFunctions:
+    def test_each_folder_is_a_function_by_its_name_and_no_other(self) -> None:
+        assert sorted(LAMBDAS) == sorted(f"{camel(folder)}Function" for folder in FOLDERS)
+
+    @pytest.mark.parametrize("folder", FOLDERS)
+    def test_a_function_has_its_code_its_log_group_and_its_own_role(self, folder: str) -> None:
+        stem, function = camel(folder), LAMBDAS[f"{camel(folder)}Function"]
+        assert function["CodeUri"] == f"functions/{folder}"
+        assert function["LoggingConfig"] == {"LogGroup": {"Ref": f"{stem}LogGroup"}}
+        assert function["Role"] == {"Fn::GetAtt": [f"{stem}FunctionRole", "Arn"]}
+        assert function["Description"].endswith(".")
+        assert RESOURCES[f"{stem}LogGroup"]["Properties"]["LogGroupName"] == {
+            "Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{stem}"
+        }
+        logs = [
+            statement
+            for role, statement in role_statements()
+            if role == f"{stem}FunctionRole" and statement["Sid"] == "WriteItsLog"
+        ]
+        assert logs[0]["Resource"] == {"Fn::GetAtt": [f"{stem}LogGroup", "Arn"]}
+
+    def test_no_two_functions_share_a_role(self) -> None:
+        roles = [json.dumps(function["Role"]) for function in LAMBDAS.values()]
+        assert len(set(roles)) == len(roles)
+
+    def test_every_log_group_forgets(self) -> None:
+        groups = of_type("AWS::Logs::LogGroup")
+        assert len(groups) == len(LAMBDAS) + 1
+        assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+
+    def test_the_environment_is_what_the_code_reads(self) -> None:
+        variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+        assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL"}
+        assert not any("Environment" in function for function in LAMBDAS.values())
+
+    def test_every_function_runs_the_projects_python_on_the_shared_layer(self) -> None:
+        python = Path(".python-version").read_text(encoding="utf-8").strip()
+        runtime = TEMPLATE["Globals"]["Function"]["Runtime"]
+        assert python.startswith(runtime.removeprefix("python"))
+        assert TEMPLATE["Globals"]["Function"]["Layers"] == [{"Ref": "ExporterLayer"}]
+        assert RESOURCES["ExporterLayer"]["Metadata"]["BuildMethod"] == runtime
+
+    def test_a_machine_is_named_where_the_functions_look_for_it(self) -> None:
+        arn = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["STATE_MACHINE_ARN"]["Fn::Sub"]
+        assert arn.endswith(":stateMachine:" + RESOURCES["ExportFindings"]["Properties"]["Name"]["Fn::Sub"])
+
+
+class TestPolicies:
+    @EVERY_STATEMENT
+    def test_a_role_may_do_only_named_things(self, role: str, statement: dict[str, Any]) -> None:
+        assert statement["Effect"] == "Allow", role
+        assert re.fullmatch(r"([A-Z][a-z]*)+", statement["Sid"])
+        wild = {action for action in listed(statement["Action"]) if "*" in action}
+        assert wild <= ACTION_FAMILIES
+
+    @EVERY_STATEMENT
+    def test_a_role_names_resources_wherever_the_service_knows_them(self, role: str, statement: dict[str, Any]) -> None:
+        if "*" in listed(statement["Resource"]):
+            assert {action.split(":")[0] for action in listed(statement["Action"])} <= NO_RESOURCES, role
+
+    def test_a_statement_for_every_resource_has_its_reason_beside_it(self) -> None:
+        lines = TEMPLATE_TEXT.splitlines()
+        checked = 0
+        for statement in nodes(yaml.compose(TEMPLATE_TEXT)):
+            fields = {key.value: value for key, value in statement.value}
+            above = lines[statement.start_mark.line - 1].strip()
+            # Statements for everything that follow each other may share one reason.
+            assert above.startswith("#") or above == 'Resource: "*"', fields["Sid"].value
+            checked += 1
+        assert checked >= 6
+
+    def test_who_assumes_a_role_is_a_service_and_for_others_of_this_account(self) -> None:
+        for name, role in ROLES.items():
+            (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+            service = trust["Principal"]["Service"]
+            if service != "lambda.amazonaws.com":
+                assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}, name
+            assert service in {"lambda.amazonaws.com", "states.amazonaws.com", "scheduler.amazonaws.com"}
+
+    def test_only_the_accounts_root_may_do_everything_and_only_with_the_key(self) -> None:
+        whole = [
+            (name, statement["Sid"])
+            for name, statement in resource_statements()
+            if statement["Effect"] == "Allow" and any(action.endswith(":*") for action in listed(statement["Action"]))
+        ]
+        assert whole == [("Key", "TheAccountsPoliciesDecide")]
+        assert the("Key", "TheAccountsPoliciesDecide")["Principal"] == {
+            "AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
+        }
+
+    def test_everybody_may_do_nothing_without_a_condition(self) -> None:
+        for name, statement in resource_statements():
+            if statement["Effect"] == "Allow" and statement["Principal"] in ("*", {"AWS": "*"}):
+                assert statement["Condition"]["StringEquals"]["kms:CallerAccount"] == {"Ref": "AWS::AccountId"}, name
+
+    def test_inspector_may_write_into_the_bucket_exactly_as_its_guide_says(self) -> None:
+        statement = the("BucketPolicy", "InspectorMayWriteReports")
+        assert statement == {
+            "Sid": "InspectorMayWriteReports",
+            "Effect": "Allow",
+            "Principal": INSPECTOR_PRINCIPAL,
+            "Action": BUCKET_ACTIONS,
+            "Resource": {"Fn::Sub": "${Bucket.Arn}/*"},
+            "Condition": INSPECTOR_CONDITION,
+        }
+
+    def test_inspector_may_use_the_key_exactly_as_its_guide_says(self) -> None:
+        statement = the("Key", "InspectorMayEncryptReports")
+        assert statement == {
+            "Sid": "InspectorMayEncryptReports",
+            "Effect": "Allow",
+            "Principal": INSPECTOR_PRINCIPAL,
+            "Action": KEY_ACTIONS,
+            "Resource": "*",
+            "Condition": INSPECTOR_CONDITION,
+        }
+
+    @pytest.mark.parametrize(
+        ("output", "actions", "resource"),
+        [
+            ("BucketStatementForInspector", BUCKET_ACTIONS, "arn:${AWS::Partition}:s3:::${ExistingBucketName}/*"),
+            ("KeyStatementForInspector", KEY_ACTIONS, "*"),
+        ],
+    )
+    def test_the_statements_to_paste_are_the_same(self, output: str, actions: list[str], resource: str) -> None:
+        text, names = TEMPLATE["Outputs"][output]["Value"]["Fn::Sub"]
+        statement = json.loads(text)
+        assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Allow", actions, resource)
+        assert statement["Principal"] == {"Service": "${Principal}"}
+        assert names["Principal"] == INSPECTOR_PRINCIPAL["Service"]
+        assert statement["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
+            "ArnLike": {"aws:SourceArn": INSPECTOR_CONDITION["ArnLike"]["aws:SourceArn"]["Fn::Sub"]},
+        }
+
+    @pytest.mark.parametrize("output", ["BucketStatementForExporter", "KeyStatementForExporter"])
+    def test_the_statements_for_our_roles_name_roles_that_need_them(self, output: str) -> None:
+        statement = json.loads(TEMPLATE["Outputs"][output]["Value"]["Fn::Sub"])
+        roles = {arn.removeprefix("${").removesuffix(".Arn}") for arn in statement["Principal"]["AWS"]}
+        assert roles <= set(ROLES)
+        service = statement["Action"][0].split(":")[0]
+        uses = {role for role, each in role_statements() for action in listed(each["Action"]) if action.startswith(service + ":")}
+        topics = {role for role, each in role_statements() if each["Sid"] == "UseTheTopicsKey"}
+        assert roles == uses - topics
+
+    @pytest.mark.parametrize("kind", ["AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"])
+    def test_nothing_is_sent_in_the_clear(self, kind: str) -> None:
+        (policy,) = of_type(kind).values()
+        denied = [plain(each) for each in policy["PolicyDocument"]["Statement"] if plain(each)["Effect"] == "Deny"]
+        assert denied[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+    def test_what_holds_data_outlives_the_stack(self) -> None:
+        for name in ("Bucket", "BucketPolicy", "Key"):
+            # A first deployment that fails leaves nothing behind.
+            assert (RESOURCES[name]["DeletionPolicy"], RESOURCES[name]["UpdateReplacePolicy"]) == (
+                "RetainExceptOnCreate",
+                "Retain",
+            )
+
+
+def nodes(root: Any) -> Iterator[yaml.MappingNode]:
+    """Statements of roles' policies for every resource, where they stand in the text."""
+    document = {key.value: value for key, value in root.value}
+    for _, resource in document["Resources"].value:
+        fields = {key.value: value for key, value in resource.value}
+        if fields["Type"].value == "AWS::IAM::Role":
+            yield from for_everything(fields["Properties"])
+
+
+def for_everything(node: Any) -> Iterator[yaml.MappingNode]:
+    """Statements whose resource is everything."""
+    if isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from for_everything(each)
+    if isinstance(node, yaml.MappingNode):
+        fields = {key.value: value for key, value in node.value}
+        if "Sid" in fields and "Resource" in fields and fields["Resource"].value == "*":
+            yield node
+        for each in fields.values():
+            yield from for_everything(each)
+
+
+class TestRegions:
+    MAPPING = TEMPLATE["Mappings"]["InspectorPrincipal"]
+
+    def test_opt_in_regions_have_their_own_principal_and_no_others_do(self) -> None:
+        regional = {region for region, entry in self.MAPPING.items() if entry["Name"] != "inspector2.amazonaws.com"}
+        assert regional == OPT_IN
+        assert all(self.MAPPING[region] == {"Name": f"inspector2.{region}.amazonaws.com"} for region in OPT_IN)
+
+    def test_the_other_partitions_are_known(self) -> None:
+        assert {"cn-north-1", "cn-northwest-1", "us-gov-east-1", "us-gov-west-1"} <= set(self.MAPPING)
+        assert len(self.MAPPING) >= 37
+
+    @pytest.mark.parametrize("path", source_files(), ids=str)
+    def test_no_partition_is_written_out(self, path: Path) -> None:
+        assert "arn:aws:" not in path.read_text(encoding="utf-8")
+
+
+class TestData:
+    def test_the_table_is_what_the_code_reads_and_writes(self) -> None:
+        (properties,) = of_type("AWS::DynamoDB::Table").values()
+        assert properties["GlobalSecondaryIndexes"][0]["IndexName"] == table.OPEN_INDEX
+        assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+        assert [key["AttributeName"] for key in properties["KeySchema"]] == ["pk", "sk"]
+
+    def test_a_runs_record_is_forgotten_before_its_name_may_come_again(self) -> None:
+        assert timedelta(days=90) > runs.EXECUTION_KEPT
+
+    def test_the_event_is_the_published_one(self) -> None:
+        schema = json.loads(Path("docs/export-event.schema.json").read_text(encoding="utf-8"))
+        Draft202012Validator.check_schema(schema)
+        assert schema["properties"]["version"]["const"] == messages.EVENT_VERSION
+
+
+class TestStarts:
+    def test_the_schedules_input_is_planned_once_its_words_are_filled_in(self) -> None:
+        text = RESOURCES["ExportFindings"]["Properties"]["Events"]["Nightly"]["Properties"]["Input"]
+        sent = text.replace("<aws.scheduler.scheduled-time>", "2026-11-23T03:00:00Z").replace(
+            "<aws.scheduler.schedule-arn>", SCHEDULE
+        )
+        made = make_plan(json.loads(sent), config(), execution())
+        assert isinstance(made, Plan)
+        assert (made.scheduled_for, made.schedule) == ("2026-11-23T03:00:00+00:00", SCHEDULE)
+
+    @pytest.mark.parametrize("path", sorted(Path("events").glob("*.json")), ids=lambda path: path.name)
+    def test_an_example_input_is_planned(self, path: Path) -> None:
+        assert isinstance(make_plan(json.loads(path.read_text(encoding="utf-8")), config(), execution()), Plan)
+
+    def test_every_unhappy_end_is_cleaned_up_after(self) -> None:
+        events = LAMBDAS["CleanUpFunction"]["Events"]
+        detail = events["ExecutionEnded"]["Properties"]["Pattern"]["detail"]
+        assert detail == {"stateMachineArn": [{"Ref": "ExportFindings"}], "status": ["ABORTED", "FAILED", "TIMED_OUT"]}
+        assert events["Sweep"]["Properties"]["ScheduleExpression"] == "rate(1 hour)"
+
+    def test_a_second_stack_in_the_region_is_possible(self) -> None:
+        for event in (RESOURCES["ExportFindings"], RESOURCES["CleanUpFunction"]):
+            schedules = [each for each in event["Properties"]["Events"].values() if each["Type"] == "ScheduleV2"]
+            assert all(each["Properties"]["OmitName"] is True for each in schedules)
+
+
+@pytest.mark.parametrize("name", TEMPLATE["Outputs"])
+def test_an_output_is_described(name: str) -> None:
+    assert TEMPLATE["Outputs"][name]["Description"].endswith(".")
+
+
+def test_every_reference_leads_somewhere() -> None:
+    known = set(RESOURCES) | set(PARAMETERS) | {"CleanUpFunctionExecutionEnded"}
+    used = set(re.findall(r"!Ref (\w+)(?!:)\b", TEMPLATE_TEXT)) | set(re.findall(r"!GetAtt (\w+)\.", TEMPLATE_TEXT))
+    assert used <= known

@@ -1,0 +1,100 @@
+"""Statements of the roles that the embedded AWS does not enforce: their words are held here, since no run would miss them."""
+
+from typing import Any
+
+import pytest
+
+from tests.contract.parts import TEMPLATE
+
+REPORTS_KEY = {"Fn::If": ["UseStackKey", {"Fn::GetAtt": ["Key", "Arn"]}, {"Ref": "ExistingKeyArn"}]}
+STEPS = [
+    "PlanExport",
+    "AcquireLock",
+    "StartReport",
+    "CheckReport",
+    "CancelReport",
+    "ReleaseLock",
+    "VerifyReport",
+    "RecordRun",
+    "Notify",
+    "CleanUp",
+]
+
+
+def via(service: str) -> dict[str, Any]:
+    hosts = [f"{service}.${{AWS::Region}}.amazonaws.com", f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}"]
+    return {"StringEquals": {"kms:ViaService": [{"Fn::Sub": host} for host in hosts]}}
+
+
+def statement(role: str, sid: str) -> dict[str, Any]:
+    policies = TEMPLATE["Resources"][role]["Properties"]["Policies"]
+    found = [each for policy in policies for each in policy["PolicyDocument"]["Statement"] if each["Sid"] == sid]
+    assert len(found) == 1, f"{role} has {len(found)} statements {sid}"
+    return {name: value for name, value in found[0].items() if name != "Sid"}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_each_function_may_write_its_own_log_and_no_other(step: str) -> None:
+    assert statement(f"{step}FunctionRole", "WriteItsLog") == {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": {"Fn::GetAtt": [f"{step}LogGroup", "Arn"]},
+    }
+
+
+@pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole"])
+def test_whoever_publishes_may_use_the_topics_key_through_sns_only(role: str) -> None:
+    assert statement(role, "UseTheTopicsKey") == {
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": {"Fn::GetAtt": ["Key", "Arn"]},
+        "Condition": via("sns"),
+    }
+
+
+def test_verify_may_decrypt_reports_through_s3_only() -> None:
+    assert statement("VerifyReportFunctionRole", "DecryptTheReport") == {
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": REPORTS_KEY,
+        "Condition": via("s3"),
+    }
+
+
+def test_start_may_read_the_reports_key_as_the_guide_names_it() -> None:
+    assert statement("StartReportFunctionRole", "ReadTheKeyAsTheGuideNames") == {
+        "Effect": "Allow",
+        "Action": ["kms:DescribeKey", "kms:GetKeyPolicy"],
+        "Resource": REPORTS_KEY,
+    }
+
+
+def test_the_workflow_may_deliver_its_log() -> None:
+    wanted = {"CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries",
+              "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups"}  # fmt: skip
+    assert set(statement("ExportFindingsRole", "DeliverLogs")["Action"]) == {f"logs:{each}" for each in wanted}
+
+
+def test_the_workflow_may_trace() -> None:
+    wanted = {"PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets"}
+    assert set(statement("ExportFindingsRole", "Trace")["Action"]) == {f"xray:{each}" for each in wanted}
+
+
+def test_an_alarm_may_publish_to_the_encrypted_topic() -> None:
+    key = TEMPLATE["Resources"]["Key"]["Properties"]["KeyPolicy"]["Statement"]
+    topic = TEMPLATE["Resources"]["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    alarms = {"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"}
+    condition = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, "ArnLike": {"aws:SourceArn": alarms}}
+    from_alarms = [each for each in [*key, *topic] if each.get("Principal") == {"Service": "cloudwatch.amazonaws.com"}]
+    assert [each["Action"] for each in from_alarms] == [["kms:Decrypt", "kms:GenerateDataKey*"], "sns:Publish"]
+    assert all(each["Condition"] == condition for each in from_alarms)
+
+
+def test_a_message_in_the_dead_letter_queue_raises_an_alarm_that_says_what_to_do() -> None:
+    alarm = TEMPLATE["Resources"]["DeadLetterAlarm"]["Properties"]
+    assert (alarm["MetricName"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
+        "ApproximateNumberOfMessagesVisible", "GreaterThanThreshold", 0,
+    )  # fmt: skip
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}]
+    assert alarm["AlarmActions"] == [{"Ref": "Topic"}]
+    assert "purge the queue" in alarm["AlarmDescription"]

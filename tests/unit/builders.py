@@ -1,0 +1,337 @@
+"""Small builders of everything that a test needs, with a value for whatever the test does not care about."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+from botocore.exceptions import ClientError
+
+from findings_exporter import runs
+from findings_exporter.config import Config
+from findings_exporter.delivery import Delivery
+from findings_exporter.errors import Failure
+from findings_exporter.execution import Execution
+from findings_exporter.plan import Plan, make_plan
+from findings_exporter.runs import Run
+from findings_exporter.table import Table
+from tests.cloudformation import read_template
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:findings-ExportFindings"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:findings-Topic"
+BUCKET = "findings-bucket"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
+SCHEDULE = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/findings-nightly"
+START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+REPORT_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+OTHER_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+VARIABLES = {
+    "TABLE_NAME": "findings-Table",
+    "TOPIC_ARN": TOPIC,
+    "STATE_MACHINE_ARN": MACHINE,
+    "BUCKET": BUCKET,
+    "BUCKET_OWNER": ACCOUNT,
+    "KEY_PREFIX": "inspector",
+    "KMS_KEY_ARN": KEY,
+    "REPORT_NAME": "nightly",
+    "REPORT_FORMAT": "JSON",
+    "FILTER_CRITERIA": "{}",
+    "ON_BUSY": "wait",
+    "DEADLINE_HOURS": "6",
+}
+ENVIRONMENT = CREDENTIALS | VARIABLES
+EVENTS_A_LOOK = 9
+EVENTS_A_STANDARD_EXECUTION_MAY_HAVE = 25_000
+
+HOSTILE_NAMES = [
+    "..", ".", ".hidden", "a/b", "year=2026", "x" * 80, "ä" * 80, "夜", "a b", "a+b@c", "-", "x\n", "%2e%2e", "night-1",
+]  # fmt: skip
+"""Names that Step Functions may give an execution, and that must not stand in a key as they are."""
+
+
+def minutes(count: float) -> datetime:
+    """The time so many minutes after the run's start."""
+    return START + timedelta(minutes=count)
+
+
+def config(**variables: str) -> Config:
+    """A deployment; variables by their environment's names."""
+    return Config.from_env(VARIABLES | variables)
+
+
+def execution(name: str = "night-1", started_at: datetime = START, region: str = REGION, partition: str = "aws") -> Execution:
+    """An execution by its name."""
+    return Execution(f"arn:{partition}:states:{region}:{ACCOUNT}:execution:findings-ExportFindings:{name}", started_at)
+
+
+def plan(run_input: Mapping[str, Any] | None = None, of: Execution | None = None, **variables: str) -> Plan:
+    """The plan of an input that is right."""
+    made = make_plan(dict(run_input or {}), config(**variables), of or execution())
+    assert isinstance(made, Plan), made
+    return made
+
+
+def delivery(**fields: Any) -> Delivery:
+    """A verified delivery with findings."""
+    prefix = plan().destination.prefix
+    defaults: dict[str, Any] = {
+        "bucket": BUCKET,
+        "prefix": prefix,
+        "key": f"{prefix}{REPORT_ID}.json",
+        "size_bytes": 1_234_567,
+        "etag": '"abc-2"',
+        "version_id": "v1",
+        "kms_key_arn": KEY,
+        "nothing_found": None,
+    }
+    return Delivery(**defaults | fields)
+
+
+def nothing(how: str) -> Delivery:
+    """A delivery that holds nothing."""
+    return delivery(key=None, size_bytes=0, etag=None, version_id=None, kms_key_arn=None, nothing_found=how)
+
+
+def ended_run(**fields: Any) -> Run:
+    """A run as it is recorded after a success."""
+    defaults: dict[str, Any] = {
+        "execution": execution(),
+        "input": "{}",
+        "plan": plan(),
+        "report_id": REPORT_ID,
+        "report_created_at": minutes(1),
+        "report_ended_at": minutes(11),
+        "outcome": "SUCCEEDED",
+        "delivery": delivery(),
+        "ended_at": minutes(12),
+        "notification_id": "5f0c0b0e-0000-5000-8000-000000000000",
+    }
+    return Run(**defaults | fields)
+
+
+def failed_run(failure: Failure, **fields: Any) -> Run:
+    """A run as it is recorded after a failure."""
+    return ended_run(outcome="FAILED", failure=failure, delivery=None, **fields)
+
+
+@cache
+def client(service: str) -> Any:
+    """A client with fake credentials; inside the fixture ``aws`` it talks to moto."""
+    return boto3.client(
+        cast("Any", service),
+        region_name=REGION,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+
+
+@cache
+def _table_properties() -> dict[str, Any]:
+    properties = read_template(Path("template.yaml"))["Resources"]["Table"]["Properties"]
+    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+    return {name: properties[name] for name in wanted}
+
+
+def make_table() -> Table:
+    """Create the template's table in moto."""
+    client("dynamodb").create_table(TableName=VARIABLES["TABLE_NAME"], **_table_properties())
+    return Table(client("dynamodb"), VARIABLES["TABLE_NAME"])
+
+
+def make_bucket() -> None:
+    """Create the bucket in moto."""
+    client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+
+def put_report(content: bytes, key: str | None = None, **encryption: str) -> str:
+    """Put a report where Inspector would."""
+    key = key or f"{plan().destination.prefix}{REPORT_ID}.json"
+    encryption = encryption or {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KEY}
+    client("s3").put_object(Bucket=BUCKET, Key=key, Body=content, **encryption)
+    return key
+
+
+def items(table: Table) -> list[dict[str, Any]]:
+    """Everything in the table, as DynamoDB holds it."""
+    return sorted(table.client.scan(TableName=table.name)["Items"], key=str)
+
+
+def planned(table: Table, of: Execution, run_input: Mapping[str, Any] | None = None) -> Run:
+    """Write a run with its plan down."""
+    runs.open_run(table, of, json.dumps(run_input or {}))
+    runs.note_plan(table, of, plan(run_input, of))
+    return runs.load(table, of)
+
+
+def client_error(code: str, status: int = 400, operation: str = "Operation", text: str = "said AWS") -> ClientError:
+    """An error answer of AWS."""
+    answer: Any = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, operation)
+
+
+@dataclass
+class Clock:
+    """A clock that moves on by itself, at each look."""
+
+    time: datetime = START
+    step: timedelta = timedelta(seconds=1)
+
+    def __call__(self) -> datetime:
+        self.time += self.step
+        return self.time
+
+
+class FakeContext:
+    """A Lambda context with a minute left."""
+
+    function_name = "the-function"
+    aws_request_id = "the-request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """A minute."""
+        return 60_000
+
+
+class _Doing:
+    """Answers for a boto3 client; what it misses is missing."""
+
+    @property
+    def client(self) -> Any:
+        """The same, for whoever wants a typed client."""
+        return self
+
+
+@dataclass
+class FakeStates(_Doing):
+    """Step Functions: executions by ARN, as DescribeExecution tells of them; it may be refused, for all or for one."""
+
+    executions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refusal: ClientError | None = None
+    refused_arn: str | None = None
+    listing_refusal: ClientError | None = None
+    page_size: int = 2
+
+    @property
+    def exceptions(self) -> Any:
+        """The real client's exceptions."""
+        return client("stepfunctions").exceptions
+
+    def add(self, each: Execution, status: str = "RUNNING", **fields: Any) -> Execution:
+        """Add an execution, or change its status."""
+        self.executions[each.arn] = {
+            "executionArn": each.arn,
+            "status": status,
+            "startDate": each.started_at,
+            "input": "{}",
+        } | fields
+        return each
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        """DescribeExecution."""
+        if self.refusal and self.refused_arn in {None, executionArn}:
+            raise self.refusal
+        if executionArn not in self.executions:
+            raise self.exceptions.ExecutionDoesNotExist(client_error("ExecutionDoesNotExist").response, "DescribeExecution")
+        return self.executions[executionArn]
+
+    def get_paginator(self, name: str) -> Any:
+        """ListExecutions, the newest first."""
+        assert name == "list_executions"
+        return self
+
+    def paginate(self, stateMachineArn: str, statusFilter: str) -> list[dict[str, Any]]:  # noqa: N803
+        """The pages of ListExecutions."""
+        assert stateMachineArn == MACHINE
+        if self.listing_refusal:
+            raise self.listing_refusal
+        found = [each for each in self.executions.values() if each["status"] == statusFilter]
+        found.sort(key=lambda each: each["startDate"], reverse=True)
+        pages = [found[at : at + self.page_size] for at in range(0, len(found), self.page_size)]
+        return [{"executions": page} for page in pages or [[]]]
+
+
+@dataclass
+class FakeInspector(_Doing):
+    """Inspector's slot: reports by id, at most one in progress, and errors to raise once by the operation's name."""
+
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, list[Exception]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    looks_to_cancel: int = 0
+    on_create: Callable[[], None] | None = None
+
+    @property
+    def exceptions(self) -> Any:
+        """The real client's exceptions."""
+        return client("inspector2").exceptions
+
+    def put(self, report_id: str, status: str, prefix: str, bucket: str = BUCKET, **fields: Any) -> None:
+        """Let a report be."""
+        self.reports[report_id] = {
+            "reportId": report_id,
+            "status": status,
+            "destination": {"bucketName": bucket, "keyPrefix": prefix, "kmsKeyArn": KEY},
+        } | fields
+
+    def refuse(self, operation: str, error: Exception) -> None:
+        """Let the operation's next call fail."""
+        self.errors.setdefault(operation, []).append(error)
+
+    def get_findings_report_status(self, reportId: str | None = None) -> dict[str, Any]:  # noqa: N803
+        """GetFindingsReportStatus."""
+        self._called("status" if reportId else "current")
+        if reportId is None:
+            running = [each for each in self.reports.values() if each["status"] not in {"SUCCEEDED", "FAILED", "CANCELLED"}]
+            if not running:
+                raise self._not_found("GetFindingsReportStatus")
+            return running[-1]
+        if reportId not in self.reports:
+            raise self._not_found("GetFindingsReportStatus")
+        report = self.reports[reportId]
+        if report["status"] == "CANCELLING":
+            self.looks_to_cancel -= 1
+            if self.looks_to_cancel < 0:
+                report["status"] = "CANCELLED"
+        return dict(report)
+
+    def cancel_findings_report(self, reportId: str) -> dict[str, Any]:  # noqa: N803
+        """CancelFindingsReport."""
+        self._called("cancel")
+        self.reports[reportId]["status"] = "CANCELLING"
+        return {"reportId": reportId}
+
+    def create_findings_report(self, **request: Any) -> dict[str, Any]:
+        """CreateFindingsReport."""
+        if self.on_create:
+            self.on_create()
+        self._called("create")
+        self.requests.append(request)
+        destination = request["s3Destination"]
+        self.put(REPORT_ID, "IN_PROGRESS", destination["keyPrefix"], destination["bucketName"])
+        return {"reportId": REPORT_ID}
+
+    def _called(self, operation: str) -> None:
+        self.calls.append(operation)
+        if self.errors.get(operation):
+            raise self.errors[operation].pop(0)
+
+    def _not_found(self, operation: str) -> Exception:
+        error: Exception = self.exceptions.ResourceNotFoundException(
+            client_error("ResourceNotFoundException", 404).response, operation
+        )
+        return error

@@ -1,0 +1,79 @@
+"""No sockets, a cleared environment with fake credentials, and a fresh AWS for whoever asks for it."""
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from findings_exporter import delivery, reports
+from findings_exporter.desk import Desk, StartDesk
+from findings_exporter.inspector import Inspector
+from findings_exporter.lock import Lock
+from findings_exporter.table import Table
+from tests.unit import builders
+from tests.unit.builders import FakeInspector, FakeStates
+
+
+@pytest.fixture(autouse=True)
+def _sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a unit test opened a socket")
+
+    for name in [name for name in os.environ if not name.startswith(("PYTEST", "COV", "TMP", "PATH", "HOME"))]:
+        monkeypatch.delenv(name)
+    for name, value in builders.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(autouse=True)
+def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(reports, "CANCEL_LOOK_SECONDS", 0)
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """A fresh, empty AWS."""
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def table(aws: None) -> Table:
+    """The table as the template makes it."""
+    return builders.make_table()
+
+
+@pytest.fixture
+def states() -> FakeStates:
+    """Step Functions, in which nothing runs yet."""
+    return FakeStates()
+
+
+@pytest.fixture
+def inspector() -> FakeInspector:
+    """Inspector, with a free slot."""
+    return FakeInspector()
+
+
+@pytest.fixture
+def lock(table: Table) -> Lock:
+    """The lock of the account and Region."""
+    return Lock(table, builders.ACCOUNT, builders.REGION)
+
+
+@pytest.fixture
+def desk(table: Table, lock: Lock, inspector: FakeInspector) -> Desk:
+    """What watching and stopping a report needs."""
+    return Desk(builders.config(), table, lock, Inspector(inspector.client))
+
+
+@pytest.fixture
+def start_desk(desk: Desk, inspector: FakeInspector, states: FakeStates) -> StartDesk:
+    """What starting a report needs."""
+    builders.make_bucket()
+    return StartDesk(desk, inspector.client, builders.client("s3"), states.client)

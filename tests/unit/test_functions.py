@@ -1,0 +1,239 @@
+"""Each handler once, loaded as Lambda loads it: one night from plan to telling, a failure, and the clean-up."""
+
+import importlib.util
+import io
+import json
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto.sns.models import sns_backends
+
+from findings_exporter import RELEASE, runs, step
+from findings_exporter.errors import AccessDeniedError, ConfigurationError, UnsupportedReleaseError
+from findings_exporter.lock import Lock
+from findings_exporter.table import Table
+from tests.unit.builders import (
+    ACCOUNT,
+    KEY,
+    REGION,
+    REPORT_ID,
+    START,
+    TOPIC,
+    FakeContext,
+    FakeInspector,
+    FakeStates,
+    client_error,
+    execution,
+    make_bucket,
+    planned,
+    put_report,
+)
+
+CONTEXT: Any = FakeContext()
+ME = execution("night-1", step.utc_now())
+STEPS = [
+    "plan_export", "acquire_lock", "start_report", "check_report", "cancel_report", "release_lock", "verify_report",
+    "record_run", "notify",
+]  # fmt: skip
+SECRET = "SECRET-FINDING-TEXT"
+MAIL = "someone@example.com"
+REPORT = json.dumps({"findings": [{"findingArn": f"arn:aws:inspector2:{REGION}:{ACCOUNT}:finding/1", "title": SECRET + MAIL}]})
+
+
+def load(folder: str) -> ModuleType:
+    """Load a function's module by its path."""
+    spec = importlib.util.spec_from_file_location(f"function_{folder}", Path("functions") / folder / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def account(table: Table, inspector: FakeInspector, states: FakeStates, monkeypatch: pytest.MonkeyPatch) -> Table:
+    """An account with everything deployed; Inspector and Step Functions are fakes, the rest is moto."""
+    real, fakes = boto3.client, {"inspector2": inspector.client, "stepfunctions": states.client}
+
+    def client(service: Any, **more: Any) -> Any:
+        return fakes[service] if service in fakes else real(service, **more)
+
+    monkeypatch.setattr(step, "boto3", SimpleNamespace(client=client))
+    make_bucket()
+    assert boto3.client("sns").create_topic(Name="findings-Topic")["TopicArn"] == TOPIC
+    states.add(ME)
+    return table
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the functions log."""
+    stream = io.StringIO()
+    handler = step.logger.registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    before = handler.setStream(stream)
+    yield stream
+    if before is not None:
+        handler.setStream(before)
+
+
+def event(**fields: Any) -> dict[str, Any]:
+    """What the state machine sends."""
+    return {"release": RELEASE, "execution": {"arn": ME.arn, "started_at": ME.started_at.isoformat()}} | fields
+
+
+def call(folder: str, **fields: Any) -> dict[str, Any]:
+    """Call a step; its answer travels as JSON."""
+    answer: dict[str, Any] = json.loads(json.dumps(load(folder).handler(event(**fields), CONTEXT)))
+    return answer
+
+
+def told() -> list[dict[str, Any]]:
+    """The events that were published."""
+    published = sns_backends[ACCOUNT][REGION].topics[TOPIC].sent_notifications
+    return [json.loads(json.loads(each[1])["default"]) for each in published]
+
+
+def begin() -> None:
+    """Run a night up to its report."""
+    assert call("plan_export", input={})["state"] == "PLANNED"
+    assert call("acquire_lock") == {"state": "ACQUIRED"}
+    assert call("start_report")["state"] == "STARTED"
+
+
+def export(inspector: FakeInspector) -> None:
+    """Run a night as the state machine does."""
+    begin()
+    assert call("check_report")["state"] == "IN_PROGRESS"
+    report = inspector.reports[REPORT_ID]
+    report["status"] = "SUCCEEDED"
+    put_report(REPORT.encode(), f"{report['destination']['keyPrefix']}{REPORT_ID}.json")
+    assert call("check_report") == {"state": "FINISHED", "found_nothing": False}
+    assert call("release_lock") == {"state": "RELEASED"}
+    verified = call("verify_report", found_nothing=False)
+    assert (verified["state"], verified["delivery"]["kms_key_arn"]) == ("VERIFIED", KEY)
+    recorded = call("record_run", failure=None, delivery=verified["delivery"], duplicate=False)
+    assert recorded == {"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}
+    assert call("notify") == {"state": "TOLD"}
+
+
+def test_a_night_is_planned_exported_verified_recorded_and_told(account: Table, inspector: FakeInspector) -> None:
+    export(inspector)
+    assert call("notify") == {"state": "TOLD_BEFORE"}
+    (published,) = told()
+    assert (published["outcome"], published["delivery"]["nothing_found"]) == ("SUCCEEDED", None)
+
+
+def test_a_failed_night_is_cancelled_released_recorded_and_told(account: Table, inspector: FakeInspector) -> None:
+    begin()
+    inspector.looks_to_cancel = 3
+    assert call("cancel_report") == {"state": "CANCELLED"}
+    assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
+    assert call("cancel_report") == {"state": "NONE"}
+    assert call("release_lock") == call("release_lock") == {"state": "RELEASED"}
+    failure = {"error": "States.Timeout", "cause": ""}
+    recorded = call("record_run", failure=failure, delivery=None, duplicate=False)
+    assert (recorded["outcome"], recorded["failure"]["error"]) == ("FAILED", "States.Timeout")
+    assert call("notify") == {"state": "TOLD"}
+    assert [each["outcome"] for each in told()] == ["FAILED"]
+
+
+def test_a_start_keeps_the_lock_until_its_function_is_surely_over(account: Table, inspector: FakeInspector) -> None:
+    seen: list[timedelta] = []
+
+    def look() -> None:
+        holder = Lock(account, ACCOUNT, REGION).holder()
+        assert holder is not None
+        assert holder.creating_until is not None
+        seen.append(holder.creating_until - step.utc_now())
+
+    inspector.on_create = look
+    begin()
+    assert timedelta(seconds=60) < seen[0] < timedelta(seconds=72)
+
+
+@pytest.mark.parametrize(("found_nothing", "how"), [(True, "no_findings"), (False, "no_object")])
+def test_how_nothing_was_found_is_told_as_the_workflow_knows_it(account: Table, found_nothing: bool, how: str) -> None:
+    begin()
+    assert call("verify_report", found_nothing=found_nothing)["delivery"]["nothing_found"] == how
+
+
+@pytest.mark.parametrize("by", ["event", "sweep"])
+def test_what_a_stopped_execution_leaves_is_cleaned_up(
+    account: Table, inspector: FakeInspector, states: FakeStates, by: str
+) -> None:
+    begin()
+    states.add(ME, "ABORTED")
+    detail = {"executionArn": ME.arn, "status": "ABORTED", "startDate": int(ME.started_at.timestamp() * 1000), "input": "{}"}
+    handler = load("clean_up").handler
+    if by == "event":
+        assert handler({"detail": detail}, CONTEXT) == {"state": "CLEANED_UP"}
+        assert handler({"detail": detail}, CONTEXT) == {"state": "NOTHING_LEFT"}
+    else:
+        assert handler({}, CONTEXT) == {"cleaned": ["night-1"]}
+        assert handler({}, CONTEXT) == {"cleaned": []}
+    assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
+    assert [each["outcome"] for each in told()] == ["ABORTED"]
+    assert runs.open_runs(account) == []
+
+
+@pytest.mark.parametrize("folder", STEPS)
+def test_an_event_of_an_unknown_release_is_refused_before_anything_is_done(
+    account: Table, inspector: FakeInspector, folder: str
+) -> None:
+    with pytest.raises(UnsupportedReleaseError):
+        load(folder).handler(event(release=RELEASE + 1), CONTEXT)
+    assert inspector.calls == []
+    assert runs.open_runs(account) == []
+
+
+def test_an_execution_that_started_before_a_deployment_goes_on(account: Table) -> None:
+    assert call("plan_export", input={}, release=RELEASE - 1)["state"] == "PLANNED"
+    assert call("acquire_lock", release=RELEASE - 1)["state"] == "ACQUIRED"
+
+
+@pytest.mark.parametrize("folder", [*STEPS, "clean_up"])
+def test_a_function_without_its_environment_says_so_when_it_starts(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TABLE_NAME")
+    with pytest.raises(ConfigurationError, match="TABLE_NAME"):
+        load(folder)
+
+
+def test_every_function_is_a_folder_with_one_short_file() -> None:
+    folders = sorted(path.parent.name for path in Path("functions").glob("*/app.py"))
+    assert folders == sorted([*STEPS, "clean_up"])
+    assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 60 for path in Path("functions").glob("*/app.py"))
+
+
+def test_the_log_tells_each_step_of_its_execution_and_nothing_confidential(
+    account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    criteria = {"title": [{"comparison": "EQUALS", "value": SECRET + MAIL}]}
+    call("plan_export", input={"report": {"filter_criteria": criteria}})
+    call("acquire_lock")
+    inspector.put("foreign", "IN_PROGRESS", f"console-{ACCOUNT}/", "their-bucket")
+    assert call("start_report")["state"] == "BUSY"
+    del inspector.reports["foreign"]
+    export(inspector)
+    late = planned(account, execution("night-2", START)).execution
+    states.add(late, "FAILED", cause=SECRET)
+    inspector.refuse("current", client_error("AccessDenied", 403, text=ACCOUNT))
+    with pytest.raises(AccessDeniedError):
+        load("clean_up").handler({}, CONTEXT)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    states_told = [line["state"] for line in lines if line["message"] == "step done"]
+    assert states_told[-3:] == ["VERIFIED", "TO_TELL", "TOLD"]
+    assert all(line["execution"] == "night-1" for line in lines[:-1])
+    assert lines[-1]["message"] == "the run night-2 could not be cleaned up yet: AccessDeniedError"
+    assert {line["service"] for line in lines} == {"findings_exporter"}
+    assert any("slot is taken" in line["message"] for line in lines)
+    written = log.getvalue() + capsys.readouterr().out
+    assert "ExportsSucceeded" in written
+    for secret in (ACCOUNT, SECRET, MAIL, "testing"):
+        assert secret not in written

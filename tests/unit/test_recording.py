@@ -1,0 +1,119 @@
+"""Recording how a run ended: the outcome, what the workflow's Fail state says, and metrics counted once."""
+
+import json
+from typing import Any
+
+import pytest
+
+from findings_exporter import recording, runs
+from findings_exporter.errors import Failure
+from findings_exporter.recording import cause_text, record_run
+from findings_exporter.table import Table
+from tests.unit.builders import config, delivery, execution, minutes, planned
+
+ME = execution("me")
+SUCCESS: dict[str, Any] = {"failure": None, "delivery": delivery().to_dict(), "duplicate": False}
+FAILURE: dict[str, Any] = {"failure": {"error": "States.Timeout", "cause": ""}, "delivery": None, "duplicate": False}
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The metrics that were written to the log."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+
+
+def record(table: Table, event: dict[str, Any]) -> dict[str, Any]:
+    """Run the step."""
+    return record_run(table, config(), ME, event, minutes(12))
+
+
+def test_a_success_is_recorded_and_to_be_told(table: Table) -> None:
+    planned(table, ME)
+    assert record(table, SUCCESS) == {"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}
+    assert runs.load(table, ME).delivery == delivery()
+
+
+def test_a_failure_is_recorded_with_its_reason_and_fix(table: Table) -> None:
+    planned(table, ME)
+    result = record(table, FAILURE)
+    assert (result["state"], result["outcome"], result["failure"]["error"]) == ("TO_TELL", "FAILED", "States.Timeout")
+    assert result["failure"]["cause"].startswith(
+        "The workflow ended with States.Timeout and no further word.\n\nWhy: A function did not end"
+    )
+    assert "\n1. See the AWS Health Dashboard" in result["failure"]["cause"]
+
+
+def test_a_failure_after_a_verified_delivery_is_a_failure(table: Table) -> None:
+    planned(table, ME)
+    assert record(table, FAILURE | {"delivery": SUCCESS["delivery"]})["outcome"] == "FAILED"
+    assert runs.load(table, ME).delivery is None
+
+
+def test_a_failure_of_a_duplicate_is_a_failure(table: Table) -> None:
+    planned(table, ME)
+    assert record(table, FAILURE | {"duplicate": True})["outcome"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("run_input", "event", "outcome"),
+    [
+        ({"notify": False}, SUCCESS, "SUCCEEDED"),
+        ({}, SUCCESS | {"delivery": None, "duplicate": True}, "DUPLICATE"),
+    ],
+)
+def test_a_silent_success_and_a_duplicate_are_closed(
+    table: Table, run_input: dict[str, Any], event: dict[str, Any], outcome: str
+) -> None:
+    planned(table, ME, run_input)
+    assert record(table, event) == {"state": "CLOSED", "outcome": outcome, "failure": None}
+
+
+def test_the_workflow_hears_what_clean_up_recorded_first(table: Table) -> None:
+    planned(table, ME)
+    recording.record(table, ME, "ABORTED", Failure("Stopped", "somebody did"), None, minutes(11))
+    result = record(table, SUCCESS)
+    assert (result["outcome"], result["failure"]["error"]) == ("ABORTED", "Stopped")
+
+
+def test_a_lambda_error_is_recorded_with_its_message_alone(table: Table) -> None:
+    planned(table, ME)
+    cause = json.dumps({"errorMessage": "no", "errorType": "AccessDeniedError", "stackTrace": ["secret"]})
+    record(table, FAILURE | {"failure": {"error": "AccessDeniedError", "cause": cause}})
+    assert runs.load(table, ME).failure == Failure("AccessDeniedError", "no")
+
+
+def test_a_success_is_counted_once_with_its_size_and_durations(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    planned(table, ME)
+    runs.note_report(table, ME, "id", minutes(1))
+    runs.note_report_ended(table, ME, minutes(11))
+    record(table, SUCCESS)
+    record(table, SUCCESS)
+    (metric,) = counted(capsys)
+    assert (metric["report"], metric["ExportsSucceeded"], metric["ExportsFailed"]) == ("nightly", [1.0], [0.0])
+    assert (metric["RunDuration"], metric["ReportDuration"], metric["ReportSize"]) == ([720.0], [600.0], [1234567.0])
+
+
+def test_a_failure_is_counted_even_before_its_plan(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    runs.open_run(table, ME, "{}")
+    record(table, FAILURE)
+    (metric,) = counted(capsys)
+    assert (metric["report"], metric["ExportsSucceeded"], metric["ExportsFailed"]) == ("unknown", [0.0], [1.0])
+    assert "ReportSize" not in metric
+
+
+def test_a_duplicate_is_not_counted(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    planned(table, ME)
+    record(table, SUCCESS | {"delivery": None, "duplicate": True})
+    assert counted(capsys) == []
+
+
+def test_runs_that_one_sweep_records_are_counted_under_their_own_reports(
+    table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        planned(table, execution(name), {"report": {"name": name}})
+        recording.record(table, execution(name), "ABORTED", Failure("Stopped", "x"), None, minutes(1))
+    assert [(metric["report"], metric["ExportsFailed"]) for metric in counted(capsys)] == [("a", [1.0]), ("b", [1.0])]
+
+
+def test_the_fail_states_cause_fits() -> None:
+    assert len(cause_text(Failure("InvalidInput", "x" * 100_000), config())) == recording.CAUSE_CHARACTERS

@@ -1,0 +1,76 @@
+"""An existing bucket and key: the statements in the stack's outputs are what Inspector needs to write there.
+
+The embedded AWS judges another account's bucket by the account and not by the role, so only the own account is tried here.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.local_aws.exporter import Exporter
+from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, LocalAws
+
+
+class Place:
+    """Somebody's bucket and key, and the exporter that was told to use them."""
+
+    def __init__(self, aws: LocalAws, owner: str) -> None:
+        self.s3, self.kms = (aws.client(service, account=owner, region=DEFAULT_REGION) for service in ("s3", "kms"))
+        self.bucket = f"findings-of-{owner}"
+        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": DEFAULT_REGION})
+        root = {
+            "Sid": "Root",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{owner}:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
+        self.key_statements = [root]
+        self.key = self.kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [root]}))["KeyMetadata"]["Arn"]
+        parameters = {"ExistingBucketName": self.bucket, "ExistingBucketOwner": owner, "ExistingKeyArn": self.key}
+        self.exporter = Exporter.deploy(aws, f"exporter-to-{owner}", parameters=parameters)
+
+    def paste_into_bucket(self, *outputs: str) -> None:
+        statements = [json.loads(self.exporter.outputs[name]) for name in outputs]
+        self.s3.put_bucket_policy(Bucket=self.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+
+    def paste_into_key(self, *outputs: str) -> None:
+        statements: list[Any] = self.key_statements + [json.loads(self.exporter.outputs[name]) for name in outputs]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        self.kms.put_key_policy(KeyId=self.key, PolicyName="default", Policy=policy)
+
+
+@pytest.fixture(scope="module")
+def place(exporter_aws: LocalAws) -> Place:
+    return Place(exporter_aws, DEFAULT_ACCOUNT)
+
+
+def test_nothing_of_an_existing_bucket_is_created_or_changed(place: Place) -> None:
+    resources = place.exporter.client("cloudformation").list_stack_resources(StackName=place.exporter.stack_name)
+    logical_ids = {each["LogicalResourceId"] for each in resources["StackResourceSummaries"]}
+    assert not logical_ids & {"Bucket", "BucketPolicy"}
+    assert "Key" in logical_ids  # for topic and table
+    assert place.exporter.outputs["BucketName"] == place.bucket
+    assert place.exporter.outputs["ReportsKeyArn"] == place.key
+
+
+def test_the_pasted_statements_are_enough_and_each_is_needed(place: Place, inspector: InspectorControl) -> None:
+    everything = (
+        ("BucketStatementForInspector", "BucketStatementForExporter"),
+        ("KeyStatementForInspector", "KeyStatementForExporter"),
+    )
+    place.paste_into_bucket("BucketStatementForExporter")
+    place.paste_into_key(*everything[1])
+    assert place.exporter.run({}).error == "Report.INVALID_PERMISSIONS"
+    place.paste_into_bucket(*everything[0])
+    place.paste_into_key("KeyStatementForExporter")
+    assert place.exporter.run({}).error == "Report.INVALID_PERMISSIONS"
+    place.paste_into_key(*everything[1])
+
+    ended = place.exporter.run({})
+
+    assert ended.status == "SUCCEEDED", ended.cause
+    head = place.s3.head_object(Bucket=place.bucket, Key=ended.output["delivery"]["key"])
+    assert head["SSEKMSKeyId"] == place.key

@@ -1,0 +1,76 @@
+"""Somebody else's report in Inspector's slot: waited for, cancelled or refused, as the plan says."""
+
+import pytest
+
+from tests.local_aws.exporter import Exporter
+from tests.local_aws.inspector import InspectorControl
+
+
+def test_foreign_report_is_waited_for(exporter: Exporter, inspector: InspectorControl) -> None:
+    foreign = inspector.foreign_report()
+    run = exporter.start({})
+    exporter.reached(run, "Wait for Other Report")
+    inspector.end_report(foreign)
+
+    ended = exporter.ended(run)
+
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert statuses(inspector)[foreign] == "SUCCEEDED"
+    assert f"Another report ({foreign}" in " ".join(exporter.message_of(run).event["notes"])
+
+
+def test_foreign_report_is_cancelled_where_the_plan_says_so(exporter: Exporter, inspector: InspectorControl) -> None:
+    foreign = inspector.foreign_report()
+
+    ended = exporter.run({"on_busy": "cancel"})
+
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert statuses(inspector)[foreign] == "CANCELLED"
+    assert f"The report {foreign}" in exporter.message_of(ended.arn).email.replace("\n  ", " ")
+
+
+def test_foreign_report_fails_the_run_where_the_plan_says_so(exporter: Exporter, inspector: InspectorControl) -> None:
+    foreign = inspector.foreign_report()
+
+    ended = exporter.run({"on_busy": "fail"})
+
+    assert (ended.status, ended.error) == ("FAILED", "SlotBusy")
+    assert statuses(inspector) == {foreign: "IN_PROGRESS"}
+    assert "Inspector makes one report at a time" in exporter.message_of(ended.arn).email
+    assert exporter.lock() is None
+
+
+@pytest.mark.parametrize("on_busy", ["wait", "fail"])
+def test_foreign_report_is_never_cancelled_unless_the_plan_says_so(
+    on_busy: str, exporter: Exporter, inspector: InspectorControl
+) -> None:
+    foreign = inspector.foreign_report()
+
+    ended = exporter.run({"on_busy": on_busy, "deadline_hours": 0.0003})
+
+    assert ended.status == "FAILED"
+    assert statuses(inspector) == {foreign: "IN_PROGRESS"}
+
+
+def test_foreign_report_that_outlasts_the_deadline_is_explained(exporter: Exporter, inspector: InspectorControl) -> None:
+    foreign = inspector.foreign_report()
+
+    ended = exporter.run({"deadline_hours": 0.0003})
+
+    assert (ended.status, ended.error) == ("FAILED", "DeadlineExceeded")
+    assert foreign in exporter.message_of(ended.arn).email
+    assert exporter.lock() is None
+
+
+def test_report_of_another_layout_in_our_bucket_is_foreign(exporter: Exporter, inspector: InspectorControl) -> None:
+    prefix = "inspector/reports/nightly/year=2026/month=11/day=23/never-ran/"
+    foreign = inspector.foreign_report(bucketName=exporter.outputs["BucketName"], keyPrefix=prefix)
+
+    ended = exporter.run({"on_busy": "fail"})
+
+    assert ended.error == "SlotBusy"
+    assert statuses(inspector)[foreign] == "IN_PROGRESS"
+
+
+def statuses(inspector: InspectorControl) -> dict[str, str]:
+    return {report["id"]: report["status"] for report in inspector.record()["reports"]}

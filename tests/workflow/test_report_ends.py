@@ -1,0 +1,210 @@
+"""How a report can end, and what people are told then."""
+
+import json
+from typing import Any
+
+import pytest
+
+from findings_exporter.explanations import EXPLANATIONS
+from tests.local_aws.exporter import Exporter
+from tests.local_aws.inspector import InspectorControl
+
+ERROR_CODES = ["INTERNAL_ERROR", "INVALID_PERMISSIONS", "BUCKET_NOT_FOUND", "INCOMPATIBLE_BUCKET_REGION", "MALFORMED_KMS_KEY"]
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_each_error_code_is_explained_in_the_mail(code: str, exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.misbehave("fail", error_code=code)
+
+    ended = exporter.run({})
+
+    assert (ended.status, ended.error) == ("FAILED", f"Report.{code}")
+    message = exporter.message_of(ended.arn)
+    assert EXPLANATIONS[f"Report.{code}"].title in message.subject
+    words = " ".join(message.email.split())
+    assert "What happened" in words
+    assert "Why" in words
+    assert "What to do now 1." in words
+    assert ended.arn in message.email
+    assert message.event["failure"]["error"] == f"Report.{code}"
+    assert_nothing_is_left(exporter, inspector)
+
+
+def test_unknown_error_code_is_told_as_it_came(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.misbehave("fail", error_code="BRAND_NEW_CODE")
+
+    ended = exporter.run({})
+
+    assert ended.error == "Report.BRAND_NEW_CODE"
+    assert "Nobody planned for this error" in exporter.message_of(ended.arn).email
+
+
+@pytest.mark.parametrize(
+    ("nothing_found", "how", "told"),
+    [
+        ("fail", "no_findings", "Inspector found nothing that matches the filter"),
+        ("no_object", "no_object", "Inspector reported success but wrote no file"),
+        ("empty_object", "empty_object", "The file holds no finding"),
+        ("header_only", "empty_object", "The file holds no finding"),
+        ("malformed", "empty_object", "The file holds no finding"),
+    ],
+)
+@pytest.mark.parametrize("report_format", ["JSON", "CSV"])
+def test_nothing_found_is_a_success_that_says_so(
+    nothing_found: Any, how: str, told: str, report_format: str, exporter: Exporter, inspector: InspectorControl
+) -> None:
+    inspector.seed(findings=0, seed=1)
+    inspector.configure(when_nothing_found=nothing_found)
+
+    ended = exporter.run({"report": {"format": report_format}})
+
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert ended.output["delivery"]["nothing_found"] == how
+    message = exporter.message_of(ended.arn)
+    assert "nothing found" in message.subject
+    assert told in " ".join(message.email.split())
+
+
+def test_broken_report_is_told_apart_from_an_empty_one(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.misbehave("broken_object")
+
+    ended = exporter.run({})
+
+    assert (ended.status, ended.error) == ("FAILED", "Delivery.Corrupt")
+    assert "breaks off before its end" in " ".join(exporter.message_of(ended.arn).email.split())
+    assert len(exporter.objects()) == 1  # kept, to be looked at
+    assert_nothing_is_left(exporter, inspector)
+
+
+def test_report_under_another_key_is_refused(exporter: Exporter, inspector: InspectorControl) -> None:
+    kms = exporter.client("kms")
+    other = kms.create_key()["KeyMetadata"]["Arn"]
+    inspector.misbehave("other_key", kms_key_arn=other)
+
+    ended = exporter.run({})
+
+    assert (ended.status, ended.error) == ("FAILED", "Delivery.Encryption")
+    assert other in exporter.message_of(ended.arn).email
+
+
+def test_report_that_somebody_cancels_is_a_failure(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.misbehave("cancel_itself")
+
+    ended = exporter.run({})
+
+    assert (ended.status, ended.error) == ("FAILED", "Report.CANCELLED")
+    assert_nothing_is_left(exporter, inspector)
+
+
+@pytest.mark.parametrize("answer", ["not_found", "empty", "last"])
+def test_nights_succeed_whatever_inspector_answers_when_it_makes_no_report(
+    answer: Any, exporter: Exporter, inspector: InspectorControl
+) -> None:
+    inspector.configure(without_report=answer)
+
+    assert [exporter.run({}).status for _ in range(2)] == ["SUCCEEDED", "SUCCEEDED"]
+
+    assert len({report["object_key"] for report in inspector.record()["reports"]}) == 2
+
+
+def test_report_that_takes_time_to_stop_is_waited_out(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.configure(cancel_seconds=2.0)
+    inspector.hold()
+
+    ended = exporter.run({"deadline_hours": 0.0005})
+
+    assert ended.error == "DeadlineExceeded"
+    assert [report["status"] for report in inspector.record()["reports"]] == ["CANCELLED"]
+
+
+def test_unknown_status_counts_as_in_progress(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.misbehave("unknown_status", seconds=0.5)
+
+    assert exporter.run({}).status == "SUCCEEDED"
+
+
+def test_deadline_cancels_the_report_and_says_so(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.hold()
+
+    ended = exporter.run({"deadline_hours": 0.0005})
+
+    assert (ended.status, ended.error) == ("FAILED", "DeadlineExceeded")
+    assert [report["status"] for report in inspector.record()["reports"]] == ["CANCELLED"]
+    assert "Raise the parameter DeadlineHours" in exporter.message_of(ended.arn).email
+    assert_nothing_is_left(exporter, inspector)
+
+
+@pytest.mark.parametrize(
+    ("fault", "call", "times"),
+    [
+        ("throttle", "create", 2),
+        ("throttle", "status", 4),
+        ("server_error", "status", 4),
+        ("server_error", "create", 1),
+    ],
+)
+def test_passing_trouble_at_inspector_does_not_fail_the_night(
+    fault: Any, call: Any, times: int, exporter: Exporter, inspector: InspectorControl
+) -> None:
+    inspector.misbehave(fault, operation=call, times=times)
+
+    ended = exporter.run({}, seconds=90)
+
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert [report["status"] for report in inspector.record()["reports"]] == ["SUCCEEDED"]
+
+
+def test_report_whose_create_was_not_answered_is_found_and_not_made_twice(
+    exporter: Exporter, inspector: InspectorControl
+) -> None:
+    inspector.misbehave("lose_answer", operation="create", times=1)
+
+    ended = exporter.run({}, seconds=90)
+
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert len(inspector.record()["reports"]) == 1
+
+
+def test_bucket_policy_without_inspector_ends_in_an_explained_failure(exporter: Exporter, inspector: InspectorControl) -> None:
+    s3, bucket = exporter.client("s3"), exporter.outputs["BucketName"]
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    without = policy | {"Statement": [each for each in policy["Statement"] if each["Sid"] != "InspectorMayWriteReports"]}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(without))
+
+    ended = exporter.run({})
+
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    assert ended.error == "Report.INVALID_PERMISSIONS"
+    assert bucket in exporter.message_of(ended.arn).email
+
+
+def test_deleted_bucket_ends_in_an_explained_failure(exporter: Exporter, inspector: InspectorControl) -> None:
+    # A stack of its own, since its bucket does not come back.
+    bucket = "findings-of-another-team"
+    s3 = exporter.client("s3")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": exporter.region})
+    parameters = {"ExistingBucketName": bucket, "ExistingBucketOwner": exporter.account}
+    other = Exporter.deploy(exporter.aws, "without-bucket", parameters=parameters)
+    s3.delete_bucket(Bucket=bucket)
+
+    ended = other.run({}, seconds=60)
+
+    assert (ended.status, ended.error) == ("FAILED", "NoSuchBucket")
+    assert f"There is no bucket {bucket}" in other.message_of(ended.arn).email
+
+
+def test_disabled_key_ends_in_an_explained_failure(exporter: Exporter, inspector: InspectorControl) -> None:
+    kms, key = exporter.client("kms"), exporter.outputs["ReportsKeyArn"]
+    kms.disable_key(KeyId=key)
+
+    ended = exporter.run({})
+
+    kms.enable_key(KeyId=key)
+    assert ended.error == "Report.MALFORMED_KMS_KEY"
+    assert key in exporter.message_of(ended.arn).email
+
+
+def assert_nothing_is_left(exporter: Exporter, inspector: InspectorControl) -> None:
+    assert exporter.lock() is None
+    assert not any(report["status"] == "IN_PROGRESS" for report in inspector.record()["reports"])
+    assert not any("open" in item for item in exporter.items().values())

@@ -1,0 +1,206 @@
+"""Each step runs with a role of its own, and needs each statement of it.
+
+Every statement of every role in the template is in one of the tables below: taken out, a run is seen to break; or the
+embedded AWS does not enforce it, and a contract test holds its words.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.cloudformation import read_template
+from tests.local_aws.exporter import Exporter, FunctionFailedError, wait_until
+from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.server import REPOSITORY
+
+type Scenario = Callable[[Exporter, InspectorControl], None]
+
+SHORT = {"deadline_hours": 0.0005}
+
+
+def export_is_denied(exporter: Exporter, _: InspectorControl) -> None:
+    assert exporter.run({}, seconds=90).error == "AccessDeniedError"
+
+
+def workflow_may_not_invoke_its_steps(exporter: Exporter, _: InspectorControl) -> None:
+    ended = exporter.run({}, seconds=90)
+    assert ended.status == "FAILED"
+    assert "not authorized to perform: lambda:InvokeFunction" in str(ended.cause)
+
+
+def dead_holder_counts_as_alive(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.hold()
+    dead = exporter.start({})
+    exporter.reached(dead, "Wait for Report")
+    exporter.states.stop_execution(executionArn=dead)
+    assert exporter.run(SHORT).error == "LockNotObtained"
+
+
+def dead_runs_report_counts_as_alive(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.hold()
+    dead = exporter.start({})
+    exporter.reached(dead, "Wait for Report")
+    exporter.states.stop_execution(executionArn=dead)
+    ended = exporter.run(SHORT)
+    assert ended.error == "DeadlineExceeded"
+    assert inspector.record()["reports"][0]["status"] == "IN_PROGRESS"
+
+
+def foreign_report_cannot_be_cancelled(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.foreign_report()
+    assert exporter.run({"on_busy": "cancel"}, seconds=90).error == "AccessDeniedError"
+
+
+def report_runs_on_after_the_deadline(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.hold()
+    assert exporter.run(SHORT, seconds=90).error == "DeadlineExceeded"
+    assert inspector.record()["reports"][0]["status"] == "IN_PROGRESS"
+
+
+def sweep_is_denied(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.hold()
+    run = exporter.start({})
+    exporter.reached(run, "Wait for Report")
+    exporter.states.stop_execution(executionArn=run)
+    with pytest.raises(FunctionFailedError) as raised:
+        exporter.invoke("CleanUpFunction", {})
+    assert raised.value.type == "AccessDeniedError"
+
+
+def schedule_starts_nothing_and_says_so(exporter: Exporter, _: InspectorControl) -> None:
+    fire(exporter, "ExportFindingsNightly")
+    assert undelivered(exporter) == 1
+    assert exporter.executions() == []
+
+
+def lost_start_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> None:
+    with exporter.without_statement("ScheduleRole", "StartTheNightlyExport"):
+        fire(exporter, "ExportFindingsNightly")
+    assert undelivered(exporter) == 0
+
+
+def sweep_is_not_started_and_that_is_said(exporter: Exporter, _: InspectorControl) -> None:
+    fire(exporter, "CleanUpFunctionSweep")
+    assert undelivered(exporter) == 1
+
+
+def lost_sweep_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> None:
+    with exporter.without_statement("SweepScheduleRole", "StartTheSweep"):
+        fire(exporter, "CleanUpFunctionSweep")
+    assert undelivered(exporter) == 0
+
+
+def failed_clean_up_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> None:
+    with exporter.without_statement("CleanUpFunctionRole", "KeepRecords"):
+        fire(exporter, "CleanUpFunctionSweep")
+        lost = f"the failed event of {exporter.resource('CleanUpFunction')} is lost"
+        wait_until(lambda: lost in exporter.aws.log_text() or None, "all tries of the sweep to fail")
+    assert undelivered(exporter) == 0
+
+
+def fire(exporter: Exporter, schedule: str) -> None:
+    """Let a schedule's next time come now."""
+    scheduler, name = exporter.client("scheduler"), exporter.resource(schedule)
+    kept = {key: value for key, value in scheduler.get_schedule(Name=name).items() if key in {"FlexibleTimeWindow", "Target"}}
+    # A time that has passed fires at the next tick, which is asked for here.
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    scheduler.update_schedule(Name=name, ScheduleExpression=f"at({past:%Y-%m-%dT%H:%M:%S})", State="ENABLED", **kept)
+    exporter.aws.control("/_local/scheduler/tick", {"account": exporter.account, "now": datetime.now(UTC).isoformat()})
+
+
+def undelivered(exporter: Exporter) -> int:
+    """Count and remove what lies in the dead-letter queue."""
+    sqs, queue = exporter.client("sqs"), exporter.outputs["DeadLetterQueueUrl"]
+    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    for message in messages:
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return len(messages)
+
+
+NEEDED: dict[tuple[str, str], Scenario] = {
+    ("ExportFindingsRole", "InvokeTheSteps"): workflow_may_not_invoke_its_steps,
+    ("ScheduleRole", "StartTheNightlyExport"): schedule_starts_nothing_and_says_so,
+    ("ScheduleRole", "KeepWhatCouldNotBeStarted"): lost_start_is_kept_nowhere,
+    ("SweepScheduleRole", "StartTheSweep"): sweep_is_not_started_and_that_is_said,
+    ("SweepScheduleRole", "KeepWhatCouldNotBeStarted"): lost_sweep_is_kept_nowhere,
+    ("PlanExportFunctionRole", "KeepRecords"): export_is_denied,
+    ("AcquireLockFunctionRole", "TakeTheLock"): export_is_denied,
+    ("AcquireLockFunctionRole", "AskWhetherARunLives"): dead_holder_counts_as_alive,
+    ("StartReportFunctionRole", "KeepRecords"): export_is_denied,
+    ("StartReportFunctionRole", "CreateTheReport"): export_is_denied,
+    ("StartReportFunctionRole", "CancelADeadOrForeignReport"): foreign_report_cannot_be_cancelled,
+    ("StartReportFunctionRole", "FindTheReport"): export_is_denied,
+    ("StartReportFunctionRole", "AskWhetherARunLives"): dead_runs_report_counts_as_alive,
+    ("CheckReportFunctionRole", "KeepRecords"): export_is_denied,
+    ("CheckReportFunctionRole", "LookAtTheReport"): export_is_denied,
+    ("CancelReportFunctionRole", "ReadRecords"): report_runs_on_after_the_deadline,
+    ("CancelReportFunctionRole", "StopTheReport"): report_runs_on_after_the_deadline,
+    ("ReleaseLockFunctionRole", "ReleaseTheLock"): export_is_denied,
+    ("VerifyReportFunctionRole", "ReadRecords"): export_is_denied,
+    ("VerifyReportFunctionRole", "FindTheReport"): export_is_denied,
+    ("VerifyReportFunctionRole", "LookAtTheReport"): export_is_denied,
+    ("RecordRunFunctionRole", "KeepRecords"): export_is_denied,
+    ("NotifyFunctionRole", "KeepRecords"): export_is_denied,
+    ("NotifyFunctionRole", "TellTheTopic"): export_is_denied,
+    ("CleanUpFunctionRole", "KeepRecords"): sweep_is_denied,
+    ("CleanUpFunctionRole", "FindOpenRuns"): sweep_is_denied,
+    ("CleanUpFunctionRole", "StopTheReport"): sweep_is_denied,
+    ("CleanUpFunctionRole", "AskWhetherARunLives"): sweep_is_denied,
+    ("CleanUpFunctionRole", "FindEndedRuns"): sweep_is_denied,
+    ("CleanUpFunctionRole", "TellTheTopic"): sweep_is_denied,
+    ("CleanUpFunctionRole", "KeepWhatFailed"): failed_clean_up_is_kept_nowhere,
+}
+NOT_ENFORCED_HERE = {
+    "DecryptTheReport",
+    "DeliverLogs",
+    "ReadTheKeyAsTheGuideNames",
+    "Trace",
+    "UseTheTopicsKey",
+    "WriteItsLog",
+}
+
+
+def statements() -> list[tuple[str, str]]:
+    template = read_template(REPOSITORY / "template.yaml")
+    roles = {name: resource for name, resource in template["Resources"].items() if resource["Type"] == "AWS::IAM::Role"}
+    return [
+        (name, statement["Sid"])
+        for name, role in roles.items()
+        for policy in role["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def test_every_statement_of_every_role_is_accounted_for() -> None:
+    assert {each for each in statements() if each[1] not in NOT_ENFORCED_HERE} == set(NEEDED)
+
+
+@pytest.mark.usefixtures("no_events")
+@pytest.mark.parametrize(("role", "sid"), NEEDED, ids=[f"{role}-{sid}" for role, sid in NEEDED])
+def test_statement_is_needed(role: str, sid: str, exporter: Exporter, inspector: InspectorControl) -> None:
+    undelivered(exporter)
+    with exporter.without_statement(role, sid):
+        NEEDED[role, sid](exporter, inspector)
+
+
+def test_clean_up_that_fails_three_times_lands_in_the_dead_letter_queue(exporter: Exporter) -> None:
+    undelivered(exporter)
+    with exporter.without_statement("CleanUpFunctionRole", "KeepRecords"):
+        fire(exporter, "CleanUpFunctionSweep")
+        assert wait_until(lambda: undelivered(exporter) or None, "the failed sweep in the dead-letter queue") == 1
+
+
+def test_each_function_runs_with_its_own_role(exporter: Exporter) -> None:
+    of_account = {"account": exporter.account}
+    exporter.aws.control("/_local/calls", of_account | {"clear": True})
+    exporter.run({})
+
+    calls = exporter.aws.control("/_local/calls", of_account)["calls"]
+    actions: dict[str, set[str]] = {}
+    for call in calls:
+        actions.setdefault(call["role"], set()).add(call["action"])
+    creators = {role for role, made in actions.items() if "inspector2:CreateFindingsReport" in made}
+    publishers = {role for role, made in actions.items() if "sns:Publish" in made}
+    assert creators == {exporter.resource("StartReportFunctionRole")}
+    assert publishers == {exporter.resource("NotifyFunctionRole")}
