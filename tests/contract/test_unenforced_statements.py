@@ -15,6 +15,7 @@ STEPS = [
     "CancelReport",
     "ReleaseLock",
     "VerifyReport",
+    "CheckSetup",
     "RecordRun",
     "Notify",
     "CleanUp",
@@ -42,7 +43,7 @@ def test_each_function_may_write_its_own_log_and_no_other(step: str) -> None:
     }
 
 
-@pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole"])
+@pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole", "CheckSetupFunctionRole"])
 def test_whoever_publishes_may_use_the_topics_key_through_sns_only(role: str) -> None:
     assert statement(role, "UseTheTopicsKey") == {
         "Effect": "Allow",
