@@ -35,6 +35,10 @@ INSPECTOR_PRINCIPAL = {"Service": {"Fn::FindInMap": ["InspectorPrincipal", {"Ref
 BUCKET_ACTIONS = ["s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload"]
 KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey*"]
 BUCKET = "arn:${AWS::Partition}:s3:::${ExistingBucketName}"
+LONGEST_STACK_NAME = 80 - len("-ExportFindings")
+"""The state machine is named after the stack, and its name has at most 80 characters."""
+SUFFIX = "x" * 13
+"""What CloudFormation adds to a name."""
 ROLES_OF_ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role"
 OUR_ROLE = ROLES_OF_ACCOUNT + "/${AWS::StackName}/any-name"
 OPT_IN = {
@@ -200,6 +204,32 @@ class TestFunctions:
         variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
         assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL"}
         assert not any("Environment" in function for function in LAMBDAS.values())
+
+    def test_the_longest_environment_that_the_parameters_allow_fits_into_lambdas_limit(self) -> None:
+        stack = "s" * LONGEST_STACK_NAME
+        region = max(TEMPLATE["Mappings"]["InspectorPrincipal"], key=len)
+        place = f"{region}:{ACCOUNT}"
+        # As many quotes as a filter has: Lambda measures the variables as JSON, where each is escaped.
+        entry = '{"comparison":"EQUALS","value":"LOW"},'
+        longest = PARAMETERS["FilterCriteria"]["MaxLength"]
+        variables = {
+            "TABLE_NAME": f"{stack}-Table-{SUFFIX}",
+            "TOPIC_ARN": f"arn:aws-us-gov:sns:{place}:{stack}-Topic-{SUFFIX}",
+            "STATE_MACHINE_ARN": f"arn:aws-us-gov:states:{place}:stateMachine:{stack}-ExportFindings",
+            "BUCKET": "b" * 63,
+            "BUCKET_OWNER": ACCOUNT,
+            "KEY_PREFIX": "p" * PARAMETERS["KeyPrefix"]["MaxLength"],
+            "KMS_KEY_ARN": "k" * PARAMETERS["ExistingKeyArn"]["MaxLength"],
+            "REPORT_NAME": "r" * 63,
+            "REPORT_FORMAT": max(PARAMETERS["ReportFormat"]["AllowedValues"], key=len),
+            "FILTER_CRITERIA": ('{"severity":[' + entry * longest)[: longest - 2] + "]}",
+            "ON_BUSY": max(PARAMETERS["OnBusy"]["AllowedValues"], key=len),
+            "DEADLINE_HOURS": "0.123456",
+            "POWERTOOLS_LOG_LEVEL": "INFO",
+        }
+        assert set(variables) == set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+        # Some room is left for letters of more than one byte.
+        assert len(json.dumps(variables, separators=(",", ":"))) < 4096 - 256
 
     def test_every_function_runs_the_projects_python_on_the_shared_layer(self) -> None:
         python = Path(".python-version").read_text(encoding="utf-8").strip()
