@@ -400,6 +400,11 @@ class TestPolicies:
             )
 
 
+def shape(value: Any) -> Any:
+    """The members and types of a JSON value, without its values."""
+    return {name: shape(member) for name, member in value.items()} if isinstance(value, dict) else type(value)
+
+
 def nodes(root: Any) -> Iterator[yaml.MappingNode]:
     """Statements of roles' policies for every resource, where they stand in the text."""
     document = {key.value: value for key, value in root.value}
@@ -464,6 +469,12 @@ class TestStarts:
         made = make_plan(json.loads(sent), config(), execution())
         assert isinstance(made, Plan)
         assert (made.scheduled_for, made.schedule) == ("2026-11-23T03:00:00+00:00", SCHEDULE)
+
+    def test_the_example_of_a_night_has_the_form_that_the_schedule_sends(self) -> None:
+        sent = json.loads(RESOURCES["ExportFindings"]["Properties"]["Events"]["Nightly"]["Properties"]["Input"])
+        example = json.loads(Path("events/nightly.json").read_text(encoding="utf-8"))
+        del example["Comment"]
+        assert shape(example) == shape(sent)
 
     @pytest.mark.parametrize("path", sorted(Path("events").glob("*.json")), ids=lambda path: path.name)
     def test_an_example_input_is_planned(self, path: Path) -> None:
