@@ -24,6 +24,20 @@ def test_run_stopped_while_it_waits_for_its_report_is_cleaned_up(exporter: Expor
     assert_settled(exporter)
 
 
+def test_run_that_times_out_while_it_waits_for_its_report_is_cleaned_up(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.hold()
+    run = exporter.start({})
+    exporter.reached(run, "Wait for Report")
+
+    exporter.aws.control("/_local/executions/time_out", {"executionArn": run, "account": exporter.account})
+
+    message = exporter.message_of(run)
+    assert (exporter.describe(run).status, message.outcome) == ("TIMED_OUT", "TIMED_OUT")
+    assert message.event["failure"]["error"] == "TimedOut"
+    assert [report["status"] for report in inspector.record()["reports"]] == ["CANCELLED"]
+    assert_settled(exporter)
+
+
 def test_run_stopped_while_it_waits_for_the_lock_leaves_the_holder_alone(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.hold()
     holder = exporter.start({})
