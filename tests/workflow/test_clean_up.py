@@ -1,5 +1,7 @@
 """Executions that end outside the workflow: their report is cancelled, their lock released, and they are told, once."""
 
+from collections import Counter
+
 import pytest
 
 from tests.local_aws.exporter import Exporter, FunctionFailedError, wait_until
@@ -127,7 +129,7 @@ def test_sweep_tells_a_run_that_was_never_written_down(exporter: Exporter, inspe
     assert run.name in exporter.invoke("CleanUpFunction", {})["cleaned"]
 
     assert [message.outcome for message in exporter.messages() if message.execution == run.name] == ["FAILED", "FAILED"]
-    assert_settled(exporter)
+    assert_settled(exporter, messages_a_run=2)
 
 
 @pytest.mark.usefixtures("no_events")
@@ -188,6 +190,10 @@ def test_clean_up_waits_while_a_function_may_still_create_a_report(exporter: Exp
     assert_settled(exporter)
 
 
-def assert_settled(exporter: Exporter) -> None:
+def assert_settled(exporter: Exporter, messages_a_run: int = 1) -> None:
     wait_until(lambda: True if exporter.lock() is None else None, "the lock to be released")
     wait_until(lambda: None if any("open" in item for item in exporter.items().values()) else True, "every run to be closed")
+    # Whoever comes late finds nothing left to do, and tells nobody anything a second time.
+    assert exporter.invoke("CleanUpFunction", {}) == {"cleaned": []}
+    told = Counter(message.execution for message in exporter.messages())
+    assert told == {execution.name: messages_a_run for execution in exporter.executions()}
