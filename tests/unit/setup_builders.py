@@ -12,9 +12,9 @@ INSPECTOR = "inspector2.amazonaws.com"
 FIT_KEY = {"KeyManager": "CUSTOMER", "KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT", "KeyState": "Enabled"}
 SETUP_VARIABLES = {
     "INSPECTOR_PRINCIPAL": INSPECTOR,
-    "START_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings-StartReportFunctionRole",
-    "VERIFY_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings-VerifyReportFunctionRole",
-    "NOTIFY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings-NotifyFunctionRole",
+    "START_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-StartReportFunctionRole",
+    "VERIFY_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-VerifyReportFunctionRole",
+    "NOTIFY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-NotifyFunctionRole",
     "DEAD_LETTER_QUEUE_URL": QUEUE,
 }
 

@@ -15,10 +15,11 @@ from botocore.exceptions import ClientError
 
 from findings_exporter import messages, recording, reports, runs, telling
 from findings_exporter.desk import Desk
-from findings_exporter.errors import ExporterError, Failure, StillCreatingError, StillRunningError, translated
+from findings_exporter.errors import AccessDeniedError, ExporterError, Failure, StillCreatingError, StillRunningError, translated
 from findings_exporter.execution import Execution
 from findings_exporter.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
 from findings_exporter.runs import Outcome
+from findings_exporter.step import named
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -102,7 +103,9 @@ def clean_up(desk: Desk, sns: "SNSClient", ended: Ended, now: Callable[[], datet
     holder = desk.lock.holder()
     holds_lock = holder is not None and holder.arn == execution.arn
     if run.told_at and not holds_lock:
-        return "NOTHING_LEFT"
+        if run.outcome in {"SUCCEEDED", "DUPLICATE"}:
+            return "NOTHING_LEFT"
+        return _stop_told(desk, execution, now, over_at)
     trouble = _stop(desk, execution, now, over_at)
     recording.record(desk.table, execution, OUTCOMES.get(ended.status, "FAILED"), ended.failure, None, now())
     telling.tell(desk.table, sns, desk.config, execution, now(), over_at)
@@ -131,6 +134,21 @@ def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], over_at
     return None
 
 
+def _stop_told(desk: Desk, execution: Execution, now: Callable[[], datetime], over_at: datetime) -> str:
+    """Look once more for the report of a run that failed and was told.
+
+    The failure path looks once. It may have failed to cancel, or a function that outlived its step may have created
+    after it looked.
+    """
+    try:
+        with translated():
+            stopped = reports.cancel(desk, execution, now, over_at - telling.MARGIN)
+    except AccessDeniedError:
+        # The run's message told it already, and asking again changes nothing.
+        return "NOTHING_LEFT"
+    return "CLEANED_UP" if stopped == "CANCELLED" else "NOTHING_LEFT"
+
+
 def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], datetime], over_at: datetime) -> list[str]:
     """Clean up after every execution that has ended and of which something is left.
 
@@ -156,14 +174,15 @@ def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], d
     except (ExporterError, ClientError) as error:
         errors.append(error)
     for execution in _distinct(candidates):
-        try:
-            with translated():
-                ended = _ended(states, execution, now())
-                if ended and clean_up(desk, sns, ended, now, over_at) == "CLEANED_UP":
-                    cleaned.append(execution.name)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still told
-            logger.warning("the run %s could not be cleaned up yet: %s", execution.name, type(error).__name__)
-            errors.append(error)
+        with named(execution.name):
+            try:
+                with translated():
+                    ended = _ended(states, execution, now())
+                    if ended and clean_up(desk, sns, ended, now, over_at) == "CLEANED_UP":
+                        cleaned.append(execution.name)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still told
+                logger.warning("the run %s could not be cleaned up yet: %s", execution.name, type(error).__name__)
+                errors.append(error)
     cleaned += _free_slot(desk, states, now, over_at)
     if errors:
         raise errors[0]
@@ -178,7 +197,8 @@ def _free_slot(desk: Desk, states: "SFNClient", now: Callable[[], datetime], ove
             owner = reports.owner_of(desk, current) if current and not current.has_ended else None
             if owner is None or _ended(states, owner, now()) is None:
                 return []
-            return [owner.name] if reports.cancel(desk, owner, now, over_at - telling.MARGIN) == "CANCELLED" else []
+            with named(owner.name):
+                return [owner.name] if reports.cancel(desk, owner, now, over_at - telling.MARGIN) == "CANCELLED" else []
     except (ExporterError, ClientError) as error:
         # Nobody waits for this look: an Inspector that is down or disabled is told by the next export.
         logger.warning("Inspector's slot could not be looked at: %s", type(error).__name__)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import boto3
 from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config as ClientConfig
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from findings_exporter import RELEASE
-from findings_exporter.errors import UnsupportedReleaseError, translated
+from findings_exporter.errors import UnsupportedReleaseError, code_of, translated
 from findings_exporter.execution import Execution
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from botocore.model import OperationModel
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_inspector2 import Inspector2Client
@@ -66,7 +68,28 @@ def client(service: Any, attempts: int = ATTEMPTS) -> Any:
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
-    return boto3.client(service, config=config)
+    made = boto3.client(service, config=config)
+    made.meta.events.register("before-parse", refuse_short_answer)
+    return made
+
+
+def refuse_short_answer(operation_model: "OperationModel", response_dict: Mapping[str, Any], **_: object) -> None:
+    """Take an answer that broke off for none.
+
+    botocore parses a body that is shorter than its Content-Length like a whole one, and an empty one as an answer without
+    any member: "no such report" where there is one.
+
+    Raises
+    ------
+    ConnectionClosedError
+        The body is shorter than the answer said.
+    """
+    headers, body = response_dict["headers"], response_dict["body"]
+    # A HEAD's answer has a length and no body; a stream is checked by whoever reads it.
+    if operation_model.http.get("method") == "HEAD" or not isinstance(body, bytes) or "content-encoding" in headers:
+        return
+    if len(body) < int(headers.get("content-length", 0)):
+        raise ConnectionClosedError(endpoint_url=operation_model.service_model.endpoint_prefix)
 
 
 def utc_now() -> datetime:
@@ -98,7 +121,31 @@ def step(function: Step) -> Callable[[Event, "LambdaContext"], dict[str, Any]]:
 
 @contextmanager
 def observed(execution_name: str, context: "LambdaContext") -> Iterator[None]:
-    """Put the execution's name on every log line, and translate AWS' errors."""
+    """Put the execution's name on every log line, translate AWS' errors, and log the one that ends the function.
+
+    Lambda's own line of an uncaught exception does not know the execution.
+    """
     logger.append_keys(execution=execution_name, function=context.function_name, request_id=context.aws_request_id)
-    with translated():
+    try:
+        with translated():
+            yield
+    except Exception as error:
+        logger.error("step failed", extra={"error": type(error).__name__} | _answer_of(error))  # noqa: TRY400 - its reason stands at _answer_of
+        raise
+
+
+@contextmanager
+def named(execution_name: str) -> Iterator[None]:
+    """Put another execution's name on the log lines of what is done for it."""
+    before = logger.get_current_keys().get("execution")
+    logger.append_keys(execution=execution_name)
+    try:
         yield
+    finally:
+        logger.append_keys(execution=before)
+
+
+def _answer_of(error: Exception) -> dict[str, str]:
+    # No message and no traceback: AWS' words hold account ids and may hold values of a filter.
+    answer = error if isinstance(error, ClientError) else error.__cause__
+    return {"call": answer.operation_name, "code": code_of(answer)} if isinstance(answer, ClientError) else {}
