@@ -42,6 +42,11 @@ format: install ## Format the code and mend what ruff can mend
 bench: install build ## Measure waits, transitions, price and cold starts, each beside its baseline
 	PYTHONPATH=layers/exporter .venv/bin/python -m benchmarks
 
+# The SAM CLI knows AWS_DEFAULT_REGION only; most other tools of AWS know AWS_REGION.
+ifdef AWS_REGION
+deploy: export AWS_DEFAULT_REGION ?= $(AWS_REGION)
+endif
+
 .PHONY: deploy
 deploy: install build ## Deploy to the AWS account of your credentials (asks before it changes anything)
 	$(sam) deploy

@@ -12,6 +12,7 @@ import pytest
 from jsonata import Jsonata
 
 from findings_exporter import RELEASE, errors, lock, plan, reports, telling
+from findings_exporter.explanations import EXPLANATIONS
 from tests.contract.interpreter import StepError, Walk, evaluate, expressions
 from tests.contract.parts import FUNCTIONS, MACHINE, MACHINE_TEXT, PACKAGE, RESOURCES, STATES, TASKS, camel, folder_of, of_type
 
@@ -117,6 +118,13 @@ class TestTasks:
         assert set(retry["ErrorEquals"]) == SERVICE_ERRORS | ours
         assert len(retry["ErrorEquals"]) == len(set(retry["ErrorEquals"]))
         assert retry["BackoffRate"] > 1
+
+    @EVERY_TASK
+    def test_what_outlasts_a_tasks_retries_is_explained(self, name: str) -> None:
+        assert {error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]} <= set(EXPLANATIONS)
+
+    def test_what_no_task_can_catch_is_explained(self) -> None:
+        assert {"States.Runtime", "States.DataLimitExceeded"} <= set(EXPLANATIONS)
 
     @EVERY_TASK
     def test_a_task_catches_everything_and_keeps_the_first_failure(self, name: str) -> None:

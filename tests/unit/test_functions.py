@@ -229,11 +229,79 @@ def test_the_log_tells_each_step_of_its_execution_and_nothing_confidential(
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     states_told = [line["state"] for line in lines if line["message"] == "step done"]
     assert states_told[-3:] == ["VERIFIED", "TO_TELL", "TOLD"]
-    assert all(line["execution"] == "night-1" for line in lines[:-1])
-    assert lines[-1]["message"] == "the run night-2 could not be cleaned up yet: AccessDeniedError"
+    assert all(line["execution"] == "night-1" for line in lines[:-2])
+    assert lines[-2]["message"] == "the run night-2 could not be cleaned up yet: AccessDeniedError"
+    assert [line["execution"] for line in lines[-2:]] == ["night-2", "sweep"]
     assert {line["service"] for line in lines} == {"findings_exporter"}
     assert any("slot is taken" in line["message"] for line in lines)
     written = log.getvalue() + capsys.readouterr().out
     assert "ExportsSucceeded" in written
     for secret in (ACCOUNT, SECRET, MAIL, "testing"):
         assert secret not in written
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            client_error("AccessDenied", 403, text=ACCOUNT),
+            {"error": "AccessDeniedError", "call": "Operation", "code": "AccessDenied"},
+        ),
+        (
+            client_error("ValidationException", 400, text=SECRET),
+            {"error": "ClientError", "call": "Operation", "code": "ValidationException"},
+        ),
+        (KeyError(SECRET), {"error": "KeyError"}),
+    ],
+)
+def test_an_error_that_ends_a_step_is_logged_with_its_execution_and_without_its_words(
+    account: Table, inspector: FakeInspector, log: io.StringIO, answer: Exception, told: dict[str, str]
+) -> None:
+    begin()
+    inspector.refuse("status", answer)
+    with pytest.raises(Exception):  # noqa: B017 - whatever it is, it goes up
+        call("check_report")
+    line = json.loads(log.getvalue().splitlines()[-1])
+    assert (line["level"], line["message"], line["execution"]) == ("ERROR", "step failed", "night-1")
+    assert {name: line[name] for name in ("error", "call", "code") if name in line} == told
+    for confidential in (ACCOUNT, SECRET, "Traceback"):
+        assert confidential not in log.getvalue()
+
+
+def test_each_line_of_a_sweep_names_the_run_that_it_is_about(
+    account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO
+) -> None:
+    begin()
+    states.add(ME, "ABORTED")
+    late = planned(account, execution("night-2", START)).execution
+    states.add(late, "FAILED")
+    assert sorted(load("clean_up").handler({}, CONTEXT)["cleaned"]) == ["night-1", "night-2"]
+    step.logger.info("the sweep goes on")
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    cancelled = [line["execution"] for line in lines if line["message"].startswith("cancelling the run's own report")]
+    assert cancelled == ["night-1"]
+    assert lines[-1]["execution"] == "sweep"
+
+
+def test_a_sweep_that_frees_inspectors_slot_names_the_run_whose_report_it_cancels(
+    account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO
+) -> None:
+    begin()
+    call("release_lock")
+    call("record_run", failure={"error": "States.Timeout", "cause": ""}, delivery=None, duplicate=False)
+    call("notify")
+    states.add(ME, "FAILED")
+    assert load("clean_up").handler({}, CONTEXT) == {"cleaned": ["night-1"]}
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["execution"] for line in lines if line["message"].startswith("cancelling")] == ["night-1"]
+
+
+def test_a_run_that_waits_for_its_turn_logs_who_has_it(account: Table, states: FakeStates, log: io.StringIO) -> None:
+    holder = execution("night-0", step.utc_now())
+    states.add(holder)
+    assert Lock(account, ACCOUNT, REGION).acquire(states.client, holder, step.utc_now()) is None
+    call("plan_export", input={})
+    assert call("acquire_lock")["state"] == "HELD"
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    told = [line for line in lines if line["message"] == "the run night-0 holds the lock"]
+    assert [(line["level"], line["execution"]) for line in told] == [("INFO", "night-1")]

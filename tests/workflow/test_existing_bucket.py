@@ -12,6 +12,9 @@ from tests.local_aws.exporter import Exporter
 from tests.local_aws.inspector import InspectorControl
 from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, LocalAws
 
+IN_THE_BUCKET = ("BucketStatementForInspector", "BucketStatementForExporter")
+IN_THE_KEY = ("KeyStatementForInspector", "KeyStatementForExporter")
+
 
 class Place:
     """Somebody's bucket and key, and the exporter that was told to use them."""
@@ -57,20 +60,30 @@ def test_nothing_of_an_existing_bucket_is_created_or_changed(place: Place) -> No
 
 
 def test_the_pasted_statements_are_enough_and_each_is_needed(place: Place, inspector: InspectorControl) -> None:
-    everything = (
-        ("BucketStatementForInspector", "BucketStatementForExporter"),
-        ("KeyStatementForInspector", "KeyStatementForExporter"),
-    )
     place.paste_into_bucket("BucketStatementForExporter")
-    place.paste_into_key(*everything[1])
+    place.paste_into_key(*IN_THE_KEY)
     assert place.exporter.run({}).error == "Report.INVALID_PERMISSIONS"
-    place.paste_into_bucket(*everything[0])
+    place.paste_into_bucket(*IN_THE_BUCKET)
     place.paste_into_key("KeyStatementForExporter")
     assert place.exporter.run({}).error == "Report.INVALID_PERMISSIONS"
-    place.paste_into_key(*everything[1])
+    place.paste_into_key(*IN_THE_KEY)
 
     ended = place.exporter.run({})
 
     assert ended.status == "SUCCEEDED", ended.cause
     head = place.s3.head_object(Bucket=place.bucket, Key=ended.output["delivery"]["key"])
     assert head["SSEKMSKeyId"] == place.key
+
+
+def test_disabled_key_ends_in_an_explained_failure(place: Place, inspector: InspectorControl) -> None:
+    # Not the stack's own key: table and topic need that one, and on AWS nobody could be told.
+    place.paste_into_bucket(*IN_THE_BUCKET)
+    place.paste_into_key(*IN_THE_KEY)
+    place.kms.disable_key(KeyId=place.key)
+
+    ended = place.exporter.run({})
+
+    place.kms.enable_key(KeyId=place.key)
+    assert (ended.status, ended.error) == ("FAILED", "Report.MALFORMED_KMS_KEY")
+    assert place.key in place.exporter.message_of(ended.arn).email
+    assert place.exporter.run({}).status == "SUCCEEDED"

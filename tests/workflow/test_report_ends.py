@@ -193,17 +193,6 @@ def test_deleted_bucket_ends_in_an_explained_failure(exporter: Exporter, inspect
     assert f"There is no bucket {bucket}" in other.message_of(ended.arn).email
 
 
-def test_disabled_key_ends_in_an_explained_failure(exporter: Exporter, inspector: InspectorControl) -> None:
-    kms, key = exporter.client("kms"), exporter.outputs["ReportsKeyArn"]
-    kms.disable_key(KeyId=key)
-
-    ended = exporter.run({})
-
-    kms.enable_key(KeyId=key)
-    assert ended.error == "Report.MALFORMED_KMS_KEY"
-    assert key in exporter.message_of(ended.arn).email
-
-
 def assert_nothing_is_left(exporter: Exporter, inspector: InspectorControl) -> None:
     assert exporter.lock() is None
     assert not any(report["status"] == "IN_PROGRESS" for report in inspector.record()["reports"])

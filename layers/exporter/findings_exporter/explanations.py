@@ -50,6 +50,29 @@ SLOW = Explanation(
     "A function did not end in its time, again and again: an AWS service that it calls hangs.",
     ("See the AWS Health Dashboard for {region}.", START_AGAIN),
 )
+LAMBDA_FAILED = Explanation(
+    "Lambda failed",
+    "Step Functions could not reach Lambda, or got no answer from it, again and again.",
+    ("See the AWS Health Dashboard for Lambda in {region}.", START_AGAIN),
+)
+DIED = Explanation(
+    "a step died",
+    "A function's process ended before it had answered, again and again: most often it ran out of memory.",
+    (
+        "Open the execution and see which step failed; the last lines of its log group tell how far it came.",
+        "If its memory was used up, raise MemorySize in template.yaml and deploy.",
+        START_AGAIN,
+    ),
+)
+WORKFLOW_BROKE = Explanation(
+    "the workflow could not go on",
+    "Step Functions could not process the workflow's own data. That is an error of this program, or of a change to it.",
+    (
+        "If somebody changed the state machine, deploy the stack again.",
+        "Otherwise please report it with the execution's history.",
+        START_AGAIN,
+    ),
+)
 EXPLANATIONS = {
     "InvalidInput": Explanation(
         "the input is wrong",
@@ -184,6 +207,24 @@ EXPLANATIONS = {
         "Inspector was told to cancel the report, but still shows it as in progress.",
         ("Nothing: the next run, or the hourly sweep, cancels it again and waits until it has stopped.", START_AGAIN),
     ),
+    "ToldElsewhereError": Explanation(
+        "another function was telling",
+        "The outcome was recorded, but another function had claimed to tell it and had not finished in time.",
+        (
+            "Nothing, if a message about this run has come: it tells the recorded outcome.",
+            "Otherwise wait for the next hourly sweep, which tells it.",
+        ),
+    ),
+    "NotRecordedError": Explanation(
+        "the run was not written down",
+        "A step met a run without a record: somebody deleted it from the table, or it was redriven after its record had expired.",
+        ("See that nobody else changes the table of the stack.", START_AGAIN),
+    ),
+    "ConfigurationError": Explanation(
+        "the deployment is incomplete",
+        "A function lacks variables of its environment, which are named above: somebody has changed the function by hand.",
+        ("Deploy the stack again.", PROBE),
+    ),
     "UnsupportedReleaseError": Explanation(
         "the run is older than the deployment",
         "The execution was started long before the deployed code, whose steps do not know its form any more.",
@@ -191,11 +232,29 @@ EXPLANATIONS = {
     ),
     "Sandbox.Timedout": SLOW,
     "States.Timeout": SLOW,
+    "Lambda.ServiceException": LAMBDA_FAILED,
+    "Lambda.SdkClientException": LAMBDA_FAILED,
+    "Lambda.ClientExecutionTimeoutException": LAMBDA_FAILED,
+    "Lambda.AWSLambdaException": Explanation(
+        "Lambda did not run a step",
+        "The workflow may not invoke the function, or the function cannot start: its state, its role or its layer is wrong."
+        " Lambda's own words stand above.",
+        (
+            "Open the function in the Lambda console: it says why it cannot run.",
+            "Deploy the stack again if somebody changed a function or the workflow's role.",
+            "If an explicit deny is named, ask who owns the organisation's service control policies.",
+            PROBE,
+        ),
+    ),
+    "Lambda.Unknown": DIED,
+    "Runtime.ExitError": DIED,
     "Lambda.TooManyRequestsException": Explanation(
         "Lambda had no room",
         "Other functions used up the account's Lambda concurrency in {region}, again and again. A fresh account may have 10.",
         ("Raise the quota 'Concurrent executions' of Lambda in Service Quotas.", START_AGAIN),
     ),
+    "States.Runtime": WORKFLOW_BROKE,
+    "States.QueryEvaluationError": WORKFLOW_BROKE,
     "States.DataLimitExceeded": Explanation(
         "the input is too large",
         "Step Functions carries at most 256 KiB from step to step, and the execution's input nearly fills that.",
