@@ -8,6 +8,9 @@ UV := .uv/bin/uv
 export SAM_CLI_TELEMETRY := 0
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+# Caches, too, stay in this folder. They make a second install and every sam build quick; make clean removes them.
+export UV_CACHE_DIR := $(CURDIR)/.uv/cache/uv
+export PIP_CACHE_DIR := $(CURDIR)/.uv/cache/pip
 sync = UV_PROJECT_ENVIRONMENT=$(1) $(UV) sync --quiet --locked --python $(PYTHON) $(2) && touch $(1)/.synced
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" sam
 

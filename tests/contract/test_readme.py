@@ -72,3 +72,11 @@ def test_every_output_that_is_named_exists() -> None:
     named = re.findall(r"output `(\w+)`", README) + re.findall(r"`(\w+Statement\w+)`", README) + re.findall(r"<(\w+Arn)>", README)
     assert len(named) >= 6
     assert set(named) <= set(TEMPLATE["Outputs"])
+
+
+def test_everything_is_installed_into_the_projects_folder() -> None:
+    show = ["make", "--silent", "--eval=show: ; printenv UV_CACHE_DIR PIP_CACHE_DIR", "show"]
+    told = subprocess.run(show, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+    folders = [Path(line) for line in told.stdout.splitlines()]
+    assert len(folders) == 2
+    assert all(folder.is_relative_to(Path.cwd() / ".uv") for folder in folders)
