@@ -25,6 +25,7 @@ PARTS = (
     "notifications",
     "scheduler",
     "cloudformation",
+    "table_policies",
     "inspector",
 )
 
