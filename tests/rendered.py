@@ -104,9 +104,11 @@ class Rendered:
             for policy in role.get("Policies", []):
                 yield Policy(name, "identity", policy["PolicyDocument"])
         for name, resource in self.resources.items():
+            properties = resource["Properties"]
+            properties = properties.get("ResourcePolicy", properties)
             for key in ("PolicyDocument", "KeyPolicy"):
-                if key in resource["Properties"]:
-                    yield Policy(name, "resource", resource["Properties"][key])
+                if key in properties:
+                    yield Policy(name, "resource", properties[key])
         for name, text in self.outputs.items():
             if "Statement" in name:
                 yield Policy(f"output {name}", "resource", {"Version": "2012-10-17", "Statement": [json.loads(text)]})
