@@ -30,7 +30,10 @@ class Explanation:
 
 
 START_AGAIN = "Start the export again from the Step Functions console with the input {{}}; it needs no clean-up first."
-PROBE = "Then start an execution with events/probe.json: a small real report that proves the setup in minutes."
+PROBE = (
+    "Then start an execution with events/probe.json: a small real report that proves the setup in minutes,"
+    " unless it finds nothing."
+)
 POLICIES = (
     "Compare the policies of the bucket and the key with those in template.yaml or, where the bucket or key is your own,"
     " with the statements in the stack's outputs."
