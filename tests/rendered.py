@@ -111,7 +111,7 @@ class Rendered:
                     yield Policy(name, "resource", properties[key])
         for name, text in self.outputs.items():
             if "Statement" in name:
-                yield Policy(f"output {name}", "resource", {"Version": "2012-10-17", "Statement": [json.loads(text)]})
+                yield Policy(f"output {name}", "resource", {"Version": "2012-10-17", "Statement": json.loads(f"[{text}]")})
 
     def _present(self, members: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         there = {name: each for name, each in members.items() if "Condition" not in each or self._holds(each["Condition"])}
