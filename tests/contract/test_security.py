@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cloudformation import read_template
-from tests.contract.parts import TEMPLATE_TEXT, listed
+from tests.contract.parts import RESOURCES, TEMPLATE_TEXT, listed
 from tests.rendered import ACCOUNT, VARIANTS, Policy, Rendered
 
 REGION = "eu-west-1"
@@ -245,3 +247,20 @@ class TestAudit:
         )
         assert (audit.returncode, audit.stderr) == (code, "")
         assert told in audit.stdout
+
+
+class TestDocument:
+    DOCUMENT = Path("docs/security.md").read_text(encoding="utf-8")
+
+    def test_the_tests_that_it_names_exist(self) -> None:
+        named = re.findall(r"`((?:test_|Test)[a-zA-Z_]+)`", self.DOCUMENT)
+        sources = "".join(path.read_text(encoding="utf-8") for path in Path("tests").rglob("test_*.py"))
+        assert len(named) >= 4
+        assert [name for name in named if not re.search(rf"(def|class) {name}\b", sources)] == []
+
+    def test_it_names_every_rule_that_is_broken_on_purpose(self) -> None:
+        skipped = set(yaml.safe_load(Path(".checkov.yaml").read_text(encoding="utf-8"))["skip-check"])
+        for resource in RESOURCES.values():
+            skipped |= {each["id"] for each in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])}
+        told = re.findall(r"^\| (CKV_AWS_[\d, ]+) \|", self.DOCUMENT, re.MULTILINE)
+        assert {f"CKV_AWS_{number}" for row in told for number in re.findall(r"\d+", row)} == skipped
