@@ -158,6 +158,16 @@ class TestControlAndTransport:
         assert put(plain) == "AccessDenied"
         assert put(full) == ""
 
+    def test_a_request_may_say_that_it_came_by_plain_http(self, full: Sandbox) -> None:
+        url, arn = full.queue("letters")
+        only_tls = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": arn}
+        only_tls["Condition"] = {"Bool": {"aws:SecureTransport": "false"}}  # type: ignore[assignment]
+        full.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy(only_tls)})
+        client = full.aws.role_client("sqs", full.role("writer", ANYTHING), account=full.account)
+        assert _code(lambda: client.send_message(QueueUrl=url, MessageBody="a")) == ""
+        client.meta.events.register("before-send", lambda request, **_: request.headers.update({"x-forwarded-proto": "http"}))
+        assert _code(lambda: client.send_message(QueueUrl=url, MessageBody="a")) == "AccessDenied"
+
     def test_the_calls_of_a_function_are_recorded(self, plain: Sandbox, full: Sandbox) -> None:
         with pytest.raises(LocalAwsError):
             plain.control("/_local/calls")
@@ -677,6 +687,41 @@ class TestCloudFormation:
 
         assert key(plain) is None
         assert key(full) == "alias/key"
+
+    def test_a_tables_own_policy_is_enforced(self, plain: Sandbox, full: Sandbox) -> None:
+        def written(sandbox: Sandbox) -> str:
+            nobody = {"Effect": "Deny", "Principal": "*", "Action": "dynamodb:PutItem", "Resource": "*"}
+            properties = {
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                "BillingMode": "PAY_PER_REQUEST",
+                "ResourcePolicy": {"PolicyDocument": {"Version": "2012-10-17", "Statement": [nobody]}},
+            }
+            table = sandbox.stack({"Table": {"Type": "AWS::DynamoDB::Table", "Properties": properties}})["Table"]
+            client = sandbox.aws.role_client("dynamodb", sandbox.role("writer", ANYTHING), account=sandbox.account)
+            return _code(lambda: client.put_item(TableName=table, Item={"pk": {"S": "a"}}))
+
+        assert written(plain) == ""
+        assert written(full) == "AccessDeniedException"
+
+    def test_a_resources_policy_is_asked_for_a_service(self, full: Sandbox) -> None:
+        url, arn = full.queue("letters")
+        let_in = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        let_in["Condition"] = {"StringEquals": {"aws:SourceAccount": full.account}}
+        full.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy(let_in)})
+
+        def decision(service: str, source_account: str) -> str:
+            asked = {"service": service, "action": "sqs:SendMessage", "resource": arn, "source_account": source_account}
+            return str(full.control("/_local/authorization/service", **asked)["decision"])
+
+        assert decision("events.amazonaws.com", full.account) == "Allow"
+        assert decision("events.amazonaws.com", "999999999999") == "ImplicitDeny"
+        assert decision("config.amazonaws.com", full.account) == "ImplicitDeny"
 
     def test_a_stack_s_schedule_keeps_its_time_zone(self, plain: Sandbox, full: Sandbox) -> None:
         def zone(sandbox: Sandbox) -> Any:

@@ -27,6 +27,7 @@ PARTS = (
     "notifications",
     "scheduler",
     "cloudformation",
+    "table_policies",
     "inspector",
 )
 
