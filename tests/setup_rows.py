@@ -1,19 +1,16 @@
 """Setups, right and wrong, with the verdict that each deserves: one table for the rules and for the embedded AWS.
 
-A row changes one thing of a setup that is right. The verdicts are IAM's, as its guide has them, and not those of any
-program. Where the embedded AWS cannot show a row, the row says why.
+A row changes one thing of a setup that is right. The verdicts are IAM's, as its guide has them, and not those of any program.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 type Statement = dict[str, Any]
 type Verdict = Literal["fine", "wrong", "unknown"]
 
 OTHER_ACCOUNT = "999988887777"
-ONE_PARTITION = "the embedded AWS knows the partition aws only"
-SERVICE_CONTEXT = {"StringEquals", "ArnLike"}
 
 
 @dataclass(frozen=True)
@@ -53,14 +50,11 @@ class Row:
     Attributes
     ----------
     check
-        The check that the row is about, and the verdict that it must have. All other checks of the row are fine, unless
-        ``also`` says otherwise.
+        The check that the row is about.
     bucket, key
         The statements of the policies; None: the ones that are right.
     error
         How a report ends where the verdict is wrong.
-    not_here
-        Why the embedded AWS cannot show it.
     """
 
     name: str
@@ -69,8 +63,6 @@ class Row:
     bucket: Change | None = None
     key: Change | None = None
     error: str = "INVALID_PERMISSIONS"
-    not_here: str = ""
-    also: Mapping[str, Verdict] = field(default_factory=dict)
 
 
 def ours(place: Place, **more: Any) -> Statement:
