@@ -251,8 +251,12 @@ class Exporter:
 
     def objects(self) -> list[str]:
         """Return the keys of all objects in the bucket."""
+        return list(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Return the sizes of all objects in the bucket, by key."""
         pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.outputs["BucketName"])
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
 
     def read(self, key: str) -> bytes:
         """Return an object's content."""

@@ -6,6 +6,7 @@
 - The machine's TimeoutSeconds does nothing. Here it counts in scaled time, but never ends an execution before
   `_SHORTEST_TIMEOUT` real seconds (or the time-out itself, when that is shorter), because the work between the waits
   takes its real time at any scale. The control route `/_local/executions/time_out` ends one at once.
+- Executions are kept for ever. The control route `/_local/executions/forget` forgets an account's ended ones.
 - An execution that was stopped goes on: it writes events, retries its task, and turns FAILED when that task fails.
 
 Guards: test_succeed_has_an_output, test_assign_sees_the_values_of_before, test_a_condition_must_be_a_boolean,
@@ -78,6 +79,15 @@ def _time_out_now(body: dict[str, Any], _account: str, _region: str) -> dict[str
         raise ValueError(f"no execution {body['executionArn']} is running")
     _time_out(execution)
     return {"status": execution["status"]}
+
+
+@route("/_local/executions/forget")
+def _forget_ended(_body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+    executions = stepfunctions._executions._data
+    ended = [key for key, each in executions.items() if key[0] == account and each["status"] != "RUNNING"]
+    for key in ended:
+        del executions[key]
+    return {"forgotten": len(ended)}
 
 
 def _stop_all() -> None:
