@@ -44,6 +44,8 @@ def main() -> int:
     """Run the demo and return its exit code."""
     # make passes Ctrl-C on, but a plain kill would leave the processes behind that `with` ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A shell that starts the demo in the background lets it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     shutil.rmtree(DEMO, ignore_errors=True)
     DEMO.mkdir()
     began = time.monotonic()

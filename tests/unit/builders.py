@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
@@ -208,6 +209,8 @@ class FakeContext:
 
 class _Doing:
     """Answers for a boto3 client; what it misses is missing."""
+
+    meta = SimpleNamespace(endpoint_url="https://fake", events=SimpleNamespace(register=lambda *_: None))
 
     @property
     def client(self) -> Any:

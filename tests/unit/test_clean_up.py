@@ -321,10 +321,11 @@ class TestCleanUp:
         assert topic.published == []
 
     @pytest.mark.parametrize("holder", [None, OTHER], ids=["free", "another's"])
-    def test_inspector_is_asked_nothing_for_a_told_run_without_the_lock(
+    def test_nothing_is_left_of_a_told_failure_whose_report_has_ended(
         self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, holder: Execution | None
     ) -> None:
         exporting(desk, inspector)
+        inspector.reports[REPORT_ID]["status"] = "FAILED"
         desk.lock.release(ME, minutes(2))
         if holder:
             desk.lock.acquire(FakeStates().client, holder, minutes(3))
@@ -332,14 +333,53 @@ class TestCleanUp:
         runs.mark_told(desk.table, ME, minutes(12))
         before = items(desk.table)
         assert cleaned(desk, topic) == "NOTHING_LEFT"
-        assert inspector.calls == []
+        assert "cancel" not in inspector.calls
         assert items(desk.table) == before
         assert topic.published == []
+
+    @pytest.mark.parametrize("id_is_known", [True, False])
+    def test_a_report_that_appeared_after_a_failure_was_told_is_cancelled_at_once(
+        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, id_is_known: bool
+    ) -> None:
+        run = planned(desk.table, ME)
+        runs.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        runs.mark_told(desk.table, ME, minutes(12))
+        if id_is_known:
+            runs.note_report(desk.table, ME, REPORT_ID, minutes(13))
+        inspector.put(REPORT_ID, "IN_PROGRESS", run.require_plan().destination.prefix)
+        assert cleaned(desk, topic) == "CLEANED_UP"
+        assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
+        assert topic.published == []
+
+    def test_a_told_failure_whose_report_does_not_stop_is_tried_again(
+        self, desk: Desk, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
+    ) -> None:
+        told_with_its_report_running(desk, states, inspector)
+        inspector.looks_to_cancel = 10_000
+        with pytest.raises(StillRunningError):
+            cleaned(desk, topic)
+
+    def test_a_told_failure_of_an_account_without_inspector_is_not_tried_again(
+        self, desk: Desk, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
+    ) -> None:
+        told_with_its_report_running(desk, states, inspector)
+        inspector.refuse("status", client_error("AccessDeniedException", 403))
+        assert cleaned(desk, topic) == "NOTHING_LEFT"
+
+    @pytest.mark.parametrize("outcome", ["SUCCEEDED", "DUPLICATE"])
+    def test_inspector_is_asked_nothing_for_a_run_that_ended_well(
+        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, outcome: runs.Outcome
+    ) -> None:
+        planned(desk.table, ME)
+        runs.record(desk.table, ME, outcome, None, None, minutes(12))
+        runs.mark_told(desk.table, ME, minutes(12))
+        assert cleaned(desk, topic) == "NOTHING_LEFT"
+        assert inspector.calls == []
 
     def test_a_telling_under_way_is_waited_for(self, desk: Desk, topic: FakeTopic) -> None:
         planned(desk.table, ME)
         runs.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        runs.claim_telling(desk.table, ME, minutes(30), minutes(31))
+        runs.claim_telling(desk.table, ME, "another", minutes(30), minutes(31))
         with pytest.raises(ToldElsewhereError):
             cleaned(desk, topic)
 

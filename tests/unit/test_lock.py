@@ -180,10 +180,21 @@ def test_a_second_function_of_mine_must_not_create_before_the_firsts_mark_has_pa
     before = items(table)
     for now in (minutes(1), mark, mark + timedelta(milliseconds=999)):
         with pytest.raises(StillCreatingError, match=r"a function of me may still be creating a report until 03:02:01 UTC"):
-            lock.mark_creating(ME, minutes(4), now)
+            lock.mark_creating(ME, minutes(4), now, mark)
     assert items(table) == before
-    second = lock.mark_creating(ME, minutes(4), mark + timedelta(seconds=1))
+    second = lock.mark_creating(ME, minutes(4), mark + timedelta(seconds=1), mark)
     assert second == minutes(4) + timedelta(seconds=1) == creating_until(lock)
+
+
+@pytest.mark.parametrize("seen", [None, minutes(0)], ids=["none", "an older one"])
+def test_a_mark_that_was_set_since_a_function_looked_refuses_it_even_when_it_has_passed(
+    lock: Lock, states: FakeStates, seen: datetime | None
+) -> None:
+    lock.acquire(states.client, ME, minutes(0))
+    mark = lock.mark_creating(ME, minutes(2), minutes(1))
+    with pytest.raises(StillCreatingError):
+        lock.mark_creating(ME, minutes(9), minutes(5), seen)
+    assert creating_until(lock) == mark
 
 
 def test_a_mark_that_is_cleared_while_a_second_function_asks_still_refuses_it(
@@ -201,7 +212,7 @@ def test_a_mark_that_is_cleared_while_a_second_function_asks_still_refuses_it(
 
     monkeypatch.setattr(Table, "update", cleared_afterwards)
     with pytest.raises(StillCreatingError, match=r"a function of me may still be creating a report$"):
-        lock.mark_creating(ME, minutes(4), minutes(1))
+        lock.mark_creating(ME, minutes(4), minutes(1), mark)
     assert creating_until(lock) is None
 
 
@@ -217,7 +228,7 @@ def test_a_mark_is_moved_and_cleared(lock: Lock, states: FakeStates) -> None:
 def test_a_second_functions_mark_is_left_alone(lock: Lock, states: FakeStates, table: Table) -> None:
     lock.acquire(states.client, ME, minutes(0))
     first = lock.mark_creating(ME, minutes(2), minutes(0))
-    lock.mark_creating(ME, minutes(5), minutes(3))
+    lock.mark_creating(ME, minutes(5), minutes(3), first)
     before = items(table)
     lock.move_mark(ME, first, minutes(9))
     lock.clear_mark(ME, first)

@@ -179,7 +179,7 @@ def test_an_execution_is_read_back_from_its_prefix(name: str, report: str) -> No
     each = execution(name)
     prefix = run_prefix("inspector", report, each)
     assert prefix.endswith("/")
-    assert execution_of(prefix, "inspector") == each.id
+    assert execution_of(prefix) == each.id
 
 
 @pytest.mark.parametrize(
@@ -193,18 +193,12 @@ def test_an_execution_is_read_back_from_its_prefix(name: str, report: str) -> No
         "inspector/reports/nightly/year=2026/month=11/day=23/night-1/more/",
         "inspector/reports/nightly/year=26/month=11/day=23/night-1/",
         "inspector/reports/a/b/year=2026/month=11/day=23/night-1/",
-        "other/reports/nightly/year=2026/month=11/day=23/night-1/",
-        "xinspector/reports/nightly/year=2026/month=11/day=23/night-1/",
+        "/reports/nightly/year=2026/month=11/day=23/night-1/",
+        "inspectorreports/nightly/year=2026/month=11/day=23/night-1/",
     ],
 )
 def test_a_prefix_of_another_layout_belongs_to_no_execution(prefix: str) -> None:
-    assert execution_of(prefix, "inspector") is None
-
-
-def test_a_key_prefix_with_letters_that_mean_something_in_a_pattern_is_taken_literally() -> None:
-    each = execution()
-    assert execution_of(run_prefix("a.b", "nightly", each), "a.b") == each.id
-    assert execution_of(run_prefix("axb", "nightly", each), "a.b") is None
+    assert execution_of(prefix) is None
 
 
 def test_the_day_is_the_utc_day_of_the_start() -> None:

@@ -171,8 +171,15 @@ class TestStart:
         [
             ("their-bucket", "inspector/reports/nightly/year=2026/month=11/day=23/night-0/"),
             (BUCKET, "inspector/reports/nightly/year=2026/month=11/day=23/unknown/"),
+            (BUCKET, "inspector/reports/weekly/year=2026/month=11/day=23/night-0/"),
+            (BUCKET, "elsewhere/reports/nightly/year=2026/month=11/day=23/night-0/"),
         ],
-        ids=["our layout in another bucket", "our layout, but no execution of ours"],
+        ids=[
+            "our layout in another bucket",
+            "our layout, but no execution of ours",
+            "an execution's name, but another report's place",
+            "an execution's name, but another prefix",
+        ],
     )
     def test_a_report_that_only_looks_like_ours_is_foreign(
         self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, bucket: str, prefix: str
@@ -207,6 +214,18 @@ class TestStart:
         planned(start_desk.desk.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix.rstrip("/"))
+        assert start(start_desk)["state"] == "BUSY"
+        assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
+
+    def test_a_dead_runs_report_is_recognised_after_a_deployment_has_moved_the_place(
+        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates
+    ) -> None:
+        my_turn(start_desk.desk, {"on_busy": "fail"})
+        runs.open_run(start_desk.desk.table, OTHER, "{}")
+        before = plan({}, OTHER, BUCKET="the-bucket-before", KEY_PREFIX="before")
+        runs.note_plan(start_desk.desk.table, OTHER, before)
+        states.add(OTHER, "ABORTED")
+        inspector.put(OTHER_ID, "IN_PROGRESS", before.destination.prefix, before.destination.bucket)
         assert start(start_desk)["state"] == "BUSY"
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
 
@@ -311,12 +330,34 @@ class TestStart:
             inspector.on_create = None
             run = runs.load(start_desk.desk.table, ME)
             with pytest.raises(StillCreatingError):
-                reports._create(start_desk, run, lambda: minutes(1), minutes(5))
+                reports._create(start_desk, run, None, lambda: minutes(1), minutes(5))
             marks.append(creating_until(start_desk.desk.lock))
 
         inspector.on_create = second
         assert start(start_desk)["state"] == "STARTED"
         assert marks == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
+        assert inspector.calls.count("create") == 1
+
+    def test_a_try_that_looked_before_another_one_created_takes_that_report(
+        self, start_desk: StartDesk, inspector: FakeInspector
+    ) -> None:
+        stale = my_turn(start_desk.desk)
+        first = start(start_desk)
+        inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already: the slot is free again
+        second = reports._create(start_desk, stale, None, lambda: minutes(2), minutes(3))
+        assert (second["state"], second["report_id"]) == ("STARTED", first["report_id"])
+        assert inspector.calls.count("create") == 1
+        assert creating_until(start_desk.desk.lock) is None
+
+    def test_a_try_that_looked_before_an_answer_was_lost_looks_again(
+        self, start_desk: StartDesk, inspector: FakeInspector
+    ) -> None:
+        stale = my_turn(start_desk.desk)
+        inspector.refuse("create", ConnectionClosedError(endpoint_url="https://inspector2"))
+        with pytest.raises(ConnectionClosedError):
+            start(start_desk)
+        with pytest.raises(StillCreatingError):
+            reports._create(start_desk, stale, None, lambda: minutes(5), minutes(6))
         assert inspector.calls.count("create") == 1
 
     @pytest.mark.parametrize("answer", ["lost", "refused", "created"])
@@ -325,7 +366,9 @@ class TestStart:
     ) -> None:
         run = my_turn(start_desk.desk)
         lock, marks = start_desk.desk.lock, []
-        inspector.on_create = lambda: marks.append(lock.mark_creating(ME, minutes(9), minutes(5)))
+        inspector.on_create = lambda: marks.append(
+            lock.mark_creating(ME, minutes(9), minutes(5), lock.require(ME).creating_until)
+        )
         if answer == "lost":
             inspector.refuse("create", ConnectionClosedError(endpoint_url="https://inspector2"))
         elif answer == "refused":
@@ -540,6 +583,18 @@ class TestCancel:
         desk.lock.acquire(FakeStates().client, OTHER, START)
         desk.lock.mark_creating(OTHER, minutes(50), minutes(5))
         assert self.cancel(desk) == "NONE"
+
+    @pytest.mark.parametrize("first", ["SUCCEEDED", "FAILED", "CANCELLED", "forgotten"])
+    def test_a_second_report_of_the_run_is_cancelled_where_the_noted_one_has_ended(
+        self, desk: Desk, inspector: FakeInspector, first: str
+    ) -> None:
+        my_turn(desk)
+        runs.note_report(desk.table, ME, OTHER_ID, minutes(1))
+        if first != "forgotten":
+            inspector.put(OTHER_ID, first, my_prefix())
+        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
+        assert self.cancel(desk) == "CANCELLED"
+        assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
 
     @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
     def test_a_report_that_has_ended_is_left_alone(self, desk: Desk, inspector: FakeInspector, status: str) -> None:

@@ -210,30 +210,40 @@ class TestRecord:
 class TestTelling:
     def test_one_teller_at_a_time(self, table: Table) -> None:
         succeed(table)
-        run = runs.claim_telling(table, ME, minutes(13), minutes(14))
+        run = runs.claim_telling(table, ME, "first", minutes(13), minutes(14))
         assert run is not None
         assert run.outcome == "SUCCEEDED"
         with pytest.raises(ToldElsewhereError, match="telling the outcome of me"):
-            runs.claim_telling(table, ME, minutes(14), minutes(15))
+            runs.claim_telling(table, ME, "second", minutes(14), minutes(15))
 
     def test_a_teller_that_died_is_followed_after_its_lease(self, table: Table) -> None:
         succeed(table)
-        first = runs.claim_telling(table, ME, minutes(13), minutes(14))
-        second = runs.claim_telling(table, ME, minutes(14.1), minutes(16))
+        first = runs.claim_telling(table, ME, "first", minutes(13), minutes(14))
+        second = runs.claim_telling(table, ME, "second", minutes(14.1), minutes(16))
         assert first == second
 
     def test_an_outcome_that_was_told_is_not_told_again(self, table: Table) -> None:
         succeed(table)
-        runs.claim_telling(table, ME, minutes(13), minutes(14))
+        runs.claim_telling(table, ME, "first", minutes(13), minutes(14))
         runs.mark_told(table, ME, minutes(13))
-        assert runs.claim_telling(table, ME, minutes(99), minutes(100)) is None
+        assert runs.claim_telling(table, ME, "second", minutes(99), minutes(100)) is None
+
+    def test_only_its_holder_gives_a_claim_back(self, table: Table) -> None:
+        succeed(table)
+        runs.claim_telling(table, ME, "first", minutes(13), minutes(14))
+        runs.claim_telling(table, ME, "second", minutes(14.1), minutes(16))
+        runs.give_back_telling(table, ME, "first")
+        with pytest.raises(ToldElsewhereError):
+            runs.claim_telling(table, ME, "third", minutes(15), minutes(17))
+        runs.give_back_telling(table, ME, "second")
+        assert runs.claim_telling(table, ME, "third", minutes(15), minutes(17)) is not None
 
     @pytest.mark.parametrize("written", [False, True])
     def test_there_must_be_an_outcome_to_tell(self, table: Table, written: bool) -> None:
         if written:
             planned(table, ME)
         with pytest.raises(NotRecordedError, match="no recorded outcome"):
-            runs.claim_telling(table, ME, minutes(13), minutes(14))
+            runs.claim_telling(table, ME, "first", minutes(13), minutes(14))
 
     def test_a_claim_whose_answer_was_lost_is_still_ours(self, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
         succeed(table)
@@ -244,7 +254,7 @@ class TestTelling:
             return real(self, *arguments, **more)  # the client's own retry, refused by its first try
 
         monkeypatch.setattr(Table, "update", answer_lost)
-        assert runs.claim_telling(table, ME, minutes(13), minutes(14)) is not None
+        assert runs.claim_telling(table, ME, "first", minutes(13), minutes(14)) is not None
 
 
 class TestHistory:

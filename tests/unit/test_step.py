@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError, IncompleteReadError
 
 from findings_exporter import RELEASE
 from findings_exporter.errors import AccessDeniedError, ServiceUnavailableError, UnsupportedReleaseError
@@ -48,6 +49,7 @@ def test_an_event_without_a_release_is_refused() -> None:
     [
         (client_error("AccessDeniedException", 403), AccessDeniedError),
         (client_error("ThrottlingException", 429), ServiceUnavailableError),
+        (IncompleteReadError(actual_bytes=1, expected_bytes=2), ServiceUnavailableError),
         (KeyError("x"), KeyError),
     ],
 )
@@ -69,6 +71,36 @@ def test_clients_neither_hang_nor_retry_for_ever() -> None:
 def test_a_client_that_must_not_retry_does_not() -> None:
     config: Any = client("inspector2", attempts=1).meta.config
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+
+
+def answered(service: Any, operation: str, headers: dict[str, str], body: object) -> None:
+    """Let a client parse an answer, as botocore does."""
+    made: Any = client(service)
+    model = made.meta.service_model.operation_model(operation)
+    answer = {"headers": headers, "body": body, "status_code": 200}
+    made.meta.events.emit(
+        f"before-parse.{service}.{operation}", operation_model=model, response_dict=answer, customized_response_dict={}
+    )
+
+
+def test_an_answer_that_broke_off_is_not_taken_for_a_whole_one() -> None:
+    with pytest.raises(ConnectionClosedError):
+        answered("inspector2", "GetFindingsReportStatus", {"content-length": "3"}, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "headers", "body"),
+    [
+        ("inspector2", "GetFindingsReportStatus", {"content-length": "2"}, b"{}"),
+        ("inspector2", "GetFindingsReportStatus", {}, b"{}"),
+        ("inspector2", "GetFindingsReportStatus", {"content-length": "2", "content-encoding": "gzip"}, b"{"),
+        ("s3", "HeadObject", {"content-length": "2"}, b""),
+        ("s3", "GetObject", {"content-length": "2"}, object()),
+    ],
+    ids=["whole", "of no told length", "compressed", "of a HEAD", "a stream"],
+)
+def test_any_other_answer_is_parsed(service: str, operation: str, headers: dict[str, str], body: object) -> None:
+    answered(service, operation, headers, body)
 
 
 def test_a_function_is_over_when_its_time_is() -> None:

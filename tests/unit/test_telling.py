@@ -66,7 +66,7 @@ def test_a_publish_that_failed_leaves_the_outcome_to_the_next_teller_at_once(
 
 
 def test_nobody_tells_while_another_does(table: Table, client: "SNSClient", sns: Stubber, run: runs.Run) -> None:
-    runs.claim_telling(table, ME, minutes(13), minutes(14))
+    runs.claim_telling(table, ME, "another", minutes(13), minutes(14))
     with pytest.raises(ToldElsewhereError):
         told(table, client, at=13.6)
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from findings_exporter import messages, recording, reports, runs, telling
 from findings_exporter.desk import Desk
-from findings_exporter.errors import ExporterError, Failure, StillCreatingError, StillRunningError, translated
+from findings_exporter.errors import AccessDeniedError, ExporterError, Failure, StillCreatingError, StillRunningError, translated
 from findings_exporter.execution import Execution
 from findings_exporter.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
 from findings_exporter.runs import Outcome
@@ -102,7 +102,9 @@ def clean_up(desk: Desk, sns: "SNSClient", ended: Ended, now: Callable[[], datet
     holder = desk.lock.holder()
     holds_lock = holder is not None and holder.arn == execution.arn
     if run.told_at and not holds_lock:
-        return "NOTHING_LEFT"
+        if run.outcome in {"SUCCEEDED", "DUPLICATE"}:
+            return "NOTHING_LEFT"
+        return _stop_told(desk, execution, now, over_at)
     trouble = _stop(desk, execution, now, over_at)
     recording.record(desk.table, execution, OUTCOMES.get(ended.status, "FAILED"), ended.failure, None, now())
     telling.tell(desk.table, sns, desk.config, execution, now(), over_at)
@@ -129,6 +131,21 @@ def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], over_at
         )
         return error
     return None
+
+
+def _stop_told(desk: Desk, execution: Execution, now: Callable[[], datetime], over_at: datetime) -> str:
+    """Look once more for the report of a run that failed and was told.
+
+    The failure path looks once. It may have failed to cancel, or a function that outlived its step may have created
+    after it looked.
+    """
+    try:
+        with translated():
+            stopped = reports.cancel(desk, execution, now, over_at - telling.MARGIN)
+    except AccessDeniedError:
+        # The run's message told it already, and asking again changes nothing.
+        return "NOTHING_LEFT"
+    return "CLEANED_UP" if stopped == "CANCELLED" else "NOTHING_LEFT"
 
 
 def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], datetime], over_at: datetime) -> list[str]:

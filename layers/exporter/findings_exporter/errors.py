@@ -23,7 +23,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own name
+    HTTPClientError,
+    IncompleteReadError,
+)
 
 THROTTLED = frozenset(
     {
@@ -148,5 +153,5 @@ def translated() -> Iterator[None]:
         if code in THROTTLED or not is_refused(error):
             raise ServiceUnavailableError(f"AWS could not serve {error.operation_name} ({code}): {text_of(error)}") from error
         raise
-    except (ConnectionError, HTTPClientError) as error:
+    except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
         raise ServiceUnavailableError(f"AWS did not answer: {error}") from error

@@ -1,15 +1,19 @@
 """Inspector's three calls around a findings report, and what their answers may look like."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ConnectionClosedError
 
+from findings_exporter.errors import code_of
 from findings_exporter.plan import Plan
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
+
+logger = logging.getLogger(__name__)
 
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 """Statuses of a report that has ended. Any other one, also an unknown one, counts as in progress."""
@@ -50,20 +54,31 @@ class Inspector:
             return None
 
     def status(self, report_id: str) -> Report | None:
-        """Return a report, or None when Inspector does not know its id."""
+        """Return a report, or None when Inspector does not know its id.
+
+        Raises
+        ------
+        ConnectionClosedError
+            The answer is empty, which says nothing of the report.
+        """
         try:
-            return _report(self.client.get_findings_report_status(reportId=report_id))
+            report = _report(self.client.get_findings_report_status(reportId=report_id))
         except self.client.exceptions.ResourceNotFoundException:
             return None
+        if report is None:
+            raise ConnectionClosedError(endpoint_url=self.client.meta.endpoint_url)
+        return report
 
     def cancel(self, report_id: str) -> None:
-        """Cancel a report. One that has ended meanwhile counts as cancelled."""
+        """Ask Inspector to cancel a report; whoever needs to know whether it has stopped looks.
+
+        A refusal is no reason to fail: it comes for a report that has ended meanwhile, and perhaps for one that was told to
+        stop before.
+        """
         try:
             self.client.cancel_findings_report(reportId=report_id)
-        except (self.client.exceptions.ResourceNotFoundException, self.client.exceptions.ValidationException):
-            report = self.status(report_id)
-            if report is not None and not report.has_ended:
-                raise
+        except (self.client.exceptions.ResourceNotFoundException, self.client.exceptions.ValidationException) as error:
+            logger.info("Inspector refused to cancel the report %s (%s): its status decides", report_id, code_of(error))
 
 
 def _report(answer: Mapping[str, Any]) -> Report | None:

@@ -14,6 +14,7 @@ The item ``LOCK#<account>#<region>`` holds ``owner`` (execution ARN), ``owner_st
 and, for a moment, ``creating_until`` (times as epoch seconds). It has no TTL.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,8 @@ ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 ABSENT = "attribute_not_exists(pk)"  # nobody holds it
 EXPIRED = "expires_at < :now"  # its execution ran out of the state machine's own time
 DEAD = "#owner = :dead"  # its execution has ended without releasing it
-NOT_CREATING = "(attribute_not_exists(creating_until) OR creating_until < :now)"  # no function can still create a report
+UNMARKED = "attribute_not_exists(creating_until)"  # no function has said that it may create
+NOT_CREATING = f"({UNMARKED} OR creating_until < :now)"  # no function can still create a report
 MINE = "#owner = :me"
 SAME_MARK = "creating_until = :mark"  # no other function of mine has said since that it may create
 
@@ -122,19 +124,27 @@ class Lock:
             raise LockLostError(_lost(me, holder))
         return holder
 
-    def mark_creating(self, me: Execution, until: datetime, now: datetime) -> datetime:
+    def mark_creating(self, me: Execution, until: datetime, now: datetime, seen: datetime | None = None) -> datetime:
         """Say that a function of mine may create a report until then, and return the mark.
+
+        Parameters
+        ----------
+        seen
+            The mark that stood when this function looked for a report of mine, None for none: had another one been set
+            since, what it saw would be out of date.
 
         Raises
         ------
         LockLostError
             The lock is free or another's.
         StillCreatingError
-            Another function of mine has said so, and its time has not passed.
+            Another function of mine has said so, and its time has not passed; or it has since this one looked.
         """
         # Whole seconds, rounded up: the mark is compared by its value.
         mark = datetime.fromtimestamp(_epoch(until) + 1, UTC)
-        if not self._set_mark(me, mark, NOT_CREATING, {":now": _epoch(now)}):
+        unchanged = f"({SAME_MARK} AND creating_until < :now)" if seen else UNMARKED
+        values = {":mark": _epoch(seen), ":now": _epoch(now)} if seen else {}
+        if not self._set_mark(me, mark, unchanged, values):
             raise StillCreatingError(_still_creating(self.require(me)))
         return mark
 
@@ -147,7 +157,7 @@ class Lock:
         values: dict[str, str | int] = {":me": me.arn, ":mark": _epoch(mark)}
         self.table.update(self._key(), "REMOVE creating_until", {"#owner": "owner"}, values, condition=f"{MINE} AND {SAME_MARK}")
 
-    def _set_mark(self, me: Execution, until: datetime, clause: str, values: dict[str, str | int]) -> bool:
+    def _set_mark(self, me: Execution, until: datetime, clause: str, values: Mapping[str, str | int]) -> bool:
         return self.table.update(
             self._key(),
             "SET creating_until = :until",

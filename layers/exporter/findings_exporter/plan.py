@@ -164,9 +164,9 @@ def reports_prefix(key_prefix: str) -> str:
     return f"{key_prefix}/reports/"
 
 
-def execution_of(prefix: str, key_prefix: str) -> str | None:
-    """Return the id of the execution whose report a prefix belongs to, or None when it is not of our layout."""
-    layout = re.escape(reports_prefix(key_prefix)) + rf"{REPORT_NAME.pattern}/year=\d{{4}}/month=\d\d/day=\d\d/([^/]+)/"
+def execution_of(prefix: str) -> str | None:
+    """Return the id of the execution whose report a prefix may belong to, or None when it is not of our layout."""
+    layout = rf".+/reports/{REPORT_NAME.pattern}/year=\d{{4}}/month=\d\d/day=\d\d/([^/]+)/"
     match = re.fullmatch(layout, prefix, re.ASCII)
     return match[1] if match else None
 

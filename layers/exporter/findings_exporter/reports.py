@@ -83,7 +83,7 @@ def start(start_desk: StartDesk, run: Run, clock: Callable[[], datetime], outliv
         return _slot_taken(start_desk, run, current, now)
     if plan.remaining_seconds(now) <= 0:
         return _failed(_too_late(plan, "Inspector's slot became free too late: the report was not started."))
-    return _create(start_desk, run, clock, outlives_until)
+    return _create(start_desk, run, holder.creating_until, clock, outlives_until)
 
 
 def check(desk: Desk, run: Run, now: datetime) -> Result:
@@ -146,11 +146,8 @@ def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until:
     holder = desk.lock.holder()
     if holder and holder.arn == execution.arn and holder.creating_until and holder.creating_until >= now():
         raise StillCreatingError(f"a function of {execution.name} may still be creating a report; this is tried again")
-    report = desk.inspector.status(run.report_id) if run.report_id else desk.inspector.current()
-    if report is None or report.has_ended:
-        return "NONE"
-    # A report known by its id is this run's, unless Inspector says that it goes elsewhere.
-    if not _is_at(report, run.plan) and (report.bucket or not run.report_id):
+    report = _own_in_progress(desk, run, run.plan)
+    if report is None:
         return "NONE"
     logger.info("cancelling the run's own report %s", report.id)
     desk.inspector.cancel(report.id)
@@ -161,9 +158,23 @@ def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until:
     return "CANCELLED"
 
 
-def _create(start_desk: StartDesk, run: Run, clock: Callable[[], datetime], outlives_until: datetime) -> Result:
+def _own_in_progress(desk: Desk, run: Run, plan: Plan) -> Report | None:
+    report = desk.inspector.status(run.report_id) if run.report_id else None
+    # A report known by its id is this run's, unless Inspector says that it goes elsewhere.
+    if report and not report.has_ended and (not report.bucket or _is_at(report, plan)):
+        return report
+    current = desk.inspector.current()
+    return current if current and not current.has_ended and _is_at(current, plan) else None
+
+
+def _create(
+    start_desk: StartDesk, run: Run, seen: datetime | None, clock: Callable[[], datetime], outlives_until: datetime
+) -> Result:
     desk, plan = start_desk.desk, run.require_plan()
-    mark = desk.lock.mark_creating(run.execution, outlives_until + OUTLIVE_MARGIN, clock())
+    mark = desk.lock.mark_creating(run.execution, outlives_until + OUTLIVE_MARGIN, clock(), seen)
+    # An earlier try that still worked may have marked, created, noted its report and cleared its mark since we looked.
+    if noted := runs.load(desk.table, run.execution).report_id:
+        return _started(desk, run, noted, clock(), mark)
     try:
         report_id = create(start_desk.creator, plan)
     except ClientError as error:
@@ -231,9 +242,10 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
 
 def owner_of(desk: Desk, report: Report) -> Execution | None:
     """Return the execution of ours that a report belongs to, or None for a foreign one."""
-    name = execution_of(report.prefix, desk.config.key_prefix) if report.bucket == desk.config.bucket else None
+    name = execution_of(report.prefix)
     run = runs.find(desk.table, name) if name else None
-    return run.execution if run else None
+    # Judged by the run's own plan: the deployment's bucket and prefix may have changed since.
+    return run.execution if run and run.plan and _is_at(report, run.plan) else None
 
 
 def _started(desk: Desk, run: Run, report_id: str, now: datetime, mark: datetime | None) -> Result:

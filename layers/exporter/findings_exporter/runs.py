@@ -214,11 +214,13 @@ def record(
     return recorded, decided
 
 
-def claim_telling(table: Table, execution: Execution, now: datetime, until: datetime) -> Run | None:
+def claim_telling(table: Table, execution: Execution, teller: str, now: datetime, until: datetime) -> Run | None:
     """Claim the telling of a recorded outcome.
 
     Parameters
     ----------
+    teller
+        A name of the caller's own.
     until
         When this function is surely over: should it die, whoever comes later tells the same outcome under the same id.
 
@@ -234,7 +236,6 @@ def claim_telling(table: Table, execution: Execution, now: datetime, until: date
     ToldElsewhereError
         Somebody else holds the claim; worth another try after ``until``.
     """
-    teller = uuid.uuid4().hex
     claimed = table.update(
         _key(execution),
         "SET telling_until = :until, teller = :teller",
@@ -254,9 +255,11 @@ def claim_telling(table: Table, execution: Execution, now: datetime, until: date
     raise ToldElsewhereError(f"another function is telling the outcome of {execution.name} now")
 
 
-def give_back_telling(table: Table, execution: Execution) -> None:
-    """Give the claim back: this teller could not tell."""
-    table.update(_key(execution), "SET telling_until = :never", {}, {":never": 0})
+def give_back_telling(table: Table, execution: Execution, teller: str) -> None:
+    """Give the claim back: this teller could not tell. Another's claim is left alone."""
+    table.update(
+        _key(execution), "SET telling_until = :never", {}, {":never": 0, ":teller": teller}, condition="teller = :teller"
+    )
 
 
 def mark_told(table: Table, execution: Execution, now: datetime) -> None:

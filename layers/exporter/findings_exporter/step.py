@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import boto3
 from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config as ClientConfig
+from botocore.exceptions import ConnectionClosedError
 
 from findings_exporter import RELEASE
 from findings_exporter.errors import UnsupportedReleaseError, translated
@@ -19,6 +20,7 @@ from findings_exporter.execution import Execution
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from botocore.model import OperationModel
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_s3 import S3Client
@@ -54,7 +56,28 @@ def client(service: Any, attempts: int = ATTEMPTS) -> Any:
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
-    return boto3.client(service, config=config)
+    made = boto3.client(service, config=config)
+    made.meta.events.register("before-parse", refuse_short_answer)
+    return made
+
+
+def refuse_short_answer(operation_model: "OperationModel", response_dict: Mapping[str, Any], **_: object) -> None:
+    """Take an answer that broke off for none.
+
+    botocore parses a body that is shorter than its Content-Length like a whole one, and an empty one as an answer without
+    any member: "no such report" where there is one.
+
+    Raises
+    ------
+    ConnectionClosedError
+        The body is shorter than the answer said.
+    """
+    headers, body = response_dict["headers"], response_dict["body"]
+    # A HEAD's answer has a length and no body; a stream is checked by whoever reads it.
+    if operation_model.http.get("method") == "HEAD" or not isinstance(body, bytes) or "content-encoding" in headers:
+        return
+    if len(body) < int(headers.get("content-length", 0)):
+        raise ConnectionClosedError(endpoint_url=operation_model.service_model.endpoint_prefix)
 
 
 def utc_now() -> datetime:

@@ -1,5 +1,6 @@
 """Telling a recorded outcome, once: one publish to the topic under a claim that one teller holds at a time."""
 
+import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,14 +31,15 @@ def tell(table: Table, sns: "SNSClient", config: Config, execution: Execution, n
     bool
         Whether this call published.
     """
-    run = runs.claim_telling(table, execution, now, over_at + MARGIN)
+    teller = uuid.uuid4().hex
+    run = runs.claim_telling(table, execution, teller, now, over_at + MARGIN)
     if run is None:
         return False
     try:
         sns.publish(**messages.publication(run, config))
     except Exception:
         # Whatever became of it, this teller publishes no more: whoever tries again need not wait for the claim to run out.
-        runs.give_back_telling(table, execution)
+        runs.give_back_telling(table, execution, teller)
         raise
     runs.mark_told(table, execution, now)
     return True
