@@ -13,10 +13,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.local_aws.sandbox import ANYTHING, Sandbox, eventually, policy, zipped
@@ -64,6 +67,28 @@ def _machine(**states: dict[str, Any]) -> dict[str, Any]:
 
 def _task(function_arn: str, **more: Any) -> dict[str, Any]:
     return _machine(Work={"Type": "Task", "Resource": function_arn, "End": True, **more})
+
+
+def _burst(sandbox: Sandbox, size: int) -> list[str]:
+    """Invoke a slow function many times at once; return the process of each invocation, or the error."""
+    sandbox.function("work", "import os, time\ndef handler(event, context):\n    time.sleep(1)\n    return os.getpid()\n")
+    client = boto3.client(
+        "lambda",
+        region_name="eu-west-1",
+        endpoint_url=sandbox.aws.endpoint_url,
+        aws_access_key_id=sandbox.account,
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+    def answer(_: int) -> str:
+        try:
+            return str(json.load(client.invoke(FunctionName="work")["Payload"]))
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+
+    with ThreadPoolExecutor(size) as pool:
+        return list(pool.map(answer, range(size)))
 
 
 def _watch_executions(sandbox: Sandbox) -> str:
@@ -236,6 +261,16 @@ class TestLambdaRuntime:
         assert seen["AWS_ENDPOINT_URL"] == full.aws.endpoint_url
         assert any('"message": "looked"' in line and json.loads(line)["level"] == "INFO" for line in full.log_lines("look"))
 
+    def test_a_burst_of_invocations_shares_a_few_processes(self, tmp_path: Path) -> None:
+        with LocalAws(tmp_path / "emulator.log", processes=2) as aws:
+            answers = _burst(Sandbox(aws, str(next(_accounts))), size=6)
+        assert len(set(answers)) == 2
+
+    def test_more_invocations_than_an_account_may_run_at_once_are_throttled(self, tmp_path: Path) -> None:
+        with LocalAws(tmp_path / "emulator.log", concurrency=2) as aws:
+            answers = _burst(Sandbox(aws, str(next(_accounts))), size=6)
+        assert answers.count("TooManyRequestsException") == 4
+
     def test_a_function_that_takes_too_long_is_timed_out(self, full: Sandbox) -> None:
         function = full.function("slow", "import time\ndef handler(event, context): time.sleep(30)\n", Timeout=1)
         assert full.run(_task(function))["error"] == "Sandbox.Timedout"
@@ -368,6 +403,15 @@ class TestStateMachineLanguage:
 
         assert error(plain) == "Lambda.Unknown"
         assert error(full) == "Lambda.TooManyRequestsException"
+
+    def test_a_task_has_the_events_that_aws_counts(self, plain: Sandbox, full: Sandbox) -> None:
+        def kinds(sandbox: Sandbox) -> list[str]:
+            ended = sandbox.run(_task(sandbox.function("work", _RETURN)))
+            history = sandbox.client("stepfunctions").get_execution_history(executionArn=ended["executionArn"])
+            return [event["type"] for event in history["events"] if event["type"].startswith("Task")]
+
+        assert kinds(plain) == ["TaskStateEntered", "TaskScheduled", "TaskSucceeded", "TaskStateExited"]
+        assert kinds(full) == ["TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited"]
 
     def test_retries_and_catches_go_by_the_error_s_class_name(self, full: Sandbox) -> None:
         function = full.function("fail", _FAIL)
