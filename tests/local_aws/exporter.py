@@ -57,6 +57,8 @@ class Message:
     chat: dict[str, Any]
     event: dict[str, Any]
     attributes: dict[str, Any]
+    published_at: float
+    """Epoch seconds."""
 
     @property
     def outcome(self) -> str:
@@ -74,6 +76,7 @@ class Exporter:
 
     def __init__(self, aws: LocalAws, stack_name: str, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
         self.aws, self.stack_name, self.account, self.region = aws, stack_name, account, region
+        self._clients: dict[str, Any] = {}
         stack = self.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
         self.outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
         self.states = self.client("stepfunctions")
@@ -119,7 +122,9 @@ class Exporter:
 
     def client(self, service: str) -> Any:
         """Return a client with all rights in the stack's account."""
-        return self.aws.client(service, account=self.account, region=self.region)
+        if service not in self._clients:
+            self._clients[service] = self.aws.client(service, account=self.account, region=self.region)
+        return self._clients[service]
 
     def resource(self, logical_id: str) -> str:
         """Return the physical id of one of the stack's resources."""
@@ -214,6 +219,7 @@ class Exporter:
                 chat=json.loads(each["bodies"]["https"]),
                 event=json.loads(each["bodies"]["default"]),
                 attributes=each["attributes"],
+                published_at=each["time"],
             )
             for each in published
             if each["topic_arn"] == self.outputs["TopicArn"]
@@ -270,6 +276,10 @@ class Exporter:
         if "FunctionError" in answer:
             raise FunctionFailedError(payload)
         return payload
+
+    def send(self, function: str, event: object) -> None:
+        """Invoke a function by its logical id as EventBridge does: nobody waits, and a failure is tried again."""
+        self.client("lambda").invoke(FunctionName=self.resource(function), Payload=json.dumps(event), InvocationType="Event")
 
     def forget(self) -> None:
         """Clear what earlier tests left: executions that still run, records but those of told runs, and messages."""
