@@ -24,6 +24,10 @@ test: install build ## Run all tests, with coverage of the layer and the functio
 	.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(TESTS)
 	.venv/bin/coverage report
 
+.PHONY: faults
+faults: install build ## Break everything on purpose and check the six rules (CELL=name: one cell; SEED=n: the order)
+	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(SEED),--seed $(SEED))
+
 .PHONY: lint
 lint: install ## Check style, types, template and state machine
 	.venv/bin/ruff check .

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from tests.local_aws.exporter import Exporter
 
-LOOK_SECONDS = 0.15
-QUIET_LOOKS, QUIET_LOOKS_BEFORE_A_RETRY = 2, 18
+LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.25, 1.5
+"""Between two looks, which grow with the time that has passed: many runs are watched at once."""
+QUIET_LOOKS, QUIET_LOOKS_BEFORE_A_RETRY = 2, 11
 """A failed event is sent again after one minute and two, which the emulator scales: within 2.4 s at the usual scale."""
 TRIES_OF_AN_EVENT = 3
 SWEEP_SECONDS = 4.0
@@ -27,19 +28,17 @@ SETTLE_SECONDS = 100.0
 
 def come_to_rest(exporter: Exporter, arns: Sequence[str], seconds: float = 300.0) -> bool:
     """Wait until executions have ended and clean_up by event has had its chance; tell whether that came in time."""
-    faults, deadline = FaultControl(exporter), time.monotonic() + seconds
-    while any(exporter.describe(arn).status == "RUNNING" for arn in arns):
-        if time.monotonic() > deadline:
+    faults, quiet, started = FaultControl(exporter), 0, time.monotonic()
+    while True:
+        now = faults.at_work()
+        is_at_work = now["functions"] or now["held_calls"] or not set(arns).isdisjoint(now["executions"])
+        quiet = 0 if is_at_work else quiet + 1
+        if quiet >= QUIET_LOOKS and (quiet >= QUIET_LOOKS_BEFORE_A_RETRY or not _is_to_be_sent_again(faults, arns)):
+            return True
+        elapsed = time.monotonic() - started
+        if elapsed > seconds:
             return False
-        time.sleep(LOOK_SECONDS)
-    quiet = 0
-    while quiet < (QUIET_LOOKS_BEFORE_A_RETRY if _is_to_be_sent_again(faults, arns) else QUIET_LOOKS):
-        if time.monotonic() > deadline:
-            return False
-        works = any(invocation["ended_at"] is None for invocation in faults.invocations())
-        quiet = 0 if works or faults.held() else quiet + 1
-        time.sleep(LOOK_SECONDS)
-    return True
+        time.sleep(LOOK_SECONDS if quiet else min(max(LOOK_SECONDS, elapsed / 20), LONGEST_LOOK_SECONDS))
 
 
 def _is_to_be_sent_again(faults: FaultControl, arns: Sequence[str]) -> bool:

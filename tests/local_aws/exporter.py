@@ -77,6 +77,7 @@ class Exporter:
     def __init__(self, aws: LocalAws, stack_name: str, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
         self.aws, self.stack_name, self.account, self.region = aws, stack_name, account, region
         self._clients: dict[str, Any] = {}
+        self._resources: dict[str, str] = {}
         stack = self.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
         self.outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
         self.states = self.client("stepfunctions")
@@ -122,14 +123,17 @@ class Exporter:
 
     def client(self, service: str) -> Any:
         """Return a client with all rights in the stack's account."""
-        if service not in self._clients:
+        if service not in self._clients:  # to make one takes longer than most calls
             self._clients[service] = self.aws.client(service, account=self.account, region=self.region)
         return self._clients[service]
 
     def resource(self, logical_id: str) -> str:
         """Return the physical id of one of the stack's resources."""
-        found = self.client("cloudformation").describe_stack_resource(StackName=self.stack_name, LogicalResourceId=logical_id)
-        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+        if not self._resources:
+            pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack_name)
+            listed = [each for page in pages for each in page["StackResourceSummaries"]]
+            self._resources |= {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in listed}
+        return self._resources[logical_id]
 
     @contextmanager
     def without_statement(self, role: str, sid: str) -> Iterator[None]:

@@ -34,6 +34,7 @@ class Where(TypedDict, total=False):
     skip: int
     times: int | None
     error: str
+    seconds: float
 
 
 class Call(TypedDict):
@@ -76,6 +77,14 @@ class Struck(TypedDict):
     time: float
 
 
+class AtWork(TypedDict):
+    """What has not come to an end yet."""
+
+    executions: list[str]
+    functions: int
+    held_calls: int
+
+
 class FaultControl:
     """The faults of one deployed exporter, and the record of what its functions did."""
 
@@ -103,9 +112,9 @@ class FaultControl:
         """Return where faults have struck since the last forget."""
         return self._with_logical_ids(self._post("/_local/faults")["struck"])
 
-    def held(self) -> int:
-        """Return how many calls are still kept by a fault."""
-        return int(self._post("/_local/faults")["held"])
+    def at_work(self) -> AtWork:
+        """Return what has not come to an end yet."""
+        return self._post("/_local/faults/at_work")  # type: ignore[return-value]
 
     def calls(self) -> list[Call]:
         """Return the calls that functions made since the last forget."""

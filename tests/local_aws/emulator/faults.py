@@ -18,8 +18,8 @@ a state machine. A fault of a call, for `times` calls or for ever:
 A fault of a step, by function: `result_lost` (it has worked, but Step Functions gets `error`), `lambda_throttled`.
 By state: `stopped_between` (the execution is stopped on entering it).
 
-Control routes: `/_local/faults/put`, `/_local/faults/clear`, and `/_local/faults`, which tells where faults have struck
-and how many of them still keep a call.
+Control routes: `/_local/faults/put`, `/_local/faults/clear`, `/_local/faults`, which tells where faults have struck, and
+`/_local/faults/at_work`, which tells what has not come to an end yet.
 
 Guards: TestFaults in test_local_aws_parts.
 """
@@ -65,10 +65,6 @@ CALL_FAULTS = (
 STEP_FAULTS = ("result_lost", "lambda_throttled")
 STATE_FAULTS = ("stopped_between",)
 
-_CLIENT_GIVES_UP_SECONDS = 8.0
-"""The functions' read timeout."""
-_LATE_SECONDS = 1.0
-"""From there until the effect happens all the same."""
 _HOLD_SECONDS = 6.0
 """The longest that a call is held for what happens beside it: less than its client waits."""
 _LOOK_SECONDS = 0.02
@@ -120,6 +116,8 @@ class Fault:
     """How many to meet then; None for all."""
     error: str = "Lambda.SdkClientException"
     """For `result_lost`: what Step Functions gets."""
+    seconds: float = 9.0
+    """How long `hang` and `late` keep the client waiting: longer than the functions' read timeout of 8 s."""
 
     def __post_init__(self) -> None:
         if self.kind not in CALL_FAULTS + STEP_FAULTS + STATE_FAULTS:
@@ -173,7 +171,13 @@ def _clear(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
 def _show(_body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
     with _lock:
         struck = [dataclasses.asdict(each) for each in _struck if each.account == account]
-    return {"struck": struck, "held": _held.get(account, 0)}
+    return {"struck": struck}
+
+
+@route("/_local/faults/at_work")
+def _show_work(_body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+    running = [arn for arn, execution in stepfunctions._executions.items() if execution["status"] == "RUNNING"]
+    return {"executions": running, "functions": invocations.working(account), "held_calls": _held.get(account, 0)}
 
 
 def _forget() -> None:
@@ -202,20 +206,20 @@ def _due(kinds: tuple[str, ...], account: str, execution: str, **met: str) -> Fa
 # ---- faults of calls
 
 
-async def _strike(kind: str, call: calls.Call, worker: Any, working: invocations.Invocation, dispatch: Dispatch) -> Answer:
-    match kind:
+async def _strike(fault: Fault, call: calls.Call, worker: Any, working: invocations.Invocation, dispatch: Dispatch) -> Answer:
+    match fault.kind:
         case "throttle" | "server_error" | "denied":
-            return _refused(call["service"], kind)
+            return _refused(call["service"], fault.kind)
         case "lost_answer":
             await dispatch()
             return _NO_ANSWER
         case "short_answer":
             return _cut(await dispatch())
         case "hang":
-            await asyncio.sleep(_CLIENT_GIVES_UP_SECONDS + _LATE_SECONDS)
+            await asyncio.sleep(fault.seconds)
             return _NO_ANSWER
         case "late":
-            await asyncio.sleep(_CLIENT_GIVES_UP_SECONDS + _LATE_SECONDS)
+            await asyncio.sleep(fault.seconds)
             call["time"] = time.time()
             await dispatch()
             return _NO_ANSWER
@@ -358,7 +362,7 @@ def install() -> None:
         call["fault"] = fault.kind
         _held[working.account] = _held.get(working.account, 0) + 1
         try:
-            return await _strike(fault.kind, call, worker, working, effect)
+            return await _strike(fault, call, worker, working, effect)
         finally:
             _held[working.account] -= 1
 

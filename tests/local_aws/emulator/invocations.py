@@ -58,6 +58,11 @@ def since(moment: float, account: str, execution: str) -> Iterator[Invocation]:
             yield invocation
 
 
+def working(account: str) -> int:
+    """Return how many functions of an account work now."""
+    return sum(invocation.account == account and invocation.ended_at is None for invocation in _recorded)
+
+
 def execution_of(event: Any) -> str:
     """Return the ARN of the execution that an event names: a step's, or one whose end EventBridge tells."""
     if not isinstance(event, dict):
