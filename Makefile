@@ -25,8 +25,9 @@ test: install build ## Run all tests, with coverage of the layer and the functio
 	.venv/bin/coverage report
 
 .PHONY: faults
-faults: install build ## Break everything on purpose and check the six rules (CELL=name: one cell; SEED=n: the order)
-	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(SEED),--seed $(SEED))
+faults: install build ## Break everything on purpose and check the six rules (CELL=, HISTORY=: one alone; HISTORIES=, LOAD=: how many; SEED=)
+	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(HISTORY),--history '$(HISTORY)') \
+		$(if $(HISTORIES),--histories $(HISTORIES)) $(if $(LOAD),--load $(LOAD)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: lint
 lint: install ## Check style, types, template and state machine
