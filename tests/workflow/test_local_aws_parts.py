@@ -404,6 +404,24 @@ class TestStateMachineLanguage:
         assert error(plain) == "Lambda.Unknown"
         assert error(full) == "Lambda.TooManyRequestsException"
 
+    @pytest.mark.parametrize(
+        ("strategy", "tries"), [({"MaxDelaySeconds": 1}, 1), ({"JitterStrategy": "FULL"}, 5)], ids=["longest delay", "jitter"]
+    )
+    def test_a_retry_waits_no_longer_than_its_strategy_says(
+        self, strategy: dict[str, Any], tries: int, plain: Sandbox, full: Sandbox
+    ) -> None:
+        def shortest_pause(sandbox: Sandbox) -> float:
+            retrier = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60, "BackoffRate": 1, "MaxAttempts": tries, **strategy}
+            arn = sandbox.start(_task(sandbox.function("fail", _FAIL), Retry=[retrier]))
+            eventually(lambda: sandbox.execution(arn)["status"] != "RUNNING", seconds=60)
+            history = sandbox.client("stepfunctions").get_execution_history(executionArn=arn)["events"]
+            failed = [event["timestamp"] for event in history if event["type"] == "TaskFailed"]
+            again = [event["timestamp"] for event in history if event["type"] == "TaskScheduled"][1:]
+            return float(min((later - earlier).total_seconds() for earlier, later in zip(failed, again, strict=False)))
+
+        assert shortest_pause(plain) >= 0.6
+        assert shortest_pause(full) < 0.5
+
     def test_a_task_has_the_events_that_aws_counts(self, plain: Sandbox, full: Sandbox) -> None:
         def kinds(sandbox: Sandbox) -> list[str]:
             ended = sandbox.run(_task(sandbox.function("work", _RETURN)))
