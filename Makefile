@@ -28,6 +28,11 @@ test: install build .venv-security/.synced ## Run all tests, with coverage of th
 	.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(TESTS)
 	.venv/bin/coverage report
 
+.PHONY: faults
+faults: install build ## Break everything on purpose and check the six rules (CELL=, HISTORY=: one alone; HISTORIES=, LOAD=: how many; SEED=)
+	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(HISTORY),--history '$(HISTORY)') \
+		$(if $(HISTORIES),--histories $(HISTORIES)) $(if $(LOAD),--load $(LOAD)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: lint
 lint: install .venv-security/.synced ## Check style, types, template, its policies and state machine
 	.venv/bin/ruff check .
