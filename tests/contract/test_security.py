@@ -21,15 +21,21 @@ EVERY_VARIANT = pytest.mark.parametrize("variant", VARIANTS)
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/"
 SNS_GUIDE = "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html"
 FAMILIES = {
+    ("CheckSetupFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
     ("NotifyFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
     ("CleanUpFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
 }
 """Wildcards in actions of roles, with the guide that names them: one action with and without its plain text."""
-INSPECTOR, LOGS, TRACES = (f"{REFERENCE}list_{page}.html" for page in ("amazoninspector2", "amazoncloudwatchlogs", "awsx-ray"))
+INSPECTOR, LOGS, SCHEDULER, TRACES = (
+    f"{REFERENCE}list_{page}.html"
+    for page in ("amazoninspector2", "amazoncloudwatchlogs", "amazoneventbridgescheduler", "awsx-ray")
+)
 KNOW_NO_RESOURCE = {
+    "inspector2:BatchGetAccountStatus": INSPECTOR,
     "inspector2:CancelFindingsReport": INSPECTOR,
     "inspector2:CreateFindingsReport": INSPECTOR,
     "inspector2:GetFindingsReportStatus": INSPECTOR,
+    "inspector2:ListCoverageStatistics": INSPECTOR,
     "inspector2:ListFindings": INSPECTOR,
     "logs:CreateLogDelivery": LOGS,
     "logs:DeleteLogDelivery": LOGS,
@@ -39,6 +45,7 @@ KNOW_NO_RESOURCE = {
     "logs:ListLogDeliveries": LOGS,
     "logs:PutResourcePolicy": LOGS,
     "logs:UpdateLogDelivery": LOGS,
+    "scheduler:ListSchedules": SCHEDULER,
     "xray:GetSamplingRules": TRACES,
     "xray:GetSamplingTargets": TRACES,
     "xray:PutTelemetryRecords": TRACES,
@@ -47,9 +54,11 @@ KNOW_NO_RESOURCE = {
 """Actions for which the service authorization reference, named here, has no resource type; make lint knows it, too."""
 PARTS_OF_RESOURCES = {
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:findings-ExportFindings:*",
+    f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/*",
     "arn:aws:s3:::findings-Bucket/inspector/reports/*",
 }
-"""Resources with a wildcard, beside log streams: this machine's executions, and the reports."""
+"""Resources with a wildcard, beside log streams: this machine's executions, the reports, and schedules (CloudFormation names
+the stack's own, and a reference to it would be circular)."""
 WITHOUT_A_SOURCE = {
     "lambda.amazonaws.com": "a function's role is of the function's account: whoever creates the function must be allowed to pass it",
 }

@@ -15,7 +15,8 @@ from jsonschema import Draft202012Validator
 from findings_exporter import messages, runs, table
 from findings_exporter.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
 from tests.contract.parts import FUNCTIONS, RESOURCES, TEMPLATE, TEMPLATE_TEXT, camel, listed, of_type, source_files
-from tests.unit.builders import ACCOUNT, SCHEDULE, VARIABLES, config, execution
+from tests.unit import setup_builders
+from tests.unit.builders import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
 
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
 FOLDERS = sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py"))
@@ -201,7 +202,10 @@ class TestFunctions:
     def test_the_environment_is_what_the_code_reads(self) -> None:
         variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
         assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL"}
-        assert not any("Environment" in function for function in LAMBDAS.values())
+        own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
+        assert set(own) == {"CheckSetupFunction"}
+        # The reports' filter makes room for the rest: a function has 4 kB for all its variables.
+        assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | {"FILTER_CRITERIA"}
 
     def test_the_longest_environment_that_the_parameters_allow_fits_into_lambdas_limit(self) -> None:
         stack = "s" * LONGEST_STACK_NAME
@@ -330,7 +334,8 @@ class TestPolicies:
             action
             for _, statement in role_statements()
             for action in listed(statement["Action"])
-            if action.startswith(f"{service}:") and statement["Sid"] != "UseTheTopicsKey"
+            # What check_setup may not look at in another account is unknown to it: no statement is asked for that.
+            if action.startswith(f"{service}:") and statement["Sid"] not in {"UseTheTopicsKey", "LookAtTheBucket"}
         }
         assert ours <= {action for statement in to_paste(output) for action in listed(statement["Action"])}
 
@@ -377,6 +382,31 @@ class TestPolicies:
     def test_every_function_has_its_role_on_the_path_that_the_statements_name(self) -> None:
         on_path = {name for name, role in ROLES.items() if role.get("Path") == {"Fn::Sub": "/${AWS::StackName}/"}}
         assert on_path == {f"{name}Role" for name in LAMBDAS}
+
+    @pytest.mark.parametrize(
+        ("output", "statements"),
+        [
+            ("BucketStatementForInspector", [setup_builders.deployment().bucket_statement_for_inspector()]),
+            ("BucketStatementForExporter", setup_builders.deployment().bucket_statements_for_exporter()),
+            ("KeyStatementForInspector", [setup_builders.deployment().key_statement_for_inspector()]),
+            ("KeyStatementForExporter", [setup_builders.deployment().key_statement_for_exporter()]),
+        ],
+    )
+    def test_what_a_setup_check_tells_to_paste_is_what_the_outputs_tell(
+        self, output: str, statements: list[dict[str, Any]]
+    ) -> None:
+        filled = json.dumps(to_paste(output))
+        for name, value in {
+            "AWS::Partition": "aws",
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Region": REGION,
+            "AWS::StackName": "findings",
+            "ExistingBucketName": setup_builders.BUCKET,
+            "KeyPrefix": "inspector",
+            "Principal": setup_builders.INSPECTOR,
+        }.items():
+            filled = filled.replace(f"${{{name}}}", value)
+        assert json.loads(filled) == statements
 
     @pytest.mark.parametrize("kind", ["AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"])
     def test_nothing_is_sent_in_the_clear(self, kind: str) -> None:
@@ -454,6 +484,8 @@ class TestData:
 
 
 class TestStarts:
+    INPUTS = sorted(set(Path("events").glob("*.json")) - {Path("events/check_setup.json")})  # which is a function's
+
     def test_the_schedules_input_is_planned_once_its_words_are_filled_in(self) -> None:
         text = RESOURCES["ExportFindings"]["Properties"]["Events"]["Nightly"]["Properties"]["Input"]
         sent = text.replace("<aws.scheduler.scheduled-time>", "2026-11-23T03:00:00Z").replace(
@@ -469,7 +501,7 @@ class TestStarts:
         del example["Comment"]
         assert shape(example) == shape(sent)
 
-    @pytest.mark.parametrize("path", sorted(Path("events").glob("*.json")), ids=lambda path: path.name)
+    @pytest.mark.parametrize("path", INPUTS, ids=lambda path: path.name)
     def test_an_example_input_is_planned(self, path: Path) -> None:
         assert isinstance(make_plan(json.loads(path.read_text(encoding="utf-8")), config(), execution()), Plan)
 

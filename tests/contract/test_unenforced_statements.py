@@ -45,7 +45,7 @@ def test_every_function_and_the_workflow_are_traced() -> None:
     assert TEMPLATE["Resources"]["ExportFindings"]["Properties"]["Tracing"] == {"Enabled": True}
 
 
-@pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole"])
+@pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole", "CheckSetupFunctionRole"])
 def test_whoever_publishes_may_use_the_topics_key_through_sns_only(role: str) -> None:
     assert statement(role, "UseTheTopicsKey") == {
         "Effect": "Allow",

@@ -205,7 +205,7 @@ class Exporter:
         return sorted(found, key=lambda execution: execution.started_at)
 
     def messages(self) -> list[Message]:
-        """Return what was published to the topic, the oldest first."""
+        """Return what was published about exports to the topic, the oldest first."""
         published = self.aws.control("/_local/sns/published", {"account": self.account, "region": self.region})["messages"]
         return [
             Message(
@@ -216,7 +216,7 @@ class Exporter:
                 attributes=each["attributes"],
             )
             for each in published
-            if each["topic_arn"] == self.outputs["TopicArn"]
+            if each["topic_arn"] == self.outputs["TopicArn"] and "outcome" in each["attributes"]
         ]
 
     def message_of(self, arn: str, seconds: float = 20) -> Message:

@@ -198,7 +198,7 @@ def test_an_execution_that_started_before_a_deployment_goes_on(account: Table) -
     assert call("acquire_lock", release=RELEASE - 1)["state"] == "ACQUIRED"
 
 
-@pytest.mark.parametrize("folder", [*STEPS, "clean_up"])
+@pytest.mark.parametrize("folder", [*STEPS, "check_setup", "clean_up"])
 def test_a_function_without_its_environment_says_so_when_it_starts(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TABLE_NAME")
     with pytest.raises(ConfigurationError, match="TABLE_NAME"):
@@ -207,7 +207,7 @@ def test_a_function_without_its_environment_says_so_when_it_starts(folder: str, 
 
 def test_every_function_is_a_folder_with_one_short_file() -> None:
     folders = sorted(path.parent.name for path in Path("functions").glob("*/app.py"))
-    assert folders == sorted([*STEPS, "clean_up"])
+    assert folders == sorted([*STEPS, "check_setup", "clean_up"])
     assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 60 for path in Path("functions").glob("*/app.py"))
 
 

@@ -193,6 +193,66 @@ def _code(call: Any) -> str:
     return ""
 
 
+class TestBucketOwner:
+    def test_s3_refuses_a_bucket_of_another_owner_than_expected(self, plain: Sandbox, full: Sandbox) -> None:
+        def refused(sandbox: Sandbox, owner: str) -> bool:
+            try:
+                sandbox.client("s3").get_bucket_location(Bucket="owned-by-" + sandbox.account, ExpectedBucketOwner=owner)
+            except ClientError as error:
+                return error.response["Error"]["Code"] == "AccessDenied"
+            return False
+
+        for sandbox in (plain, full):
+            location = {"LocationConstraint": "eu-west-1"}
+            sandbox.client("s3").create_bucket(Bucket="owned-by-" + sandbox.account, CreateBucketConfiguration=location)
+        assert [refused(full, full.account), refused(full, "999999999999")] == [False, True]
+        assert not refused(plain, "999999999999")
+
+
+class TestPolicySimulation:
+    @staticmethod
+    def simulated(sandbox: Sandbox, iam: Any, prefix: str) -> list[str]:
+        answer = iam.simulate_principal_policy(
+            PolicySourceArn=f"arn:aws:iam::{sandbox.account}:role/reader",
+            ActionNames=["s3:ListBucket", "s3:GetObject"],
+            ResourceArns=["arn:aws:s3:::b"],
+            ContextEntries=[{"ContextKeyName": "s3:prefix", "ContextKeyValues": [prefix], "ContextKeyType": "string"}],
+        )
+        return [result["EvalDecision"] for result in answer["EvaluationResults"]]
+
+    @staticmethod
+    def reader(sandbox: Sandbox) -> None:
+        reports = {"StringLike": {"s3:prefix": "reports/*"}}
+        listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b", "Condition": reports}
+        denied = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"}
+        sandbox.role("reader", listing, denied)
+
+    def test_a_simulation_knows_the_requests_context(self, plain: Sandbox, full: Sandbox) -> None:
+        for sandbox in (plain, full):
+            self.reader(sandbox)
+        assert self.simulated(full, full.client("iam"), "reports/x/") == ["allowed", "explicitDeny"]
+        assert self.simulated(full, full.client("iam"), "other/") == ["implicitDeny", "explicitDeny"]
+        assert self.simulated(plain, plain.client("iam"), "reports/x/") == ["implicitDeny", "explicitDeny"]
+        with pytest.raises(ClientError, match="NoSuchEntity"):
+            full.client("iam").simulate_principal_policy(PolicySourceArn="arn:aws:iam::1:role/x", ActionNames=["s3:GetObject"])
+
+    def test_a_simulation_needs_the_permission_on_the_role(self, plain: Sandbox, full: Sandbox) -> None:
+        def asks(sandbox: Sandbox, role: str) -> str:
+            allowed = f"arn:aws:iam::{sandbox.account}:role/{role}"
+            asking = sandbox.role(
+                f"asker-of-{role}", {"Effect": "Allow", "Action": "iam:SimulatePrincipalPolicy", "Resource": allowed}
+            )
+            try:
+                return self.simulated(sandbox, sandbox.aws.role_client("iam", asking, account=sandbox.account), "reports/x/")[0]
+            except ClientError as error:
+                return str(error.response["Error"]["Code"])
+
+        for sandbox in (plain, full):
+            self.reader(sandbox)
+        assert [asks(full, "reader"), asks(full, "other")] == ["allowed", "AccessDenied"]
+        assert asks(plain, "reader") == "AccessDenied"
+
+
 class TestLambdaRuntime:
     def test_a_function_s_exception_keeps_its_class_name(self, plain: Sandbox, full: Sandbox) -> None:
         def error_type(sandbox: Sandbox) -> str:

@@ -100,6 +100,24 @@ def failed_clean_up_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> 
     assert undelivered(exporter) == 0
 
 
+def check_is_unknown(name: str) -> Scenario:
+    """What the setup check may not read is unknown, and all else is judged as before."""
+
+    def scenario(exporter: Exporter, _: InspectorControl) -> None:
+        checks = {check["name"]: check for check in exporter.invoke("CheckSetupFunction", {})["checks"]}
+        assert checks[name]["verdict"] == "unknown"
+        assert "AWS refused" in checks[name]["sentence"]
+        assert {check["verdict"] for check in checks.values()} - {"wrong"} == {"fine", "unknown"}
+
+    return scenario
+
+
+def check_cannot_be_told(exporter: Exporter, _: InspectorControl) -> None:
+    with pytest.raises(FunctionFailedError) as raised:
+        exporter.invoke("CheckSetupFunction", {"tell": True})
+    assert raised.value.type == "AccessDeniedError"
+
+
 def fire(exporter: Exporter, schedule: str) -> None:
     """Let a schedule's next time come now."""
     scheduler, name = exporter.client("scheduler"), exporter.resource(schedule)
@@ -141,6 +159,15 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("VerifyReportFunctionRole", "ReadRecords"): export_is_denied,
     ("VerifyReportFunctionRole", "FindTheReport"): export_is_denied,
     ("VerifyReportFunctionRole", "LookAtTheReport"): export_is_denied,
+    ("CheckSetupFunctionRole", "LookAtInspector"): check_is_unknown("inspector"),
+    ("CheckSetupFunctionRole", "LookAtTheBucket"): check_is_unknown("bucket_policy_for_inspector"),
+    ("CheckSetupFunctionRole", "LookAtTheKeys"): check_is_unknown("key"),
+    ("CheckSetupFunctionRole", "SimulateTheRoles"): check_is_unknown("permissions"),
+    ("CheckSetupFunctionRole", "LookAtTheTopic"): check_is_unknown("topic"),
+    ("CheckSetupFunctionRole", "FindTheSchedule"): check_is_unknown("schedule"),
+    ("CheckSetupFunctionRole", "LookAtTheSchedule"): check_is_unknown("schedule"),
+    ("CheckSetupFunctionRole", "LookAtTheDeadLetterQueue"): check_is_unknown("dead_letter_queue"),
+    ("CheckSetupFunctionRole", "TellTheTopic"): check_cannot_be_told,
     ("RecordRunFunctionRole", "KeepRecords"): export_is_denied,
     ("NotifyFunctionRole", "KeepRecords"): export_is_denied,
     ("NotifyFunctionRole", "TellTheTopic"): export_is_denied,

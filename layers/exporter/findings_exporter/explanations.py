@@ -4,7 +4,10 @@ Keyed by :attr:`findings_exporter.errors.Failure.error`. What happened is told b
 reason in words and the fix. ``{names}`` are filled in by :func:`explain`.
 """
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
@@ -38,6 +41,13 @@ POLICIES = (
     "Compare the policies of the bucket and the key with those in template.yaml or, where the bucket or key is your own,"
     " with the statements in the stack's outputs."
 )
+
+OF_THE_SETUP = (
+    "Report.INVALID_PERMISSIONS", "Report.BUCKET_NOT_FOUND", "Report.INCOMPATIBLE_BUCKET_REGION", "Report.MALFORMED_KMS_KEY",
+    "NoSuchBucket", "AccessDeniedError",
+)  # fmt: skip
+"""After these the workflow checks the setup, and the failure tells what was found; the state machine names them, too."""
+NOT_SEEN = "It cannot see an organisation's policies, nor what has changed since the failure."
 
 NO_BUCKET = Explanation(
     "the bucket does not exist",
@@ -286,7 +296,7 @@ UNKNOWN = Explanation(
 
 
 def explain(failure: Failure, config: Config) -> Explanation:
-    """Return the explanation of a failure, filled in with the deployment's names."""
+    """Return the explanation of a failure, filled in with the deployment's names and with what a setup check found."""
     found = EXPLANATIONS.get(failure.error, UNKNOWN)
     names = {
         "account": config.account,
@@ -295,4 +305,33 @@ def explain(failure: Failure, config: Config) -> Explanation:
         "owner": config.bucket_owner,
         "region": config.region,
     }
-    return Explanation(found.title, found.why.format(**names), tuple(step.format(**names) for step in found.fix))
+    explanation = Explanation(found.title, found.why.format(**names), tuple(step.format(**names) for step in found.fix))
+    return _judged(explanation, failure.setup) if failure.setup else explanation
+
+
+def evidence(failure: Failure) -> list[str]:
+    """Return what a setup check saw of what is wrong, line by line."""
+    return [line for each in (failure.setup["wrong"] if failure.setup else []) for line in each["evidence"]]
+
+
+def statements(failure: Failure) -> list[tuple[str, str]]:
+    """Return the statements to paste that a setup check has found missing, each with where it goes."""
+    wrong = failure.setup["wrong"] if failure.setup else []
+    return [
+        (f"To paste ({each['check'].replace('_', ' ')})", ",\n".join(json.dumps(one, indent=2) for one in each["statements"]))
+        for each in wrong
+        if each["statements"]
+    ]
+
+
+def _judged(explanation: Explanation, setup: Mapping[str, Any]) -> Explanation:
+    """Say what was found instead of what may be."""
+    wrong, unknown = (" ".join(each["sentence"] for each in setup[verdict]) for verdict in ("wrong", "unknown"))
+    if not wrong:
+        told = (explanation.why, "The setup check found nothing wrong.", unknown, NOT_SEEN)
+        return replace(explanation, why=" ".join(text for text in told if text))
+    return replace(
+        explanation,
+        why=f"The setup check found: {wrong} {unknown}".strip(),
+        fix=(*dict.fromkeys(each["fix"] for each in setup["wrong"] if each["fix"]), PROBE),
+    )

@@ -17,6 +17,8 @@ PARTS = (
     "control",
     "transport",
     "calls",
+    "bucket_owner",
+    "policy_simulation",
     "lambda_runtime",
     "asynchronous_invocation",
     "metrics",
