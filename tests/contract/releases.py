@@ -33,6 +33,7 @@ NIGHT: dict[str, list[Any]] = {
     "Start Report": [{"state": "STARTED", "report_id": "id", "wait_seconds": 33}],
     "Check Report": [{"state": "FINISHED", "found_nothing": False}],
     "Cancel Report": [{"state": "NONE"}],
+    "Check Setup": [{"state": "CHECKED", "setup": {"wrong": [], "unknown": []}}],
     "Release Lock": [{"state": "RELEASED"}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
     "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
@@ -43,8 +44,9 @@ NIGHTS = (
     NIGHT | {"Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY | {"key": None, "nothing_found": "no_findings"}}]},
     NIGHT | {"Plan Export": [{"state": "DUPLICATE", "of": "arn"}]},
     NIGHT | {"Check Report": [StepError("States.Timeout", None)]},
+    NIGHT | {"Check Report": [StepError("AccessDeniedError", "AWS refused it")]},
 )
-"""A success, one that found nothing, a duplicate and a failure: between them every form of every event."""
+"""A success, one that found nothing, a duplicate, a failure and one of the setup: between them every form of every event."""
 
 
 def kept() -> list[str]:
@@ -61,8 +63,8 @@ def released(task: str) -> dict[str, Any]:
 
 def reads(task: str) -> dict[str, list[str]]:
     """Return the members of a task's answer that the state machine reads, and the values of ``state`` that it knows."""
-    choice = STATES[TASKS[task]["Next"]]
-    texts = [*expressions(TASKS[task].get("Assign", {})), *expressions(choice)]
+    then = STATES[TASKS[task]["Next"]]
+    texts = [*expressions(TASKS[task].get("Assign", {})), *(expressions(then) if then["Type"] == "Choice" else ())]
     members = {each for text in texts for each in re.findall(r"\$states\.(?:result\.Payload|input)\.(\w+)", text)}
     return {
         "members": sorted(members),
