@@ -116,12 +116,15 @@ class TestTasks:
 
     @EVERY_TASK
     def test_a_task_retries_what_passes_and_nothing_else(self, name: str) -> None:
-        (retry,) = TASKS[name]["Retry"]
+        retry, throttled = TASKS[name]["Retry"]
         ours = {each.__name__ for each in errors.TransientError.__subclasses__()}
         assert all(not each.__subclasses__() for each in errors.TransientError.__subclasses__())
-        assert set(retry["ErrorEquals"]) == SERVICE_ERRORS | ours
+        assert set(retry["ErrorEquals"]) == (SERVICE_ERRORS | ours) - {"Lambda.TooManyRequestsException"}
         assert len(retry["ErrorEquals"]) == len(set(retry["ErrorEquals"]))
         assert retry["BackoffRate"] > 1
+        # A fresh account has a concurrency of 10: whoever is throttled waits for minutes, since nothing is broken.
+        assert throttled["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
+        assert throttled["MaxAttempts"] * throttled["MaxDelaySeconds"] > 600
 
     @EVERY_TASK
     def test_what_outlasts_a_tasks_retries_is_explained(self, name: str) -> None:
@@ -143,7 +146,7 @@ class TestTasks:
             ("Cancel Report", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
             ("Notify", functions["NotifyFunction"]["Timeout"] + telling.MARGIN.total_seconds()),
         ):
-            (retry,) = TASKS[task]["Retry"]
+            retry, _ = TASKS[task]["Retry"]
             waited = sum(retry["IntervalSeconds"] * retry["BackoffRate"] ** count for count in range(retry["MaxAttempts"]))
             assert waited > needed + 1
 

@@ -299,7 +299,7 @@ class TestStart:
         with pytest.raises(type(lost)):
             start(start_desk)
         assert creating_until(start_desk.desk.lock) == minutes(1) + reports.LANDING
-        assert start(start_desk, at=1.1) == {"state": "BUSY", "wait_seconds": 4}
+        assert start(start_desk, at=1.1) == {"state": "BUSY", "wait_seconds": 15}
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())  # the create had its effect after all
         assert start(start_desk, at=1.15)["report_id"] == REPORT_ID
         assert inspector.calls.count("create") == 1

@@ -77,8 +77,9 @@ def start(start_desk: StartDesk, run: Run, clock: Callable[[], datetime], outliv
     if delivered := found_report_id(start_desk.s3, plan.destination):
         return _started(desk, run, delivered, now, holder.creating_until)
     if holder.creating_until and holder.creating_until >= now:
-        # An earlier try of this step may still be creating. Looking again is the only safe thing to do.
-        return _busy((holder.creating_until - now).total_seconds())
+        # An earlier try of this step may still be creating. Looking again is the only safe thing to do; and like any
+        # turn ever more seldom, since an Inspector that fails all day would fill the execution's history.
+        return _busy(max((holder.creating_until - now).total_seconds(), _turn_wait(run, now)))
     if current and not current.has_ended:
         return _slot_taken(start_desk, run, current, now)
     if plan.remaining_seconds(now) <= 0:
