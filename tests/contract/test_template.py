@@ -22,10 +22,6 @@ PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
 FOLDERS = sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py"))
 LAMBDAS = of_type("AWS::Serverless::Function")
 ROLES = of_type("AWS::IAM::Role")
-NO_RESOURCES = {"inspector2", "logs", "xray"}
-"""Services whose calls here know no resources [AWS: service authorization reference]."""
-CALLS_WITHOUT_RESOURCES = {"scheduler:ListSchedules"}
-"""Single calls that know none, of services whose others do."""
 ACTION_FAMILIES = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
 """Wildcards that AWS' own guides write: one action with and without its plain text."""
 INSPECTOR_CONDITION = {
@@ -256,12 +252,6 @@ class TestPolicies:
         assert re.fullmatch(r"([A-Z][a-z]*)+", statement["Sid"])
         wild = {action for action in listed(statement["Action"]) if "*" in action}
         assert wild <= ACTION_FAMILIES
-
-    @EVERY_STATEMENT
-    def test_a_role_names_resources_wherever_the_service_knows_them(self, role: str, statement: dict[str, Any]) -> None:
-        if "*" in listed(statement["Resource"]):
-            named = set(listed(statement["Action"])) - CALLS_WITHOUT_RESOURCES
-            assert {action.split(":")[0] for action in named} <= NO_RESOURCES, role
 
     def test_a_statement_for_every_resource_has_its_reason_beside_it(self) -> None:
         lines = TEMPLATE_TEXT.splitlines()

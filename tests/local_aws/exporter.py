@@ -57,6 +57,8 @@ class Message:
     chat: dict[str, Any]
     event: dict[str, Any]
     attributes: dict[str, Any]
+    published_at: float
+    """Epoch seconds."""
 
     @property
     def outcome(self) -> str:
@@ -74,6 +76,8 @@ class Exporter:
 
     def __init__(self, aws: LocalAws, stack_name: str, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
         self.aws, self.stack_name, self.account, self.region = aws, stack_name, account, region
+        self._clients: dict[str, Any] = {}
+        self._resources: dict[str, str] = {}
         stack = self.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
         self.outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
         self.states = self.client("stepfunctions")
@@ -119,12 +123,17 @@ class Exporter:
 
     def client(self, service: str) -> Any:
         """Return a client with all rights in the stack's account."""
-        return self.aws.client(service, account=self.account, region=self.region)
+        if service not in self._clients:  # to make one takes longer than most calls
+            self._clients[service] = self.aws.client(service, account=self.account, region=self.region)
+        return self._clients[service]
 
     def resource(self, logical_id: str) -> str:
         """Return the physical id of one of the stack's resources."""
-        found = self.client("cloudformation").describe_stack_resource(StackName=self.stack_name, LogicalResourceId=logical_id)
-        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+        if not self._resources:
+            pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack_name)
+            listed = [each for page in pages for each in page["StackResourceSummaries"]]
+            self._resources |= {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in listed}
+        return self._resources[logical_id]
 
     @contextmanager
     def without_statement(self, role: str, sid: str) -> Iterator[None]:
@@ -214,6 +223,7 @@ class Exporter:
                 chat=json.loads(each["bodies"]["https"]),
                 event=json.loads(each["bodies"]["default"]),
                 attributes=each["attributes"],
+                published_at=each["time"],
             )
             for each in published
             if each["topic_arn"] == self.outputs["TopicArn"] and "outcome" in each["attributes"]
@@ -251,8 +261,12 @@ class Exporter:
 
     def objects(self) -> list[str]:
         """Return the keys of all objects in the bucket."""
+        return list(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Return the sizes of all objects in the bucket, by key."""
         pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.outputs["BucketName"])
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
 
     def read(self, key: str) -> bytes:
         """Return an object's content."""
@@ -266,6 +280,10 @@ class Exporter:
         if "FunctionError" in answer:
             raise FunctionFailedError(payload)
         return payload
+
+    def send(self, function: str, event: object) -> None:
+        """Invoke a function by its logical id as EventBridge does: nobody waits, and a failure is tried again."""
+        self.client("lambda").invoke(FunctionName=self.resource(function), Payload=json.dumps(event), InvocationType="Event")
 
     def forget(self) -> None:
         """Clear what earlier tests left: executions that still run, records but those of told runs, and messages."""

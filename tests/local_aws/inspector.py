@@ -27,6 +27,7 @@ class Settings(TypedDict, total=False):
     base_seconds: float
     seconds_per_1000: float
     cancel_seconds: float
+    least_looks: int
     without_report: Literal["not_found", "empty", "last"]
     when_nothing_found: Literal["fail", "no_object", "empty_object", "header_only", "malformed"]
     timestamps: Literal["iso", "epoch"]
@@ -98,6 +99,7 @@ class ReportRecord(TypedDict):
     object_key: str
     is_foreign: bool
     is_held: bool
+    looks: int
     faults: list[str]
 
 
@@ -106,6 +108,7 @@ class CallRecord(TypedDict, total=False):
 
     operation: Operation
     caller: str
+    execution: str
     time: float
     status_code: int
     report_id: str

@@ -18,6 +18,8 @@ from findings_exporter import RELEASE, runs, step
 from findings_exporter.errors import AccessDeniedError, ConfigurationError, UnsupportedReleaseError
 from findings_exporter.lock import Lock
 from findings_exporter.table import Table
+from tests.contract.parts import folder_of
+from tests.contract.releases import FROZEN, kept
 from tests.unit.builders import (
     ACCOUNT,
     KEY,
@@ -193,9 +195,38 @@ def test_an_event_of_an_unknown_release_is_refused_before_anything_is_done(
     assert runs.open_runs(account) == []
 
 
-def test_an_execution_that_started_before_a_deployment_goes_on(account: Table) -> None:
-    assert call("plan_export", input={}, release=RELEASE - 1)["state"] == "PLANNED"
-    assert call("acquire_lock", release=RELEASE - 1)["state"] == "ACQUIRED"
+@pytest.mark.parametrize("folder", STEPS)
+def test_an_event_of_the_release_before_is_accepted(account: Table, inspector: FakeInspector, folder: str) -> None:
+    begin()
+    if folder == "notify":
+        call("record_run", failure=None, delivery=None, duplicate=True)
+    assert call(folder, input={}, found_nothing=False, failure=None, delivery=None, duplicate=False, release=RELEASE - 1)
+
+
+@pytest.mark.parametrize("release", kept())
+def test_a_night_that_began_under_a_release_that_may_still_run_ends_well(
+    account: Table, inspector: FakeInspector, release: str
+) -> None:
+    def sent(task: str) -> dict[str, Any]:
+        frozen = FROZEN[release][task]
+        execution = {"arn": ME.arn, "started_at": ME.started_at.isoformat()}
+        answer = load(folder_of(task)).handler(frozen["events"][0] | {"execution": execution}, CONTEXT)
+        assert answer["state"] in frozen["reads"]["states"] or "state" not in frozen["reads"]["members"]
+        return dict(answer)
+
+    for task in ("Plan Export", "Acquire Lock"):
+        sent(task)
+    assert isinstance(sent("Start Report")["wait_seconds"], int)
+    assert isinstance(sent("Check Report")["wait_seconds"], int)
+    report = inspector.reports[REPORT_ID]
+    report["status"] = "SUCCEEDED"
+    put_report(REPORT.encode(), f"{report['destination']['keyPrefix']}{REPORT_ID}.json")
+    assert sent("Check Report")["found_nothing"] is False
+    sent("Release Lock")
+    assert sent("Verify Report")["delivery"].keys() >= FROZEN[release]["Record Run"]["events"][0]["delivery"].keys()
+    assert sent("Record Run") == {"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}
+    sent("Notify")
+    assert [each["outcome"] for each in told()] == ["SUCCEEDED"]
 
 
 @pytest.mark.parametrize("folder", [*STEPS, "check_setup", "clean_up"])

@@ -16,17 +16,21 @@ import ministack.app
 PARTS = (
     "control",
     "transport",
-    "calls",
     "bucket_owner",
     "policy_simulation",
     "lambda_runtime",
+    "invocations",
     "asynchronous_invocation",
     "metrics",
     "state_machine_language",
     "state_machine_role",
+    "pace",
+    "faults",
+    "calls",
     "notifications",
     "scheduler",
     "cloudformation",
+    "table_policies",
     "inspector",
 )
 

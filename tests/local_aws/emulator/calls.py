@@ -1,13 +1,14 @@
 """Gap: nothing shows which AWS calls the functions made, and CloudTrail's emulation names no role.
 
-Records each API call that was made with a role's session (functions, and tests that assumed a role) and shows the
-record at the control route `/_local/calls`.
+Records each API call that was made with a role's session (functions, and tests that assumed a role), with the execution
+that it was made for, and shows the record at the control route `/_local/calls`.
 
 Guard: test_the_calls_of_a_function_are_recorded.
 """
 
 import time
 from collections import deque
+from contextvars import ContextVar
 from typing import Any
 
 import ministack.app as gateway
@@ -15,10 +16,16 @@ from ministack.core.iam_actions import extract_iam_action
 from ministack.core.router import detect_service, extract_access_key_id
 from ministack.services import sts
 
+from tests.local_aws.emulator import invocations
 from tests.local_aws.emulator.control import on_reset, route
 
+type Call = dict[str, Any]
+
 # Bounded, so that a demo which runs for days does not grow; one export makes about 40 calls.
-_calls: deque[dict[str, Any]] = deque(maxlen=50_000)
+_calls: deque[Call] = deque(maxlen=50_000)
+
+current: ContextVar[Call | None] = ContextVar("call", default=None)
+"""The call that is being answered; its status is None until then."""
 
 
 @route("/_local/calls")
@@ -38,22 +45,32 @@ def install() -> None:
     async def recorded(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
     ) -> Any:
+        access_key = extract_access_key_id(headers, query)
+        arn = (sts._sessions.get(access_key) or {}).get("Arn")
+        if not arn:
+            return await dispatch(method, path, headers, body, query, request_id)
+        parameters = gateway._routing_params(method, path, headers, body, query)
+        service = detect_service(method, path, headers, parameters)
+        _, role, name = arn.split("/", 2)
+        function = invocations.of_access_key(access_key)
+        call: Call = {
+            "action": extract_iam_action(service, method, path, headers, body, parameters) or service,
+            "service": service,
+            "method": method,
+            "account": arn.split(":")[4],
+            "role": role,
+            "session": name,
+            "function": function[1].function if function else "",
+            "invocation": function[1].id if function else "",
+            "execution": function[1].execution if function else "",
+            "time": time.time(),
+            "status": None,
+            "fault": "",
+        }
+        _calls.append(call)
+        current.set(call)
         response = await dispatch(method, path, headers, body, query, request_id)
-        session = sts._sessions.get(extract_access_key_id(headers, query)) or {}
-        if arn := session.get("Arn"):
-            parameters = gateway._routing_params(method, path, headers, body, query)
-            service = detect_service(method, path, headers, parameters)
-            _, role, name = arn.split("/", 2)
-            _calls.append(
-                {
-                    "action": extract_iam_action(service, method, path, headers, body, parameters) or service,
-                    "account": arn.split(":")[4],
-                    "role": role,
-                    "session": name,
-                    "status": response[0],
-                    "time": time.time(),
-                }
-            )
+        call["status"] = response[0]
         return response
 
     gateway._dispatch_service_request = recorded

@@ -15,6 +15,7 @@ from ministack.core.iam_evaluator import caller_arn
 from ministack.core.responses import StreamingResponse, error_response_json, get_region, json_response
 from ministack.services import inspector2
 
+from tests.local_aws.emulator import calls
 from tests.local_aws.emulator.inspector import criteria, delivery, report_files
 from tests.local_aws.emulator.inspector.misbehaviour import Fault, Misbehaviour
 
@@ -42,6 +43,8 @@ class Settings:
     """By the number of findings that match."""
     cancel_seconds: float = 0.0
     """From the cancel call until the report is CANCELLED; until then it keeps the slot."""
+    least_looks: int = 0
+    """A report does not succeed before its status was asked by its id so often, however slow the asker is."""
     without_report: str = "not_found"
     """What a status call without an id tells when no report is in progress: "not_found", "empty" or "last"."""
     when_nothing_found: str = "fail"
@@ -90,6 +93,7 @@ class Report:
     cancelled_by: str = ""
     cancelled_at: float | None = None
     ended_at: float | None = None
+    looks: int = 0
 
     def shown_status(self) -> str:
         """Return the status that the API tells."""
@@ -211,7 +215,8 @@ def _take_time(here: Place, report: Report, until: float) -> None:
     with here.changed:
         while report.status == IN_PROGRESS:
             is_cancelled = report.cancelled_at is not None
-            is_held = (here.is_held or report.is_held) and not is_cancelled
+            is_watched = report.looks >= here.settings.least_looks or report.is_foreign
+            is_held = (here.is_held or report.is_held or not is_watched) and not is_cancelled
             left = (report.cancelled_at or until) - time.time()
             if left > 0 or is_held:
                 here.changed.wait(None if is_held else left)
@@ -314,6 +319,9 @@ def _status(here: Place, request: dict[str, Any], _caller: str) -> Answer:
     if report is None:
         return _not_found(f"There is no report {report_id}" if report_id else "There is no report in progress")
     answer: Answer = json_response(report.told())
+    if report_id:
+        report.looks += 1
+        here.changed.notify_all()
     return answer
 
 
@@ -338,7 +346,8 @@ def _cancel(here: Place, request: dict[str, Any], caller: str) -> Answer:
 def _call(operation: str, act: Callable[[Place, dict[str, Any], str], Answer]) -> Handler:
     async def handle(request: dict[str, Any], account: str) -> Answer:
         here, caller = place(account, get_region()), caller_arn()
-        record: dict[str, Any] = {"operation": operation, "caller": caller, "time": time.time()}
+        execution = (calls.current.get() or {}).get("execution", "")
+        record: dict[str, Any] = {"operation": operation, "caller": caller, "execution": execution, "time": time.time()}
         with here.changed:
             here.calls.append(record)
             fault = here.misbehaviour.of_call(operation)

@@ -1,0 +1,147 @@
+"""`python -m tests.faults`: the fault matrix, random histories and a load, or one cell or history alone, and what became of it."""
+
+from __future__ import annotations
+
+import argparse
+import queue
+import random
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.faults import histories, load, table
+from tests.faults.lanes import lanes
+from tests.faults.load import RUNS
+from tests.faults.matrix import Cell, Result, cells, try_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tests.faults.lanes import Lane
+
+EMULATORS = 2
+HISTORIES = 200
+LANES_EACH = 10
+"""Most cells wait for most of their time: for a client that gives up, or for a mark that has to pass."""
+TOLD_EVERY_SECONDS = 30.0
+
+
+def run_all(wanted: Iterable[Cell], lanes_: Sequence[Lane]) -> list[Result]:
+    """Run cells on all lanes at once."""
+    waiting: queue.SimpleQueue[Cell] = queue.SimpleQueue()
+    for cell in wanted:
+        waiting.put(cell)
+    results: list[Result] = []
+
+    def work(lane: Lane) -> None:
+        while True:
+            try:
+                cell = waiting.get_nowait()
+            except queue.Empty:
+                return
+            results.append(result := try_cell(lane, cell))
+            if result.troubles:
+                print(*table.violations([result]), sep="\n", flush=True)
+
+    threads = [threading.Thread(target=work, args=(lane,), daemon=True) for lane in lanes_]
+    for thread in threads:
+        thread.start()
+    told = time.monotonic()
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(0.2)
+        if time.monotonic() - told > TOLD_EVERY_SECONDS:
+            told = time.monotonic()
+            wrong = sum(bool(result.troubles) for result in results)
+            print(f"{len(results)} cells done, {waiting.qsize()} to start, {wrong} with violations", flush=True)
+    return results
+
+
+def in_order(found: Sequence[Cell], seed: int) -> list[Cell]:
+    """Return cells in a random order, but the long ones first."""
+    shuffled = random.Random(seed).sample(found, len(found))
+    return sorted(shuffled, key=lambda cell: -cell.kind.seconds)
+
+
+def main() -> int:
+    """Run what the command line asks for; return 1 when a rule was broken."""
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--cell", help="run this cell alone, and tell its story")
+    parser.add_argument("--only", help="run the cells whose name holds this, and nothing else")
+    parser.add_argument("--history", help="drive this history alone, as it is printed or by its number, such as 7.42")
+    parser.add_argument("--histories", type=int, default=HISTORIES, help="how many histories to drive")
+    parser.add_argument("--load", type=int, default=RUNS, help="how many runs to start at once")
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(10**6), help="of the histories, and of the order of the cells"
+    )
+    parser.add_argument("--emulators", type=int, default=EMULATORS)
+    parser.add_argument("--lanes", type=int, default=LANES_EACH, help="runs at once on each emulator")
+    chosen = parser.parse_args()
+    print(f"seed {chosen.seed}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="faults-"))
+    if chosen.history:
+        is_right = drive_alone(chosen.history, folder)
+    elif chosen.cell or chosen.only:
+        is_right = run_matrix(chosen, folder)
+    else:
+        # Each is run, whatever became of the one before.
+        is_right = all([run_matrix(chosen, folder), drive_histories(chosen, folder), load_it(chosen, folder)])
+    if not is_right:
+        print(f"seed {chosen.seed}; the emulators' logs are in {folder}")
+    return 0 if is_right else 1
+
+
+def run_matrix(chosen: argparse.Namespace, folder: Path) -> bool:
+    """Run the matrix, or a part of it; tell whether every rule held."""
+    alone = Cell.named(chosen.cell) if chosen.cell else None
+    with lanes(folder, emulators=1 if alone else chosen.emulators, each=1 if alone else chosen.lanes) as made:
+        started = time.monotonic()
+        if alone:
+            results = [try_cell(made[0], alone)]
+            print(results[0].story)
+        else:
+            found = [cell for cell in cells(made[0]) if (chosen.only or "") in str(cell)]
+            print(f"{len(found)} cells on {len(made)} lanes", flush=True)
+            places = {cell: number for number, cell in enumerate(found)}
+            results = sorted(run_all(in_order(found, chosen.seed), made), key=lambda result: places[result.cell])
+        seconds = time.monotonic() - started
+    print(*table.table(results), "", *table.violations(results), "", table.numbers(results, seconds), sep="\n", flush=True)
+    return not any(result.troubles for result in results)
+
+
+def drive_alone(asked: str, folder: Path) -> bool:
+    """Drive one history; tell whether it agrees with the model."""
+    history = histories.numbered(asked)
+    with lanes(folder, emulators=1, each=1, processes=histories.PROCESSES) as (lane,):
+        result = histories.Driver(lane).drive(history)
+    print(history, "", *histories.story(result), sep="\n")
+    return not result.troubles
+
+
+def drive_histories(chosen: argparse.Namespace, folder: Path) -> bool:
+    """Drive random histories; tell whether all agree with the model."""
+    if not chosen.histories:
+        return True
+    drawn = [histories.drawn(chosen.seed, number) for number in range(chosen.histories)]
+    with lanes(folder, emulators=chosen.emulators, each=histories.LANES_EACH, processes=histories.PROCESSES) as made:
+        print(f"{len(drawn)} histories on {len(made)} lanes", flush=True)
+        started = time.monotonic()
+        results = histories.judge_all(made, drawn)
+        seconds = time.monotonic() - started
+    print("", *histories.section(chosen.seed, results, drawn, seconds), "", sep="\n", flush=True)
+    return not any(result.troubles for result in results)
+
+
+def load_it(chosen: argparse.Namespace, folder: Path) -> bool:
+    """Start many runs at once; tell whether every rule held."""
+    if not chosen.load:
+        return True
+    became = load.run_load(folder, chosen.load)
+    print(*load.section(became), sep="\n", flush=True)
+    return not became.troubles
+
+
+if __name__ == "__main__":
+    sys.exit(main())

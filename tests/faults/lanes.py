@@ -1,0 +1,97 @@
+"""Lanes: stacks of the exporter side by side, each in an account of its own, so that faults wait without each other."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from tests.local_aws.exporter import Exporter
+from tests.local_aws.faults import FaultControl
+from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.server import LocalAws
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+FIRST_ACCOUNT = 200_000_000_001
+WAIT_SCALE = 0.02
+PACE = {"*": WAIT_SCALE, "StillCreatingError": 1.0, "ToldElsewhereError": 1.0, "Wait for Other Report": 1.0}
+"""What waits for a mark in the table waits for the functions' clock, which is not scaled."""
+FINDINGS = 5
+"""More than fit into the few kilobytes that tell an empty report."""
+
+_minutes = count()
+
+
+class Lane:
+    """One deployed exporter for one run after another."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        self.exporter = exporter
+        self.faults = FaultControl(exporter)
+        self.inspector = InspectorControl(exporter.aws, exporter.account, exporter.region)
+        self._events_come = True
+
+    @classmethod
+    def deploy(cls, aws: LocalAws, number: int) -> Lane:
+        """Make a lane."""
+        return cls(Exporter.deploy(aws, f"lane{number}", account=str(FIRST_ACCOUNT + number)))
+
+    def clear(self) -> None:
+        """Forget what the run before has left, and let everything behave."""
+        exporter, place = self.exporter, {"account": self.exporter.account, "region": self.exporter.region}
+        self.faults.forget()
+        self.faults.pace(PACE)
+        self.inspector.reset()
+        self.inspector.seed(findings=FINDINGS, seed=1)
+        self.inspector.configure(base_seconds=0.05, seconds_per_1000=0.0, least_looks=1)
+        if not self._events_come:
+            self.send_events(wanted=True)
+        exporter.aws.control("/_local/executions/forget", place)
+        exporter.aws.control("/_local/sns/published", {**place, "clear": True})
+        exporter.delete_items(lambda _: True)
+        for key in exporter.objects():
+            exporter.client("s3").delete_object(Bucket=exporter.outputs["BucketName"], Key=key)
+
+    def send_events(self, *, wanted: bool) -> None:
+        """Let the events of ended executions come, or not."""
+        events, rule = self.exporter.client("events"), self.exporter.resource("CleanUpFunctionExecutionEnded")
+        (events.enable_rule if wanted else events.disable_rule)(Name=rule)
+        self._events_come = wanted
+
+    def new_execution(self) -> str:
+        """Return the ARN that the next execution of a new name will have."""
+        return f"{self.exporter.state_machine.replace(':stateMachine:', ':execution:')}:{uuid.uuid4()}"
+
+    def scheduled_input(self) -> dict[str, Any]:
+        """Return the input of a night that no run has claimed yet."""
+        at = datetime.now(UTC) - timedelta(days=1, minutes=next(_minutes))
+        arn = f"arn:aws:scheduler:{self.exporter.region}:{self.exporter.account}:schedule/default/nightly"
+        return {"schedule": {"scheduled_for": f"{at:%Y-%m-%dT%H:%M:00Z}", "arn": arn}}
+
+    def start(self, arn: str, run_input: Mapping[str, Any]) -> None:
+        """Start the execution with this ARN."""
+        self.exporter.start(json.dumps(run_input), name=arn.rsplit(":", 1)[-1])
+
+
+@contextmanager
+def lanes(folder: Path, *, emulators: int, each: int, processes: int = 0) -> Iterator[list[Lane]]:
+    """Start emulators and deploy lanes on them; all of them before the first run, since a deployment ends workers.
+
+    Parameters
+    ----------
+    processes
+        How many processes each function may have; 0 sets no bound.
+    """
+    with ExitStack() as stack:
+        made: list[Lane] = []
+        for number in range(emulators):
+            log = folder / f"local-aws-{number}.log"
+            aws = stack.enter_context(LocalAws(log, wait_scale=WAIT_SCALE, processes=processes))
+            made += [Lane.deploy(aws, number * each + lane) for lane in range(each)]
+        yield made

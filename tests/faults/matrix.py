@@ -1,0 +1,277 @@
+"""The fault matrix: every call that real runs make, and every step, each broken in every way.
+
+The calls are recorded, not listed: a new call of a step is covered by itself. A cell is named
+`<scenario>/<step>/<call>#<number>/<kind>`; the call is `step` for a fault of the whole step, and `state` for one that
+strikes on entering it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from findings_exporter.explanations import EXPLANATIONS
+from tests.faults.invariants import Snapshot, violations
+from tests.faults.lanes import PACE
+from tests.faults.observe import come_to_rest, snapshot, summary, sweep_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tests.faults.lanes import Lane
+    from tests.local_aws.faults import Call
+
+type Scenario = Literal["nightly", "deadline", "stopped", "swept"]
+
+SCENARIOS: tuple[Scenario, ...] = get_args(Scenario.__value__)
+"""A nightly success; a run that its deadline ends; one that is stopped while it waits; the same, but its event is lost."""
+USUAL = {
+    "nightly": ("SUCCEEDED", ""),
+    "deadline": ("FAILED", "DeadlineExceeded"),
+    "stopped": ("ABORTED", "Operator"),
+    "swept": ("ABORTED", "Operator"),
+}
+"""Status and error of the execution when nothing is broken."""
+WAITS_IN = "Wait for Report"
+DEADLINE_HOURS = 0.0015
+"""5.4 s: enough for the steps before the report, which then waits in real time until the deadline has passed."""
+LATEST_HOURS = 0.05
+"""3 minutes: longer than any fault keeps a run that passes, and the end of what would try again for ever."""
+CLIENT_TRIES = 3
+"""How often the functions' clients try a call by themselves."""
+STEP, STATE = "step", "state"
+READ = re.compile(r"\w+:(?:Get|List|Describe|Query)")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way of breaking a call, a step or a state."""
+
+    name: str
+    fault: str
+    times: int | None = 1
+    error: str = "Lambda.SdkClientException"
+    is_event_lost: bool = False
+    needs_effect: bool = False
+    """What it shows beyond another kind is the effect that the call had: of a read, nothing."""
+    seconds: float = 2.0
+    """About how long a cell takes, for the order."""
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it strikes again and again."""
+        return self.times is None
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it stops the execution."""
+        return self.fault.startswith("stopped")
+
+
+CALL_KINDS = (
+    Kind("throttle", "throttle", CLIENT_TRIES),
+    Kind("throttle-on", "throttle", None, seconds=14),
+    Kind("error", "server_error", CLIENT_TRIES),
+    Kind("error-on", "server_error", None, seconds=14),
+    Kind("lost", "lost_answer"),
+    Kind("lost-3", "lost_answer", CLIENT_TRIES, needs_effect=True),
+    Kind("short", "short_answer"),
+    Kind("denied-on", "denied", None),
+    Kind("hang", "hang", seconds=11),
+    Kind("late", "late", needs_effect=True, seconds=11),
+    Kind("killed-bef", "killed_before", seconds=5),
+    Kind("killed-aft", "killed_after", needs_effect=True, seconds=5),
+    Kind("stopped", "stopped"),
+    Kind("stop-held", "stopped_held", seconds=5),
+    Kind("overlap-bef", "overlap_before", seconds=5),
+    Kind("overlap-aft", "overlap_after", needs_effect=True, seconds=5),
+)
+HANG_ON = Kind("hang-on", "hang", None, seconds=190)
+"""Takes minutes, and what it shows depends on the step and the service alone: put on each one's first call."""
+STEP_KINDS = (
+    Kind("result-lost", "result_lost"),
+    Kind("unknown", "result_lost", error="Lambda.Unknown"),
+    Kind("crowded", "lambda_throttled", 2),
+    Kind("crowded-on", "lambda_throttled", None, seconds=5),
+)
+STATE_KINDS = (Kind("stopped", "stopped_between"), Kind("stop-unseen", "stopped_between", is_event_lost=True))
+KINDS = {kind.name: kind for kind in (*CALL_KINDS, HANG_ON)}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One call, step or state of a scenario, broken in one way."""
+
+    scenario: Scenario
+    step: str
+    call: str
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.scenario}/{self.step.replace(' ', '_')}/{self.call}/{self.kind.name}"
+
+    @classmethod
+    def named(cls, name: str) -> Cell:
+        """Return the cell of a name."""
+        scenario, step, call, kind_name = name.split("/")
+        kinds = {STEP: STEP_KINDS, STATE: STATE_KINDS}.get(call, tuple(KINDS.values()))
+        kind = next(kind for kind in kinds if kind.name == kind_name)
+        return cls(next(each for each in SCENARIOS if each == scenario), step.replace("_", " "), call, kind)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a cell."""
+
+    cell: Cell
+    outcome: str
+    """How the execution ended, in a word."""
+    troubles: tuple[str, ...]
+    seconds: float
+    sweeps: int
+    story: str
+
+
+def cells(lane: Lane) -> list[Cell]:
+    """Run each scenario unbroken, and return every cell that its calls, steps and states make."""
+    made: list[Cell] = []
+    known: set[tuple[str, str]] = set()
+    for scenario in SCENARIOS:
+        seen = run(lane, scenario)[0]
+        troubles = [*map(str, violations(seen)), *_troubles_of_end(scenario, None, seen)]
+        if troubles:
+            raise AssertionError(f"{scenario} does not hold without any fault: {troubles}\n{summary(seen)}")
+        # A sweep works for no execution in particular; where the event comes, it finds nothing left to do.
+        worked_for = "" if scenario == "swept" else seen.executions[0].arn
+        places = list(_places(call for call in lane.faults.calls() if call["execution"] == worked_for))
+        steps = {invocation.function for invocation in seen.invocations if invocation.function != "CleanUpFunction"}
+        found = [
+            *(cell for step, call, method in places for cell in _of_call(scenario, step, call, method)),
+            *_hangs_on(scenario, places),
+            *(Cell(scenario, _short(step), STEP, kind) for step in sorted(steps) for kind in STEP_KINDS),
+            *(Cell(scenario, state, STATE, kind) for state in dict.fromkeys(seen.executions[0].states) for kind in STATE_KINDS),
+        ]
+        # The steps before the fork are the nightly run's own.
+        made += [
+            cell for cell in found if scenario == "nightly" or (cell.step, cell.call) not in known or cell.step in _AFTER_FORK
+        ]
+        known |= {(cell.step, cell.call) for cell in found}
+    return made
+
+
+_AFTER_FORK = ("CancelReport", "ReleaseLock", "RecordRun", "Notify", "CleanUp")
+
+
+def _places(calls: Iterable[Call]) -> Iterator[tuple[str, str, str]]:
+    counts: dict[tuple[str, str], int] = {}
+    for call in calls:
+        key = call["function"], call["action"]
+        counts[key] = counts.get(key, 0) + 1
+        yield _short(call["function"]), f"{call['action']}#{counts[key]}", call["method"]
+
+
+def _of_call(scenario: Scenario, step: str, call: str, method: str) -> Iterator[Cell]:
+    for kind in CALL_KINDS:
+        if kind.is_stop and step == "CleanUp":
+            continue  # its execution has ended
+        if kind.fault == "short_answer" and method == "HEAD":
+            continue  # an answer without a body cannot break off
+        if not (kind.needs_effect and READ.match(call)):
+            yield Cell(scenario, step, call, kind)
+
+
+def _hangs_on(scenario: Scenario, places: Iterable[tuple[str, str, str]]) -> Iterator[Cell]:
+    first = {(step, call.split(":")[0]): call for step, call, _ in reversed(list(places))}
+    for (step, _), call in first.items():
+        yield Cell(scenario, step, call, HANG_ON)
+
+
+def _short(function: str) -> str:
+    return function.removesuffix("Function")
+
+
+def try_cell(lane: Lane, cell: Cell) -> Result:
+    """Run a cell and judge it."""
+    started = time.monotonic()
+    try:
+        seen, sweeps = run(lane, cell.scenario, cell)
+    except Exception as error:
+        return Result(cell, "broken", (f"the cell could not be run: {error!r}",), time.monotonic() - started, 0, "")
+    troubles = [*map(str, violations(seen)), *_troubles_of_end(cell.scenario, cell.kind, seen)]
+    if not any(fault.kind == cell.kind.fault for fault in seen.faults):
+        troubles.append("the fault has met nothing")
+    return Result(cell, _outcome(seen), tuple(troubles), time.monotonic() - started, sweeps, summary(seen))
+
+
+def run(lane: Lane, scenario: Scenario, cell: Cell | None = None) -> tuple[Snapshot, int]:
+    """Run a scenario, broken as the cell says, until nothing is left to do."""
+    lane.clear()
+    arn = lane.new_execution()
+    if cell:
+        _break(lane, cell, arn)
+    _begin(lane, scenario, arn)
+    come_to_rest(lane.exporter, [arn])
+    if cell and cell.kind.is_lasting and scenario != "swept":
+        lane.faults.clear()  # a sweep heals what is left once the cause is gone
+    sweeps = sweep_up(lane.exporter)
+    come_to_rest(lane.exporter, [arn])
+    return snapshot(lane.exporter, [arn]), sweeps
+
+
+def _break(lane: Lane, cell: Cell, arn: str) -> None:
+    kind = cell.kind
+    # A sweep works for no execution in particular.
+    execution = "" if cell.scenario == "swept" else arn
+    if cell.call == STATE:
+        lane.faults.put(kind.fault, state=cell.step, execution=arn)
+    elif cell.call == STEP:
+        lane.faults.put(kind.fault, function=f"{cell.step}Function", execution=arn, times=kind.times, error=kind.error)
+    else:
+        action, number = cell.call.split("#")
+        lane.faults.put(
+            kind.fault,
+            function=f"{cell.step}Function",
+            action=action,
+            execution=execution,
+            skip=int(number) - 1,
+            times=kind.times,
+        )
+    if kind.is_event_lost:
+        lane.send_events(wanted=False)
+
+
+def _begin(lane: Lane, scenario: Scenario, arn: str) -> None:
+    match scenario:
+        case "nightly":
+            lane.start(arn, {**lane.scheduled_input(), "deadline_hours": LATEST_HOURS})
+        case "deadline":
+            lane.inspector.hold()
+            lane.faults.pace({**PACE, WAITS_IN: 1.0})
+            lane.start(arn, {"deadline_hours": DEADLINE_HOURS})
+        case "stopped" | "swept":
+            lane.inspector.hold()
+            if scenario == "swept":
+                lane.send_events(wanted=False)
+            lane.faults.put("stopped_between", state=WAITS_IN, execution=arn)
+            lane.start(arn, {})
+
+
+def _troubles_of_end(scenario: Scenario, kind: Kind | None, seen: Snapshot) -> Iterator[str]:
+    """Judge how the execution ended: as usual after a fault that passed, explained after one that lasted."""
+    (execution,) = seen.executions
+    ended, usual = (execution.status, execution.error), USUAL[scenario]
+    if kind and kind.is_stop and scenario in ("nightly", "deadline"):
+        usual = USUAL["stopped"]
+    if ended == usual:
+        return
+    if kind is None or not kind.is_lasting or execution.status != "FAILED":
+        yield f"ended as {' '.join(ended)}, not as {' '.join(usual)}"
+    elif execution.error not in EXPLANATIONS:
+        yield f"ended as {execution.error}, which nothing explains"
+
+
+def _outcome(seen: Snapshot) -> str:
+    (execution,) = seen.executions
+    return execution.error if execution.status == "FAILED" else execution.status

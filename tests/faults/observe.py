@@ -1,0 +1,128 @@
+"""Lets runs settle, and takes down what there is to see then."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from tests.faults.invariants import ExecutionSeen, FaultSeen, InvocationSeen, MessageSeen, Snapshot
+from tests.local_aws.exporter import FunctionFailedError
+from tests.local_aws.faults import FaultControl
+from tests.local_aws.inspector import InspectorControl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.local_aws.exporter import Exporter
+
+LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.25, 1.5
+"""Between two looks, which grow with the time that has passed: many runs are watched at once."""
+QUIET_LOOKS, QUIET_LOOKS_BEFORE_A_RETRY = 2, 11
+"""A failed event is sent again after one minute and two, which the emulator scales: within 2.4 s at the usual scale."""
+TRIES_OF_AN_EVENT = 3
+SWEEP_SECONDS = 4.0
+"""Between two sweeps; what a sweep waits for passes in real time, at most some 70 s."""
+SETTLE_SECONDS = 100.0
+
+
+def come_to_rest(exporter: Exporter, arns: Sequence[str], seconds: float = 300.0) -> bool:
+    """Wait until executions have ended and clean_up by event has had its chance; tell whether that came in time."""
+    faults, quiet, started = FaultControl(exporter), 0, time.monotonic()
+    while True:
+        now = faults.at_work()
+        is_at_work = now["functions"] or now["held_calls"] or not set(arns).isdisjoint(now["executions"])
+        quiet = 0 if is_at_work else quiet + 1
+        if quiet >= QUIET_LOOKS and (quiet >= QUIET_LOOKS_BEFORE_A_RETRY or not _is_to_be_sent_again(faults, arns)):
+            return True
+        elapsed = time.monotonic() - started
+        if elapsed > seconds:
+            return False
+        time.sleep(LOOK_SECONDS if quiet else min(max(LOOK_SECONDS, elapsed / 20), LONGEST_LOOK_SECONDS))
+
+
+def _is_to_be_sent_again(faults: FaultControl, arns: Sequence[str]) -> bool:
+    for arn in arns:
+        by_event = [each for each in faults.invocations() if each["function"] == "CleanUpFunction" and each["execution"] == arn]
+        if by_event and by_event[-1]["error"] and len(by_event) < TRIES_OF_AN_EVENT:
+            return True
+    return False
+
+
+def sweep_up(exporter: Exporter) -> int:
+    """Sweep until nothing is left and return how often; bounded, so that what is left then is a violation and not a hang."""
+    sweeps, deadline = 0, time.monotonic() + SETTLE_SECONDS
+    while (left := is_anything_left(exporter)) or sweeps == 0:
+        if time.monotonic() > deadline:
+            break
+        sweeps += 1
+        try:
+            exporter.invoke("CleanUpFunction", {})
+        except FunctionFailedError:
+            time.sleep(SWEEP_SECONDS)
+        else:
+            if left and is_anything_left(exporter):
+                time.sleep(SWEEP_SECONDS)
+    return sweeps
+
+
+def settle(exporter: Exporter, arns: Sequence[str]) -> int:
+    """Let executions end, by themselves, by event and by sweep; return how many sweeps it took."""
+    return sweep_up(exporter) if come_to_rest(exporter, arns) else 0
+
+
+def is_anything_left(exporter: Exporter) -> bool:
+    """Tell whether anything is left for a sweep: a lock, an open record, or a report of ours in progress."""
+    items = exporter.items()
+    if any(sk == "LOCK" or "open" in item for (_, sk), item in items.items()):
+        return True
+    reports = InspectorControl(exporter.aws, exporter.account, exporter.region).record()["reports"]
+    return any(report["status"] == "IN_PROGRESS" and not report["is_foreign"] for report in reports)
+
+
+def snapshot(exporter: Exporter, arns: Sequence[str]) -> Snapshot:
+    """Take down what there is to see of these executions."""
+    faults = FaultControl(exporter)
+    record = InspectorControl(exporter.aws, exporter.account, exporter.region).record()
+    return Snapshot(
+        bucket=exporter.outputs["BucketName"],
+        executions=tuple(_execution(exporter, arn) for arn in arns),
+        items=exporter.items(),
+        reports=tuple(record["reports"]),
+        inspector_calls=tuple(record["calls"]),
+        messages=tuple(_message(each.event) for each in exporter.messages()),
+        objects=exporter.sizes(),
+        invocations=tuple(
+            InvocationSeen(each["function"], each["execution"], each["error"], each["result"]) for each in faults.invocations()
+        ),
+        faults=tuple(FaultSeen(each["kind"], each["function"], each["action"], each["execution"]) for each in faults.struck()),
+    )
+
+
+def _execution(exporter: Exporter, arn: str) -> ExecutionSeen:
+    seen = exporter.describe(arn)
+    return ExecutionSeen(arn, seen.status, seen.error or "", tuple(exporter.states_entered(arn)))
+
+
+def _message(event: dict[str, Any]) -> MessageSeen:
+    delivery = event["delivery"] or {}
+    return MessageSeen(
+        execution=event["execution"]["name"],
+        outcome=event["outcome"],
+        notification_id=event["notification_id"],
+        key=delivery.get("key"),
+        size_bytes=delivery.get("size_bytes", 0),
+    )
+
+
+def summary(seen: Snapshot) -> str:
+    """Return a snapshot in a few lines, for whoever has to understand a violation."""
+    lines = [f"{each.name}: {each.status} {each.error} {' > '.join(each.states)}" for each in seen.executions]
+    lines += [json.dumps(item) for (_, sk), item in seen.items.items() if sk in ("LOCK", "EXECUTION")]
+    lines += [
+        f"report {report['id']} {report['status']} from {report['created_at']:.2f} to {report['ended_at'] or 0:.2f}"
+        for report in seen.reports
+    ]
+    lines += [f"{call['time']:.2f} {call['operation']} {call['status_code']}" for call in seen.inspector_calls]
+    lines += [f"{each.function}: {each.error or 'done'}" for each in seen.invocations]
+    return "\n".join(lines)

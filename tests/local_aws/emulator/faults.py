@@ -1,0 +1,387 @@
+"""Gap: an emulator's calls succeed, and so nothing shows what a function does when they do not.
+
+Puts a fault on a call that a function makes (chosen by function, IAM action and how many to let pass), or on a step of
+a state machine. A fault of a call, for `times` calls or for ever:
+
+- `throttle`, `server_error`, `denied`: refused before any effect, in the service's own protocol and words.
+- `lost_answer`: the effect happens, and the connection is closed without an answer; `short_answer`: the answer breaks
+  off before its Content-Length.
+- `hang`: no effect, and no answer for as long as the client waits; `late`: the same, but after the client has given up
+  the effect happens.
+- `killed_before`, `killed_after`: the function's process is killed before or after the effect.
+- `stopped`: the execution is stopped while its function works on, and the effect happens; `stopped_held`: it happens
+  only after whoever was told of the stop has come back.
+- `overlap_before`, `overlap_after`: Step Functions loses the invocation and repeats the step (an event is delivered
+  twice, where no step invoked the function) while this invocation hangs in the call; it goes on once the repeat has
+  come back.
+
+A fault of a step, by function: `result_lost` (it has worked, but Step Functions gets `error`), `lambda_throttled`.
+By state: `stopped_between` (the execution is stopped on entering it).
+
+Control routes: `/_local/faults/put`, `/_local/faults/clear`, `/_local/faults`, which tells where faults have struck, and
+`/_local/faults/at_work`, which tells what has not come to an end yet.
+
+Guards: TestFaults in test_local_aws_parts.
+"""
+
+import asyncio
+import contextvars
+import dataclasses
+import json
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for_first
+from typing import Any
+
+import ministack.app as gateway
+from hypercorn.protocol.events import StreamClosed
+from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
+from ministack.core.responses import StreamingResponse, error_response_json, get_account_id
+from ministack.core.router import extract_access_key_id
+from ministack.services import lambda_svc, stepfunctions
+
+from tests.local_aws.emulator import calls, invocations
+from tests.local_aws.emulator.control import on_reset, route
+
+type Answer = tuple[int, dict[str, str], Any]
+type Dispatch = Callable[[], Awaitable[Answer]]
+
+REFUSALS = ("throttle", "server_error", "denied")
+CALL_FAULTS = (
+    *REFUSALS,
+    "lost_answer",
+    "short_answer",
+    "hang",
+    "late",
+    "killed_before",
+    "killed_after",
+    "stopped",
+    "stopped_held",
+    "overlap_before",
+    "overlap_after",
+)
+STEP_FAULTS = ("result_lost", "lambda_throttled")
+STATE_FAULTS = ("stopped_between",)
+
+_HOLD_SECONDS = 6.0
+"""The longest that a call is held for what happens beside it: less than its client waits."""
+_LOOK_SECONDS = 0.02
+_NO_ANSWER: Answer = (444, {}, b"")
+"""Closes the connection; the number is nginx's for that."""
+
+# Status, code and text, as each service tells of it.
+_JSON = {
+    "throttle": (400, "ThrottlingException", "Rate exceeded"),
+    "server_error": (500, "InternalServerError", "Internal server error"),
+    "denied": (400, "AccessDeniedException", "User is not authorized to perform this action"),
+}
+_ERRORS: dict[str, dict[str, tuple[int, str, str]]] = {
+    "inspector2": {
+        "throttle": (429, "ThrottlingException", "Rate exceeded"),
+        "server_error": (500, "InternalServerException", "Internal failure"),
+        "denied": (403, "AccessDeniedException", "User is not authorized to perform this action"),
+    },
+    "s3": {
+        "throttle": (503, "SlowDown", "Please reduce your request rate."),
+        "server_error": (500, "InternalError", "We encountered an internal error. Please try again."),
+        "denied": (403, "AccessDenied", "Access Denied"),
+    },
+    "sns": {
+        "throttle": (400, "Throttling", "Rate exceeded"),
+        "server_error": (500, "InternalError", "Internal server error"),
+        "denied": (403, "AuthorizationError", "User is not authorized to perform this action"),
+    },
+}
+
+
+@dataclasses.dataclass
+class Fault:
+    """One fault that was put."""
+
+    kind: str
+    account: str
+    function: str = ""
+    """The name of the function that it is to meet; empty for any."""
+    action: str = ""
+    """The IAM action of the call; empty for any."""
+    state: str = ""
+    """For `stopped_between`."""
+    execution: str = ""
+    """The ARN of the execution that it is to meet; empty for any."""
+    skip: int = 0
+    """How many calls, or invocations, to let pass before."""
+    times: int | None = 1
+    """How many to meet then; None for all."""
+    error: str = "Lambda.SdkClientException"
+    """For `result_lost`: what Step Functions gets."""
+    seconds: float = 9.0
+    """How long `hang` and `late` keep the client waiting: longer than the functions' read timeout of 8 s."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in CALL_FAULTS + STEP_FAULTS + STATE_FAULTS:
+            raise ValueError(f"kind must be one of {', '.join(CALL_FAULTS + STEP_FAULTS + STATE_FAULTS)}")
+
+
+@dataclasses.dataclass
+class _Struck:
+    """One time that a fault has met something."""
+
+    account: str
+    kind: str
+    function: str
+    action: str
+    state: str
+    execution: str
+    time: float
+
+
+_lock = threading.Lock()
+_faults: list[Fault] = []
+_struck: list[_Struck] = []
+_held: dict[str, int] = {}
+_abandon: dict[tuple[str, str], Future[Any]] = {}
+"""By function and execution: what a step that may be repeated early waits for beside its function."""
+
+
+@route("/_local/faults/put")
+def _put(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+    known = {member.name for member in dataclasses.fields(Fault)}
+    given = {name: value for name, value in body.items() if name not in ("account", "region")}
+    if unknown := sorted(given.keys() - known):
+        raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    if "kind" not in given:
+        raise ValueError("kind is required")
+    with _lock:
+        _faults.append(Fault(**given, account=account))
+    return {}
+
+
+@route("/_local/faults/clear")
+def _clear(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+    with _lock:
+        _faults[:] = [fault for fault in _faults if fault.account != account]
+        if body.get("forget"):
+            _struck[:] = [struck for struck in _struck if struck.account != account]
+    return {}
+
+
+@route("/_local/faults")
+def _show(_body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+    with _lock:
+        struck = [dataclasses.asdict(each) for each in _struck if each.account == account]
+    return {"struck": struck}
+
+
+@route("/_local/faults/at_work")
+def _show_work(_body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+    running = [arn for arn, execution in stepfunctions._executions.items() if execution["status"] == "RUNNING"]
+    return {"executions": running, "functions": invocations.working(account), "held_calls": _held.get(account, 0)}
+
+
+def _forget() -> None:
+    _faults.clear()
+    _struck.clear()
+
+
+def _due(kinds: tuple[str, ...], account: str, execution: str, **met: str) -> Fault | None:
+    with _lock:
+        for fault in _faults:
+            wanted = fault.account == account and fault.kind in kinds and fault.times != 0
+            wanted = wanted and fault.execution in ("", execution)
+            if not wanted or any(getattr(fault, name) not in ("", value) for name, value in met.items()):
+                continue
+            if fault.skip > 0:
+                fault.skip -= 1
+                continue
+            if fault.times is not None:
+                fault.times -= 1
+            where = {"function": "", "action": "", "state": ""} | met
+            _struck.append(_Struck(account, fault.kind, execution=execution, time=time.time(), **where))
+            return fault
+    return None
+
+
+# ---- faults of calls
+
+
+async def _strike(fault: Fault, call: calls.Call, worker: Any, working: invocations.Invocation, dispatch: Dispatch) -> Answer:
+    match fault.kind:
+        case "throttle" | "server_error" | "denied":
+            return _refused(call["service"], fault.kind)
+        case "lost_answer":
+            await dispatch()
+            return _NO_ANSWER
+        case "short_answer":
+            return _cut(await dispatch())
+        case "hang":
+            await asyncio.sleep(fault.seconds)
+            return _NO_ANSWER
+        case "late":
+            await asyncio.sleep(fault.seconds)
+            call["time"] = time.time()
+            await dispatch()
+            return _NO_ANSWER
+        case "killed_before":
+            worker._proc.kill()
+            return _NO_ANSWER
+        case "killed_after":
+            await dispatch()
+            worker._proc.kill()
+            return _NO_ANSWER
+        case "stopped":
+            _stop(working.execution)
+            return await dispatch()
+        case "stopped_held":
+            _stop(working.execution)
+            await _until_back(working, time.time(), other_function=True)
+            return await dispatch()
+        case "overlap_before":
+            await _repeat(working)
+            return await dispatch()
+        case _:
+            answer = await dispatch()
+            await _repeat(working)
+            return answer
+
+
+def _refused(service: str, kind: str) -> Answer:
+    status, code, text = _ERRORS.get(service, _JSON)[kind]
+    if service == "s3":
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{text}</Message></Error>'
+        return status, {"Content-Type": "application/xml"}, body.encode()
+    if service == "sns":
+        body = (
+            '<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error>'
+            f"<Type>{'Sender' if status < 500 else 'Receiver'}</Type><Code>{code}</Code><Message>{text}</Message>"
+            "</Error></ErrorResponse>"
+        )
+        return status, {"Content-Type": "text/xml"}, body.encode()
+    answer: Answer = error_response_json(code, text, status)
+    return answer
+
+
+def _cut(answer: Answer) -> Answer:
+    status, headers, body = answer
+    content = body.encode() if isinstance(body, str) else bytes(body)
+
+    async def stop_in_the_midst(send: Any, _receive: Any) -> None:
+        await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
+
+    kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
+    return status, {**kept, "Content-Length": str(len(content))}, StreamingResponse(stop_in_the_midst)
+
+
+def _stop(execution_arn: str) -> None:
+    # Refused when it has ended meanwhile, as it should be.
+    stepfunctions._stop_execution({"executionArn": execution_arn, "error": "Operator", "cause": "stopped by a fault"})
+
+
+async def _repeat(working: invocations.Invocation) -> None:
+    moment = time.time()
+    abandoned = _abandon.get((working.function, working.execution))
+    if abandoned and not abandoned.done():
+        abandoned.set_result(None)
+    else:
+        # No step waits: an event, which is delivered at least once.
+        function, config, _ = lambda_svc._get_func_record_for_ref(working.function)
+        lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), working.event)
+    await _until_back(working, moment, other_function=False)
+
+
+async def _until_back(working: invocations.Invocation, moment: float, *, other_function: bool) -> None:
+    deadline = time.monotonic() + _HOLD_SECONDS
+    while time.monotonic() < deadline:
+        for other in invocations.since(moment, working.account, working.execution):
+            if other.ended_at and (other.function != working.function) == other_function:
+                return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+# ---- faults of steps
+
+
+def _called_step(reference: str, event: Any, call: Callable[[str, Any], Any]) -> Any:
+    _, config, _ = lambda_svc._get_func_record_for_ref(reference)
+    function, account = str((config or {}).get("FunctionName", "")), get_account_id()
+    execution = invocations.execution_of(event)
+    fault = _due(STEP_FAULTS, account, execution, function=function)
+    if fault and fault.kind == "lambda_throttled":
+        cause = json.dumps({"errorType": "TooManyRequestsException", "errorMessage": "Rate Exceeded."})
+        raise stepfunctions._ExecutionError("Lambda.TooManyRequestsException", cause)
+    if fault:
+        call(reference, event)
+        raise stepfunctions._ExecutionError(fault.error, "the connection was lost")
+    if not _may_overlap(account, function):
+        return call(reference, event)
+    return _call_until_abandoned(function, execution, lambda: call(reference, event))
+
+
+def _may_overlap(account: str, function: str) -> bool:
+    with _lock:
+        return any(
+            fault.kind.startswith("overlap")
+            and fault.account == account
+            and fault.function in ("", function)
+            and fault.times != 0
+            for fault in _faults
+        )
+
+
+def _call_until_abandoned(function: str, execution: str, call: Callable[[], Any]) -> Any:
+    abandoned = _abandon[function, execution] = Future[Any]()
+    pool = ThreadPoolExecutor(max_workers=1)
+    result = pool.submit(contextvars.copy_context().run, call)
+    pool.shutdown(wait=False)
+    wait_for_first((result, abandoned), return_when="FIRST_COMPLETED")
+    if abandoned.done():
+        raise stepfunctions._ExecutionError("Lambda.SdkClientException", "the connection was lost")
+    return result.result()
+
+
+def install() -> None:
+    """Stand between the record of calls and MiniStack, and between steps and their functions."""
+    on_reset(_forget)
+    dispatch, call_function = gateway._dispatch_service_request, stepfunctions._call_lambda
+    add_event, app_send = stepfunctions._add_event, HTTPStream.app_send
+
+    async def struck(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str) -> Any:
+        async def effect() -> Answer:
+            answer: Answer = await dispatch(method, path, headers, body, query, request_id)
+            return answer
+
+        found, call = invocations.of_access_key(extract_access_key_id(headers, query)), calls.current.get()
+        if not _faults or found is None or call is None:
+            return await effect()
+        worker, working = found
+        met = {"function": working.function, "action": call["action"]}
+        fault = _due(CALL_FAULTS, working.account, working.execution, **met)
+        if fault is None:
+            return await effect()
+        call["fault"] = fault.kind
+        _held[working.account] = _held.get(working.account, 0) + 1
+        try:
+            return await _strike(fault, call, worker, working, effect)
+        finally:
+            _held[working.account] -= 1
+
+    def add_event_or_stop(execution: dict[str, Any], kind: str, details: Any = None) -> Any:
+        event = add_event(execution, kind, details)
+        if kind.endswith("StateEntered"):
+            arn = execution["executionArn"]
+            if _due(STATE_FAULTS, get_account_id(), arn, state=details["stateEnteredEventDetails"]["name"]):
+                _stop(arn)
+        return event
+
+    async def send_or_close(self: Any, message: Any) -> None:
+        if message is not None and message.get("status") == _NO_ANSWER[0]:
+            self.state = ASGIHTTPState.CLOSED
+            await self.send(StreamClosed(stream_id=self.stream_id))
+        elif message is None or not self.closed:
+            await app_send(self, message)
+
+    gateway._dispatch_service_request = struck
+    stepfunctions._call_lambda = lambda reference, event: _called_step(reference, event, call_function)
+    stepfunctions._add_event = add_event_or_stop
+    HTTPStream.app_send = send_or_close

@@ -1,0 +1,51 @@
+"""Gap: one factor scales all waits of all accounts, so that a wait for real time cannot be kept while others shrink.
+
+A function's clock is not scaled: `creating_until` and `telling_until` pass in real seconds, and a retry that waits for
+them has to wait as long as on AWS. The control route `/_local/pace` gives an account factors of its own:
+{"scales": {"StillCreatingError": 1, "Wait for Report": 1, "*": 0.02}}, by the error that is retried, by the state that
+waits, and for all others.
+
+Guard: test_a_wait_can_have_a_pace_of_its_own.
+"""
+
+import time
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.core.responses import get_account_id
+from ministack.services import stepfunctions
+
+from tests.local_aws.emulator.control import on_reset, route
+
+_scales: dict[str, dict[str, float]] = {}
+_reason: ContextVar[str] = ContextVar("reason", default="*")
+
+
+@route("/_local/pace")
+def _set(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+    _scales[account] = {str(reason): float(scale) for reason, scale in body.get("scales", {}).items()}
+    return {"scales": _scales[account]}
+
+
+def install() -> None:
+    """Ask the account's own factors first."""
+    on_reset(_scales.clear)
+    find_retrier, wait = stepfunctions._find_matching_retrier, stepfunctions._execute_wait
+
+    def find_retrier_for(retriers: Any, error: str, counts: Any) -> Any:
+        _reason.set(error)
+        return find_retrier(retriers, error, counts)
+
+    def wait_in(state: dict[str, Any], state_input: Any, context: Any = None) -> Any:
+        _reason.set(((context or {}).get("State") or {}).get("Name", "*"))
+        return wait(state, state_input, context)
+
+    def sleep(seconds: float) -> None:
+        scales = _scales.get(get_account_id(), {})
+        scale = scales.get(_reason.get(), scales.get("*", stepfunctions._SFN_WAIT_SCALE))
+        if seconds * scale > 0:
+            time.sleep(seconds * scale)
+
+    stepfunctions._find_matching_retrier = find_retrier_for
+    stepfunctions._execute_wait = wait_in
+    stepfunctions._scaled_sleep = sleep

@@ -1,0 +1,40 @@
+"""A sample of the fault matrix, which `make faults` runs whole: one cell of each sort, all quick ones."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.lanes import Lane, lanes
+from tests.faults.matrix import Cell, try_cell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLE = (
+    "nightly/PlanExport/dynamodb:PutItem#2/lost",
+    "nightly/AcquireLock/dynamodb:UpdateItem#1/overlap-aft",
+    "nightly/StartReport/inspector2:CreateFindingsReport#1/lost",
+    "nightly/StartReport/inspector2:CreateFindingsReport#1/stop-held",
+    "nightly/StartReport/inspector2:CreateFindingsReport#1/killed-aft",
+    "nightly/CheckReport/inspector2:GetFindingsReportStatus#1/short",
+    "nightly/VerifyReport/s3:GetObject#2/throttle-on",
+    "nightly/RecordRun/step/result-lost",
+    "nightly/Notify/sns:Publish#1/denied-on",
+    "nightly/Notify/state/stop-unseen",
+    "deadline/CancelReport/inspector2:CancelFindingsReport#1/error",
+    "stopped/CleanUp/dynamodb:DeleteItem#1/lost-3",
+)
+
+
+@pytest.fixture(scope="module")
+def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
+    folder: Path = tmp_path_factory.mktemp("faults")
+    with lanes(folder, emulators=1, each=1) as (lane,):
+        yield lane
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_nothing_is_lost_and_nobody_is_left_guessing(name: str, lane: Lane) -> None:
+    result = try_cell(lane, Cell.named(name))
+    assert not result.troubles, result.story
