@@ -144,6 +144,7 @@ class TestRoles:
             ({"CanonicalUser": "79a59df900b949e55d96a1e698fbaced"}, "unknown"),
             ({"AWS": f"arn:aws:iam::{HERE.account}:role/*"}, "unknown"),
             ({"AWS": 123}, "unknown"),
+            ({"Service": "*"}, "unknown"),
             ({"Sentinel": "x"}, "unknown"),
             ("somebody", "unknown"),
             ({}, "unknown"),
