@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from findings_exporter.explanations import EXPLANATIONS
 from tests.faults.invariants import Snapshot, violations
 from tests.faults.lanes import PACE
-from tests.faults.observe import come_to_rest, snapshot, summary, sweep_up
+from tests.faults.observe import settle, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -212,12 +212,9 @@ def run(lane: Lane, scenario: Scenario, cell: Cell | None = None) -> tuple[Snaps
     if cell:
         _break(lane, cell, arn)
     _begin(lane, scenario, arn)
-    come_to_rest(lane.exporter, [arn])
-    if cell and cell.kind.is_lasting and scenario != "swept":
-        lane.faults.clear()  # a sweep heals what is left once the cause is gone
-    sweeps = sweep_up(lane.exporter)
-    come_to_rest(lane.exporter, [arn])
-    return snapshot(lane.exporter, [arn]), sweeps
+    # A sweep heals what is left once the cause is gone.
+    lift = lane.faults.clear if cell and cell.kind.is_lasting else None
+    return settle(lane.exporter, [arn], lift, lift_after=int(scenario == "swept"))
 
 
 def _break(lane: Lane, cell: Cell, arn: str) -> None:

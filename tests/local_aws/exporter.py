@@ -9,6 +9,7 @@ import zipfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import batched
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.cloudformation import read_template
@@ -290,15 +291,20 @@ class Exporter:
         self.delete_items(lambda item: item["sk"] != "EXECUTION")
         self.forgotten |= {execution.arn for execution in self.executions()}
         self.aws.control("/_local/sns/published", {"account": self.account, "region": self.region, "clear": True})
-        s3, bucket = self.client("s3"), self.outputs["BucketName"]
-        for key in self.objects():
-            s3.delete_object(Bucket=bucket, Key=key)
+        self.delete_objects()
 
     def delete_items(self, unwanted: Callable[[dict[str, Any]], bool]) -> None:
         """Delete records."""
-        for (pk, sk), item in self.items().items():
-            if unwanted(item):
-                self.client("dynamodb").delete_item(TableName=self.outputs["TableName"], Key={"pk": {"S": pk}, "sk": {"S": sk}})
+        keys = [{"pk": {"S": pk}, "sk": {"S": sk}} for (pk, sk), item in self.items().items() if unwanted(item)]
+        for some in batched(keys, 25, strict=False):  # as many as BatchWriteItem takes
+            deletes = [{"DeleteRequest": {"Key": key}} for key in some]
+            self.client("dynamodb").batch_write_item(RequestItems={self.outputs["TableName"]: deletes})
+
+    def delete_objects(self) -> None:
+        """Delete all objects in the bucket."""
+        for some in batched(self.objects(), 1000, strict=False):
+            deletes = {"Objects": [{"Key": key} for key in some], "Quiet": True}
+            self.client("s3").delete_objects(Bucket=self.outputs["BucketName"], Delete=deletes)
 
     def _swept(self) -> bool | None:
         try:

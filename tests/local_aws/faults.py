@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.local_aws.exporter import Exporter
+    from tests.local_aws.inspector import Controlled
 
 FUNCTIONS = (
     "PlanExportFunction",
@@ -88,8 +89,8 @@ class AtWork(TypedDict):
 class FaultControl:
     """The faults of one deployed exporter, and the record of what its functions did."""
 
-    def __init__(self, exporter: Exporter) -> None:
-        self._exporter = exporter
+    def __init__(self, exporter: Exporter, via: Controlled | None = None) -> None:
+        self._exporter, self._via = exporter, via or exporter.aws
 
     @cached_property
     def _names(self) -> dict[str, str]:
@@ -139,4 +140,4 @@ class FaultControl:
 
     def _post(self, path: str, **body: Any) -> dict[str, Any]:
         place = {"account": self._exporter.account, "region": self._exporter.region}
-        return self._exporter.aws.control(path, {**body, **place})
+        return self._via.control(path, {**body, **place})
