@@ -8,6 +8,10 @@ UV := .uv/bin/uv
 export SAM_CLI_TELEMETRY := 0
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+export CKV_SKIP_PACKAGE_UPDATE_CHECK := true
+# Caches, too, stay in this folder. They make a second install and every sam build quick; make clean removes them.
+export UV_CACHE_DIR := $(CURDIR)/.uv/cache/uv
+export PIP_CACHE_DIR := $(CURDIR)/.uv/cache/pip
 sync = UV_PROJECT_ENVIRONMENT=$(1) $(UV) sync --quiet --locked --python $(PYTHON) $(2) && touch $(1)/.synced
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" sam
 
@@ -20,22 +24,29 @@ demo: install build ## Run the main job on the embedded AWS and show it live (KE
 	.venv/bin/python -m tests.local_aws.demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: install build ## Run all tests, with coverage of the layer and the functions
+test: install build .venv-security/.synced ## Run all tests, with coverage of the layer and the functions
 	.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(TESTS)
 	.venv/bin/coverage report
 
 .PHONY: faults
-faults: install build ## Break everything on purpose and check the six rules (CELL=name: one cell; SEED=n: the order)
-	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(SEED),--seed $(SEED))
+faults: install build ## Break everything on purpose and check the six rules (CELL=, HISTORY=: one alone; HISTORIES=, LOAD=: how many; SEED=)
+	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(HISTORY),--history '$(HISTORY)') \
+		$(if $(HISTORIES),--histories $(HISTORIES)) $(if $(LOAD),--load $(LOAD)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: lint
-lint: install ## Check style, types, template and state machine
+lint: install .venv-security/.synced ## Check style, types, template, its policies and state machine
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/python .ci/check_state_machine.py statemachine/export_findings.asl.json
 	.venv/bin/cfn-lint template.yaml
 	$(sam) validate --lint --region eu-west-1
+	.venv-security/bin/checkov --config-file .checkov.yaml
+	.venv/bin/python -m tests.rendered | .venv-security/bin/python -W ignore .ci/check_policies.py
+
+.PHONY: audit
+audit: .venv-audit/.synced ## Ask for known vulnerabilities of what is deployed (OFFLINE=1: not to be able to ask is no failure)
+	.venv-audit/bin/python .ci/audit.py layers/exporter/requirements.txt $(if $(OFFLINE),--unasked-is-fine)
 
 .PHONY: format
 format: install ## Format the code and mend what ruff can mend
@@ -45,6 +56,11 @@ format: install ## Format the code and mend what ruff can mend
 .PHONY: bench
 bench: install build ## Measure waits, transitions, price and cold starts, each beside its baseline
 	PYTHONPATH=layers/exporter .venv/bin/python -m benchmarks
+
+# The SAM CLI knows AWS_DEFAULT_REGION only; most other tools of AWS know AWS_REGION.
+ifdef AWS_REGION
+deploy: export AWS_DEFAULT_REGION ?= $(AWS_REGION)
+endif
 
 .PHONY: deploy
 deploy: install build ## Deploy to the AWS account of your credentials (asks before it changes anything)
@@ -79,3 +95,7 @@ $(UV):
 	$(call sync,.venv-emulator,--only-group emulator)
 .venv-runtime/.synced: uv.lock | $(UV)
 	$(call sync,.venv-runtime,--only-group runtime)
+.venv-security/.synced: uv.lock | $(UV)
+	$(call sync,.venv-security,--only-group security)
+.venv-audit/.synced: uv.lock | $(UV)
+	$(call sync,.venv-audit,--only-group audit)

@@ -1,7 +1,7 @@
 """Check a state machine: what no linter here finds.
 
-Finds a Next, Default or StartAt that leads to a missing state, a state that nothing leads to, and a JSONata expression
-that does not compile.
+Finds a Next, Default or StartAt that leads to a missing state, a state that leads nowhere and does not end, a state that is never
+reached, and a JSONata expression that does not compile.
 
 Usage: check_state_machine.py DEFINITION.asl.json
 """
@@ -15,19 +15,28 @@ from typing import Any
 from jsonata.jexception import JException
 from jsonata.jsonata import Jsonata
 
+ENDING = {"Choice", "Succeed", "Fail"}
+"""Kinds of states that have no Next: a Choice leads on by its rules."""
+
 
 def faults(definition: dict[str, Any]) -> Iterator[str]:
     """Return what is wrong with a definition, a line each."""
     states = definition["States"]
-    targets = {definition["StartAt"]: ["StartAt"]}
+    reached, ahead = set[str](), [("StartAt", definition["StartAt"])]
+    while ahead:
+        path, name = ahead.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        if name in states:
+            ahead += [(at, value) for at, key, value in _leaves(states[name], name) if key in {"Next", "Default"}]
+        else:
+            yield f"{path} leads to a missing state: {name}"
     for name, state in states.items():
-        for path, key, value in _leaves(state, name):
-            if key in {"Next", "Default"}:
-                targets.setdefault(value, []).append(path)
-    for target, paths in targets.items():
-        if target not in states:
-            yield f"{paths[0]} leads to a missing state: {target}"
-    yield from (f"nothing leads to the state {name}" for name in states if name not in targets)
+        if name not in reached:
+            yield f"the state {name} is never reached"
+        if state["Type"] not in ENDING and not {"Next", "End"} & set(state):
+            yield f"the state {name} has neither Next nor End"
     for path, _, value in _leaves(definition, "definition"):
         if value.startswith("{%"):
             try:

@@ -40,5 +40,5 @@ def listed(value: Any) -> list[Any]:
 
 def source_files() -> list[Path]:
     """Everything that is deployed."""
-    return [Path("template.yaml"), *sorted(Path("statemachine").glob("*.json")), *sorted(PACKAGE.glob("*.py")),
+    return [Path("template.yaml"), *sorted(Path("statemachine").glob("*.json")), *sorted(PACKAGE.rglob("*.py")),
             *sorted(FUNCTIONS.glob("*/app.py"))]  # fmt: skip

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from jsonata import Jsonata
 
-from findings_exporter import RELEASE, errors, lock, plan, reports, telling
+from findings_exporter import RELEASE, errors, explanations, lock, plan, reports, telling
+from findings_exporter.explanations import EXPLANATIONS
 from tests.contract.interpreter import StepError, Walk, evaluate, expressions
 from tests.contract.parts import FUNCTIONS, MACHINE, MACHINE_TEXT, PACKAGE, RESOURCES, STATES, TASKS, camel, folder_of, of_type
 
@@ -28,7 +29,9 @@ SERVICE_ERRORS = {
     "Runtime.ExitError",
     "States.Timeout",
 }
+SETUP_ERROR = "AccessDeniedError"
 FAILURE = {"error": "SlotBusy", "cause": "told"}
+SETUP = {"verdict": "wrong", "wrong": [{"check": "key"}], "unknown": []}
 DELIVERY = {"key": "inspector/reports/x.json"}
 ANSWERS: dict[str, list[Any]] = {
     "Plan Export": [{"state": "PLANNED", "plan": {}}],
@@ -37,6 +40,7 @@ ANSWERS: dict[str, list[Any]] = {
     "Check Report": [{"state": "IN_PROGRESS", "wait_seconds": 44}, {"state": "FINISHED", "found_nothing": False}],
     "Cancel Report": [{"state": "NONE"}],
     "Release Lock": [{"state": "RELEASED"}],
+    "Check Setup": [{"state": "CHECKED", "setup": SETUP}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
     "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
     "Notify": [{"state": "TOLD"}],
@@ -46,6 +50,7 @@ FAILURE_PATH = [
     "Cancel Report",
     "Release Lock",
     "Run Failed?",
+    "Setup to Blame?",
     "Record Run",
     "Anyone to Tell?",
     "Notify",
@@ -117,6 +122,13 @@ class TestTasks:
         assert set(retry["ErrorEquals"]) == SERVICE_ERRORS | ours
         assert len(retry["ErrorEquals"]) == len(set(retry["ErrorEquals"]))
         assert retry["BackoffRate"] > 1
+
+    @EVERY_TASK
+    def test_what_outlasts_a_tasks_retries_is_explained(self, name: str) -> None:
+        assert {error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]} <= set(EXPLANATIONS)
+
+    def test_what_no_task_can_catch_is_explained(self) -> None:
+        assert {"States.Runtime", "States.DataLimitExceeded"} <= set(EXPLANATIONS)
 
     @EVERY_TASK
     def test_a_task_catches_everything_and_keeps_the_first_failure(self, name: str) -> None:
@@ -236,7 +248,7 @@ class TestWalk:
     @pytest.mark.parametrize("name", ["Plan Export", "Acquire Lock", "Start Report", "Check Report", "Verify Report"])
     def test_a_steps_own_failure_is_cancelled_released_recorded_and_told(self, name: str) -> None:
         walk = Walk(FAILED_ANSWERS | {name: [{"state": "FAILED", "failure": FAILURE}]}).run()
-        assert walk.path[-8:] == FAILURE_PATH
+        assert walk.path[-9:] == FAILURE_PATH
         assert walk.payloads["Record Run"]["failure"] == FAILURE
         assert walk.output == {"Error": "SlotBusy", "Cause": "in words"}
 
@@ -248,17 +260,33 @@ class TestWalk:
         answers = ANSWERS | {"Record Run": [{"state": "TO_TELL", "outcome": "FAILED", "failure": {"error": "X", "cause": "c"}}]}
         if name == "Cancel Report":
             answers |= {"Start Report": [StepError("X", cause)]}
+        if name == "Check Setup":
+            answers |= {"Start Report": [StepError(SETUP_ERROR, cause)]}
         if name == "Notify":
             answers |= {"Record Run": ANSWERS["Record Run"]}
         walk = Walk(answers | {name: [StepError("X", cause)]}).run()
         assert walk.path[-1] == "Export Failed"
         assert walk.output["Error"] == "X"
-        expected = FAILURE_PATH if name not in FAILURE_PATH else FAILURE_PATH[FAILURE_PATH.index(name) + 1 :]
+        path = [*FAILURE_PATH[:4], "Check Setup", *FAILURE_PATH[4:]] if name == "Check Setup" else FAILURE_PATH
+        expected = path if name not in path else path[path.index(name) + 1 :]
         left = [state for state in expected if state in TASKS]
         after = [state for state in walk.path[walk.path.index(name) + 1 :] if state in TASKS]
         assert after == left
-        if name not in {"Record Run", "Notify"}:
+        if name not in {"Check Setup", "Record Run", "Notify"}:
             assert walk.payloads["Record Run"]["failure"] == {"error": "X", "cause": cause or ""}
+
+    @pytest.mark.parametrize("error", explanations.OF_THE_SETUP)
+    def test_a_failure_of_the_setup_is_recorded_with_what_the_check_found(self, error: str) -> None:
+        failed = {"state": "FAILED", "failure": {"error": error, "cause": "told"}}
+        walk = Walk(FAILED_ANSWERS | {"Check Report": [failed]}).run()
+        assert walk.path[-10:] == [*FAILURE_PATH[:4], "Check Setup", *FAILURE_PATH[4:]]
+        assert walk.payloads["Record Run"]["failure"] == {"error": error, "cause": "told", "setup": SETUP}
+
+    def test_a_setup_that_cannot_be_checked_keeps_no_run_from_being_recorded_and_told(self) -> None:
+        answers = FAILED_ANSWERS | {"Start Report": [StepError(SETUP_ERROR, "one")], "Check Setup": [StepError("Second", "two")]}
+        walk = Walk(answers).run()
+        assert walk.path[-5:] == FAILURE_PATH[-5:]
+        assert walk.payloads["Record Run"]["failure"] == {"error": SETUP_ERROR, "cause": "one"}
 
     @pytest.mark.parametrize("second", ["Cancel Report", "Release Lock", "Record Run", "Notify"])
     def test_the_first_failure_stands_when_a_second_follows(self, second: str) -> None:
@@ -311,8 +339,9 @@ def after_a_failure(state: dict[str, Any]) -> list[str]:
     decided = [choice for choice in state.get("Choices", []) if "$failure" in choice["Condition"]]
     for choice in decided:
         (condition,) = expressions(choice["Condition"])
-        assert evaluate(condition, {"failure": FAILURE}, {}) is True
-        return [choice["Next"]]
+        if evaluate(condition, {"failure": FAILURE}, {}):
+            return [choice["Next"]]
+        return [choice["Next"], state["Default"]]  # another failure may decide otherwise
     return list(next_states(state))
 
 

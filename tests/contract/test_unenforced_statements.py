@@ -4,21 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract.parts import TEMPLATE
+from tests.contract.parts import TEMPLATE, of_type
 
 REPORTS_KEY = {"Fn::If": ["UseStackKey", {"Fn::GetAtt": ["Key", "Arn"]}, {"Ref": "ExistingKeyArn"}]}
-STEPS = [
-    "PlanExport",
-    "AcquireLock",
-    "StartReport",
-    "CheckReport",
-    "CancelReport",
-    "ReleaseLock",
-    "VerifyReport",
-    "RecordRun",
-    "Notify",
-    "CleanUp",
-]
+STEPS = [name.removesuffix("Function") for name in of_type("AWS::Serverless::Function")]
 
 
 def via(service: str) -> dict[str, Any]:
@@ -42,7 +31,21 @@ def test_each_function_may_write_its_own_log_and_no_other(step: str) -> None:
     }
 
 
-@pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole"])
+@pytest.mark.parametrize("step", STEPS)
+def test_each_function_may_send_its_trace(step: str) -> None:
+    assert statement(f"{step}FunctionRole", "Trace") == {
+        "Effect": "Allow",
+        "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+        "Resource": "*",
+    }
+
+
+def test_every_function_and_the_workflow_are_traced() -> None:
+    assert TEMPLATE["Globals"]["Function"]["Tracing"] == "Active"
+    assert TEMPLATE["Resources"]["ExportFindings"]["Properties"]["Tracing"] == {"Enabled": True}
+
+
+@pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole", "CheckSetupFunctionRole"])
 def test_whoever_publishes_may_use_the_topics_key_through_sns_only(role: str) -> None:
     assert statement(role, "UseTheTopicsKey") == {
         "Effect": "Allow",

@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: run the fault matrix, or one cell of it, and print what became of it."""
+"""`python -m tests.faults`: the fault matrix, random histories and a load, or one cell or history alone, and what became of it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.faults import table
+from tests.faults import histories, load, table
 from tests.faults.lanes import lanes
+from tests.faults.load import RUNS
 from tests.faults.matrix import Cell, Result, cells, try_cell
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tests.faults.lanes import Lane
 
 EMULATORS = 2
+HISTORIES = 200
 LANES_EACH = 10
 """Most cells wait for most of their time: for a client that gives up, or for a mark that has to pass."""
 TOLD_EVERY_SECONDS = 30.0
@@ -67,13 +69,32 @@ def main() -> int:
     """Run what the command line asks for; return 1 when a rule was broken."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--cell", help="run this cell alone, and tell its story")
-    parser.add_argument("--only", default="", help="run the cells whose name holds this")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the order of the cells")
+    parser.add_argument("--only", help="run the cells whose name holds this, and nothing else")
+    parser.add_argument("--history", help="drive this history alone, as it is printed or by its number, such as 7.42")
+    parser.add_argument("--histories", type=int, default=HISTORIES, help="how many histories to drive")
+    parser.add_argument("--load", type=int, default=RUNS, help="how many runs to start at once")
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(10**6), help="of the histories, and of the order of the cells"
+    )
     parser.add_argument("--emulators", type=int, default=EMULATORS)
     parser.add_argument("--lanes", type=int, default=LANES_EACH, help="runs at once on each emulator")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
+    if chosen.history:
+        is_right = drive_alone(chosen.history, folder)
+    elif chosen.cell or chosen.only:
+        is_right = run_matrix(chosen, folder)
+    else:
+        # Each is run, whatever became of the one before.
+        is_right = all([run_matrix(chosen, folder), drive_histories(chosen, folder), load_it(chosen, folder)])
+    if not is_right:
+        print(f"seed {chosen.seed}; the emulators' logs are in {folder}")
+    return 0 if is_right else 1
+
+
+def run_matrix(chosen: argparse.Namespace, folder: Path) -> bool:
+    """Run the matrix, or a part of it; tell whether every rule held."""
     alone = Cell.named(chosen.cell) if chosen.cell else None
     with lanes(folder, emulators=1 if alone else chosen.emulators, each=1 if alone else chosen.lanes) as made:
         started = time.monotonic()
@@ -81,16 +102,45 @@ def main() -> int:
             results = [try_cell(made[0], alone)]
             print(results[0].story)
         else:
-            found = [cell for cell in cells(made[0]) if chosen.only in str(cell)]
+            found = [cell for cell in cells(made[0]) if (chosen.only or "") in str(cell)]
             print(f"{len(found)} cells on {len(made)} lanes", flush=True)
             places = {cell: number for number, cell in enumerate(found)}
             results = sorted(run_all(in_order(found, chosen.seed), made), key=lambda result: places[result.cell])
         seconds = time.monotonic() - started
-    print(*table.table(results), "", *table.violations(results), "", table.numbers(results, seconds), sep="\n")
-    if any(result.troubles for result in results):
-        print(f"seed {chosen.seed}; the emulators' logs are in {folder}")
-        return 1
-    return 0
+    print(*table.table(results), "", *table.violations(results), "", table.numbers(results, seconds), sep="\n", flush=True)
+    return not any(result.troubles for result in results)
+
+
+def drive_alone(asked: str, folder: Path) -> bool:
+    """Drive one history; tell whether it agrees with the model."""
+    history = histories.numbered(asked)
+    with lanes(folder, emulators=1, each=1, processes=histories.PROCESSES) as (lane,):
+        result = histories.Driver(lane).drive(history)
+    print(history, "", *histories.story(result), sep="\n")
+    return not result.troubles
+
+
+def drive_histories(chosen: argparse.Namespace, folder: Path) -> bool:
+    """Drive random histories; tell whether all agree with the model."""
+    if not chosen.histories:
+        return True
+    drawn = [histories.drawn(chosen.seed, number) for number in range(chosen.histories)]
+    with lanes(folder, emulators=chosen.emulators, each=histories.LANES_EACH, processes=histories.PROCESSES) as made:
+        print(f"{len(drawn)} histories on {len(made)} lanes", flush=True)
+        started = time.monotonic()
+        results = histories.judge_all(made, drawn)
+        seconds = time.monotonic() - started
+    print("", *histories.section(chosen.seed, results, drawn, seconds), "", sep="\n", flush=True)
+    return not any(result.troubles for result in results)
+
+
+def load_it(chosen: argparse.Namespace, folder: Path) -> bool:
+    """Start many runs at once; tell whether every rule held."""
+    if not chosen.load:
+        return True
+    became = load.run_load(folder, chosen.load)
+    print(*load.section(became), sep="\n", flush=True)
+    return not became.troubles
 
 
 if __name__ == "__main__":

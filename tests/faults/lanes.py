@@ -81,11 +81,18 @@ class Lane:
 
 
 @contextmanager
-def lanes(folder: Path, *, emulators: int, each: int) -> Iterator[list[Lane]]:
-    """Start emulators and deploy lanes on them; all of them before the first run, since a deployment ends workers."""
+def lanes(folder: Path, *, emulators: int, each: int, processes: int = 0) -> Iterator[list[Lane]]:
+    """Start emulators and deploy lanes on them; all of them before the first run, since a deployment ends workers.
+
+    Parameters
+    ----------
+    processes
+        How many processes each function may have; 0 sets no bound.
+    """
     with ExitStack() as stack:
         made: list[Lane] = []
         for number in range(emulators):
-            aws = stack.enter_context(LocalAws(folder / f"local-aws-{number}.log", wait_scale=WAIT_SCALE))
+            log = folder / f"local-aws-{number}.log"
+            aws = stack.enter_context(LocalAws(log, wait_scale=WAIT_SCALE, processes=processes))
             made += [Lane.deploy(aws, number * each + lane) for lane in range(each)]
         yield made

@@ -105,6 +105,7 @@ def show(exporter: Exporter) -> None:
     inspector.seed(findings=FINDINGS, seed=20261123)
     inspector.configure(base_seconds=6.0, seconds_per_1000=1.0)
 
+    check_setup(exporter)
     heading("The nightly schedule fires")
     schedule_soon(exporter)
     nightly = wait_until(lambda: next(iter(exporter.executions()), None), "the schedule to start an execution", seconds=20).arn
@@ -127,6 +128,18 @@ def show(exporter: Exporter) -> None:
     check(creates == [200, 200], f"the runs never ask for two reports at once, not {creates}")
     write_files(exporter, runs)
     tell(exporter, runs)
+
+
+def check_setup(exporter: Exporter) -> None:
+    """Ask whether everything is set up right, as one does before the first night."""
+    heading("Is everything set up right? (aws lambda invoke check_setup)")
+    result = exporter.invoke("CheckSetupFunction", {})
+    told = [each for each in result["checks"] if each["verdict"] != "fine" or each["name"] == "schedule"]
+    say(f"  {result['text'].splitlines()[0]}")
+    for each in told:
+        say(f"  {each['verdict']}: {each['sentence']} {each['fix']}".rstrip())
+    wrong = [each["name"] for each in result["checks"] if each["verdict"] != "fine"]
+    check(wrong == [], f"the setup is right, except for {wrong}")
 
 
 def schedule_soon(exporter: Exporter) -> None:

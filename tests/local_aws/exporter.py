@@ -58,6 +58,8 @@ class Message:
     chat: dict[str, Any]
     event: dict[str, Any]
     attributes: dict[str, Any]
+    published_at: float
+    """Epoch seconds."""
 
     @property
     def outcome(self) -> str:
@@ -213,7 +215,7 @@ class Exporter:
         return sorted(found, key=lambda execution: execution.started_at)
 
     def messages(self) -> list[Message]:
-        """Return what was published to the topic, the oldest first."""
+        """Return what was published about exports to the topic, the oldest first."""
         published = self.aws.control("/_local/sns/published", {"account": self.account, "region": self.region})["messages"]
         return [
             Message(
@@ -222,9 +224,10 @@ class Exporter:
                 chat=json.loads(each["bodies"]["https"]),
                 event=json.loads(each["bodies"]["default"]),
                 attributes=each["attributes"],
+                published_at=each["time"],
             )
             for each in published
-            if each["topic_arn"] == self.outputs["TopicArn"]
+            if each["topic_arn"] == self.outputs["TopicArn"] and "outcome" in each["attributes"]
         ]
 
     def message_of(self, arn: str, seconds: float = 20) -> Message:
@@ -278,6 +281,10 @@ class Exporter:
         if "FunctionError" in answer:
             raise FunctionFailedError(payload)
         return payload
+
+    def send(self, function: str, event: object) -> None:
+        """Invoke a function by its logical id as EventBridge does: nobody waits, and a failure is tried again."""
+        self.client("lambda").invoke(FunctionName=self.resource(function), Payload=json.dumps(event), InvocationType="Event")
 
     def forget(self) -> None:
         """Clear what earlier tests left: executions that still run, records but those of told runs, and messages."""

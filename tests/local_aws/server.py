@@ -55,12 +55,19 @@ class LocalAws:
         Which of the emulator's parts to install: "all", "none" (plain MiniStack) or a comma list of module names.
     wait_scale
         Factor on the state machines' waits and retry pauses; 0 leaves them out.
+    processes
+        How many processes a function may have at once; further invocations wait for one. 0 sets no bound.
+    concurrency
+        How many functions may run at once in all; further invocations are throttled, as AWS does it. 0 sets no bound.
     """
 
-    def __init__(self, log: Path, *, parts: str = "all", wait_scale: float = 1.0) -> None:
+    def __init__(
+        self, log: Path, *, parts: str = "all", wait_scale: float = 1.0, processes: int = 0, concurrency: int = 0
+    ) -> None:
         self._log = log
         self._parts = parts
         self._wait_scale = wait_scale
+        self._processes, self._concurrency = processes, concurrency
         self._port = _free_port()
         self._scratch = tempfile.TemporaryDirectory(prefix="local-aws-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
@@ -180,6 +187,8 @@ class LocalAws:
             "GATEWAY_PORT": str(self._port),
             "HOME": self._scratch.name,
             "IOT_MTLS_ENABLED": "0",
+            **({"LAMBDA_ACCOUNT_CONCURRENCY": str(self._concurrency)} if self._concurrency else {}),
+            "LAMBDA_PROCESSES": str(self._processes),
             "LAMBDA_RUNTIME_PYTHON": str(REPOSITORY / ".venv-runtime/bin/python"),
             "MINISTACK_REGION": DEFAULT_REGION,
             "PATH": "/usr/local/bin:/usr/bin:/bin",

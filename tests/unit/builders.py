@@ -55,7 +55,8 @@ VARIABLES = {
     "DEADLINE_HOURS": "6",
 }
 ENVIRONMENT = CREDENTIALS | VARIABLES
-EVENTS_A_LOOK = 9
+EVENTS_A_LOOK, EVENTS_A_RETRY = 9, 3
+"""Of Wait, Task and Choice together, and of a task's further try; counted in tests/workflow/test_history_events.py."""
 EVENTS_A_STANDARD_EXECUTION_MAY_HAVE = 25_000
 
 HOSTILE_NAMES = [

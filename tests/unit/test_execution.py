@@ -29,6 +29,12 @@ def test_two_execution_names_never_share_a_place(names: list[str]) -> None:
     assert len({execution_id(name) for name in names}) == len(names)
 
 
+@given(name=NAMES)
+def test_nobody_can_choose_a_name_that_has_anothers_place(name: str) -> None:
+    place = execution_id(name)
+    assert place == name or execution_id(place) != place
+
+
 def test_an_execution_is_read_as_the_state_machine_sends_it() -> None:
     read = Execution.from_dict({"arn": execution("night-7").arn, "started_at": "2026-11-23T03:00:00.000Z"})
     assert (read, read.name) == (execution("night-7"), "night-7")

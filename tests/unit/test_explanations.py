@@ -56,7 +56,18 @@ def test_every_failure_that_the_package_tells_is_explained_and_no_other() -> Non
     from_aws = {
         error
         for error in EXPLANATIONS
-        if error.startswith(("Report.", "States.", "Lambda.", "Sandbox.")) or error == "NoSuchBucket"
+        if error.startswith(("Report.", "States.", "Lambda.", "Runtime.", "Sandbox.")) or error == "NoSuchBucket"
     }
     assert told | {"AccessDeniedError", "LockLostError", "ServiceUnavailableError"} <= set(EXPLANATIONS)
     assert set(EXPLANATIONS) <= told | raised | from_aws
+
+
+def test_every_error_that_ends_a_step_is_explained() -> None:
+    ahead, leaves = [errors.ExporterError], set[str]()
+    while ahead:
+        error = ahead.pop()
+        ahead += error.__subclasses__()
+        if not error.__subclasses__():
+            leaves.add(error.__name__)
+    assert leaves >= {"ConfigurationError", "ToldElsewhereError"}
+    assert leaves <= set(EXPLANATIONS)

@@ -18,6 +18,8 @@ from findings_exporter import RELEASE, runs, step
 from findings_exporter.errors import AccessDeniedError, ConfigurationError, UnsupportedReleaseError
 from findings_exporter.lock import Lock
 from findings_exporter.table import Table
+from tests.contract.parts import folder_of
+from tests.contract.releases import FROZEN, kept
 from tests.unit.builders import (
     ACCOUNT,
     KEY,
@@ -193,12 +195,41 @@ def test_an_event_of_an_unknown_release_is_refused_before_anything_is_done(
     assert runs.open_runs(account) == []
 
 
-def test_an_execution_that_started_before_a_deployment_goes_on(account: Table) -> None:
-    assert call("plan_export", input={}, release=RELEASE - 1)["state"] == "PLANNED"
-    assert call("acquire_lock", release=RELEASE - 1)["state"] == "ACQUIRED"
+@pytest.mark.parametrize("folder", STEPS)
+def test_an_event_of_the_release_before_is_accepted(account: Table, inspector: FakeInspector, folder: str) -> None:
+    begin()
+    if folder == "notify":
+        call("record_run", failure=None, delivery=None, duplicate=True)
+    assert call(folder, input={}, found_nothing=False, failure=None, delivery=None, duplicate=False, release=RELEASE - 1)
 
 
-@pytest.mark.parametrize("folder", [*STEPS, "clean_up"])
+@pytest.mark.parametrize("release", kept())
+def test_a_night_that_began_under_a_release_that_may_still_run_ends_well(
+    account: Table, inspector: FakeInspector, release: str
+) -> None:
+    def sent(task: str) -> dict[str, Any]:
+        frozen = FROZEN[release][task]
+        execution = {"arn": ME.arn, "started_at": ME.started_at.isoformat()}
+        answer = load(folder_of(task)).handler(frozen["events"][0] | {"execution": execution}, CONTEXT)
+        assert answer["state"] in frozen["reads"]["states"] or "state" not in frozen["reads"]["members"]
+        return dict(answer)
+
+    for task in ("Plan Export", "Acquire Lock"):
+        sent(task)
+    assert isinstance(sent("Start Report")["wait_seconds"], int)
+    assert isinstance(sent("Check Report")["wait_seconds"], int)
+    report = inspector.reports[REPORT_ID]
+    report["status"] = "SUCCEEDED"
+    put_report(REPORT.encode(), f"{report['destination']['keyPrefix']}{REPORT_ID}.json")
+    assert sent("Check Report")["found_nothing"] is False
+    sent("Release Lock")
+    assert sent("Verify Report")["delivery"].keys() >= FROZEN[release]["Record Run"]["events"][0]["delivery"].keys()
+    assert sent("Record Run") == {"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}
+    sent("Notify")
+    assert [each["outcome"] for each in told()] == ["SUCCEEDED"]
+
+
+@pytest.mark.parametrize("folder", [*STEPS, "check_setup", "clean_up"])
 def test_a_function_without_its_environment_says_so_when_it_starts(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TABLE_NAME")
     with pytest.raises(ConfigurationError, match="TABLE_NAME"):
@@ -207,7 +238,7 @@ def test_a_function_without_its_environment_says_so_when_it_starts(folder: str, 
 
 def test_every_function_is_a_folder_with_one_short_file() -> None:
     folders = sorted(path.parent.name for path in Path("functions").glob("*/app.py"))
-    assert folders == sorted([*STEPS, "clean_up"])
+    assert folders == sorted([*STEPS, "check_setup", "clean_up"])
     assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 60 for path in Path("functions").glob("*/app.py"))
 
 
@@ -229,11 +260,79 @@ def test_the_log_tells_each_step_of_its_execution_and_nothing_confidential(
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     states_told = [line["state"] for line in lines if line["message"] == "step done"]
     assert states_told[-3:] == ["VERIFIED", "TO_TELL", "TOLD"]
-    assert all(line["execution"] == "night-1" for line in lines[:-1])
-    assert lines[-1]["message"] == "the run night-2 could not be cleaned up yet: AccessDeniedError"
+    assert all(line["execution"] == "night-1" for line in lines[:-2])
+    assert lines[-2]["message"] == "the run night-2 could not be cleaned up yet: AccessDeniedError"
+    assert [line["execution"] for line in lines[-2:]] == ["night-2", "sweep"]
     assert {line["service"] for line in lines} == {"findings_exporter"}
     assert any("slot is taken" in line["message"] for line in lines)
     written = log.getvalue() + capsys.readouterr().out
     assert "ExportsSucceeded" in written
     for secret in (ACCOUNT, SECRET, MAIL, "testing"):
         assert secret not in written
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            client_error("AccessDenied", 403, text=ACCOUNT),
+            {"error": "AccessDeniedError", "call": "Operation", "code": "AccessDenied"},
+        ),
+        (
+            client_error("ValidationException", 400, text=SECRET),
+            {"error": "ClientError", "call": "Operation", "code": "ValidationException"},
+        ),
+        (KeyError(SECRET), {"error": "KeyError"}),
+    ],
+)
+def test_an_error_that_ends_a_step_is_logged_with_its_execution_and_without_its_words(
+    account: Table, inspector: FakeInspector, log: io.StringIO, answer: Exception, told: dict[str, str]
+) -> None:
+    begin()
+    inspector.refuse("status", answer)
+    with pytest.raises(Exception):  # noqa: B017 - whatever it is, it goes up
+        call("check_report")
+    line = json.loads(log.getvalue().splitlines()[-1])
+    assert (line["level"], line["message"], line["execution"]) == ("ERROR", "step failed", "night-1")
+    assert {name: line[name] for name in ("error", "call", "code") if name in line} == told
+    for confidential in (ACCOUNT, SECRET, "Traceback"):
+        assert confidential not in log.getvalue()
+
+
+def test_each_line_of_a_sweep_names_the_run_that_it_is_about(
+    account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO
+) -> None:
+    begin()
+    states.add(ME, "ABORTED")
+    late = planned(account, execution("night-2", START)).execution
+    states.add(late, "FAILED")
+    assert sorted(load("clean_up").handler({}, CONTEXT)["cleaned"]) == ["night-1", "night-2"]
+    step.logger.info("the sweep goes on")
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    cancelled = [line["execution"] for line in lines if line["message"].startswith("cancelling the run's own report")]
+    assert cancelled == ["night-1"]
+    assert lines[-1]["execution"] == "sweep"
+
+
+def test_a_sweep_that_frees_inspectors_slot_names_the_run_whose_report_it_cancels(
+    account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO
+) -> None:
+    begin()
+    call("release_lock")
+    call("record_run", failure={"error": "States.Timeout", "cause": ""}, delivery=None, duplicate=False)
+    call("notify")
+    states.add(ME, "FAILED")
+    assert load("clean_up").handler({}, CONTEXT) == {"cleaned": ["night-1"]}
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["execution"] for line in lines if line["message"].startswith("cancelling")] == ["night-1"]
+
+
+def test_a_run_that_waits_for_its_turn_logs_who_has_it(account: Table, states: FakeStates, log: io.StringIO) -> None:
+    holder = execution("night-0", step.utc_now())
+    states.add(holder)
+    assert Lock(account, ACCOUNT, REGION).acquire(states.client, holder, step.utc_now()) is None
+    call("plan_export", input={})
+    assert call("acquire_lock")["state"] == "HELD"
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    told = [line for line in lines if line["message"] == "the run night-0 holds the lock"]
+    assert [(line["level"], line["execution"]) for line in told] == [("INFO", "night-1")]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,28 @@ CHAT_SCHEMA = {
     },
 }
 BROKEN = Failure("Report.INVALID_PERMISSIONS", f"The report {REPORT_ID} ended as FAILED.")
+STATEMENTS: list[dict[str, Any]] = [
+    {"Sid": name, "Effect": "Allow", "Principal": {"Service": "inspector2.amazonaws.com"}, "Action": "s3:*", "Resource": "*"}
+    for name in ("InspectorMayWriteReports", "Another")
+]
+MISSING: dict[str, Any] = {
+    "check": "bucket_policy_for_inspector",
+    "sentence": "The policy of the bucket does not allow s3:PutObject.",
+    "evidence": ["statement 1 does not apply: it does not name s3:PutObject"],
+    "fix": "Add the statements to the policy of the bucket.",
+    "statements": STATEMENTS,
+}
+UNSEEN = {"check": "key", "sentence": "It is not known whether the key can be used: AWS refused DescribeKey."}
+WRONG_SETUP = replace(BROKEN, setup={"verdict": "wrong", "wrong": [MISSING], "unknown": [UNSEEN]})
+CLEAR_SETUP = replace(BROKEN, setup={"verdict": "unknown", "wrong": [], "unknown": [UNSEEN]})
+LARGEST_SETUP = {
+    "verdict": "wrong",
+    "wrong": [
+        MISSING | {"sentence": "ä" * 400, "evidence": ["ä" * 400] * 3, "fix": "ä" * 400, "statements": STATEMENTS}
+        for _ in range(10)
+    ],
+    "unknown": [{"check": "key", "sentence": "ä" * 400} for _ in range(10)],
+}
 SCHEDULED = plan({"schedule": {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}})
 UNPLANNED = failed_run(
     Failure("InvalidInput", "The execution's input is wrong, so nothing was exported:\n- zzz is not known"),
@@ -78,7 +101,7 @@ UNPLANNED = failed_run(
     report_ended_at=None,
 )
 LARGEST = failed_run(
-    messages.failure_from("x" * 256, "💥" * 32_768),
+    replace(messages.failure_from("x" * 256, "💥" * 32_768), setup=LARGEST_SETUP),
     execution=execution("夜" * 80, partition="aws-us-gov"),
     plan=plan(
         {"report": {"name": "n" * 63, "filter_criteria": {"updatedAt": ["last 7 days"]}}},
@@ -93,6 +116,8 @@ RUNS = {
     "no object": ended_run(delivery=nothing("no_object")),
     "empty object": ended_run(delivery=delivery(size_bytes=15, nothing_found="empty_object")),
     "failed": failed_run(BROKEN),
+    "wrong setup": failed_run(WRONG_SETUP),
+    "setup without a fault": failed_run(CLEAR_SETUP),
     "unplanned": UNPLANNED,
     "stopped": ended_run(outcome="ABORTED", failure=Failure("Stopped", "The execution was stopped."), delivery=None),
     "timed out": ended_run(outcome="TIMED_OUT", failure=Failure("TimedOut", "Too long."), delivery=None),
@@ -260,6 +285,36 @@ class TestChat:
         assert len(threads) == 1
 
 
+class TestSetup:
+    def test_a_mail_tells_what_was_found_and_what_to_paste_instead_of_what_may_be(self) -> None:
+        mail = messages.email(RUNS["wrong setup"], config())
+        told = flat(mail)
+        assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in told
+        assert "It is not known whether the key can be used" in told
+        assert "- statement 1 does not apply" in told
+        assert "1. Add the statements to the policy of the bucket. 2. Then start" in told
+        assert "or a Deny statement forbids it" not in told
+        pasted = mail.split("To paste (bucket policy for inspector)\n")[1].split("\n\n")[0]
+        assert json.loads(f"[{pasted}]") == STATEMENTS
+
+    def test_a_mail_says_so_when_nothing_was_found_and_keeps_the_general_advice(self) -> None:
+        told = flat(messages.email(RUNS["setup without a fault"], config()))
+        general = explain(BROKEN, config())
+        assert f"{general.why} The setup check found nothing wrong. It is not known whether the key can be used" in told
+        assert "It cannot see an organisation's policies" in told
+        assert all(step in told for step in general.fix)
+        assert "To paste" not in told
+
+    def test_a_chat_shows_whole_statements_or_none(self) -> None:
+        description = messages.chat(RUNS["wrong setup"], config())["content"]["description"]
+        assert json.loads(f"[{description.split('```')[1]}]") == STATEMENTS
+        assert "```" not in messages.chat(LARGEST, config())["content"]["description"]
+
+    def test_programs_get_all_of_it(self) -> None:
+        assert messages.export_event(RUNS["wrong setup"], config())["failure"]["setup"] == WRONG_SETUP.setup
+        assert messages.export_event(RUNS["failed"], config())["failure"]["setup"] is None
+
+
 class TestEvent:
     @EVERY_RUN
     def test_it_keeps_its_published_schema(self, run: Run) -> None:
@@ -269,7 +324,7 @@ class TestEvent:
     def test_the_schema_describes_and_requires_every_field_and_allows_no_other(self) -> None:
         Draft202012Validator.check_schema(EVENT_SCHEMA)
         objects = list(parts(EVENT_SCHEMA))
-        assert len(objects) == 5
+        assert len(objects) == 8
         for each in objects:
             assert each["additionalProperties"] is False
             assert sorted(each["required"]) == sorted(each["properties"])
@@ -300,6 +355,7 @@ def parts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield schema
         for field in schema["properties"].values():
             yield from parts(field)
+            yield from parts(field.get("items", {}))
 
 
 class TestPublication:
@@ -333,6 +389,21 @@ class TestPublication:
         hostile = messages.failure_from("x" * 256, '"\\\n\x01' * 8000)
         run = failed_run(hostile, plan=every_filter, notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
         assert len(messages.publication(run, config())["Message"].encode()) < SNS_BYTES
+
+    def test_what_a_setup_check_saw_gives_way_before_what_it_found(self) -> None:
+        hostile = messages.failure_from("x" * 256, '"\\\n\x01' * 8000)
+
+        def told(text: str) -> dict[str, Any]:
+            wrong = MISSING | {"sentence": text, "evidence": [text] * 3, "fix": text}
+            setup = {"verdict": "wrong", "wrong": [wrong] * 10, "unknown": []}
+            run = failed_run(replace(hostile, setup=setup), notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
+            message = messages.publication(run, config())["Message"]
+            assert len(message.encode()) < SNS_BYTES - 1000
+            event: dict[str, Any] = json.loads(json.loads(message)["default"])
+            return event
+
+        assert [each["evidence"] for each in told('"\\' * 100)["failure"]["setup"]["wrong"]] == [[]] * 10
+        assert told('"\\' * 200)["failure"]["setup"] is None
 
     def test_the_same_run_is_told_in_the_same_words(self) -> None:
         assert messages.publication(RUNS["failed"], config()) == messages.publication(RUNS["failed"], config())

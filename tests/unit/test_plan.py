@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from findings_exporter.errors import Failure
@@ -204,3 +204,26 @@ def test_a_prefix_of_another_layout_belongs_to_no_execution(prefix: str) -> None
 def test_the_day_is_the_utc_day_of_the_start() -> None:
     late = Execution(execution().arn, datetime(2026, 12, 31, 23, 59, tzinfo=UTC))
     assert "/year=2026/month=12/day=31/" in run_prefix("inspector", "nightly", late)
+
+
+PLACES = st.sampled_from(["mine", "x/", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/mine", {"bucketName": "mine"}, "../..", "", None])
+WORDS = ["bucket", "prefix", "key_prefix", "kms_key_arn", "destination", "s3_destination", "owner", "plan", "config"]
+GRASPING = st.dictionaries(st.sampled_from(WORDS), PLACES, max_size=1)
+NAMED = st.from_regex(r"[\w./-]{1,70}").map(lambda name: {"name": name})
+INPUTS = GRASPING | (GRASPING | NAMED).map(lambda report: {"report": report})
+
+
+@example(run_input={}, name="a/b")
+@example(run_input={}, name="..")
+@given(run_input=INPUTS, name=EXECUTION_NAMES | st.sampled_from(HOSTILE_NAMES))
+def test_no_input_and_no_name_chooses_where_data_goes(run_input: dict[str, Any], name: str) -> None:
+    made = make_plan(run_input, config(), execution(name))
+    if isinstance(made, Plan):
+        destination = made.destination
+        assert (destination.bucket, destination.kms_key_arn, destination.owner) == (BUCKET, KEY, ACCOUNT)
+        day = f"inspector/reports/{made.report_name}/year=2026/month=11/day=23/"
+        assert destination.prefix.startswith(day)
+        assert destination.prefix.count("/") == day.count("/") + 1
+        assert set(run_input) <= {"report"}
+        assert set(run_input.get("report", {})) <= {"name"}
+        assert set(run_input.get("report", {})) <= {"name"}

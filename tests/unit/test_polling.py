@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_exporter.polling import next_wait_seconds, turn_wait_seconds
-from tests.unit.builders import EVENTS_A_LOOK, EVENTS_A_STANDARD_EXECUTION_MAY_HAVE
 
 MINUTE, HOUR = 60, 3600
 DURATIONS = [MINUTE, 2 * MINUTE, 5 * MINUTE, 17 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR]
@@ -82,13 +81,3 @@ def test_a_wait_is_whole_at_least_a_second_and_never_past_the_deadline(
     for wait in (next_wait_seconds(elapsed, history, remaining), turn_wait_seconds(elapsed, remaining)):
         assert isinstance(wait, int)
         assert 1 <= wait <= max(1, remaining + 1)
-
-
-def test_the_history_events_of_a_whole_day_stay_far_below_the_limit() -> None:
-    looks, _ = watch(24 * HOUR, [])
-    turns, elapsed = 0, 0.0
-    while elapsed < 24 * HOUR:
-        elapsed += turn_wait_seconds(elapsed, 24 * HOUR - elapsed)
-        turns += 1
-    assert looks * EVENTS_A_LOOK < EVENTS_A_STANDARD_EXECUTION_MAY_HAVE / 10
-    assert turns * EVENTS_A_LOOK < EVENTS_A_STANDARD_EXECUTION_MAY_HAVE / 5

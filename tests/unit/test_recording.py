@@ -48,6 +48,22 @@ def test_a_failure_after_a_verified_delivery_is_a_failure(table: Table) -> None:
     assert runs.load(table, ME).delivery is None
 
 
+def test_what_a_setup_check_found_is_recorded_and_stands_in_the_cause(table: Table) -> None:
+    planned(table, ME)
+    statement = {"Sid": "InspectorMayWriteReports", "Effect": "Allow"}
+    wrong = {"check": "key", "sentence": "No.", "evidence": ["seen"], "fix": "Do.", "statements": [statement]}
+    setup = {"verdict": "wrong", "wrong": [wrong], "unknown": []}
+    failure = {"error": "Report.INVALID_PERMISSIONS", "cause": "said", "setup": setup}
+    result = record(table, FAILURE | {"failure": failure})
+    assert result["failure"]["cause"].startswith(
+        "said\n\nWhy: The setup check found: No.\n- seen\n\nWhat to do now:\n1. Do.\n2. Then"
+    )
+    assert json.loads(result["failure"]["cause"].split("To paste (key):\n")[1]) == statement
+    recorded = runs.load(table, ME).failure
+    assert recorded is not None
+    assert recorded.setup == setup
+
+
 def test_a_failure_of_a_duplicate_is_a_failure(table: Table) -> None:
     planned(table, ME)
     assert record(table, FAILURE | {"duplicate": True})["outcome"] == "FAILED"

@@ -1,5 +1,7 @@
 """Executions that end outside the workflow: their report is cancelled, their lock released, and they are told, once."""
 
+from collections import Counter
+
 import pytest
 
 from tests.local_aws.exporter import Exporter, FunctionFailedError, wait_until
@@ -20,6 +22,20 @@ def test_run_stopped_while_it_waits_for_its_report_is_cleaned_up(exporter: Expor
     message = exporter.message_of(run)
     assert message.outcome == "ABORTED"
     assert "changed my mind" in " ".join(message.email.split())
+    assert [report["status"] for report in inspector.record()["reports"]] == ["CANCELLED"]
+    assert_settled(exporter)
+
+
+def test_run_that_times_out_while_it_waits_for_its_report_is_cleaned_up(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.hold()
+    run = exporter.start({})
+    exporter.reached(run, "Wait for Report")
+
+    exporter.aws.control("/_local/executions/time_out", {"executionArn": run, "account": exporter.account})
+
+    message = exporter.message_of(run)
+    assert (exporter.describe(run).status, message.outcome) == ("TIMED_OUT", "TIMED_OUT")
+    assert message.event["failure"]["error"] == "TimedOut"
     assert [report["status"] for report in inspector.record()["reports"]] == ["CANCELLED"]
     assert_settled(exporter)
 
@@ -113,7 +129,7 @@ def test_sweep_tells_a_run_that_was_never_written_down(exporter: Exporter, inspe
     assert run.name in exporter.invoke("CleanUpFunction", {})["cleaned"]
 
     assert [message.outcome for message in exporter.messages() if message.execution == run.name] == ["FAILED", "FAILED"]
-    assert_settled(exporter)
+    assert_settled(exporter, messages_a_run=2)
 
 
 @pytest.mark.usefixtures("no_events")
@@ -174,6 +190,10 @@ def test_clean_up_waits_while_a_function_may_still_create_a_report(exporter: Exp
     assert_settled(exporter)
 
 
-def assert_settled(exporter: Exporter) -> None:
+def assert_settled(exporter: Exporter, messages_a_run: int = 1) -> None:
     wait_until(lambda: True if exporter.lock() is None else None, "the lock to be released")
     wait_until(lambda: None if any("open" in item for item in exporter.items().values()) else True, "every run to be closed")
+    # Whoever comes late finds nothing left to do, and tells nobody anything a second time.
+    assert exporter.invoke("CleanUpFunction", {}) == {"cleaned": []}
+    told = Counter(message.execution for message in exporter.messages())
+    assert told == {execution.name: messages_a_run for execution in exporter.executions()}

@@ -1,9 +1,11 @@
 """An existing bucket and key: the statements in the stack's outputs are what Inspector needs to write there.
 
 The embedded AWS judges another account's bucket by the account and not by the role, so only the own account is tried here.
+There the exporter's roles need no statement; contract tests judge what the statements for them allow.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from tests.local_aws.exporter import Exporter
 from tests.local_aws.inspector import InspectorControl
 from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, LocalAws
+
+IN_THE_BUCKET = ("BucketStatementForInspector", "BucketStatementForExporter")
+IN_THE_KEY = ("KeyStatementForInspector", "KeyStatementForExporter")
 
 
 class Place:
@@ -32,12 +37,15 @@ class Place:
         parameters = {"ExistingBucketName": self.bucket, "ExistingBucketOwner": owner, "ExistingKeyArn": self.key}
         self.exporter = Exporter.deploy(aws, f"exporter-to-{owner}", parameters=parameters)
 
+    def statements(self, outputs: Sequence[str]) -> list[Any]:
+        return [statement for name in outputs for statement in json.loads(f"[{self.exporter.outputs[name]}]")]
+
     def paste_into_bucket(self, *outputs: str) -> None:
-        statements = [json.loads(self.exporter.outputs[name]) for name in outputs]
+        statements = self.statements(outputs)
         self.s3.put_bucket_policy(Bucket=self.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
 
     def paste_into_key(self, *outputs: str) -> None:
-        statements: list[Any] = self.key_statements + [json.loads(self.exporter.outputs[name]) for name in outputs]
+        statements = self.key_statements + self.statements(outputs)
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
         self.kms.put_key_policy(KeyId=self.key, PolicyName="default", Policy=policy)
 
@@ -56,21 +64,31 @@ def test_nothing_of_an_existing_bucket_is_created_or_changed(place: Place) -> No
     assert place.exporter.outputs["ReportsKeyArn"] == place.key
 
 
-def test_the_pasted_statements_are_enough_and_each_is_needed(place: Place, inspector: InspectorControl) -> None:
-    everything = (
-        ("BucketStatementForInspector", "BucketStatementForExporter"),
-        ("KeyStatementForInspector", "KeyStatementForExporter"),
-    )
+def test_the_pasted_statements_are_enough_and_inspectors_are_needed(place: Place, inspector: InspectorControl) -> None:
     place.paste_into_bucket("BucketStatementForExporter")
-    place.paste_into_key(*everything[1])
+    place.paste_into_key(*IN_THE_KEY)
     assert place.exporter.run({}).error == "Report.INVALID_PERMISSIONS"
-    place.paste_into_bucket(*everything[0])
+    place.paste_into_bucket(*IN_THE_BUCKET)
     place.paste_into_key("KeyStatementForExporter")
     assert place.exporter.run({}).error == "Report.INVALID_PERMISSIONS"
-    place.paste_into_key(*everything[1])
+    place.paste_into_key(*IN_THE_KEY)
 
     ended = place.exporter.run({})
 
     assert ended.status == "SUCCEEDED", ended.cause
     head = place.s3.head_object(Bucket=place.bucket, Key=ended.output["delivery"]["key"])
     assert head["SSEKMSKeyId"] == place.key
+
+
+def test_disabled_key_ends_in_an_explained_failure(place: Place, inspector: InspectorControl) -> None:
+    # Not the stack's own key: table and topic need that one, and on AWS nobody could be told.
+    place.paste_into_bucket(*IN_THE_BUCKET)
+    place.paste_into_key(*IN_THE_KEY)
+    place.kms.disable_key(KeyId=place.key)
+
+    ended = place.exporter.run({})
+
+    place.kms.enable_key(KeyId=place.key)
+    assert (ended.status, ended.error) == ("FAILED", "Report.MALFORMED_KMS_KEY")
+    assert place.key in place.exporter.message_of(ended.arn).email
+    assert place.exporter.run({}).status == "SUCCEEDED"

@@ -13,10 +13,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.local_aws.sandbox import ANYTHING, Sandbox, eventually, policy, zipped
@@ -64,6 +67,28 @@ def _machine(**states: dict[str, Any]) -> dict[str, Any]:
 
 def _task(function_arn: str, **more: Any) -> dict[str, Any]:
     return _machine(Work={"Type": "Task", "Resource": function_arn, "End": True, **more})
+
+
+def _burst(sandbox: Sandbox, size: int) -> list[str]:
+    """Invoke a slow function many times at once; return the process of each invocation, or the error."""
+    sandbox.function("work", "import os, time\ndef handler(event, context):\n    time.sleep(1)\n    return os.getpid()\n")
+    client = boto3.client(
+        "lambda",
+        region_name="eu-west-1",
+        endpoint_url=sandbox.aws.endpoint_url,
+        aws_access_key_id=sandbox.account,
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+    def answer(_: int) -> str:
+        try:
+            return str(json.load(client.invoke(FunctionName="work")["Payload"]))
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+
+    with ThreadPoolExecutor(size) as pool:
+        return list(pool.map(answer, range(size)))
 
 
 def _watch_executions(sandbox: Sandbox) -> str:
@@ -158,6 +183,16 @@ class TestControlAndTransport:
         assert put(plain) == "AccessDenied"
         assert put(full) == ""
 
+    def test_a_request_may_say_that_it_came_by_plain_http(self, full: Sandbox) -> None:
+        url, arn = full.queue("letters")
+        only_tls = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": arn}
+        only_tls["Condition"] = {"Bool": {"aws:SecureTransport": "false"}}  # type: ignore[assignment]
+        full.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy(only_tls)})
+        client = full.aws.role_client("sqs", full.role("writer", ANYTHING), account=full.account)
+        assert _code(lambda: client.send_message(QueueUrl=url, MessageBody="a")) == ""
+        client.meta.events.register("before-send", lambda request, **_: request.headers.update({"x-forwarded-proto": "http"}))
+        assert _code(lambda: client.send_message(QueueUrl=url, MessageBody="a")) == "AccessDenied"
+
     def test_the_calls_of_a_function_are_recorded(self, plain: Sandbox, full: Sandbox) -> None:
         with pytest.raises(LocalAwsError):
             plain.control("/_local/calls")
@@ -181,6 +216,66 @@ def _code(call: Any) -> str:
     except ClientError as error:
         return str(error.response["Error"]["Code"])
     return ""
+
+
+class TestBucketOwner:
+    def test_s3_refuses_a_bucket_of_another_owner_than_expected(self, plain: Sandbox, full: Sandbox) -> None:
+        def refused(sandbox: Sandbox, owner: str) -> bool:
+            try:
+                sandbox.client("s3").get_bucket_location(Bucket="owned-by-" + sandbox.account, ExpectedBucketOwner=owner)
+            except ClientError as error:
+                return error.response["Error"]["Code"] == "AccessDenied"
+            return False
+
+        for sandbox in (plain, full):
+            location = {"LocationConstraint": "eu-west-1"}
+            sandbox.client("s3").create_bucket(Bucket="owned-by-" + sandbox.account, CreateBucketConfiguration=location)
+        assert [refused(full, full.account), refused(full, "999999999999")] == [False, True]
+        assert not refused(plain, "999999999999")
+
+
+class TestPolicySimulation:
+    @staticmethod
+    def simulated(sandbox: Sandbox, iam: Any, prefix: str) -> list[str]:
+        answer = iam.simulate_principal_policy(
+            PolicySourceArn=f"arn:aws:iam::{sandbox.account}:role/reader",
+            ActionNames=["s3:ListBucket", "s3:GetObject"],
+            ResourceArns=["arn:aws:s3:::b"],
+            ContextEntries=[{"ContextKeyName": "s3:prefix", "ContextKeyValues": [prefix], "ContextKeyType": "string"}],
+        )
+        return [result["EvalDecision"] for result in answer["EvaluationResults"]]
+
+    @staticmethod
+    def reader(sandbox: Sandbox) -> None:
+        reports = {"StringLike": {"s3:prefix": "reports/*"}}
+        listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b", "Condition": reports}
+        denied = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"}
+        sandbox.role("reader", listing, denied)
+
+    def test_a_simulation_knows_the_requests_context(self, plain: Sandbox, full: Sandbox) -> None:
+        for sandbox in (plain, full):
+            self.reader(sandbox)
+        assert self.simulated(full, full.client("iam"), "reports/x/") == ["allowed", "explicitDeny"]
+        assert self.simulated(full, full.client("iam"), "other/") == ["implicitDeny", "explicitDeny"]
+        assert self.simulated(plain, plain.client("iam"), "reports/x/") == ["implicitDeny", "explicitDeny"]
+        with pytest.raises(ClientError, match="NoSuchEntity"):
+            full.client("iam").simulate_principal_policy(PolicySourceArn="arn:aws:iam::1:role/x", ActionNames=["s3:GetObject"])
+
+    def test_a_simulation_needs_the_permission_on_the_role(self, plain: Sandbox, full: Sandbox) -> None:
+        def asks(sandbox: Sandbox, role: str) -> str:
+            allowed = f"arn:aws:iam::{sandbox.account}:role/{role}"
+            asking = sandbox.role(
+                f"asker-of-{role}", {"Effect": "Allow", "Action": "iam:SimulatePrincipalPolicy", "Resource": allowed}
+            )
+            try:
+                return self.simulated(sandbox, sandbox.aws.role_client("iam", asking, account=sandbox.account), "reports/x/")[0]
+            except ClientError as error:
+                return str(error.response["Error"]["Code"])
+
+        for sandbox in (plain, full):
+            self.reader(sandbox)
+        assert [asks(full, "reader"), asks(full, "other")] == ["allowed", "AccessDenied"]
+        assert asks(plain, "reader") == "AccessDenied"
 
 
 class TestLambdaRuntime:
@@ -235,6 +330,16 @@ class TestLambdaRuntime:
         assert seen["AWS_LAMBDA_LOG_FORMAT"] == "JSON"
         assert seen["AWS_ENDPOINT_URL"] == full.aws.endpoint_url
         assert any('"message": "looked"' in line and json.loads(line)["level"] == "INFO" for line in full.log_lines("look"))
+
+    def test_a_burst_of_invocations_shares_a_few_processes(self, tmp_path: Path) -> None:
+        with LocalAws(tmp_path / "emulator.log", processes=2) as aws:
+            answers = _burst(Sandbox(aws, str(next(_accounts))), size=6)
+        assert len(set(answers)) == 2
+
+    def test_more_invocations_than_an_account_may_run_at_once_are_throttled(self, tmp_path: Path) -> None:
+        with LocalAws(tmp_path / "emulator.log", concurrency=2) as aws:
+            answers = _burst(Sandbox(aws, str(next(_accounts))), size=6)
+        assert answers.count("TooManyRequestsException") == 4
 
     def test_a_function_that_takes_too_long_is_timed_out(self, full: Sandbox) -> None:
         function = full.function("slow", "import time\ndef handler(event, context): time.sleep(30)\n", Timeout=1)
@@ -368,6 +473,33 @@ class TestStateMachineLanguage:
 
         assert error(plain) == "Lambda.Unknown"
         assert error(full) == "Lambda.TooManyRequestsException"
+
+    @pytest.mark.parametrize(
+        ("strategy", "tries"), [({"MaxDelaySeconds": 1}, 1), ({"JitterStrategy": "FULL"}, 5)], ids=["longest delay", "jitter"]
+    )
+    def test_a_retry_waits_no_longer_than_its_strategy_says(
+        self, strategy: dict[str, Any], tries: int, plain: Sandbox, full: Sandbox
+    ) -> None:
+        def shortest_pause(sandbox: Sandbox) -> float:
+            retrier = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60, "BackoffRate": 1, "MaxAttempts": tries, **strategy}
+            arn = sandbox.start(_task(sandbox.function("fail", _FAIL), Retry=[retrier]))
+            eventually(lambda: sandbox.execution(arn)["status"] != "RUNNING", seconds=60)
+            history = sandbox.client("stepfunctions").get_execution_history(executionArn=arn)["events"]
+            failed = [event["timestamp"] for event in history if event["type"] == "TaskFailed"]
+            again = [event["timestamp"] for event in history if event["type"] == "TaskScheduled"][1:]
+            return float(min((later - earlier).total_seconds() for earlier, later in zip(failed, again, strict=False)))
+
+        assert shortest_pause(plain) >= 0.6
+        assert shortest_pause(full) < 0.5
+
+    def test_a_task_has_the_events_that_aws_counts(self, plain: Sandbox, full: Sandbox) -> None:
+        def kinds(sandbox: Sandbox) -> list[str]:
+            ended = sandbox.run(_task(sandbox.function("work", _RETURN)))
+            history = sandbox.client("stepfunctions").get_execution_history(executionArn=ended["executionArn"])
+            return [event["type"] for event in history["events"] if event["type"].startswith("Task")]
+
+        assert kinds(plain) == ["TaskStateEntered", "TaskScheduled", "TaskSucceeded", "TaskStateExited"]
+        assert kinds(full) == ["TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited"]
 
     def test_retries_and_catches_go_by_the_error_s_class_name(self, full: Sandbox) -> None:
         function = full.function("fail", _FAIL)
@@ -617,6 +749,41 @@ class TestCloudFormation:
 
         assert key(plain) is None
         assert key(full) == "alias/key"
+
+    def test_a_tables_own_policy_is_enforced(self, plain: Sandbox, full: Sandbox) -> None:
+        def written(sandbox: Sandbox) -> str:
+            nobody = {"Effect": "Deny", "Principal": "*", "Action": "dynamodb:PutItem", "Resource": "*"}
+            properties = {
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                "BillingMode": "PAY_PER_REQUEST",
+                "ResourcePolicy": {"PolicyDocument": {"Version": "2012-10-17", "Statement": [nobody]}},
+            }
+            table = sandbox.stack({"Table": {"Type": "AWS::DynamoDB::Table", "Properties": properties}})["Table"]
+            client = sandbox.aws.role_client("dynamodb", sandbox.role("writer", ANYTHING), account=sandbox.account)
+            return _code(lambda: client.put_item(TableName=table, Item={"pk": {"S": "a"}}))
+
+        assert written(plain) == ""
+        assert written(full) == "AccessDeniedException"
+
+    def test_a_resources_policy_is_asked_for_a_service(self, full: Sandbox) -> None:
+        url, arn = full.queue("letters")
+        let_in = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        let_in["Condition"] = {"StringEquals": {"aws:SourceAccount": full.account}}
+        full.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy(let_in)})
+
+        def decision(service: str, source_account: str) -> str:
+            asked = {"service": service, "action": "sqs:SendMessage", "resource": arn, "source_account": source_account}
+            return str(full.control("/_local/authorization/service", **asked)["decision"])
+
+        assert decision("events.amazonaws.com", full.account) == "Allow"
+        assert decision("events.amazonaws.com", "999999999999") == "ImplicitDeny"
+        assert decision("config.amazonaws.com", full.account) == "ImplicitDeny"
 
     def test_a_stack_s_schedule_keeps_its_time_zone(self, plain: Sandbox, full: Sandbox) -> None:
         def zone(sandbox: Sandbox) -> Any:

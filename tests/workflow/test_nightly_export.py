@@ -144,6 +144,15 @@ def test_a_filter_reaches_inspector_with_its_dates_resolved(exporter: Exporter, 
     assert len(findings) < FINDINGS
 
 
+def test_the_probe_makes_a_report_that_is_small_and_not_empty(exporter: Exporter, inspector: InspectorControl) -> None:
+    everything = inspector.seed(findings=2_000, seed=1)["active"]
+
+    ended = exporter.run((REPOSITORY / "events/probe.json").read_text())
+
+    findings = json.loads(exporter.read(ended.output["delivery"]["key"]))["findings"]
+    assert 1 <= len(findings) <= everything / 50
+
+
 def test_csv_report_is_delivered_as_inspector_writes_it(exporter: Exporter, inspector: InspectorControl) -> None:
     ended = exporter.run({"report": {"format": "CSV"}})
 

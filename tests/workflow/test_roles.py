@@ -6,6 +6,7 @@ embedded AWS does not enforce it, and a contract test holds its words.
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,24 @@ def failed_clean_up_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> 
     assert undelivered(exporter) == 0
 
 
+def check_is_unknown(name: str) -> Scenario:
+    """What the setup check may not read is unknown, and all else is judged as before."""
+
+    def scenario(exporter: Exporter, _: InspectorControl) -> None:
+        checks = {check["name"]: check for check in exporter.invoke("CheckSetupFunction", {})["checks"]}
+        assert checks[name]["verdict"] == "unknown"
+        assert "AWS refused" in checks[name]["sentence"]
+        assert {check["verdict"] for check in checks.values()} - {"wrong"} == {"fine", "unknown"}
+
+    return scenario
+
+
+def check_cannot_be_told(exporter: Exporter, _: InspectorControl) -> None:
+    with pytest.raises(FunctionFailedError) as raised:
+        exporter.invoke("CheckSetupFunction", {"tell": True})
+    assert raised.value.type == "AccessDeniedError"
+
+
 def fire(exporter: Exporter, schedule: str) -> None:
     """Let a schedule's next time come now."""
     scheduler, name = exporter.client("scheduler"), exporter.resource(schedule)
@@ -140,6 +159,15 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("VerifyReportFunctionRole", "ReadRecords"): export_is_denied,
     ("VerifyReportFunctionRole", "FindTheReport"): export_is_denied,
     ("VerifyReportFunctionRole", "LookAtTheReport"): export_is_denied,
+    ("CheckSetupFunctionRole", "LookAtInspector"): check_is_unknown("inspector"),
+    ("CheckSetupFunctionRole", "LookAtTheBucket"): check_is_unknown("bucket_policy_for_inspector"),
+    ("CheckSetupFunctionRole", "LookAtTheKeys"): check_is_unknown("key"),
+    ("CheckSetupFunctionRole", "SimulateTheRoles"): check_is_unknown("permissions"),
+    ("CheckSetupFunctionRole", "LookAtTheTopic"): check_is_unknown("topic"),
+    ("CheckSetupFunctionRole", "FindTheSchedule"): check_is_unknown("schedule"),
+    ("CheckSetupFunctionRole", "LookAtTheSchedule"): check_is_unknown("schedule"),
+    ("CheckSetupFunctionRole", "LookAtTheDeadLetterQueue"): check_is_unknown("dead_letter_queue"),
+    ("CheckSetupFunctionRole", "TellTheTopic"): check_cannot_be_told,
     ("RecordRunFunctionRole", "KeepRecords"): export_is_denied,
     ("NotifyFunctionRole", "KeepRecords"): export_is_denied,
     ("NotifyFunctionRole", "TellTheTopic"): export_is_denied,
@@ -161,15 +189,20 @@ NOT_ENFORCED_HERE = {
 }
 
 
-def statements() -> list[tuple[str, str]]:
+def policies() -> list[tuple[str, dict[str, Any]]]:
+    """Every statement of every role in the template, with the role."""
     template = read_template(REPOSITORY / "template.yaml")
     roles = {name: resource for name, resource in template["Resources"].items() if resource["Type"] == "AWS::IAM::Role"}
     return [
-        (name, statement["Sid"])
+        (name, statement)
         for name, role in roles.items()
         for policy in role["Properties"]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
+
+
+def statements() -> list[tuple[str, str]]:
+    return [(role, statement["Sid"]) for role, statement in policies()]
 
 
 def test_every_statement_of_every_role_is_accounted_for() -> None:
@@ -191,16 +224,28 @@ def test_clean_up_that_fails_three_times_lands_in_the_dead_letter_queue(exporter
         assert wait_until(lambda: undelivered(exporter) or None, "the failed sweep in the dead-letter queue") == 1
 
 
-def test_each_function_runs_with_its_own_role(exporter: Exporter) -> None:
+def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Exporter, inspector: InspectorControl) -> None:
+    roles = {exporter.resource(role): role for role, _ in statements() if role.endswith("FunctionRole")}
     of_account = {"account": exporter.account}
     exporter.aws.control("/_local/calls", of_account | {"clear": True})
     exporter.run({})
+    inspector.hold()
+    exporter.run(SHORT, seconds=90)  # what a failure needs, too
 
-    calls = exporter.aws.control("/_local/calls", of_account)["calls"]
-    actions: dict[str, set[str]] = {}
-    for call in calls:
-        actions.setdefault(call["role"], set()).add(call["action"])
-    creators = {role for role, made in actions.items() if "inspector2:CreateFindingsReport" in made}
-    publishers = {role for role, made in actions.items() if "sns:Publish" in made}
-    assert creators == {exporter.resource("StartReportFunctionRole")}
-    assert publishers == {exporter.resource("NotifyFunctionRole")}
+    made: dict[str, set[str]] = {}
+    for call in exporter.aws.control("/_local/calls", of_account)["calls"]:
+        if call["role"] in roles:
+            made.setdefault(roles[call["role"]], set()).add(call["action"])
+    allowed = actions_by_role()
+    assert set(made) >= set(roles.values()) - {"CleanUpFunctionRole"}
+    assert {role: actions - allowed[role] for role, actions in made.items() if actions - allowed[role]} == {}
+    assert [role for role, actions in made.items() if "inspector2:CreateFindingsReport" in actions] == ["StartReportFunctionRole"]
+
+
+def actions_by_role() -> dict[str, set[str]]:
+    """What each role of the template may do."""
+    found: dict[str, set[str]] = {}
+    for role, statement in policies():
+        actions = statement["Action"]
+        found.setdefault(role, set()).update([actions] if isinstance(actions, str) else actions)
+    return found

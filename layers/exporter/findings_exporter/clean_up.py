@@ -19,6 +19,7 @@ from findings_exporter.errors import AccessDeniedError, ExporterError, Failure, 
 from findings_exporter.execution import Execution
 from findings_exporter.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
 from findings_exporter.runs import Outcome
+from findings_exporter.step import named
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -173,14 +174,15 @@ def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], d
     except (ExporterError, ClientError) as error:
         errors.append(error)
     for execution in _distinct(candidates):
-        try:
-            with translated():
-                ended = _ended(states, execution, now())
-                if ended and clean_up(desk, sns, ended, now, over_at) == "CLEANED_UP":
-                    cleaned.append(execution.name)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still told
-            logger.warning("the run %s could not be cleaned up yet: %s", execution.name, type(error).__name__)
-            errors.append(error)
+        with named(execution.name):
+            try:
+                with translated():
+                    ended = _ended(states, execution, now())
+                    if ended and clean_up(desk, sns, ended, now, over_at) == "CLEANED_UP":
+                        cleaned.append(execution.name)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still told
+                logger.warning("the run %s could not be cleaned up yet: %s", execution.name, type(error).__name__)
+                errors.append(error)
     cleaned += _free_slot(desk, states, now, over_at)
     if errors:
         raise errors[0]
@@ -195,7 +197,8 @@ def _free_slot(desk: Desk, states: "SFNClient", now: Callable[[], datetime], ove
             owner = reports.owner_of(desk, current) if current and not current.has_ended else None
             if owner is None or _ended(states, owner, now()) is None:
                 return []
-            return [owner.name] if reports.cancel(desk, owner, now, over_at - telling.MARGIN) == "CANCELLED" else []
+            with named(owner.name):
+                return [owner.name] if reports.cancel(desk, owner, now, over_at - telling.MARGIN) == "CANCELLED" else []
     except (ExporterError, ClientError) as error:
         # Nobody waits for this look: an Inspector that is down or disabled is told by the next export.
         logger.warning("Inspector's slot could not be looked at: %s", type(error).__name__)

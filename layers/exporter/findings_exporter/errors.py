@@ -18,7 +18,7 @@ ends the step; the state machine retries the transient leaves by their class nam
         └── ToldElsewhereError        somebody else is telling this outcome now
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -60,14 +60,17 @@ class Failure:
         A stable name, such as ``InvalidInput`` or ``Report.INVALID_PERMISSIONS``; ``explanations`` is keyed by it.
     cause
         What happened, in a sentence or several, for a person.
+    setup
+        What a setup check found, where one was made: see ``setup.words.findings``.
     """
 
     error: str
     cause: str
+    setup: Mapping[str, Any] | None = None
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the failure as the workflow carries it."""
-        return {"error": self.error, "cause": self.cause}
+        return {"error": self.error, "cause": self.cause} | ({"setup": self.setup} if self.setup else {})
 
 
 class ExporterError(Exception):

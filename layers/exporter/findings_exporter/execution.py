@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Self
 
-SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,79}", re.ASCII)
+SAFE_NAME = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_.-]{0,79}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,9 @@ class Execution:
 def execution_id(name: str) -> str:
     """Return an execution name as it stands in keys.
 
-    Step Functions allows names with ``=``, ``+``, ``@`` or non-ASCII letters; such a name is told by a digest.
+    Step Functions allows names with ``=``, ``+``, ``@`` or non-ASCII letters; such a name is told by a digest, behind an
+    underscore: no name that stands as it is begins with one, so that nobody can choose the name that is another's digest.
     """
     if SAFE_NAME.fullmatch(name):
         return name
-    return f"{re.sub(r'[^A-Za-z0-9_-]', '_', name, flags=re.ASCII)[:40]}-{sha256(name.encode()).hexdigest()[:12]}"
+    return f"_{re.sub(r'[^A-Za-z0-9_-]', '_', name, flags=re.ASCII)[:40]}-{sha256(name.encode()).hexdigest()[:12]}"

@@ -4,7 +4,10 @@ Keyed by :attr:`findings_exporter.errors.Failure.error`. What happened is told b
 reason in words and the fix. ``{names}`` are filled in by :func:`explain`.
 """
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
@@ -30,11 +33,21 @@ class Explanation:
 
 
 START_AGAIN = "Start the export again from the Step Functions console with the input {{}}; it needs no clean-up first."
-PROBE = "Then start an execution with events/probe.json: a small real report that proves the setup in minutes."
+PROBE = (
+    "Then start an execution with events/probe.json: a small real report that proves the setup in minutes,"
+    " unless it finds nothing."
+)
 POLICIES = (
     "Compare the policies of the bucket and the key with those in template.yaml or, where the bucket or key is your own,"
     " with the statements in the stack's outputs."
 )
+
+OF_THE_SETUP = (
+    "Report.INVALID_PERMISSIONS", "Report.BUCKET_NOT_FOUND", "Report.INCOMPATIBLE_BUCKET_REGION", "Report.MALFORMED_KMS_KEY",
+    "NoSuchBucket", "AccessDeniedError",
+)  # fmt: skip
+"""After these the workflow checks the setup, and the failure tells what was found; the state machine names them, too."""
+NOT_SEEN = "It cannot see an organisation's policies, nor what has changed since the failure."
 
 NO_BUCKET = Explanation(
     "the bucket does not exist",
@@ -49,6 +62,29 @@ SLOW = Explanation(
     "a step took too long",
     "A function did not end in its time, again and again: an AWS service that it calls hangs.",
     ("See the AWS Health Dashboard for {region}.", START_AGAIN),
+)
+LAMBDA_FAILED = Explanation(
+    "Lambda failed",
+    "Step Functions could not reach Lambda, or got no answer from it, again and again.",
+    ("See the AWS Health Dashboard for Lambda in {region}.", START_AGAIN),
+)
+DIED = Explanation(
+    "a step died",
+    "A function's process ended before it had answered, again and again: most often it ran out of memory.",
+    (
+        "Open the execution and see which step failed; the last lines of its log group tell how far it came.",
+        "If its memory was used up, raise MemorySize in template.yaml and deploy.",
+        START_AGAIN,
+    ),
+)
+WORKFLOW_BROKE = Explanation(
+    "the workflow could not go on",
+    "Step Functions could not process the workflow's own data. That is an error of this program, or of a change to it.",
+    (
+        "If somebody changed the state machine, deploy the stack again.",
+        "Otherwise please report it with the execution's history.",
+        START_AGAIN,
+    ),
 )
 EXPLANATIONS = {
     "InvalidInput": Explanation(
@@ -184,6 +220,24 @@ EXPLANATIONS = {
         "Inspector was told to cancel the report, but still shows it as in progress.",
         ("Nothing: the next run, or the hourly sweep, cancels it again and waits until it has stopped.", START_AGAIN),
     ),
+    "ToldElsewhereError": Explanation(
+        "another function was telling",
+        "The outcome was recorded, but another function had claimed to tell it and had not finished in time.",
+        (
+            "Nothing, if a message about this run has come: it tells the recorded outcome.",
+            "Otherwise wait for the next hourly sweep, which tells it.",
+        ),
+    ),
+    "NotRecordedError": Explanation(
+        "the run was not written down",
+        "A step met a run without a record: somebody deleted it from the table, or it was redriven after its record had expired.",
+        ("See that nobody else changes the table of the stack.", START_AGAIN),
+    ),
+    "ConfigurationError": Explanation(
+        "the deployment is incomplete",
+        "A function lacks variables of its environment, which are named above: somebody has changed the function by hand.",
+        ("Deploy the stack again.", PROBE),
+    ),
     "UnsupportedReleaseError": Explanation(
         "the run is older than the deployment",
         "The execution was started long before the deployed code, whose steps do not know its form any more.",
@@ -191,11 +245,29 @@ EXPLANATIONS = {
     ),
     "Sandbox.Timedout": SLOW,
     "States.Timeout": SLOW,
+    "Lambda.ServiceException": LAMBDA_FAILED,
+    "Lambda.SdkClientException": LAMBDA_FAILED,
+    "Lambda.ClientExecutionTimeoutException": LAMBDA_FAILED,
+    "Lambda.AWSLambdaException": Explanation(
+        "Lambda did not run a step",
+        "The workflow may not invoke the function, or the function cannot start: its state, its role or its layer is wrong."
+        " Lambda's own words stand above.",
+        (
+            "Open the function in the Lambda console: it says why it cannot run.",
+            "Deploy the stack again if somebody changed a function or the workflow's role.",
+            "If an explicit deny is named, ask who owns the organisation's service control policies.",
+            PROBE,
+        ),
+    ),
+    "Lambda.Unknown": DIED,
+    "Runtime.ExitError": DIED,
     "Lambda.TooManyRequestsException": Explanation(
         "Lambda had no room",
         "Other functions used up the account's Lambda concurrency in {region}, again and again. A fresh account may have 10.",
         ("Raise the quota 'Concurrent executions' of Lambda in Service Quotas.", START_AGAIN),
     ),
+    "States.Runtime": WORKFLOW_BROKE,
+    "States.QueryEvaluationError": WORKFLOW_BROKE,
     "States.DataLimitExceeded": Explanation(
         "the input is too large",
         "Step Functions carries at most 256 KiB from step to step, and the execution's input nearly fills that.",
@@ -224,7 +296,7 @@ UNKNOWN = Explanation(
 
 
 def explain(failure: Failure, config: Config) -> Explanation:
-    """Return the explanation of a failure, filled in with the deployment's names."""
+    """Return the explanation of a failure, filled in with the deployment's names and with what a setup check found."""
     found = EXPLANATIONS.get(failure.error, UNKNOWN)
     names = {
         "account": config.account,
@@ -233,4 +305,33 @@ def explain(failure: Failure, config: Config) -> Explanation:
         "owner": config.bucket_owner,
         "region": config.region,
     }
-    return Explanation(found.title, found.why.format(**names), tuple(step.format(**names) for step in found.fix))
+    explanation = Explanation(found.title, found.why.format(**names), tuple(step.format(**names) for step in found.fix))
+    return _judged(explanation, failure.setup) if failure.setup else explanation
+
+
+def evidence(failure: Failure) -> list[str]:
+    """Return what a setup check saw of what is wrong, line by line."""
+    return [line for each in (failure.setup["wrong"] if failure.setup else []) for line in each["evidence"]]
+
+
+def statements(failure: Failure) -> list[tuple[str, str]]:
+    """Return the statements to paste that a setup check has found missing, each with where it goes."""
+    wrong = failure.setup["wrong"] if failure.setup else []
+    return [
+        (f"To paste ({each['check'].replace('_', ' ')})", ",\n".join(json.dumps(one, indent=2) for one in each["statements"]))
+        for each in wrong
+        if each["statements"]
+    ]
+
+
+def _judged(explanation: Explanation, setup: Mapping[str, Any]) -> Explanation:
+    """Say what was found instead of what may be."""
+    wrong, unknown = (" ".join(each["sentence"] for each in setup[verdict]) for verdict in ("wrong", "unknown"))
+    if not wrong:
+        told = (explanation.why, "The setup check found nothing wrong.", unknown, NOT_SEEN)
+        return replace(explanation, why=" ".join(text for text in told if text))
+    return replace(
+        explanation,
+        why=f"The setup check found: {wrong} {unknown}".strip(),
+        fix=(*dict.fromkeys(each["fix"] for each in setup["wrong"] if each["fix"]), PROBE),
+    )

@@ -14,6 +14,7 @@ The item ``LOCK#<account>#<region>`` holds ``owner`` (execution ARN), ``owner_st
 and, for a moment, ``creating_until`` (times as epoch seconds). It has no TTL.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,8 @@ from findings_exporter.table import Table, refused_item
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+logger = logging.getLogger(__name__)
 
 EXECUTION_TIMEOUT = timedelta(hours=26)
 """The state machine's TimeoutSeconds; a contract test holds the two together."""
@@ -215,6 +218,7 @@ def take_turn(lock: Lock, states: "SFNClient", run: Run, now: datetime) -> dict[
     if remaining <= 0:
         text = f"The run {holder.execution.name} held the lock until this run's deadline of {plan.deadline_hours:g} hours."
         return {"state": "FAILED", "failure": Failure("LockNotObtained", text).to_dict()}
+    logger.info("the run %s holds the lock", holder.execution.name)
     runs.note(lock.table, run.execution, f"This run waited for its turn: the run {holder.execution.name} was exporting.")
     elapsed = (now - run.execution.started_at).total_seconds()
     return {"state": "HELD", "wait_seconds": turn_wait_seconds(elapsed, remaining), "holder": holder.execution.name}

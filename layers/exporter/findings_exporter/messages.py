@@ -6,24 +6,26 @@ applications], and a cause is cut before anything else.
 """
 
 import json
-import re
-import textwrap
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
-from findings_exporter.explanations import Explanation, explain
+from findings_exporter.explanations import Explanation, evidence, explain, statements
 from findings_exporter.runs import Run
+from findings_exporter.texts import cut, wrapped
 
-EVENT_VERSION = "1.0"
+EVENT_VERSION = "1.1"
 """Of the event for programs; its JSON Schema stands in docs/export-event.schema.json."""
 SUBJECT_CHARACTERS = 99
 CAUSE_CHARACTERS = 3_000
 NOTES_TOLD = 10
+MESSAGE_BYTES = 255 * 1024
+"""SNS takes 256 KiB with the attributes [AWS: SNS quotas]."""
 TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
-LINE_CHARACTERS = 76
 CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -49,7 +51,7 @@ def failure_from(error: str, cause: str) -> Failure:
         text = document["errorMessage"]
     except (ValueError, TypeError, KeyError):
         text = cause
-    return Failure(error, _cut(str(text).strip(), CAUSE_CHARACTERS) or f"The workflow ended with {error} and no further word.")
+    return Failure(error, cut(str(text).strip(), CAUSE_CHARACTERS) or f"The workflow ended with {error} and no further word.")
 
 
 def subject(run: Run, config: Config) -> str:
@@ -72,10 +74,10 @@ def email(run: Run, config: Config) -> str:
     if run.failure:
         parts += _failure_parts(run.failure, explain(run.failure, config))
     elif run.delivery and run.delivery.nothing_found:
-        parts.append(_wrapped(NOTHING_FOUND[run.delivery.nothing_found]))
+        parts.append(wrapped(NOTHING_FOUND[run.delivery.nothing_found]))
     parts.append("\n".join(f"{name:<10} {value}" for name, value in _facts(run, config)))
     if run.notes:
-        parts.append("What else happened\n" + "\n".join(_wrapped(text, "- ", "  ") for text in run.notes[:NOTES_TOLD]))
+        parts.append("What else happened\n" + "\n".join(wrapped(text, "- ", "  ") for text in run.notes[:NOTES_TOLD]))
     parts.append("The links ask you to sign in to the account, and stay valid. Notification " + str(run.notification_id))
     return "\n\n".join(parts) + "\n"
 
@@ -90,6 +92,11 @@ def chat(run: Run, config: Config) -> dict[str, Any]:
         lines.append(NOTHING_FOUND[run.delivery.nothing_found])
     lines += [f"*{name}* {value}" for name, value in _facts(run, config)]
     lines += list(run.notes[:NOTES_TOLD])
+    for place, statement in statements(run.failure) if run.failure else ():
+        block = f"*{place}*\n```{statement}```"
+        # Half a statement is of no use: what does not fit stands in the mail and in the event.
+        if len("\n".join([*lines, block])) <= DESCRIPTION_CHARACTERS:
+            lines.append(block)
     steps = explanation.fix if explanation else _success_steps(run, config)
     name = run.plan.report_name if run.plan else "export"
     keywords = [name, run.outcome or "", config.region]
@@ -99,17 +106,17 @@ def chat(run: Run, config: Config) -> dict[str, Any]:
         "source": "custom",
         "content": {
             "textType": "client-markdown",
-            "title": _cut(
+            "title": cut(
                 f"{':white_check_mark:' if run.outcome == 'SUCCEEDED' else ':warning:'} {subject(run, config)}",
                 TITLE_CHARACTERS,
             ),
-            "description": _cut("\n".join(lines), DESCRIPTION_CHARACTERS),
-            "nextSteps": [_cut(step, STEP_CHARACTERS) for step in steps],
-            "keywords": [_cut(word, KEYWORD_CHARACTERS) for word in keywords],
+            "description": cut("\n".join(lines), DESCRIPTION_CHARACTERS),
+            "nextSteps": [cut(step, STEP_CHARACTERS) for step in steps],
+            "keywords": [cut(word, KEYWORD_CHARACTERS) for word in keywords],
         },
         "metadata": {
             "threadId": f"inspector-findings-exporter-{config.region}-{name}",
-            "summary": _cut(subject(run, config), TITLE_CHARACTERS),
+            "summary": cut(subject(run, config), TITLE_CHARACTERS),
             "eventType": "findings-report-export",
             "relatedResources": [text for text in (run.execution.arn, run.delivery.uri if run.delivery else None) if text],
             "additionalContext": {
@@ -158,6 +165,7 @@ def export_event(run: Run, config: Config) -> dict[str, Any]:
             "what": run.failure.cause,
             "why": explanation.why,
             "fix": list(explanation.fix),
+            "setup": run.failure.setup,
         }
         if run.failure and explanation
         else None,
@@ -167,23 +175,41 @@ def export_event(run: Run, config: Config) -> dict[str, Any]:
 
 def publication(run: Run, config: Config) -> dict[str, Any]:
     """Return the arguments of the one SNS Publish that tells a run: a body for each protocol, and filterable attributes."""
-    bodies = {
-        "default": json.dumps(export_event(run, config), ensure_ascii=False),
-        "email": email(run, config),
-        "https": json.dumps(chat(run, config), ensure_ascii=False),
-    }
     attributes = {
         "outcome": run.outcome or "FAILED",
         "report": run.plan.report_name if run.plan else "unknown",
         "region": config.region,
     }
+    texts = (_message(each, config) for each in _shorter_and_shorter(run))
+    message = next((text for text in texts if len(text.encode()) <= MESSAGE_BYTES), _message(_without_setup(run), config))
     return {
         "TopicArn": config.topic_arn,
         "Subject": subject(run, config),
         "MessageStructure": "json",
-        "Message": json.dumps(bodies, ensure_ascii=False),
+        "Message": message,
         "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     }
+
+
+def _message(run: Run, config: Config) -> str:
+    bodies = {
+        "default": json.dumps(export_event(run, config), ensure_ascii=False),
+        "email": email(run, config),
+        "https": json.dumps(chat(run, config), ensure_ascii=False),
+    }
+    return json.dumps(bodies, ensure_ascii=False)
+
+
+def _shorter_and_shorter(run: Run) -> Iterator[Run]:
+    """Leave out what a setup check saw where the whole would be too long: what it found and what to paste matter more."""
+    yield run
+    if run.failure and run.failure.setup:
+        wrong = [{**each, "evidence": []} for each in run.failure.setup["wrong"]]
+        yield replace(run, failure=replace(run.failure, setup={**run.failure.setup, "wrong": wrong}))
+
+
+def _without_setup(run: Run) -> Run:
+    return replace(run, failure=replace(run.failure, setup=None) if run.failure else None)
 
 
 def execution_url(run: Run, config: Config) -> str:
@@ -234,10 +260,12 @@ def _headline(run: Run) -> str:
 
 def _failure_parts(failure: Failure, explanation: Explanation) -> list[str]:
     lines = [line for line in failure.cause.splitlines() if line.strip()]
-    what = "\n".join(_wrapped(line, "  ", "    " if line.startswith("- ") else "  ") for line in lines)
-    fix = "\n".join(_wrapped(step, f"  {number}. ", "     ") for number, step in enumerate(explanation.fix, 1))
-    why = _wrapped(explanation.why, "  ", "  ")
-    return [f"What happened ({failure.error})\n{what}", f"Why\n{why}", f"What to do now\n{fix}"]
+    what = "\n".join(wrapped(line, "  ", "    " if line.startswith("- ") else "  ") for line in lines)
+    fix = "\n".join(wrapped(step, f"  {number}. ", "     ") for number, step in enumerate(explanation.fix, 1))
+    why = "\n".join([wrapped(explanation.why, "  ", "  "), *(wrapped(line, "  - ", "    ") for line in evidence(failure))])
+    # Not wrapped: it is to be pasted.
+    paste = [f"{place}\n{statement}" for place, statement in statements(failure)]
+    return [f"What happened ({failure.error})\n{what}", f"Why\n{why}", f"What to do now\n{fix}", *paste]
 
 
 def _success_steps(run: Run, config: Config) -> tuple[str, ...]:
@@ -277,19 +305,3 @@ def _time_text(time: datetime) -> str:
 
 def _console(config: Config) -> str:
     return f"https://{config.region}.{CONSOLES.get(config.partition, CONSOLES['aws'])}"
-
-
-def _wrapped(text: str, first: str = "", rest: str = "") -> str:
-    # Long words (ARNs, links) stay whole: a broken one cannot be pasted.
-    return textwrap.fill(
-        re.sub(r"\s+", " ", text),
-        LINE_CHARACTERS,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

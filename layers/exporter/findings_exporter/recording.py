@@ -1,6 +1,7 @@
 """Recording how a run ended: its outcome, decided once, and the metrics of it, counted once."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from findings_exporter.config import Config
 from findings_exporter.delivery import Delivery
 from findings_exporter.errors import Failure
 from findings_exporter.execution import Execution
-from findings_exporter.explanations import explain
+from findings_exporter.explanations import evidence, explain, statements
 from findings_exporter.messages import failure_from
 from findings_exporter.runs import Outcome, Run
 from findings_exporter.step import metrics
@@ -27,8 +28,8 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     Parameters
     ----------
     event
-        ``failure`` (``error``, ``cause``; null after a success), ``delivery`` (null without one), ``duplicate`` (whether
-        another execution exports the scheduled time).
+        ``failure`` (``error``, ``cause`` and perhaps ``setup``; null after a success), ``delivery`` (null without one),
+        ``duplicate`` (whether another execution exports the scheduled time).
 
     Returns
     -------
@@ -36,7 +37,7 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
         ``state``: ``TO_TELL`` or ``CLOSED``; ``outcome`` as recorded; ``failure``: its error and its cause in words,
         for the workflow's Fail state, or null.
     """
-    failure = failure_from(event["failure"]["error"], event["failure"]["cause"]) if event["failure"] else None
+    failure = _failure(event["failure"]) if event["failure"] else None
     delivery = Delivery(**event["delivery"]) if event["delivery"] and not failure else None
     outcome: Outcome = "FAILED" if failure else "DUPLICATE" if event["duplicate"] else "SUCCEEDED"
     run = record(table, execution, outcome, failure, delivery, now)
@@ -66,7 +67,13 @@ def cause_text(failure: Failure, config: Config) -> str:
     """Return a failure with its reason and fix, as the Step Functions console shows it."""
     explanation = explain(failure, config)
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(explanation.fix, 1))
-    return f"{failure.cause}\n\nWhy: {explanation.why}\n\nWhat to do now:\n{steps}"[:CAUSE_CHARACTERS]
+    seen = "".join(f"\n- {line}" for line in evidence(failure))
+    paste = "".join(f"\n\n{place}:\n{statement}" for place, statement in statements(failure))
+    return f"{failure.cause}\n\nWhy: {explanation.why}{seen}\n\nWhat to do now:\n{steps}{paste}"[:CAUSE_CHARACTERS]
+
+
+def _failure(caught: Mapping[str, Any]) -> Failure:
+    return replace(failure_from(caught["error"], caught["cause"]), setup=caught.get("setup"))
 
 
 def _count(run: Run) -> None:

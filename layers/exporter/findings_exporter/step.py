@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import boto3
 from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config as ClientConfig
-from botocore.exceptions import ConnectionClosedError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from findings_exporter import RELEASE
-from findings_exporter.errors import UnsupportedReleaseError, translated
+from findings_exporter.errors import UnsupportedReleaseError, code_of, translated
 from findings_exporter.execution import Execution
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from botocore.model import OperationModel
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_inspector2 import Inspector2Client
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 type Event = Mapping[str, Any]
@@ -42,11 +46,19 @@ metrics = Metrics(namespace="InspectorFindingsExporter", service="findings_expor
 @overload
 def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
 @overload
+def client(service: Literal["iam"], attempts: int = ...) -> "IAMClient": ...
+@overload
 def client(service: Literal["inspector2"], attempts: int = ...) -> "Inspector2Client": ...
 @overload
-def client(service: Literal["s3"]) -> "S3Client": ...
+def client(service: Literal["kms"], attempts: int = ...) -> "KMSClient": ...
 @overload
-def client(service: Literal["sns"]) -> "SNSClient": ...
+def client(service: Literal["s3"], attempts: int = ...) -> "S3Client": ...
+@overload
+def client(service: Literal["scheduler"], attempts: int = ...) -> "EventBridgeSchedulerClient": ...
+@overload
+def client(service: Literal["sns"], attempts: int = ...) -> "SNSClient": ...
+@overload
+def client(service: Literal["sqs"], attempts: int = ...) -> "SQSClient": ...
 @overload
 def client(service: Literal["stepfunctions"]) -> "SFNClient": ...
 def client(service: Any, attempts: int = ATTEMPTS) -> Any:
@@ -109,7 +121,31 @@ def step(function: Step) -> Callable[[Event, "LambdaContext"], dict[str, Any]]:
 
 @contextmanager
 def observed(execution_name: str, context: "LambdaContext") -> Iterator[None]:
-    """Put the execution's name on every log line, and translate AWS' errors."""
+    """Put the execution's name on every log line, translate AWS' errors, and log the one that ends the function.
+
+    Lambda's own line of an uncaught exception does not know the execution.
+    """
     logger.append_keys(execution=execution_name, function=context.function_name, request_id=context.aws_request_id)
-    with translated():
+    try:
+        with translated():
+            yield
+    except Exception as error:
+        logger.error("step failed", extra={"error": type(error).__name__} | _answer_of(error))  # noqa: TRY400 - its reason stands at _answer_of
+        raise
+
+
+@contextmanager
+def named(execution_name: str) -> Iterator[None]:
+    """Put another execution's name on the log lines of what is done for it."""
+    before = logger.get_current_keys().get("execution")
+    logger.append_keys(execution=execution_name)
+    try:
         yield
+    finally:
+        logger.append_keys(execution=before)
+
+
+def _answer_of(error: Exception) -> dict[str, str]:
+    # No message and no traceback: AWS' words hold account ids and may hold values of a filter.
+    answer = error if isinstance(error, ClientError) else error.__cause__
+    return {"call": answer.operation_name, "code": code_of(answer)} if isinstance(answer, ClientError) else {}

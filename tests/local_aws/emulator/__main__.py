@@ -16,6 +16,8 @@ import ministack.app
 PARTS = (
     "control",
     "transport",
+    "bucket_owner",
+    "policy_simulation",
     "lambda_runtime",
     "invocations",
     "asynchronous_invocation",
@@ -28,6 +30,7 @@ PARTS = (
     "notifications",
     "scheduler",
     "cloudformation",
+    "table_policies",
     "inspector",
 )
 

@@ -1,9 +1,17 @@
-"""What a role may do, asked for the services that act as that role inside the emulator."""
+"""What a role may do, asked for the services that act as that role inside the emulator.
+
+The control route `/_local/authorization/service` tells whether a resource's own policy lets an AWS service in, so that a
+test can try services and sources that nothing here acts for.
+
+Guard: test_a_resources_policy_is_asked_for_a_service.
+"""
 
 from typing import Any
 
 from ministack.core import iam_evaluator as iam
 from ministack.core.responses import get_account_id, get_region
+
+from tests.local_aws.emulator.control import route
 
 
 def denial(role_arn: str, session: str, action: str, resource_arn: str) -> str | None:
@@ -44,3 +52,24 @@ def trust_denial(role_arn: str, service: str, source_arn: str) -> str | None:
     if iam.evaluate_resource_policy(document, context, service=service).decision == "Allow":
         return None
     return f"The execution role {role_arn} must allow {service} to assume the role."
+
+
+@route("/_local/authorization/service")
+def _ask_for_service(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    service, action, resource_arn = body["service"], body["action"], body["resource"]
+    found = iam._resource_policy(action.split(":")[0], resource_arn)
+    if found is None:
+        raise ValueError(f"{resource_arn} has no policy")
+    source = {"aws:sourceaccount": body.get("source_account"), "aws:sourcearn": body.get("source_arn")}
+    context = iam.EvalContext(
+        principal_arn=service,
+        principal_type="Service",
+        # The emulator takes the resource's account from here; a service principal has none of its own.
+        principal_account=account,
+        action=action,
+        resource_arn=resource_arn,
+        region=region,
+        secure_transport=True,
+        service_context={name: value for name, value in source.items() if value},
+    )
+    return {"decision": iam.evaluate_resource_policy(found[0], context, service=service).decision}

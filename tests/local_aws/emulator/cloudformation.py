@@ -51,7 +51,7 @@ def _lifecycle_xml(properties: Properties) -> bytes:
     return tostring(root)
 
 
-def _then(resource_type: str, keep: Callable[[str, Properties], None]) -> None:
+def then(resource_type: str, keep: Callable[[str, Properties], None]) -> None:
     """Let a function look at each created or updated resource's physical id and properties."""
     handlers = provisioners._RESOURCE_HANDLERS[resource_type]
     create, update = handlers["create"], handlers["update"]
@@ -91,6 +91,6 @@ def install() -> None:
         ("BucketEncryption", _encryption_xml, s3._put_bucket_encryption, s3._delete_bucket_encryption),
         ("LifecycleConfiguration", _lifecycle_xml, s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
     )
-    _then("AWS::SNS::Topic", _keep_topic_key)
-    _then("AWS::Lambda::Function", _keep_dead_letter_queue)
-    _then("AWS::Scheduler::Schedule", _keep_schedule)
+    then("AWS::SNS::Topic", _keep_topic_key)
+    then("AWS::Lambda::Function", _keep_dead_letter_queue)
+    then("AWS::Scheduler::Schedule", _keep_schedule)

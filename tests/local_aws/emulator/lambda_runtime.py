@@ -4,12 +4,17 @@ There every exception arrives as `Runtime.HandlerError`, a dependency that the l
 emulator's packages, and JSON logging does nothing. This part runs functions on AWS' own runtime client, awslambdaric,
 in an environment that holds nothing else: error names, log lines and missing modules then show as on AWS.
 
+A burst of invocations starts a process for each one, which takes a laptop far longer than AWS. With LAMBDA_PROCESSES a
+function has so many at most, and a further invocation waits for one of them: it looks like a slow cold start.
+
 Guards: test_a_function_s_exception_keeps_its_class_name, test_a_function_sees_only_its_layers_and_its_own_code,
-test_a_function_that_cannot_be_imported_says_so, test_a_function_has_lambda_s_environment.
+test_a_function_that_cannot_be_imported_says_so, test_a_function_has_lambda_s_environment,
+test_a_burst_of_invocations_shares_a_few_processes.
 """
 
 import io
 import os
+import time
 import zipfile
 from typing import Any
 
@@ -17,6 +22,8 @@ from ministack.core import lambda_runtime as workers
 from ministack.services import lambda_svc
 
 _BOOTSTRAP = f'#!/bin/sh\nexec "{os.environ.get("LAMBDA_RUNTIME_PYTHON", "python3")}" -m awslambdaric "$_HANDLER"\n'
+
+_TURN_SECONDS = 0.01
 
 # What Lambda itself sets and MiniStack knows; everything else of the emulator's environment stays outside.
 _RUNTIME_NAMES = (
@@ -99,7 +106,12 @@ def _environment(config: dict[str, Any], code_dir: str, inherited: dict[str, str
 def install() -> None:
     """Run Python functions on the runtime client."""
     worker_class, environment = workers._worker_class_for, lambda_svc._provided_worker_env
-    execute = lambda_svc._execute_function_warm
+    execute, acquire = lambda_svc._execute_function_warm, lambda_svc.acquire_worker
+
+    def acquire_in_turn(*arguments: Any, **options: Any) -> Any:
+        while (acquired := acquire(*arguments, **options))[0] is None:
+            time.sleep(_TURN_SECONDS)
+        return acquired
 
     def python_environment(config: dict[str, Any], code_dir: str, port: int) -> Any:
         inherited = environment(config, code_dir, port)
@@ -113,3 +125,6 @@ def install() -> None:
     workers._worker_class_for = lambda config: RuntimeClientWorker if _is_python(config) else worker_class(config)
     lambda_svc._provided_worker_env = python_environment
     lambda_svc._execute_function_warm = execute_python
+    if processes := int(os.environ.get("LAMBDA_PROCESSES", "0")):
+        workers._LOCAL_MAX_WORKERS = processes
+        lambda_svc.acquire_worker = acquire_in_turn

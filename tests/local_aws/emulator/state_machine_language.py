@@ -2,7 +2,8 @@
 
 - Succeed ignores Output; Assign evaluates one variable after the other, so that later ones see earlier ones' new
   values; a Condition that is not a boolean is judged by truthiness.
-- A throttled function is `Lambda.Unknown`.
+- A task's history lacks TaskStarted, which counts among the 25,000 events that an execution may have.
+- A throttled function is `Lambda.Unknown`; a retrier's MaxDelaySeconds and JitterStrategy do nothing.
 - The machine's TimeoutSeconds does nothing. Here it counts in scaled time, but never ends an execution before
   `_SHORTEST_TIMEOUT` real seconds (or the time-out itself, when that is shorter), because the work between the waits
   takes its real time at any scale. The control route `/_local/executions/time_out` ends one at once.
@@ -11,12 +12,14 @@
 
 Guards: test_succeed_has_an_output, test_assign_sees_the_values_of_before, test_a_condition_must_be_a_boolean,
 test_an_undefined_variable_fails_the_evaluation, test_a_throttled_function_has_its_own_error,
+test_a_task_has_the_events_that_aws_counts, test_a_retry_waits_no_longer_than_its_strategy_says,
 test_an_execution_times_out, test_a_stopped_execution_stays_stopped.
 """
 
 import contextlib
 import contextvars
 import json
+import random
 import threading
 import time
 from typing import Any, NoReturn
@@ -90,6 +93,15 @@ def _forget_ended(_body: dict[str, Any], account: str, _region: str) -> dict[str
     return {"forgotten": len(ended)}
 
 
+def _with_own_pause(retrier: dict[str, Any], count: int) -> dict[str, Any]:
+    """Return a retrier whose next pause is the one that AWS would make."""
+    pause = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** count
+    pause = min(pause, retrier.get("MaxDelaySeconds", pause))
+    if retrier.get("JitterStrategy") == "FULL":
+        pause = random.uniform(0, pause)
+    return {**retrier, "IntervalSeconds": pause, "BackoffRate": 1}
+
+
 def _stop_all() -> None:
     for execution in stepfunctions._executions._data.values():
         if execution["status"] == "RUNNING":
@@ -101,6 +113,7 @@ def install() -> None:
     on_reset(_stop_all)
     apply_output_path, call_lambda = stepfunctions._apply_output_path, stepfunctions._call_lambda
     add_event, fail, run = stepfunctions._add_event, stepfunctions._fail_execution, stepfunctions._run_execution
+    find_retrier = stepfunctions._find_matching_retrier
 
     def apply_output(state: dict[str, Any], data: Any, context: Any = None) -> Any:
         if state.get("Type") == "Succeed" and stepfunctions._state_query_language(state, context) == "JSONata":
@@ -118,7 +131,12 @@ def install() -> None:
     def add_event_while_running(execution: dict[str, Any], kind: str, details: Any = None) -> Any:
         if execution["status"] != "RUNNING" and not kind.startswith("Execution"):
             raise _ExecutionEndedError
-        return add_event(execution, kind, details)
+        event = add_event(execution, kind, details)
+        return add_event(execution, "TaskStarted") if kind == "TaskScheduled" else event
+
+    def find_retrier_with_own_pause(retriers: Any, error: str, counts: Any) -> Any:
+        retrier, place = find_retrier(retriers, error, counts)
+        return (retrier and _with_own_pause(retrier, counts.get(place, 0))), place
 
     def fail_while_running(execution: dict[str, Any], error: str, cause: str) -> None:
         if execution["status"] == "RUNNING":
@@ -139,4 +157,5 @@ def install() -> None:
     stepfunctions._call_lambda = call_function
     stepfunctions._add_event = add_event_while_running
     stepfunctions._fail_execution = fail_while_running
+    stepfunctions._find_matching_retrier = find_retrier_with_own_pause
     stepfunctions._run_execution = run_until_ended

@@ -1,0 +1,31 @@
+"""Check Setup: is everything right? Invoked by hand or, after a failure that the setup explains, by the workflow."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from findings_exporter.config import Config
+from findings_exporter.execution import Execution
+from findings_exporter.setup import check_all, check_report, words
+from findings_exporter.setup.deployment import Deployment
+from findings_exporter.setup.reading import Desk
+from findings_exporter.step import Event, observed, over_at, step, utc_now
+
+desk = Desk.from_deployment(Deployment.from_env(Config.from_env()))
+
+
+@step
+def explain(_: Execution, __: Event, context: LambdaContext) -> dict[str, Any]:
+    """Check what a report needs, for the message that tells the run's failure."""
+    return {"state": "CHECKED", "setup": words.findings(check_report(desk, utc_now, over_at(context)))}
+
+
+def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
+    """Explain the failure of an event's ``execution``; else check all, and with ``tell`` publish the verdict to the topic."""
+    if "execution" in event:
+        return explain(event, context)
+    with observed("setup check", context):
+        checks = check_all(desk, utc_now, over_at(context))
+        if event.get("tell") is True:
+            desk.sns.publish(**words.publication(checks, desk.deployment, utc_now()))
+        return words.result(checks, desk.deployment, utc_now())

@@ -1,0 +1,57 @@
+"""Is everything right, before the first night: what Inspector, the bucket, the key and the rest need, read and judged.
+
+It explains and predicts. The only full proof of a setup is a small real report (``events/probe.json``).
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from findings_exporter.setup import checks
+from findings_exporter.setup.checks import Check
+from findings_exporter.setup.deployment import KEY_ARN
+from findings_exporter.setup.reading import Desk, KeySeen, Reader, Unread
+
+
+def check_report(desk: Desk, now: Callable[[], datetime], until: datetime) -> list[Check]:
+    """Check what a report needs: Inspector, the bucket, the key, and the permissions of the exporter's roles."""
+    reader, deployment, at = Reader(desk, now, until), desk.deployment, now()
+    bucket, key = reader.bucket(), _reports_key(reader)
+    return [
+        checks.inspector_enabled(reader.account(), deployment),
+        checks.anything_scanned(reader.scanned()),
+        checks.bucket_exists(bucket, deployment),
+        checks.bucket_owner(bucket, deployment),
+        checks.bucket_policy_for_inspector(bucket, deployment, at),
+        checks.bucket_policy_for_exporter(bucket, deployment, at),
+        checks.key_usable(key, deployment),
+        checks.key_policy_for_inspector(key, deployment),
+        checks.key_policy_for_exporter(key, deployment),
+        checks.permissions(
+            "permissions", "make and read reports", [reader.permission(each) for each in deployment.report_permissions(at)]
+        ),
+    ]
+
+
+def check_all(desk: Desk, now: Callable[[], datetime], until: datetime) -> list[Check]:
+    """Check all that a night needs."""
+    reader, deployment = Reader(desk, now, until), desk.deployment
+    report = check_report(desk, now, until)
+    topic = reader.topic()
+    arn = topic.get("KmsMasterKeyId") if topic is not None and not isinstance(topic, Unread) else None
+    tell = [reader.permission(each) for each in deployment.topic_permissions(arn)]
+    return [
+        *report,
+        checks.topic_tells(topic, deployment),
+        checks.topic_key_usable(topic, reader.key(arn) if arn else None, deployment),
+        checks.permissions("topic_permissions", "tell the topic", tell),
+        checks.schedule_fires(reader.schedules(), now()),
+        checks.nothing_undelivered(reader.undelivered()),
+    ]
+
+
+def _reports_key(reader: Reader) -> KeySeen:
+    arn, region = reader.desk.deployment.config.kms_key_arn, reader.desk.deployment.config.region
+    match = KEY_ARN.fullmatch(arn)
+    if match is None or match["region"] != region:
+        return KeySeen(*(Unread("it is not the ARN of a key of this Region"),) * 2)
+    return reader.key(arn)

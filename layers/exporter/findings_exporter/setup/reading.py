@@ -1,0 +1,268 @@
+"""What a setup check reads. Whatever cannot be read is :class:`Unread`, with the reason, and never fails the check."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from findings_exporter.errors import DENIED, code_of, text_of
+from findings_exporter.setup.deployment import Deployment, Permission
+from findings_exporter.step import client
+from findings_exporter.texts import cut
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_inspector2 import Inspector2Client
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+ATTEMPTS = 2
+"""A hanging service must not keep the failure path waiting: what does not answer twice is unknown this time."""
+READ_MARGIN = timedelta(seconds=25)
+"""The longest that one read takes: two tries, each with its timeouts."""
+MISSING = frozenset(
+    {"404", "NoSuchBucket", "NoSuchBucketPolicy", "NotFoundException", "NotFound", "ResourceNotFoundException",
+     "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NoSuchEntity"},
+)  # fmt: skip
+SCHEDULE_PAGES = 10
+"""Schedules are listed by the hundred; which of them start our workflow is only told by looking at all."""
+REGIONS = {"": "us-east-1", "EU": "eu-west-1"}
+"""How S3 calls its first Region, and sometimes its second."""
+WHY_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What could not be read, and why."""
+
+    why: str
+    is_refused: bool = False
+
+
+NO_BUCKET, NO_KEY = Unread("there is no such bucket"), Unread("there is no such key")
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSeen:
+    """The bucket that reports go to.
+
+    Attributes
+    ----------
+    region
+        None: there is no such bucket.
+    is_owners
+        Whether it belongs to the account that the deployment names.
+    policy
+        None: it has none.
+    """
+
+    region: str | Unread | None
+    is_owners: bool | Unread
+    policy: Mapping[str, Any] | Unread | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeySeen:
+    """A key: its description (None: there is no such key) and its policy."""
+
+    description: Mapping[str, Any] | Unread | None
+    policy: Mapping[str, Any] | Unread | None
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionSeen:
+    """What IAM's own simulation says of something that a role must be able to do."""
+
+    permission: Permission
+    results: list[Mapping[str, Any]] | Unread
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Whom a setup check asks."""
+
+    deployment: Deployment
+    inspector: "Inspector2Client"
+    s3: "S3Client"
+    kms: "KMSClient"
+    iam: "IAMClient"
+    sns: "SNSClient"
+    scheduler: "EventBridgeSchedulerClient"
+    sqs: "SQSClient"
+
+    @classmethod
+    def from_deployment(cls, deployment: Deployment) -> Self:
+        """Make the clients; once, at a handler's module level."""
+        return cls(
+            deployment,
+            client("inspector2", attempts=ATTEMPTS),
+            client("s3", attempts=ATTEMPTS),
+            client("kms", attempts=ATTEMPTS),
+            client("iam", attempts=ATTEMPTS),
+            client("sns", attempts=ATTEMPTS),
+            client("scheduler", attempts=ATTEMPTS),
+            client("sqs", attempts=ATTEMPTS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads for as long as there is time.
+
+    Attributes
+    ----------
+    now
+        The clock; reading takes time.
+    until
+        When the function is surely over.
+    """
+
+    desk: Desk
+    now: Callable[[], datetime]
+    until: datetime
+
+    def account(self) -> Mapping[str, Any] | Unread | None:
+        """Return the state of Inspector in the account; None when Inspector does not know the account."""
+        account = self.desk.deployment.config.account
+        answer = self._read(lambda: self.desk.inspector.batch_get_account_status(accountIds=[account]))
+        if answer is None or isinstance(answer, Unread):
+            return answer
+        failed = [f"{each.get('errorCode')}: {each.get('errorMessage')}" for each in answer.get("failedAccounts", [])]
+        if failed:
+            return Unread(cut(f"Inspector did not tell ({failed[0]})", WHY_CHARACTERS))
+        return next((each for each in answer["accounts"] if each["accountId"] == account), None)
+
+    def scanned(self) -> int | Unread | None:
+        """Return how many resources Inspector scans."""
+        answer = self._read(
+            lambda: self.desk.inspector.list_coverage_statistics(
+                filterCriteria={"scanStatusCode": [{"comparison": "EQUALS", "value": "ACTIVE"}]}
+            )
+        )
+        return answer if answer is None or isinstance(answer, Unread) else answer["totalCounts"]
+
+    def bucket(self) -> BucketSeen:
+        """Look at the reports' bucket."""
+        s3, config = self.desk.s3, self.desk.deployment.config
+        seen = self._read(lambda: s3.get_bucket_location(Bucket=config.bucket))
+        if seen is None:
+            return BucketSeen(None, NO_BUCKET, NO_BUCKET)
+        policy = self._read(lambda: s3.get_bucket_policy(Bucket=config.bucket))
+        read = policy if policy is None or isinstance(policy, Unread) else document(policy["Policy"])
+        if isinstance(seen, Unread):
+            return BucketSeen(self._region_beside_a_refusal(seen), seen, read)
+        location: Any = seen.get("LocationConstraint")  # None, whatever the stubs say
+        name = location or ""
+        owners = self._read(lambda: s3.get_bucket_location(Bucket=config.bucket, ExpectedBucketOwner=config.bucket_owner))
+        if isinstance(owners, Unread):
+            # The same call went through without an owner: what is refused now is the owner.
+            return BucketSeen(REGIONS.get(name, name), False if owners.is_refused else owners, read)
+        return BucketSeen(REGIONS.get(name, name), True, read)
+
+    def key(self, arn: str) -> KeySeen:
+        """Look at a key."""
+        kms = self.desk.kms
+        description = self._read(lambda: kms.describe_key(KeyId=arn))
+        if description is None or isinstance(description, Unread):
+            return KeySeen(description, self._key_policy(arn) if description else NO_KEY)
+        return KeySeen(description["KeyMetadata"], self._key_policy(arn))
+
+    def permission(self, permission: Permission) -> PermissionSeen:
+        """Ask IAM to simulate something that a role must be able to do."""
+        answer = self._read(
+            lambda: self.desk.iam.simulate_principal_policy(
+                PolicySourceArn=permission.role,
+                ActionNames=list(permission.actions),
+                ResourceArns=[permission.resource],
+                ContextEntries=[
+                    {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+                    for key, value in permission.context
+                ],
+            )
+        )
+        if answer is None or isinstance(answer, Unread):
+            return PermissionSeen(permission, Unread("IAM does not know the role") if answer is None else answer)
+        return PermissionSeen(permission, list(answer["EvaluationResults"]))
+
+    def topic(self) -> Mapping[str, str] | Unread | None:
+        """Return the topic's attributes."""
+        answer = self._read(lambda: self.desk.sns.get_topic_attributes(TopicArn=self.desk.deployment.config.topic_arn))
+        return answer if answer is None or isinstance(answer, Unread) else answer["Attributes"]
+
+    def schedules(self) -> list[Mapping[str, Any]] | Unread:
+        """Return the schedules that start the workflow."""
+        scheduler, machine = self.desk.scheduler, self.desk.deployment.config.state_machine_arn
+        pages = iter(scheduler.get_paginator("list_schedules").paginate(GroupName="default", PaginationConfig={"PageSize": 100}))
+        schedules: list[Mapping[str, Any]] = []
+        for _ in range(SCHEDULE_PAGES):
+            page = self._read(lambda: next(pages, {"Schedules": None}))
+            if page is None or isinstance(page, Unread):
+                return page or Unread("there are no schedules")
+            if page["Schedules"] is None:
+                return schedules
+            for each in page["Schedules"]:
+                if each["Target"]["Arn"] != machine:
+                    continue
+                schedule = self._read(partial(scheduler.get_schedule, GroupName=each["GroupName"], Name=each["Name"]))
+                if isinstance(schedule, Unread):
+                    return schedule
+                schedules += [schedule] if schedule else []
+        return Unread(f"the account has more than {SCHEDULE_PAGES * 100:,} schedules")
+
+    def undelivered(self) -> int | Unread | None:
+        """Return how many messages lie in the dead-letter queue."""
+        url = self.desk.deployment.dead_letter_queue_url
+        answer = self._read(
+            lambda: self.desk.sqs.get_queue_attributes(
+                QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            )
+        )
+        if answer is None or isinstance(answer, Unread):
+            return answer
+        return sum(int(count) for count in answer["Attributes"].values())
+
+    def _region_beside_a_refusal(self, refusal: Unread) -> str | Unread:
+        """Return the Region that S3 tells whoever asks for a bucket, even one who may do nothing with it."""
+        try:
+            headers = self.desk.s3.head_bucket(Bucket=self.desk.deployment.config.bucket)["ResponseMetadata"]["HTTPHeaders"]
+        except ClientError as error:
+            headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
+        except BotoCoreError:
+            return refusal
+        return headers.get("x-amz-bucket-region") or refusal
+
+    def _key_policy(self, arn: str) -> Mapping[str, Any] | Unread | None:
+        answer = self._read(lambda: self.desk.kms.get_key_policy(KeyId=arn, PolicyName="default"))
+        return answer if answer is None or isinstance(answer, Unread) else document(answer["Policy"])
+
+    def _read[T](self, call: Callable[[], T]) -> T | Unread | None:
+        """Return an answer, or None when AWS knows no such thing."""
+        if self.now() + READ_MARGIN > self.until:
+            return Unread("there was no time left to look")
+        try:
+            return call()
+        except ClientError as error:
+            code = code_of(error)
+            if code in MISSING:
+                return None
+            if code in DENIED:
+                return Unread(cut(f"AWS refused {error.operation_name}: {text_of(error)}", WHY_CHARACTERS), is_refused=True)
+            return Unread(cut(f"{error.operation_name} failed ({code}): {text_of(error)}", WHY_CHARACTERS))
+        except BotoCoreError as error:
+            return Unread(cut(f"AWS did not answer: {error}", WHY_CHARACTERS))
+
+
+def document(policy: str) -> Mapping[str, Any] | Unread:
+    """Read a policy's text."""
+    try:
+        read = json.loads(policy)
+    except ValueError:
+        read = None
+    return read if isinstance(read, dict) else Unread("it is not a JSON object")

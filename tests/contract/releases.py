@@ -1,0 +1,84 @@
+"""What an execution that began under a release sends to the steps, and reads of their answers.
+
+Such an execution goes on with its own state machine, while a deployment gives it new code. `releases.json` holds what was
+released; it is added to, never changed.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from findings_exporter import RELEASE
+from tests.contract.interpreter import StepError, Walk, expressions
+from tests.contract.parts import STATES, TASKS
+
+FROZEN: dict[str, dict[str, Any]] = json.loads(Path("tests/contract/releases.json").read_text(encoding="utf-8"))
+"""By release and task: ``events``, and ``reads``: the members of an answer, and the values of its ``state``."""
+
+DELIVERY = {
+    "bucket": "findings-bucket",
+    "prefix": "inspector/reports/nightly/year=2026/month=11/day=23/night-1/",
+    "key": "inspector/reports/nightly/year=2026/month=11/day=23/night-1/0f8fad5b-d9cb-469f-a165-70867728950e.json",
+    "size_bytes": 1234,
+    "etag": '"abc-2"',
+    "version_id": "v1",
+    "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555",
+    "nothing_found": None,
+}
+NIGHT: dict[str, list[Any]] = {
+    "Plan Export": [{"state": "PLANNED", "plan": {}}],
+    "Acquire Lock": [{"state": "ACQUIRED"}],
+    "Start Report": [{"state": "STARTED", "report_id": "id", "wait_seconds": 33}],
+    "Check Report": [{"state": "FINISHED", "found_nothing": False}],
+    "Cancel Report": [{"state": "NONE"}],
+    "Release Lock": [{"state": "RELEASED"}],
+    "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
+    "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
+    "Notify": [{"state": "TOLD"}],
+}
+NIGHTS = (
+    NIGHT,
+    NIGHT | {"Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY | {"key": None, "nothing_found": "no_findings"}}]},
+    NIGHT | {"Plan Export": [{"state": "DUPLICATE", "of": "arn"}]},
+    NIGHT | {"Check Report": [StepError("States.Timeout", None)]},
+)
+"""A success, one that found nothing, a duplicate and a failure: between them every form of every event."""
+
+
+def kept() -> list[str]:
+    """Return the releases whose executions may still run: this one and the one before."""
+    return [str(release) for release in (RELEASE - 1, RELEASE) if release >= 1]
+
+
+def released(task: str) -> dict[str, Any]:
+    """Return what the state machine, as it stands, sends to a task and reads of its answer."""
+    payloads = [walk.payloads[task] for walk in (Walk(night).run() for night in NIGHTS) if task in walk.payloads]
+    distinct = {json.dumps(shape(payload), sort_keys=True): payload for payload in payloads}
+    return {"events": list(distinct.values()), "reads": reads(task)}
+
+
+def reads(task: str) -> dict[str, list[str]]:
+    """Return the members of a task's answer that the state machine reads, and the values of ``state`` that it knows."""
+    choice = STATES[TASKS[task]["Next"]]
+    texts = [*expressions(TASKS[task].get("Assign", {})), *expressions(choice)]
+    members = {each for text in texts for each in re.findall(r"\$states\.(?:result\.Payload|input)\.(\w+)", text)}
+    return {
+        "members": sorted(members),
+        "states": sorted({each for text in texts for each in re.findall(r"\.state !?= '([A-Z_]+)'", text)}),
+    }
+
+
+def shape(value: Any) -> Any:
+    """Return a value's form: its members with their kinds. An execution's input is anybody's."""
+    match value:
+        case Mapping():
+            return {name: "anything" if name == "input" else shape(each) for name, each in value.items()}
+        case _:
+            return type(value).__name__
+
+
+def shapes(events: list[Any]) -> list[Any]:
+    """Return the forms of events, in an order of their own."""
+    return sorted((shape(event) for event in events), key=lambda each: json.dumps(each, sort_keys=True))

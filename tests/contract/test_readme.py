@@ -1,0 +1,82 @@
+"""What the README tells to type works: its targets, Regions, files and outputs exist."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from botocore.session import Session
+
+from tests.contract.parts import TEMPLATE
+
+README = Path("README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+    if line and not line.startswith("#")
+]
+TARGETS = set(re.findall(r"^([a-z-]+):.*## ", Path("Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+# A deployment without install, build and SAM CLI: it only prints the Region that the SAM CLI would see.
+DEPLOY = ["make", "--silent", "--old-file=install", "--old-file=build", "deploy", "sam=printenv AWS_DEFAULT_REGION #"]
+
+
+def region_of_a_deployment(environment: dict[str, str]) -> str | None:
+    path = {"PATH": os.environ["PATH"]}
+    told = subprocess.run(DEPLOY, env=path | environment, capture_output=True, text=True, check=False)
+    return told.stdout.strip() if told.returncode == 0 else None
+
+
+def test_the_commands_are_found() -> None:
+    assert len(COMMANDS) >= 7
+
+
+def test_every_target_that_is_named_exists() -> None:
+    named = set(re.findall(r"`make ([a-z-]+)", README)) | set(re.findall(r"^make ([a-z-]+)", "\n".join(COMMANDS), re.MULTILINE))
+    assert {"demo", "test", "deploy"} <= named <= TARGETS
+
+
+def test_an_exported_region_is_one_that_the_sam_cli_reads() -> None:
+    _, variable, *_ = Session.SESSION_VARIABLES["region"]
+    exported = [line.split()[1].split("=")[0] for line in COMMANDS if line.startswith("export ")]
+    assert exported == [variable]
+
+
+def test_a_command_of_the_sam_cli_outside_a_deployment_names_its_region() -> None:
+    commands = [line for line in COMMANDS if "bin/sam " in line]
+    assert commands
+    assert all(re.search(r"--region [a-z]+-[a-z]+-\d\b", line) for line in commands)
+
+
+@pytest.mark.parametrize(
+    ("environment", "region"),
+    [
+        ({"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_REGION": "eu-west-2"}, "eu-west-2"),
+        ({"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-2"}, "eu-west-1"),
+        ({}, None),  # not exported at all, so that the profile's Region holds
+    ],
+)
+def test_a_deployment_goes_to_the_region_of_the_environment(environment: dict[str, str], region: str | None) -> None:
+    assert region_of_a_deployment(environment) == region
+
+
+def test_every_input_that_is_named_exists_and_is_explained() -> None:
+    inputs = {path.name for path in Path("events").glob("*.json")}
+    assert set(re.findall(r"events/(\w+\.json)", README)) <= inputs
+    assert set(re.findall(r"^\| `(\w+\.json)` \|", README, re.MULTILINE)) == inputs
+
+
+def test_every_output_that_is_named_exists() -> None:
+    named = re.findall(r"output `(\w+)`", README) + re.findall(r"`(\w+Statement\w+)`", README) + re.findall(r"<(\w+Arn)>", README)
+    assert len(named) >= 6
+    assert set(named) <= set(TEMPLATE["Outputs"])
+
+
+def test_everything_is_installed_into_the_projects_folder() -> None:
+    show = ["make", "--silent", "--eval=show: ; printenv UV_CACHE_DIR PIP_CACHE_DIR", "show"]
+    told = subprocess.run(show, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+    folders = [Path(line) for line in told.stdout.splitlines()]
+    assert len(folders) == 2
+    assert all(folder.is_relative_to(Path.cwd() / ".uv") for folder in folders)

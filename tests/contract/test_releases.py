@@ -1,0 +1,31 @@
+"""A change of what steps are sent, or of what is read of their answers, needs a new release: old executions still run."""
+
+import pytest
+
+from findings_exporter import RELEASE, step
+from tests.contract.parts import TASKS
+from tests.contract.releases import FROZEN, kept, released, shapes
+
+EVERY_TASK = pytest.mark.parametrize("task", TASKS)
+
+
+def test_this_release_and_the_one_before_are_kept() -> None:
+    assert [str(release) for release in step.RELEASES if release >= 1] == kept()
+    assert sorted(FROZEN, key=int) == kept(), "raise RELEASE, add its events to releases.json, and take out those before the last"
+
+
+@EVERY_TASK
+def test_the_events_of_a_release_do_not_change(task: str) -> None:
+    frozen = FROZEN[str(RELEASE)][task]["events"]
+    assert shapes(released(task)["events"]) == shapes(frozen), "raise RELEASE and add the new events to releases.json"
+
+
+@EVERY_TASK
+def test_what_a_release_reads_of_answers_does_not_change(task: str) -> None:
+    assert released(task)["reads"] == FROZEN[str(RELEASE)][task]["reads"], "raise RELEASE and add what it reads to releases.json"
+
+
+@EVERY_TASK
+def test_a_frozen_event_says_its_release(task: str) -> None:
+    for release in FROZEN:
+        assert {str(event["release"]) for event in FROZEN[release][task]["events"]} == {release}

@@ -1,0 +1,118 @@
+"""Takes down what happened to lock, slot and runs, change by change: from the table's own stream and Inspector's record."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.faults.invariants import owner_name
+from tests.faults.model import (
+    Began,
+    CancelAsked,
+    LockState,
+    LockWritten,
+    Over,
+    Published,
+    ReportBegan,
+    ReportOver,
+    RunState,
+    RunWritten,
+    Seen,
+)
+from tests.local_aws.inspector import InspectorControl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tests.local_aws.exporter import Exporter
+
+MILLISECOND_DIGITS = 20
+"""The emulator's sequence numbers begin with the time in milliseconds; a record's own time has only seconds."""
+
+type Item = Mapping[str, Any]
+
+
+class TableStream:
+    """The changes of a deployed exporter's table, from now on."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        table, dynamodb = exporter.outputs["TableName"], exporter.client("dynamodb")
+        if not (described := dynamodb.describe_table(TableName=table)["Table"]).get("LatestStreamArn"):
+            every_image = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+            described = dynamodb.update_table(TableName=table, StreamSpecification=every_image)["TableDescription"]
+        self._streams, self._arn = exporter.client("dynamodbstreams"), described["LatestStreamArn"]
+        self._iterator = self._now()
+
+    def restart(self) -> None:
+        """Begin anew: what was written so far is not read."""
+        self._iterator = self._now()
+
+    def read(self) -> list[LockWritten | RunWritten]:
+        """Return what was written to the lock and to runs."""
+        records: list[dict[str, Any]] = []
+        while page := (answer := self._streams.get_records(ShardIterator=self._iterator))["Records"]:
+            records += page
+            self._iterator = answer["NextShardIterator"]
+        return [written for record in records for written in _written(record["dynamodb"])]
+
+    def _now(self) -> str:
+        (shard,) = self._streams.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
+        latest = {"StreamArn": self._arn, "ShardId": shard["ShardId"], "ShardIteratorType": "LATEST"}
+        return str(self._streams.get_shard_iterator(**latest)["ShardIterator"])
+
+
+def _written(change: Mapping[str, Any]) -> Iterator[LockWritten | RunWritten]:
+    at = int(change["SequenceNumber"][:MILLISECOND_DIGITS]) / 1000
+    before, after = _plain(change.get("OldImage")), _plain(change.get("NewImage"))
+    match (before or after)["sk"]:
+        case "LOCK":
+            yield LockWritten(at, _lock(before), _lock(after))
+        case "EXECUTION" if after:
+            yield RunWritten(at, after["arn"].rsplit(":", 1)[-1], _run(before), _run(after))
+
+
+def _plain(image: Mapping[str, Any] | None) -> Item:
+    return {name: next(iter(value.values())) for name, value in (image or {}).items()}
+
+
+def _lock(item: Item) -> LockState | None:
+    if not item:
+        return None
+    return LockState(item["owner"].rsplit(":", 1)[-1], int(item["expires_at"]), int(item.get("creating_until", 0)))
+
+
+def _run(item: Item) -> RunState:
+    return RunState(
+        on_busy=json.loads(item["plan"])["on_busy"] if "plan" in item else "",
+        report=item.get("report_id", ""),
+        outcome=outcome_of(item),
+        notification_id=item.get("notification_id", ""),
+        told="told_at" in item,
+    )
+
+
+def outcome_of(item: Item) -> str:
+    """Return the outcome of a run's item, a failure's with its error; empty when there is none."""
+    outcome, failure = item.get("outcome", ""), json.loads(item.get("failure", "null"))
+    return f"{outcome}: {failure['error']}" if outcome == "FAILED" else str(outcome)
+
+
+def trace(exporter: Exporter, stream: TableStream, arns: Sequence[str]) -> list[Seen]:
+    """Return all that was seen since the stream was restarted."""
+    seen: list[Seen] = list(stream.read())
+    for arn in arns:
+        execution = exporter.describe(arn)
+        seen.append(Began(execution.started_at.timestamp(), execution.name))
+        if execution.ended_at:
+            seen.append(Over(execution.ended_at.timestamp(), execution.name, execution.status))
+    record = InspectorControl(exporter.aws, exporter.account, exporter.region).record()
+    for report in record["reports"]:
+        seen.append(ReportBegan(report["created_at"], report["id"], "" if report["is_foreign"] else owner_name(report)))
+        if report["ended_at"]:
+            seen.append(ReportOver(report["ended_at"], report["id"], report["error_code"] or report["status"]))
+    cancels = [call for call in record["calls"] if call["operation"] == "cancel"]
+    seen += [CancelAsked(call["time"], call["report_id"], call["execution"].rsplit(":", 1)[-1]) for call in cancels]
+    for message in exporter.messages():
+        event = message.event
+        seen.append(Published(message.published_at, event["execution"]["name"], event["outcome"], event["notification_id"]))
+    return seen

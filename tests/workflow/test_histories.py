@@ -1,0 +1,26 @@
+"""A sample of the random histories, which `make faults` has more of."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.histories import PROCESSES, drawn, judge_all, story
+from tests.faults.lanes import Lane, lanes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEED, HISTORIES, LANES = 3, 15, 3
+
+
+@pytest.fixture(scope="module")
+def few_lanes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Lane]]:
+    folder: Path = tmp_path_factory.mktemp("histories")
+    with lanes(folder, emulators=1, each=LANES, processes=PROCESSES) as made:
+        yield made
+
+
+def test_what_becomes_of_random_histories_is_what_the_model_allows(few_lanes: list[Lane]) -> None:
+    results = judge_all(few_lanes, [drawn(SEED, number) for number in range(HISTORIES)])
+    assert not [line for result in results if result.troubles for line in (str(result.history), *story(result))]
