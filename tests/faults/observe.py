@@ -50,12 +50,10 @@ def _is_to_be_sent_again(faults: FaultControl, arns: Sequence[str]) -> bool:
     return False
 
 
-def settle(
+def sweep_up(
     exporter: Exporter, arns: Sequence[str], lift: Callable[[], None] | None = None, lift_after: int = 0
 ) -> tuple[Snapshot, int]:
-    """Let executions end, by themselves, by event and by sweep.
-
-    The sweeps are bounded, so that what is left then is a violation and not a hang.
+    """Sweep until nothing is left; bounded, so that what is left then is a violation and not a hang.
 
     Parameters
     ----------
@@ -65,9 +63,8 @@ def settle(
     Returns
     -------
     tuple
-        What there is to see then, and how many sweeps it took.
+        What there is to see then, and how many sweeps it took: one at least.
     """
-    came_to_rest = come_to_rest(exporter, arns)
     sweeps, deadline = 0, time.monotonic() + SETTLE_SECONDS
     while True:
         if lift and sweeps == lift_after:
@@ -76,12 +73,13 @@ def settle(
         with suppress(FunctionFailedError):  # it says that something cannot be done yet
             exporter.invoke("CleanUpFunction", {})
         seen = snapshot(exporter, arns)
-        if not came_to_rest or time.monotonic() > deadline or not is_anything_left(seen):
+        if not is_anything_left(seen):
             break
+        if time.monotonic() > deadline:
+            return seen, sweeps
         time.sleep(SWEEP_SECONDS)
-    if sweeps > 1 and came_to_rest and come_to_rest(exporter, arns):
-        seen = snapshot(exporter, arns)
-    return seen, sweeps
+    # What was late may have met a later sweep.
+    return (snapshot(exporter, arns) if sweeps > 1 and come_to_rest(exporter, arns) else seen), sweeps
 
 
 def is_anything_left(seen: Snapshot) -> bool:

@@ -78,7 +78,7 @@ class Exporter:
     def __init__(self, aws: LocalAws, stack_name: str, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
         self.aws, self.stack_name, self.account, self.region = aws, stack_name, account, region
         self._clients: dict[str, Any] = {}
-        self._resources: dict[str, str] = {}
+        self._resources: dict[str, tuple[str, str]] = {}
         stack = self.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
         self.outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
         self.states = self.client("stepfunctions")
@@ -130,11 +130,18 @@ class Exporter:
 
     def resource(self, logical_id: str) -> str:
         """Return the physical id of one of the stack's resources."""
+        return self._listed()[logical_id][1]
+
+    def functions(self) -> dict[str, str]:
+        """Return the names of the stack's functions, by logical id."""
+        return {logical_id: name for logical_id, (kind, name) in self._listed().items() if kind == "AWS::Lambda::Function"}
+
+    def _listed(self) -> dict[str, tuple[str, str]]:
         if not self._resources:
             pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack_name)
             listed = [each for page in pages for each in page["StackResourceSummaries"]]
-            self._resources |= {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in listed}
-        return self._resources[logical_id]
+            self._resources |= {each["LogicalResourceId"]: (each["ResourceType"], each["PhysicalResourceId"]) for each in listed}
+        return self._resources
 
     @contextmanager
     def without_statement(self, role: str, sid: str) -> Iterator[None]:

@@ -11,19 +11,6 @@ if TYPE_CHECKING:
     from tests.local_aws.exporter import Exporter
     from tests.local_aws.inspector import Controlled
 
-FUNCTIONS = (
-    "PlanExportFunction",
-    "AcquireLockFunction",
-    "StartReportFunction",
-    "CheckReportFunction",
-    "CancelReportFunction",
-    "ReleaseLockFunction",
-    "VerifyReportFunction",
-    "RecordRunFunction",
-    "NotifyFunction",
-    "CleanUpFunction",
-)
-
 
 class Where(TypedDict, total=False):
     """What a fault is to meet; see the emulator's `faults.Fault`. Functions are named by their logical ids."""
@@ -93,16 +80,12 @@ class FaultControl:
         self._exporter, self._via = exporter, via or exporter.aws
 
     @cached_property
-    def _names(self) -> dict[str, str]:
-        return {logical_id: self._exporter.resource(logical_id) for logical_id in FUNCTIONS}
-
-    @cached_property
     def _logical_ids(self) -> dict[str, str]:
-        return {name: logical_id for logical_id, name in self._names.items()}
+        return {name: logical_id for logical_id, name in self._exporter.functions().items()}
 
     def put(self, kind: str, **where: Unpack[Where]) -> None:
         """Put a fault."""
-        named = {"function": self._names[where["function"]]} if where.get("function") else {}
+        named = {"function": self._exporter.resource(where["function"])} if where.get("function") else {}
         self._post("/_local/faults/put", kind=kind, **{**where, **named})
 
     def clear(self) -> None:
