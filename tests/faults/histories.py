@@ -146,9 +146,8 @@ class Driver:
         self._let_inspector_go_on()
         arns = [self.arns[run] for run in history.started()]
         came_to_rest = come_to_rest(self.exporter, arns, A_HISTORY_SECONDS)
-        is_left = is_anything_left(self.exporter)
-        sweeps = sweep_up(self.exporter)
-        seen = snapshot(self.exporter, arns)
+        is_left = is_anything_left(snapshot(self.exporter, arns))
+        seen, sweeps = sweep_up(self.exporter, arns)
         ends = {run: _end(seen, self.arns[run]) for run in history.started()}
         troubles = [str(violation) for violation in violations(seen)]
         troubles += broken_laws(trace(self.exporter, self.stream, arns))

@@ -251,6 +251,8 @@ def a_success_was_verified(seen: Snapshot) -> Iterator[str]:
             yield f"{execution.name}: {delivery['key']} has {there} bytes, not {delivery['size_bytes']} as recorded"
         elif f"/{execution.name}/" not in delivery["key"]:
             yield f"{execution.name}: {delivery['key']} is not its own report"
+        if execution.status == "FAILED" and not _notification_failed(seen, execution):
+            yield f"{execution.name}: success was told, but the execution failed ({execution.error}), and not in its notification"
         for message in successes:
             if (message.key, message.size_bytes) != (delivery["key"], delivery["size_bytes"]):
                 yield f"{execution.name}: told {message.key} ({message.size_bytes}), recorded {delivery['key']} ({delivery['size_bytes']})"
@@ -306,6 +308,12 @@ def _fits_the_status(execution: ExecutionSeen, outcome: str) -> Iterator[str]:
         fits = outcome == OUTCOME_OF_STATUS[execution.status] or "Record Run" in execution.states
     if not fits:
         yield f"{execution.name} has ended as {execution.status} and was recorded as {outcome}"
+
+
+def _notification_failed(seen: Snapshot, execution: ExecutionSeen) -> bool:
+    tries = [each for each in seen.invocations if (each.function, each.execution) == ("NotifyFunction", execution.arn)]
+    faults = [each for each in seen.faults if (each.function, each.execution) == ("NotifyFunction", execution.arn)]
+    return any(each.error for each in tries) or any(not each.action for each in faults)
 
 
 def _reasons_for_a_copy(seen: Snapshot, execution: ExecutionSeen) -> int:

@@ -44,19 +44,20 @@ class Lane:
 
     def clear(self) -> None:
         """Forget what the run before has left, and let everything behave."""
-        exporter, place = self.exporter, {"account": self.exporter.account, "region": self.exporter.region}
-        self.faults.forget()
-        self.faults.pace(PACE)
-        self.inspector.reset()
-        self.inspector.seed(findings=FINDINGS, seed=1)
-        self.inspector.configure(base_seconds=0.05, seconds_per_1000=0.0, least_looks=1)
+        exporter = self.exporter
+        with exporter.aws.batch(exporter.account) as batch:
+            faults, inspector = FaultControl(exporter, batch), InspectorControl(batch, exporter.account, exporter.region)
+            faults.forget()
+            faults.pace(PACE)
+            inspector.reset()
+            inspector.seed(findings=FINDINGS, seed=1)
+            inspector.configure(base_seconds=0.05, seconds_per_1000=0.0, least_looks=1)
+            batch.control("/_local/executions/forget")
+            batch.control("/_local/sns/published", {"clear": True})
         if not self._events_come:
             self.send_events(wanted=True)
-        exporter.aws.control("/_local/executions/forget", place)
-        exporter.aws.control("/_local/sns/published", {**place, "clear": True})
         exporter.delete_items(lambda _: True)
-        for key in exporter.objects():
-            exporter.client("s3").delete_object(Bucket=exporter.outputs["BucketName"], Key=key)
+        exporter.delete_objects()
 
     def send_events(self, *, wanted: bool) -> None:
         """Let the events of ended executions come, or not."""

@@ -86,9 +86,8 @@ def run_load(folder: Path, runs: int = RUNS) -> Load:
             lane.start(arn, {})
         came_to_rest = come_to_rest(exporter, arns, MOST_SECONDS)
         seconds = time.monotonic() - began
-        is_left = is_anything_left(exporter)
-        sweep_up(exporter)
-        seen, record = snapshot(exporter, arns), lane.inspector.record()
+        is_left = is_anything_left(snapshot(exporter, arns))
+        (seen, _), record = sweep_up(exporter, arns), lane.inspector.record()
         ends = {
             run: End(outcome_of(seen.item(execution)), len(seen.told(execution))) for run, execution in enumerate(seen.executions)
         }

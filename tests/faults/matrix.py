@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from findings_exporter.explanations import EXPLANATIONS
 from tests.faults.invariants import Snapshot, violations
 from tests.faults.lanes import PACE
-from tests.faults.observe import come_to_rest, snapshot, summary, sweep_up
+from tests.faults.observe import come_to_rest, summary, sweep_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from tests.faults.lanes import Lane
     from tests.local_aws.faults import Call
 
-type Scenario = Literal["nightly", "deadline", "stopped", "swept"]
+type Scenario = Literal["nightly", "deadline", "refused", "stopped", "swept"]
 
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario.__value__)
-"""A nightly success; a run that its deadline ends; one that is stopped while it waits; the same, but its event is lost."""
+"""A nightly success; a run that its deadline ends; one whose setup is wrong; one that is stopped while it waits; the same,
+but the event of its end is lost."""
 USUAL = {
     "nightly": ("SUCCEEDED", ""),
     "deadline": ("FAILED", "DeadlineExceeded"),
+    "refused": ("FAILED", "Report.INVALID_PERMISSIONS"),
     "stopped": ("ABORTED", "Operator"),
     "swept": ("ABORTED", "Operator"),
 }
@@ -42,6 +44,21 @@ LATEST_HOURS = 0.05
 CLIENT_TRIES = 3
 """How often the functions' clients try a call by themselves."""
 STEP, STATE = "step", "state"
+OTHERWISE: dict[Scenario, tuple[str, ...]] = {
+    "nightly": (),
+    "deadline": ("CancelReport", "ReleaseLock", "RecordRun", "Notify", "CleanUp"),
+    "refused": (),
+    "stopped": ("CleanUp",),
+    "swept": ("CleanUp",),
+}
+"""The steps that do something else in a scenario than in those before; what others do there was broken already."""
+ONLY: dict[Scenario, tuple[str, ...]] = {
+    # The setup check reads and writes nothing: what it cannot read is unknown, and the run is told either way.
+    "refused": ("throttle", "short", "denied-on", "killed-bef", "stopped"),
+    # The sweep calls the same clean_up as the event does.
+    "swept": ("error", "lost-3", "denied-on", "late", "killed-bef", "killed-aft", "overlap-bef", "overlap-aft"),
+}
+"""The kinds that tell something of a scenario's calls; all, where none are named."""
 READ = re.compile(r"\w+:(?:Get|List|Describe|Query)")
 
 
@@ -74,7 +91,7 @@ CALL_KINDS = (
     Kind("throttle", "throttle", CLIENT_TRIES),
     Kind("throttle-on", "throttle", None, seconds=14),
     Kind("error", "server_error", CLIENT_TRIES),
-    Kind("error-on", "server_error", None, seconds=14),
+    Kind("error-on", "server_error", None, needs_effect=True, seconds=14),
     Kind("lost", "lost_answer"),
     Kind("lost-3", "lost_answer", CLIENT_TRIES, needs_effect=True),
     Kind("short", "short_answer"),
@@ -147,9 +164,10 @@ def cells(lane: Lane) -> list[Cell]:
         worked_for = "" if scenario == "swept" else seen.executions[0].arn
         places = list(_places(call for call in lane.faults.calls() if call["execution"] == worked_for))
         steps = {invocation.function for invocation in seen.invocations if invocation.function != "CleanUpFunction"}
+        hangs = _hangs_on(scenario, places) if scenario != "swept" else ()
         found = [
             *(cell for step, call, method in places for cell in _of_call(scenario, step, call, method)),
-            *_hangs_on(scenario, places),
+            *hangs,
             *(Cell(scenario, _short(step), STEP, kind) for step in sorted(steps) for kind in STEP_KINDS),
             *(Cell(scenario, state, STATE, kind) for state in dict.fromkeys(seen.executions[0].states) for kind in STATE_KINDS),
         ]
@@ -178,7 +196,7 @@ def _of_call(scenario: Scenario, step: str, call: str, method: str) -> Iterator[
             continue  # its execution has ended
         if kind.fault == "short_answer" and method == "HEAD":
             continue  # an answer without a body cannot break off
-        if not (kind.needs_effect and READ.match(call)):
+        if kind.name in ONLY.get(scenario, KINDS) and not (kind.needs_effect and READ.match(call)):
             yield Cell(scenario, step, call, kind)
 
 
@@ -212,12 +230,10 @@ def run(lane: Lane, scenario: Scenario, cell: Cell | None = None) -> tuple[Snaps
     if cell:
         _break(lane, cell, arn)
     _begin(lane, scenario, arn)
-    come_to_rest(lane.exporter, [arn])
-    if cell and cell.kind.is_lasting and scenario != "swept":
-        lane.faults.clear()  # a sweep heals what is left once the cause is gone
-    sweeps = sweep_up(lane.exporter)
-    come_to_rest(lane.exporter, [arn])
-    return snapshot(lane.exporter, [arn]), sweeps
+    come_to_rest(lane.exporter, [arn])  # if it does not, the rules tell
+    # A sweep heals what is left once the cause is gone.
+    lift = lane.faults.clear if cell and cell.kind.is_lasting else None
+    return sweep_up(lane.exporter, [arn], lift, lift_after=int(scenario == "swept"))
 
 
 def _break(lane: Lane, cell: Cell, arn: str) -> None:
@@ -250,6 +266,9 @@ def _begin(lane: Lane, scenario: Scenario, arn: str) -> None:
             lane.inspector.hold()
             lane.faults.pace({**PACE, WAITS_IN: 1.0})
             lane.start(arn, {"deadline_hours": DEADLINE_HOURS})
+        case "refused":
+            lane.inspector.misbehave("fail", error_code="INVALID_PERMISSIONS")
+            lane.start(arn, {})
         case "stopped" | "swept":
             lane.inspector.hold()
             if scenario == "swept":
@@ -262,7 +281,7 @@ def _troubles_of_end(scenario: Scenario, kind: Kind | None, seen: Snapshot) -> I
     """Judge how the execution ended: as usual after a fault that passed, explained after one that lasted."""
     (execution,) = seen.executions
     ended, usual = (execution.status, execution.error), USUAL[scenario]
-    if kind and kind.is_stop and scenario in ("nightly", "deadline"):
+    if kind and kind.is_stop:
         usual = USUAL["stopped"]
     if ended == usual:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.invariants import ExecutionSeen, FaultSeen, InvocationSeen, MessageSeen, Snapshot
@@ -12,7 +13,7 @@ from tests.local_aws.faults import FaultControl
 from tests.local_aws.inspector import InspectorControl
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.local_aws.exporter import Exporter
 
@@ -49,35 +50,43 @@ def _is_to_be_sent_again(faults: FaultControl, arns: Sequence[str]) -> bool:
     return False
 
 
-def sweep_up(exporter: Exporter) -> int:
-    """Sweep until nothing is left and return how often; bounded, so that what is left then is a violation and not a hang."""
+def sweep_up(
+    exporter: Exporter, arns: Sequence[str], lift: Callable[[], None] | None = None, lift_after: int = 0
+) -> tuple[Snapshot, int]:
+    """Sweep until nothing is left; bounded, so that what is left then is a violation and not a hang.
+
+    Parameters
+    ----------
+    lift
+        Called after so many sweeps: what lasts until then may end there.
+
+    Returns
+    -------
+    tuple
+        What there is to see then, and how many sweeps it took: one at least.
+    """
     sweeps, deadline = 0, time.monotonic() + SETTLE_SECONDS
-    while (left := is_anything_left(exporter)) or sweeps == 0:
-        if time.monotonic() > deadline:
-            break
+    while True:
+        if lift and sweeps == lift_after:
+            lift()
         sweeps += 1
-        try:
+        with suppress(FunctionFailedError):  # it says that something cannot be done yet
             exporter.invoke("CleanUpFunction", {})
-        except FunctionFailedError:
-            time.sleep(SWEEP_SECONDS)
-        else:
-            if left and is_anything_left(exporter):
-                time.sleep(SWEEP_SECONDS)
-    return sweeps
+        seen = snapshot(exporter, arns)
+        if not is_anything_left(seen):
+            break
+        if time.monotonic() > deadline:
+            return seen, sweeps
+        time.sleep(SWEEP_SECONDS)
+    # What was late may have met a later sweep.
+    return (snapshot(exporter, arns) if sweeps > 1 and come_to_rest(exporter, arns) else seen), sweeps
 
 
-def settle(exporter: Exporter, arns: Sequence[str]) -> int:
-    """Let executions end, by themselves, by event and by sweep; return how many sweeps it took."""
-    return sweep_up(exporter) if come_to_rest(exporter, arns) else 0
-
-
-def is_anything_left(exporter: Exporter) -> bool:
+def is_anything_left(seen: Snapshot) -> bool:
     """Tell whether anything is left for a sweep: a lock, an open record, or a report of ours in progress."""
-    items = exporter.items()
-    if any(sk == "LOCK" or "open" in item for (_, sk), item in items.items()):
+    if any(sk == "LOCK" or "open" in item for (_, sk), item in seen.items.items()):
         return True
-    reports = InspectorControl(exporter.aws, exporter.account, exporter.region).record()["reports"]
-    return any(report["status"] == "IN_PROGRESS" and not report["is_foreign"] for report in reports)
+    return any(report["status"] == "IN_PROGRESS" for report in seen.ours())
 
 
 def snapshot(exporter: Exporter, arns: Sequence[str]) -> Snapshot:

@@ -9,6 +9,7 @@ import zipfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import batched
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.cloudformation import read_template
@@ -77,7 +78,7 @@ class Exporter:
     def __init__(self, aws: LocalAws, stack_name: str, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
         self.aws, self.stack_name, self.account, self.region = aws, stack_name, account, region
         self._clients: dict[str, Any] = {}
-        self._resources: dict[str, str] = {}
+        self._resources: dict[str, tuple[str, str]] = {}
         stack = self.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
         self.outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
         self.states = self.client("stepfunctions")
@@ -129,11 +130,18 @@ class Exporter:
 
     def resource(self, logical_id: str) -> str:
         """Return the physical id of one of the stack's resources."""
+        return self._listed()[logical_id][1]
+
+    def functions(self) -> dict[str, str]:
+        """Return the names of the stack's functions, by logical id."""
+        return {logical_id: name for logical_id, (kind, name) in self._listed().items() if kind == "AWS::Lambda::Function"}
+
+    def _listed(self) -> dict[str, tuple[str, str]]:
         if not self._resources:
             pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack_name)
             listed = [each for page in pages for each in page["StackResourceSummaries"]]
-            self._resources |= {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in listed}
-        return self._resources[logical_id]
+            self._resources |= {each["LogicalResourceId"]: (each["ResourceType"], each["PhysicalResourceId"]) for each in listed}
+        return self._resources
 
     @contextmanager
     def without_statement(self, role: str, sid: str) -> Iterator[None]:
@@ -297,15 +305,20 @@ class Exporter:
         self.delete_items(lambda item: item["sk"] != "EXECUTION")
         self.forgotten |= {execution.arn for execution in self.executions()}
         self.aws.control("/_local/sns/published", {"account": self.account, "region": self.region, "clear": True})
-        s3, bucket = self.client("s3"), self.outputs["BucketName"]
-        for key in self.objects():
-            s3.delete_object(Bucket=bucket, Key=key)
+        self.delete_objects()
 
     def delete_items(self, unwanted: Callable[[dict[str, Any]], bool]) -> None:
         """Delete records."""
-        for (pk, sk), item in self.items().items():
-            if unwanted(item):
-                self.client("dynamodb").delete_item(TableName=self.outputs["TableName"], Key={"pk": {"S": pk}, "sk": {"S": sk}})
+        keys = [{"pk": {"S": pk}, "sk": {"S": sk}} for (pk, sk), item in self.items().items() if unwanted(item)]
+        for some in batched(keys, 25, strict=False):  # as many as BatchWriteItem takes
+            deletes = [{"DeleteRequest": {"Key": key}} for key in some]
+            self.client("dynamodb").batch_write_item(RequestItems={self.outputs["TableName"]: deletes})
+
+    def delete_objects(self) -> None:
+        """Delete all objects in the bucket."""
+        for some in batched(self.objects(), 1000, strict=False):
+            deletes = {"Objects": [{"Key": key} for key in some], "Quiet": True}
+            self.client("s3").delete_objects(Bucket=self.outputs["BucketName"], Delete=deletes)
 
     def _swept(self) -> bool | None:
         try:

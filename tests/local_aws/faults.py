@@ -9,19 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.local_aws.exporter import Exporter
-
-FUNCTIONS = (
-    "PlanExportFunction",
-    "AcquireLockFunction",
-    "StartReportFunction",
-    "CheckReportFunction",
-    "CancelReportFunction",
-    "ReleaseLockFunction",
-    "VerifyReportFunction",
-    "RecordRunFunction",
-    "NotifyFunction",
-    "CleanUpFunction",
-)
+    from tests.local_aws.inspector import Controlled
 
 
 class Where(TypedDict, total=False):
@@ -88,20 +76,16 @@ class AtWork(TypedDict):
 class FaultControl:
     """The faults of one deployed exporter, and the record of what its functions did."""
 
-    def __init__(self, exporter: Exporter) -> None:
-        self._exporter = exporter
-
-    @cached_property
-    def _names(self) -> dict[str, str]:
-        return {logical_id: self._exporter.resource(logical_id) for logical_id in FUNCTIONS}
+    def __init__(self, exporter: Exporter, via: Controlled | None = None) -> None:
+        self._exporter, self._via = exporter, via or exporter.aws
 
     @cached_property
     def _logical_ids(self) -> dict[str, str]:
-        return {name: logical_id for logical_id, name in self._names.items()}
+        return {name: logical_id for logical_id, name in self._exporter.functions().items()}
 
     def put(self, kind: str, **where: Unpack[Where]) -> None:
         """Put a fault."""
-        named = {"function": self._names[where["function"]]} if where.get("function") else {}
+        named = {"function": self._exporter.resource(where["function"])} if where.get("function") else {}
         self._post("/_local/faults/put", kind=kind, **{**where, **named})
 
     def clear(self) -> None:
@@ -139,4 +123,4 @@ class FaultControl:
 
     def _post(self, path: str, **body: Any) -> dict[str, Any]:
         place = {"account": self._exporter.account, "region": self._exporter.region}
-        return self._exporter.aws.control(path, {**body, **place})
+        return self._via.control(path, {**body, **place})

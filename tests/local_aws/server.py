@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_ACCOUNT = "000000000000"
@@ -30,6 +30,18 @@ _STOP_SECONDS = 5.0
 
 class LocalAwsError(Exception):
     """The embedded AWS did not start, or refused a control request."""
+
+
+class Batch:
+    """Control requests whose answers nobody needs."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, Mapping[str, Any]]] = []
+
+    def control(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Keep a request until the batch is sent."""
+        self.posts.append((path, body or {}))
+        return {}
 
 
 class LocalAws:
@@ -158,6 +170,13 @@ class LocalAws:
     def reset(self) -> None:
         """Forget all accounts' resources and end what runs."""
         self.control("/_ministack/reset")
+
+    @contextlib.contextmanager
+    def batch(self, account: str) -> Iterator[Batch]:
+        """Collect control requests of one account, and send them as one when the context ends."""
+        batch = Batch()
+        yield batch
+        self.control("/_local/batch", {"account": account, "posts": batch.posts})
 
     def _environment(self) -> dict[str, str]:
         # Built from nothing, so that no AWS or emulator setting of the developer's shell changes a test.

@@ -117,7 +117,12 @@ TOLD_TWICE = (message(), message())
             id="told again since the publisher was killed",
         ),
         pytest.param(
-            replace(GOOD, executions=ended("FAILED", "Record Run", "Notify")), id="a success whose notification failed in the workflow"
+            replace(GOOD, executions=ended("FAILED", "Record Run", "Notify"), invocations=(InvocationSeen("NotifyFunction", ARN, "Error"),)),
+            id="a success whose notification failed in the workflow",
+        ),
+        pytest.param(
+            replace(GOOD, executions=ended("FAILED", "Record Run", "Notify"), faults=(FaultSeen("lambda_throttled", "NotifyFunction", "", ARN),)),
+            id="a success whose notification found no room in Lambda",
         ),
         pytest.param(
             replace(GOOD, messages=(), items=items(plan=json.dumps(SILENT)), invocations=()), id="a success that asked for silence"
@@ -172,6 +177,7 @@ def test_rules_hold_for_what_a_working_exporter_leaves(seen: Snapshot) -> None:
         (4, replace(GOOD, executions=ended("ABORTED", "Wait for Report")), "ended as ABORTED and was recorded as SUCCEEDED"),
         (4, replace(GOOD, items=items(outcome="FAILED"), messages=(message(outcome="FAILED"),)), "ended as SUCCEEDED and was recorded as FAILED"),
         (5, replace(GOOD, items=items(delivery=None)), "without a delivery"),
+        (5, replace(GOOD, executions=ended("FAILED", "Record Run", "Notify")), "not in its notification"),
         (5, replace(GOOD, objects={}), "has None bytes"),
         (5, replace(GOOD, objects={KEY: 8}), "has 8 bytes"),
         (5, replace(GOOD, messages=(message(size_bytes=8),)), f"told {KEY} (8)"),

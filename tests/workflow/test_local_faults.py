@@ -281,3 +281,13 @@ def test_a_retry_can_have_the_pace_of_its_error(error: str, is_slow: bool, sandb
     first, second = sandbox.control("/_local/invocations")["invocations"]
     assert execution["error"] == error
     assert (second["started_at"] - first["ended_at"] > 1.9) == is_slow
+
+
+def test_control_requests_can_be_sent_in_one(sandbox: Sandbox) -> None:
+    with sandbox.aws.batch(sandbox.account) as batch:
+        batch.control("/_local/faults/put", {"kind": "denied"})
+        batch.control("/_local/pace", {"scales": {"*": 3}})
+    function(sandbox)
+    assert sandbox.invoke("work")[1] == "AccessDeniedException"
+    with pytest.raises(LocalAwsError, match="/_local/unheard-of"), sandbox.aws.batch(sandbox.account) as batch:
+        batch.control("/_local/unheard-of")

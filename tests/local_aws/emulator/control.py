@@ -4,7 +4,9 @@ Adds a registry of control routes beside MiniStack's own `/_ministack/...`: any 
 and a POST of JSON to that path calls it. A handler runs on a worker thread, so it may block, with MiniStack's request
 account and Region set to the ones that the body names. `on_reset` registers what a reset has to forget besides.
 
-Guards: every test that posts to a control route.
+`/_local/batch` {"posts": [[path, body], …]} does several in one request.
+
+Guards: every test that posts to a control route, test_control_requests_can_be_sent_in_one.
 """
 
 import asyncio
@@ -32,6 +34,14 @@ def route(path: str) -> Callable[[Handler], Handler]:
         return handler
 
     return register
+
+
+@route("/_local/batch")
+def _batch(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    place = {"account": account, "region": region}
+    if unknown := [path for path, _ in body["posts"] if path not in _routes]:
+        raise ValueError(f"no such routes: {', '.join(unknown)}")
+    return {"answers": [_routes[path]({**place, **each}, account, region) for path, each in body["posts"]]}
 
 
 def on_reset(hook: Callable[[], None]) -> Callable[[], None]:
