@@ -27,6 +27,19 @@ DELIVERY = {
     "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555",
     "nothing_found": None,
 }
+SETUP = {
+    "verdict": "wrong",
+    "wrong": [
+        {
+            "check": "key",
+            "sentence": "The key is disabled.",
+            "evidence": ["KeyState is Disabled"],
+            "fix": "Enable the key.",
+            "statements": [],
+        }
+    ],
+    "unknown": [{"check": "bucket", "sentence": "The bucket policy may not be read."}],
+}
 NIGHT: dict[str, list[Any]] = {
     "Plan Export": [{"state": "PLANNED", "plan": {}}],
     "Acquire Lock": [{"state": "ACQUIRED"}],
@@ -34,6 +47,7 @@ NIGHT: dict[str, list[Any]] = {
     "Check Report": [{"state": "FINISHED", "found_nothing": False}],
     "Cancel Report": [{"state": "NONE"}],
     "Release Lock": [{"state": "RELEASED"}],
+    "Check Setup": [{"state": "CHECKED", "setup": SETUP}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
     "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
     "Notify": [{"state": "TOLD"}],
@@ -43,8 +57,9 @@ NIGHTS = (
     NIGHT | {"Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY | {"key": None, "nothing_found": "no_findings"}}]},
     NIGHT | {"Plan Export": [{"state": "DUPLICATE", "of": "arn"}]},
     NIGHT | {"Check Report": [StepError("States.Timeout", None)]},
+    NIGHT | {"Check Report": [StepError("AccessDeniedError", "denied")]},
 )
-"""A success, one that found nothing, a duplicate and a failure: between them every form of every event."""
+"""A success, one that found nothing, a duplicate and two failures: between them every form of every event."""
 
 
 def kept() -> list[str]:
@@ -61,8 +76,7 @@ def released(task: str) -> dict[str, Any]:
 
 def reads(task: str) -> dict[str, list[str]]:
     """Return the members of a task's answer that the state machine reads, and the values of ``state`` that it knows."""
-    choice = STATES[TASKS[task]["Next"]]
-    texts = [*expressions(TASKS[task].get("Assign", {})), *expressions(choice)]
+    texts = [*expressions(TASKS[task].get("Assign", {})), *expressions(STATES[TASKS[task]["Next"]])]
     members = {each for text in texts for each in re.findall(r"\$states\.(?:result\.Payload|input)\.(\w+)", text)}
     return {
         "members": sorted(members),
@@ -75,6 +89,8 @@ def shape(value: Any) -> Any:
     match value:
         case Mapping():
             return {name: "anything" if name == "input" else shape(each) for name, each in value.items()}
+        case [first, *_]:
+            return [shape(first)]
         case _:
             return type(value).__name__
 
