@@ -57,9 +57,9 @@ NIGHTS = (
     NIGHT | {"Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY | {"key": None, "nothing_found": "no_findings"}}]},
     NIGHT | {"Plan Export": [{"state": "DUPLICATE", "of": "arn"}]},
     NIGHT | {"Check Report": [StepError("States.Timeout", None)]},
-    NIGHT | {"Check Report": [StepError("AccessDeniedError", "denied")]},
+    NIGHT | {"Check Report": [StepError("AccessDeniedError", "AWS refused it")]},
 )
-"""A success, one that found nothing, a duplicate and two failures: between them every form of every event."""
+"""A success, one that found nothing, a duplicate, a failure and one of the setup: between them every form of every event."""
 
 
 def kept() -> list[str]:
@@ -76,7 +76,8 @@ def released(task: str) -> dict[str, Any]:
 
 def reads(task: str) -> dict[str, list[str]]:
     """Return the members of a task's answer that the state machine reads, and the values of ``state`` that it knows."""
-    texts = [*expressions(TASKS[task].get("Assign", {})), *expressions(STATES[TASKS[task]["Next"]])]
+    then = STATES[TASKS[task]["Next"]]
+    texts = [*expressions(TASKS[task].get("Assign", {})), *(expressions(then) if then["Type"] == "Choice" else ())]
     members = {each for text in texts for each in re.findall(r"\$states\.(?:result\.Payload|input)\.(\w+)", text)}
     return {
         "members": sorted(members),

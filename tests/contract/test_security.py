@@ -54,11 +54,11 @@ KNOW_NO_RESOURCE = {
 """Actions for which the service authorization reference, named here, has no resource type; make lint knows it, too."""
 PARTS_OF_RESOURCES = {
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:findings-ExportFindings:*",
-    "arn:aws:s3:::findings-Bucket/inspector/reports/*",
     f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/*",
+    "arn:aws:s3:::findings-Bucket/inspector/reports/*",
 }
-"""Resources with a wildcard, beside log streams: this machine's executions, the reports, and the schedules among which
-check_setup finds the stack's own by its target."""
+"""Resources with a wildcard, beside log streams: this machine's executions, the reports, and schedules (CloudFormation names
+the stack's own, and a reference to it would be circular)."""
 WITHOUT_A_SOURCE = {
     "lambda.amazonaws.com": "a function's role is of the function's account: whoever creates the function must be allowed to pass it",
 }

@@ -25,6 +25,7 @@ TOLD = {
     "_too_late": 1,
     "note": 2,
     "Ended": 4,
+    "Check": 2,
     **dict.fromkeys((name for name in vars(errors) if name.endswith("Error")), 0),
 }
 
@@ -82,8 +83,11 @@ def told_by_the_code() -> set[str]:
         for function in (each for each in ast.walk(module) if isinstance(each, ast.FunctionDef)):
             for call in (each for each in ast.walk(function) if isinstance(each, ast.Call)):
                 name = ast.unparse(call.func).rsplit(".", 1)[-1]
-                if name in TOLD and len(call.args) > TOLD[name]:
-                    found |= set(resolved(call.args[TOLD[name]], function, module))
+                is_fine = name == "Check" and ast.unparse(call.args[1]) == "'fine'"
+                told = call.args[TOLD[name] :][:1] if name in TOLD and not is_fine else []
+                told += [keyword.value for keyword in call.keywords if (name, keyword.arg) == ("replace", "sentence")]
+                for argument in told:
+                    found |= set(resolved(argument, function, module))
     return {clean(text) for text in found if text.strip("… ")}
 
 

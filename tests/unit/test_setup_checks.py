@@ -374,19 +374,20 @@ class TestSchedule:
         assert "at 01:00" in checks.schedule_fires(several, START).sentence
 
     @pytest.mark.parametrize(
-        ("schedules", "verdict"),
+        ("schedules", "verdict", "told"),
         [
-            ([], "wrong"),
-            ([schedule(State="DISABLED")], "wrong"),
-            ([schedule("at(2020-01-01T00:00:00)")], "wrong"),
-            ([schedule("cron(0 3 L * ? *)")], "unknown"),
-            ([schedule(ScheduleExpressionTimezone="Mars/Olympus")], "unknown"),
+            ([], "wrong", "No schedule starts the workflow"),
+            ([schedule(State="DISABLED")], "wrong", "is disabled"),
+            ([schedule("at(2020-01-01T00:00:00)")], "wrong", "does not fire any more"),
+            ([schedule("cron(0 3 L * ? *)")], "unknown", "L in its cron expression"),
+            ([schedule(ScheduleExpressionTimezone="Mars/Olympus")], "unknown", "time zone Mars/Olympus"),
         ],
     )
     def test_one_that_does_not_fire_is_wrong_and_one_that_is_not_understood_unknown(
-        self, schedules: list[dict[str, Any]], verdict: str
+        self, schedules: list[dict[str, Any]], verdict: str, told: str
     ) -> None:
-        assert checks.schedule_fires(schedules, START).verdict == verdict
+        check = checks.schedule_fires(schedules, START)
+        assert (check.verdict, told in check.sentence) == (verdict, True)
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(0, "fine"), (3, "wrong"), (None, "wrong")])
