@@ -27,14 +27,27 @@ DELIVERY = {
     "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555",
     "nothing_found": None,
 }
+SETUP = {
+    "verdict": "wrong",
+    "wrong": [
+        {
+            "check": "key",
+            "sentence": "The key is disabled.",
+            "evidence": ["KeyState is Disabled"],
+            "fix": "Enable the key.",
+            "statements": [],
+        }
+    ],
+    "unknown": [{"check": "bucket", "sentence": "The bucket policy may not be read."}],
+}
 NIGHT: dict[str, list[Any]] = {
     "Plan Export": [{"state": "PLANNED", "plan": {}}],
     "Acquire Lock": [{"state": "ACQUIRED"}],
     "Start Report": [{"state": "STARTED", "report_id": "id", "wait_seconds": 33}],
     "Check Report": [{"state": "FINISHED", "found_nothing": False}],
     "Cancel Report": [{"state": "NONE"}],
-    "Check Setup": [{"state": "CHECKED", "setup": {"wrong": [], "unknown": []}}],
     "Release Lock": [{"state": "RELEASED"}],
+    "Check Setup": [{"state": "CHECKED", "setup": SETUP}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
     "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
     "Notify": [{"state": "TOLD"}],
@@ -77,6 +90,8 @@ def shape(value: Any) -> Any:
     match value:
         case Mapping():
             return {name: "anything" if name == "input" else shape(each) for name, each in value.items()}
+        case [first, *_]:
+            return [shape(first)]
         case _:
             return type(value).__name__
 
