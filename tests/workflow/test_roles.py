@@ -231,6 +231,7 @@ def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Expo
     exporter.run({})
     inspector.hold()
     exporter.run(SHORT, seconds=90)  # what a failure needs, too
+    exporter.invoke("CheckSetupFunction", {"tell": True})
 
     made: dict[str, set[str]] = {}
     for call in exporter.aws.control("/_local/calls", of_account)["calls"]:
