@@ -5,7 +5,6 @@ from datetime import timedelta
 from itertools import product
 from typing import Any
 
-import pytest
 from botocore.exceptions import ClientError
 
 from findings_exporter import reports, runs
