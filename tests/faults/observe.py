@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.25, 1.5
 """Between two looks, which grow with the time that has passed: many runs are watched at once."""
-QUIET_LOOKS, QUIET_LOOKS_BEFORE_A_RETRY = 2, 11
-"""A failed event is sent again after one minute and two, which the emulator scales: within 2.4 s at the usual scale."""
+QUIET_LOOKS, QUIET_LOOKS_BEFORE_A_RETRY = 2, 40
+"""A failed event is sent again after one minute and two, which the emulator scales: 2.4 s at the usual scale, later on a busy
+machine. So long a quiet comes only where it is not."""
 TRIES_OF_AN_EVENT = 3
 SWEEP_SECONDS = 4.0
 """Between two sweeps; what a sweep waits for passes in real time, at most some 70 s."""
