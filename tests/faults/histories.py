@@ -50,6 +50,13 @@ OUTLIVING = {
     "publish": ("NotifyFunction", "sns:Publish"),
 }
 """The calls in which a function is while its execution is stopped; with "late" the call takes effect after clean_up came."""
+KINDS: tuple[tuple[tuple[str, ...], tuple[Event, ...]], ...] = (
+    ((*HOWS, "plain", "plain"), ()),
+    (("plain", "quiet"), ()),
+    (("night", "night", "plain"), ()),
+    (("fail", "cancel", "short", "plain"), (Event("foreign"),)),
+)
+"""How the runs of a history are started, and what comes first: everything, the usual, one scheduled time, a taken slot."""
 EXAMPLES = 3
 LANES_EACH, PROCESSES = 2, 2
 """On each emulator; and of a function, so that six runs at once start no more than a laptop can bear."""
@@ -77,11 +84,12 @@ def drawn(of_seed: int, number: int) -> History:
 
 @st.composite
 def _histories(draw: st.DrawFn) -> History:
-    starts = draw(st.lists(st.sampled_from([*HOWS, "plain", "plain"]), min_size=1, max_size=RUNS))
+    hows, first = draw(st.sampled_from(KINDS))
+    starts = draw(st.lists(st.sampled_from(hows), min_size=1, max_size=RUNS))
     events = [Event("start", run, how) for run, how in enumerate(starts)]
     for event in draw(st.lists(_others(len(starts)), max_size=2 * RUNS)):
         events.insert(draw(st.integers(0, len(events))), event)
-    return History(tuple(events))
+    return History((*first, *events))
 
 
 def _others(runs: int) -> st.SearchStrategy[Event]:

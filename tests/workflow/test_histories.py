@@ -12,7 +12,7 @@ from tests.faults.load import run_load, section
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEED, HISTORIES, LANES, RUNS = 3, 15, 2, 6
+SEED, HISTORIES, LANES, RUNS = 17, 15, 2, 6
 
 
 @pytest.fixture(scope="module")
