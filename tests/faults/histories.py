@@ -164,7 +164,8 @@ class Driver:
             troubles.append(f"it has not come to rest within {A_HISTORY_SECONDS:.0f} s")
             self._stop_all(arns)
         else:
-            if is_left and not needs_sweep(history, _clean_ups_failed(seen), [each.states[-1] for each in seen.executions]):
+            last_states = [state for each in seen.executions for state in each.states[-1:]]
+            if is_left and not needs_sweep(history, _clean_ups_failed(seen), last_states):
                 troubles.append("no event was lost, and yet something was left for the sweep")
             if sweeps > 1:
                 troubles.append(f"one sweep was not enough: it took {sweeps}")
@@ -304,8 +305,11 @@ def judge_all(lanes: Sequence[Lane], histories: Iterable[History]) -> list[Resul
                 number, history = waiting.get_nowait()
             except queue.Empty:
                 return
-            result = driver.drive(history)
-            results[number] = made_shorter(driver, result) if result.troubles else result
+            try:
+                result = driver.drive(history)
+                results[number] = made_shorter(driver, result) if result.troubles else result
+            except Exception as error:
+                results[number] = Result(history, (f"it could not be driven: {error!r}",), {}, 0, 0.0, "")
 
     threads = [threading.Thread(target=work, args=(lane,), daemon=True) for lane in lanes]
     for thread in threads:
