@@ -6,6 +6,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from findings_exporter.config import Config
 from findings_exporter.execution import Execution
+from findings_exporter.recording import ended_failure
+from findings_exporter.runs import load, write_history
 from findings_exporter.step import Event, client, over_at, step, utc_now
 from findings_exporter.table import Table
 from findings_exporter.telling import tell
@@ -17,5 +19,9 @@ sns = client("sns")
 
 @step
 def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str, Any]:
-    """Tell the run's outcome, unless it was told already."""
-    return {"state": "TOLD" if tell(table, sns, config, execution, utc_now(), over_at(context)) else "TOLD_BEFORE"}
+    """Tell the run's outcome, unless it was told already; ``failure`` is what was recorded, and how the workflow ends."""
+    told = tell(table, sns, config, execution, utc_now(), over_at(context))
+    run = load(table, execution)
+    # Record Run may have failed right after it had decided the outcome.
+    write_history(table, run)
+    return {"state": "TOLD" if told else "TOLD_BEFORE", "failure": ended_failure(run, config)}

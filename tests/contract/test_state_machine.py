@@ -43,9 +43,13 @@ ANSWERS: dict[str, list[Any]] = {
     "Check Setup": [{"state": "CHECKED", "setup": SETUP}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
     "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
-    "Notify": [{"state": "TOLD"}],
+    "Notify": [{"state": "TOLD", "failure": None}],
 }
-FAILED_ANSWERS = ANSWERS | {"Record Run": [{"state": "TO_TELL", "outcome": "FAILED", "failure": FAILURE | {"cause": "in words"}}]}
+IN_WORDS = FAILURE | {"cause": "in words"}
+FAILED_ANSWERS = ANSWERS | {
+    "Record Run": [{"state": "TO_TELL", "outcome": "FAILED", "failure": IN_WORDS}],
+    "Notify": [{"state": "TOLD", "failure": IN_WORDS}],
+}
 FAILURE_PATH = [
     "Cancel Report",
     "Release Lock",
@@ -260,7 +264,11 @@ class TestWalk:
     def test_an_error_of_any_step_ends_in_export_failed_through_everything_that_is_left(
         self, name: str, cause: str | None
     ) -> None:
-        answers = ANSWERS | {"Record Run": [{"state": "TO_TELL", "outcome": "FAILED", "failure": {"error": "X", "cause": "c"}}]}
+        failure = {"error": "X", "cause": "c"}
+        answers = ANSWERS | {
+            "Record Run": [{"state": "TO_TELL", "outcome": "FAILED", "failure": failure}],
+            "Notify": [{"state": "TOLD", "failure": failure}],
+        }
         if name == "Cancel Report":
             answers |= {"Start Report": [StepError("X", cause)]}
         if name == "Check Setup":
@@ -299,9 +307,19 @@ class TestWalk:
         assert walk.payloads["Record Run"]["failure"] == {"error": "First", "cause": "one"}
         assert walk.output["Error"] != "Second"
 
-    def test_a_success_that_could_not_be_recorded_or_told_is_a_failure_to_look_at(self) -> None:
-        for name in ("Record Run", "Notify"):
-            assert Walk(ANSWERS | {name: [StepError("X", "c")]}).run().output == {"Error": "X", "Cause": "c"}
+    def test_a_success_that_could_not_be_told_is_a_failure_to_look_at(self) -> None:
+        assert Walk(ANSWERS | {"Notify": [StepError("X", "c")]}).run().output == {"Error": "X", "Cause": "c"}
+
+    def test_a_success_that_could_not_be_recorded_is_a_failure_to_look_at(self) -> None:
+        answers = ANSWERS | {"Record Run": [StepError("X", "c")], "Notify": [StepError("NotRecordedError", "c")]}
+        assert Walk(answers).run().output == {"Error": "X", "Cause": "c"}
+
+    def test_a_step_that_failed_after_it_had_recorded_a_success_does_not_make_what_is_told_a_lie(self) -> None:
+        assert Walk(ANSWERS | {"Record Run": [StepError("X", "c")]}).run().path[-1] == "Export Succeeded"
+
+    def test_a_notification_of_the_release_before_leaves_the_recorded_failure(self) -> None:
+        walk = Walk(FAILED_ANSWERS | {"Notify": [{"state": "TOLD"}]}).run()
+        assert walk.output == {"Error": "SlotBusy", "Cause": "in words"}
 
     def test_the_workflow_ends_as_it_was_recorded_even_where_clean_up_was_first(self) -> None:
         stopped = {"state": "CLOSED", "outcome": "ABORTED", "failure": {"error": "Stopped", "cause": "c"}}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import queue
 import random
 import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,17 +30,16 @@ TOLD_EVERY_SECONDS = 30.0
 
 
 def run_all(wanted: Iterable[Cell], lanes_: Sequence[Lane]) -> list[Result]:
-    """Run cells on all lanes at once."""
-    waiting: queue.SimpleQueue[Cell] = queue.SimpleQueue()
-    for cell in wanted:
-        waiting.put(cell)
+    """Run cells on all lanes at once: half of the lanes begin with the first ones, half with the last."""
+    waiting = deque(wanted)
     results: list[Result] = []
 
     def work(lane: Lane) -> None:
+        take = waiting.popleft if lanes_.index(lane) % 2 == 0 else waiting.pop
         while True:
             try:
-                cell = waiting.get_nowait()
-            except queue.Empty:
+                cell = take()
+            except IndexError:
                 return
             results.append(result := try_cell(lane, cell))
             if result.troubles:
@@ -55,12 +54,12 @@ def run_all(wanted: Iterable[Cell], lanes_: Sequence[Lane]) -> list[Result]:
         if time.monotonic() - told > TOLD_EVERY_SECONDS:
             told = time.monotonic()
             wrong = sum(bool(result.troubles) for result in results)
-            print(f"{len(results)} cells done, {waiting.qsize()} to start, {wrong} with violations", flush=True)
+            print(f"{len(results)} cells done, {len(waiting)} to start, {wrong} with violations", flush=True)
     return results
 
 
 def in_order(found: Sequence[Cell], seed: int) -> list[Cell]:
-    """Return cells in a random order, but the long ones first."""
+    """Return cells in a random order, but the long ones first: they wait, while the short ones keep the processors at work."""
     shuffled = random.Random(seed).sample(found, len(found))
     return sorted(shuffled, key=lambda cell: -cell.kind.seconds)
 

@@ -92,7 +92,7 @@ CALL_KINDS = (
     Kind("throttle-on", "throttle", None, seconds=14),
     Kind("error", "server_error", CLIENT_TRIES),
     Kind("error-on", "server_error", None, needs_effect=True, seconds=14),
-    Kind("lost", "lost_answer"),
+    Kind("lost", "lost_answer", needs_effect=True),
     Kind("lost-3", "lost_answer", CLIENT_TRIES, needs_effect=True),
     Kind("short", "short_answer"),
     Kind("denied-on", "denied", None),
@@ -106,7 +106,7 @@ CALL_KINDS = (
     Kind("overlap-aft", "overlap_after", needs_effect=True, seconds=5),
 )
 HANG_ON = Kind("hang-on", "hang", None, seconds=190)
-"""Takes minutes, and what it shows depends on the step and the service alone: put on each one's first call."""
+"""Takes minutes, and what it shows depends on the step and the service alone: put once on each one's first call."""
 STEP_KINDS = (
     Kind("result-lost", "result_lost"),
     Kind("unknown", "result_lost", error="Lambda.Unknown"),
@@ -155,6 +155,7 @@ def cells(lane: Lane) -> list[Cell]:
     """Run each scenario unbroken, and return every cell that its calls, steps and states make."""
     made: list[Cell] = []
     known: set[tuple[str, str]] = set()
+    hung: set[tuple[str, str]] = set()
     for scenario in SCENARIOS:
         seen = run(lane, scenario)[0]
         troubles = [*map(str, violations(seen)), *_troubles_of_end(scenario, None, seen)]
@@ -164,7 +165,8 @@ def cells(lane: Lane) -> list[Cell]:
         worked_for = "" if scenario == "swept" else seen.executions[0].arn
         places = list(_places(call for call in lane.faults.calls() if call["execution"] == worked_for))
         steps = {invocation.function for invocation in seen.invocations if invocation.function != "CleanUpFunction"}
-        hangs = _hangs_on(scenario, places) if scenario != "swept" else ()
+        hangs = [cell for cell in _hangs_on(scenario, places) if scenario != "swept" and _at_service(cell) not in hung]
+        hung |= {_at_service(cell) for cell in hangs}
         found = [
             *(cell for step, call, method in places for cell in _of_call(scenario, step, call, method)),
             *hangs,
@@ -204,6 +206,10 @@ def _hangs_on(scenario: Scenario, places: Iterable[tuple[str, str, str]]) -> Ite
     first = {(step, call.split(":")[0]): call for step, call, _ in reversed(list(places))}
     for (step, _), call in first.items():
         yield Cell(scenario, step, call, HANG_ON)
+
+
+def _at_service(cell: Cell) -> tuple[str, str]:
+    return cell.step, cell.call.partition(":")[0]
 
 
 def _short(function: str) -> str:

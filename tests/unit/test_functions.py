@@ -122,12 +122,12 @@ def export(inspector: FakeInspector) -> None:
     assert (verified["state"], verified["delivery"]["kms_key_arn"]) == ("VERIFIED", KEY)
     recorded = call("record_run", failure=None, delivery=verified["delivery"], duplicate=False)
     assert recorded == {"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}
-    assert call("notify") == {"state": "TOLD"}
+    assert call("notify") == {"state": "TOLD", "failure": None}
 
 
 def test_a_night_is_planned_exported_verified_recorded_and_told(account: Table, inspector: FakeInspector) -> None:
     export(inspector)
-    assert call("notify") == {"state": "TOLD_BEFORE"}
+    assert call("notify") == {"state": "TOLD_BEFORE", "failure": None}
     (published,) = told()
     assert (published["outcome"], published["delivery"]["nothing_found"]) == ("SUCCEEDED", None)
 
@@ -142,8 +142,18 @@ def test_a_failed_night_is_cancelled_released_recorded_and_told(account: Table, 
     failure = {"error": "States.Timeout", "cause": ""}
     recorded = call("record_run", failure=failure, delivery=None, duplicate=False)
     assert (recorded["outcome"], recorded["failure"]["error"]) == ("FAILED", "States.Timeout")
-    assert call("notify") == {"state": "TOLD"}
+    assert call("notify") == {"state": "TOLD", "failure": recorded["failure"]}
     assert [each["outcome"] for each in told()] == ["FAILED"]
+
+
+def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_told(
+    account: Table, inspector: FakeInspector
+) -> None:
+    export(inspector)
+    (line,) = account.query("REPORT#nightly", limit=9)
+    account.client.delete_item(TableName=account.name, Key={"pk": {"S": line["pk"]}, "sk": {"S": line["sk"]}})
+    assert call("notify")["state"] == "TOLD_BEFORE"
+    assert account.query("REPORT#nightly", limit=9) == [line]
 
 
 def test_a_start_keeps_the_lock_until_its_function_is_surely_over(account: Table, inspector: FakeInspector) -> None:

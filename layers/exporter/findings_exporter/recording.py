@@ -44,8 +44,13 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     return {
         "state": "CLOSED" if run.told_at else "TO_TELL",
         "outcome": run.outcome,
-        "failure": {"error": run.failure.error, "cause": cause_text(run.failure, config)} if run.failure else None,
+        "failure": ended_failure(run, config),
     }
+
+
+def ended_failure(run: Run, config: Config) -> dict[str, str] | None:
+    """Return a recorded run's error and its cause in words, for the workflow's Fail state; None when it did not fail."""
+    return {"error": run.failure.error, "cause": cause_text(run.failure, config)} if run.failure else None
 
 
 def record(
