@@ -7,7 +7,6 @@ Guard: test_the_calls_of_a_function_are_recorded.
 """
 
 import time
-from collections import deque
 from contextvars import ContextVar
 from typing import Any
 
@@ -18,11 +17,11 @@ from ministack.services import sts
 
 from tests.local_aws.emulator import invocations
 from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.record import Record
 
 type Call = dict[str, Any]
 
-# Bounded, so that a demo which runs for days does not grow; one export makes about 40 calls.
-_calls: deque[Call] = deque(maxlen=50_000)
+_calls: Record[Call] = Record(20_000)  # one export makes about 40
 
 current: ContextVar[Call | None] = ContextVar("call", default=None)
 """The call that is being answered; its status is None until then."""
@@ -30,10 +29,9 @@ current: ContextVar[Call | None] = ContextVar("call", default=None)
 
 @route("/_local/calls")
 def _show(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
-    found = [call for call in _calls if call["account"] == account]
+    found = _calls.of(account)
     if body.get("clear"):
-        for call in found:
-            _calls.remove(call)
+        _calls.forget(account)
     return {"calls": found}
 
 
@@ -67,7 +65,7 @@ def install() -> None:
             "status": None,
             "fault": "",
         }
-        _calls.append(call)
+        _calls.add(call["account"], call)
         current.set(call)
         response = await dispatch(method, path, headers, body, query, request_id)
         call["status"] = response[0]

@@ -10,7 +10,6 @@ Guards: test_an_invocation_is_recorded_with_its_execution_and_its_end, test_a_ca
 import dataclasses
 import time
 import uuid
-from collections import deque
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -19,8 +18,9 @@ from ministack.core import lambda_runtime as workers
 from ministack.services import lambda_svc, sts
 
 from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.record import Record
 
-_recorded: deque["Invocation"] = deque(maxlen=20_000)
+_recorded: Record["Invocation"] = Record(10_000)
 _by_access_key: dict[str, Any] = {}
 _working: ContextVar[Any] = ContextVar("worker")
 
@@ -51,16 +51,16 @@ def of_access_key(access_key: str) -> tuple[Any, Invocation] | None:
 
 def since(moment: float, account: str, execution: str) -> Iterator[Invocation]:
     """Yield what was invoked for an execution since then, the latest first."""
-    for invocation in reversed(list(_recorded)):
+    for invocation in reversed(_recorded.of(account)):
         if invocation.started_at < moment:
             return
-        if invocation.account == account and invocation.execution == execution:
+        if invocation.execution == execution:
             yield invocation
 
 
 def working(account: str) -> int:
     """Return how many functions of an account work now."""
-    return sum(invocation.account == account and invocation.ended_at is None for invocation in _recorded)
+    return sum(invocation.ended_at is None for invocation in _recorded.of(account))
 
 
 def execution_of(event: Any) -> str:
@@ -73,10 +73,9 @@ def execution_of(event: Any) -> str:
 
 @route("/_local/invocations")
 def _show(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
-    found = [invocation for invocation in _recorded if invocation.account == account]
+    found = _recorded.of(account)
     if body.get("clear"):
-        for invocation in found:
-            _recorded.remove(invocation)
+        _recorded.forget(account)
     return {"invocations": [dataclasses.asdict(invocation) for invocation in found]}
 
 
@@ -89,7 +88,7 @@ def install() -> None:
     def recorded(self: Any, event: Any, request_id: str, **options: Any) -> Any:
         account = self.config["FunctionArn"].split(":")[4]
         self.invocation = Invocation(request_id, self.func_name, account, execution_of(event), time.time(), event=event)
-        _recorded.append(self.invocation)
+        _recorded.add(account, self.invocation)
         _working.set(self)  # should its process have to be started first, which happens on this thread
         try:
             answer = invoke(self, event, request_id, **options)

@@ -9,25 +9,24 @@ Guards: test_published_messages_can_be_read_by_protocol, test_sns_refuses_bad_su
 import json
 import re
 import time
-from collections import deque
 from typing import Any
 
 from ministack.core.iam_evaluator import caller_arn
 from ministack.services import sns
 
 from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.record import Record
 
-_published: deque[dict[str, Any]] = deque(maxlen=10_000)
+_published: Record[dict[str, Any]] = Record(10_000)
 # At most 100 characters of printable text on one line.
 _SUBJECT = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
 
 
 @route("/_local/sns/published")
 def _show(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
-    found = [message for message in _published if message["topic_arn"].split(":")[4] == account]
+    found = _published.of(account)
     if body.get("clear"):
-        for message in found:
-            _published.remove(message)
+        _published.forget(account)
     return {"messages": found}
 
 
@@ -58,7 +57,8 @@ def install() -> None:
             raise sns.SnsPublishError("InvalidParameter", "Invalid parameter: Subject")
         bodies = _bodies(message, structure) if isinstance(message, str) else {"default": json.dumps(message)}
         result = publish(topic_arn, message, subject, **options)
-        _published.append(
+        _published.add(
+            topic_arn.split(":")[4],
             {
                 "topic_arn": topic_arn,
                 "subject": subject,
@@ -67,7 +67,7 @@ def install() -> None:
                 "attributes": options.get("message_attributes") or {},
                 "principal": caller_arn(),
                 "time": time.time(),
-            }
+            },
         )
         return result
 
