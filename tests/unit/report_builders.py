@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from findings_digest.columns import Batch
 
@@ -189,13 +189,14 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def rows_of(batches: Sequence[Batch]) -> list[dict[str, Any]]:
-    """One dict a row, tags read from their text."""
-    found = [dict(zip(batch, values, strict=True)) for batch in batches for values in zip(*batch.values(), strict=True)]
-    for row in found:
-        if row.get("resource_tags"):
-            row["resource_tags"] = json.loads(row["resource_tags"])
-    return found
+def rows_of(batches: Iterable[Batch]) -> list[dict[str, Any]]:
+    """One dict a row."""
+    return [dict(zip(batch, values, strict=True)) for batch in batches for values in zip(*batch.values(), strict=True)]
+
+
+def tags_read(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a JSON report with their tags read from their text."""
+    return [row | {"resource_tags": json.loads(row["resource_tags"] or "null")} for row in rows]
 
 
 class Stream:
