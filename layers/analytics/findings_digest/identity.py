@@ -14,6 +14,7 @@ copies of each vulnerability, one such pair is expected in several hundred night
 as one new and one gone.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -43,7 +44,7 @@ def vulnerability_key(vulnerability: str) -> bytes:
     return _digest(4, vulnerability)
 
 
-def exact_keys(arns: list[str]) -> list[bytes]:
+def exact_keys(arns: Sequence[str]) -> list[bytes]:
     """Return a digest of each ARN: 8 bytes, so that among two million findings no two are likely ever to agree."""
     return [blake2b(arn.encode("utf-8", "surrogatepass"), digest_size=EXACT_BYTES).digest() for arn in arns]
 
