@@ -125,6 +125,15 @@ class TestKinds:
             assert +found.changes.counts == {kind: 1}
             assert first_seen(again) == ([] if kind == "resource_gone" else [5])
 
+    def test_what_is_remembered_takes_part_in_the_earliest_day_of_its_copies(self) -> None:
+        kinds, kept = told(
+            [finding("a", first_observed_at=9 * DAY_MS)],
+            [finding("b", first_observed_at=4 * DAY_MS, status="SUPPRESSED")],
+            (nights.ACCOUNT, "ecr"),
+        )
+        assert kinds == {"not_looked_at": 1}
+        assert first_seen(kept) == [4, 4]
+
     def test_another_scan_type_of_the_account_is_looked_at(self) -> None:
         assert told([finding("a")], [], (nights.ACCOUNT, "ec2"))[0] == {"resource_gone": 1}
 

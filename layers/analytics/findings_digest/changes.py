@@ -223,7 +223,7 @@ def compare_group(
 def _paired_by_arn(baseline: list[bytes], tonight: list[bytes]) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[bytes]]:
     """Return what both nights have, what only tonight has and what only the baseline has.
 
-    Tonight's records come with the first-seen days that survive.
+    What is tonight's, and what is remembered of the baseline, comes with the first-seen days that survive.
     """
     by_arn: dict[bytes, deque[bytes]] = {}
     for before in baseline:
@@ -240,8 +240,8 @@ def _paired_by_arn(baseline: list[bytes], tonight: list[bytes]) -> tuple[list[tu
         if before[KEY] != after[KEY]:  # its packages changed
             earliest[after[KEY]] = min(earliest[after[KEY]], told[before[KEY]])
 
-    def dated(after: bytes, closed: bytes) -> bytes:
-        return after[IDENTITY_AND_MARKS] + earliest[after[KEY]] + closed
+    def dated(each: bytes, closed: bytes) -> bytes:
+        return each[IDENTITY_AND_MARKS] + earliest[each[KEY]] + closed
 
     return (
         # Of two days on which a finding was closed, the first one that was told stands.
@@ -250,7 +250,7 @@ def _paired_by_arn(baseline: list[bytes], tonight: list[bytes]) -> tuple[list[tu
             for before, after in pairs
         ],
         [dated(after, after[CLOSED]) for after in fresh],
-        [before for left in by_arn.values() for before in left],
+        [dated(before, before[CLOSED]) for left in by_arn.values() for before in left],
     )
 
 

@@ -151,8 +151,6 @@ def windows(baseline: Iterator[list[bytes]], tonight: Iterator[list[bytes]], gro
         bound = min((feed.records[-1][group] for feed in feeds if not feed.has_ended), default=None)
         taken, taken_tonight = before.take(bound), after.take(bound)
         if taken or taken_tonight:
-            if not after.records and not after.has_ended:
-                after.pull()
             yield Window(taken, taken_tonight, previous, after.records[0] if after.records else b"")
             previous = taken_tonight[-1] if taken_tonight else previous
         elif bound is None:
