@@ -80,14 +80,16 @@ def judge(tonight: Open, coverage: Coverage, baseline: tuple[Header, Summary] | 
     dark = _dark_places(before, scanning, coverage)
     if dark:
         reasons.append(_dark_sentence(dark, before))
-    falls = _falls(before, tonight) if baseline else {}
+    # What is dark explains itself.
+    looked_at = {place: count for place, count in before.items() if place[1] not in dark.get(place[0], ())}
+    falls = _falls(looked_at, tonight)
     accounts = sorted(coverage.accounts)
     is_empty = not sum(tonight.values())
     judged: Iterable[str] = accounts if is_empty or "" in falls else falls
     state: Literal["good", "dark", "unknown"] = "good"
     if is_empty or falls:
         reasons += [_fall_sentence(account, *fall) for account, fall in sorted(falls.items())[:ACCOUNTS_NAMED]]
-        state, sentence = _judged(judged, coverage, "The report holds no open finding" if is_empty else "The fall stands")
+        state, sentence = _judged(judged, coverage, "The report holds no open finding" if is_empty else "So many are missing")
         reasons.append(sentence)
     return Verdict("dark" if dark else state, bool(falls), dark, tuple(reasons), coverage)
 
@@ -161,7 +163,7 @@ def _dark_sentence(dark: Mapping[str, tuple[str, ...]], before: Open) -> str:
     more = f" and {len(dark) - ACCOUNTS_NAMED:,} more" if len(dark) > ACCOUNTS_NAMED else ""
     return (
         f"Inspector does not scan any more: it is switched off in {', '.join(places)}{more}."
-        f" {findings:,} findings that were open there are not looked at: they are neither gone nor fixed."
+        f" What was open there ({findings:,}) is neither gone nor fixed: nobody looks at it."
     )
 
 
