@@ -87,15 +87,16 @@ def assemble(
     names
         Of the baseline's and tonight's listed findings together.
     """
-    if isinstance(baseline, Baseline) and told.unreadable:
-        baseline = unreadable(baseline, told.unreadable)
-    changes = None
     sentences = [*verdict.reasons, *verdict.coverage.notes]
-    if isinstance(baseline, NoBaseline):
-        sentences.append(baseline.sentence)
-    elif told.compared:
-        sentences += change_sentences(told.compared, report.filter_criteria, names)
+    compared_with, reason, changes = None, None, None
+    if isinstance(baseline, Baseline) and told.compared:
+        compared_with = _baseline(baseline, report.started_at)
         changes = _changes(told.compared, told.open_accounts, names, report)
+        sentences += change_sentences(told.compared, report.filter_criteria, names)
+    else:
+        missing = unreadable(baseline, told.unreadable or "nobody opened them") if isinstance(baseline, Baseline) else baseline
+        reason = missing.reason
+        sentences.append(missing.sentence)
     if not told.fix_first_is_exact:
         sentences.append("There are too many vulnerabilities to rank them all exactly: one may be missing in fix_first.")
     return {
@@ -112,8 +113,8 @@ def assemble(
             "bucket": report.bucket,
             "key": report.key,
         },
-        "baseline": _baseline(baseline, report.started_at) if isinstance(baseline, Baseline) else None,
-        "no_baseline": baseline.reason if isinstance(baseline, NoBaseline) else None,
+        "baseline": compared_with,
+        "no_baseline": reason,
         "counts": dict(counts),
         "changes": changes,
         "verdict": verdict.to_dict(),
@@ -139,14 +140,15 @@ def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], nam
         sentences.append(
             "The filter has a window of time that moves: gone includes what aged out of it, and new what aged into it."
         )
-    if changes.counts[UNKNOWN]:
+    if unknown := changes.counts[UNKNOWN]:
+        are, their = ("finding is", "its") if unknown == 1 else ("findings are", "their")
         sentences.append(
-            f"{changes.counts[UNKNOWN]:,} findings are neither gone nor open: Inspector does not look at their accounts or"
-            " scan types. Their first-seen days are kept until it does."
+            f"{unknown:,} {are} neither gone nor open: Inspector does not look at {their} account or scan type. First-seen days"
+            " are kept until it does."
         )
-    listed = [change for kind in LISTED_KINDS for change in changes.listed(kind)]
-    if nameless := sum(change.record[EXACT] not in names for change in listed):
-        sentences.append(f"{nameless:,} of the listed findings have no names: the Parquet that holds them could not be read.")
+    listed = {change.record[EXACT] for kind in LISTED_KINDS for change in changes.listed(kind)}
+    if nameless := len(listed - names.keys()):
+        sentences.append(f"Of the listed findings {nameless:,} have no names: the Parquet that holds them could not be read.")
     return sentences
 
 

@@ -18,6 +18,26 @@ from findings_digest.records import MARKS, SCAN_TYPE, SCAN_TYPES, records_of
 from findings_digest.sorting import SortedRecords
 
 SECONDS_A_DAY = 86_400
+READ = (
+    "finding_arn",
+    "account_id",
+    "region",
+    "type",
+    "severity",
+    "status",
+    "title",
+    "first_observed_at",
+    "updated_at",
+    "fix_available",
+    "exploit_available",
+    "epss_score",
+    "vulnerability_id",
+    "package_names",
+    "resource_type",
+    "resource_id",
+    "resource_name",
+)
+"""The columns that a night needs of its batches."""
 
 
 @dataclass(frozen=True, slots=True)
