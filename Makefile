@@ -71,9 +71,10 @@ build: install ## Build the functions and the layer for deployment
 	@mkdir -p .aws-sam && $(sam) build --cached --parallel > .aws-sam/build.log 2>&1 || { cat .aws-sam/build.log; exit 1; }
 
 .PHONY: lock
-lock: $(UV) ## Bring the lock and the layer's pinned requirements up to date
+lock: $(UV) ## Bring the lock and the layers' pinned requirements up to date
 	$(UV) lock --upgrade
 	$(UV) export --quiet --only-group layer --no-emit-project --no-header --output-file layers/exporter/requirements.txt
+	$(UV) export --quiet --only-group analytics --no-emit-project --no-header --output-file layers/analytics/requirements.txt
 
 .PHONY: clean
 clean: ## Remove what the other targets made
