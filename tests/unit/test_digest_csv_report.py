@@ -91,13 +91,14 @@ def test_json_and_csv_of_the_same_findings_give_the_same_columns_but_where_a_csv
     st.sampled_from(["\n", "\r\n"]),
     st.booleans(),
     st.lists(st.sampled_from([1, 2, 7, 1000]), min_size=1, max_size=3),
+    st.sampled_from([1, 100, 3000, 1 << 20]),
 )  # fmt: skip
 def test_any_order_style_and_text_is_read_alike(
-    texts: list[dict[str, str]], columns: list[str], quoting: Any, line_end: str, mark: bool, pieces: list[int]
+    texts: list[dict[str, str]], columns: list[str], quoting: Any, line_end: str, mark: bool, pieces: list[int], chunk_bytes: int
 ) -> None:
     rows = [row | text for row, text in zip(cells(csv_report(make(6), NOW)), texts, strict=False)]
     content = render(rows, columns, quoting=quoting, lineterminator=line_end)
-    batches = list(read_csv(Stream(b"\xef\xbb\xbf" * mark + content, pieces), batch_rows=2))
+    batches = list(read_csv(Stream(b"\xef\xbb\xbf" * mark + content, pieces), chunk_bytes=chunk_bytes))
     assert all(tuple(batch) == NAMES for batch in batches)
     told = rows_of(batches)
     assert [(row["title"], row["description"], row["resource_tags"]) for row in told] == [
@@ -152,26 +153,26 @@ def test_a_header_without_rows_is_a_report_of_nothing() -> None:
     assert read(csv_report([], NOW)) == []
 
 
-@pytest.mark.parametrize("batch_rows", [1, 3, 512])
+@pytest.mark.parametrize("chunk_bytes", [1, 5000, 1 << 20])
 @pytest.mark.parametrize(
     ("name", "cell"), [("Finding ARN", ""), ("Severity", ""), ("First Seen", "the other day"), ("First Seen", "")]
 )
-def test_a_row_that_cannot_be_counted_is_told_by_its_number(name: str, cell: str, batch_rows: int) -> None:
+def test_a_row_that_cannot_be_counted_is_told_by_its_number(name: str, cell: str, chunk_bytes: int) -> None:
     rows = cells(csv_report(make(10), NOW))
     rows[7][name] = cell
-    error = fault(render(rows), batch_rows=batch_rows)
+    error = fault(render(rows), chunk_bytes=chunk_bytes)
     assert (error.findings, error.row) == (7, 9)
     assert name in str(error)
 
 
-@pytest.mark.parametrize("batch_rows", [1, 512])
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 20])
 @pytest.mark.parametrize("damage", [lambda row: row[:-1], lambda row: [*row, "more"], lambda row: row[:1]])
-def test_a_row_with_more_or_fewer_cells_is_told_by_its_number(damage: Any, batch_rows: int) -> None:
+def test_a_row_with_more_or_fewer_cells_is_told_by_its_number(damage: Any, chunk_bytes: int) -> None:
     table = list(csv.reader(io.StringIO(csv_report(make(10), NOW).decode(), newline="")))
     table[5] = damage(table[5])
     text = io.StringIO()
     csv.writer(text).writerows(table)
-    error = fault(text.getvalue().encode(), batch_rows=batch_rows)
+    error = fault(text.getvalue().encode(), chunk_bytes=chunk_bytes)
     assert (error.findings, error.row) == (4, 6)
     assert "cells" in str(error)
 
@@ -179,7 +180,7 @@ def test_a_row_with_more_or_fewer_cells_is_told_by_its_number(damage: Any, batch
 def test_a_cell_larger_than_the_cap_is_told_before_it_fills_the_memory() -> None:
     rows = cells(csv_report(make(2), NOW))
     rows[1]["Description"] = 100_000 * "x"
-    assert fault(render(rows), max_cell_characters=10_000).row == 3
+    assert fault(render(rows), chunk_bytes=1000, max_cell_characters=10_000).row == 3
     assert len(read(render(rows))) == 2
 
 
@@ -203,7 +204,7 @@ def test_malformed_reports_are_told_or_read_right() -> None:
         rest = content[at + size :]
         content = content[:at] + (b"", rest, bytes(chance.choices(b'",\n\r x', k=size)) + rest)[kind]
         try:
-            rows = read(content, batch_rows=chance.choice([1, 4, 512]))
+            rows = read(content, chunk_bytes=chance.choice([1, 5000, 1 << 20]))
         except MalformedReportError:
             told += 1
             continue

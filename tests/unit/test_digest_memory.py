@@ -102,7 +102,7 @@ def peak_mib(way: str, folder: Path, times: int) -> float:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux' /proc")
 @pytest.mark.parametrize("way", ["json-counted", "json-whole", "csv-counted", "csv-whole"])
 def test_the_peak_does_not_grow_with_the_report(way: str, folders: dict[str, Path]) -> None:
-    folder = folders[way.split("-")[0]]
+    folder = folders[way.split("-", maxsplit=1)[0]]
     small, large = peak_mib(way, folder, 12), peak_mib(way, folder, 48)
     assert large <= 1.1 * small
     if way.endswith("counted"):

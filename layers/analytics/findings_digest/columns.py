@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, Literal, overload
 
+from arro3.core import Array, DataType
+
 type Batch = dict[str, Sequence[Any]]
 """Column name to values; all values of one row stand at the same index."""
 
@@ -105,6 +107,51 @@ class Ragged(Sequence[TextList]):
 
     def __repr__(self) -> str:
         return repr(list(self))
+
+
+class ArrowColumn(Sequence[Any]):
+    """The values of a column that came as an Arrow array: Python's are made only if somebody looks at them.
+
+    Parameters
+    ----------
+    array
+        Of the column's type.
+    """
+
+    __slots__ = ("_values", "array")
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        self._values: list[Any] | None = None
+
+    @property
+    def values(self) -> list[Any]:
+        """The values as a batch has them."""
+        if self._values is None:
+            array = self.array.cast(DataType.int64()) if DataType.is_timestamp(self.array.type) else self.array
+            self._values = list(array.to_pylist())
+        return self._values
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    @overload
+    def __getitem__(self, place: int) -> Any: ...  # noqa: ANN401 - as the column is
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Any]: ...
+    def __getitem__(self, place: int | slice) -> Any:
+        return self.values[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self.values == list(other)
+
+    __hash__ = None  # type: ignore[assignment] # as of a list
+
+    def __repr__(self) -> str:
+        return repr(self.values)
 
 
 # fmt: off

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema, list_array
 from arro3.io import read_parquet, write_parquet
 
-from findings_digest.columns import COLUMNS, NAMES, Ragged
+from findings_digest.columns import COLUMNS, NAMES, ArrowColumn, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -105,6 +105,8 @@ def record_batch(batch: Batch) -> RecordBatch:
 
 
 def _array(values: Sequence[Any], kind: ColumnType) -> Array:
+    if isinstance(values, ArrowColumn):
+        return values.array
     match kind:
         case "timestamp":
             return Array(values, _INT64).cast(_TYPES[kind])
@@ -135,9 +137,4 @@ def read(file: IO[bytes], names: Sequence[str] = NAMES, *, batch_rows: int = 102
     """
     for record in read_parquet(file, batch_size=batch_rows):
         told = set(record.column_names)
-        yield {name: _values(record.column(name)) if name in told else [None] * record.num_rows for name in names}
-
-
-def _values(array: Array) -> list[Any]:
-    plain = array.cast(_INT64) if DataType.is_timestamp(array.type) else array
-    return list(plain.to_pylist())
+        yield {name: ArrowColumn(record.column(name)) if name in told else [None] * record.num_rows for name in names}
