@@ -3,8 +3,7 @@
 from typing import Any
 
 from findings_digest import columns
-from findings_digest.identity import LogicalKeys
-from findings_digest.records import DAY_MS, records_of
+from findings_digest.records import DAY_MS, Recorder
 
 TODAY = 20_780
 """A day since 1970: 23 November 2026."""
@@ -56,4 +55,4 @@ def record(name: str = "a", today: int = TODAY, **values: Any) -> bytes:
 
 def records(*rows: dict[str, Any], today: int = TODAY) -> list[bytes]:
     """The records of rows, sorted."""
-    return sorted(records_of(batch(*rows), LogicalKeys(), today))
+    return sorted(Recorder(today).of(batch(*rows)))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from findings_digest import changes, keys, sorting
 from findings_digest.changes import APPEARED, GONE, STAYED, UNKNOWN, Changes, compare
-from findings_digest.identity import LogicalKeys, account_key, vulnerability_key
+from findings_digest.identity import account_key, vulnerability_key
 from findings_digest.keys import Header, KeyReader, KeyWriter, Summary
-from findings_digest.records import CLOSED, DAY_MS, FIRST_SEEN, KEY, SCAN_TYPES, day, records_of
+from findings_digest.records import CLOSED, DAY_MS, FIRST_SEEN, KEY, SCAN_TYPES, Recorder, day
 from tests.unit import naive_comparison, nights
 from tests.unit.naive_comparison import RESOURCES, Seen
 from tests.unit.naive_comparison import SCAN_TYPES as SCAN_TYPE_OF
@@ -338,7 +338,7 @@ class TestHistories:
                 expected, naive_next = naive_comparison.compare(naive, found, switched_off)
                 kept: list[list[bytes]] = []
                 with sorting.SortedRecords(run, block) as tonight:
-                    tonight.add(records_of(batch(*(each.row() for each in found)), LogicalKeys(), TODAY))
+                    tonight.add(Recorder(TODAY).of(batch(*(each.row() for each in found))))
                     blocks = KeyReader(io.BytesIO(baseline)).blocks()
                     comparison = compare(blocks, tonight.blocks(), kept.append, off=off(*switched_off), listed_at_most=1_000)
                 assert comparison.changes is not None

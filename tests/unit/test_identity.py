@@ -80,7 +80,7 @@ def test_keys_are_the_same_in_every_night_of_this_version() -> None:
 
 
 def test_remembered_digests_are_bounded_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(identity, "KEPT_DIGESTS", 2)
+    monkeypatch.setattr(identity, "KEPT", 2)
     keys = LogicalKeys()
     rows = [finding(resource_name=f"r{n}", vulnerability_id=f"v{n}", package_names=[f"p{n}"]) for n in range(9)]
     assert [keys.of(batch(row))[0] for row in rows] == LogicalKeys().of(batch(*rows))

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_digest import keys
-from findings_digest.identity import LogicalKeys
 from findings_digest.keys import Header, KeyFileError, KeyReader, KeyWriter, Summary
-from findings_digest.records import DAY_MS, RECORD_BYTES, records_of
+from findings_digest.records import DAY_MS, RECORD_BYTES, Recorder
 from tests.unit import nights
 from tests.unit.nights import TODAY, batch, finding
 
@@ -45,7 +44,7 @@ def night(count: int) -> list[bytes]:
         )
         for _ in range(count)
     ]
-    return sorted(records_of(batch(*rows), LogicalKeys(), TODAY))
+    return sorted(Recorder(TODAY).of(batch(*rows)))
 
 
 records = st.lists(st.binary(min_size=RECORD_BYTES, max_size=RECORD_BYTES), max_size=30).map(sorted)

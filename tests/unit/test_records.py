@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from findings_digest import records
-from findings_digest.identity import LogicalKeys
 from findings_digest.records import DAY_MS, day
 from tests.unit import nights
 from tests.unit.nights import TODAY, batch, finding, record
@@ -83,7 +82,7 @@ def test_a_finding_has_a_closed_day_only_when_it_is_closed() -> None:
 def test_a_reader_that_does_not_tell_when_findings_were_updated_is_enough() -> None:
     columns = batch(finding(status="CLOSED"))
     del columns["updated_at"]
-    assert day(records.records_of(columns, LogicalKeys(), TODAY)[0][records.CLOSED]) == TODAY
+    assert day(records.Recorder(TODAY).of(columns)[0][records.CLOSED]) == TODAY
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ def test_a_finding_belongs_to_the_scan_type_that_finds_it(resource_type: str | N
 
 def test_records_keep_the_order_of_their_batch_and_their_length() -> None:
     rows = [finding(name, vulnerability_id=name) for name in "cab"]
-    found = records.records_of(batch(*rows), LogicalKeys(), TODAY)
+    found = records.Recorder(TODAY).of(batch(*rows))
     assert [each[records.EXACT] for each in found] == [record(name)[records.EXACT] for name in "cab"]
     assert {len(each) for each in found} == {records.RECORD_BYTES}
     assert records.cut(b"".join(found)) == found

@@ -62,27 +62,34 @@ class FixFirst:
 
     def add(self, batch: Batch) -> None:
         """Take the open findings of a batch."""
-        candidates = self._candidates
-        for arn, status, vulnerability_id, title, names, severity, exploit, epss, fix in zip(
-            batch["finding_arn"],
-            batch["status"],
-            batch["vulnerability_id"],
-            batch["title"],
-            batch["package_names"],
-            batch["severity"],
-            batch["exploit_available"],
-            batch["epss_score"],
-            batch["fix_available"],
-            strict=True,
+        candidates, points_of = self._candidates, _Points()
+        told = zip(batch["severity"], batch["exploit_available"], batch["epss_score"], batch["fix_available"], strict=True)
+        for row, (arn, status, vulnerability_id, title, points) in enumerate(
+            zip(
+                batch["finding_arn"],
+                batch["status"],
+                batch["vulnerability_id"],
+                batch["title"],
+                list(map(points_of.__getitem__, told)),
+                strict=True,
+            )
         ):
-            if status in STATUSES:
-                continue
-            points = _points(severity, exploit, epss, fix)
             name = vulnerability_id or title or ""
             known = candidates.get(name)
-            if known is None or points > known.points or (points == known.points and arn < known.finding_arn):
-                packages = tuple(dict.fromkeys(each for each in names or () if each))
-                candidates[name] = Candidate(points, arn, vulnerability_id, title, packages, severity, exploit, epss, fix)
+            if known and (points < known.points or (points == known.points and arn >= known.finding_arn)):
+                continue
+            if status not in STATUSES:
+                candidates[name] = Candidate(
+                    points,
+                    arn,
+                    vulnerability_id,
+                    title,
+                    packages=tuple(dict.fromkeys(filter(None, batch["package_names"][row] or ()))),
+                    severity=batch["severity"][row],
+                    exploit_available=batch["exploit_available"][row],
+                    epss_score=batch["epss_score"][row],
+                    fix_available=batch["fix_available"][row],
+                )
         if len(candidates) > self._kept:
             self._make_room()
 
@@ -139,11 +146,14 @@ class FixFirst:
         self._candidates = left
 
 
-def _points(severity: str, exploit: str | None, epss: float | None, fix: str | None) -> int:
-    points = SEVERITY_POINTS.get(severity, 0) + FIX_POINTS.get(fix or "", 0)
-    if exploit == "YES":
-        points += EXPLOIT_POINTS
-    return points + _epss_points(epss)
+class _Points(dict[tuple[Any, ...], int]):
+    """Points, by what a finding tells; the findings of a vulnerability mostly tell the same."""
+
+    def __missing__(self, told: tuple[Any, ...]) -> int:
+        severity, exploit, epss, fix = told
+        points = SEVERITY_POINTS.get(severity, 0) + FIX_POINTS.get(fix or "", 0) + _epss_points(epss)
+        points = self[told] = points + (EXPLOIT_POINTS if exploit == "YES" else 0)
+        return points
 
 
 def _epss_points(epss: float | None) -> int:

@@ -14,9 +14,8 @@ copies of each vulnerability, one such pair is expected in several hundred night
 as one new and one gone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
-from typing import Any
 
 from findings_digest.columns import Batch
 
@@ -30,8 +29,8 @@ ON_RESOURCE = slice(0, 13)
 """A vulnerability on a resource, whatever its packages: these may change while the ARN stays."""
 KEY_BYTES = 16
 EXACT_BYTES = 8
-KEPT_DIGESTS = 50_000
-"""Digests of as many resources, vulnerabilities and package lists are kept for the next findings: few hundred bytes each."""
+KEPT = 50_000
+"""So many resources, vulnerabilities and package lists are remembered for the next findings: few hundred bytes each."""
 
 
 def account_key(account_id: str | None) -> bytes:
@@ -49,13 +48,35 @@ def exact_keys(arns: Sequence[str]) -> list[bytes]:
     return [blake2b(arn.encode("utf-8", "surrogatepass"), digest_size=EXACT_BYTES).digest() for arn in arns]
 
 
+class Remembered[T](dict[T, bytes]):
+    """What is made of a value, by the value, for values that come again and again.
+
+    Whole columns are looked up at once, since that happens in C. There is a bound: beyond it everything is forgotten.
+    """
+
+    def __init__(self, make: Callable[[T], bytes]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, value: T) -> bytes:
+        made = self[value] = self._make(value)
+        return made
+
+    def of(self, column: Iterable[T]) -> list[bytes]:
+        """Return what is made of each value of a column."""
+        if len(self) > KEPT:
+            self.clear()
+        return list(map(self.__getitem__, column))
+
+
 class LogicalKeys:
     """Makes logical keys, and remembers the digests of resources, vulnerabilities and packages, which come again and again."""
 
     def __init__(self) -> None:
-        self._resources: dict[tuple[Any, ...], bytes] = {}
-        self._vulnerabilities: dict[str, bytes] = {}
-        self._packages: dict[tuple[str | None, ...], bytes] = {}
+        self._resources = Remembered[tuple[str | None, ...]](lambda place: account_key(place[0]) + _digest(5, *place))
+        self._vulnerabilities = Remembered[str](vulnerability_key)
+        # A CSV names packages in another order than JSON, and each perhaps once only.
+        self._packages = Remembered[tuple[str | None, ...]](lambda names: _digest(3, *sorted({each for each in names if each})))
 
     def of(self, batch: Batch) -> list[bytes]:
         """Return the logical key of each finding of a batch: 16 bytes.
@@ -66,37 +87,18 @@ class LogicalKeys:
             Its columns account_id, region, resource_type, resource_name, resource_id, vulnerability_id, title and
             package_names are read.
         """
-        resources, vulnerabilities, packages = self._resources, self._vulnerabilities, self._packages
-        for digests in (resources, vulnerabilities, packages):
-            if len(digests) > KEPT_DIGESTS:
-                digests.clear()
-        keys = []
-        for account, region, kind, name, resource_id, vulnerability_id, title, names in zip(
-            batch["account_id"],
-            batch["region"],
-            batch["resource_type"],
-            batch["resource_name"],
-            batch["resource_id"],
-            batch["vulnerability_id"],
-            batch["title"],
-            batch["package_names"],
-            strict=True,
-        ):
-            place = (account, region, kind, name or resource_id)
-            resource = resources.get(place)
-            if resource is None:
-                resource = resources[place] = account_key(account) + _digest(5, *place)
-            told = vulnerability_id or title or ""
-            vulnerability = vulnerabilities.get(told)
-            if vulnerability is None:
-                vulnerability = vulnerabilities[told] = vulnerability_key(told)
-            listed = tuple(names) if names else ()
-            package = packages.get(listed)
-            if package is None:
-                # A CSV names packages in another order than JSON, and each perhaps once only.
-                package = packages[listed] = _digest(3, *sorted({each for each in listed if each}))
-            keys.append(resource + vulnerability + package)
-        return keys
+        names = batch["resource_name"]
+        if None in names:
+            names = [name or resource_id for name, resource_id in zip(names, batch["resource_id"], strict=True)]
+        places = zip(batch["account_id"], batch["region"], batch["resource_type"], names, strict=True)
+        told = [one or other or "" for one, other in zip(batch["vulnerability_id"], batch["title"], strict=True)]
+        packages = [tuple(listed) if listed else () for listed in batch["package_names"]]
+        return [
+            resource + vulnerability + package
+            for resource, vulnerability, package in zip(
+                self._resources.of(places), self._vulnerabilities.of(told), self._packages.of(packages), strict=True
+            )
+        ]
 
 
 def _digest(size: int, *parts: str | None) -> bytes:

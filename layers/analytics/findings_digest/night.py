@@ -12,9 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from findings_digest.changes import Changes, Comparison, compare
 from findings_digest.columns import Batch
 from findings_digest.fix_first import FixFirst
-from findings_digest.identity import LogicalKeys, account_key
+from findings_digest.identity import account_key
 from findings_digest.keys import Header, KeyFileError, KeyReader, KeyWriter, Readable, Summary
-from findings_digest.records import MARKS, SCAN_TYPE, SCAN_TYPES, records_of
+from findings_digest.records import STATUSES, Recorder, scan_type
 from findings_digest.sorting import SortedRecords
 
 SECONDS_A_DAY = 86_400
@@ -82,8 +82,7 @@ class Night(AbstractContextManager["Night"]):
     """
 
     def __init__(self, started_at: datetime) -> None:
-        self._today = int(started_at.timestamp()) // SECONDS_A_DAY
-        self._keys = LogicalKeys()
+        self._recorder = Recorder(int(started_at.timestamp()) // SECONDS_A_DAY)
         self._records = SortedRecords()
         self._fix_first = FixFirst()
         self.open: Counter[tuple[str, str]] = Counter()
@@ -93,16 +92,12 @@ class Night(AbstractContextManager["Night"]):
 
     def add(self, batch: Batch) -> None:
         """Take a batch."""
-        records = records_of(batch, self._keys, self._today)
-        places = [
-            (account, record[SCAN_TYPE])
-            for account, record in zip(batch["account_id"], records, strict=True)
-            if not record[MARKS] & 3
-        ]
-        for (account, number), count in Counter(places).items():
-            self.open[account or "", SCAN_TYPES[number]] += count
+        told = zip(batch["account_id"], batch["status"], batch["resource_type"], batch["type"], strict=True)
+        for (account, status, resource_type, finding_type), count in Counter(told).items():
+            if status not in STATUSES:
+                self.open[account or "", scan_type(resource_type, finding_type)] += count
         self._fix_first.add(batch)
-        self._records.add(records)
+        self._records.add(self._recorder.of(batch))
 
     def compare(
         self,
@@ -165,14 +160,14 @@ class Night(AbstractContextManager["Night"]):
 def _not_looked_at(changes: Changes | None, accounts: set[str]) -> Counter[tuple[str, str]]:
     names = {account_key(account): account for account in accounts}
     found: Counter[tuple[str, str]] = Counter()
-    for (kind, key, scan_type), count in changes.by_place.items() if changes else ():
+    for (kind, key, scanned_by), count in changes.by_place.items() if changes else ():
         if kind == "not_looked_at":
-            found[names.get(key, ""), scan_type] += count
+            found[names.get(key, ""), scanned_by] += count
     return found
 
 
 def _nested(counted: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
     nested: dict[str, dict[str, int]] = {}
-    for (account, scan_type), count in sorted(counted.items()):
-        nested.setdefault(account, {})[scan_type] = count
+    for (account, scanned_by), count in sorted(counted.items()):
+        nested.setdefault(account, {})[scanned_by] = count
     return nested

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from findings_digest.columns import Batch
-from findings_digest.identity import EXACT_BYTES, KEY_BYTES, LogicalKeys, exact_keys
+from findings_digest.identity import EXACT_BYTES, KEY_BYTES, LogicalKeys, Remembered, exact_keys
 
 RECORD_BYTES = 30
 KEY = slice(0, KEY_BYTES)
@@ -56,44 +56,57 @@ def scan_type(resource_type: str | None, finding_type: str | None) -> str:
     return SCAN_TYPE_OF.get(resource_type or "", "other")
 
 
-def records_of(batch: Batch, keys: LogicalKeys, today: int) -> list[bytes]:
-    """Return a batch's records, in its order.
+class Recorder:
+    """Makes records of batches.
 
     Parameters
     ----------
-    batch
-        Besides the columns of the identities, first_observed_at, status, severity, exploit_available, fix_available,
-        resource_type and type are read; updated_at where it is there, as the day on which a finding was closed.
     today
         The run's day since 1970, for what has no time of its own.
     """
-    heads: dict[tuple[Any, ...], bytes] = {}
-    days: dict[int | None, bytes] = {None: _two_bytes(today)}
-    count = len(batch["finding_arn"])
-    marks = zip(
-        batch["severity"],
-        batch["status"],
-        batch["exploit_available"],
-        batch["fix_available"],
-        batch["resource_type"],
-        batch["type"],
-        strict=True,
-    )
-    found = []
-    for key, exact, told, first, updated in zip(
-        keys.of(batch),
-        exact_keys(batch["finding_arn"]),
-        marks,
-        batch["first_observed_at"],
-        batch.get("updated_at") or [None] * count,
-        strict=True,
-    ):
-        head = heads.get(told)
-        if head is None:
-            head = heads[told] = _head(*told)
-        closed = _day(updated, days) if head[0] & 3 == CLOSED_STATUS else NO_DAY
-        found.append(key + exact + head + _day(first, days) + closed)
-    return found
+
+    def __init__(self, today: int) -> None:
+        self._today = today
+        self._keys = LogicalKeys()
+        self._tails = Remembered[tuple[Any, ...]](self._tail)
+
+    def of(self, batch: Batch) -> list[bytes]:
+        """Return a batch's records, in its order.
+
+        Parameters
+        ----------
+        batch
+            Besides the columns of the identities, first_observed_at, status, severity, exploit_available, fix_available,
+            resource_type and type are read; updated_at where it is there, as the day on which a finding was closed.
+        """
+        closed: list[int | None] = [None] * len(batch["finding_arn"])
+        if "CLOSED" in batch["status"]:
+            closed = _days(batch.get("updated_at") or closed)
+        tails = zip(
+            batch["severity"],
+            batch["status"],
+            batch["exploit_available"],
+            batch["fix_available"],
+            batch["resource_type"],
+            batch["type"],
+            _days(batch["first_observed_at"]),
+            closed,
+            strict=True,
+        )
+        columns = self._keys.of(batch), exact_keys(batch["finding_arn"]), self._tails.of(tails)
+        return [key + exact + tail for key, exact, tail in zip(*columns, strict=True)]
+
+    def _tail(self, told: tuple[Any, ...]) -> bytes:
+        severity_told, status_told, exploit, fix_told, resource_type, finding_type, first, closed = told
+        rank = SEVERITIES.index(severity_told) if severity_told in SEVERITIES else 0
+        status_number = STATUSES.get(status_told, OPEN)
+        marks = rank << 5 | (exploit == "YES") << 4 | FIXES.get(fix_told or "", 0) << 2 | status_number
+        scanned_by = SCAN_TYPES.index(scan_type(resource_type, finding_type))
+        closed_day = self._two_bytes(closed) if status_number == CLOSED_STATUS else NO_DAY
+        return bytes((marks, scanned_by)) + self._two_bytes(first) + closed_day
+
+    def _two_bytes(self, number: int | None) -> bytes:
+        return min(max(self._today if number is None else number, 0), LAST_DAY).to_bytes(2)
 
 
 def status(record: bytes) -> int:
@@ -152,21 +165,5 @@ def earliest_first_seen(records: Iterable[bytes]) -> dict[bytes, bytes]:
     return earliest
 
 
-def _head(
-    severity_told: str, status_told: str, exploit: str | None, fix_told: str | None, resource: str | None, kind: str
-) -> bytes:
-    rank = SEVERITIES.index(severity_told) if severity_told in SEVERITIES else 0
-    marks = rank << 5 | (exploit == "YES") << 4 | FIXES.get(fix_told or "", 0) << 2 | STATUSES.get(status_told, OPEN)
-    return bytes((marks, SCAN_TYPES.index(scan_type(resource, kind))))
-
-
-def _day(milliseconds: int | None, days: dict[int | None, bytes]) -> bytes:
-    number = None if milliseconds is None else milliseconds // DAY_MS
-    found = days.get(number)
-    if found is None:
-        found = days[number] = _two_bytes(number or 0)
-    return found
-
-
-def _two_bytes(number: int) -> bytes:
-    return min(max(number, 0), LAST_DAY).to_bytes(2)
+def _days(milliseconds: Iterable[int | None]) -> list[int | None]:
+    return [None if each is None else each // DAY_MS for each in milliseconds]
