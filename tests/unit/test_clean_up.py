@@ -337,6 +337,20 @@ class TestCleanUp:
         assert items(desk.table) == before
         assert topic.published == []
 
+    @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
+    def test_a_told_runs_missing_line_in_the_history_is_written(
+        self, desk: Desk, topic: FakeTopic, outcome: runs.Outcome
+    ) -> None:
+        planned(desk.table, ME)
+        failure = Failure("X", "x") if outcome == "FAILED" else None
+        runs.record(desk.table, ME, outcome, failure, None, minutes(12))
+        runs.mark_told(desk.table, ME, minutes(12))
+        (line,) = desk.table.query("REPORT#nightly", 2)
+        key = {name: {"S": line[name]} for name in ("pk", "sk")}
+        desk.table.client.delete_item(TableName=desk.table.name, Key=key)
+        assert cleaned(desk, topic, ended(status="FAILED")) == "NOTHING_LEFT"
+        assert desk.table.query("REPORT#nightly", 2) == [line]
+
     @pytest.mark.parametrize("id_is_known", [True, False])
     def test_a_report_that_appeared_after_a_failure_was_told_is_cancelled_at_once(
         self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, id_is_known: bool

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from findings_exporter import runs
+from findings_exporter.errors import Failure
 from findings_exporter.planning import plan_run
 from findings_exporter.table import Table
-from tests.unit.builders import SCHEDULE, config, execution, items, plan
+from tests.unit.builders import SCHEDULE, config, execution, items, minutes, plan
 
 ME, OTHER, THIRD = execution("me"), execution("other"), execution("third")
 SCHEDULED = {"schedule": {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}}
@@ -64,3 +65,11 @@ def test_a_wrong_input_claims_no_time(table: Table) -> None:
 
 def test_executions_started_by_hand_are_never_duplicates(table: Table) -> None:
     assert [plan_run(table, config(), each, {})["state"] for each in (ME, OTHER)] == ["PLANNED", "PLANNED"]
+
+
+def test_a_step_that_outlived_its_stopped_run_plans_nothing_more(table: Table) -> None:
+    runs.open_run(table, ME, "{}")
+    runs.record(table, ME, "ABORTED", Failure("Stopped", "stopped"), None, minutes(1))
+    result = plan_run(table, config(), ME, {})
+    assert (result["state"], result["failure"]["error"]) == ("FAILED", "LockLostError")
+    assert runs.load(table, ME).plan is None

@@ -103,6 +103,8 @@ def clean_up(desk: Desk, sns: "SNSClient", ended: Ended, now: Callable[[], datet
     holder = desk.lock.holder()
     holds_lock = holder is not None and holder.arn == execution.arn
     if run.told_at and not holds_lock:
+        # Whoever recorded the outcome may have failed right after it.
+        runs.write_history(desk.table, run)
         if run.outcome in {"SUCCEEDED", "DUPLICATE"}:
             return "NOTHING_LEFT"
         return _stop_told(desk, execution, now, over_at)

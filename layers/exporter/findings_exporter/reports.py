@@ -83,7 +83,7 @@ def start(start_desk: StartDesk, run: Run, clock: Callable[[], datetime], outliv
     if current and not current.has_ended:
         return _slot_taken(start_desk, run, current, now)
     if plan.remaining_seconds(now) <= 0:
-        return _failed(_too_late(plan, "Inspector's slot became free too late: the report was not started."))
+        return _failed(_too_late(plan, "The report was not started: Inspector's slot became free too late, or Inspector failed."))
     return _create(start_desk, run, holder.creating_until, clock, outlives_until)
 
 
@@ -181,6 +181,7 @@ def _create(
     except ClientError as error:
         if not is_refused(error):
             desk.lock.move_mark(run.execution, mark, clock() + LANDING)
+            runs.note(desk.table, run.execution, f"Inspector failed when it was asked for the report ({code_of(error)}).")
             raise
         desk.lock.clear_mark(run.execution, mark)
         if code_of(error) in THROTTLED | DENIED:

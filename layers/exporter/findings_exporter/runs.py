@@ -125,9 +125,18 @@ def open_runs(table: Table) -> list[Execution]:
     return [_execution(item) for item in table.query_open()]
 
 
-def note_plan(table: Table, execution: Execution, plan: Plan) -> None:
-    """Write the plan down; it is a pure function of input, deployment and start, so that a retry writes the same."""
-    table.update(_key(execution), "SET #plan = :plan", {"#plan": "plan"}, {":plan": plan.to_json()})
+def note_plan(table: Table, execution: Execution, plan: Plan) -> bool:
+    """Write the plan down, and tell whether the run may go on: not when it was stopped and its outcome recorded meanwhile.
+
+    The plan is a pure function of input, deployment and start, so that a retry writes the same.
+    """
+    return table.update(
+        _key(execution),
+        "SET #plan = :plan",
+        {"#plan": "plan"},
+        {":plan": plan.to_json()},
+        condition="attribute_exists(pk) AND attribute_not_exists(outcome)",
+    )
 
 
 def claim_schedule(table: Table, schedule: str, scheduled_for: str, run_input: str, execution: Execution) -> str:
@@ -210,7 +219,7 @@ def record(
         condition="attribute_exists(pk) AND attribute_not_exists(outcome)",
     )
     recorded = load(table, execution)
-    _write_history(table, recorded)
+    write_history(table, recorded)
     return recorded, decided
 
 
@@ -280,7 +289,8 @@ def recent_report_seconds(table: Table, report_name: str) -> list[int]:
     ]
 
 
-def _write_history(table: Table, run: Run) -> None:
+def write_history(table: Table, run: Run) -> None:
+    """Write a recorded run's line in the history of its report; a repeated call writes the same."""
     if run.plan is None or run.outcome == "DUPLICATE":
         return
     delivery = run.delivery
