@@ -138,7 +138,9 @@ def load_it(chosen: argparse.Namespace, folder: Path) -> bool:
     """Start many runs at once; tell whether every rule held."""
     if not chosen.load:
         return True
-    became = load.run_load(folder, chosen.load)
+    with load.fresh_account(folder) as lane:
+        print(f"{chosen.load} runs at once", flush=True)
+        became = load.run_load(lane, chosen.load)
     print(*load.section(became), sep="\n", flush=True)
     return not became.troubles
 

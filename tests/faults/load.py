@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.price import USD_A_TRANSITION
-from tests.faults.invariants import violations
+from tests.faults.invariants import owner_name, violations
 from tests.faults.lanes import Lane
 from tests.faults.model import End, Event, History, broken_laws, disagreements
 from tests.faults.observe import come_to_rest, is_anything_left, snapshot, sweep_up
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 RUNS = 50
 FRESH_CONCURRENCY = 10
 PROCESSES = 4
-WAIT_SCALE = 0.1
-"""Ten times as fast as on AWS: at the histories' scale the waiting runs would ask more often than two cores can answer."""
+WAIT_SCALE = 0.2
+"""At the histories' scale the waiting runs would ask more often than two cores can answer."""
 LANE = 99
 MOST_SECONDS = 600.0
 REPORT_SECONDS = 1.0
@@ -69,37 +70,41 @@ class Load:
     seconds: float
 
 
-def run_load(folder: Path, runs: int = RUNS) -> Load:
+@contextmanager
+def fresh_account(folder: Path) -> Iterator[Lane]:
+    """Deploy the exporter to an account that AWS has just given: ten functions at once, and the next one is throttled."""
+    log = folder / "local-aws-load.log"
+    with LocalAws(log, wait_scale=WAIT_SCALE, concurrency=FRESH_CONCURRENCY, processes=PROCESSES) as aws:
+        yield Lane.deploy(aws, LANE)
+
+
+def run_load(lane: Lane, runs: int = RUNS) -> Load:
     """Start runs at once, and say what became of them."""
     history = History(tuple(Event("start", run, "plain") for run in range(runs)))
-    with LocalAws(
-        folder / "local-aws-load.log", wait_scale=WAIT_SCALE, concurrency=FRESH_CONCURRENCY, processes=PROCESSES
-    ) as aws:
-        lane = Lane.deploy(aws, LANE)
-        lane.clear()
-        lane.faults.pace({"*": WAIT_SCALE})
-        lane.inspector.configure(base_seconds=REPORT_SECONDS, least_looks=1)
-        exporter, stream = lane.exporter, TableStream(lane.exporter)
-        arns = [lane.new_execution() for _ in range(runs)]
-        began = time.monotonic()
-        for arn in arns:
-            lane.start(arn, {})
-        came_to_rest = come_to_rest(exporter, arns, MOST_SECONDS)
-        seconds = time.monotonic() - began
-        is_left = is_anything_left(snapshot(exporter, arns))
-        (seen, _), record = sweep_up(exporter, arns), lane.inspector.record()
-        ends = {
-            run: End(outcome_of(seen.item(execution)), len(seen.told(execution))) for run, execution in enumerate(seen.executions)
-        }
-        troubles = [str(violation) for violation in violations(seen)]
-        troubles += broken_laws(trace(exporter, stream, arns))
-        troubles += disagreements(history, ends)
-        if not came_to_rest:
-            troubles.append(f"not all have ended within {MOST_SECONDS:.0f} s")
-        if is_left:
-            troubles.append("something was left for the sweep")
-        reports = {report["destination"]["keyPrefix"].split("/")[-2]: report["created_at"] for report in record["reports"]}
-        served = tuple(_served(exporter, arn, reports) for arn in arns)
+    lane.clear()
+    lane.faults.pace({"*": WAIT_SCALE})
+    lane.inspector.configure(base_seconds=REPORT_SECONDS, least_looks=1)
+    exporter, stream = lane.exporter, TableStream(lane.exporter)
+    arns = [lane.new_execution() for _ in range(runs)]
+    began = time.monotonic()
+    for arn in arns:
+        lane.start(arn, {})
+    came_to_rest = come_to_rest(exporter, arns, MOST_SECONDS)
+    seconds = time.monotonic() - began
+    is_left = is_anything_left(snapshot(exporter, arns))
+    (seen, _), record = sweep_up(exporter, arns), lane.inspector.record()
+    ends = {
+        run: End(outcome_of(seen.item(execution)), len(seen.told(execution))) for run, execution in enumerate(seen.executions)
+    }
+    troubles = [str(violation) for violation in violations(seen)]
+    troubles += broken_laws(trace(exporter, stream, arns))
+    troubles += disagreements(history, ends)
+    if not came_to_rest:
+        troubles.append(f"not all have ended within {MOST_SECONDS:.0f} s")
+    if is_left:
+        troubles.append("something was left for the sweep")
+    reports = {owner_name(report): report["created_at"] for report in record["reports"]}
+    served = tuple(_served(exporter, arn, reports) for arn in arns)
     return Load(served, tuple(ends.values()), record["most_in_progress"], tuple(troubles), seconds)
 
 

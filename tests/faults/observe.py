@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.25, 1.5
 """Between two looks, which grow with the time that has passed: many runs are watched at once."""
-QUIET_LOOKS, QUIET_LOOKS_BEFORE_A_RETRY = 2, 11
-"""A failed event is sent again after one minute and two, which the emulator scales: within 2.4 s at the usual scale."""
+QUIET_LOOKS, QUIET_LOOKS_BEFORE_A_RETRY = 2, 40
+"""A failed event is sent again after one minute and two, which the emulator scales: 2.4 s at the usual scale, later on a busy
+machine. So long a quiet comes only where it is not."""
 TRIES_OF_AN_EVENT = 3
 SWEEP_SECONDS = 4.0
-"""Between two sweeps; what a sweep waits for passes in real time, at most some 70 s."""
-SETTLE_SECONDS = 100.0
+"""Between two sweeps, at least: a mark that still stands is waited for, since no sweep can do anything before."""
+SETTLE_SECONDS = 220.0
+"""A mark stands as long as its function may run, which passes in real time: clean_up's for 150 s."""
 
 
 def come_to_rest(exporter: Exporter, arns: Sequence[str], seconds: float = 300.0) -> bool:
@@ -77,9 +79,15 @@ def sweep_up(
             break
         if time.monotonic() > deadline:
             return seen, sweeps
-        time.sleep(SWEEP_SECONDS)
+        time.sleep(min(max(SWEEP_SECONDS, _until_marks_have_passed(seen)), max(0.0, deadline - time.monotonic())))
     # What was late may have met a later sweep.
     return (snapshot(exporter, arns) if sweeps > 1 and come_to_rest(exporter, arns) else seen), sweeps
+
+
+def _until_marks_have_passed(seen: Snapshot) -> float:
+    marks = [float(item.get("creating_until", 0)) for (_, sk), item in seen.items.items() if sk == "LOCK"]
+    marks += [float(item.get("telling_until", 0)) for item in seen.items.values() if "open" in item and "told_at" not in item]
+    return max(marks, default=0.0) + 1 - time.time()
 
 
 def is_anything_left(seen: Snapshot) -> bool:
