@@ -129,7 +129,8 @@ def expected_row(finding: Finding) -> dict[str, Any]:
     resources = at(finding, "resources") or []
     resource = resources[0] if resources else {}
     kinds = at(resource, "details") or {}
-    place = kinds.get("awsEcrContainerImage") or kinds.get("awsEc2Instance") or kinds.get("awsLambdaFunction")
+    places = (kinds.get(kind) for kind in ("awsEcrContainerImage", "awsEc2Instance", "awsLambdaFunction"))
+    place = next((each for each in places if each is not None), None)
     identity = resource.get("id") or ""
     repository = "a/b" if ":repository/" in identity else None
     function = "f" if ":function:" in identity else None

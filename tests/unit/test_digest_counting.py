@@ -29,7 +29,7 @@ def counted(*rows: dict[str, Any], now_ms: int = NOW_MS) -> dict[str, Any]:
     return counts.to_dict()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data(), st.lists(FINDINGS, max_size=8))
 def test_a_report_is_counted_as_its_findings_are(data: st.DataObject, findings: list[Any]) -> None:
     counts = Counts(NOW_MS)

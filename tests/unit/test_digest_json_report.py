@@ -39,7 +39,7 @@ def report(*findings: Any) -> bytes:
     return json.dumps({"findings": findings}).encode()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data(), st.lists(FINDINGS, max_size=6), PIECES, st.sampled_from([16, 100, 1000, 1 << 18]))
 def test_any_legal_form_in_any_pieces_gives_the_same_columns(
     data: st.DataObject, findings: list[Any], pieces: list[int], buffer_bytes: int

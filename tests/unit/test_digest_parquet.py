@@ -37,7 +37,7 @@ class Sink:
         raise AssertionError("what was uploaded cannot be gone back to")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data(), st.lists(FINDINGS, max_size=6))
 def test_what_is_written_is_read_back(data: st.DataObject, findings: list[Any]) -> None:
     batches = list(read_json(Stream(data.draw(json_reports(findings))), buffer_bytes=1000))
