@@ -28,6 +28,7 @@ CLIENTS = {
     "CancelReport": ["dynamodb", "inspector2"],
     "ReleaseLock": ["dynamodb"],
     "VerifyReport": ["dynamodb", "s3"],
+    "DigestReport": ["dynamodb", "s3", "inspector2"],
     "RecordRun": ["dynamodb"],
     "Notify": ["dynamodb", "sns"],
     "CleanUp": ["dynamodb", "inspector2", "stepfunctions", "sns"],
@@ -104,7 +105,7 @@ def settings(folder: Path) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "x",
         "LAMBDA_TASK_ROOT": str(folder),
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(BUILT / "ExporterLayer/python"),
+        "PYTHONPATH": f"{BUILT / 'ExporterLayer/python'}:{BUILT / 'AnalyticsLayer/python'}",
     }
 
 

@@ -41,7 +41,7 @@ CONTEXT: Any = FakeContext()
 ME = execution("night-1", step.utc_now())
 STEPS = [
     "plan_export", "acquire_lock", "start_report", "check_report", "cancel_report", "release_lock", "verify_report",
-    "record_run", "notify",
+    "digest_report", "record_run", "notify",
 ]  # fmt: skip
 SECRET = "SECRET-FINDING-TEXT"
 MAIL = "someone@example.com"
