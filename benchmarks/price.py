@@ -53,8 +53,8 @@ def cost(path: list[str], report_seconds: float, wait: Wait) -> tuple[int, float
     """Return transitions and seconds of Lambda of a run, and its price in USD a month."""
     looks = watch(report_seconds, [], wait).looks
     transitions = len(path) + (looks - 1) * len(LOOP)
-    # The digest is counted by itself.
-    steps = sum(not state.endswith("?") and not state.startswith(("Wait", "Prepare", "Export S", "Digest")) for state in path) + looks - 1
+    others = ("Wait", "Prepare", "Export S", "Digest")  # the digest is counted by itself
+    steps = sum(not state.endswith("?") and not state.startswith(others) for state in path) + looks - 1
     gb_seconds = steps * STEP_SECONDS * MEMORY_GB + DIGEST_SECONDS * DIGEST_MEMORY_GB
     states_usd = transitions * NIGHTS * USD_A_TRANSITION
     lambda_usd = gb_seconds * NIGHTS * USD_A_GB_SECOND

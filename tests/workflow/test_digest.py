@@ -95,10 +95,12 @@ def test_a_report_that_found_nothing_has_a_digest_that_says_whether_that_is_good
 
 
 def test_a_malformed_report_is_delivered_without_a_digest_and_the_mail_says_so(
-    exporter: Exporter, inspector: InspectorControl
+    exporter: Exporter, inspector: InspectorControl, tmp_path: Path
 ) -> None:
     findings = inspector.findings()
-    path = write_findings(exporter, findings)
+    findings[30]["title"] = 7  # which no end of the file shows
+    path = tmp_path / "findings.jsonl"
+    path.write_text("\n".join(map(json.dumps, findings)), encoding="utf-8")
     inspector.load(path)
 
     ended = exporter.run({})
