@@ -129,3 +129,9 @@ def test_an_upload_that_fails_is_told_as_itself() -> None:
 
     with pytest.raises(PermissionError, match="denied"):
         parquet.write(realistic(10), Refusing())  # type: ignore[arg-type] # all that it needs of a file
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more", b"x" * 100])
+def test_a_file_that_is_no_parquet_is_an_error_that_can_be_caught(content: bytes) -> None:
+    with pytest.raises(parquet.UnreadableParquetError):
+        list(parquet.read(io.BytesIO(content)))

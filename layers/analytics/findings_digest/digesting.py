@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_digest import naming, parquet
 from findings_digest.baseline import Baseline, NoBaseline, choose
@@ -38,6 +38,7 @@ from findings_digest.errors import DigestError, MalformedReportError, ReportChan
 from findings_digest.json_report import read_json
 from findings_digest.keys import Header, KeyFileError, KeyReader, Readable
 from findings_digest.night import Night, Told
+from findings_digest.parquet import UnreadableParquetError
 from findings_digest.ranged import Pinned, RangedObject, pin
 from findings_digest.verdict import Verdict, judge
 from findings_exporter import runs
@@ -152,7 +153,7 @@ def _digested(desk: Desk, run: Run, plan: Plan, delivery: Delivery) -> dict[str,
 
         with ExitStack() as reading:
             parquet.write(seen(_batches(desk, plan, delivery, unreadable, reading)), table_file)
-        before = _KeysBefore(desk, plan.destination, chosen, folder / "baseline.keys")
+        before = _KeysBefore(desk, plan.destination, chosen, folder / "baseline.keys", stack)
         coverage = read_coverage(
             desk.inspector2, desk.config.account, {account for account, _ in night.open if account} | before.accounts()
         )
@@ -203,8 +204,8 @@ def _raise_what_passes(error: DigestError) -> None:
 class _KeysBefore:
     """The baseline's key file, fetched once; what keeps it from being read is told when it is opened."""
 
-    def __init__(self, desk: Desk, destination: Destination, chosen: Baseline | NoBaseline, path: Path) -> None:
-        self._path = path
+    def __init__(self, desk: Desk, destination: Destination, chosen: Baseline | NoBaseline, path: Path, stack: ExitStack) -> None:
+        self._path, self._stack = path, stack
         self._why = ""
         if isinstance(chosen, Baseline):
             try:
@@ -231,7 +232,7 @@ class _KeysBefore:
         """
         if self._why:
             raise KeyFileError(self._why)
-        return self._path.open("rb")
+        return self._stack.enter_context(self._path.open("rb"))
 
 
 def _raise_unless_told(error: DigestError) -> None:
@@ -277,8 +278,8 @@ def _names(
             _fetch(desk.s3, chosen.bucket, chosen.parquet_key, chosen.parquet_version, destination.owner, path)
             with path.open("rb") as file:
                 return naming.find(parquet.read(file, naming.NAMED), of_baseline) | names
-        # Arrow tells a damaged file by errors of many classes; a digest without some names is better than none.
-        except Exception as error:  # noqa: BLE001
+        # A digest without some names is better than none.
+        except (DigestError, UnreadableParquetError, BotoCoreError, ClientError) as error:
             logger.warning("the baseline's Parquet could not be read: %s", type(error).__name__)
     return names
 

@@ -36,6 +36,10 @@ _INT64, _INT32, _BOOL = DataType.int64(), DataType.int32(), DataType.bool()
 SCHEMA = Schema([Field(column.name, _TYPES[column.type]) for column in COLUMNS])
 
 
+class UnreadableParquetError(Exception):
+    """A file is damaged, or no Parquet."""
+
+
 def write(batches: Iterable[Batch], file: IO[bytes]) -> None:
     """Write batches as one Parquet file: one row a finding, typed as the columns are.
 
@@ -134,7 +138,22 @@ def read(file: IO[bytes], names: Sequence[str] = NAMES, *, batch_rows: int = 102
     ------
     Batch
         Lists and None as in any batch.
+
+    Raises
+    ------
+    UnreadableParquetError
+        The file is damaged, or no Parquet.
     """
-    for record in read_parquet(file, batch_size=batch_rows):
+    for record in _read(file, batch_rows):
         told = set(record.column_names)
         yield {name: ArrowColumn(record.column(name)) if name in told else [None] * record.num_rows for name in names}
+
+
+def _read(file: IO[bytes], batch_rows: int) -> Iterator[RecordBatch]:
+    try:
+        yield from read_parquet(file, batch_size=batch_rows)
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
+        raise
+    # arro3 panics over a damaged footer, and a panic is no Exception.
+    except BaseException as fault:
+        raise UnreadableParquetError(f"the Parquet file cannot be read: {fault}") from fault
