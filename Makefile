@@ -54,8 +54,8 @@ format: install ## Format the code and mend what ruff can mend
 	.venv/bin/ruff format .
 
 .PHONY: bench
-bench: install build ## Measure waits, transitions, price and cold starts, each beside its baseline
-	PYTHONPATH=layers/exporter .venv/bin/python -m benchmarks
+bench: install build .venv-bench/.synced ## Measure waits, price, reading reports and cold starts, each beside its baseline (BENCH=full)
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m benchmarks $(ONLY)
 
 # The SAM CLI knows AWS_DEFAULT_REGION only; most other tools of AWS know AWS_REGION.
 ifdef AWS_REGION
@@ -71,13 +71,14 @@ build: install ## Build the functions and the layer for deployment
 	@mkdir -p .aws-sam && $(sam) build --cached --parallel > .aws-sam/build.log 2>&1 || { cat .aws-sam/build.log; exit 1; }
 
 .PHONY: lock
-lock: $(UV) ## Bring the lock and the layer's pinned requirements up to date
+lock: $(UV) ## Bring the lock and the layers' pinned requirements up to date
 	$(UV) lock --upgrade
 	$(UV) export --quiet --only-group layer --no-emit-project --no-header --output-file layers/exporter/requirements.txt
+	$(UV) export --quiet --only-group analytics --no-emit-project --no-header --output-file layers/analytics/requirements.txt
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf .aws-sam .demo .venv .venv-* .uv .coverage* .*_cache .hypothesis
+	rm -rf .aws-sam .bench .demo .venv .venv-* .uv .coverage* .*_cache .hypothesis
 
 .PHONY: install
 install: .venv/.synced .venv-sam/.synced .venv-emulator/.synced .venv-runtime/.synced
@@ -93,6 +94,8 @@ $(UV):
 	$(call sync,.venv-sam,--only-group sam)
 .venv-emulator/.synced: uv.lock | $(UV)
 	$(call sync,.venv-emulator,--only-group emulator)
+.venv-bench/.synced: uv.lock | $(UV)
+	$(call sync,.venv-bench,--only-group bench)
 .venv-runtime/.synced: uv.lock | $(UV)
 	$(call sync,.venv-runtime,--only-group runtime)
 .venv-security/.synced: uv.lock | $(UV)

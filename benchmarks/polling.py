@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.results import Row, at_most, times_better
 from findings_exporter.polling import next_wait_seconds
 
 DURATIONS = {"1 min": 60, "5 min": 300, "20 min": 1200, "1 h": 3600, "6 h": 21600, "12 h": 43200}
@@ -41,8 +42,9 @@ def fixed(_: float, __: Sequence[float]) -> float:
     return FIXED_SECONDS
 
 
-def main() -> None:
-    """Print the table."""
+def main() -> list[Row]:
+    """Print the table and return its rows."""
+    rows: list[Row] = []
     print("Watching a report: looks (each three transitions) and delay, against a fixed minute")
     print(f"  {'report':<8}{'fixed':>14}{'no history':>34}{'with history ±20 %: worst looks, mean delay':>48}")
     for name, duration in DURATIONS.items():
@@ -55,3 +57,11 @@ def main() -> None:
             f"{alone.looks:>9} {alone.delay_seconds:>5.0f} s ({alone.looks / baseline.looks:.2f} of the looks)"
             f"{max(cost.looks for cost in known):>20} looks, {mean_delay:.1%}",
         )
+        looks = max(cost.looks for cost in known)
+        rows += [
+            at_most(f"report of {name}: delay", "s", alone.delay_seconds, max(15.0, 0.1 * duration), baseline.delay_seconds),
+            times_better(f"report of {name}: looks", "looks", alone.looks, baseline.looks, 5 if name == "6 h" else None),
+            at_most(f"report of {name}: most looks with history", "looks", looks, 15, baseline.looks),
+            at_most(f"report of {name}: mean delay with history", "of it", mean_delay, 0.04),
+        ]
+    return rows

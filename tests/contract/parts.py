@@ -8,12 +8,13 @@ from tests.cloudformation import read_template
 
 FUNCTIONS = Path("functions")
 PACKAGE = Path("layers/exporter/findings_exporter")
+ANALYTICS = Path("layers/analytics/findings_digest")
 
 TEMPLATE_TEXT = Path("template.yaml").read_text(encoding="utf-8")
 TEMPLATE: dict[str, Any] = read_template(Path("template.yaml"))
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 MACHINE_TEXT = Path("statemachine/export_findings.asl.json").read_text(encoding="utf-8")
-MACHINE: dict[str, Any] = json.loads(MACHINE_TEXT)
+MACHINE: dict[str, Any] = json.loads(MACHINE_TEXT.replace("${Digest}", "ON"))
 STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 
@@ -41,4 +42,5 @@ def listed(value: Any) -> list[Any]:
 def source_files() -> list[Path]:
     """Everything that is deployed."""
     return [Path("template.yaml"), *sorted(Path("statemachine").glob("*.json")), *sorted(PACKAGE.rglob("*.py")),
+            *sorted(ANALYTICS.rglob("*.py")),
             *sorted(FUNCTIONS.glob("*/app.py"))]  # fmt: skip

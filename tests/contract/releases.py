@@ -49,6 +49,7 @@ NIGHT: dict[str, list[Any]] = {
     "Release Lock": [{"state": "RELEASED"}],
     "Check Setup": [{"state": "CHECKED", "setup": SETUP}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
+    "Digest Report": [{"state": "DIGESTED"}],
     "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
     "Notify": [{"state": "TOLD"}],
 }
@@ -56,10 +57,11 @@ NIGHTS = (
     NIGHT,
     NIGHT | {"Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY | {"key": None, "nothing_found": "no_findings"}}]},
     NIGHT | {"Plan Export": [{"state": "DUPLICATE", "of": "arn"}]},
+    NIGHT | {"Digest Report": [StepError("Sandbox.Timedout", "it took too long")]},
     NIGHT | {"Check Report": [StepError("States.Timeout", None)]},
     NIGHT | {"Check Report": [StepError("AccessDeniedError", "AWS refused it")]},
 )
-"""A success, one that found nothing, a duplicate, a failure and one of the setup: between them every form of every event."""
+"""A success, one that found nothing, a duplicate, a digest that broke down, a failure and one of the setup: between them every form of every event."""
 
 
 def kept() -> list[str]:

@@ -1,4 +1,4 @@
-"""The layer ships what the lock file pins, hash by hash."""
+"""The layers ship what the lock file pins, hash by hash."""
 
 import hashlib
 import json
@@ -10,25 +10,25 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from packaging.markers import Marker
 
-GROUP = "layer"
+LAYERS = {"layer": "layers/exporter", "analytics": "layers/analytics"}
 PROJECT = "inspector-findings-exporter"
 LOCK = tomllib.loads(Path("uv.lock").read_text(encoding="utf-8"))
-REQUIREMENTS = Path("layers/exporter/requirements.txt").read_text(encoding="utf-8")
 
 
-def wanted(entry: dict[str, Any]) -> bool:
-    """Whether a dependency counts for the layer's group."""
-    return "marker" not in entry or Marker(entry["marker"]).evaluate({"extra": f"group-{len(PROJECT)}-{PROJECT}-{GROUP}"})
+def wanted(entry: dict[str, Any], group: str) -> bool:
+    """Whether a dependency counts for a layer's group."""
+    return "marker" not in entry or Marker(entry["marker"]).evaluate({"extra": f"group-{len(PROJECT)}-{PROJECT}-{group}"})
 
 
-def locked() -> dict[str, dict[str, Any]]:
-    """The packages of the layer's group and all that they need, by name, as the lock file has them."""
+def locked(group: str) -> dict[str, dict[str, Any]]:
+    """The packages of a layer's group and all that they need, by name, as the lock file has them."""
     packages: list[dict[str, Any]] = LOCK["package"]
     (project,) = [package for package in packages if package["name"] == PROJECT]
     found: dict[str, dict[str, Any]] = {}
-    ahead = [entry for entry in project["dev-dependencies"][GROUP] if wanted(entry)]
+    ahead = [entry for entry in project["dev-dependencies"][group] if wanted(entry, group)]
     while ahead:
         entry = ahead.pop()
         (package,) = [
@@ -38,37 +38,48 @@ def locked() -> dict[str, dict[str, Any]]:
         ]
         if entry["name"] not in found:
             found[entry["name"]] = package
-            ahead += [each for each in package.get("dependencies", []) if wanted(each)]
+            ahead += [each for each in package.get("dependencies", []) if wanted(each, group)]
     return found
 
 
-def required() -> dict[str, tuple[str, set[str]]]:
+def requirements(group: str) -> str:
+    return (Path(LAYERS[group]) / "requirements.txt").read_text(encoding="utf-8")
+
+
+def required(group: str) -> dict[str, tuple[str, set[str]]]:
     """The requirements: version and hashes by name."""
-    entries = re.findall(r"^([a-z0-9-]+)==(\S+) \\\n((?:    --hash=\S+(?: \\)?\n)+)", REQUIREMENTS, re.MULTILINE)
+    entries = re.findall(r"^([a-z0-9-]+)==(\S+) \\\n((?:    --hash=\S+(?: \\)?\n)+)", requirements(group), re.MULTILINE)
     return {name: (version, set(re.findall(r"--hash=(\S+)", hashes))) for name, version, hashes in entries}
 
 
-def test_the_layer_ships_the_locked_versions_and_nothing_else() -> None:
-    assert {name: version for name, (version, _) in required().items()} == {
-        name: package["version"] for name, package in locked().items()
+@pytest.mark.parametrize("group", LAYERS)
+def test_a_layer_ships_the_locked_versions_and_nothing_else(group: str) -> None:
+    assert {name: version for name, (version, _) in required(group).items()} == {
+        name: package["version"] for name, package in locked(group).items()
     }
 
 
-def test_the_layer_takes_only_files_that_the_lock_knows() -> None:
-    packages = locked()
-    for name, (_, hashes) in required().items():
+@pytest.mark.parametrize("group", LAYERS)
+def test_a_layer_takes_only_files_that_the_lock_knows(group: str) -> None:
+    packages = locked(group)
+    for name, (_, hashes) in required(group).items():
         files = [*packages[name]["wheels"], *([packages[name]["sdist"]] if "sdist" in packages[name] else [])]
         assert hashes == {file["hash"] for file in files}
 
 
-def test_every_line_is_understood() -> None:
-    entries = [line for line in REQUIREMENTS.splitlines() if "==" in line]
-    assert len(entries) == len(required())
-    assert {"boto3", "botocore", "aws-lambda-powertools"} <= set(required())
+@pytest.mark.parametrize(
+    ("group", "needed"),
+    [("layer", {"boto3", "botocore", "aws-lambda-powertools"}), ("analytics", {"msgspec", "arro3-core", "arro3-io"})],
+)
+def test_every_line_is_understood(group: str, needed: set[str]) -> None:
+    entries = [line for line in requirements(group).splitlines() if "==" in line]
+    assert len(entries) == len(required(group))
+    assert needed <= set(required(group))
 
 
-def test_every_requirement_has_a_hash() -> None:
-    lines = REQUIREMENTS.replace("\\\n", "").splitlines()
+@pytest.mark.parametrize("group", ["layer", "analytics"])
+def test_every_requirement_has_a_hash(group: str) -> None:
+    lines = requirements(group).replace("\\\n", "").splitlines()
     needed = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     assert [line for line in needed if "--hash=sha256:" not in line] == []
 

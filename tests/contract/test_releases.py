@@ -28,4 +28,5 @@ def test_what_a_release_reads_of_answers_does_not_change(task: str) -> None:
 @EVERY_TASK
 def test_a_frozen_event_says_its_release(task: str) -> None:
     for release in FROZEN:
-        assert {str(event["release"]) for event in FROZEN[release][task]["events"]} == {release}
+        of_task = FROZEN[release].get(task)  # a step may be newer than the release
+        assert of_task is None or {str(event["release"]) for event in of_task["events"]} == {release}

@@ -37,6 +37,7 @@ KNOW_NO_RESOURCE = {
     "inspector2:GetFindingsReportStatus": INSPECTOR,
     "inspector2:ListCoverageStatistics": INSPECTOR,
     "inspector2:ListFindings": INSPECTOR,
+    "inspector2:ListMembers": INSPECTOR,
     "logs:CreateLogDelivery": LOGS,
     "logs:DeleteLogDelivery": LOGS,
     "logs:DescribeLogGroups": LOGS,
@@ -56,8 +57,10 @@ PARTS_OF_RESOURCES = {
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:findings-ExportFindings:*",
     f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/*",
     "arn:aws:s3:::findings-Bucket/inspector/reports/*",
+    "arn:aws:s3:::findings-Bucket/inspector/digests/*",
+    "arn:aws:s3:::findings-Bucket/inspector/findings/*",
 }
-"""Resources with a wildcard, beside log streams: this machine's executions, the reports, and schedules (CloudFormation names
+"""Resources with a wildcard, beside log streams: this machine's executions, reports and digests, and schedules (CloudFormation names
 the stack's own, and a reference to it would be circular)."""
 WITHOUT_A_SOURCE = {
     "lambda.amazonaws.com": "a function's role is of the function's account: whoever creates the function must be allowed to pass it",

@@ -30,6 +30,7 @@ SERVICE_ERRORS = {
     "States.Timeout",
 }
 SETUP_ERROR = "AccessDeniedError"
+DIGEST = "Digest Report"
 FAILURE = {"error": "SlotBusy", "cause": "told"}
 SETUP = {"verdict": "wrong", "wrong": [{"check": "key"}], "unknown": []}
 DELIVERY = {"key": "inspector/reports/x.json"}
@@ -42,6 +43,7 @@ ANSWERS: dict[str, list[Any]] = {
     "Release Lock": [{"state": "RELEASED"}],
     "Check Setup": [{"state": "CHECKED", "setup": SETUP}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
+    "Digest Report": [{"state": "DIGESTED"}],
     "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
     "Notify": [{"state": "TOLD", "failure": None}],
 }
@@ -141,7 +143,13 @@ class TestTasks:
     def test_a_task_catches_everything_and_keeps_the_first_failure(self, name: str) -> None:
         (catch,) = TASKS[name]["Catch"]
         assert catch["ErrorEquals"] == ["States.ALL"]
-        assert set(catch["Assign"]) == {"failure"}
+        # A digest never fails an export.
+        assert set(catch["Assign"]) == {"digest_failure" if name == DIGEST else "failure"}
+
+    def test_with_all_its_tries_the_digest_ends_before_the_workflow_does(self) -> None:
+        tries = 1 + TASKS[DIGEST]["Retry"][0]["MaxAttempts"]
+        longest = timedelta(hours=plan.MAX_DEADLINE_HOURS, seconds=tries * TASKS[DIGEST]["TimeoutSeconds"] + 600)
+        assert longest < timedelta(seconds=MACHINE["TimeoutSeconds"])
 
     def test_retries_outlast_a_function_that_may_still_create_and_a_teller_that_died(self) -> None:
         functions = of_type("AWS::Serverless::Function")
@@ -207,7 +215,7 @@ class TestWalk:
         walk = Walk(ANSWERS).run()
         assert [name for name in walk.path if name in TASKS] == [
             "Plan Export", "Acquire Lock", "Start Report", "Check Report", "Check Report", "Release Lock", "Verify Report",
-            "Record Run", "Notify",
+            "Digest Report", "Record Run", "Notify",
         ]  # fmt: skip
         assert walk.waits == [33, 44]
         assert walk.path[-1] == "Export Succeeded"
@@ -222,7 +230,10 @@ class TestWalk:
         common = {"release": RELEASE, "execution": execution}
         assert payloads["Plan Export"] == common | {"input": {"notify": True}}
         assert payloads["Verify Report"] == common | {"found_nothing": True}
-        assert payloads["Record Run"] == common | {"failure": None, "delivery": DELIVERY, "duplicate": False}
+        assert payloads["Digest Report"] == common | {"delivery": DELIVERY}
+        assert payloads["Record Run"] == common | {
+            "failure": None, "delivery": DELIVERY, "duplicate": False, "digest_failure": None,
+        }  # fmt: skip
         for name in ("Acquire Lock", "Start Report", "Check Report", "Release Lock", "Notify"):
             assert payloads[name] == common
 
@@ -260,7 +271,7 @@ class TestWalk:
         assert walk.output == {"Error": "SlotBusy", "Cause": "in words"}
 
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
-    @pytest.mark.parametrize("name", TASKS)
+    @pytest.mark.parametrize("name", TASKS.keys() - {DIGEST})
     def test_an_error_of_any_step_ends_in_export_failed_through_everything_that_is_left(
         self, name: str, cause: str | None
     ) -> None:
@@ -285,6 +296,19 @@ class TestWalk:
         assert after == left
         if name not in {"Check Setup", "Record Run", "Notify"}:
             assert walk.payloads["Record Run"]["failure"] == {"error": "X", "cause": cause or ""}
+
+    @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
+    def test_a_digest_that_breaks_down_is_recorded_and_the_export_succeeds(self, cause: str | None) -> None:
+        walk = Walk(ANSWERS | {DIGEST: [StepError("Sandbox.Timedout", cause)]}).run()
+        assert walk.path[-1] == "Export Succeeded"
+        assert walk.payloads["Record Run"]["digest_failure"] == {"error": "Sandbox.Timedout", "cause": cause or ""}
+        assert walk.payloads["Record Run"]["failure"] is None
+
+    def test_a_digest_that_is_switched_off_is_not_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(STATES["Prepare Run"]["Assign"], "digest", "OFF")
+        walk = Walk(ANSWERS).run()
+        assert DIGEST not in walk.path
+        assert walk.output == {"outcome": "SUCCEEDED", "delivery": DELIVERY}
 
     @pytest.mark.parametrize("error", explanations.OF_THE_SETUP)
     def test_a_failure_of_the_setup_is_recorded_with_what_the_check_found(self, error: str) -> None:
@@ -337,11 +361,12 @@ def test_every_substitution_is_given_and_no_more() -> None:
     given = RESOURCES["ExportFindings"]["Properties"]["DefinitionSubstitutions"]
     assert used == set(given)
     for name, value in given.items():
-        assert value == ({"Ref": "AWS::Partition"} if name == "Partition" else {"Fn::GetAtt": [name.removesuffix("Arn"), "Arn"]})
+        given_by = {"Partition": {"Ref": "AWS::Partition"}, "Digest": {"Ref": "Digest"}}
+        assert value == given_by.get(name, {"Fn::GetAtt": [name.removesuffix("Arn"), "Arn"]})
 
 
 def test_a_catch_leads_only_to_the_failures_end() -> None:
-    for task in TASKS.values():
+    for task in (each for name, each in TASKS.items() if name != DIGEST):
         ends, ahead, seen = set(), [task["Catch"][0]["Next"]], set()
         while ahead:
             name = ahead.pop()

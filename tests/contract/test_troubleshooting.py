@@ -9,7 +9,7 @@ import pytest
 
 from findings_exporter import errors, messages
 from findings_exporter.explanations import EXPLANATIONS, UNKNOWN
-from tests.contract.parts import PACKAGE, TEMPLATE, of_type
+from tests.contract.parts import ANALYTICS, PACKAGE, TEMPLATE, of_type
 from tests.rendered import Rendered
 from tests.unit.builders import client
 
@@ -122,6 +122,12 @@ def test_every_text_that_is_told_is_explained_word_for_word_and_no_other() -> No
     assert sorted(told - set(explained)) == []
     assert sorted(set(explained) - told) == []
     assert sorted(explained) == sorted(set(explained))
+
+
+def test_every_error_of_a_digest_has_an_entry_and_no_entry_is_of_an_unknown_error() -> None:
+    named = set(re.findall(r'"(Digest\.\w+)"', (ANALYTICS / "digesting.py").read_text(encoding="utf-8")))
+    assert named
+    assert {key for heading in entries("A digest that failed") for key in keys(heading)} == named | {ANY_OTHER}
 
 
 def test_every_alarm_has_an_entry_and_no_entry_is_of_an_unknown_alarm() -> None:

@@ -64,6 +64,15 @@ def test_verify_may_decrypt_reports_through_s3_only() -> None:
     }
 
 
+def test_the_digest_may_use_the_reports_key_through_s3_only() -> None:
+    assert statement("DigestReportFunctionRole", "UseTheReportsKey") == {
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": REPORTS_KEY,
+        "Condition": via("s3"),
+    }
+
+
 def test_start_may_read_the_reports_key_as_the_guide_names_it() -> None:
     assert statement("StartReportFunctionRole", "ReadTheKeyAsTheGuideNames") == {
         "Effect": "Allow",

@@ -39,7 +39,7 @@ REPORT_SECONDS, CANCEL_SECONDS = 0.4, 1.5
 A_HISTORY_SECONDS = 300.0
 STATES = (
     "Plan Export", "Acquire Lock", "Wait for Lock", "Start Report", "Wait for Other Report", "Wait for Report",
-    "Check Report", "Cancel Report", "Release Lock", "Verify Report", "Record Run", "Notify",
+    "Check Report", "Cancel Report", "Release Lock", "Verify Report", "Digest Report", "Record Run", "Notify",
 )  # fmt: skip
 """Where an execution is stopped, on entering the state; without one it is stopped at once."""
 OUTLIVING = {

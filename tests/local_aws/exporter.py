@@ -358,7 +358,8 @@ def _archive(folder: Path) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
-            if path.is_file():
+            # The embedded AWS runs on this processor; the other one's libraries are half of the analytics layer.
+            if path.is_file() and "aarch64" not in path.name:
                 archive.write(path, path.relative_to(folder))
     return buffer.getvalue()
 

@@ -154,6 +154,10 @@ class InspectorControl:
         """Let a night pass: some findings are fixed, suppressed and new, and an image is rebuilt."""
         return self._post("evolve", night=night, **changes)  # type: ignore[return-value]
 
+    def switch(self, member: str, *scan_types: str, on: bool) -> None:
+        """Switch scanning on or off in an account, all of it or some scan types. The findings stay as they are."""
+        self._post("switch", member=member, scan_types=list(scan_types), on=on)
+
     def findings(self, filter_criteria: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the findings that a report with these criteria (in the form of the wire) would hold."""
         found: list[dict[str, Any]] = self._post("findings", filter_criteria=filter_criteria or {})["findings"]

@@ -329,6 +329,16 @@ class FakeInspector(_Doing):
         self.put(REPORT_ID, "IN_PROGRESS", destination["keyPrefix"], destination["bucketName"])
         return {"reportId": REPORT_ID}
 
+    def batch_get_account_status(self, accountIds: list[str]) -> dict[str, Any]:  # noqa: N803
+        """BatchGetAccountStatus: every account is switched on."""
+        self._called("account_status")
+        return {"accounts": [{"accountId": each, "state": {"status": "ENABLED"}, "resourceState": {}} for each in accountIds]}
+
+    def get_paginator(self, name: str) -> Any:
+        """ListMembers: there are none; ListCoverageStatistics: seven resources are scanned."""
+        self._called(name)
+        return SimpleNamespace(paginate=lambda **asked: [{"totalCounts": 7 if "ACTIVE" in str(asked).split("'") else 0}])
+
     def _called(self, operation: str) -> None:
         self.calls.append(operation)
         if self.errors.get(operation):

@@ -33,6 +33,7 @@ from tests.unit.builders import (
     client_error,
     execution,
     make_bucket,
+    nothing,
     planned,
     put_report,
 )
@@ -41,11 +42,19 @@ CONTEXT: Any = FakeContext()
 ME = execution("night-1", step.utc_now())
 STEPS = [
     "plan_export", "acquire_lock", "start_report", "check_report", "cancel_report", "release_lock", "verify_report",
-    "record_run", "notify",
+    "digest_report", "record_run", "notify",
 ]  # fmt: skip
 SECRET = "SECRET-FINDING-TEXT"
 MAIL = "someone@example.com"
-REPORT = json.dumps({"findings": [{"findingArn": f"arn:aws:inspector2:{REGION}:{ACCOUNT}:finding/1", "title": SECRET + MAIL}]})
+FINDING = {
+    "findingArn": f"arn:aws:inspector2:{REGION}:{ACCOUNT}:finding/1",
+    "title": SECRET + MAIL,
+    "type": "PACKAGE_VULNERABILITY",
+    "severity": "HIGH",
+    "status": "ACTIVE",
+    "firstObservedAt": "2026-11-20T00:00:00Z",
+}
+REPORT = json.dumps({"findings": [FINDING]})
 
 
 def load(folder: str) -> ModuleType:
@@ -120,7 +129,8 @@ def export(inspector: FakeInspector) -> None:
     assert call("release_lock") == {"state": "RELEASED"}
     verified = call("verify_report", found_nothing=False)
     assert (verified["state"], verified["delivery"]["kms_key_arn"]) == ("VERIFIED", KEY)
-    recorded = call("record_run", failure=None, delivery=verified["delivery"], duplicate=False)
+    assert call("digest_report", delivery=verified["delivery"]) == {"state": "DIGESTED"}
+    recorded = call("record_run", failure=None, delivery=verified["delivery"], duplicate=False, digest_failure=None)
     assert recorded == {"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}
     assert call("notify") == {"state": "TOLD", "failure": None}
 
@@ -210,7 +220,8 @@ def test_an_event_of_the_release_before_is_accepted(account: Table, inspector: F
     begin()
     if folder == "notify":
         call("record_run", failure=None, delivery=None, duplicate=True)
-    assert call(folder, input={}, found_nothing=False, failure=None, delivery=None, duplicate=False, release=RELEASE - 1)
+    delivered = nothing("no_findings").to_dict() if folder == "digest_report" else None
+    assert call(folder, input={}, found_nothing=False, failure=None, delivery=delivered, duplicate=False, release=RELEASE - 1)
 
 
 @pytest.mark.parametrize("release", kept())
@@ -269,7 +280,7 @@ def test_the_log_tells_each_step_of_its_execution_and_nothing_confidential(
         load("clean_up").handler({}, CONTEXT)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     states_told = [line["state"] for line in lines if line["message"] == "step done"]
-    assert states_told[-3:] == ["VERIFIED", "TO_TELL", "TOLD"]
+    assert states_told[-3:] == ["DIGESTED", "TO_TELL", "TOLD"]
     assert all(line["execution"] == "night-1" for line in lines[:-2])
     assert lines[-2]["message"] == "the run night-2 could not be cleaned up yet: AccessDeniedError"
     assert [line["execution"] for line in lines[-2:]] == ["night-2", "sweep"]

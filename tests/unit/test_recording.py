@@ -108,6 +108,41 @@ def test_a_success_is_counted_once_with_its_size_and_durations(table: Table, cap
     assert (metric["RunDuration"], metric["ReportDuration"], metric["ReportSize"]) == ([720.0], [600.0], [1234567.0])
 
 
+def test_a_digest_that_broke_down_is_recorded_with_a_sentence_and_counted(
+    table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned(table, ME)
+    broken = {
+        "error": "Sandbox.Timedout",
+        "cause": json.dumps({"errorMessage": "Task timed out\nafter 600 seconds. " + "x" * 999}),
+    }
+    assert record(table, SUCCESS | {"digest_failure": broken})["outcome"] == "SUCCEEDED"
+    digest = runs.load(table, ME).digest
+    assert digest is not None
+    assert digest["error"] == "Sandbox.Timedout"
+    assert digest["sentence"].startswith(
+        "The report was delivered, but its digest could not be made: Task timed out after 600 seconds."
+    )
+    assert "Look into the log of digest_report" in digest["sentence"]
+    assert len(digest["sentence"]) < 600
+    _, of_digests = counted(capsys)
+    assert of_digests["DigestsFailed"] == [1.0]
+    # What DigestAlarm watches.
+    assert of_digests["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+    assert of_digests["service"] == "findings_exporter"
+
+
+def test_what_the_digests_function_wrote_down_stands(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    planned(table, ME)
+    brief = {"keys_key": "k", "keys_version": None, "parquet_key": "p", "parquet_version": None}
+    runs.note_digest(table, ME, brief | {"by_severity": {}, "open": 0, "verdict": {"dark": {}}})
+    record(table, SUCCESS | {"digest_failure": {"error": "States.Timeout", "cause": ""}})
+    digest = runs.load(table, ME).digest
+    assert digest is not None
+    assert "error" not in digest
+    assert counted(capsys)[1]["DigestsFailed"] == [0.0]
+
+
 def test_a_failure_is_counted_even_before_its_plan(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
     runs.open_run(table, ME, "{}")
     record(table, FAILURE)

@@ -25,6 +25,16 @@ from tests.unit.builders import (
 )
 
 ME, OTHER = execution("me"), execution("other")
+BRIEF = {
+    "keys_key": "d/findings.keys",
+    "keys_version": "v2",
+    "parquet_key": "f/me.parquet",
+    "parquet_version": None,
+    "by_severity": {"CRITICAL": 3},
+    "open": 7,
+    "verdict": {"dark": {"111122223333": ["ec2"]}},
+}
+FAILED_DIGEST = {"error": "Digest.NotStored", "sentence": "It could not be stored."}
 BROKEN = Failure("Report.INTERNAL_ERROR", "Inspector failed.")
 
 
@@ -255,6 +265,52 @@ class TestTelling:
 
         monkeypatch.setattr(Table, "update", answer_lost)
         assert runs.claim_telling(table, ME, "first", minutes(13), minutes(14)) is not None
+
+
+class TestDigest:
+    def test_a_run_without_a_digest_has_none(self, table: Table) -> None:
+        assert planned(table, ME).digest is None
+
+    def test_what_is_written_down_is_read_again_and_a_later_try_writes_over_it(self, table: Table) -> None:
+        planned(table, ME)
+        assert runs.note_digest(table, ME, FAILED_DIGEST)
+        assert runs.note_digest(table, ME, BRIEF)
+        assert runs.load(table, ME).digest == BRIEF
+
+    def test_after_the_outcome_nothing_is_written_down_any_more(self, table: Table) -> None:
+        succeed(table)
+        assert not runs.note_digest(table, ME, BRIEF)
+        assert not runs.note_digest_failure(table, ME, FAILED_DIGEST)
+        assert runs.load(table, ME).digest is None
+
+    def test_what_the_workflow_caught_never_replaces_the_functions_own_word(self, table: Table) -> None:
+        planned(table, ME)
+        assert runs.note_digest(table, ME, BRIEF)
+        assert not runs.note_digest_failure(table, ME, FAILED_DIGEST)
+        assert runs.load(table, ME).digest == BRIEF
+
+    def test_a_success_leaves_in_the_history_what_the_next_digest_looks_up(self, table: Table) -> None:
+        planned(table, ME)
+        runs.note_digest(table, ME, BRIEF)
+        runs.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
+        (line,) = runs.history(table, "nightly")
+        assert {name: value for name, value in line.items() if name.startswith("digest")} == {
+            "digest_keys": "d/findings.keys",
+            "digest_keys_version": "v2",
+            "digest_parquet": "f/me.parquet",
+        }
+        assert (json.loads(line["by_severity"]), line["open_findings"]) == ({"CRITICAL": 3}, 7)
+        assert json.loads(line["dark"]) == {"111122223333": ["ec2"]}
+
+    @pytest.mark.parametrize(("outcome", "digest"), [("ABORTED", BRIEF), ("SUCCEEDED", FAILED_DIGEST)])
+    def test_no_later_digest_is_compared_with_a_run_that_failed_or_whose_digest_did(
+        self, table: Table, outcome: Any, digest: dict[str, Any]
+    ) -> None:
+        planned(table, ME)
+        runs.note_digest(table, ME, digest)
+        runs.record(table, ME, outcome, None, delivery(), minutes(12))
+        (line,) = runs.history(table, "nightly")
+        assert not line.keys() & {"digest_keys", "digest_parquet", "by_severity", "open_findings", "dark"}
 
 
 class TestHistory:

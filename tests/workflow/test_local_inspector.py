@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
+from findings_digest.coverage import read_coverage
 from tests.local_aws.inspector import InspectorControl
 from tests.local_aws.sandbox import ANYTHING, Sandbox, eventually, policy
 from tests.local_aws.server import LocalAws, LocalAwsError
@@ -483,6 +484,106 @@ class TestFindings:
         assert states == dict.fromkeys(accounts, "ENABLED") | {accounts[1]: "DISABLED"}
         assert [each["accountId"] for each in answer["failedAccounts"]] == ["999999999999"]
         assert 0 < desk.client.list_coverage_statistics(groupBy="RESOURCE_TYPE")["totalCounts"] < before
+
+
+class TestScanning:
+    def test_the_asking_account_administers_the_others(self, desk: Desk) -> None:
+        accounts = [desk.account, *(f"{number:012}" for number in range(120))]
+        desk.control.seed(FINDINGS, accounts=accounts)
+        pages = list(desk.client.get_paginator("list_members").paginate(onlyAssociated=True))
+        assert [len(page["members"]) for page in pages] == [50, 50, 20]
+        assert [member["accountId"] for page in pages for member in page["members"]] == accounts[1:]
+        alone = strict(desk.aws.client("inspector2", account=accounts[1], region=desk.region))
+        assert alone.list_members()["members"] == []
+
+    def test_status_is_told_of_at_most_a_hundred_accounts(self, desk: Desk) -> None:
+        asked = [f"{number:012}" for number in range(101)]
+        # botocore does not check the model's limit by itself: the service does.
+        assert kind(refusal(lambda: desk.client.batch_get_account_status(accountIds=asked)))[:2] == (400, "ValidationException")
+        assert len(desk.client.batch_get_account_status(accountIds=asked[:100])["failedAccounts"]) == 100
+
+    def test_a_scan_type_can_be_switched_off_and_on_again(self, desk: Desk) -> None:
+        def states() -> dict[str, str]:
+            (account,) = desk.client.batch_get_account_status(accountIds=[desk.account])["accounts"]
+            return {"all": account["state"]["status"], **{k: each["status"] for k, each in account["resourceState"].items()}}
+
+        desk.control.switch(desk.account, "ec2", on=False)
+        assert states() == dict.fromkeys(["all", "ecr", "lambda", "lambdaCode"], "ENABLED") | {"ec2": "DISABLED"}
+        desk.control.switch(desk.account, on=False)
+        assert set(states().values()) == {"DISABLED"}
+        desk.control.switch(desk.account, on=True)
+        desk.control.switch(desk.account, "ec2", on=True)
+        assert set(states().values()) == {"ENABLED"}
+        with pytest.raises(LocalAwsError, match="unknown scan types: x"):
+            desk.control.switch(desk.account, "x", on=True)
+        with pytest.raises(LocalAwsError, match="member must be one of"):
+            desk.control.switch("999999999999", on=True)
+
+    def test_coverage_can_be_filtered_and_grouped(self, desk: Desk) -> None:
+        def counts(group: str, **criteria: Any) -> dict[str, int]:
+            pages = desk.client.get_paginator("list_coverage_statistics").paginate(groupBy=group, filterCriteria=criteria)
+            return {each["groupKey"]: each["count"] for page in pages for each in page.get("countsByGroup", [])}
+
+        accounts = desk.control.seed(FINDINGS)["accounts"]
+        unmanaged = {"scanStatusCode": equals("INACTIVE")}
+        assert counts("SCAN_STATUS_REASON", **unmanaged) == {"UNMANAGED_EC2_INSTANCE": 3}
+        assert counts("ACCOUNT_ID", **unmanaged) == dict.fromkeys(accounts, 1)
+        scanned = counts("RESOURCE_TYPE", scanStatusCode=equals("ACTIVE"))
+        assert min(scanned.values()) >= 3
+        desk.control.switch(accounts[1], on=False)
+        assert accounts[1] not in counts("ACCOUNT_ID")
+        desk.control.switch(accounts[2], "ec2", on=False)
+        assert counts("RESOURCE_TYPE", accountId=equals(accounts[2])).keys() >= {"AWS_LAMBDA_FUNCTION"}
+        assert "AWS_EC2_INSTANCE" not in counts("RESOURCE_TYPE", accountId=equals(accounts[2]))
+        others = counts("ACCOUNT_ID", accountId=[{"comparison": "NOT_EQUALS", "value": desk.account}])
+        assert list(others) == [accounts[2]]
+        assert kind(refusal(lambda: counts("ACCOUNT_ID", scanMode=equals("EC2_AGENTLESS"))))[0] == 400
+
+    def test_groups_come_in_pages_of_five(self, desk: Desk) -> None:
+        desk.control.seed(FINDINGS, accounts=[f"{number:012}" for number in range(12)])
+        pages = list(desk.client.get_paginator("list_coverage_statistics").paginate(groupBy="ACCOUNT_ID"))
+        assert [len(page["countsByGroup"]) for page in pages] == [5, 5, 2]
+        assert len({page["totalCounts"] for page in pages}) == 1
+
+    def test_a_quiet_account_is_scanned_too(self, desk: Desk) -> None:
+        desk.control.seed(0)
+        assert desk.control.findings() == []
+        criteria = {"scanStatusCode": equals("ACTIVE")}
+        assert desk.client.list_coverage_statistics(filterCriteria=criteria)["totalCounts"] == 9
+
+    def test_each_call_needs_the_caller_s_permission(self, desk: Desk) -> None:
+        nobody = desk.aws.role_client("inspector2", Sandbox(desk.aws, desk.account).role("nobody"), account=desk.account)
+        for call in (nobody.list_members, nobody.batch_get_account_status, nobody.list_coverage_statistics):
+            assert kind(refusal(call))[:2] == (403, "AccessDeniedException")
+
+
+class TestCoverageAsTheDigestReadsIt:
+    """The digest's own reading, held against the service model by the client."""
+
+    def test_everything_is_on_and_counted(self, desk: Desk) -> None:
+        accounts = desk.control.seed(FINDINGS)["accounts"]
+        found = read_coverage(desk.client, desk.account, accounts)
+        assert {account: each.state for account, each in found.accounts.items()} == dict.fromkeys(accounts, "on")
+        assert (found.notes, found.not_scanned) == ((), 3)
+        assert found.resource_types is not None
+        assert found.resource_types["AWS_EC2_INSTANCE"].why_not == {"UNMANAGED_EC2_INSTANCE": 3}
+        assert found.scanned == sum(each.scanned or 0 for each in found.accounts.values())
+
+    def test_what_is_switched_off_is_off(self, desk: Desk) -> None:
+        accounts = desk.control.seed(FINDINGS)["accounts"]
+        desk.control.switch(accounts[1], on=False)
+        desk.control.switch(accounts[2], "ecr", on=False)
+        found = read_coverage(desk.client, desk.account, [])
+        assert found.accounts[accounts[1]].state == "off"
+        assert found.accounts[accounts[1]].scanned == 0
+        assert (found.scanning(accounts[2], "ecr"), found.scanning(accounts[2], "ec2")) == ("off", "on")
+
+    def test_without_permission_it_is_unknown_and_said(self, desk: Desk) -> None:
+        nobody = desk.aws.role_client("inspector2", Sandbox(desk.aws, desk.account).role("nobody"), account=desk.account)
+        found = read_coverage(nobody, desk.account, [])
+        assert found.accounts[desk.account].state == "unknown"
+        assert len(found.notes) == 3
+        assert all("not authorized" in note for note in found.notes)
 
 
 class TestMisbehaviour:

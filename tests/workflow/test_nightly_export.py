@@ -16,7 +16,7 @@ EVENTS = [path for path in sorted((REPOSITORY / "events").glob("*.json")) if pat
 """Of executions; check_setup.json is for the function of that name, see test_check_setup.py."""
 SUCCESS_PATH = [
     "Prepare Run", "Plan Export", "Acquire Lock", "Start Report", "Wait for Report", "Check Report", "Release Lock",
-    "Verify Report", "Record Run", "Notify", "Export Succeeded",
+    "Verify Report", "Digest Report", "Record Run", "Notify", "Export Succeeded",
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ Every statement of every role in the template is in one of the tables below: tak
 embedded AWS does not enforce it, and a contract test holds its words.
 """
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,6 +58,22 @@ def report_runs_on_after_the_deadline(exporter: Exporter, inspector: InspectorCo
     inspector.hold()
     assert exporter.run(SHORT, seconds=90).error == "DeadlineExceeded"
     assert inspector.record()["reports"][0]["status"] == "IN_PROGRESS"
+
+
+def digest_fails(error: str) -> Scenario:
+    """The export succeeds, and its record says which way the digest failed."""
+
+    def scenario(exporter: Exporter, _: InspectorControl) -> None:
+        ended = exporter.run({}, seconds=90)
+        assert ended.status == "SUCCEEDED"
+        assert json.loads(exporter.run_item(ended.arn)["digest"])["error"] == error
+
+    return scenario
+
+
+def digest_does_not_know_whether_inspector_scans(exporter: Exporter, _: InspectorControl) -> None:
+    told = json.loads(exporter.run_item(exporter.run({}).arn)["digest"])
+    assert told["coverage"] == {"scanned": None, "not_scanned": None}
 
 
 def sweep_is_denied(exporter: Exporter, inspector: InspectorControl) -> None:
@@ -168,6 +185,11 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("CheckSetupFunctionRole", "LookAtTheSchedule"): check_is_unknown("schedule"),
     ("CheckSetupFunctionRole", "LookAtTheDeadLetterQueue"): check_is_unknown("dead_letter_queue"),
     ("CheckSetupFunctionRole", "TellTheTopic"): check_cannot_be_told,
+    ("DigestReportFunctionRole", "KeepRecords"): digest_fails("AccessDeniedError"),
+    ("DigestReportFunctionRole", "FindTheBaseline"): digest_fails("AccessDeniedError"),
+    ("DigestReportFunctionRole", "ReadTheReport"): digest_fails("Digest.ReportUnreadable"),
+    ("DigestReportFunctionRole", "KeepDigests"): digest_fails("Digest.NotStored"),
+    ("DigestReportFunctionRole", "LookAtInspector"): digest_does_not_know_whether_inspector_scans,
     ("RecordRunFunctionRole", "KeepRecords"): export_is_denied,
     ("NotifyFunctionRole", "KeepRecords"): export_is_denied,
     ("NotifyFunctionRole", "TellTheTopic"): export_is_denied,
@@ -184,6 +206,7 @@ NOT_ENFORCED_HERE = {
     "DeliverLogs",
     "ReadTheKeyAsTheGuideNames",
     "Trace",
+    "UseTheReportsKey",
     "UseTheTopicsKey",
     "WriteItsLog",
 }

@@ -76,8 +76,8 @@ def email(run: Run, config: Config) -> str:
     elif run.delivery and run.delivery.nothing_found:
         parts.append(wrapped(NOTHING_FOUND[run.delivery.nothing_found]))
     parts.append("\n".join(f"{name:<10} {value}" for name, value in _facts(run, config)))
-    if run.notes:
-        parts.append("What else happened\n" + "\n".join(wrapped(text, "- ", "  ") for text in run.notes[:NOTES_TOLD]))
+    if notes := _notes(run):
+        parts.append("What else happened\n" + "\n".join(wrapped(text, "- ", "  ") for text in notes))
     parts.append("The links ask you to sign in to the account, and stay valid. Notification " + str(run.notification_id))
     return "\n\n".join(parts) + "\n"
 
@@ -91,7 +91,7 @@ def chat(run: Run, config: Config) -> dict[str, Any]:
     elif run.delivery and run.delivery.nothing_found:
         lines.append(NOTHING_FOUND[run.delivery.nothing_found])
     lines += [f"*{name}* {value}" for name, value in _facts(run, config)]
-    lines += list(run.notes[:NOTES_TOLD])
+    lines += _notes(run)
     for place, statement in statements(run.failure) if run.failure else ():
         block = f"*{place}*\n```{statement}```"
         # Half a statement is of no use: what does not fit stands in the mail and in the event.
@@ -169,7 +169,7 @@ def export_event(run: Run, config: Config) -> dict[str, Any]:
         }
         if run.failure and explanation
         else None,
-        "notes": list(run.notes[:NOTES_TOLD]),
+        "notes": _notes(run),
     }
 
 
@@ -243,6 +243,11 @@ def duration_text(seconds: int) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _notes(run: Run) -> list[str]:
+    failed = [run.digest["sentence"]] if run.digest and "error" in run.digest else []
+    return [*failed, *run.notes][:NOTES_TOLD]
 
 
 def _headline(run: Run) -> str:

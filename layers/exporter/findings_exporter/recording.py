@@ -17,9 +17,12 @@ from findings_exporter.messages import failure_from
 from findings_exporter.runs import Outcome, Run
 from findings_exporter.step import metrics
 from findings_exporter.table import Table
+from findings_exporter.texts import cut
 
 CAUSE_CHARACTERS = 32_000
 """A Fail state's Cause has 32,768 characters [AWS: Amazon States Language]."""
+DIGEST_CAUSE_CHARACTERS = 300
+"""Enough to know it by; the log has the rest."""
 
 
 def record_run(table: Table, config: Config, execution: Execution, event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -29,7 +32,8 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     ----------
     event
         ``failure`` (``error``, ``cause`` and perhaps ``setup``; null after a success), ``delivery`` (null without one),
-        ``duplicate`` (whether another execution exports the scheduled time).
+        ``duplicate`` (whether another execution exports the scheduled time), and from release 2 on ``digest_failure``
+        (``error`` and ``cause`` of a digest step that broke down; else null).
 
     Returns
     -------
@@ -39,6 +43,8 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     """
     failure = _failure(event["failure"]) if event["failure"] else None
     delivery = Delivery(**event["delivery"]) if event["delivery"] and not failure else None
+    if broken := event.get("digest_failure"):
+        runs.note_digest_failure(table, execution, digest_failure(broken["error"], broken["cause"]))
     outcome: Outcome = "FAILED" if failure else "DUPLICATE" if event["duplicate"] else "SUCCEEDED"
     run = record(table, execution, outcome, failure, delivery, now)
     return {
@@ -68,6 +74,16 @@ def record(
     return run
 
 
+def digest_failure(error: str, cause: str) -> dict[str, str]:
+    """Return what is written down of a digest step that broke down, with the sentence that people are told."""
+    what = cut(" ".join(failure_from(error, cause).cause.split()), DIGEST_CAUSE_CHARACTERS).rstrip(".")
+    return {
+        "error": error,
+        "sentence": f"The report was delivered, but its digest could not be made: {what} ({error})."
+        " So nothing is said of what changed. Look into the log of digest_report; the next run makes its own digest.",
+    }
+
+
 def cause_text(failure: Failure, config: Config) -> str:
     """Return a failure with its reason and fix, as the Step Functions console shows it."""
     explanation = explain(failure, config)
@@ -92,3 +108,7 @@ def _count(run: Run) -> None:
     if run.delivery:
         metrics.add_metric(name="ReportSize", unit=MetricUnit.Bytes, value=run.delivery.size_bytes)
     metrics.flush_metrics()  # at once: a sweep records several runs, each under its own report's name
+    if run.digest is not None:
+        # Of all reports together, since an alarm watches one metric and a run may have any report's name.
+        metrics.add_metric(name="DigestsFailed", unit=MetricUnit.Count, value=int("error" in run.digest))
+        metrics.flush_metrics()

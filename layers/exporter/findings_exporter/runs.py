@@ -34,6 +34,8 @@ EXECUTION_KEPT = timedelta(days=60)
 CLAIM_KEPT = timedelta(days=30)
 HISTORY_KEPT = timedelta(days=400)
 HISTORY_READ = 10
+HISTORY_LOOKED_AT = 200
+"""Lines among which a digest looks for its baseline; one answer of DynamoDB holds them (1 MB)."""
 INPUT_KEPT_CHARACTERS = 16_384
 """More of the raw input is not kept: an item holds 400 KB, an input may have 256 KiB."""
 
@@ -55,6 +57,8 @@ class Run:
     notification_id: str | None = None
     told_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    digest: Mapping[str, Any] | None = None
+    """The digest's brief; of a digest that failed its ``error`` and ``sentence``; None without a digest."""
 
     def require_plan(self) -> Plan:
         """Return the plan.
@@ -183,6 +187,28 @@ def note(table: Table, execution: Execution, text: str) -> None:
     table.update(_key(execution), "ADD notes :note", {}, {":note": {text}})
 
 
+def note_digest(table: Table, execution: Execution, brief: Mapping[str, Any]) -> bool:
+    """Write down what is told of the run's digest, and tell whether it was: not when the outcome was recorded meanwhile.
+
+    Parameters
+    ----------
+    brief
+        Of :mod:`findings_digest.brief`, or ``error`` and ``sentence`` of a digest that failed.
+    """
+    return _note_digest(table, execution, brief, "attribute_exists(pk) AND attribute_not_exists(outcome)")
+
+
+def note_digest_failure(table: Table, execution: Execution, failed: Mapping[str, Any]) -> bool:
+    """Write down that a digest failed, unless something is written down of it: its function's own word stands."""
+    condition = "attribute_exists(pk) AND attribute_not_exists(outcome) AND attribute_not_exists(digest)"
+    return _note_digest(table, execution, failed, condition)
+
+
+def _note_digest(table: Table, execution: Execution, brief: Mapping[str, Any], condition: str) -> bool:
+    text = json.dumps(brief, ensure_ascii=False, separators=(",", ":"))
+    return table.update(_key(execution), "SET digest = :digest", {}, {":digest": text}, condition=condition)
+
+
 def record(
     table: Table,
     execution: Execution,
@@ -289,6 +315,11 @@ def recent_report_seconds(table: Table, report_name: str) -> list[int]:
     ]
 
 
+def history(table: Table, report_name: str) -> list[dict[str, Any]]:
+    """Return the newest lines of a report's history, the newest first."""
+    return table.query(f"REPORT#{report_name}", limit=HISTORY_LOOKED_AT)
+
+
 def write_history(table: Table, run: Run) -> None:
     """Write a recorded run's line in the history of its report; a repeated call writes the same."""
     if run.plan is None or run.outcome == "DUPLICATE":
@@ -311,7 +342,24 @@ def write_history(table: Table, run: Run) -> None:
         "report_seconds": run.report_seconds,
         "expires": _epoch((run.ended_at or run.execution.started_at) + HISTORY_KEPT),
     }
+    item |= _digest_fields(run)
     table.put({name: value for name, value in item.items() if value is not None})
+
+
+def _digest_fields(run: Run) -> dict[str, str | int | None]:
+    """Return what the next digest and its page look up of a run: where the files are, how many findings, what was dark."""
+    digest = run.digest
+    if run.outcome != "SUCCEEDED" or not digest or "error" in digest:
+        return {}
+    return {
+        "digest_keys": digest["keys_key"],
+        "digest_keys_version": digest["keys_version"],
+        "digest_parquet": digest["parquet_key"],
+        "digest_parquet_version": digest["parquet_version"],
+        "by_severity": json.dumps(digest["by_severity"]),
+        "open_findings": digest["open"],
+        "dark": json.dumps(digest["verdict"]["dark"]),
+    }
 
 
 def _key(execution: Execution) -> tuple[str, str]:
@@ -346,4 +394,5 @@ def _run(item: Mapping[str, Any]) -> Run:
         notification_id=item.get("notification_id"),
         told_at=_time(item, "told_at"),
         notes=tuple(sorted(item.get("notes", ()))),
+        digest=json.loads(item["digest"]) if "digest" in item else None,
     )

@@ -125,13 +125,18 @@ class Place:
         self.findings: Sequence[Finding] = ()
         self.seed: int | str = 0
         self.accounts: tuple[str, ...] = ()
-        self.switched_off: frozenset[str] = frozenset()
+        self.switched_off: frozenset[tuple[str, str]] = frozenset()
+        """Accounts with the scan type that is off in them; an empty one stands for all."""
         self.settings = Settings()
         self.misbehaviour = Misbehaviour()
         self.is_held = False
         self.reports: dict[str, Report] = {}
         self.calls: list[dict[str, Any]] = []
         self.most_in_progress = 0
+
+    def is_scanned(self, account: str, scan_type: str) -> bool:
+        """Tell whether Inspector scans this in an account."""
+        return not self.switched_off & {(account, ""), (account, scan_type)}
 
     def in_progress(self) -> Report | None:
         """Return the report that has the slot. AWS: one at a time in an account and Region."""

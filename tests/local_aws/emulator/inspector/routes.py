@@ -12,6 +12,7 @@ from tests.local_aws.emulator.control import on_reset, route
 from tests.local_aws.emulator.inspector import criteria, reports
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load
 from tests.local_aws.emulator.inspector.misbehaviour import CALL_FAULTS, Fault, Misbehaviour
+from tests.local_aws.emulator.inspector.scanning import SCAN_TYPES
 
 _MEMBER_ACCOUNTS = ("111122223333", "444455556666")
 
@@ -71,8 +72,23 @@ def _evolve(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     findings, changes = evolve(here.findings, night=night, seed=here.seed, now=now, **given)
     with here.changed:
         here.findings = findings
-        here.switched_off |= {given["switch_off"]} if given.get("switch_off") else frozenset()
+        here.switched_off |= {(given["switch_off"], "")} if given.get("switch_off") else frozenset()
     return dataclasses.asdict(changes)
+
+
+@route("/_local/inspector/switch")
+def _switch(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    given = _settings(body, "member", "on", "scan_types")
+    wanted = given.get("scan_types") or [""]
+    if unknown := sorted({*wanted} - {"", *SCAN_TYPES}):
+        raise ValueError(f"unknown scan types: {', '.join(unknown)}; known: {', '.join(SCAN_TYPES)}")
+    here = reports.place(account, region)
+    if given.get("member") not in here.accounts:
+        raise ValueError(f"member must be one of {', '.join(here.accounts)}")
+    places = {(given["member"], scan_type) for scan_type in wanted}
+    with here.changed:
+        here.switched_off = here.switched_off - places if given.get("on") else here.switched_off | places
+    return {}
 
 
 @route("/_local/inspector/findings")

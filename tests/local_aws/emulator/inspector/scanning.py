@@ -1,61 +1,163 @@
-"""Gap: MiniStack says that every account's Inspector is disabled, and counts coverage from scans of its own.
+"""Gap: MiniStack says that every account's Inspector is disabled, lists no members, and counts coverage from scans of its own.
 
-Tells of the accounts and resources that the emulated findings belong to, once there are any.
+Tells of the accounts and resources that the emulated findings belong to, once there are any: the asking account
+administers the others. Besides the resources with findings every account has some without any, and an instance that is
+not scanned, so that a quiet night has something to be quiet about.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ministack.core.responses import get_region, json_response
+from ministack.core.responses import error_response_json, get_region, json_response
 from ministack.services import inspector2
 
 from tests.local_aws.emulator.inspector import reports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from tests.local_aws.emulator.inspector.findings import Finding
-
-_RESOURCE_TYPES = ("ec2", "ecr", "lambda", "lambdaCode")
+SCAN_TYPES = ("ec2", "ecr", "lambda", "lambdaCode")
+_SCAN_TYPE_OF = {
+    "AWS_EC2_INSTANCE": "ec2",
+    "AWS_ECR_CONTAINER_IMAGE": "ecr",
+    "AWS_ECR_REPOSITORY": "ecr",
+    "AWS_LAMBDA_FUNCTION": "lambda",
+}
 # The model wants an error code and a message in any case; which ones stand for none is a guess.
 _ENABLED = {"status": "ENABLED", "errorCode": "ALREADY_ENABLED", "errorMessage": "Inspector is enabled"}
 _DISABLED = {"status": "DISABLED", "errorCode": "RESOURCE_NOT_FOUND", "errorMessage": "Inspector is not enabled"}
-_GROUPS: dict[str, Callable[[Finding], str]] = {
-    "ACCOUNT_ID": lambda finding: finding["awsAccountId"],
-    "RESOURCE_TYPE": lambda finding: finding["resources"][0]["type"],
-    "SCAN_STATUS_CODE": lambda _finding: "ACTIVE",
-    "SCAN_STATUS_REASON": lambda _finding: "SUCCESSFUL",
+_ACCOUNTS_A_CALL = 100
+_GROUPS_A_PAGE = 5
+_MEMBERS_A_PAGE = 50
+
+
+class Resource(NamedTuple):
+    """A resource that Inspector knows."""
+
+    account: str
+    kind: str
+    id: str
+    reason: str
+
+    @property
+    def code(self) -> str:
+        """ACTIVE when it is scanned."""
+        return "ACTIVE" if self.reason == "SUCCESSFUL" else "INACTIVE"
+
+
+_GROUPS: dict[str, Callable[[Resource], str]] = {
+    "ACCOUNT_ID": lambda resource: resource.account,
+    "RESOURCE_TYPE": lambda resource: resource.kind,
+    "SCAN_STATUS_CODE": lambda resource: resource.code,
+    "SCAN_STATUS_REASON": lambda resource: resource.reason,
+}
+_FILTERS: dict[str, Callable[[Resource], str]] = {
+    "accountId": lambda resource: resource.account,
+    "resourceType": lambda resource: resource.kind,
+    "resourceId": lambda resource: resource.id,
+    "scanStatusCode": lambda resource: resource.code,
+    "scanStatusReason": lambda resource: resource.reason,
 }
 
 
+def resources(here: reports.Place) -> list[Resource]:
+    """Return what Inspector knows: nothing of accounts and scan types that are switched off."""
+    found = {
+        (finding["awsAccountId"], resource["type"], resource["id"]): "SUCCESSFUL"
+        for finding in here.findings
+        for resource in finding["resources"]
+    }
+    for account in here.accounts:
+        clean = (("AWS_EC2_INSTANCE", f"i-0{account}"), ("AWS_ECR_REPOSITORY", "empty"), ("AWS_LAMBDA_FUNCTION", "clean"))
+        found |= {(account, kind, name): "SUCCESSFUL" for kind, name in clean}
+        found[account, "AWS_EC2_INSTANCE", f"i-1{account}"] = "UNMANAGED_EC2_INSTANCE"
+    return [
+        Resource(account, kind, name, reason)
+        for (account, kind, name), reason in found.items()
+        if here.is_scanned(account, _SCAN_TYPE_OF.get(kind, ""))
+    ]
+
+
 def install() -> None:
-    """Answer BatchGetAccountStatus and ListCoverageStatistics where findings were seeded."""
+    """Answer BatchGetAccountStatus, ListMembers and ListCoverageStatistics where findings were seeded."""
     plain = dict(inspector2._path_handlers)
 
     def account_status(data: dict[str, Any], account_id: str) -> Any:
         here = reports.place(account_id, get_region())
         if not here.accounts:
             return plain["/status/batch/get"](data, account_id)
+        asked = data.get("accountIds") or [account_id]
+        if len(asked) > _ACCOUNTS_A_CALL:
+            return _invalid(f"accountIds must hold at most {_ACCOUNTS_A_CALL} accounts")
         accounts, unknown = [], []
-        for account in data.get("accountIds") or [account_id]:
+        for account in asked:
             if account not in here.accounts:
                 unknown.append({"accountId": account, "errorCode": "ACCESS_DENIED", "errorMessage": "Not a member account"})
                 continue
-            state = _DISABLED if account in here.switched_off else _ENABLED
-            accounts.append({"accountId": account, "state": state, "resourceState": dict.fromkeys(_RESOURCE_TYPES, state)})
+            scan_types = {kind: _ENABLED if here.is_scanned(account, kind) else _DISABLED for kind in SCAN_TYPES}
+            # An account in which one scan type is enabled counts as enabled.
+            state = _ENABLED if _ENABLED in scan_types.values() else _DISABLED
+            accounts.append({"accountId": account, "state": state, "resourceState": scan_types})
         return json_response({"accounts": accounts, "failedAccounts": unknown})
+
+    def members(data: dict[str, Any], account_id: str) -> Any:
+        here = reports.place(account_id, get_region())
+        others = [account for account in here.accounts if account != account_id]
+        page, token = _page(others, data, int(data.get("maxResults") or _MEMBERS_A_PAGE))
+        told = [
+            {
+                "accountId": account,
+                "relationshipStatus": "ENABLED",
+                "delegatedAdminAccountId": account_id,
+                "updatedAt": round(time.time()),
+            }
+            for account in page
+        ]
+        return json_response({"members": told, **token})
 
     def coverage_statistics(data: dict[str, Any], account_id: str) -> Any:
         here = reports.place(account_id, get_region())
         if not here.accounts:
             return plain["/coverage/statistics/list"](data, account_id)
-        resources = {finding["resources"][0]["id"]: finding for finding in here.findings}
-        answer: dict[str, Any] = {"totalCounts": len(resources)}
+        criteria = data.get("filterCriteria") or {}
+        if unknown := sorted(criteria.keys() - _FILTERS.keys()):
+            return _invalid(f"The emulator does not know the filters {', '.join(unknown)}")
+        found = [
+            resource
+            for resource in resources(here)
+            if all(_matches(_FILTERS[name](resource), filters) for name, filters in criteria.items())
+        ]
+        answer: dict[str, Any] = {"totalCounts": len(found)}
         if group := _GROUPS.get(data.get("groupBy", "")):
-            counts = Counter(group(finding) for finding in resources.values())
-            answer["countsByGroup"] = [{"groupKey": key, "count": count} for key, count in counts.items()]
+            counts = sorted(Counter(map(group, found)).items())
+            page, token = _page(counts, data, _GROUPS_A_PAGE)
+            answer |= token
+            if page:  # the model wants at least one
+                answer["countsByGroup"] = [{"groupKey": key, "count": count} for key, count in page]
         return json_response(answer)
 
-    inspector2._path_handlers |= {"/status/batch/get": account_status, "/coverage/statistics/list": coverage_statistics}
+    inspector2._path_handlers |= {
+        "/status/batch/get": account_status,
+        "/members/list": members,
+        "/coverage/statistics/list": coverage_statistics,
+    }
+
+
+def _matches(value: str, filters: Sequence[dict[str, str]]) -> bool:
+    """Tell whether one of the filters that include matches, and none of those that exclude."""
+    included = [each["value"] for each in filters if each["comparison"] == "EQUALS"]
+    excluded = [each["value"] for each in filters if each["comparison"] == "NOT_EQUALS"]
+    return value not in excluded and (not included or value in included)
+
+
+def _page[T](entries: Sequence[T], data: dict[str, Any], size: int) -> tuple[Sequence[T], dict[str, str]]:
+    start = int(data.get("nextToken") or 0)
+    end = start + size
+    return entries[start:end], {"nextToken": str(end)} if end < len(entries) else {}
+
+
+def _invalid(message: str) -> Any:
+    return error_response_json("ValidationException", message, 400, extra={"reason": "FIELD_VALIDATION_FAILED", "fields": []})

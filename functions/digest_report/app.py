@@ -1,0 +1,23 @@
+"""Digest Report: count the report's findings and tell what changed; it never fails the export."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from findings_digest.digesting import Desk, digest_run
+from findings_exporter import runs
+from findings_exporter.config import Config
+from findings_exporter.delivery import Delivery
+from findings_exporter.execution import Execution
+from findings_exporter.step import Event, client, step, utc_now
+from findings_exporter.table import Table
+
+config = Config.from_env()
+table = Table(client("dynamodb"), config.table_name)
+desk = Desk(config, table, client("s3"), client("inspector2"), utc_now)
+
+
+@step
+def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
+    """Digest the run's report as it was verified: ``delivery``."""
+    return digest_run(desk, runs.load(table, execution), Delivery(**event["delivery"]))

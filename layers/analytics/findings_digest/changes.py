@@ -1,0 +1,388 @@
+"""What changed between two nights: a comparison of multisets of records, in one walk through both.
+
+Every finding that was open at the baseline, or is open tonight, gets one kind:
+
+==================  ==========================================================================================
+still_open          open in both reports under the same ARN
+reissued            gone under its ARN, and here under another one: the image was rebuilt
+seen_again          back in an account, or of a scan type, that Inspector was not looking at
+new                 nothing like it was there
+another_copy        new, and the same vulnerability was open on the same resource already (another image of a repository)
+reopened            it was closed at the baseline
+unsuppressed        it was suppressed at the baseline
+closed              tonight's report has it as closed
+suppressed          tonight's report has it as suppressed
+resource_gone       tonight's report tells nothing of its resource any more
+no_longer_reported  missing, while its resource is still reported on
+copy_gone           missing or closed, while the same vulnerability is still open on the same resource
+not_looked_at       missing, and its scanning is off: nobody knows
+==================  ==========================================================================================
+
+The same ARN is matched first, whatever the packages; then, among what is left, equal logical identities, one to one.
+Findings that are open in both may also have become worse or better: :data:`MARKS_CHANGED`.
+
+The first-seen day belongs to the logical identity: the earliest that any report without a gap told of it.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+from findings_digest.identity import ACCOUNT, ON_RESOURCE, RESOURCE, VULNERABILITY
+from findings_digest.records import (
+    CLOSED,
+    CLOSED_STATUS,
+    EXACT,
+    FIRST_SEEN,
+    IDENTITY_AND_MARKS,
+    KEY,
+    MARKS,
+    NOT_LOOKED_AT,
+    SCAN_TYPE,
+    SCAN_TYPES,
+    SUPPRESSED,
+    day,
+    earliest_first_seen,
+    fix,
+    has_exploit,
+    is_open,
+    severity,
+    status,
+    was_open,
+    with_status,
+)
+from findings_digest.sorting import Window, windows
+
+STAYED = ("still_open", "reissued", "seen_again")
+APPEARED = ("new", "another_copy", "reopened", "unsuppressed")
+GONE = ("closed", "suppressed", "resource_gone", "no_longer_reported", "copy_gone")
+UNKNOWN = "not_looked_at"
+MARKS_CHANGED = ("severity_raised", "severity_lowered", "exploit_became_known", "fix_became_available")
+LISTED_KINDS = (*STAYED[1:], *APPEARED, *GONE, UNKNOWN, *MARKS_CHANGED)
+LISTED = 25
+"""So many findings of each kind are named; all are counted."""
+
+
+class Change(NamedTuple):
+    """What happened to one finding.
+
+    Attributes
+    ----------
+    baseline, tonight
+        Its records; empty where it was not there. Both have the first-seen day that survived.
+    """
+
+    kind: str
+    baseline: bytes
+    tonight: bytes
+
+    @property
+    def record(self) -> bytes:
+        """The latest that is known of it."""
+        return self.tonight or self.baseline
+
+
+class Listed:
+    """The first so many changes of one kind: the worst severity first, then a known exploit, a fix, the longest open."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: list[tuple[int, bytes, bytes, bytes]] = []
+        self._worst: tuple[int, bytes] | None = None
+
+    def add(self, change: Change) -> None:
+        """Take a change, in any order of changes."""
+        record = change.record
+        order = (-(record[MARKS] >> 2), record[FIRST_SEEN])
+        if self._worst and order > self._worst:
+            return
+        self._kept.append((*order, change.tonight, change.baseline))
+        if len(self._kept) > 8 * self._most:
+            self._cut()
+
+    def changes(self, kind: str) -> list[Change]:
+        """Return them in order."""
+        self._cut()
+        return [Change(kind, baseline, tonight) for _, _, tonight, baseline in self._kept]
+
+    def _cut(self) -> None:
+        self._kept.sort()
+        del self._kept[self._most :]
+        if len(self._kept) == self._most:
+            self._worst = self._kept[-1][:2]
+
+
+@dataclass(slots=True)
+class Changes:
+    """The comparison of two nights.
+
+    Attributes
+    ----------
+    counts
+        Findings of each kind; :data:`MARKS_CHANGED` count findings that stayed.
+    by_severity
+        By kind and severity: tonight's, or the last one of what is gone.
+    by_place
+        By kind, account key (:func:`findings_digest.identity.account_key`) and scan type.
+    days_to_close
+        Sum of the days from first seen to closed, over the findings of the kind ``closed``.
+    """
+
+    listed_at_most: int = LISTED
+    counts: Counter[str] = field(default_factory=Counter)
+    by_severity: Counter[tuple[str, str]] = field(default_factory=Counter)
+    by_place: Counter[tuple[str, bytes, str]] = field(default_factory=Counter)
+    days_to_close: int = 0
+    _listed: dict[str, Listed] = field(default_factory=dict)
+
+    def add(self, change: Change) -> None:
+        """Count a change, and what it changed in how bad the finding is."""
+        self._count(change)
+        if change.kind in STAYED:
+            for kind in marks_changed(change.baseline, change.tonight):
+                self._count(Change(kind, change.baseline, change.tonight))
+        elif change.kind == "closed":
+            self.days_to_close += max(day(change.tonight[CLOSED]) - day(change.baseline[FIRST_SEEN]), 0)
+
+    def listed(self, kind: str) -> list[Change]:
+        """Return the first changes of a kind, the worst first."""
+        return self._listed[kind].changes(kind) if kind in self._listed else []
+
+    def _count(self, change: Change) -> None:
+        kind, record = change.kind, change.record
+        self.counts[kind] += 1
+        if kind != "still_open":
+            self.by_severity[kind, severity(record)] += 1
+            self.by_place[kind, record[ACCOUNT], SCAN_TYPES[record[SCAN_TYPE]]] += 1
+            if kind not in self._listed:
+                self._listed[kind] = Listed(self.listed_at_most)
+            self._listed[kind].add(change)
+
+
+def marks_changed(before: bytes, after: bytes) -> list[str]:
+    """Return what changed in how bad a finding is, which is open in both reports."""
+    changed = []
+    if before[MARKS] >> 5 != after[MARKS] >> 5:
+        changed.append("severity_raised" if before[MARKS] >> 5 < after[MARKS] >> 5 else "severity_lowered")
+    if has_exploit(after) and not has_exploit(before):
+        changed.append("exploit_became_known")
+    if fix(after) > max(fix(before), 1):
+        changed.append("fix_became_available")
+    return changed
+
+
+def compare_group(
+    baseline: list[bytes], tonight: list[bytes], *, resource_is_reported: bool, off: frozenset[bytes] = frozenset()
+) -> tuple[list[Change], list[bytes]]:
+    """Compare what two nights tell of one vulnerability on one resource.
+
+    Parameters
+    ----------
+    baseline, tonight
+        Records, sorted.
+    resource_is_reported
+        Whether tonight's report tells anything of the resource, whatever the vulnerability.
+    off
+        What Inspector does not look at: account keys followed by the number of a scan type.
+
+    Returns
+    -------
+    tuple
+        The changes; and the records to keep for the next night, with the first-seen days that survive.
+    """
+    if not baseline:  # nearly all that changes is of one night alone
+        kept = _same_first_seen(tonight)
+        return [Change("new", b"", after) for after in kept if is_open(after)], kept
+    pairs, fresh, absent = _paired_by_arn(baseline, tonight)
+    changes, missing = _told_by_arn(pairs)
+    missing += [(before, b"") for before in sorted(filter(was_open, absent), key=status)]
+    came, missing = _reissued(missing, [after for after in fresh if is_open(after)], changes)
+    was_there = {before[KEY] for before in baseline if was_open(before)}
+    was_closed = {before[KEY] for before in baseline if status(before) == CLOSED_STATUS}
+    for after in came:
+        kind = "another_copy" if after[KEY] in was_there else "reopened" if after[KEY] in was_closed else "new"
+        changes.append(Change(kind, b"", after))
+    is_there = {after[KEY] for after in tonight if is_open(after)}
+    unseen = []
+    for before, after in missing:
+        if not after and before[ACCOUNT] + before[SCAN_TYPE : SCAN_TYPE + 1] in off:
+            kind = UNKNOWN
+            unseen.append(with_status(before, NOT_LOOKED_AT))
+        elif before[KEY] in is_there:
+            kind = "copy_gone"
+        elif after:
+            kind = "closed"
+        else:
+            kind = "no_longer_reported" if resource_is_reported else "resource_gone"
+        changes.append(Change(kind, before, after))
+    return changes, sorted([*(after for _, after in pairs), *fresh, *unseen])
+
+
+def _paired_by_arn(baseline: list[bytes], tonight: list[bytes]) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[bytes]]:
+    """Return what both nights have, what only tonight has and what only the baseline has.
+
+    What is tonight's, and what is remembered of the baseline, comes with the first-seen days that survive.
+    """
+    by_arn: dict[bytes, deque[bytes]] = {}
+    for before in baseline:
+        by_arn.setdefault(before[EXACT], deque()).append(before)
+    pairs, fresh = [], []
+    for after in tonight:
+        if same := by_arn.get(after[EXACT]):
+            pairs.append((same.popleft(), after))
+        else:
+            fresh.append(after)
+    told = earliest_first_seen([*baseline, *tonight])
+    earliest = dict(told)
+    for before, after in pairs:
+        if before[KEY] != after[KEY]:  # its packages changed
+            earliest[after[KEY]] = min(earliest[after[KEY]], told[before[KEY]])
+
+    def dated(each: bytes, closed: bytes) -> bytes:
+        return each[IDENTITY_AND_MARKS] + earliest[each[KEY]] + closed
+
+    return (
+        # Of two days on which a finding was closed, the first one that was told stands.
+        [
+            (before, dated(after, before[CLOSED] if status(before) == status(after) == CLOSED_STATUS else after[CLOSED]))
+            for before, after in pairs
+        ],
+        [dated(after, after[CLOSED]) for after in fresh],
+        [dated(before, before[CLOSED]) for left in by_arn.values() for before in left],
+    )
+
+
+def _told_by_arn(pairs: list[tuple[bytes, bytes]]) -> tuple[list[Change], list[tuple[bytes, bytes]]]:
+    """Return what is known for sure since both reports have the ARN, and what was closed: a rebuilt image may have it again."""
+    changes, closed = [], []
+    for before, after in pairs:
+        if was_open(before) and is_open(after):
+            changes.append(Change("seen_again" if status(before) == NOT_LOOKED_AT else "still_open", before, after))
+        elif was_open(before) and status(after) == SUPPRESSED:
+            changes.append(Change("suppressed", before, after))
+        elif was_open(before):
+            closed.append((before, after))
+        elif is_open(after):
+            changes.append(Change("unsuppressed" if status(before) == SUPPRESSED else "reopened", before, after))
+    return changes, closed
+
+
+def _reissued(
+    missing: list[tuple[bytes, bytes]], came: list[bytes], changes: list[Change]
+) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
+    """Pair equal logical identities one to one, and return what is left of both sides.
+
+    What is known to be closed goes first: a rebuilt image closes the findings of the one before. What is merely missing
+    may have any reason, and what was not looked at even more.
+    """
+    waiting: dict[bytes, deque[tuple[bytes, bytes]]] = {}
+    for pair in missing:
+        waiting.setdefault(pair[0][KEY], deque()).append(pair)
+    left = []
+    for after in came:
+        if queue := waiting.get(after[KEY]):
+            before, _ = queue.popleft()
+            changes.append(Change("seen_again" if status(before) == NOT_LOOKED_AT else "reissued", before, after))
+        else:
+            left.append(after)
+    return left, [pair for queue in waiting.values() for pair in queue]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What one walk through two nights found.
+
+    Attributes
+    ----------
+    changes
+        None without a baseline.
+    resources
+        On how many resources each watched vulnerability is open tonight, by its key.
+    """
+
+    changes: Changes | None
+    resources: Counter[bytes]
+
+
+def compare(
+    baseline: Iterator[list[bytes]] | None,
+    tonight: Iterator[list[bytes]],
+    keep: Callable[[list[bytes]], object],
+    *,
+    off: frozenset[bytes] = frozenset(),
+    watched: frozenset[bytes] = frozenset(),
+    listed_at_most: int = LISTED,
+) -> Comparison:
+    """Compare two nights in one walk.
+
+    Parameters
+    ----------
+    baseline, tonight
+        Sorted records in blocks; None when there is nothing to compare with.
+    keep
+        Is given what to keep for the next night, sorted.
+    off
+        See :func:`compare_group`.
+    watched
+        Keys of vulnerabilities (:func:`findings_digest.identity.vulnerability_key`) whose resources are to be counted.
+
+    Notes
+    -----
+    Most groups are as they were: same ARNs, same marks, no first-seen day earlier than the one that is known. They are told
+    by set operations, and only the others are looked at one by one.
+    """
+    changes = Changes(listed_at_most)
+    resources: Counter[bytes] = Counter()
+    for window in windows(iter(()) if baseline is None else baseline, tonight, ON_RESOURCE):
+        keep(_same_first_seen(window.tonight) if baseline is None else _compare_window(window, changes, off))
+        if watched:
+            open_on = {each[ON_RESOURCE] for each in window.tonight if each[VULNERABILITY] in watched and is_open(each)}
+            resources.update([each[VULNERABILITY] for each in open_on])
+    return Comparison(None if baseline is None else changes, resources)
+
+
+def _compare_window(window: Window, changes: Changes, off: frozenset[bytes]) -> list[bytes]:
+    touched = _touched_groups(window.baseline, window.tonight)
+    quiet = [each for each in window.baseline if each[ON_RESOURCE] not in touched] if touched else window.baseline
+    changes.counts["still_open"] += len([each for each in quiet if is_open(each)])
+    if not touched:
+        return quiet
+    groups: dict[bytes, tuple[list[bytes], list[bytes]]] = {group: ([], []) for group in touched}
+    for side, records in enumerate((window.baseline, window.tonight)):
+        for each in records:
+            if each[ON_RESOURCE] in groups:
+                groups[each[ON_RESOURCE]][side].append(each)
+    # Sorted records of one resource stand together: what the window does not hold can only be right beside it.
+    reported = {each[RESOURCE] for each in (*window.tonight, window.previous, window.following)}
+    kept = quiet
+    for group in sorted(groups):
+        before, after = groups[group]
+        found, records = compare_group(before, after, resource_is_reported=group[RESOURCE] in reported, off=off)
+        for change in found:
+            changes.add(change)
+        kept += records
+    kept.sort()
+    return kept
+
+
+def _touched_groups(baseline: list[bytes], tonight: list[bytes]) -> set[bytes]:
+    before = {each[IDENTITY_AND_MARKS]: each for each in baseline}
+    after = {each[IDENTITY_AND_MARKS]: each for each in tonight}
+    touched = {identity[ON_RESOURCE] for identity in before.keys() ^ after.keys()}
+    # An earlier first-seen day spreads to the copies. A later one is that of a rebuilt image: the known one stands.
+    touched |= {identity[ON_RESOURCE] for identity, each in after.items() if each < before.get(identity, b"")}
+    if len(before) < len(baseline) or len(after) < len(tonight):
+        for records in (baseline, tonight):
+            twice = (one for one, two in pairwise(records) if one[IDENTITY_AND_MARKS] == two[IDENTITY_AND_MARKS])
+            touched |= {each[ON_RESOURCE] for each in twice}
+    return touched
+
+
+def _same_first_seen(records: list[bytes]) -> list[bytes]:
+    """Return records with one first-seen day for each logical identity: copies that were seen first at different times."""
+    if all(one[KEY] != two[KEY] for one, two in pairwise(records)):
+        return records
+    earliest = earliest_first_seen(records)
+    return [each[IDENTITY_AND_MARKS] + earliest[each[KEY]] + each[CLOSED] for each in records]

@@ -1,0 +1,176 @@
+"""How many and how bad: counted batch by batch, in memory that does not grow with the report."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from findings_digest.columns import Ragged
+from findings_digest.names import resource_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from findings_digest.columns import Batch
+
+UNKNOWN = "UNKNOWN"
+"""Stands for what a finding does not tell: network and code findings tell neither fix nor exploit."""
+SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED")
+AGE_BANDS = ("0-7", "8-30", "31-90", ">90")
+"""Whole days since a finding was first observed, at the run's start; one that is from after it is 0 days old."""
+EPSS_BANDS = ("<0.01", "0.01-0.1", "0.1-0.5", ">=0.5")
+"""From the lower bound on, to below the upper one."""
+TOP_ENTRIES = 50_000
+"""So many names of each kind are counted exactly, and twice as many kept at most: some 25 MB for the ARNs of images."""
+TOP_SHOWN = 20
+
+_DAY_MS = 86_400_000
+_AGE_LIMITS_DAYS = (8, 31, 91)
+_EPSS_LIMITS = (0.01, 0.1, 0.5)
+_KINDS = ("severity", "type", "status", "resource_type", "fix_available", "exploit_available")
+
+
+class Top:
+    """The most frequent names: exact while they fit, then with a bound [Misra and Gries, Finding repeated elements, 1982].
+
+    When there are twice as many names as may stay, the count of the first that may not is taken from all, and whoever has
+    nothing left goes. A name that stays is then told too low by at most what was ever taken, :attr:`error`; that is at
+    most the number of all that was counted, divided by ``entries``.
+
+    Parameters
+    ----------
+    entries
+        How many names may stay.
+    forgotten
+        Is told how much is taken from each name.
+    """
+
+    def __init__(self, entries: int, forgotten: Callable[[Counter[str]], None] | None = None) -> None:
+        self.counts: Counter[str] = Counter()
+        self.error = 0
+        self._entries = entries
+        self._forgotten = forgotten
+
+    def add(self, names: Iterable[str]) -> None:
+        """Count each name once, or as often as a Counter says."""
+        self.counts.update(names)
+        if len(self.counts) > 2 * self._entries:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        taken = sorted(self.counts.values(), reverse=True)[self._entries]
+        self.error += taken
+        if self._forgotten:
+            self._forgotten(Counter({name: min(count, taken) for name, count in self.counts.items()}))
+        self.counts = Counter({name: count - taken for name, count in self.counts.items() if count > taken})
+
+    def to_dict(self, shown: int = TOP_SHOWN) -> dict[str, Any]:
+        """Return the most frequent names, whether their counts are exact, and by how much they may be too low."""
+        ranked = sorted(self.counts.items(), key=lambda entry: (-entry[1], entry[0]))[:shown]
+        return {
+            "exact": not self.error,
+            "too_low_by_at_most": self.error,
+            "entries": [{"name": name, "findings": count} for name, count in ranked],
+        }
+
+
+class Counts:
+    """What is counted of a report.
+
+    Parameters
+    ----------
+    now_ms
+        The run's start in epoch milliseconds: ages are told at that time.
+    top_entries
+        How many names of a kind are counted exactly; see :data:`TOP_ENTRIES`.
+    """
+
+    def __init__(self, now_ms: int, top_entries: int = TOP_ENTRIES) -> None:
+        self.total = 0
+        self.kinds: Counter[tuple[str | None, ...]] = Counter()
+        """Findings by severity, type, status, resource type, fix and exploit together: there are few such combinations."""
+        self.accounts: Counter[str | None] = Counter()
+        self.ages = [0] * len(AGE_BANDS)
+        self.epss = [0] * len(EPSS_BANDS)
+        self.repositories = Top(top_entries)
+        self.resources = Top(top_entries, lambda taken: self.repositories.add(_repositories(taken)))
+        self.vulnerabilities = Top(top_entries)
+        self.packages = Top(top_entries)
+        self._oldest = [now_ms - days * _DAY_MS for days in reversed(_AGE_LIMITS_DAYS)]
+        """What was first observed then or before is too old for a band; the last band's limit first."""
+
+    def add(self, batch: Batch) -> None:
+        """Count a batch; it needs :data:`~findings_digest.columns.COUNTED_NAMES`."""
+        self.total += len(batch["severity"])
+        self.kinds.update(zip(*[batch[name] for name in _KINDS], strict=True))
+        self.accounts.update(batch["account_id"])
+        times = sorted(batch["first_observed_at"])
+        _add(self.ages, reversed(_sizes([bisect_right(times, limit) for limit in self._oldest], len(times))))
+        scores = sorted([score for score in batch["epss_score"] if score is not None])
+        _add(self.epss, _sizes([bisect_left(scores, limit) for limit in _EPSS_LIMITS], len(scores)))
+        self.resources.add(filter(None, batch["resource_id"]))
+        self.resources.add(_flat(batch["further_resource_ids"]))
+        self.vulnerabilities.add(filter(None, batch["vulnerability_id"]))
+        self.packages.add(_flat(batch["package_names"]))
+
+    def by(self, kind: str) -> dict[str, int]:
+        """Return findings by one of the kinds, the most frequent first, severities by their weight."""
+        place = _KINDS.index(kind)
+        counts: Counter[str | None] = Counter()
+        for values, count in self.kinds.items():
+            counts[values[place]] += count
+        return _named(counts, SEVERITIES if kind == "severity" else ())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all counts in the form of ``digest.json``."""
+        return {
+            "total": self.total,
+            **{f"by_{kind}": self.by(kind) for kind in _KINDS},
+            "by_account": _named(self.accounts),
+            "by_age": dict(zip(AGE_BANDS, self.ages, strict=True)),
+            "by_epss": dict(zip(EPSS_BANDS, self.epss, strict=True)) | {UNKNOWN: self.total - sum(self.epss)},
+            "top": {
+                "resources": self.resources.to_dict(),
+                "repositories": self._all_repositories().to_dict(),
+                "vulnerabilities": self.vulnerabilities.to_dict(),
+                "packages": self.packages.to_dict(),
+            },
+        }
+
+    def _all_repositories(self) -> Top:
+        # They are looked up where a resource is given up and at the end, not for each finding.
+        told = Top(len(self.repositories.counts) + len(self.resources.counts))
+        told.error = self.repositories.error
+        told.add(self.repositories.counts)
+        told.add(_repositories(self.resources.counts))
+        return told
+
+
+def _repositories(resources: Counter[str]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for resource_id, count in resources.items():
+        if repository := resource_names(resource_id).repository:
+            found[repository] += count
+    return found
+
+
+def _flat(lists: Sequence[Any]) -> Iterable[str]:
+    values = lists.values if isinstance(lists, Ragged) else [value for values in lists if values for value in values]
+    return filter(None, values)
+
+
+def _sizes(places: Sequence[int], total: int) -> list[int]:
+    return [end - begin for begin, end in pairwise([0, *places, total])]
+
+
+def _add(counts: list[int], more: Iterable[int]) -> None:
+    for band, count in enumerate(more):
+        counts[band] += count
+
+
+def _named(counts: Counter[str | None], order: Sequence[str] = ()) -> dict[str, int]:
+    known = {name: counts[name] for name in order if counts[name]}
+    rest = sorted(((name or UNKNOWN, count) for name, count in counts.items() if name not in known), key=lambda e: (-e[1], e[0]))
+    return known | dict(rest)

@@ -1,0 +1,216 @@
+"""The digest of a report, as it is stored: counts, what changed, whether Inspector was looking, what to fix first.
+
+Its JSON Schema stands in docs/digest.schema.json. What is not known is null, and a sentence says why; sentences are for
+people, everything else is for programs.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from findings_digest.baseline import Baseline, NoBaseline, unreadable
+from findings_digest.changes import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN, Change
+from findings_digest.identity import account_key
+from findings_digest.naming import Names
+from findings_digest.night import Compared, Told
+from findings_digest.records import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
+from findings_digest.verdict import Verdict
+
+SCHEMA_VERSION = "1.0"
+"""Of docs/digest.schema.json; a new field comes with a new version."""
+KINDS = (*STAYED, *APPEARED, *GONE, UNKNOWN, *MARKS_CHANGED)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIX_WORDS = {number: word for word, number in FIXES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The report that the digest is of.
+
+    Attributes
+    ----------
+    filter_criteria
+        The filter with its dates made absolute.
+    key
+        The report's object; None when Inspector found nothing and wrote none.
+    """
+
+    name: str
+    format: str
+    execution: str
+    started_at: datetime
+    account: str
+    region: str
+    filter_hash: str
+    filter_criteria: Mapping[str, Any]
+    bucket: str
+    key: str | None
+
+
+def statuses_asked(filter_criteria: Mapping[str, Any]) -> frozenset[str]:
+    """Return the statuses that a report with a filter holds.
+
+    Without a filter of its status a report holds active findings only [AWS: exporting Inspector findings reports].
+    """
+    filters = filter_criteria.get("findingStatus") or [{"comparison": "EQUALS", "value": "ACTIVE"}]
+    return frozenset(status for status in ("ACTIVE", "SUPPRESSED", "CLOSED") if _matches(status, filters))
+
+
+def _matches(status: str, filters: Sequence[Mapping[str, str]]) -> bool:
+    # Of several filters of one field one must match [AWS]; that each of those that exclude must hold is a guess.
+    including = [each for each in filters if each["comparison"] != "NOT_EQUALS"]
+    excluded = [each["value"] for each in filters if each["comparison"] == "NOT_EQUALS"]
+    included = [
+        status.startswith(each["value"]) if each["comparison"] == "PREFIX" else status == each["value"] for each in including
+    ]
+    return status not in excluded and (any(included) or not including)
+
+
+def assemble(
+    report: Report,
+    counts: Mapping[str, Any],
+    told: Told,
+    baseline: Baseline | NoBaseline,
+    verdict: Verdict,
+    names: Names,
+) -> dict[str, Any]:
+    """Put a digest together.
+
+    Parameters
+    ----------
+    counts
+        As :mod:`findings_digest.counting` makes them.
+    baseline
+        The run that was chosen, or why there is none.
+    names
+        Of the baseline's and tonight's listed findings together.
+    """
+    sentences = [*verdict.reasons, *verdict.coverage.notes]
+    compared_with, reason, changes = None, None, None
+    if isinstance(baseline, Baseline) and told.compared:
+        compared_with = _baseline(baseline, report.started_at)
+        changes = _changes(told.compared, told.open_accounts, names, report)
+        sentences += change_sentences(told.compared, report.filter_criteria, names)
+    else:
+        missing = unreadable(baseline, told.unreadable or "nobody opened them") if isinstance(baseline, Baseline) else baseline
+        reason = missing.reason
+        sentences.append(missing.sentence)
+    if not told.fix_first_is_exact:
+        sentences.append("There are too many vulnerabilities to rank them all exactly: one may be missing in fix_first.")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "report": {
+            "name": report.name,
+            "format": report.format,
+            "execution": report.execution,
+            "started_at": report.started_at.isoformat(),
+            "account": report.account,
+            "region": report.region,
+            "filter_hash": report.filter_hash,
+            "statuses": sorted(statuses_asked(report.filter_criteria)),
+            "bucket": report.bucket,
+            "key": report.key,
+        },
+        "baseline": compared_with,
+        "no_baseline": reason,
+        "counts": dict(counts),
+        "changes": changes,
+        "verdict": verdict.to_dict(),
+        "coverage": verdict.coverage.to_dict(),
+        "fix_first": told.fix_first,
+        "sentences": sentences,
+    }
+
+
+def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], names: Names) -> list[str]:
+    """Return what must be said of a comparison in words: what it cannot tell apart."""
+    changes = compared.changes
+    statuses = statuses_asked(filter_criteria)
+    sentences = []
+    if not {"CLOSED", "SUPPRESSED"} <= statuses:
+        left_out = [word for word, status in (("closed", "CLOSED"), ("suppressed", "SUPPRESSED")) if status not in statuses]
+        sentences.append(
+            f"The filter does not ask for {' or '.join(left_out)} findings: whether a missing finding was"
+            f" {', '.join(left_out)} or went with its resource cannot be told. resource_gone means that nothing is reported"
+            " on its resource any more, no_longer_reported that other findings still are."
+        )
+    if dict(filter_criteria) != dict(compared.header.filter_criteria):
+        sentences.append(
+            "The filter has a window of time that moves: gone includes what aged out of it, and new what aged into it."
+        )
+    if unknown := changes.counts[UNKNOWN]:
+        are, their = ("finding is", "its") if unknown == 1 else ("findings are", "their")
+        sentences.append(
+            f"{unknown:,} {are} neither gone nor open: Inspector does not look at {their} account or scan type. First-seen days"
+            " are kept until it does."
+        )
+    listed = {change.record[EXACT] for kind in LISTED_KINDS for change in changes.listed(kind)}
+    if nameless := len(listed - names.keys()):
+        sentences.append(f"Of the listed findings {nameless:,} have no names: the Parquet that holds them could not be read.")
+    return sentences
+
+
+def _baseline(baseline: Baseline, started_at: datetime) -> dict[str, Any]:
+    return {
+        "execution": baseline.execution,
+        "started_at": baseline.started_at.isoformat(),
+        "age_seconds": round((started_at - baseline.started_at).total_seconds()),
+        "age": baseline.age_text(started_at),
+        "format": baseline.report_format,
+        "key": baseline.report_key,
+    }
+
+
+def _changes(compared: Compared, open_accounts: frozenset[str], names: Names, report: Report) -> dict[str, Any]:
+    changes = compared.changes
+    closed = changes.counts["closed"]
+    return {
+        "counts": {kind: changes.counts[kind] for kind in KINDS}
+        | {"appeared": sum(changes.counts[kind] for kind in APPEARED), "gone": sum(changes.counts[kind] for kind in GONE)},
+        "by_severity": {
+            kind: {word: changes.by_severity[kind, word] for word in reversed(SEVERITIES) if changes.by_severity[kind, word]}
+            for kind in LISTED_KINDS
+        },
+        "by_account": _by_account(compared, {report.account, *open_accounts}),
+        "mean_days_to_close": round(changes.days_to_close / closed, 1) if closed else None,
+        "listed_at_most": changes.listed_at_most,
+        "lists": {kind: [_listed(change, names, report.started_at) for change in changes.listed(kind)] for kind in LISTED_KINDS},
+    }
+
+
+def _by_account(compared: Compared, accounts: set[str]) -> dict[str, dict[str, int]]:
+    """Return what appeared, is gone and was not looked at, by account."""
+    accounts = accounts | compared.summary.open.keys() | compared.summary.not_looked_at.keys()
+    names = {account_key(account): account for account in sorted(accounts)}
+    found: dict[str, Counter[str]] = {}
+    sides = dict.fromkeys(APPEARED, "appeared") | dict.fromkeys(GONE, "gone") | {UNKNOWN: UNKNOWN}
+    for (kind, key, _), count in compared.changes.by_place.items():
+        if kind in sides:
+            found.setdefault(names.get(key, "unknown"), Counter())[sides[kind]] += count
+    return {account: {side: found[account][side] for side in ("appeared", "gone", UNKNOWN)} for account in sorted(found)}
+
+
+def _listed(change: Change, names: Names, now: datetime) -> dict[str, Any]:
+    record = change.record
+    named = names.get(record[EXACT], {})
+    first_seen = EPOCH + timedelta(days=day(min(each[FIRST_SEEN] for each in (change.baseline, change.tonight) if each)))
+    before = names.get(change.baseline[EXACT], {}) if change.baseline and change.tonight else {}
+    return {
+        "finding_arn": named.get("finding_arn"),
+        "previous_finding_arn": before.get("finding_arn") if change.kind in {"reissued", "seen_again"} else None,
+        "title": named.get("title"),
+        "vulnerability_id": named.get("vulnerability_id"),
+        "packages": [each for each in dict.fromkeys(named.get("package_names") or []) if each],
+        "account_id": named.get("account_id"),
+        "region": named.get("region"),
+        "resource_type": named.get("resource_type"),
+        "resource": named.get("resource_name") or named.get("resource_id"),
+        "severity": severity(record),
+        "previous_severity": severity(change.baseline) if change.baseline and change.tonight else None,
+        "exploit_known": has_exploit(record),
+        "fix_available": FIX_WORDS.get(fix(record)),
+        "first_seen": f"{first_seen:%Y-%m-%d}",
+        "days_open": max((now - first_seen).days, 0),
+    }

@@ -1,0 +1,42 @@
+"""Why a report could not be read.
+
+::
+
+    DigestError
+    ├── MalformedReportError     the report is cut short, or is not what a report looks like
+    ├── ReportChangedError       the object was replaced or deleted while it was read
+    └── ReportUnavailableError   S3 did not give a part of it, however often it was asked
+"""
+
+
+class DigestError(Exception):
+    """Anything that this package raises."""
+
+
+class MalformedReportError(DigestError):
+    """The report breaks somewhere: it must not be taken for one with fewer findings.
+
+    Attributes
+    ----------
+    findings
+        How many findings were whole before the break.
+    offset
+        The byte, from 0, where a JSON report broke; None for a CSV.
+    row
+        The row, from 1 with the header, where a CSV broke; None for JSON.
+    """
+
+    def __init__(self, reason: str, *, findings: int, offset: int | None = None, row: int | None = None) -> None:
+        place = f"byte {offset:,}" if row is None else f"row {row:,}"
+        super().__init__(f"The report is malformed at {place}, after {findings:,} whole findings: {reason}.")
+        self.findings = findings
+        self.offset = offset
+        self.row = row
+
+
+class ReportChangedError(DigestError):
+    """The object was replaced or deleted while it was read."""
+
+
+class ReportUnavailableError(DigestError):
+    """S3 did not give a part of the report, however often it was asked."""

@@ -1,0 +1,176 @@
+"""What to fix first: a short list of vulnerabilities, ranked by a sum that a person can check.
+
+==================  =====================================================================================
+severity            CRITICAL 40, HIGH 30, MEDIUM 15, UNTRIAGED 10, LOW 5, others 0
+known exploit       25
+EPSS                20 times the probability that it is exploited within 30 days, rounded
+fix                 available 10, partly 5: what can be done at once comes before what cannot
+resources           2 for each doubling of the resources that it is open on, at most 10 (from 32 resources on)
+==================  =====================================================================================
+
+A vulnerability (its id, or the title where there is none) has the points of its worst open finding. Equal points are ordered
+by the number of resources, then by name. The same findings in any order give the same list.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from findings_digest.columns import Batch
+from findings_digest.identity import vulnerability_key
+from findings_digest.records import STATUSES
+
+SEVERITY_POINTS = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}
+EXPLOIT_POINTS = 25
+EPSS_POINTS = 20
+FIX_POINTS = {"YES": 10, "PARTIAL": 5}
+FIX_WORDS = {"YES": "fix available", "PARTIAL": "fix for a part"}
+RESOURCE_POINTS_A_DOUBLING, MOST_RESOURCE_POINTS = 2, 10
+LISTED = 10
+KEPT = 20_000
+"""Vulnerabilities that are held in memory (10 MB); whoever can no longer come into the list makes room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A vulnerability's worst open finding, without what its number of resources adds."""
+
+    points: int
+    finding_arn: str
+    vulnerability_id: str | None
+    title: str | None
+    packages: tuple[str, ...]
+    severity: str
+    exploit_available: str | None
+    epss_score: float | None
+    fix_available: str | None
+
+
+class FixFirst:
+    """Collects candidates from batches in bounded memory.
+
+    Attributes
+    ----------
+    is_exact
+        False when more vulnerabilities than fit into memory could have come into the list, and some had to go.
+    """
+
+    def __init__(self, listed: int = LISTED, kept: int = KEPT) -> None:
+        self._listed, self._kept = listed, kept
+        self._candidates: dict[str, Candidate] = {}
+        self.is_exact = True
+
+    def add(self, batch: Batch) -> None:
+        """Take the open findings of a batch."""
+        candidates, points_of = self._candidates, _Points()
+        told = zip(batch["severity"], batch["exploit_available"], batch["epss_score"], batch["fix_available"], strict=True)
+        for row, (arn, status, vulnerability_id, title, points) in enumerate(
+            zip(
+                batch["finding_arn"],
+                batch["status"],
+                batch["vulnerability_id"],
+                batch["title"],
+                list(map(points_of.__getitem__, told)),
+                strict=True,
+            )
+        ):
+            name = vulnerability_id or title or ""
+            known = candidates.get(name)
+            if known and (points < known.points or (points == known.points and arn >= known.finding_arn)):
+                continue
+            if status not in STATUSES:
+                candidates[name] = Candidate(
+                    points,
+                    arn,
+                    vulnerability_id,
+                    title,
+                    packages=tuple(dict.fromkeys(filter(None, batch["package_names"][row] or ()))),
+                    severity=batch["severity"][row],
+                    exploit_available=batch["exploit_available"][row],
+                    epss_score=batch["epss_score"][row],
+                    fix_available=batch["fix_available"][row],
+                )
+        if len(candidates) > self._kept:
+            self._make_room()
+
+    def watched(self) -> frozenset[bytes]:
+        """Return the keys of the vulnerabilities that can come into the list: whose resources are to be counted."""
+        least = self._least_points()
+        return frozenset(vulnerability_key(name) for name, each in self._candidates.items() if each.points >= least)
+
+    def ranked(self, resources: Mapping[bytes, int]) -> list[dict[str, Any]]:
+        """Return the list, as it stands in the digest.
+
+        Parameters
+        ----------
+        resources
+            On how many resources each watched vulnerability is open.
+        """
+        least = self._least_points()
+        ranked = []
+        for name, each in self._candidates.items():
+            if each.points >= least:
+                count = resources.get(vulnerability_key(name), 1)
+                ranked.append((-each.points - _resource_points(count), -count, name, each))
+        ranked.sort(key=lambda entry: entry[:3])
+        return [
+            {
+                "rank": rank,
+                "points": -points,
+                "vulnerability_id": each.vulnerability_id,
+                "title": each.title,
+                "packages": list(each.packages),
+                "severity": each.severity,
+                "exploit_available": each.exploit_available,
+                "epss_score": each.epss_score,
+                "fix_available": each.fix_available,
+                "resources": -count,
+                "finding_arn": each.finding_arn,
+                "why": _why(each, -count),
+            }
+            for rank, (points, count, _, each) in enumerate(ranked[: self._listed], 1)
+        ]
+
+    def _least_points(self) -> int:
+        """Return the points below which nobody can come into the list, however many resources are added."""
+        best = sorted((each.points for each in self._candidates.values()), reverse=True)[: self._listed]
+        return best[-1] - MOST_RESOURCE_POINTS if len(best) == self._listed else 0
+
+    def _make_room(self) -> None:
+        least = self._least_points()
+        left = {name: each for name, each in self._candidates.items() if each.points >= least}
+        if len(left) > self._kept:
+            self.is_exact = False
+            best = sorted(left.items(), key=lambda entry: (-entry[1].points, entry[0]))
+            left = dict(best[: self._kept // 2])
+        self._candidates = left
+
+
+class _Points(dict[tuple[Any, ...], int]):
+    """Points, by what a finding tells; the findings of a vulnerability mostly tell the same."""
+
+    def __missing__(self, told: tuple[Any, ...]) -> int:
+        severity, exploit, epss, fix = told
+        points = SEVERITY_POINTS.get(severity, 0) + FIX_POINTS.get(fix or "", 0) + _epss_points(epss)
+        points = self[told] = points + (EXPLOIT_POINTS if exploit == "YES" else 0)
+        return points
+
+
+def _epss_points(epss: float | None) -> int:
+    return round(EPSS_POINTS * min(max(epss or 0.0, 0.0), 1.0))
+
+
+def _resource_points(count: int) -> int:
+    return min(RESOURCE_POINTS_A_DOUBLING * (max(count, 1).bit_length() - 1), MOST_RESOURCE_POINTS)
+
+
+def _why(each: Candidate, count: int) -> str:
+    terms = [(each.severity, SEVERITY_POINTS.get(each.severity, 0))]
+    if each.exploit_available == "YES":
+        terms.append(("known exploit", EXPLOIT_POINTS))
+    if each.epss_score is not None:
+        terms.append((f"EPSS {each.epss_score:.1%}", _epss_points(each.epss_score)))
+    if each.fix_available in FIX_POINTS:
+        terms.append((FIX_WORDS[each.fix_available], FIX_POINTS[each.fix_available]))
+    terms.append((f"open on {count:,} resource{'s' if count > 1 else ''}", _resource_points(count)))
+    return " + ".join(f"{what} {points}" for what, points in terms) + f" = {sum(points for _, points in terms)}"

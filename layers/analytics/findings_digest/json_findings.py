@@ -1,0 +1,431 @@
+"""A finding as the API and the JSON report have it [AWS: Inspector API, Finding], and how it is flattened.
+
+Only what a column needs is declared: msgspec skips the rest, which is what makes it fast. What the API calls required is
+optional here, unless nothing could be counted without it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from findings_digest.columns import REQUIRED_NAMES, Batch, Ragged
+from findings_digest.names import REMEMBERED, owner, resource_names
+from findings_digest.timestamps import Timestamp, epoch_ms, epoch_ms_column
+
+type Text = Annotated[str, msgspec.Meta(min_length=1)]
+_NO_RAW = msgspec.Raw(b"null")
+type Decode = Callable[[memoryview], tuple[int, Batch]]
+"""From a JSON array of findings to their number and their columns."""
+
+
+class _Part(msgspec.Struct, gc=False, rename="camel"):
+    """Of a finding. None has cycles, so the collector need not look at them."""
+
+
+class _Epss(_Part):
+    score: float | None = None
+
+
+class _CountedPackage(_Part):
+    name: str | None = None
+
+
+class _CountedPackages(_Part):
+    vulnerability_id: str | None = None
+    vulnerable_packages: list[_CountedPackage] | None = None
+
+
+class _CountedResource(_Part):
+    type: str | None = None
+    id: str | None = None
+
+
+class _CountedFinding(_Part):
+    """What counting needs."""
+
+    finding_arn: Text
+    type: Text
+    severity: Text
+    status: Text
+    first_observed_at: Text | float
+    aws_account_id: str | None = None
+    fix_available: str | None = None
+    exploit_available: str | None = None
+    epss: _Epss | None = None
+    package_vulnerability_details: _CountedPackages | None = None
+    resources: list[_CountedResource] | None = None
+
+
+class _Recommendation(_Part):
+    text: str | None = None
+
+
+class _Remediation(_Part):
+    recommendation: _Recommendation | None = None
+
+
+class _Exploitability(_Part):
+    last_known_exploit_at: Timestamp = None
+
+
+class _AdjustedCvss(_Part):
+    score_source: str | None = None
+    scoring_vector: str | None = None
+
+
+class _ScoreDetails(_Part):
+    adjusted_cvss: _AdjustedCvss | None = None
+
+
+class _Cvss(_Part):
+    base_score: float | None = None
+    scoring_vector: str | None = None
+    source: str | None = None
+    version: str | None = None
+
+
+class _Package(_Part):
+    name: str | None = None
+    version: str | None = None
+    fixed_in_version: str | None = None
+    package_manager: str | None = None
+    file_path: str | None = None
+
+
+class _Packages(_Part):
+    vulnerability_id: str | None = None
+    source: str | None = None
+    source_url: str | None = None
+    vendor_severity: str | None = None
+    vendor_created_at: Timestamp = None
+    vendor_updated_at: Timestamp = None
+    reference_urls: list[str] | None = None
+    cvss: msgspec.Raw = _NO_RAW
+    vulnerable_packages: list[_Package] | None = None
+
+
+class _CodePath(_Part):
+    file_path: str | None = None
+
+
+class _Code(_Part):
+    detector_name: str | None = None
+    file_path: _CodePath | None = None
+    reference_urls: list[str] | None = None
+
+
+class _Ports(_Part):
+    begin: int | None = None
+    end: int | None = None
+
+
+class _Network(_Part):
+    open_port_range: _Ports | None = None
+    protocol: str | None = None
+
+
+class _FunctionNetwork(_Part):
+    vpc_id: str | None = None
+
+
+class _Place(_Part):
+    """Details of a resource of any kind; no member means one thing in one kind and another in another."""
+
+    platform: str | None = None
+    # an instance, a machine image
+    image_id: str | None = None
+    machine_image_id: str | None = None
+    vpc_id: str | None = None
+    # a container image
+    repository_name: str | None = None
+    image_tags: list[str] | None = None
+    image_hash: str | None = None
+    image_digest: str | None = None
+    # a function
+    function_name: str | None = None
+    serverless_function_name: str | None = None
+    runtime: str | None = None
+    vpc_config: _FunctionNetwork | None = None
+    # another provider's instance or function
+    network_id: str | None = None
+
+
+class _Details(_Part):
+    """By kind. A kind that is not known here is skipped, whatever its members are."""
+
+    aws_ecr_container_image: _Place | None = None
+    aws_ec2_instance: _Place | None = None
+    aws_lambda_function: _Place | None = None
+    machine_image: _Place | None = None
+    image: _Place | None = None
+    vm: _Place | None = None
+    serverless_function: _Place | None = None
+
+
+class _Resource(_Part):
+    type: str | None = None
+    id: str | None = None
+    region: str | None = None
+    tags: dict[str, str | None] | None = None
+    details: _Details | None = None
+
+
+class _Finding(_Part):
+    """What all columns need."""
+
+    finding_arn: Text
+    type: Text
+    severity: Text
+    status: Text
+    first_observed_at: Text | float
+    aws_account_id: str | None = None
+    title: str | None = None
+    description: str | None = None
+    remediation: _Remediation | None = None
+    last_observed_at: Timestamp = None
+    updated_at: Timestamp = None
+    fix_available: str | None = None
+    exploit_available: str | None = None
+    exploitability_details: _Exploitability | None = None
+    inspector_score: float | None = None
+    inspector_score_details: _ScoreDetails | None = None
+    epss: _Epss | None = None
+    package_vulnerability_details: _Packages | None = None
+    code_vulnerability_details: _Code | None = None
+    network_reachability_details: _Network | None = None
+    resources: msgspec.Raw = _NO_RAW
+
+
+# What stands for a part that is absent, so that a column is one expression.
+_EPSS, _COUNTED_PACKAGES, _COUNTED_RESOURCE = _Epss(), _CountedPackages(), _CountedResource()
+_REMEDIATION, _RECOMMENDATION, _EXPLOIT = _Remediation(), _Recommendation(), _Exploitability()
+_SCORE_DETAILS, _ADJUSTED, _CVSS = _ScoreDetails(), _AdjustedCvss(), _Cvss()
+_PACKAGES, _CODE, _CODE_PATH, _NETWORK, _PORTS = _Packages(), _Code(), _CodePath(), _Network(), _Ports()
+_RESOURCE, _PLACE, _FUNCTION_NETWORK = _Resource(), _Place(), _FunctionNetwork()
+
+_decode_resources = msgspec.json.Decoder(list[_Resource] | None).decode
+_decode_cvss = msgspec.json.Decoder(list[_Cvss] | None).decode
+_encode_tags = msgspec.json.Encoder(order="sorted").encode
+
+
+def counted_decoder() -> Decode:
+    """Return what decodes the columns of :data:`COUNTED_NAMES`."""
+    decode = msgspec.json.Decoder(list[_CountedFinding]).decode
+
+    def columns(array: memoryview) -> tuple[int, Batch]:
+        findings = decode(array)
+        return len(findings), _counted_columns(findings)
+
+    return columns
+
+
+def full_decoder(unreadable: Counter[str]) -> Decode:
+    """Return what decodes all columns, and counts by column the timestamps that nobody can read."""
+    decode = msgspec.json.Decoder(list[_Finding]).decode
+
+    def columns(array: memoryview) -> tuple[int, Batch]:
+        findings = decode(array)
+        return len(findings), _all_columns(findings, unreadable)
+
+    return columns
+
+
+def _counted_columns(findings: Sequence[_CountedFinding]) -> Batch:
+    (first,) = _moments({"first_observed_at": [f.first_observed_at for f in findings]}, Counter()).values()
+    details = [f.package_vulnerability_details or _COUNTED_PACKAGES for f in findings]
+    packages = [d.vulnerable_packages or () for d in details]
+    resources = [f.resources[0] if f.resources else _COUNTED_RESOURCE for f in findings]
+    return {
+        "account_id": [f.aws_account_id or owner(f.finding_arn)[0] for f in findings],
+        "type": [f.type for f in findings],
+        "severity": [f.severity for f in findings],
+        "status": [f.status for f in findings],
+        "first_observed_at": first,
+        "fix_available": [f.fix_available or None for f in findings],
+        "exploit_available": [f.exploit_available or None for f in findings],
+        "epss_score": [(f.epss or _EPSS).score for f in findings],
+        "vulnerability_id": [d.vulnerability_id or None for d in details],
+        "package_names": Ragged([p.name or None for ps in packages for p in ps], list(map(len, packages))),
+        "resource_type": [r.type or None for r in resources],
+        "resource_id": [r.id or None for r in resources],
+        "further_resource_ids": Ragged.of([[r.id for r in f.resources[1:]] if f.resources else None for f in findings]),
+    }
+
+
+def _all_columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batch:
+    adjusted = [(f.inspector_score_details or _SCORE_DETAILS).adjusted_cvss or _ADJUSTED for f in findings]
+    details = [f.package_vulnerability_details or _PACKAGES for f in findings]
+    package_lists = [d.vulnerable_packages or () for d in details]
+    package_counts = list(map(len, package_lists))
+    packages = list(chain.from_iterable(package_lists))
+    cvss = [_nvd_cvss3(bytes(d.cvss)) for d in details]
+    code = [f.code_vulnerability_details or _CODE for f in findings]
+    network = [f.network_reachability_details or _NETWORK for f in findings]
+    ports = [n.open_port_range or _PORTS for n in network]
+    resources = _Resources(*zip(*[_resources(bytes(f.resources)) for f in findings], strict=True))
+    reference_urls = [d.reference_urls or c.reference_urls or () for d, c in zip(details, code, strict=True)]
+    file_paths = Ragged([p.file_path or None for p in packages], package_counts)
+    if any(c is not _CODE for c in code):
+        file_paths = Ragged.of([paths or _code_path(c) for paths, c in zip(file_paths, code, strict=True)])
+    moments = _moments(
+        {
+            "first_observed_at": [f.first_observed_at for f in findings],
+            "last_observed_at": [f.last_observed_at for f in findings],
+            "updated_at": [f.updated_at for f in findings],
+            "last_known_exploit_at": [(f.exploitability_details or _EXPLOIT).last_known_exploit_at for f in findings],
+            "vendor_created_at": [d.vendor_created_at for d in details],
+            "vendor_updated_at": [d.vendor_updated_at for d in details],
+        },
+        unreadable,
+    )
+    return {
+        "finding_arn": [f.finding_arn for f in findings],
+        "account_id": [f.aws_account_id or owner(f.finding_arn)[0] for f in findings],
+        "region": [r or owner(f.finding_arn)[1] for f, r in zip(findings, resources.region, strict=True)],
+        "type": [f.type for f in findings],
+        "severity": [f.severity for f in findings],
+        "status": [f.status for f in findings],
+        "title": [f.title or None for f in findings],
+        "description": [f.description or None for f in findings],
+        "remediation": [((f.remediation or _REMEDIATION).recommendation or _RECOMMENDATION).text or None for f in findings],
+        "first_observed_at": moments["first_observed_at"],
+        "last_observed_at": moments["last_observed_at"],
+        "updated_at": moments["updated_at"],
+        "fix_available": [f.fix_available or None for f in findings],
+        "exploit_available": [f.exploit_available or None for f in findings],
+        "last_known_exploit_at": moments["last_known_exploit_at"],
+        "inspector_score": [f.inspector_score for f in findings],
+        "score_source": [a.score_source or None for a in adjusted],
+        "scoring_vector": [a.scoring_vector or None for a in adjusted],
+        "epss_score": [(f.epss or _EPSS).score for f in findings],
+        "vulnerability_id": [d.vulnerability_id or None for d in details],
+        "source": [d.source or None for d in details],
+        "source_url": [d.source_url or None for d in details],
+        "vendor_severity": [d.vendor_severity or None for d in details],
+        "vendor_created_at": moments["vendor_created_at"],
+        "vendor_updated_at": moments["vendor_updated_at"],
+        "reference_urls": Ragged([*chain.from_iterable(reference_urls)], list(map(len, reference_urls))),
+        "nvd_cvss3_score": [score for score, _ in cvss],
+        "nvd_cvss3_vector": [vector for _, vector in cvss],
+        "package_names": Ragged([p.name or None for p in packages], package_counts),
+        "package_versions": Ragged([p.version or None for p in packages], package_counts),
+        "fixed_in_versions": Ragged([p.fixed_in_version or None for p in packages], package_counts),
+        "package_managers": Ragged([p.package_manager or None for p in packages], package_counts),
+        "file_paths": file_paths,
+        "package_count": package_counts,
+        "detector_name": [c.detector_name or None for c in code],
+        "resource_type": resources.type,
+        "resource_id": resources.id,
+        "resource_name": resources.name,
+        "resource_tags": resources.tags,
+        "resource_count": resources.count,
+        "further_resource_ids": Ragged.of(resources.further_ids),
+        "platform": resources.platform,
+        "image_id": resources.image_id,
+        "repository_name": resources.repository,
+        "image_tags": Ragged.of(resources.image_tags),
+        "vpc_id": resources.vpc_id,
+        "function_name": resources.function,
+        "runtime": resources.runtime,
+        "port_begin": [p.begin for p in ports],
+        "port_end": [p.end for p in ports],
+        "protocol": [n.protocol or None for n in network],
+    }
+
+
+def _moments(columns: dict[str, list[Timestamp]], unreadable: Counter[str]) -> dict[str, list[int | None]]:
+    """Return columns of timestamps as epoch milliseconds: all in one call, since each call costs as much as fifty values."""
+    rows = len(columns["first_observed_at"])
+    try:
+        told = epoch_ms_column([*chain.from_iterable(columns.values())])
+    except ValueError:
+        return {name: _readable_moments(name, values, unreadable) for name, values in columns.items()}
+    return {name: told[number * rows : (number + 1) * rows] for number, name in enumerate(columns)}
+
+
+def _readable_moments(name: str, values: Sequence[Timestamp], unreadable: Counter[str]) -> list[int | None]:
+    told: list[int | None] = []
+    for value in values:
+        try:
+            told.append(epoch_ms(value))
+        except ValueError as error:
+            if name in REQUIRED_NAMES:
+                raise msgspec.ValidationError(f"{name}: {error}") from None
+            # An advisory's odd date is no reason to lose the night's digest.
+            unreadable[name] += 1
+            told.append(None)
+    return told
+
+
+class _Resources(NamedTuple):
+    """What the columns tell of a finding's resources; of many findings' when each member is a column."""
+
+    count: Any
+    type: Any
+    id: Any
+    region: Any
+    name: Any
+    tags: Any
+    further_ids: Any
+    platform: Any
+    image_id: Any
+    repository: Any
+    image_tags: Any
+    vpc_id: Any
+    function: Any
+    runtime: Any
+
+
+@lru_cache(REMEMBERED)
+def _resources(json: bytes) -> _Resources:
+    """Return what a finding's resources tell; remembered, since a resource has some dozen findings."""
+    resources = _decode_resources(json) or []
+    first = resources[0] if resources else _RESOURCE
+    place, names = _place(first.details) if first.details else _PLACE, resource_names(first.id)
+    return _Resources(
+        count=len(resources),
+        type=first.type or None,
+        id=first.id or None,
+        region=first.region or None,
+        name=names.name,
+        tags=_encode_tags(first.tags).decode() if first.tags else None,
+        further_ids=[resource.id for resource in resources[1:]],
+        platform=place.platform or None,
+        image_id=place.image_id or place.image_hash or place.image_digest or place.machine_image_id or names.digest,
+        repository=names.repository or place.repository_name or None,
+        image_tags=place.image_tags or [],
+        vpc_id=place.vpc_id or (place.vpc_config or _FUNCTION_NETWORK).vpc_id or place.network_id or None,
+        function=names.function or place.function_name or place.serverless_function_name or None,
+        runtime=place.runtime or None,
+    )
+
+
+def _place(details: _Details) -> _Place:
+    return (
+        details.aws_ecr_container_image
+        or details.aws_ec2_instance
+        or details.aws_lambda_function
+        or details.machine_image
+        or details.image
+        or details.vm
+        or details.serverless_function
+        or _PLACE
+    )
+
+
+@lru_cache(REMEMBERED)
+def _nvd_cvss3(json: bytes) -> tuple[float | None, str | None]:
+    """Return score and vector of NVD's first CVSS of version 3; remembered, since a vulnerability has some findings."""
+    for cvss in _decode_cvss(json) or ():
+        if cvss.source == "NVD" and cvss.version and cvss.version[0] == "3":
+            return cvss.base_score, cvss.scoring_vector or None
+    return None, None
+
+
+def _code_path(code: _Code) -> list[str] | None:
+    path = (code.file_path or _CODE_PATH).file_path
+    return [path] if path else None

@@ -1,0 +1,56 @@
+"""A findings report in JSON, read once as a stream."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from findings_digest.columns import BATCH_ROWS, Batch
+from findings_digest.json_elements import MAX_ELEMENT_BYTES, Readable, elements
+from findings_digest.json_findings import counted_decoder, full_decoder
+
+COUNTED_BUFFER_BYTES = 1 << 18
+"""What is decoded from it should stay in the processor's cache."""
+BUFFER_BYTES = 1 << 20
+"""With all columns a batch costs as much as some hundred rows, so it should have some hundreds."""
+
+
+def read_json(
+    stream: Readable,
+    *,
+    counted_only: bool = False,
+    unreadable: Counter[str] | None = None,
+    buffer_bytes: int | None = None,
+    max_element_bytes: int = MAX_ELEMENT_BYTES,
+) -> Iterator[Batch]:
+    """Give a report's findings, flattened.
+
+    Parameters
+    ----------
+    stream
+        The report, from its first byte.
+    counted_only
+        Whether :data:`~findings_digest.columns.COUNTED_NAMES` are enough; else all columns are given.
+    unreadable
+        Takes, by column, how many timestamps nobody could read; they are None. The first time a finding was seen is not
+        among them: age is counted by it, so there an unreadable one is an error.
+    buffer_bytes, max_element_bytes
+        See :func:`~findings_digest.json_elements.elements`. Memory is a small multiple of the buffer.
+
+    Yields
+    ------
+    Batch
+        1 to :data:`~findings_digest.columns.BATCH_ROWS` findings.
+
+    Raises
+    ------
+    MalformedReportError
+        The report ends too early, or is none; it tells at which byte and after how many findings.
+    """
+    decode = counted_decoder() if counted_only else full_decoder(Counter() if unreadable is None else unreadable)
+    buffer_bytes = buffer_bytes or (COUNTED_BUFFER_BYTES if counted_only else BUFFER_BYTES)
+    for batch in elements(stream, decode, buffer_bytes=buffer_bytes, max_element_bytes=max_element_bytes):
+        rows = len(batch["severity"])
+        if rows <= BATCH_ROWS:
+            yield batch
+        else:
+            for begin in range(0, rows, BATCH_ROWS):
+                yield {name: values[begin : begin + BATCH_ROWS] for name, values in batch.items()}

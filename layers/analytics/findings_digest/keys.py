@@ -1,0 +1,223 @@
+"""The key file: what the next night is compared with. One record a finding, sorted, about 18 bytes each.
+
+::
+
+    magic "IFEKEYS" | version 1
+    section  header   JSON: which run it is of
+    section  block    up to 32,768 records; as many as there are
+    section  summary  JSON: what is in the file
+
+    section = kind 1 | length 4 | CRC-32 of what follows 4 | content
+    block   = records 4 | packed columns, compressed | raw columns
+
+A block holds its records byte by byte: first all first bytes, then all second ones, and so on. The bytes of account and
+resource, of marks and days repeat, and compress to almost nothing; those of digests are random, and stay as they are.
+Whoever reads it goes through once, holding a block at a time.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from findings_digest.identity import IDENTITY_VERSION
+from findings_digest.records import RECORD_BYTES, cut
+
+MAGIC = b"IFEKEYS\x01"
+BLOCK_RECORDS = 32_768
+PACKED = (*range(9), *range(24, RECORD_BYTES))
+RAW = tuple(range(9, 24))
+MAX_SECTION_BYTES = 8 << 20
+"""More than a block or the facts of ten thousand accounts take: a longer one is a damaged length."""
+HEADER, BLOCK, SUMMARY = b"H", b"B", b"S"
+
+
+class KeyFileError(Exception):
+    """A key file cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Which run a key file is of.
+
+    Attributes
+    ----------
+    started_at
+        When the run began, ISO 8601.
+    filter_criteria
+        The run's filter with its dates made absolute. Two runs of one filter hash that differ here have a moving window.
+    scanning
+        Whether Inspector was scanning: account, scan type, then ``on``, ``off`` or ``unknown``.
+    """
+
+    report: str
+    execution: str
+    started_at: str
+    filter_hash: str
+    filter_criteria: Mapping[str, Any]
+    scanning: Mapping[str, Mapping[str, str]]
+    identity_version: int = IDENTITY_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is in a key file.
+
+    Attributes
+    ----------
+    findings
+        Records, whatever their status.
+    open
+        Open findings: account, scan type, number.
+    not_looked_at
+        Findings that were open when Inspector was last looking, of accounts and scan types that are off.
+    """
+
+    findings: int
+    open: Mapping[str, Mapping[str, int]]
+    not_looked_at: Mapping[str, Mapping[str, int]]
+
+
+class Readable(Protocol):
+    """A file, or the body of an answer of S3."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to so many bytes; none at the end."""
+        ...
+
+
+class KeyWriter:
+    """Writes a key file as a stream: a header, sorted records in any number of pieces, a summary."""
+
+    def __init__(self, write: Callable[[bytes], object], header: Header) -> None:
+        self._write = write
+        self._waiting: list[bytes] = []
+        self.findings = 0
+        write(MAGIC)
+        self._section(HEADER, _json(header))
+
+    def add(self, records: list[bytes]) -> None:
+        """Write records; each piece begins where the one before ended."""
+        self._waiting += records
+        self.findings += len(records)
+        while len(self._waiting) >= BLOCK_RECORDS:
+            self._section(BLOCK, _packed(self._waiting[:BLOCK_RECORDS]))
+            del self._waiting[:BLOCK_RECORDS]
+
+    def finish(self, summary: Summary) -> None:
+        """Write what waits, and the summary; without it the file counts as truncated."""
+        if self._waiting:
+            self._section(BLOCK, _packed(self._waiting))
+        self._section(SUMMARY, _json(summary))
+
+    def _section(self, kind: bytes, content: bytes) -> None:
+        self._write(kind + len(content).to_bytes(4) + zlib.crc32(content).to_bytes(4) + content)
+
+
+class KeyReader:
+    """Reads a key file as a stream.
+
+    Attributes
+    ----------
+    header
+        Read at once.
+    summary
+        None until :meth:`blocks` came to its end.
+
+    Raises
+    ------
+    KeyFileError
+        It is no key file, of another version, damaged or truncated. Each method may raise it.
+    """
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self.summary: Summary | None = None
+        magic = self._exactly(len(MAGIC), "its first bytes")
+        if magic != MAGIC:
+            same = magic[:-1] == MAGIC[:-1]
+            raise KeyFileError(f"it has the version {magic[-1]}, of another release" if same else "it is no key file")
+        self.header = _parsed(Header, self._expected(HEADER))
+        if self.header.identity_version != IDENTITY_VERSION:
+            raise KeyFileError(f"its findings are identified by rules of another release ({self.header.identity_version})")
+
+    def blocks(self) -> Iterator[list[bytes]]:
+        """Yield the records, sorted, in blocks that are not empty."""
+        found, last = 0, b""
+        while True:
+            kind, content = self._section(f"its finding {found + 1:,}")
+            if kind == SUMMARY:
+                break
+            records = _unpacked(content) if kind == BLOCK else []
+            if not records or records[0] < last:
+                raise KeyFileError(f"it is damaged at its finding {found + 1:,}")
+            last = records[-1]
+            found += len(records)
+            yield records
+        summary = _parsed(Summary, content)
+        if summary.findings != found:
+            raise KeyFileError(f"it holds {found:,} findings, where {summary.findings:,} were written")
+        self.summary = summary
+
+    def _expected(self, kind: bytes) -> bytes:
+        found, content = self._section("its header")
+        if found != kind:
+            raise KeyFileError("it does not begin with its header")
+        return content
+
+    def _section(self, where: str) -> tuple[bytes, bytes]:
+        head = self._exactly(9, where)
+        size = int.from_bytes(head[1:5])
+        if size > MAX_SECTION_BYTES:
+            raise KeyFileError(f"it is damaged at {where}")
+        content = self._exactly(size, where)
+        if zlib.crc32(content) != int.from_bytes(head[5:]):
+            raise KeyFileError(f"it is damaged at {where}: the checksum is wrong")
+        return head[:1], content
+
+    def _exactly(self, size: int, where: str) -> bytes:
+        pieces = []
+        while size > 0 and (piece := self._source.read(size)):
+            pieces.append(piece)
+            size -= len(piece)
+        if size:
+            raise KeyFileError(f"it is truncated at {where}")
+        return b"".join(pieces)
+
+
+def _json(facts: Header | Summary) -> bytes:
+    return json.dumps(asdict(facts), separators=(",", ":"), sort_keys=True).encode()
+
+
+def _parsed[T: (Header, Summary)](kind: type[T], content: bytes) -> T:
+    try:
+        return kind(**json.loads(content))
+    except (ValueError, TypeError) as error:
+        raise KeyFileError(f"its {kind.__name__.lower()} cannot be understood: {error}") from error
+
+
+def _packed(records: list[bytes]) -> bytes:
+    together = b"".join(records)
+    packed = zlib.compress(b"".join(together[at::RECORD_BYTES] for at in PACKED), level=1)
+    return len(records).to_bytes(4) + packed + b"".join(together[at::RECORD_BYTES] for at in RAW)
+
+
+def _unpacked(content: bytes) -> list[bytes]:
+    """Return a block's records, or none when it does not hold what it should."""
+    count = int.from_bytes(content[:4])
+    if count > BLOCK_RECORDS:
+        return []
+    stream = zlib.decompressobj()
+    try:
+        packed = stream.decompress(content[4:], len(PACKED) * count + 1)
+    except zlib.error:
+        return []
+    raw = stream.unused_data
+    if len(packed) != len(PACKED) * count or len(raw) != len(RAW) * count:
+        return []
+    together = bytearray(RECORD_BYTES * count)
+    for columns, places in ((packed, PACKED), (raw, RAW)):
+        for number, at in enumerate(places):
+            together[at::RECORD_BYTES] = columns[number * count : (number + 1) * count]
+    return cut(together)

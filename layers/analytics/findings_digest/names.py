@@ -1,0 +1,43 @@
+"""Resources as people name them, read from their ids: so a CSV tells the same as a JSON report."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+_ECR_IMAGE = re.compile(r"arn:[^:]*:ecr:[^:]*:[^:]*:repository/(?P<repository>.+)/(?P<digest>sha256:[0-9a-f]+)")
+"""An image's resource id, as seen in real findings."""
+_FUNCTION = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:(?P<function>[^:]+)(?::[^:]*)?")
+"""A function's resource id: its ARN with its version [AWS: Lambda's ARN format]."""
+_DIGEST = re.compile(r"[@/](?P<digest>sha256:[0-9a-f]+)$")
+_FINDING = re.compile(r"arn:[^:]*:inspector2:(?P<region>[^:]+):(?P<account>[^:]+):finding/")
+REMEMBERED = 4096
+"""Resources come back finding after finding; so many are kept, at some hundred bytes each."""
+
+
+class Names(NamedTuple):
+    """What a resource's id tells."""
+
+    name: str | None
+    repository: str | None = None
+    function: str | None = None
+    digest: str | None = None
+
+
+@lru_cache(REMEMBERED)
+def resource_names(resource_id: str | None) -> Names:
+    """Return what a resource's id tells; the name of an id of unknown form is the id without an image's digest."""
+    if not resource_id:
+        return Names(None)
+    if image := _ECR_IMAGE.fullmatch(resource_id):
+        return Names(image["repository"], repository=image["repository"], digest=image["digest"])
+    if function := _FUNCTION.fullmatch(resource_id):
+        return Names(function["function"], function=function["function"])
+    if (digest := _DIGEST.search(resource_id)) and digest.start():
+        return Names(resource_id[: digest.start()], digest=digest["digest"])
+    return Names(resource_id)
+
+
+def owner(finding_arn: str) -> tuple[str | None, str | None]:
+    """Return account and Region of a finding's ARN; None where it is none of Inspector's."""
+    arn = _FINDING.match(finding_arn)
+    return (arn["account"], arn["region"]) if arn else (None, None)

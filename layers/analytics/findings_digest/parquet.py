@@ -1,0 +1,159 @@
+"""Batches to a Parquet file, written as a stream; and columns of such a file, read back."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema, list_array
+from arro3.io import read_parquet, write_parquet
+
+from findings_digest.columns import COLUMNS, NAMES, ArrowColumn, Ragged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from findings_digest.columns import Batch, ColumnType
+
+ROW_GROUP_ROWS = 16_384
+"""A row group is encoded in memory before it is written: this many rows take some 30 MB."""
+DICTIONARY_BYTES = 16 << 20
+"""Descriptions repeat for each finding of a vulnerability: with the usual 1 MB their dictionary is given up too early, and the
+file is twice as large."""
+COMPRESSION = "zstd(1)"
+"""Higher levels take longer and make the file hardly smaller."""
+DISTINCT_COLUMNS = ("finding_arn", "first_observed_at", "last_observed_at", "updated_at")
+"""Hardly a value twice: a dictionary of these would be a second copy."""
+
+_TEXT = DataType.string()
+_TYPES: dict[ColumnType, DataType] = {
+    "string": _TEXT,
+    "double": DataType.float64(),
+    "int": DataType.int32(),
+    "timestamp": DataType.timestamp("ms", tz="UTC"),
+    "array<string>": DataType.list(Field("element", _TEXT)),
+}
+_INT64, _INT32, _BOOL = DataType.int64(), DataType.int32(), DataType.bool()
+SCHEMA = Schema([Field(column.name, _TYPES[column.type]) for column in COLUMNS])
+
+
+class UnreadableParquetError(Exception):
+    """A file is damaged, or no Parquet."""
+
+
+def write(batches: Iterable[Batch], file: IO[bytes]) -> None:
+    """Write batches as one Parquet file: one row a finding, typed as the columns are.
+
+    Parameters
+    ----------
+    batches
+        Of all columns. They are taken one by one as the file is written, so whatever else looks at them can do so on the way.
+    file
+        Only its ``write`` and ``flush`` are called, row group by row group: memory holds one of them, whatever the file's size.
+        It needs a ``seek``, too, which is not called.
+
+    Raises
+    ------
+    Exception
+        Whatever ``batches`` or ``file`` raise, as they raised it.
+    """
+    faults: list[Exception] = []
+    try:
+        write_parquet(
+            RecordBatchReader.from_batches(SCHEMA, _records(batches, faults)),
+            cast("IO[bytes]", _File(file, faults)),
+            compression=COMPRESSION,
+            max_row_group_size=ROW_GROUP_ROWS,
+            dictionary_page_size_limit=DICTIONARY_BYTES,
+            column_dictionary_enabled=dict.fromkeys(DISTINCT_COLUMNS, False),
+            skip_arrow_metadata=True,
+        )
+    except Exception:
+        # On its way through Arrow an error becomes a text.
+        if faults:
+            raise faults[0] from None
+        raise
+    if faults:
+        raise faults[0]
+
+
+def _records(batches: Iterable[Batch], faults: list[Exception]) -> Iterator[RecordBatch]:
+    try:
+        for batch in batches:
+            if faults:
+                return
+            yield record_batch(batch)
+    except Exception as fault:
+        faults.append(fault)
+        raise
+
+
+class _File:
+    """A file whose errors are kept: arro3 panics when a write fails, so the rest is dropped and the batches end."""
+
+    def __init__(self, file: IO[bytes], faults: list[Exception]) -> None:
+        self._file, self._faults = file, faults
+        self.seek, self.flush = file.seek, file.flush
+
+    def write(self, data: bytes) -> int:
+        if not self._faults:
+            try:
+                return self._file.write(data)
+            except Exception as fault:  # noqa: BLE001 - raised again when arro3 is done
+                self._faults.append(fault)
+        return len(data)
+
+
+def record_batch(batch: Batch) -> RecordBatch:
+    """Return a batch as Arrow has it."""
+    return RecordBatch.from_arrays([_array(batch[column.name], column.type) for column in COLUMNS], schema=SCHEMA)
+
+
+def _array(values: Sequence[Any], kind: ColumnType) -> Array:
+    if isinstance(values, ArrowColumn):
+        return values.array
+    match kind:
+        case "timestamp":
+            return Array(values, _INT64).cast(_TYPES[kind])
+        case "array<string>":
+            lists = values if isinstance(values, Ragged) else Ragged.of(values)
+            mask = Array([not length for length in lists.lengths], _BOOL)
+            return list_array(Array(lists.offsets, _INT32), Array(lists.values, _TEXT), type=_TYPES[kind], mask=mask)
+        case _:
+            return Array(values, _TYPES[kind])
+
+
+def read(file: IO[bytes], names: Sequence[str] = NAMES, *, batch_rows: int = 1024) -> Iterator[Batch]:
+    """Give chosen columns of a file that :func:`write` wrote.
+
+    Parameters
+    ----------
+    file
+        Can be read and sought in.
+    names
+        Which columns; one that the file does not have is None everywhere, since older files may lack newer columns.
+    batch_rows
+        Most rows of a batch.
+
+    Yields
+    ------
+    Batch
+        Lists and None as in any batch.
+
+    Raises
+    ------
+    UnreadableParquetError
+        The file is damaged, or no Parquet.
+    """
+    for record in _read(file, batch_rows):
+        told = set(record.column_names)
+        yield {name: ArrowColumn(record.column(name)) if name in told else [None] * record.num_rows for name in names}
+
+
+def _read(file: IO[bytes], batch_rows: int) -> Iterator[RecordBatch]:
+    try:
+        yield from read_parquet(file, batch_size=batch_rows)
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
+        raise
+    # arro3 panics over a damaged footer, and a panic is no Exception.
+    except BaseException as fault:
+        raise UnreadableParquetError(f"the Parquet file cannot be read: {fault}") from fault

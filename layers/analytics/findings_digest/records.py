@@ -1,0 +1,169 @@
+"""What is kept of a finding for the next night's comparison: 30 bytes, which sort by the finding's identity.
+
+::
+
+    logical key 16 | exact key 8 | marks 1 | scan type 1 | first-seen day 2 | closed day 2
+
+The marks are severity (3 bits), known exploit (1), fix (2) and status (2), from the highest bit down, so that the higher
+byte is the finding to look at first. Days count from 1970 in UTC.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from findings_digest.columns import Batch
+from findings_digest.identity import EXACT_BYTES, KEY_BYTES, LogicalKeys, Remembered, exact_keys
+
+RECORD_BYTES = 30
+KEY = slice(0, KEY_BYTES)
+EXACT = slice(KEY_BYTES, KEY_BYTES + EXACT_BYTES)
+MARKS = 24
+SCAN_TYPE = 25
+IDENTITY_AND_MARKS = slice(0, 26)
+FIRST_SEEN = slice(26, 28)
+CLOSED = slice(28, 30)
+
+OPEN, SUPPRESSED, CLOSED_STATUS, NOT_LOOKED_AT = range(4)
+"""Statuses. Whatever Inspector calls neither suppressed nor closed is open: a new status hides nothing. The last one is not
+Inspector's: the finding was open when Inspector was last looking, and its scanning is off."""
+STATUSES = {"SUPPRESSED": SUPPRESSED, "CLOSED": CLOSED_STATUS}
+SEVERITIES = ("OTHER", "UNTRIAGED", "INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
+"""From harmless to bad; OTHER stands for what is newer than this code."""
+FIXES = {"NO": 1, "PARTIAL": 2, "YES": 3}
+SCAN_TYPES = ("other", "ec2", "ecr", "lambda", "lambdaCode", "codeRepository", "ami")
+"""As BatchGetAccountStatus names them [AWS]; other is what it does not tell of."""
+SCAN_TYPE_OF = {
+    "AWS_EC2_INSTANCE": "ec2",
+    "AWS_ECR_CONTAINER_IMAGE": "ecr",
+    "AWS_ECR_REPOSITORY": "ecr",
+    "AWS_LAMBDA_FUNCTION": "lambda",
+    "CODE_REPOSITORY": "codeRepository",
+    "MACHINE_IMAGE": "ami",
+}
+DAY_MS = 86_400_000
+LAST_DAY = 65_535
+"""The year 2149; later and earlier days are taken for the last and the first one that two bytes can tell."""
+NO_DAY = b"\0\0"
+
+
+def scan_type(resource_type: str | None, finding_type: str | None) -> str:
+    """Return which of Inspector's scan types finds such a finding.
+
+    A function's code and its packages are scanned by two types that are switched on and off apart [AWS].
+    """
+    if resource_type == "AWS_LAMBDA_FUNCTION" and finding_type == "CODE_VULNERABILITY":
+        return "lambdaCode"
+    return SCAN_TYPE_OF.get(resource_type or "", "other")
+
+
+class Recorder:
+    """Makes records of batches.
+
+    Parameters
+    ----------
+    today
+        The run's day since 1970, for what has no time of its own.
+    """
+
+    def __init__(self, today: int) -> None:
+        self._today = today
+        self._keys = LogicalKeys()
+        self._tails = Remembered[tuple[Any, ...]](self._tail)
+
+    def of(self, batch: Batch) -> list[bytes]:
+        """Return a batch's records, in its order.
+
+        Parameters
+        ----------
+        batch
+            Besides the columns of the identities, first_observed_at, status, severity, exploit_available, fix_available,
+            resource_type and type are read; updated_at where it is there, as the day on which a finding was closed.
+        """
+        closed: list[int | None] = [None] * len(batch["finding_arn"])
+        if "CLOSED" in batch["status"]:
+            closed = _days(batch.get("updated_at") or closed)
+        tails = zip(
+            batch["severity"],
+            batch["status"],
+            batch["exploit_available"],
+            batch["fix_available"],
+            batch["resource_type"],
+            batch["type"],
+            _days(batch["first_observed_at"]),
+            closed,
+            strict=True,
+        )
+        columns = self._keys.of(batch), exact_keys(batch["finding_arn"]), self._tails.of(tails)
+        return [key + exact + tail for key, exact, tail in zip(*columns, strict=True)]
+
+    def _tail(self, told: tuple[Any, ...]) -> bytes:
+        severity_told, status_told, exploit, fix_told, resource_type, finding_type, first, closed = told
+        rank = SEVERITIES.index(severity_told) if severity_told in SEVERITIES else 0
+        status_number = STATUSES.get(status_told, OPEN)
+        marks = rank << 5 | (exploit == "YES") << 4 | FIXES.get(fix_told or "", 0) << 2 | status_number
+        scanned_by = SCAN_TYPES.index(scan_type(resource_type, finding_type))
+        closed_day = self._two_bytes(closed) if status_number == CLOSED_STATUS else NO_DAY
+        return bytes((marks, scanned_by)) + self._two_bytes(first) + closed_day
+
+    def _two_bytes(self, number: int | None) -> bytes:
+        return min(max(self._today if number is None else number, 0), LAST_DAY).to_bytes(2)
+
+
+def status(record: bytes) -> int:
+    """Return a record's status."""
+    return record[MARKS] & 3
+
+
+def is_open(record: bytes) -> bool:
+    """Tell whether the finding is open in the report that the record is of."""
+    return record[MARKS] & 3 == OPEN
+
+
+def was_open(record: bytes) -> bool:
+    """Tell whether the finding was open when Inspector was last looking."""
+    return record[MARKS] & 3 in {OPEN, NOT_LOOKED_AT}
+
+
+def severity(record: bytes) -> str:
+    """Return a record's severity."""
+    return SEVERITIES[record[MARKS] >> 5]
+
+
+def has_exploit(record: bytes) -> bool:
+    """Tell whether an exploit is known."""
+    return bool(record[MARKS] & 16)
+
+
+def fix(record: bytes) -> int:
+    """Return 0 when nothing is told of a fix, 1 for none, 2 for a partial one, 3 for one."""
+    return record[MARKS] >> 2 & 3
+
+
+def day(two_bytes: bytes) -> int:
+    """Return a day since 1970 from a record's two bytes."""
+    return int.from_bytes(two_bytes)
+
+
+def with_status(record: bytes, new: int) -> bytes:
+    """Return a record with another status."""
+    return record[:MARKS] + bytes((record[MARKS] & ~3 | new,)) + record[MARKS + 1 :]
+
+
+def cut(data: bytes | bytearray) -> list[bytes]:
+    """Return the records that stand one after another in a piece of memory."""
+    whole = bytes(data)
+    return [whole[start : start + RECORD_BYTES] for start in range(0, len(whole), RECORD_BYTES)]
+
+
+def earliest_first_seen(records: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return the earliest first-seen day of each logical identity, by its key."""
+    earliest: dict[bytes, bytes] = {}
+    for record in records:
+        key, first = record[KEY], record[FIRST_SEEN]
+        if earliest.get(key, b"\xff\xff") >= first:
+            earliest[key] = first
+    return earliest
+
+
+def _days(milliseconds: Iterable[int | None]) -> list[int | None]:
+    return [None if each is None else each // DAY_MS for each in milliseconds]

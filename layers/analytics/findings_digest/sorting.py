@@ -1,0 +1,161 @@
+"""Sorting more records than memory should hold, and walking two sorted nights side by side.
+
+Everything is in blocks (lists of records), since Python sorts, slices and compares lists in C.
+"""
+
+import os
+import tempfile
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from findings_digest.records import RECORD_BYTES, cut
+
+RUN_RECORDS = 100_000
+"""As many records are sorted in memory (7 MB); more are spilled to the temporary directory, 30 bytes each."""
+BLOCK_RECORDS = 16_384
+
+
+class SortedRecords(AbstractContextManager["SortedRecords"]):
+    """Takes records in any order and gives them back sorted, as often as they are asked for.
+
+    Up to ``run_records`` stay in memory. Beyond that, sorted runs lie in one temporary file, which is gone when this is
+    closed or the process ends.
+    """
+
+    def __init__(self, run_records: int = RUN_RECORDS, block_records: int = BLOCK_RECORDS) -> None:
+        self._run_records, self._block_records = run_records, block_records
+        self._in_memory: list[bytes] = []
+        self._runs: list[tuple[int, int]] = []  # where a run begins and ends in the file
+        self._spilled: BinaryIO | None = None
+
+    def __exit__(self, *_: object) -> None:
+        if self._spilled:
+            self._spilled.close()
+
+    def add(self, records: list[bytes]) -> None:
+        """Take some records.
+
+        Raises
+        ------
+        OSError
+            The temporary directory is full.
+        """
+        self._in_memory += records
+        if len(self._in_memory) >= self._run_records:
+            self._spill()
+
+    def blocks(self) -> Iterator[list[bytes]]:
+        """Yield all records, sorted, in blocks that are not empty."""
+        self._in_memory.sort()
+        each = max(self._block_records // (len(self._runs) + 1), 1)
+        streams = [self._read(start, end, each) for start, end in self._runs]
+        return merged([*streams, _blocks(self._in_memory, each)])
+
+    def _spill(self) -> None:
+        if self._spilled is None:
+            self._spilled = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this
+        start = self._spilled.tell()
+        self._in_memory.sort()
+        self._spilled.write(b"".join(self._in_memory))
+        self._spilled.flush()
+        self._runs.append((start, self._spilled.tell()))
+        self._in_memory.clear()
+
+    def _read(self, start: int, end: int, records: int) -> Iterator[list[bytes]]:
+        assert self._spilled is not None
+        size = records * RECORD_BYTES
+        for at in range(start, end, size):
+            yield cut(os.pread(self._spilled.fileno(), min(size, end - at), at))
+
+
+def _blocks(records: list[bytes], each: int) -> Iterator[list[bytes]]:
+    for start in range(0, len(records), each):
+        yield records[start : start + each]
+
+
+def merged(streams: Iterable[Iterator[list[bytes]]]) -> Iterator[list[bytes]]:
+    """Merge sorted streams of blocks into one.
+
+    Whatever is not past the nearest end of a stream's block is complete; sorting what is a few sorted pieces side by side
+    is a merge in C.
+    """
+    fronts = [(block, stream) for stream in streams if (block := next(stream, []))]
+    while fronts:
+        bound = min(block[-1] for block, _ in fronts)
+        ready: list[bytes] = []
+        left = []
+        for block, stream in fronts:
+            end = bisect_right(block, bound)
+            ready += block[:end]
+            if rest := block[end:] or next(stream, []):
+                left.append((rest, stream))
+        fronts = left
+        ready.sort()
+        yield ready
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The records of two nights within one range of keys: groups are whole.
+
+    Attributes
+    ----------
+    previous, following
+        Tonight's neighbours of the window, empty at the ends: they tell what lies on its edges.
+    """
+
+    baseline: list[bytes]
+    tonight: list[bytes]
+    previous: bytes
+    following: bytes
+
+
+@dataclass(slots=True)
+class _Feed:
+    stream: Iterator[list[bytes]]
+    records: list[bytes] = field(default_factory=list)
+    has_ended: bool = False
+
+    def pull(self) -> None:
+        block = next(self.stream, None)
+        if block is None:
+            self.has_ended = True
+        else:
+            self.records += block
+
+    def take(self, bound: bytes | None) -> list[bytes]:
+        end = len(self.records) if bound is None else bisect_left(self.records, bound)
+        taken = self.records[:end]
+        del self.records[:end]
+        return taken
+
+
+def windows(baseline: Iterator[list[bytes]], tonight: Iterator[list[bytes]], group: slice) -> Iterator[Window]:
+    """Walk two sorted nights side by side.
+
+    Parameters
+    ----------
+    group
+        The first bytes of a record that tell its group. All records of a group come in one window.
+    """
+    feeds = before, after = _Feed(baseline), _Feed(tonight)
+    previous = b""
+    while True:
+        for feed in feeds:
+            if not feed.records and not feed.has_ended:
+                feed.pull()
+        # Of a night that goes on, the last group may go on too: it waits for the next window.
+        bound = min((feed.records[-1][group] for feed in feeds if not feed.has_ended), default=None)
+        taken, taken_tonight = before.take(bound), after.take(bound)
+        if taken or taken_tonight:
+            yield Window(taken, taken_tonight, previous, after.records[0] if after.records else b"")
+            previous = taken_tonight[-1] if taken_tonight else previous
+        elif bound is None:
+            return
+        else:
+            for feed in feeds:
+                if not feed.has_ended and feed.records[-1][group] == bound:
+                    feed.pull()

@@ -1,0 +1,178 @@
+"""Quiet is not dark: whether few findings are good news, judged by whether Inspector was looking.
+
+The rule, in this order:
+
+1. A place (account and scan type) whose scanning is off, and that was scanned or had open findings at the baseline, is
+   **dark**: an alarm every night until it is on again or the account is no member any more. Scanning that was off before,
+   and without findings, is no alarm.
+2. A report without any open finding, or a sudden fall, is *judged*: it needs an explanation. A sudden fall is one from at
+   least 20 open findings to at most half of them, in all or in one account.
+3. Of the accounts that are judged: all off is **dark**. One whose state cannot be read makes the night **unknown**. All on,
+   and at least one resource scanned, is a **good** night, said loudly. All on, and none of the known resources scanned, is
+   **dark**; all on and no resource known is **unknown**.
+4. A report that needs no explanation is a **good** night.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from findings_digest.coverage import Coverage, Scanning
+from findings_digest.keys import Header, Summary
+from findings_digest.records import SCAN_TYPES
+
+FALL_FROM = 20
+FALL_TO = 0.5
+ACCOUNTS_NAMED = 5
+
+type Open = Mapping[tuple[str, str], int]
+"""Open findings by account and scan type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a night is judged.
+
+    Attributes
+    ----------
+    state
+        ``dark`` is an alarm.
+    sudden_fall
+        Whether the report, or an account in it, fell suddenly.
+    dark
+        By account, the scan types that are dark.
+    reasons
+        Sentences for people; empty in a night that needs no word.
+    coverage
+        What it was judged by.
+    """
+
+    state: Literal["good", "dark", "unknown"]
+    sudden_fall: bool
+    dark: Mapping[str, tuple[str, ...]]
+    reasons: tuple[str, ...]
+    coverage: Coverage
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what stands in the digest."""
+        return {
+            "state": self.state,
+            "sudden_fall": self.sudden_fall,
+            "dark": {account: list(scan_types) for account, scan_types in self.dark.items()},
+            "reasons": list(self.reasons),
+        }
+
+
+def judge(tonight: Open, coverage: Coverage, baseline: tuple[Header, Summary] | None = None) -> Verdict:
+    """Judge a night.
+
+    Parameters
+    ----------
+    tonight
+        All open findings of the report.
+    baseline
+        Of the baseline's key file; None without one.
+    """
+    before = _open_at(baseline[1]) if baseline else Counter[tuple[str, str]]()
+    scanning = baseline[0].scanning if baseline else {}
+    reasons = []
+    dark = _dark_places(before, scanning, coverage)
+    if dark:
+        reasons.append(_dark_sentence(dark, before))
+    # What is dark explains itself.
+    looked_at = {place: count for place, count in before.items() if place[1] not in dark.get(place[0], ())}
+    falls = _falls(looked_at, tonight)
+    accounts = sorted(coverage.accounts)
+    is_empty = not sum(tonight.values())
+    judged: Iterable[str] = accounts if is_empty or "" in falls else falls
+    state: Literal["good", "dark", "unknown"] = "good"
+    if is_empty or falls:
+        reasons += [_fall_sentence(account, *fall) for account, fall in sorted(falls.items())[:ACCOUNTS_NAMED]]
+        state, sentence = _judged(judged, coverage, "The report holds no open finding" if is_empty else "So many are missing")
+        reasons.append(sentence)
+    return Verdict("dark" if dark else state, bool(falls), dark, tuple(reasons), coverage)
+
+
+def _open_at(summary: Summary) -> Counter[tuple[str, str]]:
+    """Return what was open when Inspector was last looking."""
+    found: Counter[tuple[str, str]] = Counter()
+    for counted in (summary.open, summary.not_looked_at):
+        for account, scan_types in counted.items():
+            found.update({(account, scan_type): count for scan_type, count in scan_types.items()})
+    return found
+
+
+def _dark_places(before: Open, scanning: Mapping[str, Mapping[str, str]], coverage: Coverage) -> dict[str, tuple[str, ...]]:
+    dark = {}
+    for account in sorted(coverage.accounts):
+        places = tuple(
+            scan_type
+            for scan_type in SCAN_TYPES
+            if coverage.scanning(account, scan_type) == "off"
+            and (before.get((account, scan_type)) or scanning.get(account, {}).get(scan_type) == "on")
+        )
+        if places:
+            dark[account] = places
+    return dark
+
+
+def _falls(before: Open, tonight: Open) -> dict[str, tuple[int, int]]:
+    """Return the accounts that fell suddenly, with both numbers; the empty text stands for the whole report."""
+    then, now = _by_account(before), _by_account(tonight)
+    return {
+        account: (count, now[account])
+        for account, count in then.items()
+        if count >= FALL_FROM and now[account] <= FALL_TO * count
+    }
+
+
+def _by_account(counted: Open) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (account, _), count in counted.items():
+        found[account] += count
+        found[""] += count
+    return found
+
+
+def _judged(accounts: Iterable[str], coverage: Coverage, what: str) -> tuple[Literal["good", "dark", "unknown"], str]:
+    states: dict[str, Scanning] = {
+        account: coverage.accounts[account].state if account in coverage.accounts else "unknown" for account in accounts
+    }
+    if states and all(state == "off" for state in states.values()):
+        return "dark", f"{what}, and Inspector is switched off in {_named(states)}: nobody is looking."
+    unknown = [account for account, state in states.items() if state == "unknown"]
+    if unknown or not states:
+        where = f" in {_named(unknown)}" if unknown else ""
+        return "unknown", f"{what}, and whether Inspector is scanning{where} could not be read: nobody knows if this is good."
+    if coverage.scanned is None or coverage.not_scanned is None:
+        return "good", f"{what}, and Inspector is switched on; how many resources it scans could not be read."
+    if coverage.scanned:
+        return "good", f"{what} although Inspector is switched on and scans {coverage.scanned:,} resources."
+    if coverage.not_scanned:
+        return "dark", f"{what}, and Inspector scans none of its {coverage.not_scanned:,} resources: nobody is looking."
+    return "unknown", f"{what}, and Inspector is switched on but knows no resource to scan."
+
+
+def _dark_sentence(dark: Mapping[str, tuple[str, ...]], before: Open) -> str:
+    findings = sum(before.get((account, scan_type), 0) for account, types in dark.items() for scan_type in types)
+    places = [
+        f"{account} ({'everything' if len(types) == len(SCAN_TYPES) else ', '.join(types)})"
+        for account, types in list(dark.items())[:ACCOUNTS_NAMED]
+    ]
+    more = f" and {len(dark) - ACCOUNTS_NAMED:,} more" if len(dark) > ACCOUNTS_NAMED else ""
+    return (
+        f"Inspector does not scan any more: it is switched off in {', '.join(places)}{more}."
+        f" What was open there ({findings:,}) is neither gone nor fixed: nobody looks at it."
+    )
+
+
+def _fall_sentence(account: str, before: int, now: int) -> str:
+    where = f" in the account {account}" if account else ""
+    return f"Sudden fall: {before:,} open findings{where} at the baseline, {now:,} now."
+
+
+def _named(accounts: Iterable[str]) -> str:
+    listed = list(accounts)
+    more = f" and {len(listed) - ACCOUNTS_NAMED:,} more" if len(listed) > ACCOUNTS_NAMED else ""
+    return f"{', '.join(listed[:ACCOUNTS_NAMED])}{more}"

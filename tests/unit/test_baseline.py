@@ -1,0 +1,113 @@
+"""Which earlier run a report is compared with."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from findings_digest.baseline import HISTORY_FIELDS, Baseline, NoBaseline, choose, unreadable
+
+NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+
+def run(days_ago: float, name: str = "", **values: Any) -> dict[str, Any]:
+    """A line of the history, as the records write it and the digest completes it."""
+    started = NOW - timedelta(days=days_ago)
+    item = {
+        "pk": "REPORT#nightly",
+        "sk": f"RUN#{started.isoformat()}#{name or f'night-{days_ago}'}",
+        "outcome": "SUCCEEDED",
+        "filter_hash": "same",
+        "format": "JSON",
+        "bucket": "findings",
+        "key": "reports/r.json",
+        "digest_keys": "digests/findings.keys",
+        "digest_keys_version": "v1",
+        "digest_parquet": "findings/f.parquet",
+        "digest_parquet_version": "v2",
+    }
+    return {field: value for field, value in (item | values).items() if value is not None}
+
+
+def chosen(*items: dict[str, Any]) -> Baseline:
+    found = choose(items, "tonight", NOW, "same")
+    assert isinstance(found, Baseline), found
+    return found
+
+
+def refused(*items: dict[str, Any]) -> NoBaseline:
+    found = choose(items, "tonight", NOW, "same")
+    assert isinstance(found, NoBaseline), found
+    return found
+
+
+def test_the_newest_verified_run_of_the_same_filter_is_chosen() -> None:
+    found = chosen(run(3), run(1), run(2), run(0.5, filter_hash="other"), run(0.4, outcome="FAILED"))
+    assert found == Baseline(
+        "night-1", NOW - timedelta(days=1), "JSON", "findings", "reports/r.json",
+        "digests/findings.keys", "v1", "findings/f.parquet", "v2",
+    )  # fmt: skip
+
+
+def test_another_format_is_fine() -> None:
+    assert chosen(run(1, format="CSV")).report_format == "CSV"
+
+
+def test_a_night_without_findings_is_a_baseline_too() -> None:
+    found = chosen(run(1, key=None, digest_parquet=None, digest_parquet_version=None, digest_keys_version=None))
+    assert (found.report_key, found.parquet_key, found.keys_version) == (None, None, None)
+
+
+def test_neither_the_run_itself_nor_a_later_one_is_its_baseline() -> None:
+    assert chosen(run(2), run(0.1, "tonight"), run(-1)).execution == "night-2"
+
+
+def test_an_execution_name_may_hold_anything() -> None:
+    assert chosen(run(1, "a#b#c")).execution == "a#b#c"
+
+
+def test_a_run_whose_digest_failed_is_passed_over() -> None:
+    assert chosen(run(1, digest_keys=None), run(2)).execution == "night-2"
+
+
+@pytest.mark.parametrize("items", [[], [run(1, outcome="FAILED")], [run(-1)], [run(1, "tonight")]])
+def test_the_first_report_has_none(items: list[dict[str, Any]]) -> None:
+    assert refused(*items).reason == "first_run"
+
+
+def test_a_changed_filter_is_said_to_be_one() -> None:
+    found = refused(run(1, filter_hash="other"), run(2, filter_hash="another"))
+    assert found.reason == "filter_changed"
+    assert "22 Nov 2026, 03:00 UTC" in found.sentence
+
+
+def test_runs_from_before_there_were_digests_are_said_to_be_some() -> None:
+    assert refused(run(1, digest_keys=None), run(2, bucket=None)).reason == "no_digest"
+
+
+@pytest.mark.parametrize("sk", ["RUN#yesterday#x", "RUN#2026-11-22T03:00:00#naive", "RUN#2026-11-22", "OTHER#1#2", ""])
+def test_lines_that_are_no_runs_are_passed_over(sk: str) -> None:
+    assert refused(run(1, sk=sk)).reason == "first_run"
+    assert refused({"outcome": "SUCCEEDED"}).reason == "first_run"
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [(0.5 / 24, "0 hours"), (1 / 24, "1 hour"), (1, "24 hours"), (1.9, "46 hours"), (2, "2 days"), (30.2, "30 days")],
+)
+def test_its_age_is_told_as_people_say_it(days: float, text: str) -> None:
+    assert chosen(run(days)).age_text(NOW) == text
+
+
+def test_what_cannot_be_read_is_said_with_its_place_and_reason() -> None:
+    found = unreadable(chosen(run(1)), "it is truncated at its finding 7")
+    assert found.reason == "unreadable"
+    assert "digests/findings.keys" in found.sentence
+    assert "truncated at its finding 7" in found.sentence
+
+
+def test_the_fields_that_a_digest_adds_are_the_ones_that_are_read() -> None:
+    complete = chosen(run(1))
+    for field, attribute in zip(HISTORY_FIELDS, ("keys_key", "keys_version", "parquet_key", "parquet_version"), strict=True):
+        assert getattr(chosen(run(1, **{field: "moved"})), attribute) == "moved"
+        assert getattr(complete, attribute) != "moved"

@@ -1,0 +1,129 @@
+"""The brief keeps its form and its size, whatever a digest holds."""
+
+import json
+from typing import Any
+
+import pytest
+
+from findings_digest.brief import CHARACTERS, KINDS, SENTENCE_CHARACTERS, Stored, brief
+from findings_digest.changes import APPEARED, GONE
+from findings_digest.coverage import AccountScanning, Coverage
+from tests.unit.nights import ACCOUNT, finding
+from tests.unit.test_digest import digest
+
+STORED = Stored("findings", "d/digest.json", "f/night-1.parquet", "d/findings.keys", "v2", None)
+HOSTILE = ['"\\' * 600, "\x00\x1f\u2028\n" * 400, "😀" * 1200, "<script>alert(1)</script>" * 80, "=cmd()" * 300, "\ud800" * 900]
+FINDING = {"severity": str, "vulnerability_id": str, "title": str, "resource": str, "account_id": str, "region": str, "packages": list,
+           "fix_available": str, "exploit_known": bool, "first_seen": str}  # fmt: skip
+FORM: dict[str, Any] = {
+    "schema_version": str, "bucket": str, "digest_key": str, "page_key": None, "parquet_key": str, "keys_key": str, "keys_version": str,
+    "parquet_version": None, "total": int, "open": int, "by_severity": dict, "baseline": {"execution": str, "started_at": str, "age": str},
+    "no_baseline": None,
+    "changes": {"appeared": int, "gone": int, "counts": dict, "appeared_by_severity": dict, "gone_by_severity": dict},
+    "worst_new": [FINDING], "worst_gone": [FINDING],
+    "fix_first": [{"rank": int, "points": int, "vulnerability_id": str, "title": str, "severity": str, "resources": int, "why": str}],
+    "verdict": {"state": str, "sudden_fall": bool, "dark": dict, "reasons": list}, "coverage": {"scanned": int, "not_scanned": int},
+    "sentences": list,
+}  # fmt: skip
+
+
+def assert_form(value: Any, form: Any) -> None:
+    match form:
+        case dict():
+            assert list(value) == list(form)
+            for name in form:
+                assert_form(value[name], form[name])
+        case [each]:
+            assert value
+            for one in value:
+                assert_form(one, each)
+        case None:
+            assert value is None
+        case _:
+            assert isinstance(value, form)
+
+
+def night(count: int, title: str = "a title", severity: str = "HIGH") -> list[dict[str, Any]]:
+    return [
+        finding(
+            f"{number:x}{severity[0].lower()}",
+            title=title,
+            severity=severity,
+            vulnerability_id=f"CVE-{severity}-{number} {title}",
+            package_names=[f"{title}{each}" for each in range(9)],
+            resource_name=f"{number}{title}",
+            repository_name=f"{number}{title}",
+        )
+        for number in range(count)
+    ]
+
+
+def test_it_has_the_agreed_form() -> None:
+    made = brief(digest(night(3), night(2, severity="LOW")), STORED)
+    assert_form(made, FORM)
+    assert json.loads(json.dumps(made)) == made
+
+
+def test_a_first_night_says_why_nothing_is_compared() -> None:
+    made = brief(digest([finding("a"), finding("b", status="CLOSED"), finding("c", status="NEWER")]), STORED)
+    assert (made["baseline"], made["changes"], made["no_baseline"]) == (None, None, "first_run")
+    assert (made["total"], made["open"]) == (3, 2)
+    assert (made["worst_new"], made["worst_gone"]) == ([], [])
+
+
+def test_changes_are_summed_by_severity_over_all_kinds_of_their_side() -> None:
+    made = brief(digest([*night(4), *night(2, severity="CRITICAL")], night(3, severity="LOW")), STORED)["changes"]
+    assert (made["appeared"], made["gone"]) == (6, 3)
+    assert made["appeared_by_severity"] == {"CRITICAL": 2, "HIGH": 4}
+    assert made["gone_by_severity"] == {"LOW": 3}
+    assert sum(made["counts"][kind] for kind in APPEARED) == 6
+    assert sum(made["counts"][kind] for kind in GONE) == 3
+    assert list(made["counts"]) == list(KINDS)
+
+
+def test_the_worst_come_first_and_few() -> None:
+    tonight = [
+        finding("1", severity="HIGH", vulnerability_id="exploited", exploit_available="YES"),
+        finding("2", severity="HIGH", vulnerability_id="fixable", fix_available="YES"),
+        finding("3", severity="CRITICAL", vulnerability_id="critical"),
+        *night(9, severity="LOW"),
+    ]
+    made = brief(digest(tonight, night(9, severity="MEDIUM")), STORED)
+    assert [each["vulnerability_id"] for each in made["worst_new"]][:3] == ["critical", "exploited", "fixable"]
+    assert (len(made["worst_new"]), len(made["worst_gone"]), len(made["fix_first"])) == (5, 3, 5)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:4]))
+def test_whatever_texts_findings_have_it_stays_small_and_on_one_line(text: str) -> None:
+    whole = digest([finding("a")], [finding("b", vulnerability_id="CVE-2")])
+    # As a digest would have it of such findings, with lists as long as they get.
+    for kind, listed in whole["changes"]["lists"].items():
+        example = whole["changes"]["lists"]["new"][0] | {
+            "title": text,
+            "resource": text,
+            "vulnerability_id": text,
+            "packages": [text] * 50,
+        }
+        whole["changes"]["lists"][kind] = [example] * 25 if kind in {*APPEARED, *GONE} else listed
+    whole["fix_first"] = [whole["fix_first"][0] | {"title": text, "vulnerability_id": text, "severity": text, "why": text}] * 10
+    whole["sentences"] = [text] * 500
+    whole["verdict"] |= {"reasons": [text] * 500, "dark": {f"{number}{text}": ["ec2", "ecr", "lambda"] for number in range(500)}}
+    whole["counts"]["by_severity"] = {f"{number}{text}": 1 for number in range(500)}
+    made = brief(whole, STORED)
+    told = json.dumps(made, ensure_ascii=False)
+    assert len(told) <= CHARACTERS
+    assert told.encode().decode() == told
+    assert "\\u00" not in told
+    assert all(len(sentence) <= SENTENCE_CHARACTERS for sentence in made["sentences"])
+
+
+def test_thousands_of_changes_and_accounts_leave_it_small() -> None:
+    accounts = {f"{number:012}": AccountScanning("off") for number in range(2_000)}
+    dark = Coverage(ACCOUNT, accounts | {ACCOUNT: AccountScanning("on")}, 7, 0, {})
+    before = [finding(f"b{number:x}", account_id=f"{number:012}") for number in range(2_000)]
+    made = brief(digest([*night(2_000, "t" * 300)], before, coverage=dark), STORED)
+    assert len(json.dumps(made, ensure_ascii=False)) <= CHARACTERS
+    assert made["changes"]["appeared"] == 2_000
+    assert made["changes"]["counts"]["not_looked_at"] == 2_000
+    assert made["verdict"]["state"] == "dark"
+    assert len(made["verdict"]["dark"]) == 20

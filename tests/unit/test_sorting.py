@@ -1,0 +1,80 @@
+"""Sorting beyond memory, and walking two nights side by side."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from findings_digest.records import RECORD_BYTES
+from findings_digest.sorting import SortedRecords, merged, windows
+
+FIRST = slice(0, 1)
+
+
+def record(number: int) -> bytes:
+    return number.to_bytes(RECORD_BYTES)
+
+
+def in_blocks(records: list[bytes], sizes: int) -> Iterator[list[bytes]]:
+    return (records[at : at + sizes] for at in range(0, len(records), sizes))
+
+
+numbers = st.lists(st.integers(0, 40), max_size=60)
+texts = st.lists(st.binary(min_size=2, max_size=2).map(lambda two: bytes((two[0] % 5, two[1] % 3))), max_size=40).map(sorted)
+
+
+@given(numbers, st.integers(1, 20), st.integers(1, 20), st.integers(1, 9))
+def test_whatever_is_put_in_comes_out_sorted_and_once(given: list[int], run: int, block: int, piece: int) -> None:
+    with SortedRecords(run_records=run, block_records=block) as records:
+        for at in range(0, len(given), piece):
+            records.add([record(number) for number in given[at : at + piece]])
+        for _ in range(2):
+            blocks = list(records.blocks())
+            assert all(blocks)
+            assert list(chain.from_iterable(blocks)) == sorted(record(number) for number in given)
+
+
+def test_few_records_touch_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: pytest.fail("a file was opened"))
+    with SortedRecords(run_records=4) as records:
+        records.add([record(2), record(1)])
+        assert list(records.blocks()) == [[record(1), record(2)]]
+
+
+def test_a_spilled_file_is_gone_afterwards() -> None:
+    with SortedRecords(run_records=1) as records:
+        records.add([record(1)])
+        spilled = records._spilled
+        assert spilled is not None
+    assert spilled.closed
+
+
+@given(st.lists(texts, max_size=5), st.integers(1, 7))
+def test_merging_keeps_every_copy(streams: list[list[bytes]], size: int) -> None:
+    found = list(merged(in_blocks(stream, size) for stream in streams))
+    assert list(chain.from_iterable(found)) == sorted(chain.from_iterable(streams))
+    assert all(found)
+
+
+@given(texts, texts, st.integers(1, 7), st.integers(1, 7))
+def test_windows_hold_whole_groups_and_know_their_neighbours(
+    baseline: list[bytes], tonight: list[bytes], size: int, other_size: int
+) -> None:
+    found = list(windows(in_blocks(baseline, size), in_blocks(tonight, other_size), FIRST))
+    assert list(chain.from_iterable(window.baseline for window in found)) == baseline
+    assert list(chain.from_iterable(window.tonight for window in found)) == tonight
+    groups = [{each[FIRST] for each in (*window.baseline, *window.tonight)} for window in found]
+    assert sum(map(len, groups)) == len({each[FIRST] for each in (*baseline, *tonight)}), "a group was cut"
+    at = 0
+    for window in found:
+        assert window.previous == (tonight[at - 1] if at else b"")
+        at += len(window.tonight)
+        assert window.following == (tonight[at] if at < len(tonight) else b"")
+
+
+def test_windows_stay_small_however_long_a_night_is() -> None:
+    night = [record(number) for number in range(1_000)]
+    found = list(windows(in_blocks(night, 10), in_blocks(night[::2], 10), slice(0, RECORD_BYTES)))
+    assert max(len(window.baseline) + len(window.tonight) for window in found) <= 20
