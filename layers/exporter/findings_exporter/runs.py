@@ -55,6 +55,7 @@ class Run:
     notification_id: str | None = None
     told_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    digest: Mapping[str, Any] | None = None
 
     def require_plan(self) -> Plan:
         """Return the plan.
