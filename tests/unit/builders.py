@@ -176,9 +176,11 @@ def brief(**fields: Any) -> dict[str, Any]:
         "verdict": {"state": "good", "sudden_fall": False, "dark": {}, "reasons": []},
         "coverage": {"scanned": 412, "not_scanned": 6},
         "sentences": [
-            "The filter does not ask for closed or suppressed findings: whether a missing finding was closed, suppressed or went"
-            " with its resource cannot be told. resource_gone means that nothing is reported on its resource any more,"
-            " no_longer_reported that other findings still are.",
+            (
+                "The filter does not ask for closed or suppressed findings: whether a missing finding was closed, suppressed or"
+                " went with its resource cannot be told. resource_gone means that nothing is reported on its resource any more,"
+                " no_longer_reported that other findings still are."
+            ),
         ],
     } | fields  # fmt: skip
 

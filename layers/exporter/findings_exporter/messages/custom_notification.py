@@ -80,7 +80,8 @@ def _lines(run: Run, night: Night | None, config: Config, speech: Speech) -> lis
         first, *more = first_lines(run, night, speech)
         lines = [f"*{_plain(first)}*", *map(_plain, more)]
         if night.new:
-            lines.append(f"*{speech.say('worst_new')}* ({speech.severities(night.new_by_severity)})")
+            counts = speech.severities(night.new_by_severity)
+            lines.append(speech.say("head_with_counts", head=f"*{speech.say('worst_new')}*", counts=counts))
             lines += [f"• {_plain(finding_line(each, speech))}" for each in night.worst_new]
         if night.fix_first:
             lines.append(f"*{speech.say('fix_first')}*")
@@ -90,7 +91,7 @@ def _lines(run: Run, night: Night | None, config: Config, speech: Speech) -> lis
     if run.failure:
         lines += [run.failure.cause, explain(run.failure, config, speech.language).why]
     elif run.delivery and run.delivery.nothing_found:
-        lines.append(speech.say(f"nothing_found.{run.delivery.nothing_found}"))
+        lines.append(speech.say("nothing_matches" if night else f"nothing_found.{run.delivery.nothing_found}"))
     if failure := digest_failure(run):
         lines += [f"*{speech.say('headline.digest_failed')}*", f"{failure['error']}: {_plain(failure['sentence'])}"]
     if night and (url := page_url(run, night, config)):

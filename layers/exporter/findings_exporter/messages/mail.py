@@ -115,15 +115,14 @@ def scanning_lines(night: Night, speech: Speech) -> list[str]:
 
 def finding_line(finding: Mapping[str, Any], speech: Speech) -> str:
     """Return a finding in a line."""
-    marks = speech.say("mark.exploit") if finding.get("exploit_known") else ""
-    marks += speech.say("mark.fix") if finding.get("fix_available") == "YES" else ""
     return clean(
         speech.say(
             "finding",
             severity=speech.severity(str(finding.get("severity"))).upper(),
-            vulnerability=finding.get("vulnerability_id") or finding.get("title") or "?",
+            vulnerability=_named(finding),
             resource=finding.get("resource") or "?",
-            marks=marks,
+            exploit=speech.say("mark.exploit") if finding.get("exploit_known") else "",
+            fix=speech.say("mark.fix") if finding.get("fix_available") == "YES" else "",
         )
     )
 
@@ -133,8 +132,8 @@ def fix_line(fix: Mapping[str, Any], speech: Speech) -> str:
     return clean(
         speech.say(
             "fix",
-            vulnerability=fix.get("vulnerability_id") or fix.get("title") or "?",
-            severity=speech.severity(str(fix.get("severity"))),
+            vulnerability=_named(fix),
+            severity=speech.severity(str(fix.get("severity"))).upper(),
             resources=speech.counted("resource", fix.get("resources") or 1),
         )
     )
@@ -169,32 +168,31 @@ def page_url(run: Run, night: Night, config: Config) -> str | None:
 
 def _of_an_outcome(run: Run, config: Config, speech: Speech) -> list[str]:
     """Tell a run that failed, one without a digest, and one whose digest failed."""
-    parts = [headline(run, speech)]
+    parts = [wrapped(headline(run, speech))]
     if run.failure:
         parts += _failure_parts(run.failure, explain(run.failure, config, speech.language), speech)
     elif run.delivery and run.delivery.nothing_found:
         parts.append(wrapped(speech.say(f"nothing_found.{run.delivery.nothing_found}")))
     if failure := digest_failure(run):
         told = speech.say("what_happened", error=failure["error"])
-        parts += [speech.say("headline.digest_failed"), f"{told}\n{wrapped(failure['sentence'], '  ', '  ')}"]
+        parts += [wrapped(speech.say("headline.digest_failed")), f"{told}\n{wrapped(failure['sentence'], '  ', '  ')}"]
     return [*parts, *_ending(facts(run, config, speech), run, speech)]
 
 
 def _of_a_night(run: Run, night: Night, config: Config, speech: Speech) -> list[str]:
     first = "\n".join(wrapped(line) for line in first_lines(run, night, speech))
     if run.delivery and run.delivery.nothing_found:
-        first += "\n" + wrapped(speech.say(f"nothing_found.{run.delivery.nothing_found}"))
+        first += "\n" + wrapped(speech.say("nothing_matches"))
     links = _links(run, night, config, speech)
     own = {str(report_url(run, config)), _file(run.delivery, speech) if run.delivery else ""}
     others = [fact for fact in facts(run, config, speech) if fact[1] not in own]
-    files = _files(run, night, config, speech)
     if night.is_quiet:
-        return [first, *links, _details(night, speech), files, *_ending(others, run, speech)]
+        return [first, *links, *_ending(others, run, speech)]
     return [
         *_screen([first], [_new_list(night, speech), _fix_list(night, speech)], links),
-        f"-- {speech.say('details')} ".ljust(LINE_CHARACTERS, "-"),
+        _ruled(speech.say("details")),
         _details(night, speech),
-        files,
+        _files(run, night, config, speech),
         *_ending(others, run, speech),
     ]
 
@@ -217,7 +215,7 @@ def _screen(first: list[str], lists: list[list[str]], links: list[str]) -> list[
 def _new_list(night: Night, speech: Speech) -> list[str]:
     if not night.new:
         return []
-    head = f"{speech.say('worst_new')} ({speech.severities(night.new_by_severity)})"
+    head = speech.say("head_with_counts", head=speech.say("worst_new"), counts=speech.severities(night.new_by_severity))
     return [cut_to_line(head), *(cut_to_line(f"- {finding_line(each, speech)}") for each in night.worst_new)]
 
 
@@ -227,8 +225,13 @@ def _fix_list(night: Night, speech: Speech) -> list[str]:
 
 
 def _links(run: Run, night: Night, config: Config, speech: Speech) -> list[str]:
-    """Link to the page and the report, on lines of their own, so that a mail client finds both ends of a link."""
-    urls = {"page": page_url(run, night, config), "report": report_url(run, config)}
+    """Link to the page, or the digest without one, and to the report.
+
+    A link has a line of its own, so that a mail client finds both its ends.
+    """
+    shown = "page" if "page" in night.files else "digest"
+    urls = {shown: object_url(_bucket(run), night.files[shown], config) if shown in night.files else None}
+    urls["report"] = report_url(run, config)
     return [f"{speech.say(f'link.{name}')}\n{url}" for name, url in urls.items() if url]
 
 
@@ -239,6 +242,11 @@ def _files(run: Run, night: Night, config: Config, speech: Speech) -> str:
     for name, key in night.files.items():
         found.append((speech.say(f"link.{name}"), f"s3://{_bucket(run)}/{key}", object_url(_bucket(run), key, config)))
     return "\n".join([speech.say("files"), *("\n".join((f"- {name}", uri, url)) for name, uri, url in found)]) if found else ""
+
+
+def _ruled(head: str) -> str:
+    start = f"-- {head} "
+    return start + "-" * (LINE_CHARACTERS - width(start))
 
 
 def _details(night: Night, speech: Speech) -> str:
@@ -264,8 +272,8 @@ def _details(night: Night, speech: Speech) -> str:
 
 def _finding_lines(finding: Mapping[str, Any], speech: Speech) -> str:
     lines = [wrapped(finding_line(finding, speech), "- ", "  ")]
-    told = {"title": finding.get("title"), "packages": speech.listed(map(str, finding.get("packages") or ()))}
-    lines += [wrapped(clean(speech.say(f"of_finding.{name}", **{name: text})), "  ", "  ") for name, text in told.items() if text]
+    if packages := speech.listed(map(str, finding.get("packages") or ())):
+        lines.append(wrapped(clean(speech.say("of_finding.packages", packages=packages)), "  ", "  "))
     place = {
         "account": finding.get("account_id") or "?",
         "region": finding.get("region") or "?",
@@ -277,7 +285,8 @@ def _finding_lines(finding: Mapping[str, Any], speech: Speech) -> str:
 def _fix_lines(fixes: Iterable[Mapping[str, Any]], speech: Speech) -> Iterable[str]:
     for number, each in enumerate(fixes, 1):
         lines = [wrapped(fix_line(each, speech), f"{number}. ", "   ")]
-        lines += [wrapped(clean(each[name]), "   ", "   ") for name in ("title", "why") if each.get(name)]
+        if each.get("why"):
+            lines.append(wrapped(clean(each["why"]), "   ", "   "))
         yield "\n".join(lines)
 
 
@@ -287,7 +296,7 @@ def _ending(listed: list[tuple[str, str]], run: Run, speech: Speech) -> list[str
     if run.notes:
         notes = (wrapped(text, "- ", "  ") for text in run.notes[:NOTES_TOLD])
         told.append("\n".join([speech.say("what_else"), *notes]))
-    return [*told, speech.say("links_stay", id=run.notification_id)]
+    return [*told, wrapped(speech.say("links_stay", id=run.notification_id))]
 
 
 def _failure_parts(failure: Failure, explanation: Explanation, speech: Speech) -> list[str]:
@@ -336,6 +345,13 @@ def _numbers(night: Night, speech: Speech) -> dict[str, str]:
         "open": speech.number(night.open),
         "worst": told,
     }
+
+
+def _named(told: Mapping[str, Any]) -> str:
+    """Return a vulnerability with what it is in: Inspector's titles are mostly "<id> - <packages>"."""
+    known_as, title = str(told.get("vulnerability_id") or ""), str(told.get("title") or "")
+    package = title.removeprefix(f"{known_as} - ") if known_as and title.startswith(f"{known_as} - ") else ""
+    return f"{known_as} ({package})" if package else known_as or title or "?"
 
 
 def _file(delivery: Delivery, speech: Speech) -> str:
