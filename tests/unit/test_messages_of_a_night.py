@@ -155,8 +155,8 @@ class TestEmail:
 
     def test_a_failed_digest_is_told_beside_the_delivered_report(self) -> None:
         told = messages.email(NIGHTS["digest-failed"], config())
-        assert told.startswith('The findings report "nightly" was delivered.\n\nIt could NOT be analysed')
-        assert "What happened (DigestTimeout)" in told
+        assert told.startswith('The findings report "nightly" was delivered.\n\nIts digest could not be made')
+        assert "What happened (Digest.ReportUnreadable)" in told
         assert "/s3/object/" in told
 
     def test_an_older_baseline_is_told_in_days(self) -> None:
@@ -217,7 +217,7 @@ class TestEvent:
 
     def test_a_failed_digest_is_told_apart_from_none(self) -> None:
         failed, without = (messages.export_event(NIGHTS[kind], config()) for kind in ("digest-failed", "without-a-digest"))
-        assert (failed["digest"], failed["digest_failure"]["error"]) == (None, "DigestTimeout")
+        assert (failed["digest"], failed["digest_failure"]["error"]) == (None, "Digest.ReportUnreadable")
         assert (without["digest"], without["digest_failure"]) == (None, None)
 
     def test_it_is_the_same_in_every_language(self) -> None:

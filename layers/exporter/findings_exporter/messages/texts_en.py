@@ -76,7 +76,7 @@ TEXTS = {
     "headline.dark": "DARK NIGHT: INSPECTOR IS NOT LOOKING. DO NOT TRUST FEWER FINDINGS.",
     "headline.unknown": "UNSURE: NOBODY KNOWS WHETHER INSPECTOR IS LOOKING.",
     "headline.sudden_fall": "SUDDEN FALL: far fewer open findings than at the last run.",
-    "headline.digest_failed": "It could NOT be analysed: what is new and what is gone is not known.",
+    "headline.digest_failed": "Its digest could not be made: what is new and what is gone is NOT known.",
     "scanning.all": "Inspector was looking: it scans {scanned}.",
     "scanning.some": "Inspector was looking: it scans {scanned}; {not_scanned} not.",
     "scanning.unread": "What Inspector scans could not be read.",

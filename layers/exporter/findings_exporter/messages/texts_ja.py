@@ -73,7 +73,7 @@ TEXTS = {
     "headline.dark": "【監視停止】INSPECTOR はスキャンしていません。検出結果の減少を信じないでください。",
     "headline.unknown": "【判定不能】INSPECTOR がスキャンしているかどうか分かりません。",
     "headline.sudden_fall": "【急減】未解決の検出結果が前回より大幅に減りました。",
-    "headline.digest_failed": "分析はできませんでした。何が新しく、何が消えたかは分かりません。",
+    "headline.digest_failed": "ダイジェストは作成できませんでした。何が新しく、何が消えたかは分かりません。",
     "scanning.all": "Inspector は稼働中です。スキャン対象は {scanned}。",
     "scanning.some": "Inspector は稼働中です。スキャン対象は {scanned}、対象外は {not_scanned}。",
     "scanning.unread": "Inspector のスキャン対象は読み取れませんでした。",
