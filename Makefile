@@ -62,6 +62,10 @@ ifdef AWS_REGION
 deploy: export AWS_DEFAULT_REGION ?= $(AWS_REGION)
 endif
 
+.PHONY: messages
+messages: install ## Render every kind of message into docs/gallery
+	PYTHONPATH=layers/exporter .venv/bin/python -m tests.gallery
+
 .PHONY: deploy
 deploy: install build ## Deploy to the AWS account of your credentials (asks before it changes anything)
 	$(sam) deploy

@@ -203,7 +203,10 @@ class TestFunctions:
         variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
         assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL"}
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
-        assert set(own) == {"CheckSetupFunction"}
+        assert set(own) == {"CheckSetupFunction", "CleanUpFunction", "NotifyFunction"}
+        # What people are told in, given to whoever tells them; the code has defaults for all the others.
+        for name in ("CleanUpFunction", "NotifyFunction"):
+            assert own[name] == {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
         # The reports' filter makes room for the rest: a function has 4 kB for all its variables.
         assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | {"FILTER_CRITERIA"}
 
@@ -230,8 +233,9 @@ class TestFunctions:
             "POWERTOOLS_LOG_LEVEL": "INFO",
         }
         assert set(variables) == set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+        own = {"LANGUAGE": "ja", "TIME_ZONE": "z" * 50}
         # Some room is left for letters of more than one byte.
-        assert len(json.dumps(variables, separators=(",", ":"))) < 4096 - 256
+        assert len(json.dumps(variables | own, separators=(",", ":"))) < 4096 - 256
 
     def test_every_function_runs_the_projects_python_on_the_shared_layer(self) -> None:
         python = Path(".python-version").read_text(encoding="utf-8").strip()

@@ -130,6 +130,90 @@ def failed_run(failure: Failure, **fields: Any) -> Run:
     return ended_run(outcome="FAILED", failure=failure, delivery=None, **fields)
 
 
+def brief(**fields: Any) -> dict[str, Any]:
+    """The brief of a night's digest: 12 findings are new, 30 are gone."""
+    folder = "inspector/digests/nightly/year=2026/month=11/day=23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
+    table = "inspector/findings/report=nightly/day=2026-11-23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
+    return {
+        "schema_version": "1.0",
+        "bucket": BUCKET,
+        "digest_key": f"{folder}/digest.json",
+        "page_key": f"{folder}/index.html",
+        "parquet_key": f"{table}.parquet",
+        "keys_key": f"{table}.keys",
+        "keys_version": "v1",
+        "parquet_version": "v1",
+        "total": 1204,
+        "open": 1204,
+        "by_severity": {"CRITICAL": 3, "HIGH": 482, "MEDIUM": 642, "LOW": 77},
+        "baseline": {"execution": "night-0", "started_at": "2026-11-22T03:00:00+00:00", "age": "24 hours"},
+        "no_baseline": None,
+        "changes": {
+            "appeared": 12,
+            "gone": 30,
+            "counts": {"still_open": 1192, "new": 11, "reopened": 1, "closed": 22, "resource_gone": 8},
+            "appeared_by_severity": {"CRITICAL": 2, "HIGH": 4, "MEDIUM": 6},
+            "gone_by_severity": {"HIGH": 5, "MEDIUM": 25},
+        },
+        "worst_new": [
+            finding(),
+            finding(vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_known=False),
+            finding(severity="HIGH", vulnerability_id="CVE-2026-19876", title="CVE-2026-19876 - curl", packages=["curl", "libcurl"],
+                    resource="i-0abc1234def567890", fix_available="NO", exploit_known=False),
+            finding(severity="HIGH", vulnerability_id=None, title="Port 22 is reachable from an Internet Gateway - TCP", packages=[],
+                    resource="i-0abc1234def567890", fix_available=None, exploit_known=None),
+        ],
+        "worst_gone": [finding(severity="HIGH", vulnerability_id="CVE-2025-48100", title="CVE-2025-48100 - zlib", packages=["zlib"])],
+        "fix_first": [
+            fix(),
+            fix(rank=2, points=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
+                why="CRITICAL 40 + known exploit 25 + EPSS 12.0% 2 + fix available 10 + open on 3 resources 2 = 79"),
+            fix(rank=3, points=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1,
+                why="CRITICAL 40 + EPSS 38.1% 8 + fix available 10 + open on 1 resource 0 = 58"),
+            fix(rank=4, points=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
+                why="HIGH 30 + fix available 10 + open on 40 resources 10 = 50"),
+        ],
+        "verdict": {"state": "good", "sudden_fall": False, "dark": {}, "reasons": []},
+        "coverage": {"scanned": 412, "not_scanned": 6},
+        "sentences": [
+            (
+                "The filter does not ask for closed or suppressed findings: whether a missing finding was closed, suppressed or"
+                " went with its resource cannot be told. resource_gone means that nothing is reported on its resource any more,"
+                " no_longer_reported that other findings still are."
+            ),
+        ],
+    } | fields  # fmt: skip
+
+
+def finding(**fields: Any) -> dict[str, Any]:
+    """A finding as the brief lists it."""
+    return {
+        "severity": "CRITICAL",
+        "vulnerability_id": "CVE-2026-21001",
+        "title": "CVE-2026-21001 - openssl, openssl-libs",
+        "resource": "shop/api",
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "packages": ["openssl", "openssl-libs"],
+        "fix_available": "YES",
+        "exploit_known": True,
+        "first_seen": "2026-11-23",
+    } | fields
+
+
+def fix(**fields: Any) -> dict[str, Any]:
+    """A vulnerability as the brief ranks it."""
+    return {
+        "rank": 1,
+        "points": 100,
+        "vulnerability_id": "CVE-2021-44228",
+        "title": "CVE-2021-44228 - org.apache.logging.log4j:log4j-core",
+        "severity": "CRITICAL",
+        "resources": 14,
+        "why": "CRITICAL 40 + known exploit 25 + EPSS 94.4% 19 + fix available 10 + open on 14 resources 6 = 100",
+    } | fields
+
+
 @cache
 def client(service: str) -> Any:
     """A client with fake credentials; inside the fixture ``aws`` it talks to moto."""

@@ -15,7 +15,9 @@ from findings_exporter import messages
 from findings_exporter.errors import Failure
 from findings_exporter.explanations import EXPLANATIONS, explain
 from findings_exporter.filters import known_filters
+from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run
+from tests import gallery
 from tests.unit.builders import (
     ACCOUNT,
     BUCKET,
@@ -36,39 +38,7 @@ from tests.unit.builders import (
 
 SNS_BYTES = 256 * 1024
 EVENT_SCHEMA = json.loads(Path("docs/export-event.schema.json").read_text(encoding="utf-8"))
-TEXT = {"type": "string", "minLength": 1}
-CHAT_SCHEMA = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["version", "source", "content", "metadata"],
-    "properties": {
-        "version": {"const": "1.0"},
-        "source": {"const": "custom"},
-        "content": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["textType", "title", "description"],
-            "properties": {
-                "textType": {"const": "client-markdown"},
-                "title": TEXT | {"maxLength": 250},
-                "description": TEXT | {"maxLength": 8000},
-                "nextSteps": {"type": "array", "items": TEXT | {"maxLength": 350}},
-                "keywords": {"type": "array", "items": TEXT | {"maxLength": 75}},
-            },
-        },
-        "metadata": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "threadId": TEXT,
-                "summary": TEXT,
-                "eventType": TEXT,
-                "relatedResources": {"type": "array", "items": TEXT},
-                "additionalContext": {"type": "object", "additionalProperties": {"type": "string"}},
-            },
-        },
-    },
-}
+CHAT_SCHEMA = json.loads(Path("tests/contract/custom-notification.schema.json").read_text(encoding="utf-8"))
 BROKEN = Failure("Report.INVALID_PERMISSIONS", f"The report {REPORT_ID} ended as FAILED.")
 STATEMENTS: list[dict[str, Any]] = [
     {"Sid": name, "Effect": "Allow", "Principal": {"Service": "inspector2.amazonaws.com"}, "Action": "s3:*", "Resource": "*"}
@@ -123,7 +93,8 @@ RUNS = {
     "timed out": ended_run(outcome="TIMED_OUT", failure=Failure("TimedOut", "Too long."), delivery=None),
     "never seen to start": failed_run(BROKEN, ended_at=None),
     "largest": LARGEST,
-}
+} | gallery.nights()
+JAPANESE = config(LANGUAGE="ja", TIME_ZONE="Asia/Tokyo")
 EVERY_RUN = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
 EVERY_ERROR = pytest.mark.parametrize("error", [*EXPLANATIONS, "States.Runtime", "Report.SOMETHING_NEW"])
 
@@ -159,6 +130,7 @@ class TestSubject:
     @EVERY_RUN
     def test_it_is_what_sns_takes(self, run: Run) -> None:
         subject = messages.subject(run, config())
+        assert messages.subject(run, replace(JAPANESE, time_zone="UTC")) == subject
         assert 0 < len(subject) < 100
         assert subject.isascii()
         assert subject.isprintable()
@@ -190,7 +162,8 @@ class TestEmail:
             "What else happened\n"
             "- This run waited for its turn: the run x was exporting.\n"
             "\n"
-            "The links ask you to sign in to the account, and stay valid. Notification 5f0c0b0e-0000-5000-8000-000000000000\n"
+            "The links ask you to sign in to the account, and stay valid.\n"
+            "Notification 5f0c0b0e-0000-5000-8000-000000000000\n"
         )
 
     @pytest.mark.parametrize("how", ["no_findings", "no_object", "empty_object"])
@@ -235,7 +208,7 @@ class TestEmail:
     def test_lines_are_short_but_links_stay_whole(self) -> None:
         long = Failure("AccessDeniedError", "word " * 100 + KEY + "x" * 100)
         body = messages.email(failed_run(long), config())
-        assert all(len(line) <= 78 or "://" in line or KEY in line or "Notification" in line for line in body.splitlines())
+        assert all(len(line) <= 72 or "://" in line or KEY in line for line in body.splitlines())
         assert KEY + "x" * 100 in body
 
     def test_a_digest_that_failed_is_told_first_of_the_notes_in_every_form(self) -> None:
@@ -253,14 +226,17 @@ class TestEmail:
 class TestChat:
     @EVERY_RUN
     def test_it_keeps_the_custom_notifications_schema(self, run: Run) -> None:
-        Draft202012Validator(CHAT_SCHEMA).validate(messages.chat(run, config()))
+        for of in (config(), JAPANESE):
+            Draft202012Validator(CHAT_SCHEMA).validate(messages.chat(run, of))
 
     @EVERY_ERROR
     def test_each_error_keeps_it_with_the_longest_names(self, error: str) -> None:
-        long = config(BUCKET="b" * 63, KMS_KEY_ARN=KEY.replace("aws:", "aws-us-gov:"), BUCKET_OWNER=ACCOUNT)
-        content = messages.chat(failed_run(Failure(error, "x" * 3000)), long)
-        Draft202012Validator(CHAT_SCHEMA).validate(content)
-        assert not any(step.endswith("…") for step in content["content"]["nextSteps"])
+        for language in ("en", "ja"):
+            key = KEY.replace("aws:", "aws-us-gov:")
+            long = config(BUCKET="b" * 63, KMS_KEY_ARN=key, BUCKET_OWNER=ACCOUNT, LANGUAGE=language)
+            content = messages.chat(failed_run(Failure(error, "x" * 3000)), long)
+            Draft202012Validator(CHAT_SCHEMA).validate(content)
+            assert not any(step.endswith("…") for step in content["content"]["nextSteps"])
 
     def test_a_success_leads_to_the_file(self) -> None:
         chat = messages.chat(RUNS["success"], config())
@@ -331,7 +307,7 @@ class TestEvent:
     def test_the_schema_describes_and_requires_every_field_and_allows_no_other(self) -> None:
         Draft202012Validator.check_schema(EVENT_SCHEMA)
         objects = list(parts(EVENT_SCHEMA))
-        assert len(objects) == 8
+        assert len(objects) == 17
         for each in objects:
             assert each["additionalProperties"] is False
             assert sorted(each["required"]) == sorted(each["properties"])
@@ -368,7 +344,9 @@ def parts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 class TestPublication:
     @EVERY_RUN
     def test_it_is_what_sns_takes(self, run: Run) -> None:
-        published = messages.publication(run, config())
+        published = max(
+            (messages.publication(run, of) for of in (config(), JAPANESE)), key=lambda each: len(each["Message"].encode())
+        )
         attributes = "".join(name + value["StringValue"] for name, value in published["MessageAttributes"].items())
         assert len(published["Message"].encode()) + len(attributes) < SNS_BYTES
         assert set(json.loads(published["Message"])) == {"default", "email", "https"}
@@ -477,11 +455,11 @@ class TestLinks:
     [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (913_000_000, "913.0 MB"), (2_500_000_000_000, "2,500.0 GB")],
 )
 def test_sizes_are_told_as_people_read_them(size: int, text: str) -> None:
-    assert messages.size_text(size) == text
+    assert Speech().size(size) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (86_400, "24 h 0 min")]
 )
 def test_durations_are_told_as_people_read_them(seconds: int, text: str) -> None:
-    assert messages.duration_text(seconds) == text
+    assert Speech().duration(seconds) == text

@@ -33,6 +33,8 @@ class Config:
         Prefix of everything in the bucket, without slashes at its ends.
     kms_key_arn
         The key that reports are encrypted with.
+    language, time_zone
+        What people are told in; only the functions that tell are given them.
     """
 
     table_name: str
@@ -43,6 +45,8 @@ class Config:
     key_prefix: str
     kms_key_arn: str
     defaults: Defaults
+    language: str = "en"
+    time_zone: str = "UTC"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -72,6 +76,8 @@ class Config:
                 on_busy=environ["ON_BUSY"],
                 deadline_hours=environ["DEADLINE_HOURS"],
             ),
+            language=environ.get("LANGUAGE") or "en",
+            time_zone=environ.get("TIME_ZONE") or "UTC",
         )
 
     @property

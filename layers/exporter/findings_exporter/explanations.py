@@ -7,6 +7,8 @@ reason in words and the fix. ``{names}`` are filled in by :func:`explain`.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from findings_exporter.config import Config
@@ -48,6 +50,7 @@ OF_THE_SETUP = (
 )  # fmt: skip
 """After these the workflow checks the setup, and the failure tells what was found; the state machine names them, too."""
 NOT_SEEN = "It cannot see an organisation's policies, nor what has changed since the failure."
+FOUND, NOTHING_WRONG = "The setup check found: {sentences}", "The setup check found nothing wrong."
 
 NO_BUCKET = Explanation(
     "the bucket does not exist",
@@ -295,9 +298,10 @@ UNKNOWN = Explanation(
 )
 
 
-def explain(failure: Failure, config: Config) -> Explanation:
+def explain(failure: Failure, config: Config, language: str = "en") -> Explanation:
     """Return the explanation of a failure, filled in with the deployment's names and with what a setup check found."""
-    found = EXPLANATIONS.get(failure.error, UNKNOWN)
+    words = _words(language)
+    found = words.EXPLANATIONS.get(failure.error, words.UNKNOWN)
     names = {
         "account": config.account,
         "bucket": config.bucket,
@@ -306,7 +310,12 @@ def explain(failure: Failure, config: Config) -> Explanation:
         "region": config.region,
     }
     explanation = Explanation(found.title, found.why.format(**names), tuple(step.format(**names) for step in found.fix))
-    return _judged(explanation, failure.setup) if failure.setup else explanation
+    return _judged(explanation, failure.setup, words) if failure.setup else explanation
+
+
+def _words(language: str) -> ModuleType:
+    # Imported by whoever tells in that language only. It takes its class from this module.
+    return import_module(f"{__name__}_{language}" if language == "ja" else __name__)
 
 
 def evidence(failure: Failure) -> list[str]:
@@ -315,23 +324,23 @@ def evidence(failure: Failure) -> list[str]:
 
 
 def statements(failure: Failure) -> list[tuple[str, str]]:
-    """Return the statements to paste that a setup check has found missing, each with where it goes."""
+    """Return the statements to paste that a setup check has found missing, each with the name of its check."""
     wrong = failure.setup["wrong"] if failure.setup else []
     return [
-        (f"To paste ({each['check'].replace('_', ' ')})", ",\n".join(json.dumps(one, indent=2) for one in each["statements"]))
+        (each["check"].replace("_", " "), ",\n".join(json.dumps(one, indent=2) for one in each["statements"]))
         for each in wrong
         if each["statements"]
     ]
 
 
-def _judged(explanation: Explanation, setup: Mapping[str, Any]) -> Explanation:
-    """Say what was found instead of what may be."""
+def _judged(explanation: Explanation, setup: Mapping[str, Any], words: ModuleType) -> Explanation:
+    """Say what was found instead of what may be. What a check says is English in every language."""
     wrong, unknown = (" ".join(each["sentence"] for each in setup[verdict]) for verdict in ("wrong", "unknown"))
     if not wrong:
-        told = (explanation.why, "The setup check found nothing wrong.", unknown, NOT_SEEN)
+        told = (explanation.why, words.NOTHING_WRONG, unknown, words.NOT_SEEN)
         return replace(explanation, why=" ".join(text for text in told if text))
     return replace(
         explanation,
-        why=f"The setup check found: {wrong} {unknown}".strip(),
-        fix=(*dict.fromkeys(each["fix"] for each in setup["wrong"] if each["fix"]), PROBE),
+        why=words.FOUND.format(sentences=f"{wrong} {unknown}".strip()),
+        fix=(*dict.fromkeys(each["fix"] for each in setup["wrong"] if each["fix"]), words.PROBE),
     )

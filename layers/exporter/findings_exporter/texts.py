@@ -2,14 +2,22 @@
 
 import re
 import textwrap
+import unicodedata
+from math import ceil
 
-LINE_CHARACTERS = 76
+LINE_CHARACTERS = 72
+"""As wide as a mail is read everywhere, a quoted one included."""
+PIECE = re.compile(r"\s+|[^\s\u1100-\U0003ffff]+|[\u1100-\U0003ffff][、。，．・：；！？）」』】〕\u3099-\u309c々ー]*")  # noqa: RUF001 - as Japanese has them
+"""What is not broken: a word, or a wide character with the signs that must not begin a line."""
 
 
 def wrapped(text: str, first: str = "", rest: str = "") -> str:
     """Wrap a text. Long words (ARNs, links) stay whole: a broken one cannot be pasted."""
+    text = re.sub(r"\s+", " ", text)
+    if not text.isascii() and any(width(each) > 1 for each in text):
+        return _wrapped_by_width(text, first, rest)
     return textwrap.fill(
-        re.sub(r"\s+", " ", text),
+        text,
         LINE_CHARACTERS,
         initial_indent=first,
         subsequent_indent=rest,
@@ -21,3 +29,34 @@ def wrapped(text: str, first: str = "", rest: str = "") -> str:
 def cut(text: str, most: int) -> str:
     """Cut a text to a length, and show that it was."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def cut_to_line(text: str, most: int = LINE_CHARACTERS) -> str:
+    """Cut a text to the columns of a line, and show that it was."""
+    if width(text) <= most:
+        return text
+    kept = text
+    while width(kept) > most - 1:
+        kept = kept[:-1]
+    return f"{kept.rstrip()}…"
+
+
+def width(text: str) -> int:
+    """Return how many columns a text takes: two for each wide character of East Asia."""
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
+
+
+def shown_lines(text: str) -> int:
+    """Return how many lines a screen of :data:`LINE_CHARACTERS` columns needs for a text: a long link takes several."""
+    return sum(max(ceil(width(line) / LINE_CHARACTERS), 1) for line in text.split("\n"))
+
+
+def _wrapped_by_width(text: str, first: str, rest: str) -> str:
+    lines, line = [], first
+    for piece in PIECE.findall(text):
+        if width(line + piece.rstrip()) > LINE_CHARACTERS and line.strip():
+            lines.append(line.rstrip())
+            line = rest + piece.lstrip()
+        else:
+            line += piece
+    return "\n".join([*lines, line.rstrip()])

@@ -1,0 +1,134 @@
+"""What kind of night it was, read from the run and the brief of its digest.
+
+Every field of the brief may be missing: a message goes out whatever another release has written.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from findings_exporter.messages.speech import SEVERITIES
+from findings_exporter.runs import Run
+from findings_exporter.texts import cut
+
+TEXT_CHARACTERS = 400
+"""Of a text of a finding or of the digest in a message."""
+
+type Compared = Literal["yes", "first_run", "filter_changed", "no_digest", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """A night whose report was analysed.
+
+    Attributes
+    ----------
+    compared
+        Whether it was compared with an earlier run; else why not.
+    state
+        ``dark``: Inspector was not looking. ``unknown``: nobody knows.
+    new, gone
+        None when it was not compared.
+    """
+
+    compared: Compared
+    state: Literal["good", "dark", "unknown"]
+    sudden_fall: bool
+    open: int
+    total: int
+    by_severity: Mapping[str, int]
+    new: int | None
+    gone: int | None
+    new_by_severity: Mapping[str, int]
+    gone_by_severity: Mapping[str, int]
+    kinds: Mapping[str, int]
+    worst_new: Sequence[Mapping[str, Any]]
+    worst_gone: Sequence[Mapping[str, Any]]
+    fix_first: Sequence[Mapping[str, Any]]
+    dark: Mapping[str, Sequence[str]]
+    scanned: int | None
+    not_scanned: int | None
+    baseline_at: datetime | None
+    sentences: Sequence[str]
+    files: Mapping[str, str]
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing new, nothing gone, and Inspector was looking."""
+        return (self.new, self.gone, self.state, self.sudden_fall) == (0, 0, "good", False)
+
+    @property
+    def is_good(self) -> bool:
+        """Inspector was looking, and nothing fell suddenly."""
+        return self.state == "good" and not self.sudden_fall
+
+
+def night_of(run: Run) -> Night | None:
+    """Return the night, or None when there is no digest or it failed."""
+    brief = run.digest
+    if brief is None or "error" in brief or run.failure:
+        return None
+    changes, verdict, coverage = (_object(brief, name) for name in ("changes", "verdict", "coverage"))
+    baseline = _object(brief, "baseline")
+    has_changes = isinstance(brief.get("changes"), Mapping)
+    reason = brief.get("no_baseline")
+    state = verdict.get("state")
+    bucket = brief.get("bucket")
+    return Night(
+        compared="yes" if has_changes else reason if reason in {"first_run", "filter_changed", "no_digest"} else "unreadable",
+        state=state if state in {"good", "dark"} else "unknown",
+        sudden_fall=verdict.get("sudden_fall") is True,
+        open=brief.get("open") or 0,
+        total=brief.get("total") or 0,
+        by_severity=_object(brief, "by_severity"),
+        new=changes.get("appeared") or 0 if has_changes else None,
+        gone=changes.get("gone") or 0 if has_changes else None,
+        new_by_severity=_object(changes, "appeared_by_severity"),
+        gone_by_severity=_object(changes, "gone_by_severity"),
+        kinds=_object(changes, "counts"),
+        worst_new=_list(brief, "worst_new"),
+        worst_gone=_list(brief, "worst_gone"),
+        fix_first=_list(brief, "fix_first"),
+        dark=_object(verdict, "dark"),
+        scanned=coverage.get("scanned"),
+        not_scanned=coverage.get("not_scanned"),
+        baseline_at=datetime.fromisoformat(baseline["started_at"]) if baseline.get("started_at") else None,
+        sentences=tuple(dict.fromkeys(clean(each) for each in (*_list(verdict, "reasons"), *_list(brief, "sentences")))),
+        files={name: brief[f"{name}_key"] for name in ("page", "digest", "parquet") if bucket and brief.get(f"{name}_key")},
+    )
+
+
+def digest_failure(run: Run) -> Mapping[str, str] | None:
+    """Return why the digest failed: ``error`` and ``sentence``; None when it did not."""
+    if run.digest is None or "error" not in run.digest or run.failure:
+        return None
+    return {
+        "error": clean(run.digest["error"]) or "Unknown",
+        "sentence": clean(run.digest.get("sentence") or "") or "The digest ended without a further word.",
+    }
+
+
+def worst_severity(night: Night | None) -> str:
+    """Return the severity of the worst new finding: NONE without any, UNKNOWN when the night was not compared."""
+    if night is None or night.new is None:
+        return "UNKNOWN"
+    if not night.new:
+        return "NONE"
+    return next((each for each in SEVERITIES if night.new_by_severity.get(each)), "UNKNOWN")
+
+
+def clean(text: object) -> str:
+    """Return a text of a finding on one line, without control characters, cut."""
+    return cut(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+", " ", str(text)).strip(), TEXT_CHARACTERS)
+
+
+def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = parent.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(parent: Mapping[str, Any], name: str) -> Sequence[Any]:
+    value = parent.get(name)
+    return value if isinstance(value, list | tuple) else ()

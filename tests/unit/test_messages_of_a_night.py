@@ -1,0 +1,268 @@
+"""What a night is told like: at a glance, on one screen, and never better than it is known to be."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from findings_exporter import messages
+from findings_exporter.messages.night import night_of
+from findings_exporter.runs import Run
+from findings_exporter.texts import LINE_CHARACTERS, shown_lines, width
+from tests import gallery
+from tests.unit.builders import brief, config, delivery, ended_run, execution, failed_run, finding, fix, nothing, plan
+from tests.unit.test_messages import BROKEN, SNS_BYTES
+
+NIGHTS = gallery.nights()
+LANGUAGES = pytest.mark.parametrize("language", ["en", "ja"])
+HOSTILE = '💥<!channel> "\\\x01\n\u2028' * 60
+LONG = [finding(vulnerability_id=HOSTILE, title=HOSTILE, resource=HOSTILE, packages=[HOSTILE] * 9) for _ in range(5)]
+LARGEST = brief(
+    open=2_000_000,
+    total=2_000_000,
+    worst_new=LONG,
+    worst_gone=LONG[:3],
+    fix_first=[fix(vulnerability_id=HOSTILE, title=HOSTILE, why=HOSTILE, resources=100_000) for _ in range(5)],
+    sentences=[f"{number}{HOSTILE}" for number in range(10)],
+    verdict=gallery.verdict("dark", dark={f"{number:012}": ["ec2", "ecr"] for number in range(100)}, reasons=[HOSTILE] * 5),
+    by_severity={"CRITICAL": 2_000_000},
+    changes=brief()["changes"] | {"appeared": 1_000_000, "appeared_by_severity": {"CRITICAL": 999_999, "LOW": 1}},
+)
+
+
+def screen(run: Run, language: str = "en") -> str:
+    """The first screen of a mail: what stands before its details."""
+    return messages.email(run, config(LANGUAGE=language)).split("\n\n-- ")[0]
+
+
+class TestSubject:
+    @pytest.mark.parametrize(
+        ("kind", "told"),
+        [
+            ("changes", ": 12 new (2 critical), 30 gone, 1,204 open"),
+            ("changes-of-another-report", ", critical-weekly: 12 new (2 critical), 30 gone, 1,204 open"),
+            ("quiet", ": quiet night, nothing new or gone, 1,204 open"),
+            ("dark", ": DARK NIGHT, nobody is looking: 12 new (2 critical), 0 gone, 1,204 open"),
+            ("unknown", ": UNSURE, nobody knows if this is good: 0 new, 1,222 gone, 0 open"),
+            ("sudden-fall", ": SUDDEN FALL, 2 new, 1,013 gone, 211 open"),
+            ("first-night", ": first night, 1,204 open (3 critical)"),
+            ("filter-changed", ": 1,204 open (3 critical), filter changed, not compared"),
+            ("not-compared-unreadable", ": 1,204 open (3 critical), not compared"),
+            ("nothing-found", ": good night, 0 new, 3 gone, nothing open"),
+            ("nothing-found-again", ": good night, 0 new, 0 gone, nothing open"),
+            ("digest-failed", ": nightly delivered, 1.2 MB, but NOT ANALYSED"),
+            ("without-a-digest", ": nightly delivered, 1.2 MB"),
+        ],
+    )
+    def test_it_tells_the_night_by_itself(self, kind: str, told: str) -> None:
+        assert messages.subject(NIGHTS[kind], config()) == f"Inspector 23 Nov{told}"
+
+    def test_a_report_whose_name_does_not_fit_is_told_without_it(self) -> None:
+        run = replace(NIGHTS["dark"], plan=plan({"report": {"name": "n" * 63}}))
+        assert messages.subject(run, config()) == messages.subject(NIGHTS["dark"], config())
+
+    def test_the_day_is_that_of_the_schedules_time_zone(self) -> None:
+        late = ended_run(execution=execution(started_at=gallery.NIGHT.started_at.replace(hour=20)))
+        assert messages.subject(late, config(TIME_ZONE="Asia/Tokyo")).startswith("Inspector 24 Nov: ")
+
+    def test_critical_findings_are_not_said_to_be_open_where_some_are_suppressed(self) -> None:
+        run = gallery.night(brief(changes=None, baseline=None, no_baseline="first_run", total=1300))
+        assert messages.subject(run, config()) == "Inspector 23 Nov: first night, 1,204 open"
+
+    def test_the_largest_numbers_fit(self) -> None:
+        assert len(messages.subject(gallery.night(LARGEST), config())) < 100
+
+
+class TestEmail:
+    @LANGUAGES
+    @pytest.mark.parametrize("kind", [kind for kind, run in NIGHTS.items() if night_of(run)])
+    def test_one_screen_tells_all_that_matters(self, kind: str, language: str) -> None:
+        told = screen(NIGHTS[kind], language)
+        assert shown_lines(told) <= 24 or night_of(NIGHTS[kind]).is_quiet  # type: ignore[union-attr]
+        assert "https://" in told
+
+    @LANGUAGES
+    def test_one_screen_is_enough_for_the_longest_links_and_names(self, language: str) -> None:
+        far = {f"{name}_key": "p" * 900 for name in ("page", "digest", "parquet")}
+        run = replace(gallery.night({**LARGEST, **far}), delivery=delivery(key="k" * 1000))
+        assert shown_lines(screen(run, language)) <= 24
+        assert "p" * 900 in messages.email(run, config(LANGUAGE=language))
+
+    @LANGUAGES
+    @pytest.mark.parametrize("kind", NIGHTS)
+    def test_lines_are_short_but_what_is_pasted_stays_whole(self, kind: str, language: str) -> None:
+        lines = messages.email(NIGHTS[kind], config(LANGUAGE=language)).splitlines()
+        assert [line for line in lines if width(line) > LINE_CHARACTERS and "://" not in line] == []
+
+    def test_the_screen_has_the_outcome_the_change_what_to_fix_and_where_the_files_are(self) -> None:
+        lines = screen(NIGHTS["changes"]).splitlines()
+        assert lines[:3] == [
+            'Report "nightly": 12 new (2 critical), 30 gone, 1,204 open.',
+            "Inspector was looking: it scans 412 resources; 6 not.",
+            "Compared with the run of 22 Nov 2026, 03:00:00 UTC (24 h before).",
+        ]
+        assert "New, worst first (2 critical, 4 high, 6 medium)" in lines
+        assert "- CRITICAL, EXPLOIT KNOWN on shop/api: CVE-2026-21001 (openssl, openssl…" in lines
+        assert "2. CRITICAL on 3 resources: CVE-2026-21001 (openssl)" in lines
+        assert any(line.endswith("/index.html") for line in lines)
+        assert any(line.endswith(".json") for line in lines)
+
+    def test_without_a_page_the_digest_stands_in_for_it(self) -> None:
+        told = screen(NIGHTS["changes-without-a-page"])
+        assert "/digest.json" in told
+        assert "index.html" not in messages.email(NIGHTS["changes-without-a-page"], config())
+
+    def test_a_quiet_night_is_three_lines_and_then_facts(self) -> None:
+        first, *_ = messages.email(NIGHTS["quiet"], config()).split("\n\n")
+        assert first.splitlines()[0] == 'Report "nightly": a quiet night. Nothing new, nothing gone, 1,204 open.'
+        assert len(first.splitlines()) == 3
+        assert "Fix first" not in messages.email(NIGHTS["quiet"], config())
+
+    @pytest.mark.parametrize("kind", ["dark", "dark-nothing-scanned"])
+    def test_a_dark_night_says_so_before_anything_else_and_what_to_do(self, kind: str) -> None:
+        first, *_ = messages.email(NIGHTS[kind], config()).split("\n\n")
+        assert first.startswith("DARK NIGHT: INSPECTOR IS NOT LOOKING.")
+        assert "neither gone nor fixed" in first
+        assert "Switch Inspector on again" in first
+
+    def test_a_dark_night_names_the_places_and_counts_the_others(self) -> None:
+        assert "Switched off: 210987654321 (EC2, ECR)." in screen(NIGHTS["dark"])
+        told = " ".join(screen(gallery.night(LARGEST)).split())
+        assert "000000000004 (EC2, ECR) and 95 accounts more" in told
+
+    def test_a_night_that_nobody_can_judge_is_not_called_good(self) -> None:
+        told = screen(NIGHTS["unknown"])
+        assert told.startswith("UNSURE: NOBODY KNOWS WHETHER INSPECTOR IS LOOKING.")
+        assert "quiet" not in told
+
+    def test_nothing_new_and_nothing_gone_is_no_quiet_night_in_the_dark(self) -> None:
+        none = brief()["changes"] | {"appeared": 0, "gone": 0}
+        run = gallery.night(brief(changes=none, verdict=gallery.verdict("dark", dark={"210987654321": ["ec2"]})))
+        assert "quiet" not in messages.subject(run, config()) + messages.email(run, config())
+
+    @pytest.mark.parametrize(
+        ("kind", "reason"),
+        [
+            ("first-night", "this is the first run of this report"),
+            ("filter-changed", "the filter has changed"),
+            ("not-compared-no-digest", "no earlier run of this report"),
+            ("not-compared-unreadable", "what the last run left to compare with could not be read"),
+        ],
+    )
+    def test_a_night_without_a_comparison_says_why(self, kind: str, reason: str) -> None:
+        assert f"Not compared: {reason}" in " ".join(screen(NIGHTS[kind]).split())
+
+    def test_a_failed_digest_is_told_beside_the_delivered_report(self) -> None:
+        told = messages.email(NIGHTS["digest-failed"], config())
+        assert told.startswith('The findings report "nightly" was delivered.\n\nIts digest could not be made')
+        assert "What happened (Digest.ReportUnreadable)" in told
+        assert "/s3/object/" in told
+
+    def test_an_older_baseline_is_told_in_days(self) -> None:
+        old = {"execution": "x", "started_at": "2026-11-19T03:00:00+00:00", "age": "4 days"}
+        assert "(4 days before)" in screen(gallery.night(brief(baseline=old)))
+
+    def test_a_failure_of_the_run_comes_before_its_digest(self) -> None:
+        run = failed_run(BROKEN, digest=brief())
+        assert messages.email(run, config()) == messages.email(failed_run(BROKEN), config())
+        assert messages.export_event(run, config())["digest"] is None
+
+    def test_nothing_of_a_finding_breaks_out_of_its_line(self) -> None:
+        told = messages.email(gallery.night(LARGEST), config())
+        assert "\x01" not in told
+        assert "\u2028" not in told
+
+
+class TestChat:
+    def test_it_leads_to_the_fixes_and_the_page(self) -> None:
+        chat = messages.chat(NIGHTS["changes"], config())
+        first, *_, page, report = chat["content"]["nextSteps"]
+        assert first == "Fix CRITICAL on 14 resources: CVE-2021-44228 (org.apache.logging.log4j:log4j-core)."
+        assert page.endswith("/index.html")
+        assert report == f"Open the report: {messages.report_url(NIGHTS['changes'], config())}"
+        context = chat["metadata"]["additionalContext"]
+        assert (context["new"], context["gone"], context["open"]) == ("12", "30", "1204")
+        assert chat["content"]["keywords"] == ["nightly", "SUCCEEDED", "eu-central-1", "good", "CRITICAL"]
+
+    @pytest.mark.parametrize(
+        ("kind", "sign"),
+        [
+            ("changes", ":white_check_mark:"), ("quiet", ":white_check_mark:"), ("nothing-found", ":white_check_mark:"),
+            ("dark", ":rotating_light:"), ("unknown", ":warning:"), ("sudden-fall", ":warning:"), ("digest-failed", ":warning:"),
+        ],
+    )  # fmt: skip
+    def test_its_sign_is_green_only_when_all_is_known_and_good(self, kind: str, sign: str) -> None:
+        assert messages.chat(NIGHTS[kind], config())["content"]["title"].startswith(f"{sign} ")
+
+    def test_a_dark_night_leads_to_switching_inspector_on(self) -> None:
+        first, *_ = messages.chat(NIGHTS["dark"], config())["content"]["nextSteps"]
+        assert first.startswith("Switch Inspector on again")
+
+    def test_a_name_in_a_finding_calls_nobody(self) -> None:
+        told = json.dumps(messages.chat(gallery.night(LARGEST), config())["content"], ensure_ascii=False)
+        assert "<!" not in told
+
+    def test_its_title_speaks_the_language_while_the_subject_is_ascii(self) -> None:
+        japanese = config(LANGUAGE="ja")
+        assert "新規 12" in messages.chat(NIGHTS["changes"], japanese)["content"]["title"]
+        assert messages.chat(NIGHTS["changes"], japanese)["metadata"]["summary"] == messages.subject(NIGHTS["changes"], japanese)
+
+
+class TestEvent:
+    def test_it_has_the_brief(self) -> None:
+        event = messages.export_event(NIGHTS["changes"], config())
+        assert event["digest"] == brief()
+        assert event["digest_failure"] is None
+
+    def test_a_failed_digest_is_told_apart_from_none(self) -> None:
+        failed, without = (messages.export_event(NIGHTS[kind], config()) for kind in ("digest-failed", "without-a-digest"))
+        assert (failed["digest"], failed["digest_failure"]["error"]) == (None, "Digest.ReportUnreadable")
+        assert (without["digest"], without["digest_failure"]) == (None, None)
+
+    def test_it_is_the_same_in_every_language(self) -> None:
+        for run in (NIGHTS["dark"], failed_run(BROKEN)):
+            assert messages.export_event(run, config(LANGUAGE="ja")) == messages.export_event(run, config())
+
+
+class TestPublication:
+    @LANGUAGES
+    def test_the_largest_brief_fits(self, language: str) -> None:
+        published = messages.publication(gallery.night(LARGEST), config(LANGUAGE=language))
+        assert len(published["Message"].encode()) < SNS_BYTES - 1000
+        assert json.loads(published["Message"])["email"].startswith(("DARK", "【"))
+
+    def test_the_lists_give_way_where_a_brief_is_far_too_large(self) -> None:
+        huge: dict[str, Any] = {**LARGEST, "sentences": ["💥" * 400] * 200, "worst_new": LONG * 30}
+        message = messages.publication(gallery.night(huge), config())["Message"]
+        assert len(message.encode()) < SNS_BYTES - 1000
+        digest = json.loads(json.loads(message)["default"])["digest"]
+        assert (digest["sentences"], digest["changes"]["appeared"]) == ([], 1_000_000)
+
+    @pytest.mark.parametrize(
+        ("kind", "night", "worst"),
+        [
+            ("changes", "good", "CRITICAL"),
+            ("quiet", "good", "NONE"),
+            ("sudden-fall", "good", "LOW"),
+            ("dark", "dark", "CRITICAL"),
+            ("unknown", "unknown", "NONE"),
+            ("first-night", "good", "UNKNOWN"),
+            ("digest-failed", "unknown", "UNKNOWN"),
+            ("without-a-digest", "unknown", "UNKNOWN"),
+        ],
+    )
+    def test_subscribers_may_filter_by_the_night(self, kind: str, night: str, worst: str) -> None:
+        told = messages.attributes(NIGHTS[kind], config())
+        assert (told["night"], told["worst_new_severity"]) == (night, worst)
+
+    def test_a_brief_of_another_release_is_told_as_far_as_it_is_understood(self) -> None:
+        run = gallery.night({"bucket": "b", "verdict": {"state": "new-word"}, "worst_new": [{}], "fix_first": [{}], "open": 7})
+        assert messages.subject(run, config()) == "Inspector 23 Nov: UNSURE, nobody knows if this is good: 7 open"
+        assert json.loads(messages.publication(run, config())["Message"])["email"]
+
+    def test_nothing_found_without_a_digest_is_told_as_before(self) -> None:
+        assert (
+            messages.subject(ended_run(delivery=nothing("no_object")), config())
+            == "Inspector 23 Nov: nightly delivered, nothing found"
+        )
