@@ -148,9 +148,11 @@ def test_a_digest_that_is_switched_off_is_not_made(exporter: Exporter) -> None:
     off["States"]["Prepare Run"]["Assign"]["digest"] = "OFF"
     exporter.states.update_state_machine(stateMachineArn=exporter.state_machine, definition=json.dumps(off))
 
-    ended = exporter.run({})
+    try:
+        ended = exporter.run({}, seconds=90)
+    finally:
+        exporter.states.update_state_machine(stateMachineArn=exporter.state_machine, definition=machine)
 
-    exporter.states.update_state_machine(stateMachineArn=exporter.state_machine, definition=machine)
     assert ended.status == "SUCCEEDED", ended.cause
     assert "Digest Report" not in exporter.states_entered(ended.arn)
     assert "digest" not in exporter.run_item(ended.arn)
