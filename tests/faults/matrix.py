@@ -175,13 +175,12 @@ def cells(lane: Lane) -> list[Cell]:
         ]
         # The steps before the fork are the nightly run's own.
         made += [
-            cell for cell in found if scenario == "nightly" or (cell.step, cell.call) not in known or cell.step in _AFTER_FORK
+            cell
+            for cell in found
+            if scenario == "nightly" or (cell.step, cell.call) not in known or cell.step in OTHERWISE[scenario]
         ]
         known |= {(cell.step, cell.call) for cell in found}
     return made
-
-
-_AFTER_FORK = ("CancelReport", "ReleaseLock", "RecordRun", "Notify", "CleanUp")
 
 
 def _places(calls: Iterable[Call]) -> Iterator[tuple[str, str, str]]:

@@ -211,13 +211,6 @@ class TestEmail:
         assert all(len(line) <= 72 or "://" in line or KEY in line for line in body.splitlines())
         assert KEY + "x" * 100 in body
 
-    def test_a_digest_that_failed_is_told_first_of_the_notes_in_every_form(self) -> None:
-        sentence = "The report was delivered, but its digest could not be made: it broke."
-        run = ended_run(notes=("a note.",), digest={"error": "Digest.NotStored", "sentence": sentence})
-        assert sentence in " ".join(messages.email(run, config()).split())
-        assert sentence in messages.chat(run, config())["content"]["description"]
-        assert messages.export_event(run, config())["notes"] == [sentence, "a note."]
-
     def test_at_most_ten_notes_are_told(self) -> None:
         run = ended_run(notes=tuple(f"note {number:02}." for number in range(20)))
         assert messages.email(run, config()).count("\n- note") == 10

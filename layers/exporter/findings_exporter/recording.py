@@ -89,7 +89,7 @@ def cause_text(failure: Failure, config: Config) -> str:
     explanation = explain(failure, config)
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(explanation.fix, 1))
     seen = "".join(f"\n- {line}" for line in evidence(failure))
-    paste = "".join(f"\n\n{place}:\n{statement}" for place, statement in statements(failure))
+    paste = "".join(f"\n\nTo paste ({check}):\n{statement}" for check, statement in statements(failure))
     return f"{failure.cause}\n\nWhy: {explanation.why}{seen}\n\nWhat to do now:\n{steps}{paste}"[:CAUSE_CHARACTERS]
 
 
