@@ -17,6 +17,7 @@ EXCEPTIONS = {
     ("RESOURCE_STAR", "Key", ""): "in a key's policy * is the key itself [AWS: KMS developer guide, key policies]",
     ("RESOURCE_STAR", "output KeyStatementForInspector", ""): "to be pasted into a key's policy, where * is the key itself",
     ("RESOURCE_STAR", "output KeyStatementForExporter", ""): "to be pasted into a key's policy, where * is the key itself",
+    ("RESOURCE_STAR", "output KeyStatementForReaders", ""): "to be pasted into a key's policy, where * is the key itself",
     ("PERMISSIONS_MANAGEMENT_ACTIONS", "Key", ""): (
         "the account's own policies decide on the key, else nobody could mend its policy"
         " [AWS: KMS developer guide, default key policy]"

@@ -24,6 +24,7 @@ STACK = "findings"
 ARNS = {
     "AWS::DynamoDB::Table": "arn:{partition}:dynamodb:{region}:{account}:table/{name}",
     "AWS::Events::Rule": "arn:{partition}:events:{region}:{account}:rule/{name}",
+    "AWS::IAM::ManagedPolicy": "arn:{partition}:iam::{account}:policy/{name}",
     "AWS::IAM::Role": "arn:{partition}:iam::{account}:role/{name}",
     "AWS::KMS::Key": "arn:{partition}:kms:{region}:{account}:key/00000000-0000-4000-8000-000000000000",
     "AWS::Lambda::Function": "arn:{partition}:lambda:{region}:{account}:function:{name}",
@@ -35,7 +36,9 @@ ARNS = {
 }
 NAMES = {"AWS::Logs::LogGroup": "LogGroupName", "AWS::StepFunctions::StateMachine": "StateMachineName"}
 """Properties that name a resource which the stack names itself."""
-REFERRED_TO_BY_ARN = {"AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"}
+CATALOGUED = {"AWS::Glue::Database": "DatabaseInput", "AWS::Glue::Table": "TableInput"}
+"""Types whose reference is the name that this property holds."""
+REFERRED_TO_BY_ARN = {"AWS::IAM::ManagedPolicy", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"}
 
 
 class _NoValue:
@@ -61,6 +64,8 @@ VARIANTS = {
     "own bucket and key": Place(),
     "existing bucket and key": Place(parameters=EXISTING),
     "opt-in Region": Place(region="me-south-1"),
+    "Athena": Place(parameters={"Athena": "ON"}),
+    "Athena on an existing bucket and key": Place(parameters=EXISTING | {"Athena": "ON"}),
 }
 
 
@@ -106,9 +111,10 @@ class Rendered:
         for name, resource in self.resources.items():
             properties = resource["Properties"]
             properties = properties.get("ResourcePolicy", properties)
+            kind = "identity" if resource["Type"] == "AWS::IAM::ManagedPolicy" else "resource"
             for key in ("PolicyDocument", "KeyPolicy"):
                 if key in properties:
-                    yield Policy(name, "resource", properties[key])
+                    yield Policy(name, kind, properties[key])
         for name, text in self.outputs.items():
             if "Statement" in name:
                 yield Policy(f"output {name}", "resource", {"Version": "2012-10-17", "Statement": json.loads(f"[{text}]")})
@@ -127,6 +133,8 @@ class Rendered:
                 return str(self._filled(left)) == str(self._filled(right))
             case {"Fn::Not": [inner]}:
                 return not self._holds(inner)
+            case {"Fn::And": list() as all_of}:
+                return all(map(self._holds, all_of))
         raise ValueError(f"this condition is not understood: {condition}")
 
     def _filled(self, value: Any) -> Any:
@@ -165,8 +173,12 @@ class Rendered:
             return pseudo[name]
         if name in self._values:
             return self._values[name]
-        kind = self._template["Resources"][name]["Type"]
-        return self.arn(name) if kind in REFERRED_TO_BY_ARN else f"{STACK}-{name}"
+        resource = self._template["Resources"][name]
+        if resource["Type"] in CATALOGUED:
+            return self._filled(resource["Properties"][CATALOGUED[resource["Type"]]]["Name"])
+        if resource["Type"] == "AWS::Athena::WorkGroup":
+            return self._filled(resource["Properties"]["Name"])
+        return self.arn(name) if resource["Type"] in REFERRED_TO_BY_ARN else f"{STACK}-{name}"
 
     def _attribute(self, name: str, attribute: str) -> str:
         return self.arn(name) if attribute == "Arn" else f"{STACK}-{name}"
@@ -178,7 +190,7 @@ class Rendered:
                 return str(names[name])
             return str(self._attribute(name, attribute) if attribute else self._reference(name))
 
-        return re.sub(r"\$\{([\w:.]+)\}", value, text)
+        return re.sub(r"\$\{([\w:.]+)\}", value, text).replace("${!", "${")
 
 
 def _transformed(template: dict[str, Any], region: str) -> dict[str, Any]:

@@ -63,6 +63,8 @@ def role_statements() -> Iterator[tuple[str, dict[str, Any]]]:
 def resource_statements() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement of a resource's policy, with the resource."""
     for name, resource in RESOURCES.items():
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            continue  # which is a role's
         document = resource["Properties"].get("PolicyDocument") or resource["Properties"].get("KeyPolicy")
         for statement in document["Statement"] if document else []:
             yield name, plain(statement)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_digest import parquet
-from findings_digest.columns import COLUMNS, NAMES
+from findings_digest.columns import NAMES, TABLE_COLUMNS
 from findings_digest.errors import MalformedReportError
 from findings_digest.json_report import read_json
 from tests.local_aws.emulator.inspector.findings import generate
@@ -79,9 +80,23 @@ def test_the_file_has_the_documented_types() -> None:
         "timestamp": DataType.is_timestamp,
         "array<string>": DataType.is_list,
     }
-    assert tuple(schema.names) == NAMES
-    for column in COLUMNS:
+    assert tuple(schema.names) == (*NAMES, "run_started_at")
+    for column in TABLE_COLUMNS:
         assert kinds[column.type](schema.field(column.name).type), column.name
+
+
+def test_every_row_tells_when_its_run_began() -> None:
+    file, batches = io.BytesIO(), realistic(500)
+    parquet.write(batches, file, datetime(2026, 11, 25, 3, 0, 0, 123_456, tzinfo=UTC))
+    rows = rows_of(parquet.read(file, ("finding_arn", "run_started_at")))
+    assert [row["finding_arn"] for row in rows] == [row["finding_arn"] for row in rows_of(batches)]
+    assert {row["run_started_at"] for row in rows} == {1_795_575_600_123}
+
+
+def test_a_file_of_no_run_tells_none() -> None:
+    file = io.BytesIO()
+    parquet.write(realistic(10), file)
+    assert {row["run_started_at"] for row in rows_of(parquet.read(file, ("run_started_at",)))} == {None}
 
 
 def test_a_file_without_findings_is_a_file() -> None:

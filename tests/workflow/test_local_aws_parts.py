@@ -6,6 +6,7 @@ full one fails when MiniStack's inside has moved and the part no longer fits.
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import os
@@ -22,6 +23,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from findings_digest import parquet
+from findings_digest.columns import NAMES
 from tests.local_aws.sandbox import ANYTHING, Sandbox, eventually, policy, zipped
 from tests.local_aws.server import REPOSITORY, LocalAws, LocalAwsError
 
@@ -706,6 +709,53 @@ class TestScheduler:
         role = full.role("strange", ANYTHING, service="states.amazonaws.com")
         _schedule(full, "untrusted", "at(2026-01-01T00:00:00)", arn, role=role)
         assert eventually(lambda: f"{role} must allow scheduler.amazonaws.com" in full_log.read_text())
+
+
+def _ask(sandbox: Sandbox, sql: str) -> Any:
+    """Run a query and return how it ended, with its rows."""
+    athena = sandbox.client("athena")
+    asked = athena.start_query_execution(QueryString=sql, ResultConfiguration={"OutputLocation": f"s3://data-{sandbox.account}/"})
+    query = {"QueryExecutionId": asked["QueryExecutionId"]}
+
+    def ended() -> Any:
+        status = athena.get_query_execution(**query)["QueryExecution"]["Status"]
+        return status["State"] in ("SUCCEEDED", "FAILED") and status["State"]
+
+    if eventually(ended) == "FAILED":
+        return "FAILED"
+    rows = athena.get_query_results(**query)["ResultSet"]["Rows"]
+    return [[value.get("VarCharValue") for value in row["Data"]] for row in rows[1:]]
+
+
+class TestAthena:
+    def test_a_stack_has_named_queries(self, plain: Sandbox, full: Sandbox) -> None:
+        properties = {"Name": "all", "Database": "d", "QueryString": "SELECT 1"}
+        query = {"Query": {"Type": "AWS::Athena::NamedQuery", "Properties": properties}}
+        with pytest.raises(Exception, match=r"AWS::Athena::NamedQuery|ROLLBACK|FAILED"):
+            plain.stack(query)
+        query_id = full.stack(query)["Query"]
+        stored = full.client("athena").get_named_query(NamedQueryId=query_id)["NamedQuery"]
+        assert {name: stored[name] for name in properties} == properties
+
+    def test_a_table_of_parquet_has_its_own_types(self, plain: Sandbox, full: Sandbox) -> None:
+        file = io.BytesIO()
+        started = datetime(2026, 11, 25, 3, tzinfo=UTC)
+        parquet.write([{name: [None] for name in NAMES}], file, started)
+
+        def answer(sandbox: Sandbox) -> Any:
+            bucket = f"data-{sandbox.account}"
+            s3, glue = sandbox.client("s3"), sandbox.client("glue")
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+            s3.put_object(Bucket=bucket, Key="table/a.parquet", Body=file.getvalue())
+            columns = [{"Name": "run_started_at", "Type": "timestamp"}]
+            storage = {"Location": f"s3://{bucket}/table/", "Columns": columns}
+            table = {"Name": "t", "StorageDescriptor": storage, "Parameters": {"classification": "parquet"}}
+            glue.create_database(DatabaseInput={"Name": "d"})
+            glue.create_table(DatabaseName="d", TableInput=table)
+            return _ask(sandbox, "SELECT run_started_at FROM d.t")
+
+        assert answer(plain) == "FAILED"
+        assert answer(full) == [["2026-11-25 03:00:00"]]
 
 
 class TestCloudFormation:

@@ -272,6 +272,13 @@ COLUMNS = (
 """A CSV tells neither ``score_source``, ``vendor_updated_at``, ``protocol`` nor ``resource_count``; its older forms (52 columns)
 lack ``epss_score``, ``detector_name`` and ``package_managers`` too."""
 
+RUN_STARTED_AT = Column(
+    "run_started_at", "timestamp", "When the run began that this row is of; a day's latest run is told by it.", "the run's own"
+)
+"""What Parquet has beside the finding's columns, and batches do not: a file's name tells nothing of the order of runs."""
+TABLE_COLUMNS = (*COLUMNS, RUN_STARTED_AT)
+"""The columns of a Parquet file, and of the table in Athena."""
+
 NAMES = tuple(column.name for column in COLUMNS)
 COUNTED_NAMES = tuple(column.name for column in COLUMNS if column.counted)
 REQUIRED_NAMES = ("finding_arn", "type", "severity", "status", "first_observed_at")

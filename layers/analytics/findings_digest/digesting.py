@@ -152,7 +152,7 @@ def _digested(desk: Desk, run: Run, plan: Plan, delivery: Delivery) -> dict[str,
                 yield batch
 
         with ExitStack() as reading:
-            parquet.write(seen(_batches(desk, plan, delivery, unreadable, reading)), table_file)
+            parquet.write(seen(_batches(desk, plan, delivery, unreadable, reading)), table_file, started_at)
         before = _KeysBefore(desk, plan.destination, chosen, folder / "baseline.keys", stack)
         coverage = read_coverage(
             desk.inspector2, desk.config.account, {account for account, _ in night.open if account} | before.accounts()

@@ -7,10 +7,11 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema, list_array
 from arro3.io import read_parquet, write_parquet
 
-from findings_digest.columns import COLUMNS, NAMES, ArrowColumn, Ragged
+from findings_digest.columns import COLUMNS, NAMES, RUN_STARTED_AT, TABLE_COLUMNS, ArrowColumn, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from findings_digest.columns import Batch, ColumnType
 
@@ -33,14 +34,14 @@ _TYPES: dict[ColumnType, DataType] = {
     "array<string>": DataType.list(Field("element", _TEXT)),
 }
 _INT64, _INT32, _BOOL = DataType.int64(), DataType.int32(), DataType.bool()
-SCHEMA = Schema([Field(column.name, _TYPES[column.type]) for column in COLUMNS])
+SCHEMA = Schema([Field(column.name, _TYPES[column.type]) for column in TABLE_COLUMNS])
 
 
 class UnreadableParquetError(Exception):
     """A file is damaged, or no Parquet."""
 
 
-def write(batches: Iterable[Batch], file: IO[bytes]) -> None:
+def write(batches: Iterable[Batch], file: IO[bytes], run_started_at: datetime | None = None) -> None:
     """Write batches as one Parquet file: one row a finding, typed as the columns are.
 
     Parameters
@@ -50,6 +51,8 @@ def write(batches: Iterable[Batch], file: IO[bytes]) -> None:
     file
         Only its ``write`` and ``flush`` are called, row group by row group: memory holds one of them, whatever the file's size.
         It needs a ``seek``, too, which is not called.
+    run_started_at
+        Stands in every row, so that a query can tell the latest of several runs; None where there is no run.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def write(batches: Iterable[Batch], file: IO[bytes]) -> None:
     faults: list[Exception] = []
     try:
         write_parquet(
-            RecordBatchReader.from_batches(SCHEMA, _records(batches, faults)),
+            RecordBatchReader.from_batches(SCHEMA, _records(batches, run_started_at, faults)),
             cast("IO[bytes]", _File(file, faults)),
             compression=COMPRESSION,
             max_row_group_size=ROW_GROUP_ROWS,
@@ -76,12 +79,13 @@ def write(batches: Iterable[Batch], file: IO[bytes]) -> None:
         raise faults[0]
 
 
-def _records(batches: Iterable[Batch], faults: list[Exception]) -> Iterator[RecordBatch]:
+def _records(batches: Iterable[Batch], run_started_at: datetime | None, faults: list[Exception]) -> Iterator[RecordBatch]:
+    started_ms = None if run_started_at is None else int(run_started_at.timestamp() * 1000)
     try:
         for batch in batches:
             if faults:
                 return
-            yield record_batch(batch)
+            yield record_batch(batch, started_ms)
     except Exception as fault:
         faults.append(fault)
         raise
@@ -103,9 +107,11 @@ class _File:
         return len(data)
 
 
-def record_batch(batch: Batch) -> RecordBatch:
-    """Return a batch as Arrow has it."""
-    return RecordBatch.from_arrays([_array(batch[column.name], column.type) for column in COLUMNS], schema=SCHEMA)
+def record_batch(batch: Batch, started_ms: int | None = None) -> RecordBatch:
+    """Return a batch as Arrow has it, with the run's start in milliseconds since 1970 beside each row."""
+    arrays = [_array(batch[column.name], column.type) for column in COLUMNS]
+    started = [started_ms] * len(batch[COLUMNS[0].name])
+    return RecordBatch.from_arrays([*arrays, _array(started, RUN_STARTED_AT.type)], schema=SCHEMA)
 
 
 def _array(values: Sequence[Any], kind: ColumnType) -> Array:

@@ -30,6 +30,7 @@ PARTS = (
     "notifications",
     "scheduler",
     "cloudformation",
+    "athena",
     "table_policies",
     "inspector",
 )

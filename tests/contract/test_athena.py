@@ -1,0 +1,228 @@
+"""Athena as it is deployed: the table is the Parquet's, the workgroup is closed, the questions are in it."""
+
+import json
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from findings_digest.columns import TABLE_COLUMNS
+from tests.contract.parts import RESOURCES, TEMPLATE, TEMPLATE_TEXT, listed
+from tests.rendered import ACCOUNT, EXISTING, OTHER_ACCOUNT, VARIANTS, Place, Rendered
+
+PARTS = {
+    "AWS::Athena::NamedQuery",
+    "AWS::Athena::WorkGroup",
+    "AWS::Glue::Database",
+    "AWS::Glue::Table",
+    "AWS::IAM::ManagedPolicy",
+}
+OWN = Rendered(VARIANTS["Athena"])
+FOREIGN = Rendered(VARIANTS["Athena on an existing bucket and key"])
+OWN_BUCKET, FOREIGN_BUCKET = "findings-Bucket", EXISTING["ExistingBucketName"]
+BOTH = pytest.mark.parametrize(
+    ("rendered", "bucket", "owner", "key"),
+    [(OWN, OWN_BUCKET, ACCOUNT, OWN.arn("Key")), (FOREIGN, FOREIGN_BUCKET, OTHER_ACCOUNT, EXISTING["ExistingKeyArn"])],
+    ids=["own", "existing"],
+)
+QUERIES = {each["Name"]: each for each in OWN.of_type("AWS::Athena::NamedQuery").values()}
+LAYOUT = 'parquet_key = f"{prefix}/findings/report={plan.report_name}/day={day:%Y-%m-%d}/{run.execution.id}.parquet"'
+
+
+def the(kind: str, rendered: Rendered = OWN) -> dict[str, Any]:
+    (properties,) = rendered.of_type(kind).values()
+    return properties
+
+
+def reader(rendered: Rendered) -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = the("AWS::IAM::ManagedPolicy", rendered)["PolicyDocument"]["Statement"]
+    return statements
+
+
+def to_paste(output: str) -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = json.loads(f"[{FOREIGN.outputs[output]}]")
+    return statements
+
+
+def allows(statements: list[dict[str, Any]], action: str, resource: str, context: dict[str, str]) -> bool:
+    """Judge a call as IAM does: a condition on what the call does not have is not met."""
+
+    def met(condition: dict[str, dict[str, Any]]) -> bool:
+        assert set(condition) <= {"ArnLike", "StringLike", "StringEquals"}
+        wanted = [each for operator in condition.values() for each in operator.items()]
+        return all(key in context and any(fnmatchcase(context[key], each) for each in listed(values)) for key, values in wanted)
+
+    return any(
+        action in listed(each["Action"])
+        and any(fnmatchcase(resource, pattern) for pattern in listed(each["Resource"]))
+        and met(each.get("Condition", {}))
+        for each in statements
+        if each["Effect"] == "Allow"
+    )
+
+
+class TestSwitch:
+    def test_nothing_of_it_is_there_unless_it_is_asked_for(self) -> None:
+        assert {name for name, each in Rendered().resources.items() if each["Type"] in PARTS} == set()
+        assert [name for name in Rendered().outputs if "Athena" in name or "Reader" in name] == []
+        (rules,) = (each["LifecycleConfiguration"]["Rules"] for each in Rendered().of_type("AWS::S3::Bucket").values())
+        assert "ExpireQueryResults" not in {each["Id"] for each in rules}
+
+    def test_it_adds_nothing_else(self) -> None:
+        added = OWN.resources.keys() - Rendered().resources.keys()
+        assert {OWN.resources[name]["Type"] for name in added} == PARTS
+        assert all(RESOURCES[name]["Condition"] == "UseAthena" for name in added)
+
+    def test_it_is_refused_without_the_digest_that_writes_its_files(self) -> None:
+        rule = TEMPLATE["Rules"]["AthenaNeedsTheDigest"]
+        assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Athena"}, "ON"]}
+        assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "Digest"}, "ON"]}
+
+
+class TestTable:
+    def test_its_columns_are_those_of_the_parquet(self) -> None:
+        columns = the("AWS::Glue::Table")["TableInput"]["StorageDescriptor"]["Columns"]
+        assert columns == [{"Name": each.name, "Type": each.type, "Comment": each.meaning} for each in TABLE_COLUMNS]
+        assert all(len(each["Comment"]) <= 255 for each in columns), "Glue's limit"
+
+    @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (FOREIGN, FOREIGN_BUCKET)], ids=["own", "existing"])
+    def test_its_partitions_are_where_the_digest_writes(self, rendered: Rendered, bucket: str) -> None:
+        table = the("AWS::Glue::Table", rendered)["TableInput"]
+        assert LAYOUT in Path("layers/analytics/findings_digest/digesting.py").read_text(encoding="utf-8")
+        layout = f"s3://{bucket}/inspector/findings/report=${{report}}/day=${{day}}/"
+        assert table["Parameters"]["storage.location.template"] == layout
+        assert table["StorageDescriptor"]["Location"] == layout.partition("report=")[0]
+        assert [each["Name"] for each in table["PartitionKeys"]] == ["report", "day"]
+
+    def test_partitions_are_projected_from_the_first_release_to_now(self) -> None:
+        parameters = the("AWS::Glue::Table")["TableInput"]["Parameters"]
+        projection = {name.removeprefix("projection."): value for name, value in parameters.items() if "projection" in name}
+        assert projection == {
+            "enabled": "true",
+            "report.type": "injected",
+            "day.type": "date",
+            "day.format": "yyyy-MM-dd",
+            "day.range": "2026-11-01,NOW",
+            "day.interval": "1",
+            "day.interval.unit": "DAYS",
+        }
+
+    def test_glue_is_told_texts_where_it_wants_texts(self) -> None:
+        assert all(isinstance(value, str) for value in the("AWS::Glue::Table")["TableInput"]["Parameters"].values())
+
+
+class TestWorkgroup:
+    @BOTH
+    def test_results_stay_in_the_bucket_and_are_encrypted_with_the_reports_key(
+        self, rendered: Rendered, bucket: str, owner: str, key: str
+    ) -> None:
+        configuration = the("AWS::Athena::WorkGroup", rendered)["WorkGroupConfiguration"]
+        assert configuration["EnforceWorkGroupConfiguration"] is True
+        assert configuration["ResultConfiguration"] == {
+            "OutputLocation": f"s3://{bucket}/inspector/athena/",
+            "ExpectedBucketOwner": owner,
+            "EncryptionConfiguration": {"EncryptionOption": "SSE_KMS", "KmsKey": key},
+        }
+
+    def test_a_query_reads_no_more_than_the_parameter_says(self) -> None:
+        rendered = Rendered(Place(parameters={"Athena": "ON", "AthenaScanLimitBytes": "10000000"}))
+        assert the("AWS::Athena::WorkGroup", rendered)["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"] == "10000000"
+
+    def test_results_are_forgotten_after_a_week(self) -> None:
+        (rule,) = (
+            each for each in the("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"] if each["Id"] == "ExpireQueryResults"
+        )
+        assert rule == {"Id": "ExpireQueryResults", "Status": "Enabled", "Prefix": "inspector/athena/", "ExpirationInDays": 7}
+
+    def test_the_stack_can_be_deleted_when_queries_were_run(self) -> None:
+        assert the("AWS::Athena::WorkGroup")["RecursiveDeleteOption"] is True
+
+
+class TestQuestions:
+    def test_they_are_the_documented_ones(self) -> None:
+        documented = re.findall(r"^\| \*(.+?)\* \|", Path("docs/athena.md").read_text(encoding="utf-8"), re.MULTILINE)
+        assert documented == list(QUERIES)
+
+    @pytest.mark.parametrize("name", QUERIES)
+    def test_a_question_stands_in_the_workgroup_with_its_database(self, name: str) -> None:
+        query = QUERIES[name]
+        assert query["Database"] == the("AWS::Glue::Database")["DatabaseInput"]["Name"] == "inspector_findings"
+        assert query["Description"].endswith(".")
+        assert query["WorkGroup"] == OWN.resources["AthenaWorkgroup"]["Properties"]["Name"] == "findings"
+
+    @pytest.mark.parametrize("name", QUERIES)
+    def test_every_look_at_the_table_names_the_report_as_a_literal_and_bounds_the_days(self, name: str) -> None:
+        # An injected partition without a literal is refused; one without days lists every day since the first release.
+        sql = QUERIES[name]["QueryString"]
+        looks = re.findall(r"FROM inspector_findings\.findings\s+WHERE report = 'nightly'\s+AND day >= ", sql)
+        assert len(looks) == sql.count("inspector_findings.findings") >= 1
+
+    @pytest.mark.parametrize("name", QUERIES)
+    def test_a_question_asks_for_columns_that_there_are_and_for_the_deployments_report(self, name: str) -> None:
+        sql = Rendered(Place(parameters={"Athena": "ON", "ReportName": "weekly", "AthenaDatabase": "other"}))
+        (query,) = (each for each in sql.of_type("AWS::Athena::NamedQuery").values() if each["Name"] == name)
+        assert "report = 'weekly'" in query["QueryString"]
+        assert "FROM other.findings" in query["QueryString"]
+        assert "${" not in query["QueryString"]
+
+
+class TestReaders:
+    READ = f"arn:aws:s3:::{OWN_BUCKET}/inspector"
+    VIA_S3 = {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}  # noqa: RUF012
+
+    @pytest.mark.parametrize(
+        ("action", "resource", "context", "allowed"),
+        [
+            ("athena:StartQueryExecution", f"arn:aws:athena:eu-west-1:{ACCOUNT}:workgroup/findings", {}, True),
+            ("athena:StartQueryExecution", f"arn:aws:athena:eu-west-1:{ACCOUNT}:workgroup/primary", {}, False),
+            ("athena:UpdateWorkGroup", f"arn:aws:athena:eu-west-1:{ACCOUNT}:workgroup/findings", {}, False),
+            ("athena:CreateNamedQuery", f"arn:aws:athena:eu-west-1:{ACCOUNT}:workgroup/findings", {}, False),
+            ("glue:GetTable", f"arn:aws:glue:eu-west-1:{ACCOUNT}:table/inspector_findings/findings", {}, True),
+            ("glue:GetTable", f"arn:aws:glue:eu-west-1:{ACCOUNT}:table/other/findings", {}, False),
+            ("glue:UpdateTable", f"arn:aws:glue:eu-west-1:{ACCOUNT}:table/inspector_findings/findings", {}, False),
+            ("s3:GetObject", f"{READ}/findings/report=nightly/day=2026-11-25/a.parquet", {}, True),
+            ("s3:GetObject", f"{READ}/reports/nightly/a.json", {}, False),
+            ("s3:PutObject", f"{READ}/findings/report=nightly/day=2026-11-25/a.parquet", {}, False),
+            ("s3:PutObject", f"{READ}/athena/a.csv", {}, True),
+            ("s3:DeleteObject", f"{READ}/athena/a.csv", {}, False),
+            ("s3:ListBucket", f"arn:aws:s3:::{OWN_BUCKET}", {"s3:prefix": "inspector/findings/report=nightly/day=2026-11-25/"}, True),
+            ("s3:ListBucket", f"arn:aws:s3:::{OWN_BUCKET}", {"s3:prefix": "inspector/reports/"}, False),
+            ("s3:ListBucket", f"arn:aws:s3:::{OWN_BUCKET}", {}, False),
+            ("kms:Decrypt", OWN.arn("Key"), VIA_S3, True),
+            ("kms:Decrypt", OWN.arn("Key"), {}, False),
+        ],
+    )  # fmt: skip
+    def test_a_reader_may_ask_and_nothing_else(self, action: str, resource: str, context: dict[str, str], allowed: bool) -> None:
+        assert allows(reader(OWN), action, resource, context) is allowed
+
+    def test_the_statements_to_paste_open_an_existing_bucket_and_key_to_the_named_role_alone(self) -> None:
+        role = f"arn:aws:iam::{ACCOUNT}:role/NAME-OF-THE-READERS-ROLE"
+        statements = to_paste("BucketStatementForReaders") + to_paste("KeyStatementForReaders")
+        assert all(each["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"} for each in statements)
+        assert all(each["Condition"]["ArnLike"] == {"aws:PrincipalArn": role} for each in statements)
+
+    def test_they_allow_in_bucket_and_key_what_the_readers_policy_does(self) -> None:
+        def rights(statements: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+            return {
+                (action, resource if ":s3:" in resource else "key", json.dumps(each["Condition"].get("StringLike", {})))
+                for each in statements
+                for action in listed(each["Action"])
+                for resource in listed(each["Resource"])
+                if action.startswith(("s3:", "kms:"))
+            }
+
+        needed = [{"Condition": {}, **each} for each in reader(FOREIGN)]
+        assert rights(to_paste("BucketStatementForReaders") + to_paste("KeyStatementForReaders")) == rights(needed)
+
+    def test_who_has_a_bucket_and_key_of_the_stack_has_nothing_to_paste(self) -> None:
+        assert [name for name in OWN.outputs if "Statement" in name] == []
+
+    def test_every_statement_of_the_readers_says_for_what_it_is(self) -> None:
+        assert all(re.fullmatch(r"([A-Z][a-z]*)+", each["Sid"]) for each in reader(OWN))
+        above = TEMPLATE_TEXT.splitlines()[
+            next(n for n, line in enumerate(TEMPLATE_TEXT.splitlines()) if "FindTheWorkgroupInTheConsole" in line) - 1
+        ]
+        assert above.strip().startswith("#")
+        assert [each["Sid"] for each in reader(OWN) if each["Resource"] == "*"] == ["FindTheWorkgroupInTheConsole"]
