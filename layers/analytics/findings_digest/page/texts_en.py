@@ -49,17 +49,16 @@ TEXTS = {
     "tile.in_report.other": "of {n} in the report",
     "tile.new_critical.one": "{n} of them new",
     "tile.new_critical.other": "{n} of them new",
-    "tile.nothing": "none",
     "tile.not_compared": "not compared",
     "notes": "Good to know",
     # Trend
     "trend": "Trend",
     "trend.open.one": "Open findings by severity in the last run. Each row has its own scale.",
     "trend.open.other": "Open findings by severity in the last {n} runs. Each row has its own scale.",
-    "trend.all.one": "Findings in the report by severity in the last run, closed and suppressed ones included if the filter asks"
-    " for them. Each row has its own scale.",
-    "trend.all.other": "Findings in the report by severity in the last {n} runs, closed and suppressed ones included if the filter"
+    "trend.all.one": "Findings in the report by severity in the last run, closed and suppressed ones included if the filter"
     " asks for them. Each row has its own scale.",
+    "trend.all.other": "Findings in the report by severity in the last {n} runs, closed and suppressed ones included if the"
+    " filter asks for them. Each row has its own scale.",
     "trend.none": "No run of this report has told its numbers yet.",
     "trend.strip": "{severity}: {last} in the last run, {first} in the run of {date}; at least {least}, at most {most}.",
     "trend.bar": "{date}: {count}",
@@ -68,9 +67,9 @@ TEXTS = {
     "trend.run": "Run",
     "trend.outcome": "Outcome",
     "trend.unknown": "no numbers",
-    "trend.same": "as in the run before",
-    "trend.more": "{count} more than in the run before",
-    "trend.less": "{count} fewer than in the run before",
+    "trend.same": "as before",
+    "trend.more": "{count} more than before",
+    "trend.less": "{count} fewer than before",
     # Age
     "age": "Age",
     "age.lead": "All findings of the report, by the days since Inspector first saw them.",
@@ -153,7 +152,6 @@ TEXTS = {
     "list.previous_severity": "Severity before",
     "list.first_seen": "First seen",
     "list.packages": "Packages",
-    "list.region": "Region",
     "list.type": "Type",
     "list.unnamed": "(name not known)",
     "list.text_more": "whole text",

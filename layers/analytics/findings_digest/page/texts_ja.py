@@ -21,11 +21,13 @@ TEXTS = {
     "state.dark": "スキャン停止",
     "state.unknown": "スキャンしていたかどうか不明",
     "state.sudden_fall": "急減",
-    "dark.meaning": "検出結果が減っていても良い知らせではありません。誰も見ていないだけで、未解決だったものは修正も消滅もしていません。",
+    "dark.meaning": "検出結果が減っていても良い知らせではありません。"
+    "誰も見ていないだけで、未解決だったものは修正も消滅もしていません。",
     "dark.action": "Amazon Inspector の「アカウント管理」でスキャンを再び有効にしてください。",
     "dark.places": "無効になっている場所",
     "dark.everything": "すべて",
-    "unknown.meaning": "Inspector がスキャンしているかどうかを読み取れませんでした。数が少なくても、まず下の理由を確認してください。",
+    "unknown.meaning": "Inspector がスキャンしているかどうかを読み取れませんでした。"
+    "数が少なくても、まず下の理由を確認してください。",
     "fall.meaning": "比較元より検出結果が大幅に減っています。見えなくなったのではなく、修正されたことを確認してください。",
     "alone.first_run": "この名前の最初のレポートです。次回から、新規と消滅をこのページに表示します。",
     "alone.filter_changed": "フィルターが変わったため、次のレポートまで比較できません。",
@@ -38,12 +40,12 @@ TEXTS = {
     "tile.critical": "重大",
     "tile.in_report.other": "レポート全体 {n} 件",
     "tile.new_critical.other": "うち新規 {n} 件",
-    "tile.nothing": "なし",
     "tile.not_compared": "比較なし",
     "notes": "知っておくこと",
     "trend": "推移",
     "trend.open.other": "直近 {n} 回の実行における重要度別の未解決の検出結果です。目盛りは行ごとに異なります。",
-    "trend.all.other": "直近 {n} 回の実行における、レポート内の重要度別の検出結果です。フィルターが求める場合は、終了と抑制も含みます。"
+    "trend.all.other": "直近 {n} 回の実行における、レポート内の重要度別の検出結果です。"
+    "フィルターが求める場合は、終了と抑制も含みます。"
     "目盛りは行ごとに異なります。",
     "trend.none": "このレポートには、数を記録した実行がまだありません。",
     "trend.strip": "{severity}：最新の実行で {last} 件、{date} の実行で {first} 件。最小 {least} 件、最大 {most} 件。",
@@ -135,7 +137,6 @@ TEXTS = {
     "list.previous_severity": "以前の重要度",
     "list.first_seen": "初回検出",
     "list.packages": "パッケージ",
-    "list.region": "リージョン",
     "list.type": "種類",
     "list.unnamed": "（名前不明）",
     "list.text_more": "全文",

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
 from findings_digest.page import texts_en, texts_ja
@@ -62,7 +62,8 @@ class Words:
     def time(self, value: str) -> str:
         """Return a time of ISO 8601 in the time zone, which it names."""
         told = self._local(value)
-        return f"{format_datetime(told, 'medium', locale=self.locale)} {told.tzname()}"
+        clock = format_time(told, "short", tzinfo=self.zone, locale=self.locale)
+        return f"{format_date(told, 'medium', locale=self.locale)} {clock} {told.tzname()}"
 
     def duration(self, seconds: int) -> str:
         """Return a duration as people say it."""
