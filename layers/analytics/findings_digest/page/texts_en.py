@@ -126,6 +126,7 @@ TEXTS = {
     "meaning.exploit_became_known": "of those still open: an exploit is known now",
     "meaning.fix_became_available": "of those still open: there is a fix now, or a better one",
     # The list, which the page's script draws
+    "list.controls": "Search, filter and sort",
     "list.search": "Search",
     "list.search_hint": "CVE, title, package, resource, account",
     "list.kind": "Change",

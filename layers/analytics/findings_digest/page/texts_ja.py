@@ -111,6 +111,7 @@ TEXTS = {
     "meaning.severity_lowered": "未解決のままで、重要度が以前より低い",
     "meaning.exploit_became_known": "未解決のままで、悪用コードが知られるようになった",
     "meaning.fix_became_available": "未解決のままで、修正版が出た、または良くなった",
+    "list.controls": "検索、絞り込み、並べ替え",
     "list.search": "検索",
     "list.search_hint": "CVE、タイトル、パッケージ、リソース、アカウント",
     "list.kind": "変化",
