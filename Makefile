@@ -24,9 +24,21 @@ demo: install build ## Run the main job on the embedded AWS and show it live (KE
 	.venv/bin/python -m tests.local_aws.demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: install build .venv-security/.synced ## Run all tests, with coverage of the layer and the functions
+test: install build browser .venv-security/.synced ## Run all tests, with coverage of the layer and the functions
 	.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(TESTS)
 	.venv/bin/coverage report
+
+# The tests of the page want a real browser. Debian calls it chromium; CHROMIUM names another one.
+export CHROMIUM ?= /usr/bin/chromium
+
+.PHONY: browser
+browser: ## Make sure of Chromium, for the tests of the page (CHROMIUM=: one that is there)
+	@if [ -x "$(CHROMIUM)" ]; then exit 0; fi; \
+	if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif command -v apt-get > /dev/null && sudo -n true 2> /dev/null; then as_root='sudo -n'; \
+	else echo 'There is no Chromium at $(CHROMIUM). Install it (Debian: apt-get install chromium) or say where it is: make CHROMIUM=/path/to/chromium' >&2; exit 1; fi; \
+	{ $$as_root apt-get update -qq && $$as_root apt-get install -qq -y --no-install-recommends chromium > /dev/null; } && [ -x "$(CHROMIUM)" ] \
+	|| { echo 'Chromium could not be installed at $(CHROMIUM). Say where another one is: make CHROMIUM=/path/to/chromium' >&2; exit 1; }
 
 .PHONY: faults
 faults: install build ## Break everything on purpose and check the six rules (CELL=, HISTORY=: one alone; HISTORIES=, LOAD=: how many; SEED=)

@@ -1,0 +1,317 @@
+"""Makes the page of a digest.
+
+Everything that a report says is hostile until shown: Jinja2 escapes it, the list's rows travel as JSON in which nothing can
+end a script, the page's script writes text and never HTML, and the content security policy allows exactly this page's own
+style and script and no request at all.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from findings_digest.changes import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN
+from findings_digest.page.trend import HEIGHT, RUNS, strips
+from findings_digest.page.words import TEXTS, Words, words, zone
+from findings_digest.records import SCAN_TYPES, SEVERITIES
+
+LANGUAGES = tuple(TEXTS)
+WORST_FIRST = tuple(reversed(SEVERITIES))
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "appeared": APPEARED,
+    "gone": GONE,
+    "stayed": (*MARKS_CHANGED, *STAYED[1:]),
+    "unknown": (UNKNOWN,),
+}
+"""The kinds of change in the order in which people ask for them; what is open in both reports unchanged is not listed."""
+ACCOUNTS_SHOWN = 50
+CUT_AFTER = 160
+"""Characters of a text that are shown at once; the whole opens by a click."""
+
+_FOLDER = Path(__file__).parent
+_STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8")
+_SCRIPT = (_FOLDER / "page.js").read_text(encoding="utf-8")
+_ADVISORIES = (
+    (re.compile(r"CVE-\d{4}-\d{4,19}", re.ASCII), "https://nvd.nist.gov/vuln/detail/"),
+    (re.compile(r"GHSA(-[0-9a-z]{4}){3}", re.ASCII), "https://github.com/advisories/"),
+)
+_ARN = re.compile(r"arn:[\w-]+:[\w-]+:([\w-]*):(\d*):(.+)", re.ASCII | re.DOTALL)
+_IMAGE_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+_ICON_COLOURS = {"good": "#1a7f4b", "dark": "#c4122f", "unknown": "#b26a00"}
+_LISTED_FIELDS = (
+    "finding_arn",
+    "previous_finding_arn",
+    "title",
+    "vulnerability_id",
+    "packages",
+    "account_id",
+    "region",
+    "resource_type",
+    "resource",
+    "severity",
+    "previous_severity",
+    "exploit_known",
+    "fix_available",
+    "first_seen",
+    "days_open",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A bar of a list: what it is of, how many, and its share of the longest one from 0 to 100."""
+
+    name: str
+    count: int
+    percent: float
+
+
+def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts: Mapping[str, Any], language: str = "en") -> str:
+    """Return the page of a digest as HTML, to be stored as UTF-8.
+
+    Parameters
+    ----------
+    digest
+        A document of docs/digest.schema.json.
+    trend
+        The last runs of this report name, oldest first and this one last: ``started_at`` (ISO 8601), ``outcome``, and
+        ``by_severity``, which is null for a run without numbers. Of more than 30 the last 30 are shown.
+    facts
+        ``deployment`` (``account``, ``region``, ``stack``), ``links`` (``report``, ``digest``, ``parquet``, ``execution``:
+        addresses, or null), ``duration_seconds`` or null, and ``time_zone``, a name of the IANA database.
+    language
+        One of :data:`LANGUAGES`.
+
+    Raises
+    ------
+    ValueError
+        The page has no such language.
+    """
+    say = words(language, facts["time_zone"])
+    page = _TEMPLATE.render(
+        say=say,
+        language=language,
+        digest=digest,
+        facts=facts,
+        style=Markup(_STYLE),  # noqa: S704 - our own file; the policy's hash is of the same text
+        script=Markup(_SCRIPT),  # noqa: S704 - our own file; the policy's hash is of the same text
+        policy=POLICY,
+        icon=_icon(digest["verdict"]["state"]),
+        answer=answer(digest, say),
+        strips=strips(trend, WORST_FIRST),
+        trend=trend[-RUNS:],
+        strip_height=HEIGHT,
+        active_only=_active_only(digest),
+        ages=_rows(digest["counts"]["by_age"]),
+        kinds=_kinds(digest["changes"]),
+        changed_severities=_changed_severities(digest["changes"]),
+        tops=_tops(digest["counts"]),
+        accounts=_accounts(digest)[:ACCOUNTS_SHOWN],
+        accounts_left=max(len(_accounts(digest)) - ACCOUNTS_SHOWN, 0),
+        lacking=_lacking(digest["coverage"]),
+        states=_states(digest["coverage"]),
+        zone_is_known=zone(facts["time_zone"]) is not None,
+        data=_data(digest, say),
+    )
+    # A report may hold half a surrogate pair, which no encoding can write.
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
+    """Return the night's answer: its headline, and the numbers beside it.
+
+    Returns
+    -------
+    dict
+        ``headline``, ``counted`` (the numbers as a sentence), ``open``, ``critical``, and ``new``, ``gone``, ``new_critical``,
+        which are None without a baseline.
+    """
+    counts, changes, state = digest["counts"], digest["changes"], digest["verdict"]["state"]
+    is_open = sum(count for status, count in counts["by_status"].items() if status not in {"SUPPRESSED", "CLOSED"})
+    critical = counts["by_severity"].get("CRITICAL", 0)
+    parts = {
+        "open": say("headline.open", is_open),
+        "critical": say("headline.critical" if _active_only(digest) else "headline.critical_in_report", critical),
+    }
+    new = gone = new_critical = None
+    if changes:
+        new, gone = changes["counts"]["appeared"], changes["counts"]["gone"]
+        new_critical = sum(changes["by_severity"][kind].get("CRITICAL", 0) for kind in APPEARED)
+        parts |= {"new": say("headline.new", new), "gone": say("headline.gone", gone)}
+    counted = say("headline.compared" if changes else "headline.alone", **parts)
+    headline = counted
+    if not is_open:
+        headline = say("headline.none" if state == "good" else f"headline.none_{state}")
+    elif state == "dark":
+        headline = say("headline.dark")
+    return {
+        "headline": headline,
+        "counted": counted,
+        "open": is_open,
+        "critical": critical,
+        "new": new,
+        "gone": gone,
+        "new_critical": new_critical,
+    }
+
+
+def _active_only(digest: Mapping[str, Any]) -> bool:
+    # Then, and only then, all that is counted is open.
+    return bool(digest["report"]["statuses"] == ["ACTIVE"])
+
+
+def _kinds(changes: Mapping[str, Any] | None) -> list[tuple[str, list[tuple[str, int, Mapping[str, int]]]]]:
+    """Return the groups of kinds that have changes, each with its kinds, their numbers and those by severity."""
+    if changes is None:
+        return []
+    groups = [
+        (group, [(kind, changes["counts"][kind], changes["by_severity"][kind]) for kind in kinds if changes["counts"][kind]])
+        for group, kinds in GROUPS.items()
+    ]
+    return [(group, kinds) for group, kinds in groups if kinds]
+
+
+def _changed_severities(changes: Mapping[str, Any] | None) -> list[str]:
+    found = {severity for by_severity in (changes or {"by_severity": {}})["by_severity"].values() for severity in by_severity}
+    return [severity for severity in WORST_FIRST if severity in found or severity in {"CRITICAL", "HIGH", "MEDIUM", "LOW"}]
+
+
+def _rows(counts: Mapping[str, int]) -> list[Row]:
+    most = max(counts.values(), default=0) or 1
+    return [Row(name, count, round(100 * count / most, 1)) for name, count in counts.items()]
+
+
+def _tops(counts: Mapping[str, Any]) -> list[tuple[str, list[Row], int]]:
+    """Return the lists of the most frequent names, and by how much each of their numbers may be too low."""
+    found: list[tuple[str, list[Row], int]] = []
+    for name in ("repositories", "resources", "vulnerabilities", "packages"):
+        if top := counts.get("top", {}).get(name):
+            entries = {entry["name"]: entry["findings"] for entry in top["entries"][:10]}
+            found.append((name, _rows(entries), top["too_low_by_at_most"]))
+    found.append(("resource_types", _rows(dict(list(counts["by_resource_type"].items())[:10])), 0))
+    return found
+
+
+def _accounts(digest: Mapping[str, Any]) -> list[tuple[str, int, Mapping[str, int]]]:
+    """Return all accounts with findings or changes, those with the most findings first."""
+    counted = digest["counts"]["by_account"]
+    changed = digest["changes"]["by_account"] if digest["changes"] else {}
+    found = [(account, counted.get(account, 0), changed.get(account, {})) for account in {**counted, **changed}]
+    return sorted(found, key=lambda entry: (-entry[1], entry[0]))
+
+
+def _states(coverage: Mapping[str, Any]) -> dict[str, int]:
+    states = [account["state"] for account in coverage["accounts"].values()]
+    return {state: states.count(state) for state in ("on", "off", "unknown")}
+
+
+def _lacking(coverage: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], list[str]]]:
+    """Return the accounts whose scanning is not on in full, with the scan types that are off."""
+    found = []
+    for account, each in coverage["accounts"].items():
+        off = [scan_type for scan_type in SCAN_TYPES if each["scan_types"].get(scan_type) == "off"]
+        if each["state"] != "on" or off:
+            found.append((account, each, off))
+    return sorted(found, key=lambda entry: (entry[1]["state"] == "on", entry[0]))
+
+
+def _data(digest: Mapping[str, Any], say: Words) -> Markup:
+    """Return what the page's script needs, as JSON that is safe inside a script element."""
+    rows: list[dict[str, Any]] = []
+    days: dict[str, str] = {}
+    changes = digest["changes"]
+    for group, kinds in GROUPS.items():
+        for kind in kinds if changes else ():
+            for listed in changes["lists"][kind]:
+                first_seen = listed["first_seen"]
+                days.setdefault(first_seen, say.day(first_seen))
+                row = {name: listed[name] for name in _LISTED_FIELDS if listed[name]}
+                rows.append(row | {"kind": kind, "group": group})
+    data = {
+        "rows": rows,
+        "days": days,
+        "severities": WORST_FIRST,
+        "kinds": list(LISTED_KINDS),
+        "cut_after": CUT_AFTER,
+        "texts": {
+            key: text
+            for key, text in say.texts.items()
+            if key.startswith(
+                ("list.", "kind.", "meaning.", "severity.", "group.", "fix.YES", "fix.PARTIAL", "fix.NO", "fix.expl")
+            )
+        },
+    }
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    # Inside JSON these stand in strings only, where an escape means the same; outside a string none of them occurs.
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - nothing in it can end the element
+
+
+def _icon(state: str) -> str:
+    circle = f'<circle cx="4.5" cy="4.5" r="4" fill="{_ICON_COLOURS[state]}"/>'
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{circle}</svg>'
+    return f"data:image/svg+xml,{quote(drawing)}"
+
+
+def _advisory(vulnerability_id: str | None) -> str | None:
+    """Return the public page of a vulnerability; None for what is no well-known id."""
+    for pattern, address in _ADVISORIES:
+        if vulnerability_id and pattern.fullmatch(vulnerability_id):
+            return address + vulnerability_id
+    return None
+
+
+def _resource(name: str) -> tuple[str, str]:
+    """Return a resource in few words, and where it is: an ARN says so at length, and an image's digest needs no 64 digits."""
+    if found := _ARN.fullmatch(name):
+        region, account, resource = found.groups()
+        return _IMAGE_DIGEST.sub(r"\1…", resource), " · ".join(filter(None, (account, region)))
+    return name, ""
+
+
+def _rest_of_title(finding: Mapping[str, Any]) -> str:
+    """Return what a title says beyond the vulnerability's id, with which Inspector begins most titles."""
+    return (finding["title"] or "").removeprefix(finding["vulnerability_id"] or "").removeprefix(" - ")
+
+
+def _is_address(link: object) -> bool:
+    return isinstance(link, str) and link.startswith("https://")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        f"style-src {_hash(_STYLE)}",
+        f"script-src {_hash(_SCRIPT)}",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+"""The content security policy: the page's own style and script, its icon, and nothing else."""
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_ENVIRONMENT.tests["address"] = _is_address
+_ENVIRONMENT.filters["advisory"] = _advisory
+_ENVIRONMENT.filters["resource"] = _resource
+_ENVIRONMENT.filters["rest_of_title"] = _rest_of_title
+_ENVIRONMENT.globals["cut_after"] = CUT_AFTER
+_ENVIRONMENT.globals["worst_first"] = WORST_FIRST
+_TEMPLATE = _ENVIRONMENT.get_template("page.html.j2")

@@ -1,0 +1,76 @@
+"""The trend's geometry: one row of bars for each severity, each with its own scale."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+RUNS = 30
+FEWEST_PLACES = 12
+"""With fewer runs than this the bars keep the width that so many would have."""
+PLACE_WIDTH = 10
+BAR_WIDTH = 8
+HEIGHT = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One run; lengths are in units of the drawing, ``count`` is None where the run has no numbers."""
+
+    x: int
+    y: float
+    height: float
+    count: int | None
+    started_at: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One severity.
+
+    Attributes
+    ----------
+    first, last
+        The first and the last run with numbers.
+    change
+        From the last run but one with numbers to the last; None with one alone.
+    """
+
+    severity: str
+    bars: tuple[Bar, ...]
+    width: int
+    first: Bar
+    last: Bar
+    least: int
+    most: int
+    change: int | None
+
+
+def strips(trend: Sequence[Mapping[str, Any]], severities: Sequence[str]) -> list[Strip]:
+    """Return the rows of the trend: those severities that any run tells of.
+
+    Parameters
+    ----------
+    trend
+        Runs, oldest first; of more than 30 the last 30 are shown.
+    severities
+        The worst first.
+    """
+    runs = trend[-RUNS:]
+    told = [severity for severity in severities if any((run["by_severity"] or {}).get(severity) for run in runs)]
+    return [_strip(severity, runs) for severity in told]
+
+
+def _strip(severity: str, runs: Sequence[Mapping[str, Any]]) -> Strip:
+    counts = [None if run["by_severity"] is None else int(run["by_severity"].get(severity, 0)) for run in runs]
+    known = [count for count in counts if count is not None]
+    most = max(known)
+    bars = []
+    for place, (run, count) in enumerate(zip(runs, counts, strict=True)):
+        # What is not zero is seen, however small it is beside the others.
+        height = max(round((HEIGHT - 4) * count / most, 1), 2.0) if count else 1.0
+        bars.append(Bar(place * PLACE_WIDTH, HEIGHT - height, height, count, run["started_at"], run["outcome"]))
+    shown = [bar for bar in bars if bar.count is not None]
+    change = known[-1] - known[-2] if len(known) > 1 else None
+    width = max(len(runs), FEWEST_PLACES) * PLACE_WIDTH
+    return Strip(severity, tuple(bars), width, shown[0], shown[-1], min(known), most, change)

@@ -1,0 +1,100 @@
+"""What the page says in one language: its texts, and numbers, dates and times as that language writes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale
+from babel.dates import format_date, format_time, format_timedelta
+from babel.numbers import format_decimal, format_percent
+
+from findings_digest.page import texts_en, texts_ja
+
+TEXTS: Mapping[str, Mapping[str, str]] = {"en": texts_en.TEXTS, "ja": texts_ja.TEXTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language and one time zone.
+
+    Attributes
+    ----------
+    texts
+        By key. A text that depends on a number stands under its key and a plural form of CLDR.
+    """
+
+    locale: Locale
+    texts: Mapping[str, str]
+    zone: tzinfo
+
+    def __call__(self, key: str, n: int | None = None, **values: object) -> str:
+        """Return a text with its values put in.
+
+        Parameters
+        ----------
+        n
+            The number that decides on the form; the text has it as ``{n}``.
+        """
+        if n is not None:
+            form = f"{key}.{self.locale.plural_form(n)}"
+            key = form if form in self.texts else f"{key}.other"
+            values["n"] = self.number(n)
+        return self.texts[key].format(**values)
+
+    def known(self, group: str, name: str) -> str:
+        """Return what a name of the digest is called; a name that is newer than this page stays as it is."""
+        return self.texts.get(f"{group}.{name}", name)
+
+    def number(self, value: float) -> str:
+        """Return a number with the separators of the language."""
+        return format_decimal(value, locale=self.locale)
+
+    def share(self, value: float) -> str:
+        """Return a share from 0 to 1 as per cent, to a tenth."""
+        return format_percent(value, "#,##0.#%", locale=self.locale)
+
+    def day(self, value: str) -> str:
+        """Return a day or the day of a time, of ISO 8601."""
+        told = date.fromisoformat(value) if len(value) == len("2026-11-25") else self._local(value).date()
+        return format_date(told, "medium", locale=self.locale)
+
+    def time(self, value: str) -> str:
+        """Return a time of ISO 8601 in the time zone, which it names."""
+        told = self._local(value)
+        clock = format_time(told, "short", tzinfo=self.zone, locale=self.locale)
+        return f"{format_date(told, 'medium', locale=self.locale)} {clock} {told.tzname()}"
+
+    def duration(self, seconds: int) -> str:
+        """Return a duration as people say it."""
+        return format_timedelta(timedelta(seconds=seconds), locale=self.locale)
+
+    def _local(self, value: str) -> datetime:
+        told = datetime.fromisoformat(value)
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(self.zone)
+
+
+def words(language: str, time_zone: str) -> Words:
+    """Return a language's words.
+
+    Parameters
+    ----------
+    time_zone
+        A name of the IANA database. With one that is not known times are told in UTC, and say so.
+
+    Raises
+    ------
+    ValueError
+        The language is none that the page has.
+    """
+    if language not in TEXTS:
+        raise ValueError(f"The page has no language {language!r}. Use one of {', '.join(sorted(TEXTS))}.")
+    return Words(Locale.parse(language), TEXTS[language], zone(time_zone) or UTC)
+
+
+def zone(name: str) -> tzinfo | None:
+    """Return a time zone, or None where its name is not known."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

@@ -1,0 +1,364 @@
+"""The page shows a digest, whatever a report says, and asks for nothing else."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from findings_digest.changes import LISTED_KINDS
+from findings_digest.digest import KINDS
+from findings_digest.page import LANGUAGES, render
+from findings_digest.page.rendering import GROUPS, WORST_FIRST, answer
+from findings_digest.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
+from findings_digest.page.words import TEXTS, words
+from tests import page_nights as nights
+
+FOLDER = Path("layers/analytics/findings_digest/page")
+NIGHTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "ordinary": nights.ordinary,
+    "dark": nights.dark,
+    "first": nights.first,
+    "quiet": nights.quiet,
+    "unknown": nights.unknown,
+    "hostile": nights.hostile,
+}
+
+
+class Page(HTMLParser):
+    """A page's elements, the text that people read, and what stands in its scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.inline: dict[str, list[str]] = {"script": [], "style": [], "data": []}
+        self.words: list[str] = []
+        self._inside: str | None = None
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag in {"script", "style"}:
+            self._inside = "data" if ("type", "application/json") in attrs else tag
+            self.inline[self._inside].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"script", "style"}:
+            self._inside = None
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.inline[self._inside][-1] += data
+        else:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    @property
+    def policy(self) -> str:
+        (policy,) = [attributes["content"] for tag, attributes in self.elements if attributes.get("http-equiv")]
+        assert policy
+        return policy
+
+    @property
+    def data(self) -> dict[str, Any]:
+        (data,) = self.inline["data"]
+        return dict(json.loads(data))
+
+
+def page(digest: dict[str, Any], runs: int = 30, language: str = "en", **facts: Any) -> Page:
+    return Page(render(digest, nights.trend(digest, runs), nights.facts(**facts), language))
+
+
+class TestTheAnswer:
+    def test_a_night_says_first_what_is_new_gone_open_and_critical(self) -> None:
+        night = nights.ordinary()
+        told = answer(night, words("en", "UTC"))
+        assert told["headline"] == "40 new, 50 gone; 540 open, 15 critical in the report."
+        assert (told["new"], told["gone"]) == (night["changes"]["counts"]["appeared"], night["changes"]["counts"]["gone"])
+        assert told["open"] == night["counts"]["by_status"]["ACTIVE"]
+
+    def test_where_only_open_findings_are_reported_the_criticals_are_of_them(self) -> None:
+        assert "open, 0 of them critical." in answer(nights.dark(), words("en", "UTC"))["counted"]
+
+    def test_a_first_night_has_nothing_to_compare_with_and_says_why(self) -> None:
+        night = nights.first()
+        shown = page(night, runs=1).text
+        assert f"180 open, {night['counts']['by_severity']['CRITICAL']} of them critical." in shown
+        assert "This is the first report of this name" in shown
+        assert "not compared" in shown
+
+    def test_a_quiet_night_says_that_inspector_was_looking(self) -> None:
+        shown = page(nights.quiet()).text
+        assert "No open finding, and Inspector was looking." in shown
+        assert "Nothing changed since the baseline." in shown
+        assert "Inspector found nothing and wrote no file" in shown
+
+    def test_a_dark_night_cannot_be_taken_for_a_good_one(self) -> None:
+        dark = page(nights.dark())
+        assert dark.text.startswith("DARK: nightly")
+        assert "Inspector is not looking everywhere." in dark.text
+        assert "444455556666 : ecr" in dark.text
+        assert ("body", {"class": "state-dark"}) in dark.elements
+        assert "Dark night" not in page(nights.ordinary()).text
+
+    def test_a_night_of_which_nobody_knows_says_so(self) -> None:
+        shown = page(nights.unknown()).text
+        assert "nobody knows whether Inspector was looking" in shown
+        assert "Sudden fall" in shown
+
+
+class TestOneFile:
+    @pytest.mark.parametrize("night", NIGHTS)
+    def test_the_policy_allows_exactly_the_own_style_and_script(self, night: str) -> None:
+        shown = page(NIGHTS[night]())
+        for kind in ("script", "style"):
+            (text,) = shown.inline[kind]
+            allowed = f"{kind}-src 'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+            assert allowed in shown.policy.split("; ")
+        assert "default-src 'none'" in shown.policy
+        assert "unsafe" not in shown.policy
+
+    @pytest.mark.parametrize("night", NIGHTS)
+    def test_nothing_is_loaded_from_anywhere(self, night: str) -> None:
+        shown = page(NIGHTS[night]())
+        for tag, attributes in shown.elements:
+            assert not {"src", "srcset", "style", "action", "background", "poster", "ping"} & attributes.keys()
+            assert not [name for name in attributes if name.startswith("on")]
+            address = attributes.get("href")
+            if tag == "a":
+                assert address
+                assert address.startswith(("https://", "#"))
+            elif tag == "link":
+                assert address
+                assert address.startswith("data:image/svg+xml,")
+            else:
+                assert address is None
+        (style,) = shown.inline["style"]
+        assert not re.search(r"url\(|@import", style)
+
+    def test_a_link_that_is_no_https_address_is_text(self) -> None:
+        links = {"report": "javascript:alert(1)", "digest": "http://x", "parquet": None, "execution": "data:text/html,x"}
+        shown = page(nights.quiet(), links=links)
+        assert [attributes["href"] for tag, attributes in shown.elements if tag == "a" and attributes["href"][:1] != "#"] == []  # type: ignore[index]
+        assert "digest.json" in shown.text
+
+
+class TestHostileTexts:
+    def test_markup_in_a_finding_is_text(self) -> None:
+        hostile, tame = page(nights.hostile()), page(nights.ordinary())
+        assert {tag for tag, _ in hostile.elements} <= {tag for tag, _ in tame.elements}
+        assert len(hostile.inline["script"]) == 1
+        for text in nights.HOSTILE[:4]:
+            assert text in hostile.text
+
+    def test_the_rows_reach_the_script_as_they_were_told(self) -> None:
+        night = nights.hostile()
+        told = [(row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(night).data["rows"]]
+        assert told == [(text, text, [text], text) for text in (each.replace("\ud83d", "?") for each in nights.HOSTILE)]
+
+    def test_no_row_can_end_the_script_that_holds_it(self) -> None:
+        html = render(nights.hostile(), [], nights.facts())
+        data = html[html.index('<script type="application/json"') :].split(">", 1)[1].split("</script>")[0]
+        assert not set("<>&\u2028\u2029") & set(data)
+
+    def test_a_long_word_is_folded_and_can_be_opened(self) -> None:
+        html = render(nights.hostile(), [], nights.facts())
+        shown = html[: html.index('<script type="application/json"')]
+        assert f"<summary><bdi>{'W' * 160}…</bdi>" in shown
+
+    def test_texts_that_turn_the_direction_are_set_apart(self) -> None:
+        html = render(nights.hostile(), [], nights.facts())
+        shown = html[: html.index('<script type="application/json"')]
+        turned = re.findall(r"(.{5})\u202e", shown)
+        assert turned
+        assert set(turned) <= {"<bdi>", "ges: "}
+
+    def test_only_a_well_known_id_becomes_a_link(self) -> None:
+        night = nights.ordinary()
+        night["fix_first"] = [
+            night["fix_first"][0] | {"vulnerability_id": each}
+            for each in ("CVE-2026-1234", "GHSA-abcd-1234-wxyz", "CVE-2026-1234/../x", "CVE-2026-١٢٣٤", None)
+        ]
+        links = [attributes["href"] for tag, attributes in page(night).elements if tag == "a" and attributes.get("rel")]
+        assert links[:2] == [
+            "https://nvd.nist.gov/vuln/detail/CVE-2026-1234",
+            "https://github.com/advisories/GHSA-abcd-1234-wxyz",
+        ]
+        assert len(links) == 2 + 4  # and the four links of the facts
+
+
+class TestSections:
+    def test_all_changes_are_counted_by_kind_and_the_listed_ones_travel_with_the_page(self) -> None:
+        night = nights.ordinary()
+        shown = page(night)
+        assert len(shown.data["rows"]) == sum(map(len, night["changes"]["lists"].values()))
+        assert "no longer reported missing, while its resource is still reported on" in shown.text
+        assert "Findings that were closed had been open for" in shown.text
+
+    def test_a_finding_whose_names_are_not_known_has_what_is_known(self) -> None:
+        row = nights.listed(1, title=None, vulnerability_id=None, packages=[], account_id=None, region=None, resource=None)
+        (told,) = page(nights.with_listed(nights.ordinary(), {"closed": [row]})).data["rows"]
+        assert told["kind"] == "closed"
+        assert "title" not in told
+
+    def test_coverage_says_what_is_not_scanned_and_why(self) -> None:
+        shown = page(nights.dark()).text
+        assert "Inspector scans 319 of 336 known resources. Scanning is on in 1 account. It is off in 1 account." in shown
+        assert "UNMANAGED_EC2_INSTANCE: 5" in shown
+        assert "DISABLED: Inspector was disabled by the account." in shown
+
+    def test_coverage_that_could_not_be_read_says_so(self) -> None:
+        assert "How many resources Inspector scans could not be read." in page(nights.unknown()).text
+
+    def test_many_accounts_are_cut_and_the_rest_counted(self) -> None:
+        night = nights.first()
+        night["counts"] = night["counts"] | {"by_account": {f"{number:012}": 1 for number in range(1_070)}}
+        assert "and 1,020 more, in digest.json" in page(night).text
+
+    def test_counts_without_top_lists_make_a_page_too(self) -> None:
+        night = nights.first()
+        night["counts"] = {name: value for name, value in night["counts"].items() if name != "top"}
+        shown = page(night).text
+        assert "By repository" not in shown
+        assert "By type of resource" in shown
+
+    def test_a_top_list_that_is_not_exact_says_by_how_much(self) -> None:
+        night = nights.first()
+        top = night["counts"]["top"]
+        night["counts"] = night["counts"] | {
+            "top": top | {"packages": top["packages"] | {"exact": False, "too_low_by_at_most": 12}}
+        }
+        assert "each number may be too low by up to 12" in page(night).text
+
+    def test_an_image_is_named_without_its_whole_arn(self) -> None:
+        shown = page(nights.first())
+        (full, *_) = [
+            attributes["title"] for _, attributes in shown.elements if attributes.get("class") == "name" and "title" in attributes
+        ]
+        assert full is not None
+        assert full.startswith("arn:aws:ecr:eu-central-1:111122223333:repository/")
+        assert "sha256:000000000000… 111122223333 · eu-central-1" in shown.text
+
+    def test_the_facts_of_the_run_stand_at_the_end(self) -> None:
+        shown = page(nights.ordinary(), versions={"exporter": "1.2.3"}).text
+        for fact in (
+            "Nov 23, 2026 4:00\u202fAM CET",
+            "12 minutes",
+            "0123456789abcdef",
+            "s3://findings/reports/r.json",
+            "exporter 1.2.3",
+        ):
+            assert " ".join(fact.split()) in shown
+
+    def test_times_are_told_in_the_time_zone_and_in_utc_without_a_known_one(self) -> None:
+        assert "12:00\u202fPM JST".replace("\u202f", " ") in page(nights.quiet(), time_zone="Asia/Tokyo").text
+        unknown = page(nights.quiet(), time_zone="Europe/Pariss", duration_seconds=None).text
+        assert "UTC, since Europe/Pariss is no time zone that is known here" in unknown
+        assert "3:00 AM UTC" in unknown
+        assert "Took not known" in unknown
+
+
+class TestTrend:
+    def test_each_severity_has_its_own_scale_and_a_run_without_numbers_leaves_a_gap(self) -> None:
+        runs = [
+            {"started_at": f"2026-11-2{day}T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": counts}
+            for day, counts in enumerate([{"LOW": 100, "CRITICAL": 2}, None, {"LOW": 50}])
+        ]
+        critical, low = strips(runs, WORST_FIRST)
+        assert [bar.count for bar in critical.bars] == [2, None, 0]
+        assert critical.bars[0].height == low.bars[0].height == HEIGHT - 4
+        assert (low.change, low.least, low.most, low.first.count, low.last.count) == (-50, 50, 100, 100, 50)
+        assert low.width == FEWEST_PLACES * PLACE_WIDTH
+
+    def test_the_smallest_number_that_is_not_zero_is_seen(self) -> None:
+        runs = [
+            {"started_at": "2026-11-20T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": {"LOW": each}}
+            for each in (9_999, 1, 0)
+        ]
+        (low,) = strips(runs, WORST_FIRST)
+        assert low.bars[1].height > low.bars[2].height
+
+    def test_the_last_thirty_runs_are_shown(self) -> None:
+        runs = nights.trend(nights.ordinary(), 45)
+        assert [bar.started_at for bar in strips(runs, WORST_FIRST)[0].bars] == [run["started_at"] for run in runs[-RUNS:]]
+
+    def test_every_drawing_says_the_same_in_words_and_as_a_table(self) -> None:
+        shown = page(nights.ordinary())
+        drawings = [attributes for tag, attributes in shown.elements if tag == "svg" and attributes.get("role") == "img"]
+        assert len(drawings) == 5
+        assert re.search(
+            r"Critical: 15 in the last run, \d+ in the run of Oct 25, 2026; at least \d+, at most \d+\.", str(drawings)
+        )
+        assert "Nov 17, 2026 4:00 AM CET FAILED no numbers" in shown.text
+
+    def test_runs_without_any_number_say_so(self) -> None:
+        html = render(nights.first(), [], nights.facts())
+        assert "No run of this report has told its numbers yet." in html
+
+
+class TestLanguages:
+    def test_every_language_has_every_text(self) -> None:
+        # English alone has a form for one.
+        expected = {key for key in TEXTS["en"] if not key.endswith(".one")}
+        for language in LANGUAGES:
+            assert {key for key in TEXTS[language] if not key.endswith(".one")} == expected
+            assert all(text.strip() for text in TEXTS[language].values())
+
+    def test_a_text_takes_the_same_values_in_every_language(self) -> None:
+        for key, text in TEXTS["ja"].items():
+            assert set(re.findall(r"\{(\w+)\}", text)) == set(re.findall(r"\{(\w+)\}", TEXTS["en"][key]))
+
+    def test_every_kind_and_severity_of_the_digest_has_a_name_and_a_place(self) -> None:
+        for texts in TEXTS.values():
+            assert {f"kind.{kind}" for kind in KINDS} | {f"meaning.{kind}" for kind in KINDS} <= texts.keys()
+            assert {f"severity.{severity}" for severity in WORST_FIRST} <= texts.keys()
+        assert sorted(kind for kinds in GROUPS.values() for kind in kinds) == sorted(LISTED_KINDS)
+
+    def test_every_text_is_used(self) -> None:
+        by_name = (
+            "kind.",
+            "meaning.",
+            "severity.",
+            "status.",
+            "group.",
+            "age.",
+            "state.",
+            "alone.",
+            "fix.",
+            "coverage.state.",
+            "where.",
+        )
+        source = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.js", "rendering.py"))
+        for key in TEXTS["en"]:
+            name = re.sub(r"\.(one|other)$", "", key)
+            assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"nobody says {key}"
+
+    @pytest.mark.parametrize("night", NIGHTS)
+    def test_every_night_can_be_told_in_japanese(self, night: str) -> None:
+        shown = page(NIGHTS[night](), language="ja")
+        assert ("html", {"lang": "ja"}) in shown.elements
+        assert "最初に修正するもの" in shown.text
+
+    def test_numbers_and_dates_are_written_as_the_language_writes_them(self) -> None:
+        shown = page(nights.ordinary(), language="ja").text
+        assert "新規 40 件、消滅 50 件。未解決 540 件" in shown
+        assert "2026/11/23 4:00 CET" in shown
+        assert set(page(nights.ordinary(), language="ja").data["days"].values()) & {"2026/11/23", "2026/11/20"}
+
+    def test_what_the_digest_says_in_english_is_marked_as_english(self) -> None:
+        night = nights.ordinary()
+        night["sentences"] = ["Said in English."]
+        assert '<li lang="en"><bdi>Said in English.</bdi>' in render(night, [], nights.facts(), "ja")
+
+    def test_another_language_is_refused_with_those_that_there_are(self) -> None:
+        with pytest.raises(ValueError, match=r"no language 'fr'. Use one of en, ja"):
+            render(nights.quiet(), [], nights.facts(), "fr")
