@@ -6,6 +6,7 @@ The files of an execution have fixed keys, so that a repeated step writes the sa
 
     <prefix>/findings/report=<name>/day=YYYY-MM-DD/<execution>.parquet
     <prefix>/digests/<name>/year=YYYY/month=MM/day=DD/<execution>/findings.keys
+    <prefix>/digests/<name>/year=YYYY/month=MM/day=DD/<execution>/index.html
     <prefix>/digests/<name>/year=YYYY/month=MM/day=DD/<execution>/digest.json
 
 A digest never fails an export. What can be expected to go wrong is written down as a failed digest, with a sentence; what
@@ -45,6 +46,8 @@ from findings_exporter import runs
 from findings_exporter.config import Config
 from findings_exporter.delivery import Delivery
 from findings_exporter.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
+from findings_exporter.execution import Execution
+from findings_exporter.messages import links as links_to
 from findings_exporter.plan import Destination, Plan
 from findings_exporter.runs import Run
 from findings_exporter.step import metrics
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 COPY_BYTES = 1 << 20
+TREND_RUNS = 30
 CAUSE_CHARACTERS = 600
 """Of what went wrong, in the sentence of a failed digest."""
 
@@ -138,7 +142,8 @@ def _failed(error: Exception) -> dict[str, str]:
 def _digested(desk: Desk, run: Run, plan: Plan, delivery: Delivery) -> dict[str, Any]:
     started_at = run.execution.started_at
     counts, unreadable = Counts(int(started_at.timestamp() * 1000)), Counter[str]()
-    chosen = choose(runs.history(desk.table, plan.report_name), run.execution.id, started_at, plan.filter_hash)
+    lines = runs.history(desk.table, plan.report_name)
+    chosen = choose(lines, run.execution.id, started_at, plan.filter_hash)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         night = stack.enter_context(Night(started_at))
@@ -173,7 +178,61 @@ def _digested(desk: Desk, run: Run, plan: Plan, delivery: Delivery) -> dict[str,
         digest["sentences"] += [
             f"{count:,} values of {column} could not be read and are left out." for column, count in sorted(unreadable.items())
         ]
-        return brief(digest, _stored(desk, run, plan, digest, table_file, key_file))
+        stored = _stored(desk, run, plan, digest, table_file, key_file)
+        page = _page(desk, run, delivery, digest, lines, stored)
+        if page is not None:
+            page_key = f"{stored.digest_key.rpartition('/')[0]}/index.html"
+            _put(desk.s3, plan.destination, page_key, page.encode(), "text/html; charset=utf-8")
+            stored = replace(stored, page_key=page_key)
+        return brief(digest, stored)
+
+
+def _page(
+    desk: Desk, run: Run, delivery: Delivery, digest: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], stored: Stored
+) -> str | None:
+    """Return the night's page; None where it cannot be made, since a digest without a page is better than none."""
+    # The page's libraries are imported by whoever makes one: a cold start that fails before need not wait for them.
+    from findings_digest.page import render  # noqa: PLC0415
+
+    config = desk.config
+    links = {
+        "report": links_to.report_url(replace(run, delivery=delivery), config),
+        "digest": links_to.object_url(stored.bucket, stored.digest_key, config),
+        "parquet": links_to.object_url(stored.bucket, stored.parquet_key, config),
+        "execution": links_to.execution_url(run, config),
+    }
+    facts = {
+        "deployment": {"account": config.account, "region": config.region, "stack": config.stack},
+        "links": links,
+        "duration_seconds": round((desk.now() - run.execution.started_at).total_seconds()),
+        "time_zone": config.time_zone,
+    }
+    try:
+        return render(digest, trend(lines, run.execution, digest["counts"]["by_severity"]), facts, config.language)
+    except Exception as error:  # noqa: BLE001 - a template can fail in any way, and the numbers are there all the same
+        logger.warning("the page could not be made: %s", type(error).__name__)
+        return None
+
+
+def trend(lines: Iterable[Mapping[str, Any]], execution: Execution, by_severity: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return how many findings the last runs had, the oldest first and this one last.
+
+    Parameters
+    ----------
+    lines
+        Of the history of the report, the newest first.
+    """
+    runs_before = [
+        {
+            "started_at": line["sk"].split("#")[1],
+            "outcome": line["outcome"],
+            "by_severity": json.loads(line["by_severity"]) if "by_severity" in line else None,
+        }
+        for line in lines
+        if line["sk"].split("#")[1] < execution.started_at.isoformat()
+    ]
+    this = {"started_at": execution.started_at.isoformat(), "outcome": "SUCCEEDED", "by_severity": dict(by_severity)}
+    return [*reversed(runs_before[: TREND_RUNS - 1]), this]
 
 
 def _batches(desk: Desk, plan: Plan, delivery: Delivery, unreadable: Counter[str], stack: ExitStack) -> Iterable[Batch]:

@@ -86,6 +86,11 @@ class Config:
         return self.state_machine_arn.split(":")[1]
 
     @property
+    def stack(self) -> str:
+        """The name of the stack."""
+        return self.state_machine_arn.rpartition(":")[2].removesuffix("-ExportFindings")
+
+    @property
     def region(self) -> str:
         """The Region that this deployment runs in."""
         return self.state_machine_arn.split(":")[3]

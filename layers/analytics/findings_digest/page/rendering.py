@@ -146,7 +146,7 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
         new, gone = changes["counts"]["appeared"], changes["counts"]["gone"]
         new_critical = sum(changes["by_severity"][kind].get("CRITICAL", 0) for kind in APPEARED)
         parts |= {"new": say("headline.new", new), "gone": say("headline.gone", gone)}
-    counted = say("headline.compared" if changes else "headline.alone", **parts)
+    counted = say("headline.compared" if changes else "headline.alone", None, **parts)
     headline = counted
     if not is_open:
         headline = say("headline.none" if state == "good" else f"headline.none_{state}")
