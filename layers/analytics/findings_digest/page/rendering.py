@@ -137,7 +137,7 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
     counts, changes, state = digest["counts"], digest["changes"], digest["verdict"]["state"]
     is_open = sum(count for status, count in counts["by_status"].items() if status not in {"SUPPRESSED", "CLOSED"})
     critical = counts["by_severity"].get("CRITICAL", 0)
-    parts = {
+    parts: dict[str, str] = {
         "open": say("headline.open", is_open),
         "critical": say("headline.critical" if _active_only(digest) else "headline.critical_in_report", critical),
     }
