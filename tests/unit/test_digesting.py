@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -98,9 +99,36 @@ def test_a_first_night_leaves_its_files_encrypted_as_the_report_is(desk: Desk, s
     rows = [arn for batch in parquet.read(io.BytesIO(content_of(told["parquet_key"]))) for arn in batch["finding_arn"]]
     assert rows == [each["findingArn"] for each in ACTIVE]
     assert json.loads(content_of(told["digest_key"]))["counts"]["total"] == len(ACTIVE)
-    assert len(s3.puts) == 3
+    assert told["page_key"] == "inspector/digests/nightly/year=2026/month=11/day=23/night-1/index.html"
+    assert len(s3.puts) == 4
     for put in s3.puts:
         assert (put["ExpectedBucketOwner"], put["ServerSideEncryption"], put["SSEKMSKeyId"]) == (builders.ACCOUNT, "aws:kms", KEY)
+
+
+def test_the_page_shows_the_trend_of_the_nights_and_is_in_the_language_of_the_deployment(desk: Desk) -> None:
+    night(desk)
+    desk = replace(desk, config=config(LANGUAGE="ja", TIME_ZONE="Asia/Tokyo"))
+    told = night(desk, "night-2", START + timedelta(days=1), ACTIVE[5:])
+    page = content_of(told["page_key"]).decode()
+    assert '<html lang="ja"' in page
+    assert "Asia/Tokyo" in page
+    assert digesting.trend(runs.history(desk.table, "nightly"), execution("night-2", START + timedelta(days=1)), {"HIGH": 3}) == [
+        {
+            "started_at": START.isoformat(),
+            "outcome": "SUCCEEDED",
+            "by_severity": json.loads(runs.history(desk.table, "nightly")[-1]["by_severity"]),
+        },
+        {"started_at": (START + timedelta(days=1)).isoformat(), "outcome": "SUCCEEDED", "by_severity": {"HIGH": 3}},
+    ]
+
+
+def test_a_page_that_cannot_be_made_leaves_a_digest_without_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise ValueError("no")
+
+    monkeypatch.setattr("findings_digest.page.render", broken)
+    told = night(desk)
+    assert (told["page_key"], told["total"]) == (None, len(ACTIVE))
 
 
 def test_a_second_night_is_compared_by_the_files_of_the_first_and_names_what_is_gone(desk: Desk) -> None:
@@ -132,10 +160,10 @@ def test_the_history_has_what_the_next_night_looks_up(desk: Desk) -> None:
 def test_a_repeated_step_writes_the_same_again(desk: Desk, s3: S3) -> None:
     run, delivery = delivered(desk, "night-1", START, json_report(ACTIVE))
     assert digest_run(desk, run, delivery) == digest_run(desk, run, delivery) == {"state": "DIGESTED"}
-    first, second = s3.puts[:3], s3.puts[3:]
+    first, second = s3.puts[:4], s3.puts[4:]
     assert [put["Key"] for put in first] == [put["Key"] for put in second]
     versions = client("s3").list_object_versions(Bucket=BUCKET, Prefix="inspector/digests/")["Versions"]
-    assert len({each["ETag"] for each in versions}) == 2, "one of the key file and one of digest.json"
+    assert len({each["ETag"] for each in versions}) == 3, "one of the key file, one of digest.json and one of the page"
 
 
 def test_a_broken_report_is_said_and_leaves_nothing_that_could_be_taken_for_whole(desk: Desk, s3: S3) -> None:
