@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -290,16 +291,18 @@ def brief_of(exporter: Exporter, run: Execution) -> dict[str, Any]:
 
 def tell_the_runs(exporter: Exporter, runs: list[Execution]) -> None:
     """Say what each run did and left."""
-    heading("What each run did (seconds since its start)")
+    heading("What each run did (each state by the seconds until it was first entered)")
     for run, title in zip(runs, ("night 1", "by hand", "night 2"), strict=True):
+        history = [(state, at) for state, at in exporter.history(run.arn) if not state.endswith("?")]
+        times = Counter(state for state, _ in history)
+        first = dict(reversed(history))
         steps = [
-            f"{(at - run.started_at).total_seconds():5.1f} {state}"
-            for state, at in exporter.history(run.arn)
-            if not state.endswith("?")
+            f"{(first[state] - run.started_at).total_seconds():5.1f} {state}" + (f" ({count} times)" if count > 1 else "")
+            for state, count in times.items()
         ]
         say(f"  {title}: {run.status}")
         for row in range(0, len(steps), 4):
-            say("    " + "".join(f"{step:<28}" for step in steps[row : row + 4]).rstrip())
+            say("    " + "".join(f"{step:<32}" for step in steps[row : row + 4]).rstrip())
     heading("The reports")
     for entry in json.loads((DEMO / "executions.json").read_text()):
         say(f"  {entry['findings']:,} findings  {entry['s3_uri']}")
@@ -320,13 +323,13 @@ def tell_the_change(expected: dict[str, Any], runs: list[Execution], after: list
     check(fix_first["resources"] == resources, f"{name} is open on {resources} resources, not {fix_first['resources']}")
 
     heading("What changed since night one, by the digest; each number is what Inspector was told to change")
+    say(f"  DARK           account {', '.join(told['dark'])}: nobody looks there, so nobody knows whether anything was fixed")
     say(f"  new            {severities(told['new'])}")
     say(f"  gone           {severities(told['gone'])}")
     say(f"  re-issued      {severities(told['reissued'])}: the same under new ARNs, so neither new nor gone")
     say(f"  not looked at  {severities(told['not_looked_at'])}")
     say(f"  still open     {told['still_open']:,}; with the new and the re-issued ones {told['open']:,} are open")
-    say(f"  DARK           account {', '.join(told['dark'])}: nobody looks there, so nobody knows whether anything was fixed")
-    say(f"  fix first      {name}, {fix_first['severity'].lower()}, {fix_first['why']}")
+    say(f"  fix first      {name}: {fix_first['why']} points")
 
 
 def tell_the_answer(exporter: Exporter, after: list[dict[str, Any]]) -> None:
@@ -339,7 +342,7 @@ def tell_the_answer(exporter: Exporter, after: list[dict[str, Any]]) -> None:
         say("  " + "  ".join(f"{row[name]!s:<18}" for name in names).rstrip())
     answered = {str(row["account_id"]): {name: int(str(row[name])) for name in names[1:]} for row in rows}
     wanted = night.criticals(after)
-    check(answered == wanted, f"Athena answers {wanted}")
+    check(answered == wanted, f"Athena answers {wanted}, not {answered}")
 
 
 def tell_the_mail() -> None:
@@ -347,7 +350,9 @@ def tell_the_mail() -> None:
     heading("The mail of night one")
     say("  | " + (DEMO / "email.txt").read_text().splitlines()[0])
     heading("The mail of night two")
-    say("  | " + (DEMO / "email-2.txt").read_text().rstrip().replace("\n", "\n  | "))
+    mail, _, details = (DEMO / "email-2.txt").read_text().partition("-- DETAILS --")
+    say("  | " + mail.rstrip().replace("\n", "\n  | "))
+    say(f"  … and {len(details.splitlines())} lines of details in .demo/email-2.txt")
 
 
 def tell_the_price(exporter: Exporter, runs: list[Execution]) -> None:
@@ -364,7 +369,7 @@ def tell_the_page() -> None:
     heading("The page of night two, as it lies in the bucket")
     why_not = screenshot.take(DEMO / "index.html", DEMO / "index.png")
     say("  .demo/index.html opens in any browser, without a network")
-    say(f"  no picture of it: {why_not}" if why_not else "  .demo/index.png is a picture of it")
+    say(f"  no picture of it: {why_not}" if why_not else "  .demo/index.png is a picture of its beginning")
 
 
 def keep(aws: LocalAws, exporter: Exporter) -> None:
