@@ -47,7 +47,8 @@ def take(page: Path, picture: Path) -> str:
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
     if child.returncode or not picture.exists():
-        return f"Chromium could not take it: {(said.strip().splitlines() or ['it did not say why'])[-1]}"
+        why = next((line.partition("Error: ")[2] for line in said.splitlines() if "Error: " in line), "it did not say why")
+        return f"Chromium could not take it: {why}"
     return ""
 
 
