@@ -20,7 +20,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: install build ## Run the main job on the embedded AWS and show it live (KEEP=1 leaves it running)
+demo: install build ## Live two nights on the embedded AWS and show them (KEEP=1 leaves it running)
 	.venv/bin/python -m tests.local_aws.demo $(if $(KEEP),--keep)
 
 .PHONY: test

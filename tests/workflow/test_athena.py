@@ -17,9 +17,9 @@ import pytest
 
 from findings_digest import parquet
 from findings_digest.columns import NAMES
+from tests.local_aws.analyst import Analyst
 from tests.local_aws.exporter import Exporter
 from tests.local_aws.inspector import InspectorControl
-from tests.local_aws.sandbox import eventually, policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tests.local_aws.server import LocalAws
 
 type Finding = dict[str, Any]
-type Answer = list[dict[str, str | None]]
 
 DAY_MS = 86_400_000
 NOW = datetime.now(UTC)
@@ -113,42 +112,6 @@ def nights() -> list[Run]:
 
 RUNS = nights()
 LATEST, A_WEEK_AGO = RUNS[-1], RUNS[1]
-
-
-class Analyst:
-    """Somebody whose role holds the stack's policy for readers, and nothing else.
-
-    The embedded AWS knows a call's workgroup only where the call names it, so what is asked by a query's id is asked with all
-    rights here.
-    """
-
-    def __init__(self, exporter: Exporter) -> None:
-        iam, account = exporter.client("iam"), exporter.account
-        trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
-        role = iam.create_role(RoleName="analyst", AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
-        iam.attach_role_policy(RoleName="analyst", PolicyArn=exporter.outputs["AthenaReaderPolicyArn"])
-        self.athena = exporter.aws.role_client("athena", role, account=account)
-        self.by_id = exporter.client("athena")
-        self.workgroup = exporter.stack_name
-
-    def saved(self) -> dict[str, str]:
-        ids = self.athena.list_named_queries(WorkGroup=self.workgroup)["NamedQueryIds"]
-        queries = self.by_id.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
-        return {each["Name"]: each["QueryString"] for each in queries}
-
-    def ask(self, question: str, sql: str | None = None) -> Answer:
-        sql = sql or self.saved()[question]
-        query = self.athena.start_query_execution(QueryString=sql, WorkGroup=self.workgroup)["QueryExecutionId"]
-
-        def ended() -> Any:
-            status = self.by_id.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
-            return status if status["State"] in ("SUCCEEDED", "FAILED") else None
-
-        status = eventually(ended)
-        assert status["State"] == "SUCCEEDED", status
-        header, *rows = self.by_id.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
-        names = [each["VarCharValue"] for each in header["Data"]]
-        return [dict(zip(names, (each.get("VarCharValue") for each in row["Data"]), strict=True)) for row in rows]
 
 
 @pytest.fixture(scope="module")
