@@ -18,8 +18,8 @@ ALARMS = RENDERED.of_type("AWS::CloudWatch::Alarm")
 QUERIES = RENDERED.of_type("AWS::Logs::QueryDefinition")
 OPERATIONS = Path("docs/operations.md").read_text(encoding="utf-8")
 DIMENSIONS = {
-    **dict.fromkeys(BY_REPORT, {"report": "nightly", "service": STACK}),
-    **dict.fromkeys(BY_STACK, {"service": STACK}),
+    **{key: {"report": "nightly", "service": STACK} for key in BY_REPORT},
+    **{key: {"service": STACK} for key in BY_STACK},
 }
 """What a metric of the nightly report is written with."""
 
@@ -73,7 +73,7 @@ def test_the_dashboard_is_one_that_aws_gives_for_nothing() -> None:
 
 def test_the_dashboard_shows_every_alarm() -> None:
     (shown,) = [widget["properties"]["alarms"] for widget in dashboard()["widgets"] if widget["type"] == "alarm"]
-    assert sorted(shown) == sorted(f"{STACK}-{name}" for name in ALARMS)
+    assert sorted(shown) == sorted(map(RENDERED.arn, ALARMS))
 
 
 def test_the_dashboards_widgets_lie_beside_each_other() -> None:
@@ -101,13 +101,17 @@ def test_where_no_export_is_expected_none_is_missed(parameters: dict[str, str]) 
     variables = quiet.of_type("AWS::Lambda::Function")["CleanUpFunction"]["Environment"]["Variables"]
     assert variables["EXPECTED_REPORT"] == ""
     (shown,) = [widget["properties"]["alarms"] for widget in dashboard(place)["widgets"] if widget["type"] == "alarm"]
-    assert f"{STACK}-NoExportAlarm" not in shown
+    assert RENDERED.arn("NoExportAlarm") not in shown
 
 
 def test_a_missed_export_is_told_by_zeros_alone_so_that_a_new_stack_rings_nothing() -> None:
     alarm = ALARMS["NoExportAlarm"]
     assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (3600, "26", "Sum")
-    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"]) == ("LessThanThreshold", 1, "notBreaching")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"]) == (
+        "LessThanThreshold",
+        1,
+        "notBreaching",
+    )
     assert "DatapointsToAlarm" not in alarm  # all of them
     assert 3600 * TEMPLATE["Parameters"]["ExpectedExportHours"]["MaxValue"] <= 604_800
     variables = RENDERED.of_type("AWS::Lambda::Function")["CleanUpFunction"]["Environment"]["Variables"]

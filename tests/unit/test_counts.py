@@ -32,7 +32,7 @@ def seen(capsys: pytest.CaptureFixture[str]) -> set[tuple[str, tuple[str, ...], 
 def counted(digest: Mapping[str, Any] | None, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """What is counted of a success with this digest, by metric."""
     count_run(ended_run(digest=digest))
-    written = [line for line in lines(capsys)]
+    written = list(lines(capsys))
     return {name: value[0] for line in written for name, value in line.items() if isinstance(value, list)}
 
 
@@ -66,7 +66,7 @@ def test_coverage_that_is_not_known_is_not_counted(capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize(("dark", "count"), [({}, 0), ({"123456789012": ["EC2"], "210987654321": ["ECR", "LAMBDA"]}, 2)])
 def test_dark_accounts_are_counted(dark: dict[str, list[str]], count: int, capsys: pytest.CaptureFixture[str]) -> None:
-    verdict = {"state": "dark" if dark else "good", "sudden_fall": False, "dark": dark, "reasons": []}
+    verdict: dict[str, Any] = {"state": "dark" if dark else "good", "sudden_fall": False, "dark": dark, "reasons": []}
     assert counted(brief(verdict=verdict), capsys)["DarkAccounts"] == count
 
 
