@@ -22,6 +22,7 @@ ACCOUNT, OTHER_ACCOUNT = "123456789012", "210987654321"
 STACK = "findings"
 # How a resource's ARN is made; CloudFormation's own ids stand in for names that it would choose.
 ARNS = {
+    "AWS::CloudWatch::Alarm": "arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}",
     "AWS::DynamoDB::Table": "arn:{partition}:dynamodb:{region}:{account}:table/{name}",
     "AWS::Events::Rule": "arn:{partition}:events:{region}:{account}:rule/{name}",
     "AWS::IAM::ManagedPolicy": "arn:{partition}:iam::{account}:policy/{name}",

@@ -203,12 +203,14 @@ class TestFunctions:
 
     def test_the_environment_is_what_the_code_reads(self) -> None:
         variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-        assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL"}
+        assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
         assert set(own) == {"CheckSetupFunction", "CleanUpFunction", "NotifyFunction"}
         # What people are told in, given to whoever tells them; the code has defaults for all the others.
-        for name in ("CleanUpFunction", "NotifyFunction"):
-            assert own[name] == {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
+        told = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
+        assert own["NotifyFunction"] == told
+        # And which report's success the sweep may expect.
+        assert own["CleanUpFunction"] == told | {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
         # The reports' filter makes room for the rest: a function has 4 kB for all its variables.
         assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | {"FILTER_CRITERIA"}
 
@@ -233,9 +235,10 @@ class TestFunctions:
             "ON_BUSY": max(PARAMETERS["OnBusy"]["AllowedValues"], key=len),
             "DEADLINE_HOURS": "0.123456",
             "POWERTOOLS_LOG_LEVEL": "INFO",
+            "POWERTOOLS_SERVICE_NAME": stack,
         }
         assert set(variables) == set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
-        own = {"LANGUAGE": "ja", "TIME_ZONE": "z" * 50}
+        own = {"LANGUAGE": "ja", "TIME_ZONE": "z" * 50, "EXPECTED_REPORT": "r" * 63}
         # Some room is left for letters of more than one byte.
         assert len(json.dumps(variables | own, separators=(",", ":"))) < 4096 - 256
 

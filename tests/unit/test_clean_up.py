@@ -1,7 +1,7 @@
 """What is left to do for executions that ended outside the workflow, by event and by sweep."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -632,3 +632,15 @@ def test_the_longest_cause_can_be_told(desk: Desk, topic: FakeTopic) -> None:
     (published,) = topic.published
     assert len(published["Message"].encode()) < 256 * 1024
     assert published["TopicArn"] == config().topic_arn
+
+
+@pytest.mark.parametrize("report", ["nightly", ""])
+def test_a_sweep_counts_an_hour_in_which_a_success_is_expected_even_when_it_fails_later(
+    report: str, desk: Desk, states: FakeStates, topic: FakeTopic, capsys: pytest.CaptureFixture[str]
+) -> None:
+    states.listing_refusal = client_error("AccessDeniedException", 403)
+    expecting = replace(desk, config=config(EXPECTED_REPORT=report))
+    with pytest.raises(AccessDeniedError):
+        swept(expecting, states, topic)
+    counted = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    assert [(line["report"], line["ExportsSucceeded"]) for line in counted] == ([("nightly", [0.0])] if report else [])

@@ -758,6 +758,15 @@ class TestAthena:
         assert answer(full) == [["2026-11-25 03:00:00"]]
 
 
+class TestSavedQueries:
+    def test_a_stack_may_have_saved_queries(self, plain: Sandbox, full: Sandbox) -> None:
+        properties = {"Name": "errors", "QueryString": "fields @message"}
+        query = {"Query": {"Type": "AWS::Logs::QueryDefinition", "Properties": properties}}
+        with pytest.raises(Exception, match=r"AWS::Logs::QueryDefinition|ROLLBACK|FAILED"):
+            plain.stack(query)
+        assert full.stack(query)["Query"].endswith("/errors")
+
+
 class TestCloudFormation:
     def test_a_stack_s_bucket_keeps_its_encryption_and_lifecycle(self, plain: Sandbox, full: Sandbox) -> None:
         def configured(sandbox: Sandbox) -> list[str]:

@@ -24,7 +24,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
-from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_digest import naming, parquet
@@ -44,13 +43,13 @@ from findings_digest.ranged import Pinned, RangedObject, pin
 from findings_digest.verdict import Verdict, judge
 from findings_exporter import runs
 from findings_exporter.config import Config
+from findings_exporter.counts import count_digest
 from findings_exporter.delivery import Delivery
 from findings_exporter.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
 from findings_exporter.execution import Execution
 from findings_exporter.messages import links as links_to
 from findings_exporter.plan import Destination, Plan
 from findings_exporter.runs import Run
-from findings_exporter.step import metrics
 from findings_exporter.table import Table
 
 if TYPE_CHECKING:
@@ -109,9 +108,8 @@ def digest_run(desk: Desk, run: Run, delivery: Delivery) -> dict[str, Any]:
     except (DigestError, _RefusedError) as error:
         told = _failed(error)
     runs.note_digest(desk.table, run.execution, told)
-    metrics.add_dimension(name="report", value=plan.report_name)
-    metrics.add_metric(name="DigestDuration", unit=MetricUnit.Seconds, value=(desk.now() - began).total_seconds())
-    metrics.flush_metrics()
+    size_bytes = None if "error" in told else delivery.size_bytes
+    count_digest(plan.report_name, (desk.now() - began).total_seconds(), size_bytes)
     return {"state": "NOT_DIGESTED", "error": told["error"]} if "error" in told else {"state": "DIGESTED"}
 
 

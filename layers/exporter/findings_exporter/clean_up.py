@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from findings_exporter import messages, recording, reports, runs, telling
+from findings_exporter.counts import count_expectation
 from findings_exporter.desk import Desk
 from findings_exporter.errors import AccessDeniedError, ExporterError, Failure, StillCreatingError, StillRunningError, translated
 from findings_exporter.execution import Execution
@@ -166,6 +167,9 @@ def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], d
     Exception
         The first one that was met, after all were tried.
     """
+    # First of all: a sweep that fails later has still seen the hour.
+    if desk.config.expected_report:
+        count_expectation(desk.config.expected_report)
     cleaned: list[str] = []
     errors: list[Exception] = []
     holder = desk.lock.holder()

@@ -35,6 +35,8 @@ class Config:
         The key that reports are encrypted with.
     language, time_zone
         What people are told in; only the functions that tell are given them.
+    expected_report
+        Name of the report that the schedule exports, for the sweep alone; empty where no success is expected.
     """
 
     table_name: str
@@ -47,6 +49,7 @@ class Config:
     defaults: Defaults
     language: str = "en"
     time_zone: str = "UTC"
+    expected_report: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -78,6 +81,7 @@ class Config:
             ),
             language=environ.get("LANGUAGE") or "en",
             time_zone=environ.get("TIME_ZONE") or "UTC",
+            expected_report=environ.get("EXPECTED_REPORT") or "",
         )
 
     @property

@@ -5,17 +5,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
-
 from findings_exporter import runs
 from findings_exporter.config import Config
+from findings_exporter.counts import count_run
 from findings_exporter.delivery import Delivery
 from findings_exporter.errors import Failure
 from findings_exporter.execution import Execution
 from findings_exporter.explanations import evidence, explain, statements
 from findings_exporter.messages import failure_from
 from findings_exporter.runs import Outcome, Run
-from findings_exporter.step import metrics
 from findings_exporter.table import Table
 from findings_exporter.texts import cut
 
@@ -70,7 +68,7 @@ def record(
     """Record an outcome unless there is one already, count it if it is new, and return the run as it is recorded."""
     run, decided = runs.record(table, execution, outcome, failure, delivery, now)
     if decided and run.outcome != "DUPLICATE":
-        _count(run)
+        count_run(run)
     return run
 
 
@@ -95,20 +93,3 @@ def cause_text(failure: Failure, config: Config) -> str:
 
 def _failure(caught: Mapping[str, Any]) -> Failure:
     return replace(failure_from(caught["error"], caught["cause"]), setup=caught.get("setup"))
-
-
-def _count(run: Run) -> None:
-    metrics.add_dimension(name="report", value=run.plan.report_name if run.plan else "unknown")
-    succeeded = run.outcome == "SUCCEEDED"
-    metrics.add_metric(name="ExportsSucceeded", unit=MetricUnit.Count, value=int(succeeded))
-    metrics.add_metric(name="ExportsFailed", unit=MetricUnit.Count, value=int(not succeeded))
-    metrics.add_metric(name="RunDuration", unit=MetricUnit.Seconds, value=run.duration_seconds)
-    if run.report_seconds is not None:
-        metrics.add_metric(name="ReportDuration", unit=MetricUnit.Seconds, value=run.report_seconds)
-    if run.delivery:
-        metrics.add_metric(name="ReportSize", unit=MetricUnit.Bytes, value=run.delivery.size_bytes)
-    metrics.flush_metrics()  # at once: a sweep records several runs, each under its own report's name
-    if run.digest is not None:
-        # Of all reports together, since an alarm watches one metric and a run may have any report's name.
-        metrics.add_metric(name="DigestsFailed", unit=MetricUnit.Count, value=int("error" in run.digest))
-        metrics.flush_metrics()

@@ -78,6 +78,11 @@ class Run:
         return round(((self.ended_at or self.execution.started_at) - self.execution.started_at).total_seconds())
 
     @property
+    def wait_seconds(self) -> int | None:
+        """From start to the report's creation: what the run waited for the lock and for Inspector's slot."""
+        return round((self.report_created_at - self.execution.started_at).total_seconds()) if self.report_created_at else None
+
+    @property
     def report_seconds(self) -> int | None:
         """How long Inspector took, as far as we saw."""
         if self.report_created_at is None or self.report_ended_at is None:

@@ -10,11 +10,12 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from findings_exporter import RELEASE
+from findings_exporter.counts import count_failed_step
 from findings_exporter.errors import UnsupportedReleaseError, code_of, translated
 from findings_exporter.execution import Execution
 
@@ -40,7 +41,6 @@ CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3, 8, 3
 """Bounded, so that a hanging AWS ends as an error that is told, not as a function's timeout."""
 
 logger = Logger(service="findings_exporter")
-metrics = Metrics(namespace="InspectorFindingsExporter", service="findings_exporter")
 
 
 @overload
@@ -110,10 +110,11 @@ def step(function: Step) -> Callable[[Event, "LambdaContext"], dict[str, Any]]:
         release = event.get("release")
         if release not in RELEASES:
             raise UnsupportedReleaseError(f"an event of release {release} met code of release {RELEASE}: start a new execution")
-        execution = Execution.from_dict(event["execution"])
+        execution, began = Execution.from_dict(event["execution"]), utc_now()
         with observed(execution.name, context):
             result = function(execution, event, context)
-            logger.info("step done", extra={"state": result.get("state")})
+            seconds = round((utc_now() - began).total_seconds(), 3)
+            logger.info("step done", extra={"state": result.get("state"), "seconds": seconds})
         return result
 
     return handler
@@ -131,6 +132,7 @@ def observed(execution_name: str, context: "LambdaContext") -> Iterator[None]:
             yield
     except Exception as error:
         logger.error("step failed", extra={"error": type(error).__name__} | _answer_of(error))  # noqa: TRY400 - its reason stands at _answer_of
+        count_failed_step()
         raise
 
 

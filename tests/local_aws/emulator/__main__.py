@@ -31,6 +31,7 @@ PARTS = (
     "scheduler",
     "cloudformation",
     "athena",
+    "saved_queries",
     "table_policies",
     "inspector",
 )

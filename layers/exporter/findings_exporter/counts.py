@@ -1,0 +1,138 @@
+"""What is counted: the one place that knows each metric's name, unit and dimensions.
+
+Metrics are lines of the log (CloudWatch embedded metric format), in one namespace. Each carries ``service``, the stack's
+name, so that two stacks of an account and Region are never added up. Those that are read by report carry ``report``, too; an
+execution may give its report any name, so an alarm watches one without it, or the scheduled report's.
+"""
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TypeIs
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from findings_exporter.runs import Run
+
+NAMESPACE = "InspectorFindingsExporter"
+SEVERITIES = MappingProxyType(
+    {"CRITICAL": "CriticalFindings", "HIGH": "HighFindings", "MEDIUM": "MediumFindings", "LOW": "LowFindings"}
+)
+"""The severities that have a metric of their own; whatever else findings say is counted together."""
+BY_REPORT = MappingProxyType(
+    {
+        "ExportsSucceeded": MetricUnit.Count,
+        "RunDuration": MetricUnit.Seconds,
+        "LockWait": MetricUnit.Seconds,
+        "ReportDuration": MetricUnit.Seconds,
+        "ReportSize": MetricUnit.Bytes,
+        **dict.fromkeys(SEVERITIES.values(), MetricUnit.Count),
+        "OtherFindings": MetricUnit.Count,
+        "OpenFindings": MetricUnit.Count,
+        "NewCriticals": MetricUnit.Count,
+        "ResourcesScanned": MetricUnit.Count,
+        "ResourcesNotScanned": MetricUnit.Count,
+        "DigestDuration": MetricUnit.Seconds,
+        "DigestSpeed": MetricUnit.BytesPerSecond,
+    }
+)
+"""Metrics of one report's runs, with the dimensions ``report`` and ``service``."""
+BY_STACK = MappingProxyType(
+    {
+        "ExportsFailed": MetricUnit.Count,
+        "DeadlineUsed": MetricUnit.Percent,
+        "DigestsFailed": MetricUnit.Count,
+        "DarkAccounts": MetricUnit.Count,
+        "StepsFailed": MetricUnit.Count,
+    }
+)
+"""Metrics of all reports together, with the dimension ``service`` alone: what alarms watch."""
+
+# Once, at import: the stack cannot change under a running function. Tests have no stack.
+_metrics = Metrics(namespace=NAMESPACE, service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "findings_exporter")
+
+
+def count_run(run: Run) -> None:
+    """Count a run whose outcome was just decided; whoever did not decide it must not count it."""
+    succeeded = run.outcome == "SUCCEEDED"
+    _write_by_report(
+        run.plan.report_name if run.plan else "unknown",
+        {
+            "ExportsSucceeded": int(succeeded),
+            "RunDuration": run.duration_seconds,
+            "LockWait": run.wait_seconds,
+            "ReportDuration": run.report_seconds,
+            "ReportSize": run.delivery.size_bytes if run.delivery else None,
+        }
+        | _of_digest(run.digest),
+    )
+    _write_by_stack(
+        {
+            "ExportsFailed": int(not succeeded),
+            "DeadlineUsed": 100 * run.duration_seconds / (run.plan.deadline_hours * 3600) if run.plan else None,
+            "DigestsFailed": int("error" in run.digest) if run.digest is not None else None,
+            "DarkAccounts": len(run.digest["verdict"]["dark"]) if _is_whole(run.digest) else None,
+        }
+    )
+
+
+def count_digest(report_name: str, seconds: float, size_bytes: int | None) -> None:
+    """Count one try to digest a report.
+
+    Parameters
+    ----------
+    size_bytes
+        The report's size; None when the digest failed, so that a broken one does not look fast.
+    """
+    speed = size_bytes / seconds if size_bytes is not None and seconds > 0 else None
+    _write_by_report(report_name, {"DigestDuration": seconds, "DigestSpeed": speed})
+
+
+def count_expectation(report_name: str) -> None:
+    """Count an hour in which a success of a report is expected.
+
+    It adds nothing to the sum of the successes. It makes that sum exist and be zero, which an alarm can tell from a stack
+    that was deployed an hour ago.
+    """
+    _write_by_report(report_name, {"ExportsSucceeded": 0})
+
+
+def count_failed_step() -> None:
+    """Count an error that ended a function."""
+    _write_by_stack({"StepsFailed": 1})
+
+
+def _of_digest(digest: Mapping[str, Any] | None) -> dict[str, int | None]:
+    if not _is_whole(digest):
+        return {}
+    by_severity, changes, coverage = digest["by_severity"], digest["changes"], digest["coverage"]
+    return {
+        **{name: by_severity.get(severity, 0) for severity, name in SEVERITIES.items()},
+        "OtherFindings": sum(count for severity, count in by_severity.items() if severity not in SEVERITIES),
+        "OpenFindings": digest["open"],
+        "NewCriticals": changes["appeared_by_severity"].get("CRITICAL", 0) if changes else None,
+        "ResourcesScanned": coverage["scanned"],
+        "ResourcesNotScanned": coverage["not_scanned"],
+    }
+
+
+def _is_whole(digest: Mapping[str, Any] | None) -> TypeIs[Mapping[str, Any]]:
+    return digest is not None and "error" not in digest
+
+
+def _write_by_report(report_name: str, values: Mapping[str, float | None]) -> None:
+    _metrics.add_dimension(name="report", value=report_name)
+    _write(BY_REPORT, values)
+
+
+def _write_by_stack(values: Mapping[str, float | None]) -> None:
+    _write(BY_STACK, values)
+
+
+def _write(units: Mapping[str, MetricUnit], values: Mapping[str, float | None]) -> None:
+    """Write what is known, at once: a sweep records several runs, each under its own report's name."""
+    for name, value in values.items():
+        if value is not None:
+            _metrics.add_metric(name=name, unit=units[name], value=value)
+    _metrics.flush_metrics()

@@ -1,0 +1,162 @@
+"""Alarms, dashboard, saved queries and docs/operations.md fit what the code counts and logs."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from findings_exporter.counts import BY_REPORT, BY_STACK, NAMESPACE
+from tests.contract.parts import ANALYTICS, PACKAGE, TEMPLATE
+from tests.rendered import STACK, Place, Rendered
+
+RENDERED = Rendered()
+ALARMS = RENDERED.of_type("AWS::CloudWatch::Alarm")
+QUERIES = RENDERED.of_type("AWS::Logs::QueryDefinition")
+OPERATIONS = Path("docs/operations.md").read_text(encoding="utf-8")
+DIMENSIONS = {
+    **{key: {"report": "nightly", "service": STACK} for key in BY_REPORT},
+    **{key: {"service": STACK} for key in BY_STACK},
+}
+"""What a metric of the nightly report is written with."""
+
+
+def dashboard(place: Place | None = None) -> dict[str, Any]:
+    (found,) = Rendered(place).of_type("AWS::CloudWatch::Dashboard").values()
+    body: dict[str, Any] = json.loads(found["DashboardBody"])
+    return body
+
+
+def drawn() -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Namespace, name and dimensions of every metric of the dashboard."""
+    for widget in dashboard()["widgets"]:
+        for metric in widget["properties"].get("metrics", []):
+            if isinstance(metric[0], str):
+                namespace, name, *pairs = [each for each in metric if isinstance(each, str)]
+                yield namespace, name, dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_says_what_happened_and_what_to_do_and_goes_to_the_topic(name: str) -> None:
+    alarm = ALARMS[name]
+    assert alarm["AlarmActions"] == [RENDERED.arn("Topic")]
+    assert len(re.findall(r"[.] [A-Z]|$", alarm["AlarmDescription"])) >= 2
+    assert len(alarm["AlarmDescription"]) <= 1024
+
+
+@pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == NAMESPACE])
+def test_an_alarm_watches_a_metric_that_the_code_writes_under_these_dimensions(name: str) -> None:
+    alarm = ALARMS[name]
+    assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == DIMENSIONS[alarm["MetricName"]]
+
+
+def test_the_dashboard_draws_metrics_that_the_code_writes_under_these_dimensions() -> None:
+    ours = [(name, dimensions) for namespace, name, dimensions in drawn() if namespace == NAMESPACE]
+    assert len(ours) > 15
+    assert [each for each in ours if DIMENSIONS.get(each[0]) != each[1]] == []
+
+
+def test_the_dashboard_draws_the_functions_and_the_workflow_of_the_stack() -> None:
+    functions = {f"{STACK}-{name}" for name in RENDERED.of_type("AWS::Lambda::Function")}
+    of_lambda = [(name, each["FunctionName"]) for namespace, name, each in drawn() if namespace == "AWS/Lambda"]
+    assert sorted(of_lambda) == sorted((name, each) for name in ("Errors", "Throttles") for each in functions)
+    machines = {each["StateMachineArn"] for namespace, _, each in drawn() if "StateMachineArn" in each}
+    assert machines == {RENDERED.arn("ExportFindings")}
+
+
+def test_the_dashboard_is_one_that_aws_gives_for_nothing() -> None:
+    assert len(list(drawn())) <= 50  # [AWS: CloudWatch pricing, free tier]
+
+
+def test_the_dashboard_shows_every_alarm() -> None:
+    (shown,) = [widget["properties"]["alarms"] for widget in dashboard()["widgets"] if widget["type"] == "alarm"]
+    assert sorted(shown) == sorted(map(RENDERED.arn, ALARMS))
+
+
+def test_the_dashboards_widgets_lie_beside_each_other() -> None:
+    taken = [
+        (x, y)
+        for widget in dashboard()["widgets"]
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    assert len(taken) == len(set(taken))
+    assert max(x for x, _ in taken) == 23
+
+
+def test_the_dashboard_can_be_switched_off() -> None:
+    off = Rendered(Place(parameters={"Dashboard": "OFF"}))
+    assert off.of_type("AWS::CloudWatch::Dashboard") == {}
+    assert "DashboardConsole" not in off.outputs
+
+
+@pytest.mark.parametrize("parameters", [{"ScheduleState": "DISABLED"}, {"ExpectedExportHours": "0"}])
+def test_where_no_export_is_expected_none_is_missed(parameters: dict[str, str]) -> None:
+    place = Place(parameters=parameters)
+    quiet = Rendered(place)
+    assert set(ALARMS) - set(quiet.of_type("AWS::CloudWatch::Alarm")) == {"NoExportAlarm"}
+    variables = quiet.of_type("AWS::Lambda::Function")["CleanUpFunction"]["Environment"]["Variables"]
+    assert variables["EXPECTED_REPORT"] == ""
+    (shown,) = [widget["properties"]["alarms"] for widget in dashboard(place)["widgets"] if widget["type"] == "alarm"]
+    assert RENDERED.arn("NoExportAlarm") not in shown
+
+
+def test_a_missed_export_is_told_by_zeros_alone_so_that_a_new_stack_rings_nothing() -> None:
+    alarm = ALARMS["NoExportAlarm"]
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (3600, "26", "Sum")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"]) == (
+        "LessThanThreshold",
+        1,
+        "notBreaching",
+    )
+    assert "DatapointsToAlarm" not in alarm  # all of them
+    assert 3600 * TEMPLATE["Parameters"]["ExpectedExportHours"]["MaxValue"] <= 604_800
+    variables = RENDERED.of_type("AWS::Lambda::Function")["CleanUpFunction"]["Environment"]["Variables"]
+    assert variables["EXPECTED_REPORT"] == alarm["Dimensions"][0]["Value"] == "nightly"
+
+
+def test_a_sweep_that_stops_is_told_by_the_lack_of_data_which_a_new_alarm_begins_with() -> None:
+    alarm = ALARMS["SweepAlarm"]
+    assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", alarm["AlarmActions"])
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": f"{STACK}-CleanUpFunction"}]
+
+
+def test_saved_queries_look_into_every_functions_log() -> None:
+    functions = {f"{STACK}-{name}" for name in RENDERED.of_type("AWS::Logs::LogGroup") if name != "ExportFindingsLogGroup"}
+    assert len(QUERIES) == 3
+    assert all(functions <= set(query["LogGroupNames"]) for query in QUERIES.values())
+    assert all(query["Name"].startswith(f"{STACK}/") for query in QUERIES.values())
+
+
+def test_saved_queries_ask_for_what_the_log_has() -> None:
+    step = (PACKAGE / "step.py").read_text(encoding="utf-8")
+    keys = {node.value for node in ast.walk(ast.parse(step)) if isinstance(node, ast.Constant)}
+    keys |= {each.arg for each in ast.walk(ast.parse(step)) if isinstance(each, ast.keyword)}
+    assert {"step done", "seconds", "state", "error", "call", "code", "execution", "function"} <= keys
+    assert "message = 'step done'" in QUERIES["SlowStepsQuery"]["QueryString"]
+    assert "execution = 'NAME-OF-THE-EXECUTION'" in QUERIES["RunQuery"]["QueryString"]
+
+
+def test_only_one_module_writes_metrics() -> None:
+    paths = [*PACKAGE.rglob("*.py"), *ANALYTICS.rglob("*.py")]
+    assert [path.name for path in paths if "add_metric(" in path.read_text(encoding="utf-8")] == ["counts.py"]
+
+
+@pytest.mark.parametrize(
+    "names", [[*BY_REPORT, *BY_STACK], list(ALARMS), list(TEMPLATE["Parameters"]), [q["Name"].split("/")[1] for q in QUERIES.values()]],
+    ids=["metrics", "alarms", "parameters", "queries"],
+)  # fmt: skip
+def test_everything_that_is_operated_is_in_the_document(names: list[str]) -> None:
+    text = OPERATIONS if "ScheduleState" not in names else OPERATIONS + Path("README.md").read_text(encoding="utf-8")
+    assert [name for name in names if f"`{name}`" not in text and f"*{name}*" not in text] == []
+
+
+def test_the_document_names_what_exists() -> None:
+    section = OPERATIONS.split("## The metrics")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == {*BY_REPORT, *BY_STACK}
+    alarms = OPERATIONS.split("## The alarms")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)`", alarms, re.MULTILINE)) == set(ALARMS)
+    assert set(re.findall(r"<([A-Z]\w+)>", OPERATIONS)) <= {*TEMPLATE["Outputs"], *RENDERED.resources}
