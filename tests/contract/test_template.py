@@ -205,10 +205,10 @@ class TestFunctions:
         variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
         assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
-        assert set(own) == {"CheckSetupFunction", "CleanUpFunction", "NotifyFunction"}
+        assert set(own) == {"CheckSetupFunction", "CleanUpFunction", "DigestReportFunction", "NotifyFunction"}
         # What people are told in, given to whoever tells them; the code has defaults for all the others.
         told = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
-        assert own["NotifyFunction"] == told
+        assert own["NotifyFunction"] == own["DigestReportFunction"] == told
         # And which report's success the sweep may expect.
         assert own["CleanUpFunction"] == told | {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
         # The reports' filter makes room for the rest: a function has 4 kB for all its variables.

@@ -58,7 +58,7 @@ def test_success_is_told_with_the_place_of_the_file(exporter: Exporter, inspecto
 
     message = exporter.message_of(ended.arn)
     uri = f"s3://{ended.output['delivery']['bucket']}/{ended.output['delivery']['key']}"
-    assert message.subject.startswith(f"Inspector {ended.started_at.day} {ended.started_at:%b}: nightly delivered")
+    assert message.subject.startswith(f"Inspector {ended.started_at.day} {ended.started_at:%b}: first night, ")
     assert uri in message.email
     assert message.event["delivery"]["uri"] == uri
     assert uri in message.chat["content"]["description"]

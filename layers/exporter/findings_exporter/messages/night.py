@@ -13,6 +13,8 @@ from findings_exporter.messages.speech import SEVERITIES
 from findings_exporter.runs import Run
 from findings_exporter.texts import cut
 
+SENTENCE_CHARACTERS = 1_200
+"""Why a digest failed ends with what to do: that must not be cut off."""
 TEXT_CHARACTERS = 400
 """Of a text of a finding or of the digest in a message."""
 
@@ -106,7 +108,7 @@ def digest_failure(run: Run) -> Mapping[str, str] | None:
         return None
     return {
         "error": clean(run.digest["error"]) or "Unknown",
-        "sentence": clean(run.digest.get("sentence") or "") or "The digest ended without a further word.",
+        "sentence": clean(run.digest.get("sentence") or "", SENTENCE_CHARACTERS) or "The digest ended without a further word.",
     }
 
 
@@ -119,9 +121,9 @@ def worst_severity(night: Night | None) -> str:
     return next((each for each in SEVERITIES if night.new_by_severity.get(each)), "UNKNOWN")
 
 
-def clean(text: object) -> str:
+def clean(text: object, most: int = TEXT_CHARACTERS) -> str:
     """Return a text of a finding on one line, without control characters, cut."""
-    return cut(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+", " ", str(text)).strip(), TEXT_CHARACTERS)
+    return cut(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+", " ", str(text)).strip(), most)
 
 
 def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
