@@ -24,7 +24,8 @@ demo: install build ## Live two nights on the embedded AWS and show them (KEEP=1
 	.venv/bin/python -m tests.local_aws.demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: install build browser .venv-security/.synced ## Run all tests, with coverage of the layer and the functions
+test: install build .venv-security/.synced ## Run all tests, with coverage of the layer and the functions
+	@$(MAKE) --no-print-directory browser || echo 'The tests of the page in a browser are skipped: there is none.' >&2
 	.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(TESTS)
 	.venv/bin/coverage report
 
