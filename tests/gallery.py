@@ -160,7 +160,13 @@ def nights() -> dict[str, Run]:
 
 def verdict(state: str, **fields: Any) -> dict[str, Any]:
     """A verdict."""
-    return {"state": state, "sudden_fall": False, "dark": {}, "reasons": []} | fields
+    return {
+        "state": state,
+        "sudden_fall": False,
+        "dark": {},
+        "dark_accounts": len(fields.get("dark", {})),
+        "reasons": [],
+    } | fields
 
 
 def runs() -> dict[str, Run]:

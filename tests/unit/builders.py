@@ -173,7 +173,7 @@ def brief(**fields: Any) -> dict[str, Any]:
             fix(rank=4, points=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
                 why="HIGH 30 + fix available 10 + open on 40 resources 10 = 50"),
         ],
-        "verdict": {"state": "good", "sudden_fall": False, "dark": {}, "reasons": []},
+        "verdict": {"state": "good", "sudden_fall": False, "dark": {}, "dark_accounts": 0, "reasons": []},
         "coverage": {"scanned": 412, "not_scanned": 6},
         "sentences": [
             (

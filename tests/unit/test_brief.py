@@ -22,7 +22,7 @@ FORM: dict[str, Any] = {
     "changes": {"appeared": int, "gone": int, "counts": dict, "appeared_by_severity": dict, "gone_by_severity": dict},
     "worst_new": [FINDING], "worst_gone": [FINDING],
     "fix_first": [{"rank": int, "points": int, "vulnerability_id": str, "title": str, "severity": str, "resources": int, "why": str}],
-    "verdict": {"state": str, "sudden_fall": bool, "dark": dict, "reasons": list}, "coverage": {"scanned": int, "not_scanned": int},
+    "verdict": {"state": str, "sudden_fall": bool, "dark": dict, "dark_accounts": int, "reasons": list}, "coverage": {"scanned": int, "not_scanned": int},
     "sentences": list,
 }  # fmt: skip
 
@@ -127,3 +127,4 @@ def test_thousands_of_changes_and_accounts_leave_it_small() -> None:
     assert made["changes"]["counts"]["not_looked_at"] == 2_000
     assert made["verdict"]["state"] == "dark"
     assert len(made["verdict"]["dark"]) == 20
+    assert made["verdict"]["dark_accounts"] == len(accounts)

@@ -66,7 +66,13 @@ def test_coverage_that_is_not_known_is_not_counted(capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize(("dark", "count"), [({}, 0), ({"123456789012": ["EC2"], "210987654321": ["ECR", "LAMBDA"]}, 2)])
 def test_dark_accounts_are_counted(dark: dict[str, list[str]], count: int, capsys: pytest.CaptureFixture[str]) -> None:
-    verdict: dict[str, Any] = {"state": "dark" if dark else "good", "sudden_fall": False, "dark": dark, "reasons": []}
+    verdict: dict[str, Any] = {
+        "state": "dark" if dark else "good",
+        "sudden_fall": False,
+        "dark": dark,
+        "dark_accounts": len(dark),
+        "reasons": [],
+    }
     assert counted(brief(verdict=verdict), capsys)["DarkAccounts"] == count
 
 

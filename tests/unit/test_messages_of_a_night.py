@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from findings_exporter import messages
+from findings_exporter.messages.mail import SCAN_TYPES
 from findings_exporter.messages.night import night_of
 from findings_exporter.runs import Run
 from findings_exporter.texts import LINE_CHARACTERS, shown_lines, width
@@ -43,7 +44,7 @@ class TestSubject:
             ("changes", ": 12 new (2 critical), 30 gone, 1,204 open"),
             ("changes-of-another-report", ", critical-weekly: 12 new (2 critical), 30 gone, 1,204 open"),
             ("quiet", ": quiet night, nothing new or gone, 1,204 open"),
-            ("dark", ": DARK NIGHT, nobody is looking: 12 new (2 critical), 0 gone, 1,204 open"),
+            ("dark", ": DARK NIGHT, blind in 1 account: 12 new (2 critical), 0 gone, 1,204 open"),
             ("unknown", ": UNSURE, nobody knows if this is good: 0 new, 1,222 gone, 0 open"),
             ("sudden-fall", ": SUDDEN FALL, 2 new, 1,013 gone, 211 open"),
             ("first-night", ": first night, 1,204 open (3 critical)"),
@@ -122,9 +123,14 @@ class TestEmail:
     @pytest.mark.parametrize("kind", ["dark", "dark-nothing-scanned"])
     def test_a_dark_night_says_so_before_anything_else_and_what_to_do(self, kind: str) -> None:
         first, *_ = messages.email(NIGHTS[kind], config()).split("\n\n")
-        assert first.startswith("DARK NIGHT: INSPECTOR IS NOT LOOKING.")
+        where = " EVERYWHERE" if kind == "dark" else ""
+        assert first.startswith(f"DARK NIGHT: INSPECTOR IS NOT LOOKING{where}.")
         assert "neither gone nor fixed" in first
         assert "Switch Inspector on again" in first
+
+    def test_an_account_that_is_off_as_a_whole_is_not_told_by_its_parts(self) -> None:
+        off = gallery.verdict("dark", dark={"210987654321": list(SCAN_TYPES)})
+        assert "Switched off: 210987654321 (everything)." in screen(gallery.night(brief(verdict=off)))
 
     def test_a_dark_night_names_the_places_and_counts_the_others(self) -> None:
         assert "Switched off: 210987654321 (EC2, ECR)." in screen(NIGHTS["dark"])

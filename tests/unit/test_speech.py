@@ -87,8 +87,11 @@ def test_severities_are_told_worst_first_and_new_ones_as_they_are() -> None:
     assert all(Speech("ja").severity(each) != each for each in SEVERITIES)
 
 
-@pytest.mark.parametrize(("hours", "told"), [(1, "1 h before"), (24, "24 h before"), (47, "47 h before"), (72, "3 days before")])
-def test_how_old_a_baseline_is_is_told_in_hours_and_then_in_days(hours: int, told: str) -> None:
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [(0.5, "30 min before"), (1, "1 h before"), (24, "24 h before"), (47, "47 h before"), (72, "3 days before")],
+)
+def test_how_old_a_baseline_is_is_told_in_minutes_hours_or_days(hours: float, told: str) -> None:
     assert Speech().before(timedelta(hours=hours)) == told
 
 

@@ -81,6 +81,7 @@ def _brief(digest: Mapping[str, Any], stored: Stored, most: int) -> dict[str, An
             "state": verdict["state"],
             "sudden_fall": verdict["sudden_fall"],
             "dark": {_cut(account, 60): list(types) for account, types in list(verdict["dark"].items())[:WORDS]},
+            "dark_accounts": len(verdict["dark"]),
             "reasons": [_cut(each, most) for each in verdict["reasons"][:SENTENCES]],
         },
         "coverage": {"scanned": coverage["scanned"], "not_scanned": coverage["not_scanned"]},

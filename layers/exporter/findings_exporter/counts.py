@@ -72,7 +72,7 @@ def count_run(run: Run) -> None:
             "ExportsFailed": int(not succeeded),
             "DeadlineUsed": 100 * run.duration_seconds / (run.plan.deadline_hours * 3600) if run.plan else None,
             "DigestsFailed": int("error" in run.digest) if run.digest is not None else None,
-            "DarkAccounts": len(run.digest["verdict"]["dark"]) if _is_whole(run.digest) else None,
+            "DarkAccounts": _dark_accounts(run.digest["verdict"]) if _is_whole(run.digest) else None,
         }
     )
 
@@ -136,3 +136,8 @@ def _write(units: Mapping[str, MetricUnit], values: Mapping[str, float | None]) 
         if value is not None:
             _metrics.add_metric(name=name, unit=units[name], value=value)
     _metrics.flush_metrics()
+
+
+def _dark_accounts(verdict: Mapping[str, Any]) -> int:
+    # A brief names the first ones only; one that was written before a deployment may lack their number.
+    return int(verdict.get("dark_accounts", len(verdict["dark"])))

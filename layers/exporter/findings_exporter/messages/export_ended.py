@@ -79,7 +79,7 @@ def _digest(brief: Mapping[str, Any]) -> dict[str, Any]:
         "worst_new": [_fields(each, FINDING) for each in brief.get("worst_new") or ()],
         "worst_gone": [_fields(each, FINDING) for each in brief.get("worst_gone") or ()],
         "fix_first": [_fields(each, FIX) for each in brief.get("fix_first") or ()],
-        "verdict": _object(brief, "verdict", ("state", "sudden_fall", "dark", "reasons")),
+        "verdict": _object(brief, "verdict", ("state", "sudden_fall", "dark", "dark_accounts", "reasons")),
         "coverage": _object(brief, "coverage", ("scanned", "not_scanned")),
     }
 

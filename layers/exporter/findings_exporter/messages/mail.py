@@ -1,6 +1,6 @@
 """The mail of a run: a subject that tells the night by itself, one screen that a person can act on, then the details."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -78,7 +78,8 @@ def first_lines(run: Run, night: Night, speech: Speech) -> list[str]:
     name = run.plan.report_name if run.plan else speech.say("told.export")
     lines = []
     if night.state != "good":
-        lines.append(speech.say(f"headline.{night.state}"))
+        state = "dark_in_places" if night.state == "dark" and night.dark else night.state
+        lines.append(speech.say(f"headline.{state}"))
     elif night.sudden_fall:
         lines.append(speech.say("headline.sudden_fall"))
     how = "quiet" if night.is_quiet else "changes" if night.new is not None else "counts"
@@ -95,12 +96,9 @@ def first_lines(run: Run, night: Night, speech: Speech) -> list[str]:
 def scanning_lines(night: Night, speech: Speech) -> list[str]:
     """Return whether Inspector was looking, and what to do where it was not."""
     if night.state == "dark":
-        places = [
-            f"{account} ({speech.listed(SCAN_TYPES.get(each, each) for each in types)})"
-            for account, types in list(night.dark.items())[:ACCOUNTS_NAMED]
-        ]
+        places = [f"{account} ({_scan_types(types, speech)})" for account, types in list(night.dark.items())[:ACCOUNTS_NAMED]]
         named = speech.listed(places)
-        if more := len(night.dark) - len(places):
+        if more := night.dark_accounts - len(places):
             named = speech.say("dark.more", places=named, more=speech.counted("account", more))
         where = speech.say("dark.places", places=named) if places else speech.say("dark.nothing_scanned")
         return [where, speech.say("dark.missing"), speech.say("dark.step")]
@@ -313,6 +311,12 @@ def _failure_parts(failure: Failure, explanation: Explanation, speech: Speech) -
     ]
 
 
+def _scan_types(types: Sequence[str], speech: Speech) -> str:
+    if set(types) >= SCAN_TYPES.keys():
+        return speech.say("dark.everything")
+    return speech.listed(SCAN_TYPES.get(each, each) for each in types)
+
+
 def _night_in_a_line(night: Night, speech: Speech) -> str:
     numbers = _numbers(night, speech)
     if night.is_quiet:
@@ -321,6 +325,8 @@ def _night_in_a_line(night: Night, speech: Speech) -> str:
     if night.is_good and not night.open and night.new == 0:
         how = "nothing_open"
     told = speech.say(f"told.{how}", **numbers)
+    if night.state == "dark" and night.dark:
+        return speech.say("told.dark_in_places", told=told, accounts=speech.counted("account", night.dark_accounts))
     if night.state != "good":
         return speech.say(f"told.{night.state}", told=told)
     if night.sudden_fall:

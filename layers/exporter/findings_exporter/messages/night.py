@@ -50,6 +50,7 @@ class Night:
     worst_gone: Sequence[Mapping[str, Any]]
     fix_first: Sequence[Mapping[str, Any]]
     dark: Mapping[str, Sequence[str]]
+    dark_accounts: int
     scanned: int | None
     not_scanned: int | None
     baseline_at: datetime | None
@@ -94,6 +95,8 @@ def night_of(run: Run) -> Night | None:
         worst_gone=_list(brief, "worst_gone"),
         fix_first=_list(brief, "fix_first"),
         dark=_object(verdict, "dark"),
+        # A brief names the first ones only.
+        dark_accounts=verdict.get("dark_accounts") or len(_object(verdict, "dark")),
         scanned=coverage.get("scanned"),
         not_scanned=coverage.get("not_scanned"),
         baseline_at=datetime.fromisoformat(baseline["started_at"]) if baseline.get("started_at") else None,

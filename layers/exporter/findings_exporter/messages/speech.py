@@ -93,6 +93,8 @@ class Speech:
 
     def before(self, age: timedelta) -> str:
         """Return how long before something was."""
+        if age < timedelta(hours=1):
+            return self.say("minutes_before", minutes=round(age / timedelta(minutes=1)))
         hours = round(age / timedelta(hours=1))
         if hours < 48:  # noqa: PLR2004 - a night that was left out is still told in hours
             return self.say("hours_before", hours=hours)
