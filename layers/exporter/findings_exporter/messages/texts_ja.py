@@ -100,7 +100,7 @@ TEXTS = {
     "worst_gone": "消失（重大な順）",
     "fix_first": "最初に修正すべきもの",
     "fix_first_why": "最初に修正すべきものと、その理由",
-    "finding": "{severity}{exploit} {resource}: {vulnerability}{fix}",
+    "finding": "{severity}{exploit}{fix} {resource}: {vulnerability}",
     "fix": "{severity}、{resources}: {vulnerability}",
     "mark.fix": "、修正あり",
     "mark.exploit": "、悪用コードあり",
