@@ -122,12 +122,13 @@ class TestTasks:
 
     @EVERY_TASK
     def test_a_task_retries_what_passes_and_nothing_else(self, name: str) -> None:
-        retry, throttled = TASKS[name]["Retry"]
+        *retries, throttled = TASKS[name]["Retry"]
+        retried = [error for retry in retries for error in retry["ErrorEquals"]]
         ours = {each.__name__ for each in errors.TransientError.__subclasses__()}
         assert all(not each.__subclasses__() for each in errors.TransientError.__subclasses__())
-        assert set(retry["ErrorEquals"]) == (SERVICE_ERRORS | ours) - {"Lambda.TooManyRequestsException"}
-        assert len(retry["ErrorEquals"]) == len(set(retry["ErrorEquals"]))
-        assert retry["BackoffRate"] > 1
+        assert set(retried) == (SERVICE_ERRORS | ours) - {"Lambda.TooManyRequestsException"}
+        assert len(retried) == len(set(retried))
+        assert all(retry["MaxAttempts"] == 1 or retry["BackoffRate"] > 1 for retry in retries)
         # A fresh account has a concurrency of 10: whoever is throttled waits for minutes, since nothing is broken.
         assert throttled["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
         assert throttled["MaxAttempts"] * throttled["MaxDelaySeconds"] > 600
@@ -146,8 +147,13 @@ class TestTasks:
         # A digest never fails an export.
         assert set(catch["Assign"]) == {"digest_failure" if name == DIGEST else "failure"}
 
+    def test_a_digest_that_takes_too_long_is_tried_once_more_so_that_a_success_is_told_within_half_an_hour(self) -> None:
+        retry = next(each for each in TASKS[DIGEST]["Retry"] if "Sandbox.Timedout" in each["ErrorEquals"])
+        assert set(retry["ErrorEquals"]) == {"Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"}
+        assert (1 + retry["MaxAttempts"]) * TASKS[DIGEST]["TimeoutSeconds"] < 30 * 60
+
     def test_with_all_its_tries_the_digest_ends_before_the_workflow_does(self) -> None:
-        tries = 1 + TASKS[DIGEST]["Retry"][0]["MaxAttempts"]
+        tries = 1 + sum(each["MaxAttempts"] for each in TASKS[DIGEST]["Retry"][:-1])
         longest = timedelta(hours=plan.MAX_DEADLINE_HOURS, seconds=tries * TASKS[DIGEST]["TimeoutSeconds"] + 600)
         assert longest < timedelta(seconds=MACHINE["TimeoutSeconds"])
 
