@@ -33,6 +33,8 @@ def test_what_was_not_read_is_unknown_and_never_fine() -> None:
         checks.bucket_owner(nothing, HERE),
         checks.bucket_policy_for_inspector(nothing, HERE, START),
         checks.bucket_policy_for_exporter(nothing, HERE, START),
+        checks.bucket_policy_for_digest(nothing, HERE, START),
+        checks.key_policy_for_digest(no_key, HERE),
         checks.key_usable(no_key, HERE),
         checks.key_policy_for_inspector(no_key, HERE),
         checks.key_policy_for_exporter(no_key, HERE),
@@ -148,6 +150,19 @@ class TestBucket:
         statements = [dict(each) for each in deployment(**FOREIGN).bucket_statements_for_exporter()]
         assert checks.bucket_policy_for_exporter(bucket(policy=document(statements)), there, START).verdict == "wrong"
 
+    @pytest.mark.parametrize(("folder", "verdict"), [("digests", "wrong"), ("findings", "wrong"), ("elsewhere", "fine")])
+    def test_a_deny_may_keep_the_digest_alone_out(self, folder: str, verdict: str) -> None:
+        deny = denies(place(HERE), Resource=f"{HERE.bucket_arn}/{HERE.config.key_prefix}/{folder}/*")
+        seen = bucket(policy=document([writes(place(HERE)), deny]))
+        assert checks.bucket_policy_for_digest(seen, HERE, START).verdict == verdict
+        assert checks.bucket_policy_for_exporter(seen, HERE, START).verdict == "fine"
+
+    def test_what_lets_the_exporter_in_lets_the_digest_in(self) -> None:
+        there = deployment(**FOREIGN)
+        wrong = checks.bucket_policy_for_digest(bucket(policy=None), there, START)
+        assert (wrong.name, wrong.verdict) == ("bucket_policy_for_digest", "wrong")
+        assert checks.bucket_policy_for_digest(bucket(policy=wrong.policy), there, START).verdict == "fine"
+
 
 def changes_of(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Changes to a Deny; its action has a name of its own."""
@@ -202,6 +217,13 @@ class TestKey:
     def test_a_role_may_be_let_in_by_name(self) -> None:
         by_name = root(place(HERE)) | {"Principal": {"AWS": HERE.verify_role}, "Action": "kms:Decrypt"}
         assert checks.key_policy_for_exporter(key(policy=document([by_name])), HERE).verdict == "fine"
+
+    def test_who_may_decrypt_only_cannot_keep_digests(self) -> None:
+        reads = root(place(HERE)) | {"Action": "kms:Decrypt"}
+        assert checks.key_policy_for_exporter(key(policy=document([reads])), HERE).verdict == "fine"
+        wrong = checks.key_policy_for_digest(key(policy=document([reads])), HERE)
+        assert (wrong.name, wrong.verdict) == ("key_policy_for_digest", "wrong")
+        assert checks.key_policy_for_digest(key(policy=wrong.policy), HERE).verdict == "fine"
 
     @pytest.mark.parametrize(
         ("service", "partition", "verdict"), [("s3", "aws", "fine"), ("sns", "aws", "wrong"), ("s3", "aws-cn", "unknown")]
@@ -303,6 +325,15 @@ class TestPermissions:
             (HERE.verify_role, "s3:ListBucket"),
             (HERE.verify_role, "s3:GetObject"),
             (HERE.verify_role, "kms:Decrypt"),
+        }
+        assert {(each.role, action) for each in HERE.digest_permissions(START) for action in each.actions} == {
+            (HERE.digest_role, "inspector2:BatchGetAccountStatus"),
+            (HERE.digest_role, "inspector2:ListCoverageStatistics"),
+            (HERE.digest_role, "inspector2:ListMembers"),
+            (HERE.digest_role, "s3:GetObject"),
+            (HERE.digest_role, "s3:PutObject"),
+            (HERE.digest_role, "kms:Decrypt"),
+            (HERE.digest_role, "kms:GenerateDataKey"),
         }
         assert [each.actions for each in HERE.topic_permissions(None)] == [("sns:Publish",)]
         assert {each.role for each in HERE.topic_permissions(KEY)} == {HERE.notify_role}

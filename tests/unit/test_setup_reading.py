@@ -123,7 +123,7 @@ def test_a_night_whose_setup_is_right_has_only_fine_checks(aws: Aws) -> None:
     aws.answers("sns", "get_topic_attributes", {"Attributes": TOPIC_ATTRIBUTES}, TopicArn=TOPIC)
     aws.answers("kms", "describe_key", {"KeyMetadata": FIT_KEY | {"KeyId": "x"}}, KeyId=KEY)
     aws.answers("kms", "get_key_policy", {"Policy": json.dumps(KEY_POLICY)}, KeyId=KEY, PolicyName="default")
-    for permission in deployment().topic_permissions(KEY):
+    for permission in [*deployment().digest_permissions(START), *deployment().topic_permissions(KEY)]:
         simulated(aws, permission.role, *permission.actions)
     aws.answers("scheduler", "list_schedules", {"Schedules": [SCHEDULE]}, GroupName="default", MaxResults=100)
     aws.answers("scheduler", "get_schedule", FULL_SCHEDULE, GroupName="default", Name="nightly")
@@ -131,7 +131,7 @@ def test_a_night_whose_setup_is_right_has_only_fine_checks(aws: Aws) -> None:
     aws.answers("sqs", "get_queue_attributes", {"Attributes": counts}, QueueUrl=QUEUE, AttributeNames=ANY)
     found = check_all(aws.desk, lambda: START, minutes(5))
     assert set(verdicts(found).values()) == {"fine"}
-    assert len({check.name for check in found}) == len(found) == 15
+    assert len({check.name for check in found}) == len(found) == 18
 
 
 def test_a_key_that_cannot_be_right_is_not_asked_for(aws: Aws) -> None:

@@ -381,6 +381,26 @@ def test_a_role_that_lacks_a_statement_is_named(role: str, sid: str, court: Cour
     assert told == ("AccessDeniedError" if sid != "DecryptTheReport" else None)
 
 
+@pytest.mark.parametrize("sid", ["ReadTheReport", "KeepDigests"])
+def test_a_digest_that_lacks_a_statement_is_named_and_keeps_no_export_from_succeeding(sid: str, court: Court) -> None:
+    with court.exporter.without_statement("DigestReportFunctionRole", sid):
+        checks, ended = court.judged(), court.exporter.run({})
+    assert {name for name, check in checks.items() if check["verdict"] == "wrong"} == {"digest_permissions"}
+    assert court.exporter.resource("DigestReportFunctionRole") in checks["digest_permissions"]["sentence"]
+    assert ended.status == "SUCCEEDED"
+    assert court.exporter.message_of(ended.arn).event["digest"]["error"]
+
+
+def test_a_bucket_that_denies_the_digests_files_is_told_before(court: Court) -> None:
+    court.set_bucket_policy(
+        document([writes(court.place), denies(court.place, Resource=f"{court.place.bucket_arn}/*/digests/*")])
+    )
+    checks, ended = court.judged(), court.exporter.run({})
+    assert {name for name, check in checks.items() if check["verdict"] == "wrong"} == {"bucket_policy_for_digest"}
+    assert ended.status == "SUCCEEDED"
+    assert court.exporter.message_of(ended.arn).event["digest"]["error"]
+
+
 # ---- what people are told
 
 

@@ -9,13 +9,39 @@ from datetime import datetime
 from findings_exporter.setup import checks
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.deployment import KEY_ARN
-from findings_exporter.setup.reading import Desk, KeySeen, Reader, Unread
+from findings_exporter.setup.reading import BucketSeen, Desk, KeySeen, Reader, Unread
 
 
 def check_report(desk: Desk, now: Callable[[], datetime], until: datetime) -> list[Check]:
     """Check what a report needs: Inspector, the bucket, the key, and the permissions of the exporter's roles."""
+    reader = Reader(desk, now, until)
+    return _of_the_report(reader, reader.bucket(), _reports_key(reader))
+
+
+def check_all(desk: Desk, now: Callable[[], datetime], until: datetime) -> list[Check]:
+    """Check all that a night needs."""
     reader, deployment, at = Reader(desk, now, until), desk.deployment, now()
     bucket, key = reader.bucket(), _reports_key(reader)
+    report = _of_the_report(reader, bucket, key)
+    keep = [reader.permission(each) for each in deployment.digest_permissions(at)]
+    topic = reader.topic()
+    arn = topic.get("KmsMasterKeyId") if topic is not None and not isinstance(topic, Unread) else None
+    tell = [reader.permission(each) for each in deployment.topic_permissions(arn)]
+    return [
+        *report,
+        checks.bucket_policy_for_digest(bucket, deployment, at),
+        checks.key_policy_for_digest(key, deployment),
+        checks.permissions("digest_permissions", "keep digests", keep),
+        checks.topic_tells(topic, deployment),
+        checks.topic_key_usable(topic, reader.key(arn) if arn else None, deployment),
+        checks.permissions("topic_permissions", "tell the topic", tell),
+        checks.schedule_fires(reader.schedules(), now()),
+        checks.nothing_undelivered(reader.undelivered()),
+    ]
+
+
+def _of_the_report(reader: Reader, bucket: BucketSeen, key: KeySeen) -> list[Check]:
+    deployment, at = reader.desk.deployment, reader.now()
     return [
         checks.inspector_enabled(reader.account(), deployment),
         checks.anything_scanned(reader.scanned()),
@@ -29,23 +55,6 @@ def check_report(desk: Desk, now: Callable[[], datetime], until: datetime) -> li
         checks.permissions(
             "permissions", "make and read reports", [reader.permission(each) for each in deployment.report_permissions(at)]
         ),
-    ]
-
-
-def check_all(desk: Desk, now: Callable[[], datetime], until: datetime) -> list[Check]:
-    """Check all that a night needs."""
-    reader, deployment = Reader(desk, now, until), desk.deployment
-    report = check_report(desk, now, until)
-    topic = reader.topic()
-    arn = topic.get("KmsMasterKeyId") if topic is not None and not isinstance(topic, Unread) else None
-    tell = [reader.permission(each) for each in deployment.topic_permissions(arn)]
-    return [
-        *report,
-        checks.topic_tells(topic, deployment),
-        checks.topic_key_usable(topic, reader.key(arn) if arn else None, deployment),
-        checks.permissions("topic_permissions", "tell the topic", tell),
-        checks.schedule_fires(reader.schedules(), now()),
-        checks.nothing_undelivered(reader.undelivered()),
     ]
 
 

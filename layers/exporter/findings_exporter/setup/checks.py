@@ -148,6 +148,18 @@ def bucket_policy_for_exporter(bucket: BucketSeen, deployment: Deployment, now: 
     return _judged(subject, bucket.policy, deployment.exporters_reads(now))
 
 
+def bucket_policy_for_digest(bucket: BucketSeen, deployment: Deployment, now: datetime) -> Check:
+    """Judge whether the bucket's policy lets the digest read the report and keep its own files."""
+    subject = Subject(
+        "bucket_policy_for_digest",
+        f"the policy of the bucket {deployment.config.bucket}",
+        "lets the exporter keep digests",
+        deployment.bucket_statements_for_exporter(),
+        needs_allow=deployment.config.bucket_owner != deployment.config.account,
+    )
+    return _judged(subject, bucket.policy, deployment.digests_calls(now))
+
+
 # ---- key
 
 
@@ -191,6 +203,17 @@ def key_policy_for_exporter(key: KeySeen, deployment: Deployment) -> Check:
         [deployment.key_statement_for_exporter()],
     )
     return _judged(subject, key.policy, deployment.exporters_decryption())
+
+
+def key_policy_for_digest(key: KeySeen, deployment: Deployment) -> Check:
+    """Judge whether the key's policy lets the digest encrypt its files, or leaves it to the role's own policy."""
+    subject = Subject(
+        "key_policy_for_digest",
+        f"the policy of the key {deployment.config.kms_key_arn}",
+        "lets the exporter encrypt digests",
+        [deployment.key_statement_for_exporter()],
+    )
+    return _judged(subject, key.policy, deployment.digests_encryption())
 
 
 # ---- the exporter's own permissions

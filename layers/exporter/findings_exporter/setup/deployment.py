@@ -18,6 +18,7 @@ SAMPLE_REPORT = "5e7a9000-0000-4000-8000-000000000000"
 """Stands for a report's id, which nobody knows before: a policy that names one lets no other report through."""
 BUCKET_ACTIONS = ("s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload")
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+COVERAGE_ACTIONS = ("inspector2:BatchGetAccountStatus", "inspector2:ListCoverageStatistics", "inspector2:ListMembers")
 KEY_ACTION_FAMILY = "kms:GenerateDataKey*"
 """What Inspector's guide asks for; which actions of the family it really uses is not told."""
 
@@ -40,7 +41,7 @@ class Deployment:
     ----------
     inspector
         The service principal that Inspector writes as in this Region.
-    start_role, verify_role, notify_role
+    start_role, verify_role, digest_role, notify_role
         ARNs of the roles that bucket, key and topic must let in.
     """
 
@@ -48,6 +49,7 @@ class Deployment:
     inspector: str
     start_role: str
     verify_role: str
+    digest_role: str
     notify_role: str
     dead_letter_queue_url: str
 
@@ -60,8 +62,8 @@ class Deployment:
         ConfigurationError
             Variables are missing; all of them are named.
         """
-        names = ("INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN", "VERIFY_REPORT_ROLE_ARN", "NOTIFY_ROLE_ARN",
-                 "DEAD_LETTER_QUEUE_URL")  # fmt: skip
+        names = ("INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN", "VERIFY_REPORT_ROLE_ARN", "DIGEST_REPORT_ROLE_ARN",
+                 "NOTIFY_ROLE_ARN", "DEAD_LETTER_QUEUE_URL")  # fmt: skip
         if missing := [name for name in names if not environ.get(name)]:
             raise ConfigurationError(f"the function's environment lacks {', '.join(missing)}: deploy the stack again")
         return cls(config, *(environ[name] for name in names))
@@ -191,6 +193,21 @@ class Deployment:
         context = self._of_role(self.verify_role, self.key_owner) | self._via("s3")
         return [Request(self.verify_role, "kms:Decrypt", self.config.kms_key_arn, context)]
 
+    def digests_calls(self, now: datetime) -> list[Request]:
+        """Return the digest's calls on the bucket."""
+        role, owner = self.digest_role, self.config.bucket_owner
+        context = self._of_role(role, owner) | {"s3:resourceaccount": owner}
+        return [
+            Request(role, action, f"{self.bucket_arn}/{key}", context)
+            for key, actions in self._digests_objects(now)
+            for action in actions
+        ]
+
+    def digests_encryption(self) -> list[Request]:
+        """Return the digest's calls on the key, which S3 makes in its name."""
+        context = self._of_role(self.digest_role, self.key_owner) | self._via("s3")
+        return [Request(self.digest_role, action, self.config.kms_key_arn, context) for action in KEY_ACTIONS]
+
     def publication(self) -> Request:
         """Return the exporter's call on the topic."""
         context = self._of_role(self.notify_role, self.config.account)
@@ -213,10 +230,25 @@ class Deployment:
             Permission(self.verify_role, ("kms:Decrypt",), self.config.kms_key_arn, self._through("s3")),
         ]
 
+    def digest_permissions(self, now: datetime) -> list[Permission]:
+        """Return what the role that digests a report must be able to do by its own policy."""
+        role = self.digest_role
+        return [
+            Permission(role, COVERAGE_ACTIONS, "*"),
+            *(Permission(role, actions, f"{self.bucket_arn}/{key}") for key, actions in self._digests_objects(now)),
+            Permission(role, KEY_ACTIONS, self.config.kms_key_arn, self._through("s3")),
+        ]
+
     def topic_permissions(self, key_arn: str | None) -> list[Permission]:
         """Return what the role that tells must be able to do by its own policy."""
         publish = Permission(self.notify_role, ("sns:Publish",), self.config.topic_arn)
         return [publish, *([Permission(self.notify_role, KEY_ACTIONS, key_arn, self._through("sns"))] if key_arn else [])]
+
+    def _digests_objects(self, now: datetime) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the report, which is read, and the digest's own files, which are written and, as a baseline, read."""
+        folder = f"{self.config.key_prefix}/{{}}/{self.config.defaults.report_name}/{SAMPLE_REPORT}"
+        own = ("s3:GetObject", "s3:PutObject")
+        return [(self.report_key(now), ("s3:GetObject",)), (folder.format("digests"), own), (folder.format("findings"), own)]
 
     def _prefix(self, now: datetime) -> str:
         return self.report_key(now).rsplit("/", 1)[0] + "/"
