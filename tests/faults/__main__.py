@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EMULATORS = 2
 HISTORIES = 200
-LANES_EACH = 10
+LANES_EACH = 12
 """Most cells wait for most of their time: for a client that gives up, or for a mark that has to pass."""
 TOLD_EVERY_SECONDS = 30.0
 

@@ -73,6 +73,8 @@ class Kind:
     is_event_lost: bool = False
     needs_effect: bool = False
     """What it shows beyond another kind is the effect that the call had: of a read, nothing."""
+    is_alike_for_reads: bool = False
+    """It takes long, and what it shows of a read depends on the step and the service alone: put on each one's first call."""
     seconds: float = 2.0
     """About how long a cell takes, for the order."""
 
@@ -89,14 +91,14 @@ class Kind:
 
 CALL_KINDS = (
     Kind("throttle", "throttle", CLIENT_TRIES),
-    Kind("throttle-on", "throttle", None, seconds=14),
+    Kind("throttle-on", "throttle", None, is_alike_for_reads=True, seconds=14),
     Kind("error", "server_error", CLIENT_TRIES),
     Kind("error-on", "server_error", None, needs_effect=True, seconds=14),
     Kind("lost", "lost_answer", needs_effect=True),
     Kind("lost-3", "lost_answer", CLIENT_TRIES, needs_effect=True),
     Kind("short", "short_answer"),
     Kind("denied-on", "denied", None),
-    Kind("hang", "hang", seconds=11),
+    Kind("hang", "hang", is_alike_for_reads=True, seconds=11),
     Kind("late", "late", needs_effect=True, seconds=11),
     Kind("killed-bef", "killed_before", seconds=5),
     Kind("killed-aft", "killed_after", needs_effect=True, seconds=5),
@@ -165,10 +167,15 @@ def cells(lane: Lane) -> list[Cell]:
         worked_for = "" if scenario == "swept" else seen.executions[0].arn
         places = list(_places(call for call in lane.faults.calls() if call["execution"] == worked_for))
         steps = {invocation.function for invocation in seen.invocations if invocation.function != "CleanUpFunction"}
-        hangs = [cell for cell in _hangs_on(scenario, places) if scenario != "swept" and _at_service(cell) not in hung]
+        first = _first_at_services(places)
+        hangs = [cell for cell in _hangs_on(scenario, first) if scenario != "swept" and _at_service(cell) not in hung]
         hung |= {_at_service(cell) for cell in hangs}
         found = [
-            *(cell for step, call, method in places for cell in _of_call(scenario, step, call, method)),
+            *(
+                Cell(scenario, step, call, kind)
+                for step, call, method in places
+                for kind in _kinds_of_call(scenario, step, call, method, is_first=(step, call) in first)
+            ),
             *hangs,
             *(Cell(scenario, _short(step), STEP, kind) for step in sorted(steps) for kind in STEP_KINDS),
             *(Cell(scenario, state, STATE, kind) for state in dict.fromkeys(seen.executions[0].states) for kind in STATE_KINDS),
@@ -191,20 +198,26 @@ def _places(calls: Iterable[Call]) -> Iterator[tuple[str, str, str]]:
         yield _short(call["function"]), f"{call['action']}#{counts[key]}", call["method"]
 
 
-def _of_call(scenario: Scenario, step: str, call: str, method: str) -> Iterator[Cell]:
+def _kinds_of_call(scenario: Scenario, step: str, call: str, method: str, *, is_first: bool) -> Iterator[Kind]:
     for kind in CALL_KINDS:
         if kind.is_stop and step == "CleanUp":
             continue  # its execution has ended
         if kind.fault == "short_answer" and method == "HEAD":
             continue  # an answer without a body cannot break off
-        if kind.name in ONLY.get(scenario, KINDS) and not (kind.needs_effect and READ.match(call)):
-            yield Cell(scenario, step, call, kind)
+        if READ.match(call) and (kind.needs_effect or (kind.is_alike_for_reads and not is_first)):
+            continue
+        if kind.name in ONLY.get(scenario, KINDS):
+            yield kind
 
 
-def _hangs_on(scenario: Scenario, places: Iterable[tuple[str, str, str]]) -> Iterator[Cell]:
+def _first_at_services(places: Iterable[tuple[str, str, str]]) -> list[tuple[str, str]]:
+    """Return each step's first call at each service."""
     first = {(step, call.split(":")[0]): call for step, call, _ in reversed(list(places))}
-    for (step, _), call in first.items():
-        yield Cell(scenario, step, call, HANG_ON)
+    return [(step, call) for (step, _), call in first.items()]
+
+
+def _hangs_on(scenario: Scenario, first: Iterable[tuple[str, str]]) -> Iterator[Cell]:
+    return (Cell(scenario, step, call, HANG_ON) for step, call in first)
 
 
 def _at_service(cell: Cell) -> tuple[str, str]:
