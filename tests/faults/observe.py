@@ -33,10 +33,12 @@ def come_to_rest(exporter: Exporter, arns: Sequence[str], seconds: float = 300.0
     """Wait until executions have ended and clean_up by event has had its chance; tell whether that came in time."""
     faults, quiet, started = FaultControl(exporter), 0, time.monotonic()
     while True:
+        # Asked first: an event that is sent again between the two answers is then at work, not done.
+        is_to_be_sent_again = bool(quiet) and _is_to_be_sent_again(faults, arns)
         now = faults.at_work()
         is_at_work = now["functions"] or now["held_calls"] or not set(arns).isdisjoint(now["executions"])
         quiet = 0 if is_at_work else quiet + 1
-        if quiet >= QUIET_LOOKS and (quiet >= QUIET_LOOKS_BEFORE_A_RETRY or not _is_to_be_sent_again(faults, arns)):
+        if quiet >= QUIET_LOOKS and (quiet >= QUIET_LOOKS_BEFORE_A_RETRY or not is_to_be_sent_again):
             return True
         elapsed = time.monotonic() - started
         if elapsed > seconds:
