@@ -90,12 +90,14 @@ def read_and_write(path: Path) -> dict[str, Any]:
         return dict(table[column].fillna("UNKNOWN").value_counts())
 
     days = (NOW_MS - pd.to_datetime(table["First Seen"]).astype("datetime64[ms, UTC]").astype("int64")) // 86_400_000
-    ages = pd.cut(days, [-1e9, 7, 30, 90, 1e9], labels=["0-7", "8-30", "31-90", ">90"]).value_counts()
+    ages = pd.cut(days, [-1e9, 7, 30, 90, 1e9], labels=["0-7", "8-30", "31-90", ">90"])
     scores = pd.cut(table["Epss Score"], [-1, 0.01, 0.1, 0.5, 2], right=False, labels=["<0.01", "0.01-0.1", "0.1-0.5", ">=0.5"])
     packages = table["Affected Packages"].dropna().str.split(",").explode()
     repositories = table["Resource ID"].str.extract(r":repository/(.+)/sha256:")[0].dropna()
+    crossed = pd.crosstab(ages, table["Severity"])
     return _told(
         total=len(table),
+        ages={band: dict(row) for band, row in crossed.iterrows()},
         kinds={
             "severity": by("Severity"),
             "type": by("Finding Type"),
@@ -104,7 +106,7 @@ def read_and_write(path: Path) -> dict[str, Any]:
             "fix_available": by("Fix Available"),
             "exploit_available": by("Exploit Available"),
             "account": by("AWS Account Id"),
-            "age": dict(ages),
+            "age": dict(ages.value_counts()),
             "epss": dict(scores.value_counts()) | {"UNKNOWN": scores.isna().sum()},
         },
         tops={
@@ -124,10 +126,13 @@ def _count(findings: list[dict[str, Any]]) -> dict[str, Any]:
         kinds[kind] = Counter(finding.get(name, "UNKNOWN") for finding in findings)
     kinds["resource_type"] = Counter(finding["resources"][0]["type"] for finding in findings)
     tops: dict[str, Counter[str]] = {name: Counter() for name in ("resources", "repositories", "vulnerabilities", "packages")}
+    ages: dict[str, Counter[str]] = {}
     for finding in findings:
         kinds["account"][finding["awsAccountId"]] += 1
         days = (NOW_MS - round(datetime.fromisoformat(finding["firstObservedAt"]).timestamp() * 1000)) // 86_400_000
-        kinds["age"]["0-7" if days <= 7 else "8-30" if days <= 30 else "31-90" if days <= 90 else ">90"] += 1
+        band = "0-7" if days <= 7 else "8-30" if days <= 30 else "31-90" if days <= 90 else ">90"
+        kinds["age"][band] += 1
+        ages.setdefault(band, Counter())[finding["severity"]] += 1
         score = finding.get("epss", {}).get("score")
         kinds["epss"][
             "UNKNOWN"
@@ -147,13 +152,18 @@ def _count(findings: list[dict[str, Any]]) -> dict[str, Any]:
         if details := finding.get("packageVulnerabilityDetails"):
             tops["vulnerabilities"][details["vulnerabilityId"]] += 1
             tops["packages"].update(package["name"] for package in details["vulnerablePackages"])
-    return _told(len(findings), kinds, tops)
+    return _told(len(findings), ages, kinds, tops)
 
 
-def _told(total: int, kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
+def _told(total: int, ages: dict[str, Any], kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
     return {
         "total": total,
         **{f"by_{kind}": {name: int(count) for name, count in counts.items()} for kind, counts in kinds.items()},
+        "by_age_and_severity": {
+            band: {name: int(count) for name, count in counts.items() if count}
+            for band, counts in ages.items()
+            if any(counts.values())
+        },
         "top": {
             name: {
                 "entries": [

@@ -98,6 +98,11 @@ def nights() -> dict[str, Run]:
         " gone nor fixed: nobody looks at it."
     )
     dark = verdict("dark", dark={"210987654321": ["ec2", "ecr"]}, reasons=[dark_sentence])
+    blind = brief()["changes"] | {
+        "gone": 0,
+        "counts": {"still_open": 1192, "new": 12, "not_looked_at": 731},
+        "gone_by_severity": {},
+    }
     nobody = "The report holds no open finding, and Inspector scans none of its 412 resources: nobody is looking."
     fall = "Sudden fall: 1,222 open findings at the baseline, 211 now."
     fallen = {"appeared": 2, "gone": 1013, "counts": {"new": 2, "closed": 1013}, "appeared_by_severity": {"LOW": 2},
@@ -107,7 +112,7 @@ def nights() -> dict[str, Run]:
         "changes-of-another-report": night(brief(), plan=plan({"report": {"name": "critical-weekly"}}, NIGHT)),
         "changes-without-a-page": night(brief(page_key=None)),
         "quiet": night(brief(**quiet)),
-        "dark": night(brief(verdict=dark, sentences=[dark_sentence], changes=brief()["changes"] | {"gone": 0})),
+        "dark": night(brief(verdict=dark, sentences=[dark_sentence], changes=blind)),
         "dark-nothing-scanned": night(
             brief(
                 **empty,

@@ -209,6 +209,7 @@ def trend(made: Mapping[str, Any], runs: int = 30) -> list[dict[str, Any]]:
                 "started_at": (NOW - timedelta(days=before)).isoformat(),
                 "outcome": "FAILED" if failed else "SUCCEEDED",
                 "by_severity": None if failed else counts if before else dict(last),
+                "is_dark": not before and bool(made["verdict"]["dark"]),
             }
         )
     return told

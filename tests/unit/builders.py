@@ -168,9 +168,10 @@ def brief(**fields: Any) -> dict[str, Any]:
             fix(),
             fix(rank=2, points=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
                 why="CRITICAL 40 + known exploit 25 + EPSS 12.0% 2 + fix available 10 + open on 3 resources 2 = 79"),
-            fix(rank=3, points=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1,
+            fix(rank=3, points=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1, exploit_known=False,
                 why="CRITICAL 40 + EPSS 38.1% 8 + fix available 10 + open on 1 resource 0 = 58"),
             fix(rank=4, points=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
+                exploit_known=False,
                 why="HIGH 30 + fix available 10 + open on 40 resources 10 = 50"),
         ],
         "verdict": {"state": "good", "sudden_fall": False, "dark": {}, "dark_accounts": 0, "reasons": []},
@@ -178,8 +179,8 @@ def brief(**fields: Any) -> dict[str, Any]:
         "sentences": [
             (
                 "The filter does not ask for closed or suppressed findings: whether a missing finding was closed, suppressed or"
-                " went with its resource cannot be told. resource_gone means that nothing is reported on its resource any more,"
-                " no_longer_reported that other findings still are."
+                " went with its resource cannot be told. Gone with the resource means that nothing is reported on its resource any"
+                " more, no longer reported that other findings still are."
             ),
         ],
     } | fields  # fmt: skip
@@ -209,6 +210,7 @@ def fix(**fields: Any) -> dict[str, Any]:
         "vulnerability_id": "CVE-2021-44228",
         "title": "CVE-2021-44228 - org.apache.logging.log4j:log4j-core",
         "severity": "CRITICAL",
+        "exploit_known": True,
         "resources": 14,
         "why": "CRITICAL 40 + known exploit 25 + EPSS 94.4% 19 + fix available 10 + open on 14 resources 6 = 100",
     } | fields

@@ -21,7 +21,7 @@ FORM: dict[str, Any] = {
     "no_baseline": None,
     "changes": {"appeared": int, "gone": int, "counts": dict, "appeared_by_severity": dict, "gone_by_severity": dict},
     "worst_new": [FINDING], "worst_gone": [FINDING],
-    "fix_first": [{"rank": int, "points": int, "vulnerability_id": str, "title": str, "severity": str, "resources": int, "why": str}],
+    "fix_first": [{"rank": int, "points": int, "vulnerability_id": str, "title": str, "severity": str, "exploit_known": bool, "resources": int, "why": str}],
     "verdict": {"state": str, "sudden_fall": bool, "dark": dict, "dark_accounts": int, "reasons": list}, "coverage": {"scanned": int, "not_scanned": int},
     "sentences": list,
 }  # fmt: skip

@@ -40,6 +40,8 @@ def test_a_report_is_counted_as_its_findings_are(data: st.DataObject, findings: 
     for kind in ("severity", "type", "status", "resource_type", "fix_available", "exploit_available"):
         assert told[f"by_{kind}"] == Counter(row[kind] or UNKNOWN for row in rows)
     assert told["by_account"] == Counter(row["account_id"] for row in rows)
+    assert {band: sum(each.values()) for band, each in told["by_age_and_severity"].items()} == told["by_age"]
+    assert sum(map(Counter, told["by_age_and_severity"].values()), Counter()) == told["by_severity"]
     assert sum(told["by_age"].values()) == sum(told["by_epss"].values()) == len(rows)
     packages = Counter(name for row in rows for name in row["package_names"] or () if name)
     assert {entry["name"]: entry["findings"] for entry in told["top"]["packages"]["entries"]} == packages

@@ -112,13 +112,20 @@ def test_the_page_shows_the_trend_of_the_nights_and_is_in_the_language_of_the_de
     page = content_of(told["page_key"]).decode()
     assert '<html lang="ja"' in page
     assert "Asia/Tokyo" in page
-    assert digesting.trend(runs.history(desk.table, "nightly"), execution("night-2", START + timedelta(days=1)), {"HIGH": 3}) == [
+    second = {"counts": {"by_severity": {"HIGH": 3}}, "verdict": {"dark": {"210987654321": ["ec2"]}}}
+    assert digesting.trend(runs.history(desk.table, "nightly"), execution("night-2", START + timedelta(days=1)), second) == [
         {
             "started_at": START.isoformat(),
             "outcome": "SUCCEEDED",
             "by_severity": json.loads(runs.history(desk.table, "nightly")[-1]["by_severity"]),
+            "is_dark": False,
         },
-        {"started_at": (START + timedelta(days=1)).isoformat(), "outcome": "SUCCEEDED", "by_severity": {"HIGH": 3}},
+        {
+            "started_at": (START + timedelta(days=1)).isoformat(),
+            "outcome": "SUCCEEDED",
+            "by_severity": {"HIGH": 3},
+            "is_dark": True,
+        },
     ]
 
 

@@ -44,7 +44,7 @@ class TestSubject:
             ("changes", ": 12 new (2 critical), 30 gone, 1,204 open"),
             ("changes-of-another-report", ", critical-weekly: 12 new (2 critical), 30 gone, 1,204 open"),
             ("quiet", ": quiet night, nothing new or gone, 1,204 open"),
-            ("dark", ": DARK NIGHT, blind in 1 account: 12 new (2 critical), 0 gone, 1,204 open"),
+            ("dark", ": DARK NIGHT, 731 unseen in 1 account: 12 new (2 critical), 0 gone, 1,204 open"),
             ("unknown", ": UNSURE, nobody knows if this is good: 0 new, 1,222 gone, 0 open"),
             ("sudden-fall", ": SUDDEN FALL, 2 new, 1,013 gone, 211 open"),
             ("first-night", ": first night, 1,204 open (3 critical)"),
@@ -105,7 +105,7 @@ class TestEmail:
         ]
         assert "New, worst first (2 critical, 4 high, 6 medium)" in lines
         assert "- CRITICAL, EXPLOIT KNOWN, fix available, on shop/api: CVE-2026-21001 (…" in lines
-        assert "2. CRITICAL on 3 resources: CVE-2026-21001 (openssl)" in lines
+        assert "2. CRITICAL on 3 resources, EXPLOIT KNOWN: CVE-2026-21001 (openssl)" in lines
         assert any(line.endswith("/index.html") for line in lines)
         assert any(line.endswith(".json") for line in lines)
 
@@ -184,7 +184,7 @@ class TestChat:
     def test_it_leads_to_the_fixes_and_the_page(self) -> None:
         chat = messages.chat(NIGHTS["changes"], config())
         first, *_, page, report = chat["content"]["nextSteps"]
-        assert first == "Fix CRITICAL on 14 resources: CVE-2021-44228 (org.apache.logging.log4j:log4j-core)."
+        assert first == "Fix CRITICAL on 14 resources, EXPLOIT KNOWN: CVE-2021-44228 (org.apache.logging.log4j:log4j-core)."
         assert page.endswith("/index.html")
         assert report == f"Open the report: {messages.report_url(NIGHTS['changes'], config())}"
         context = chat["metadata"]["additionalContext"]

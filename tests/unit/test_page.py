@@ -251,7 +251,7 @@ class TestSections:
     def test_the_facts_of_the_run_stand_at_the_end(self) -> None:
         shown = page(nights.ordinary(), versions={"exporter": "1.2.3"}).text
         for fact in (
-            "Nov 23, 2026 4:00\u202fAM CET",
+            "23 Nov 2026 04:00 CET",
             "12 minutes",
             "0123456789abcdef",
             "s3://findings/reports/r.json",
@@ -260,17 +260,17 @@ class TestSections:
             assert " ".join(fact.split()) in shown
 
     def test_times_are_told_in_the_time_zone_and_in_utc_without_a_known_one(self) -> None:
-        assert "12:00\u202fPM JST".replace("\u202f", " ") in page(nights.quiet(), time_zone="Asia/Tokyo").text
+        assert "12:00 JST" in page(nights.quiet(), time_zone="Asia/Tokyo").text
         unknown = page(nights.quiet(), time_zone="Europe/Pariss", duration_seconds=None).text
         assert "UTC, since Europe/Pariss is no time zone that is known here" in unknown
-        assert "3:00 AM UTC" in unknown
+        assert "03:00 UTC" in unknown
         assert "Took not known" in unknown
 
 
 class TestTrend:
     def test_each_severity_has_its_own_scale_and_a_run_without_numbers_leaves_a_gap(self) -> None:
         runs = [
-            {"started_at": f"2026-11-2{day}T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": counts}
+            {"started_at": f"2026-11-2{day}T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": counts, "is_dark": False}
             for day, counts in enumerate([{"LOW": 100, "CRITICAL": 2}, None, {"LOW": 50}])
         ]
         critical, low = strips(runs, WORST_FIRST)
@@ -281,11 +281,27 @@ class TestTrend:
 
     def test_the_smallest_number_that_is_not_zero_is_seen(self) -> None:
         runs = [
-            {"started_at": "2026-11-20T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": {"LOW": each}}
+            {"started_at": "2026-11-20T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": {"LOW": each}, "is_dark": False}
             for each in (9_999, 1, 0)
         ]
         (low,) = strips(runs, WORST_FIRST)
         assert low.bars[1].height > low.bars[2].height
+
+    def test_a_night_in_which_inspector_was_not_looking_everywhere_is_marked_and_explained(self) -> None:
+        runs = nights.trend(nights.dark())
+        runs[-3]["is_dark"] = True
+        shown = Page(render(nights.dark(), runs, nights.facts())).text
+        assert "but Inspector was not looking everywhere" in shown
+        assert "Hatched: Inspector was not looking everywhere" in shown
+        assert "SUCCEEDED, dark" in shown
+        assert "Hatched" not in page(nights.ordinary()).text
+
+    def test_runs_of_one_day_are_told_apart_by_their_time(self) -> None:
+        runs = nights.trend(nights.ordinary(), 2)
+        runs[0]["started_at"] = runs[1]["started_at"].replace("T03:00", "T01:30")
+        shown = Page(render(nights.ordinary(), runs, nights.facts())).text
+        assert "02:30 CET" in shown
+        assert "04:00 CET" in shown
 
     def test_the_last_thirty_runs_are_shown(self) -> None:
         runs = nights.trend(nights.ordinary(), 45)
@@ -296,9 +312,9 @@ class TestTrend:
         drawings = [attributes for tag, attributes in shown.elements if tag == "svg" and attributes.get("role") == "img"]
         assert len(drawings) == 5
         assert re.search(
-            r"Critical: 15 in the last run, \d+ in the run of Oct 25, 2026; at least \d+, at most \d+\.", str(drawings)
+            r"Critical: 15 in the last run, \d+ in the run of 25 Oct 2026; at least \d+, at most \d+\.", str(drawings)
         )
-        assert "Nov 17, 2026 4:00 AM CET FAILED no numbers" in shown.text
+        assert "17 Nov 2026 04:00 CET FAILED no numbers" in shown.text
 
     def test_runs_without_any_number_say_so(self) -> None:
         html = render(nights.first(), [], nights.facts())
@@ -337,7 +353,9 @@ class TestLanguages:
             "coverage.state.",
             "where.",
         )
-        source = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.js", "rendering.py"))
+        source = "".join(
+            (FOLDER / name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.js", "rendering.py", "words.py")
+        )
         for key in TEXTS["en"]:
             name = re.sub(r"\.(one|other)$", "", key)
             assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"nobody says {key}"
@@ -350,9 +368,9 @@ class TestLanguages:
 
     def test_numbers_and_dates_are_written_as_the_language_writes_them(self) -> None:
         shown = page(nights.ordinary(), language="ja").text
-        assert "新規 40 件、消滅 50 件。未解決 540 件" in shown
-        assert "2026/11/23 4:00 CET" in shown
-        assert set(page(nights.ordinary(), language="ja").data["days"].values()) & {"2026/11/23", "2026/11/20"}
+        assert "新規 40 件、消失 50 件。未解決 540 件" in shown
+        assert "2026年11月23日 04:00 CET" in shown
+        assert set(page(nights.ordinary(), language="ja").data["days"].values()) & {"2026年11月23日", "2026/11/20"}
 
     def test_what_the_digest_says_in_english_is_marked_as_english(self) -> None:
         night = nights.ordinary()

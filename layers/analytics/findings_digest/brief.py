@@ -143,6 +143,7 @@ def _to_fix(entry: Mapping[str, Any], most: int) -> dict[str, Any]:
         "vulnerability_id": _cut(entry["vulnerability_id"], min(most, 80)),
         "title": _cut(entry["title"], min(most, 200)),
         "severity": _cut(entry["severity"], 60),
+        "exploit_known": entry["exploit_available"] == "YES",
         "resources": entry["resources"],
         "why": _cut(entry["why"], min(most, 200)),
     }

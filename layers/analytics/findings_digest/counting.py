@@ -92,7 +92,8 @@ class Counts:
         self.kinds: Counter[tuple[str | None, ...]] = Counter()
         """Findings by severity, type, status, resource type, fix and exploit together: there are few such combinations."""
         self.accounts: Counter[str | None] = Counter()
-        self.ages = [0] * len(AGE_BANDS)
+        self.ages: dict[str, list[int]] = {}
+        """By severity, the findings in each band of age."""
         self.epss = [0] * len(EPSS_BANDS)
         self.repositories = Top(top_entries)
         self.resources = Top(top_entries, lambda taken: self.repositories.add(_repositories(taken)))
@@ -106,8 +107,13 @@ class Counts:
         self.total += len(batch["severity"])
         self.kinds.update(zip(*[batch[name] for name in _KINDS], strict=True))
         self.accounts.update(batch["account_id"])
-        times = sorted(batch["first_observed_at"])
-        _add(self.ages, reversed(_sizes([bisect_right(times, limit) for limit in self._oldest], len(times))))
+        first_seen: dict[str, list[int]] = {}
+        for severity, time in zip(batch["severity"], batch["first_observed_at"], strict=True):
+            first_seen.setdefault(severity, []).append(time)
+        for severity, times in first_seen.items():
+            times.sort()
+            bands = self.ages.setdefault(severity, [0] * len(AGE_BANDS))
+            _add(bands, reversed(_sizes([bisect_right(times, limit) for limit in self._oldest], len(times))))
         scores = sorted([score for score in batch["epss_score"] if score is not None])
         _add(self.epss, _sizes([bisect_left(scores, limit) for limit in _EPSS_LIMITS], len(scores)))
         self.resources.add(filter(None, batch["resource_id"]))
@@ -129,7 +135,11 @@ class Counts:
             "total": self.total,
             **{f"by_{kind}": self.by(kind) for kind in _KINDS},
             "by_account": _named(self.accounts),
-            "by_age": dict(zip(AGE_BANDS, self.ages, strict=True)),
+            "by_age": {band: sum(bands[place] for bands in self.ages.values()) for place, band in enumerate(AGE_BANDS)},
+            "by_age_and_severity": {
+                band: _named(Counter({each: bands[place] for each, bands in self.ages.items() if bands[place]}), SEVERITIES)
+                for place, band in enumerate(AGE_BANDS)
+            },
             "by_epss": dict(zip(EPSS_BANDS, self.epss, strict=True)) | {UNKNOWN: self.total - sum(self.epss)},
             "top": {
                 "resources": self.resources.to_dict(),

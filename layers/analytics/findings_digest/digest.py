@@ -133,8 +133,8 @@ def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], nam
         left_out = [word for word, status in (("closed", "CLOSED"), ("suppressed", "SUPPRESSED")) if status not in statuses]
         sentences.append(
             f"The filter does not ask for {' or '.join(left_out)} findings: whether a missing finding was"
-            f" {', '.join(left_out)} or went with its resource cannot be told. resource_gone means that nothing is reported"
-            " on its resource any more, no_longer_reported that other findings still are."
+            f" {', '.join(left_out)} or went with its resource cannot be told. Gone with the resource means that nothing is"
+            " reported on its resource any more, no longer reported that other findings still are."
         )
     if dict(filter_criteria) != dict(compared.header.filter_criteria):
         sentences.append(

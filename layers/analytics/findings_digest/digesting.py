@@ -206,13 +206,13 @@ def _page(
         "time_zone": config.time_zone,
     }
     try:
-        return render(digest, trend(lines, run.execution, digest["counts"]["by_severity"]), facts, config.language)
+        return render(digest, trend(lines, run.execution, digest), facts, config.language)
     except Exception as error:  # noqa: BLE001 - a template can fail in any way, and the numbers are there all the same
         logger.warning("the page could not be made: %s", type(error).__name__)
         return None
 
 
-def trend(lines: Iterable[Mapping[str, Any]], execution: Execution, by_severity: Mapping[str, int]) -> list[dict[str, Any]]:
+def trend(lines: Iterable[Mapping[str, Any]], execution: Execution, digest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return how many findings the last runs had, the oldest first and this one last.
 
     Parameters
@@ -225,11 +225,17 @@ def trend(lines: Iterable[Mapping[str, Any]], execution: Execution, by_severity:
             "started_at": line["sk"].split("#")[1],
             "outcome": line["outcome"],
             "by_severity": json.loads(line["by_severity"]) if "by_severity" in line else None,
+            "is_dark": line.get("dark", "{}") != "{}",
         }
         for line in lines
         if line["sk"].split("#")[1] < execution.started_at.isoformat()
     ]
-    this = {"started_at": execution.started_at.isoformat(), "outcome": "SUCCEEDED", "by_severity": dict(by_severity)}
+    this = {
+        "started_at": execution.started_at.isoformat(),
+        "outcome": "SUCCEEDED",
+        "by_severity": dict(digest["counts"]["by_severity"]),
+        "is_dark": bool(digest["verdict"]["dark"]),
+    }
     return [*reversed(runs_before[: TREND_RUNS - 1]), this]
 
 

@@ -82,8 +82,9 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
     digest
         A document of docs/digest.schema.json.
     trend
-        The last runs of this report name, oldest first and this one last: ``started_at`` (ISO 8601), ``outcome``, and
-        ``by_severity``, which is null for a run without numbers. Of more than 30 the last 30 are shown.
+        The last runs of this report name, oldest first and this one last: ``started_at`` (ISO 8601), ``outcome``,
+        ``by_severity``, which is null for a run without numbers, and ``is_dark``: Inspector was not looking everywhere. Of
+        more than 30 the last 30 are shown.
     facts
         ``deployment`` (``account``, ``region``, ``stack``), ``links`` (``report``, ``digest``, ``parquet``, ``execution``:
         addresses, or null), ``duration_seconds`` or null, and ``time_zone``, a name of the IANA database.
@@ -108,9 +109,11 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         answer=answer(digest, say),
         strips=strips(trend, WORST_FIRST),
         trend=trend[-RUNS:],
+        axis=_axis(trend[-RUNS:], say),
         strip_height=HEIGHT,
         active_only=_active_only(digest),
         ages=_rows(digest["counts"]["by_age"]),
+        age_severities=[severity for severity in WORST_FIRST if digest["counts"]["by_severity"].get(severity)],
         kinds=_kinds(digest["changes"]),
         changed_severities=_changed_severities(digest["changes"]),
         tops=_tops(digest["counts"]),
@@ -131,8 +134,8 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``headline``, ``counted`` (the numbers as a sentence), ``open``, ``critical``, and ``new``, ``gone``, ``new_critical``,
-        which are None without a baseline.
+        ``headline``, ``counted`` (the numbers as a sentence), ``open``, ``critical``, ``not_looked_at``, and ``new``, ``gone``,
+        ``new_critical``, which are None without a baseline.
     """
     counts, changes, state = digest["counts"], digest["changes"], digest["verdict"]["state"]
     is_open = sum(count for status, count in counts["by_status"].items() if status not in {"SUPPRESSED", "CLOSED"})
@@ -142,11 +145,14 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
         "critical": say("headline.critical" if _active_only(digest) else "headline.critical_in_report", critical),
     }
     new = gone = new_critical = None
+    not_looked_at = changes["counts"][UNKNOWN] if changes else 0
     if changes:
         new, gone = changes["counts"]["appeared"], changes["counts"]["gone"]
         new_critical = sum(changes["by_severity"][kind].get("CRITICAL", 0) for kind in APPEARED)
         parts |= {"new": say("headline.new", new), "gone": say("headline.gone", gone)}
-    counted = say("headline.compared" if changes else "headline.alone", None, **parts)
+        parts |= {"not_looked_at": say("headline.not_looked_at", not_looked_at)}
+    how = "headline.alone" if not changes else "headline.compared_dark" if not_looked_at else "headline.compared"
+    counted = say(how, None, **parts)
     headline = counted
     if not is_open:
         headline = say("headline.none" if state == "good" else f"headline.none_{state}")
@@ -157,6 +163,7 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
         "counted": counted,
         "open": is_open,
         "critical": critical,
+        "not_looked_at": not_looked_at,
         "new": new,
         "gone": gone,
         "new_critical": new_critical,
@@ -166,6 +173,13 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
 def _active_only(digest: Mapping[str, Any]) -> bool:
     # Then, and only then, all that is counted is open.
     return bool(digest["report"]["statuses"] == ["ACTIVE"])
+
+
+def _axis(trend: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
+    """Return the ends of the trend: days, or times where all of it is of one day."""
+    ends = list(dict.fromkeys(run["started_at"] for run in [*trend[:1], *trend[-1:]]))
+    days = [say.day(end) for end in ends]
+    return days if len(set(days)) == len(days) else [say.time(end) for end in ends]
 
 
 def _kinds(changes: Mapping[str, Any] | None) -> list[tuple[str, list[tuple[str, int, Mapping[str, int]]]]]:

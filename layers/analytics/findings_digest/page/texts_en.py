@@ -4,6 +4,8 @@ A text that tells of a number has a form ``one`` and a form ``other``, as CLDR's
 """
 
 TEXTS = {
+    # As the mail has it; the pattern is CLDR's [Unicode TR 35].
+    "date": "d MMM y",
     "title": "{report}: findings of {date}",
     "title.dark": "DARK: {title}",
     "subtitle": "Account {account} · {region} · {time}",
@@ -11,6 +13,9 @@ TEXTS = {
     "nav": "Sections of this page",
     # The night's answer
     "headline.compared": "{new}, {gone}; {open}, {critical}.",
+    "headline.compared_dark": "{new}, {gone}, {not_looked_at}; {open}, {critical}.",
+    "headline.not_looked_at.one": "{n} not looked at",
+    "headline.not_looked_at.other": "{n} not looked at",
     "headline.alone": "{open}, {critical}.",
     "headline.none": "No open finding, and Inspector was looking.",
     "headline.none_unknown": "No open finding, but nobody knows whether Inspector was looking.",
@@ -45,6 +50,8 @@ TEXTS = {
     "tile.gone": "Gone",
     "tile.open": "Open",
     "tile.critical": "Critical",
+    "tile.not_looked_at": "Not looked at",
+    "tile.nobody_knows": "neither gone nor fixed",
     "tile.in_report.one": "of {n} in the report",
     "tile.in_report.other": "of {n} in the report",
     "tile.new_critical.one": "{n} of them new",
@@ -62,6 +69,9 @@ TEXTS = {
     "trend.none": "No run of this report has told its numbers yet.",
     "trend.strip": "{severity}: {last} in the last run, {first} in the run of {date}; at least {least}, at most {most}.",
     "trend.bar": "{date}: {count}",
+    "trend.bar_dark": "{date}: {count}, but Inspector was not looking everywhere",
+    "trend.dark": "Hatched: Inspector was not looking everywhere, so the number may be too low.",
+    "trend.dark_run": "{outcome}, dark",
     "trend.gap": "{date}: no numbers ({outcome})",
     "trend.table": "The same as a table",
     "trend.run": "Run",
@@ -77,6 +87,8 @@ TEXTS = {
     "age.8-30": "8 to 30 days",
     "age.31-90": "31 to 90 days",
     "age.>90": "more than 90 days",
+    "age.table": "Age against severity",
+    "age.all": "All",
     # Changes
     "changes": "What changed",
     "changes.none": "Nothing changed since the baseline.",
@@ -100,7 +112,7 @@ TEXTS = {
     "kind.unsuppressed": "unsuppressed",
     "kind.closed": "closed",
     "kind.suppressed": "suppressed",
-    "kind.resource_gone": "resource gone",
+    "kind.resource_gone": "gone with the resource",
     "kind.no_longer_reported": "no longer reported",
     "kind.copy_gone": "copy gone",
     "kind.not_looked_at": "not looked at",

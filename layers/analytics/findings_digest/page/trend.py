@@ -22,6 +22,8 @@ class Bar:
     count: int | None
     started_at: str
     outcome: str
+    is_dark: bool
+    """Inspector was not looking everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Strip:
     least: int
     most: int
     change: int | None
+
+    @property
+    def has_dark(self) -> bool:
+        """Whether in a run with numbers Inspector was not looking everywhere."""
+        return any(bar.is_dark and bar.count is not None for bar in self.bars)
 
 
 def strips(trend: Sequence[Mapping[str, Any]], severities: Sequence[str]) -> list[Strip]:
@@ -69,7 +76,7 @@ def _strip(severity: str, runs: Sequence[Mapping[str, Any]]) -> Strip:
     for place, (run, count) in enumerate(zip(runs, counts, strict=True)):
         # What is not zero is seen, however small it is beside the others.
         height = max(round((HEIGHT - 4) * count / most, 1), 2.0) if count else 1.0
-        bars.append(Bar(place * PLACE_WIDTH, HEIGHT - height, height, count, run["started_at"], run["outcome"]))
+        bars.append(Bar(place * PLACE_WIDTH, HEIGHT - height, height, count, run["started_at"], run["outcome"], run["is_dark"]))
     shown = [bar for bar in bars if bar.count is not None]
     change = known[-1] - known[-2] if len(known) > 1 else None
     width = max(len(runs), FEWEST_PLACES) * PLACE_WIDTH

@@ -57,17 +57,20 @@ class Words:
     def day(self, value: str) -> str:
         """Return a day or the day of a time, of ISO 8601."""
         told = date.fromisoformat(value) if len(value) == len("2026-11-25") else self._local(value).date()
-        return format_date(told, "medium", locale=self.locale)
+        return self._date(told)
 
     def time(self, value: str) -> str:
         """Return a time of ISO 8601 in the time zone, which it names."""
         told = self._local(value)
-        clock = format_time(told, "short", tzinfo=self.zone, locale=self.locale)
-        return f"{format_date(told, 'medium', locale=self.locale)} {clock} {told.tzname()}"
+        clock = format_time(told, "HH:mm", tzinfo=self.zone, locale=self.locale)  # as the mail has it
+        return f"{self._date(told.date())} {clock} {told.tzname()}"
 
     def duration(self, seconds: int) -> str:
         """Return a duration as people say it."""
         return format_timedelta(timedelta(seconds=seconds), locale=self.locale)
+
+    def _date(self, day: date) -> str:
+        return format_date(day, self.texts["date"], locale=self.locale)
 
     def _local(self, value: str) -> datetime:
         told = datetime.fromisoformat(value)

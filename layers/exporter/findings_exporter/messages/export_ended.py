@@ -23,7 +23,7 @@ FINDING = (
     "severity", "vulnerability_id", "title", "resource", "account_id", "region", "packages", "fix_available", "exploit_known",
     "first_seen",
 )  # fmt: skip
-FIX = ("rank", "points", "vulnerability_id", "title", "severity", "resources", "why")
+FIX = ("rank", "points", "vulnerability_id", "title", "severity", "exploit_known", "resources", "why")
 
 
 def export_event(run: Run, config: Config) -> dict[str, Any]:

@@ -101,7 +101,8 @@ def scanning_lines(night: Night, speech: Speech) -> list[str]:
         if more := night.dark_accounts - len(places):
             named = speech.say("dark.more", places=named, more=speech.counted("account", more))
         where = speech.say("dark.places", places=named) if places else speech.say("dark.nothing_scanned")
-        return [where, speech.say("dark.missing"), speech.say("dark.step")]
+        missing = speech.say("dark.missing_count", count=speech.number(night.not_looked_at))
+        return [where, missing if night.not_looked_at else speech.say("dark.missing"), speech.say("dark.step")]
     if night.state == "unknown":
         return [speech.say("unknown.step")]
     if night.scanned is None:
@@ -132,6 +133,7 @@ def fix_line(fix: Mapping[str, Any], speech: Speech) -> str:
             "fix",
             vulnerability=_named(fix),
             severity=speech.severity(str(fix.get("severity"))).upper(),
+            exploit=speech.say("mark.exploit") if fix.get("exploit_known") else "",
             resources=speech.counted("resource", fix.get("resources") or 1),
         )
     )
@@ -326,7 +328,9 @@ def _night_in_a_line(night: Night, speech: Speech) -> str:
         how = "nothing_open"
     told = speech.say(f"told.{how}", **numbers)
     if night.state == "dark" and night.dark:
-        return speech.say("told.dark_in_places", told=told, accounts=speech.counted("account", night.dark_accounts))
+        how = "told.dark_in_places_count" if night.not_looked_at else "told.dark_in_places"
+        accounts = speech.counted("account", night.dark_accounts)
+        return speech.say(how, told=told, accounts=accounts, count=speech.number(night.not_looked_at))
     if night.state != "good":
         return speech.say(f"told.{night.state}", told=told)
     if night.sudden_fall:

@@ -33,6 +33,8 @@ class Night:
         ``dark``: Inspector was not looking. ``unknown``: nobody knows.
     new, gone
         None when it was not compared.
+    not_looked_at
+        Findings that were open where Inspector does not look any more.
     """
 
     compared: Compared
@@ -43,6 +45,7 @@ class Night:
     by_severity: Mapping[str, int]
     new: int | None
     gone: int | None
+    not_looked_at: int
     new_by_severity: Mapping[str, int]
     gone_by_severity: Mapping[str, int]
     kinds: Mapping[str, int]
@@ -88,6 +91,7 @@ def night_of(run: Run) -> Night | None:
         by_severity=_object(brief, "by_severity"),
         new=changes.get("appeared") or 0 if has_changes else None,
         gone=changes.get("gone") or 0 if has_changes else None,
+        not_looked_at=_object(changes, "counts").get("not_looked_at") or 0,
         new_by_severity=_object(changes, "appeared_by_severity"),
         gone_by_severity=_object(changes, "gone_by_severity"),
         kinds=_object(changes, "counts"),
