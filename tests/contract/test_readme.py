@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from botocore.session import Session
 
-from tests.contract.parts import TEMPLATE
+from tests import picture
+from tests.contract.parts import MACHINE, STATES, TEMPLATE
 
 README = Path("README.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -80,3 +81,22 @@ def test_everything_is_installed_into_the_projects_folder() -> None:
     folders = [Path(line) for line in told.stdout.splitlines()]
     assert len(folders) == 2
     assert all(folder.is_relative_to(Path.cwd() / ".uv") for folder in folders)
+
+
+def test_the_picture_is_the_workflows_own() -> None:
+    assert picture.readme(README, MACHINE) == README, "make picture"
+
+
+def test_the_picture_has_every_state_and_every_way() -> None:
+    names = dict(re.findall(r"^    (\w+)\W+\"(.+)\"\W+$", README, re.MULTILINE))
+    drawn = {
+        (names[begin], names[end]) for begin, end in re.findall(r"^    (\w+) -\.?->(?:\|[^|]*\|)? (\w+)$", README, re.MULTILINE)
+    }
+    assert sorted(names.values()) == sorted(STATES)
+    assert drawn == {
+        (name, way)
+        for name, state in STATES.items()
+        for part in [state, *state.get("Choices", []), *state.get("Catch", [])]
+        for way in [part.get("Next"), part.get("Default")]
+        if way
+    }
