@@ -79,9 +79,10 @@ endif
 messages: install ## Render every kind of message into docs/gallery
 	PYTHONPATH=layers/exporter .venv/bin/python -m tests.gallery
 
-.PHONY: picture
-picture: install ## Draw the README's picture of the workflow from the state machine
-	.venv/bin/python -m tests.picture
+.PHONY: pictures
+pictures: install browser ## Draw the README's workflow from the state machine, and pictures of messages and page
+	.venv/bin/python -m tests.workflow_picture
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.pictures
 
 .PHONY: deploy
 deploy: install build ## Deploy to the AWS account of your credentials (asks before it changes anything)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.session import Session
 
-from tests import picture
+from tests import workflow_picture
 from tests.contract.parts import MACHINE, STATES, TEMPLATE
 
 README = Path("README.md").read_text(encoding="utf-8")
@@ -84,7 +84,7 @@ def test_everything_is_installed_into_the_projects_folder() -> None:
 
 
 def test_the_picture_is_the_workflows_own() -> None:
-    assert picture.readme(README, MACHINE) == README, "make picture"
+    assert workflow_picture.readme(README, MACHINE) == README, "make pictures"
 
 
 def test_the_picture_has_every_state_and_every_way() -> None:

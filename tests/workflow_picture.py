@@ -1,4 +1,4 @@
-"""The README's picture of the workflow, drawn from the state machine's own definition: `make picture` draws it anew."""
+"""The README's picture of the workflow, drawn from the state machine's own definition: `make pictures` draws it anew."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 README = Path("README.md")
 DEFINITION = Path("statemachine/export_findings.asl.json")
-PLACE = re.compile(r"(?<=<!-- the workflow: make picture -->\n).*?(?=<!-- end -->)", re.DOTALL)
+PLACE = re.compile(r"(?<=<!-- the workflow: make pictures -->\n).*?(?=<!-- end -->)", re.DOTALL)
 SHAPES = {"Task": '["{}"]', "Pass": '["{}"]', "Wait": '(["{}"])', "Choice": '{{"{}"}}', "Succeed": '(("{}"))', "Fail": '(("{}"))'}
 """What a kind of state looks like in Mermaid's flowcharts."""
 

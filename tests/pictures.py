@@ -1,0 +1,96 @@
+"""Pictures of messages as people see them, and of a night's page: `make pictures`, which wants Chromium.
+
+Beside them lies what each was drawn from, as a digest, so that a test finds one that is out of date without drawing it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from findings_digest.page import render
+from findings_exporter import messages
+from tests import gallery, page_nights
+from tests.local_aws.screenshot import ARGUMENTS, chromium
+
+if TYPE_CHECKING:
+    from findings_exporter.runs import Run
+
+DOCS = Path("docs")
+SOURCES = DOCS / "gallery/pictures/sources.json"
+SHOWN = ("changes", "quiet", "dark", "first-night", "digest-failed", "failed-and-the-setup-was-checked")
+"""Of each sort of message one; all of them stand in the gallery as text."""
+SIZES = {"page-desk.png": (1100, 1000), "page-phone.png": (390, 844)}
+MESSAGE_SIZE = (1240, 760)
+SIGNS = {":white_check_mark:": "✔", ":warning:": "⚠", ":rotating_light:": "✖"}
+"""A chat shows these as coloured signs, for which not every machine has letters."""
+STYLE = """
+body { margin: 0; padding: 24px; background: #eef0f3; font: 15px/1.45 sans-serif; color: #1d2530; display: grid;
+  grid-template-columns: 700px 1fr; gap: 24px; align-items: start; }
+article { background: #fff; border: 1px solid #d5dae1; border-radius: 8px; overflow: hidden; }
+header { padding: 12px 18px; border-bottom: 1px solid #d5dae1; font-weight: 700; }
+small { display: block; color: #5a6572; font-weight: 400; }
+pre { margin: 0; font: 13px/1.4 monospace; white-space: pre-wrap; overflow-wrap: anywhere; padding: 14px 18px; }
+div { padding: 14px 18px; overflow-wrap: anywhere; } div pre { background: #f5f6f8; padding: 6px; }
+ol { margin: 4px 0 0; padding-left: 20px; }
+"""
+
+
+def message(run: Run) -> str:
+    """Return a mail and a chat message side by side, as HTML."""
+    of = gallery.LANGUAGES["en"]
+    content = messages.chat(run, of)["content"]
+    steps = "".join(f"<li>{_chat_text(step)}</li>" for step in content["nextSteps"])
+    return (
+        f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>"
+        f"<article><header><small>Mail</small>{html.escape(messages.subject(run, of))}</header>"
+        f"<pre>{html.escape(messages.email(run, of))}</pre></article>"
+        f"<article><header><small>Chat</small>{_chat_text(content['title'])}</header>"
+        f"<div>{_chat_text(content['description'])}</div><div><b>Next steps</b><ol>{steps}</ol></div></article>"
+    )
+
+
+def _chat_text(text: str) -> str:
+    shown = html.escape(text)
+    for sign, letter in SIGNS.items():
+        shown = shown.replace(sign, letter)
+    shown = re.sub(r"```(.*?)```", r"<pre>\1</pre>", shown, flags=re.DOTALL)
+    return re.sub(r"\*([^*\n]+)\*", r"<b>\1</b>", shown).replace("\n", "<br>")
+
+
+def pages() -> dict[Path, tuple[str, tuple[int, int]]]:
+    """Return what each picture is drawn from, and its size."""
+    night = page_nights.ordinary()
+    page = render(night, page_nights.trend(night), page_nights.facts())
+    found = {DOCS / name: (page, size) for name, size in SIZES.items()}
+    runs = gallery.runs()
+    return found | {SOURCES.with_name(f"{kind}.png"): (message(runs[kind]), MESSAGE_SIZE) for kind in SHOWN}
+
+
+def sources() -> dict[str, str]:
+    """Return the digest of what each picture should be drawn from."""
+    return {str(path): sha256(text.encode()).hexdigest() for path, (text, _) in pages().items()}
+
+
+def main() -> None:
+    """Draw all pictures."""
+    from playwright.sync_api import sync_playwright
+
+    SOURCES.parent.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        for path, (text, (width, height)) in pages().items():
+            tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
+            tab.set_content(text)
+            tab.screenshot(path=path)
+            tab.close()
+        browser.close()
+    SOURCES.write_text(json.dumps(sources(), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
