@@ -61,11 +61,19 @@ EXISTING = {
     "ExistingBucketOwner": OTHER_ACCOUNT,
     "ExistingKeyArn": f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/11111111-0000-4000-8000-000000000000",
 }
+CHAT = {
+    "SlackWorkspaceId": "T0123ABCD",
+    "SlackChannelId": "C0123ABCD",
+    "TeamsTenantId": "11111111-0000-4000-8000-000000000000",
+    "TeamsTeamId": "22222222-0000-4000-8000-000000000000",
+    "TeamsChannelId": "19%3Aab12%40thread.tacv2",
+}
 VARIANTS = {
     "own bucket and key": Place(),
     "existing bucket and key": Place(parameters=EXISTING),
     "opt-in Region": Place(region="me-south-1"),
     "Athena": Place(parameters={"Athena": "ON"}),
+    "chat": Place(parameters=CHAT),
     "Athena on an existing bucket and key": Place(parameters=EXISTING | {"Athena": "ON"}),
 }
 
@@ -136,6 +144,8 @@ class Rendered:
                 return not self._holds(inner)
             case {"Fn::And": list() as all_of}:
                 return all(map(self._holds, all_of))
+            case {"Fn::Or": list() as any_of}:
+                return any(map(self._holds, any_of))
         raise ValueError(f"this condition is not understood: {condition}")
 
     def _filled(self, value: Any) -> Any:

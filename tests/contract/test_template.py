@@ -55,7 +55,7 @@ def plain(statement: Any) -> dict[str, Any]:
 def role_statements() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement of a role's own policy, with the role."""
     for name, role in ROLES.items():
-        for policy in role["Policies"]:
+        for policy in role.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, plain(statement)
 
@@ -155,6 +155,10 @@ class TestParameters:
             ),
             ("ExistingBucketOwner", ["", ACCOUNT], ["123", "12345678901a"]),
             ("NotificationEmail", ["", "a@b.example"], ["a", "a@b", "a b@c.d"]),
+            ("SlackWorkspaceId", ["", "T0123ABCD"], ["t0123", "https://x.slack.com"]),
+            ("SlackChannelId", ["", "C0123ABCD"], ["#general", "C 1"]),
+            ("TeamsTeamId", ["", "22222222-0000-4000-8000-000000000000"], ["team", "22222222"]),
+            ("TeamsChannelId", ["", "19%3Aab12%40thread.tacv2"], ["19:ab12@thread.tacv2", "general channel"]),
             ("ScheduleExpression", ["cron(0 3 * * ? *)", "rate(1 day)", "at(2026-11-23T03:00:00)"], ["", "0 3 * * *"]),
         ],
     )
@@ -279,7 +283,7 @@ class TestPolicies:
             service = trust["Principal"]["Service"]
             if service != "lambda.amazonaws.com":
                 assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}, name
-            assert service in {"lambda.amazonaws.com", "states.amazonaws.com", "scheduler.amazonaws.com"}
+            assert service in {f"{each}.amazonaws.com" for each in ("lambda", "states", "scheduler", "chatbot")}
 
     def test_only_the_accounts_root_may_do_everything_and_only_with_the_key(self) -> None:
         whole = [

@@ -1,0 +1,47 @@
+"""The channels of a chat: they listen to the topic, and nobody can command anything through them."""
+
+from typing import Any
+
+import pytest
+
+from tests.contract.parts import TEMPLATE
+from tests.rendered import ACCOUNT, CHAT, VARIANTS, Place, Rendered
+
+CHANNELS = "AWS::Chatbot::SlackChannelConfiguration", "AWS::Chatbot::MicrosoftTeamsChannelConfiguration"
+SLACK, TEAMS = ({name: each for name, each in CHAT.items() if name.startswith(kind)} for kind in ("Slack", "Teams"))
+WITH = Rendered(VARIANTS["chat"])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "channels", "roles"), [({}, [], 0), (SLACK, CHANNELS[:1], 1), (TEAMS, CHANNELS[1:], 1), (CHAT, CHANNELS, 1)]
+)
+def test_a_stack_has_the_channels_that_it_is_told(parameters: dict[str, str], channels: list[str], roles: int) -> None:
+    rendered = Rendered(Place(parameters=parameters))
+    assert [kind for kind in CHANNELS if rendered.of_type(kind)] == list(channels)
+    assert len([name for name in rendered.of_type("AWS::IAM::Role") if name == "ChatRole"]) == roles
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+def test_a_channel_hears_the_topic_and_may_do_nothing(kind: str) -> None:
+    (channel,) = WITH.of_type(kind).values()
+    role: dict[str, Any] = WITH.of_type("AWS::IAM::Role")["ChatRole"]
+    assert len(channel["SnsTopicArns"]) == len(WITH.of_type("AWS::SNS::Topic")) == 1
+    assert channel["GuardrailPolicies"] == ["arn:aws:iam::aws:policy/AWSDenyAll"]
+    assert role.keys().isdisjoint({"Policies", "ManagedPolicyArns"})
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "chatbot.amazonaws.com"}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+@pytest.mark.parametrize(("rule", "names"), [("SlackNeedsBoth", SLACK), ("TeamsNeedsAllThree", TEAMS)])
+def test_a_half_named_channel_is_refused(rule: str, names: dict[str, str]) -> None:
+    found = TEMPLATE["Rules"][rule]
+    assert all(name in found["Assertions"][0]["AssertDescription"] for name in names)
+    assert all(f"'Ref': '{name}'" in str(found["RuleCondition"]) for name in names)
+    assert all(f"'Ref': '{name}'" in str(found["Assertions"][0]["Assert"]) for name in names)
+
+
+def test_no_statement_of_a_function_role_reaches_the_chat_role() -> None:
+    # Another account's bucket and key know the stack's functions by the path of their roles.
+    paths = {name: role["Path"] for name, role in WITH.of_type("AWS::IAM::Role").items() if "Path" in role}
+    assert not any(paths["ChatRole"].startswith(path) for name, path in paths.items() if name != "ChatRole")
