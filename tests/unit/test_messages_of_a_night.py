@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from findings_exporter import messages
-from findings_exporter.messages.mail import SCAN_TYPES
+from findings_exporter.messages.lines import SCAN_TYPES
 from findings_exporter.messages.night import night_of
 from findings_exporter.runs import Run
 from findings_exporter.texts import LINE_CHARACTERS, shown_lines, width

@@ -7,8 +7,7 @@ from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.explanations import explain, statements
-from findings_exporter.messages.links import report_url
-from findings_exporter.messages.mail import (
+from findings_exporter.messages.lines import (
     NOTES_TOLD,
     facts,
     finding_line,
@@ -16,9 +15,10 @@ from findings_exporter.messages.mail import (
     fix_line,
     headline,
     page_url,
-    subject,
     title,
 )
+from findings_exporter.messages.links import report_url
+from findings_exporter.messages.mail import subject
 from findings_exporter.messages.night import Night, digest_failure, night_of, worst_severity
 from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run

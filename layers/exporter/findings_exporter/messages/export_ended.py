@@ -8,8 +8,8 @@ from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.explanations import explain
+from findings_exporter.messages.lines import NOTES_TOLD
 from findings_exporter.messages.links import execution_url, report_url
-from findings_exporter.messages.mail import NOTES_TOLD
 from findings_exporter.messages.night import digest_failure
 from findings_exporter.runs import Run
 

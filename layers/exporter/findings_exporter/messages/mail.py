@@ -1,54 +1,37 @@
 """The mail of a run: a subject that tells the night by itself, one screen that a person can act on, then the details."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from findings_exporter.config import Config
-from findings_exporter.delivery import Delivery
 from findings_exporter.errors import Failure
 from findings_exporter.explanations import Explanation, evidence, explain, statements
-from findings_exporter.messages.links import execution_url, object_url, report_url
+from findings_exporter.messages.lines import (
+    NOTES_TOLD,
+    TITLE_CHARACTERS,
+    bucket_of,
+    facts,
+    file_of,
+    finding_line,
+    first_lines,
+    fix_line,
+    headline,
+    title,
+)
+from findings_exporter.messages.links import object_url, report_url
 from findings_exporter.messages.night import Night, clean, digest_failure, night_of
 from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run
 from findings_exporter.texts import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
 
-SUBJECT_CHARACTERS = 99
 SCREEN_LINES = 24
 LISTED_ON_SCREEN = 3
-NOTES_TOLD = 10
-ACCOUNTS_NAMED = 5
-SCAN_TYPES = {"ec2": "EC2", "ecr": "ECR", "lambda": "Lambda", "lambdaCode": "Lambda code", "codeRepository": "code", "ami": "AMI"}
-"""As people know them; others stand as Inspector names them."""
 
 
 def subject(run: Run, config: Config) -> str:
     """Return a mail's subject: ASCII [AWS: SNS Publish], under 100 characters, one line, in English in every language."""
     told = title(run, config, Speech.of(config, "en")).encode("ascii", "replace").decode()
-    return told if len(told) <= SUBJECT_CHARACTERS else f"{told[: SUBJECT_CHARACTERS - 3]}..."
-
-
-def title(run: Run, config: Config, speech: Speech) -> str:
-    """Return the night in a line. A report has its name in it when it is not the default one, and when that fits."""
-    day = speech.date(run.execution.started_at, "subject_day")
-    name = run.plan.report_name if run.plan else speech.say("told.export")
-    night, size = night_of(run), speech.size(run.delivery.size_bytes if run.delivery else 0)
-    if run.failure:
-        how = {"ABORTED": "told.stopped", "TIMED_OUT": "told.timed_out"}.get(run.outcome or "", "told.failed")
-        told = speech.say(how, title=explain(run.failure, config, speech.language).title)
-    elif night:
-        told = _night_in_a_line(night, speech)
-        named = speech.say("subject_named", day=day, name=name, told=told)
-        is_default = name == config.defaults.report_name
-        return speech.say("subject", day=day, told=told) if is_default or len(named) > SUBJECT_CHARACTERS else named
-    elif digest_failure(run):
-        told = speech.say("told.digest_failed", size=size)
-    elif run.delivery and run.delivery.nothing_found:
-        told = speech.say("told.nothing_found")
-    else:
-        told = speech.say("told.size", size=size)
-    return speech.say("subject", day=day, told=speech.say("told.as_before", name=name, told=told))
+    return told if len(told) <= TITLE_CHARACTERS else f"{told[: TITLE_CHARACTERS - 3]}..."
 
 
 def email(run: Run, config: Config) -> str:
@@ -56,114 +39,6 @@ def email(run: Run, config: Config) -> str:
     speech, night = Speech.of(config), night_of(run)
     parts = _of_a_night(run, night, config, speech) if night else _of_an_outcome(run, config, speech)
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def headline(run: Run, speech: Speech) -> str:
-    """Return the outcome in a sentence."""
-    name = run.plan.report_name if run.plan else None
-    match run.outcome:
-        case "SUCCEEDED" if run.delivery and run.delivery.nothing_found:
-            how = "nothing_found"
-        case "SUCCEEDED":
-            how = "delivered"
-        case "ABORTED":
-            how = "stopped" if name else "unnamed_stopped"
-        case _:
-            how = "failed" if name else "unnamed"
-    return speech.say(f"headline.{how}", name=name or speech.say("told.export"))
-
-
-def first_lines(run: Run, night: Night, speech: Speech) -> list[str]:
-    """Return the three sentences of a night: what it was, whether Inspector was looking, what it was compared with."""
-    name = run.plan.report_name if run.plan else speech.say("told.export")
-    lines = []
-    if night.state != "good":
-        state = "dark_in_places" if night.state == "dark" and night.dark else night.state
-        lines.append(speech.say(f"headline.{state}"))
-    elif night.sudden_fall:
-        lines.append(speech.say("headline.sudden_fall"))
-    how = "quiet" if night.is_quiet else "changes" if night.new is not None else "counts"
-    lines.append(speech.say(f"headline.{how}", name=name, **_numbers(night, speech)))
-    lines += scanning_lines(night, speech)
-    if night.compared == "yes" and night.baseline_at:
-        age = speech.before(run.execution.started_at - night.baseline_at)
-        lines.append(speech.say("compared", time=speech.time(night.baseline_at), age=age))
-    elif night.compared != "yes":
-        lines.append(speech.say(f"not_compared.{night.compared}"))
-    return lines
-
-
-def scanning_lines(night: Night, speech: Speech) -> list[str]:
-    """Return whether Inspector was looking, and what to do where it was not."""
-    if night.state == "dark":
-        places = [f"{account} ({_scan_types(types, speech)})" for account, types in list(night.dark.items())[:ACCOUNTS_NAMED]]
-        named = speech.listed(places)
-        if more := night.dark_accounts - len(places):
-            named = speech.say("dark.more", places=named, more=speech.counted("account", more))
-        where = speech.say("dark.places", places=named) if places else speech.say("dark.nothing_scanned")
-        missing = speech.say("dark.missing_count", count=speech.number(night.not_looked_at))
-        return [where, missing if night.not_looked_at else speech.say("dark.missing"), speech.say("dark.step")]
-    if night.state == "unknown":
-        return [speech.say("unknown.step")]
-    if night.scanned is None:
-        return [speech.say("scanning.unread")]
-    how = "some" if night.not_scanned else "all"
-    scanned, not_scanned = speech.counted("resource", night.scanned), speech.number(night.not_scanned or 0)
-    return [speech.say(f"scanning.{how}", scanned=scanned, not_scanned=not_scanned)]
-
-
-def finding_line(finding: Mapping[str, Any], speech: Speech) -> str:
-    """Return a finding in a line."""
-    return clean(
-        speech.say(
-            "finding",
-            severity=speech.severity(str(finding.get("severity"))).upper(),
-            vulnerability=_named(finding),
-            resource=finding.get("resource") or "?",
-            exploit=speech.say("mark.exploit") if finding.get("exploit_known") else "",
-            fix=speech.say("mark.fix") if finding.get("fix_available") == "YES" else "",
-        )
-    )
-
-
-def fix_line(fix: Mapping[str, Any], speech: Speech) -> str:
-    """Return what to fix in a line."""
-    return clean(
-        speech.say(
-            "fix",
-            vulnerability=_named(fix),
-            severity=speech.severity(str(fix.get("severity"))).upper(),
-            exploit=speech.say("mark.exploit") if fix.get("exploit_known") else "",
-            resources=speech.counted("resource", fix.get("resources") or 1),
-        )
-    )
-
-
-def facts(run: Run, config: Config, speech: Speech) -> list[tuple[str, str]]:
-    """Return the names and values of a run's facts."""
-    found = []
-    if run.delivery and run.delivery.uri:
-        found += [("file", _file(run.delivery, speech)), ("open", str(report_url(run, config)))]
-    if run.plan:
-        filtered = speech.listed(run.plan.filter_criteria) or speech.say("fact.no_filter")
-        found += [("format", run.plan.report_format), ("filter", filtered)]
-    if run.plan and run.plan.scheduled_for:
-        found.append(("scheduled", speech.time(datetime.fromisoformat(run.plan.scheduled_for))))
-    took = speech.duration(run.duration_seconds)
-    if run.report_seconds is not None:
-        took = speech.say("fact.took_of_which", duration=took, inspector=speech.duration(run.report_seconds))
-    found += [
-        ("started", speech.time(run.execution.started_at)),
-        ("took", took),
-        ("account", f"{config.account}, {config.region}"),
-        ("execution", execution_url(run, config)),
-    ]
-    return [(speech.say(f"fact.{name}"), value) for name, value in found]
-
-
-def page_url(run: Run, night: Night, config: Config) -> str | None:
-    """Return the link to the night's page, when there is one."""
-    return object_url(_bucket(run), night.files["page"], config) if "page" in night.files else None
 
 
 def _of_an_outcome(run: Run, config: Config, speech: Speech) -> list[str]:
@@ -184,7 +59,7 @@ def _of_a_night(run: Run, night: Night, config: Config, speech: Speech) -> list[
     if run.delivery and run.delivery.nothing_found:
         first += "\n" + wrapped(speech.say("nothing_matches"))
     links = _links(run, night, config, speech)
-    own = {str(report_url(run, config)), _file(run.delivery, speech) if run.delivery else ""}
+    own = {str(report_url(run, config)), file_of(run.delivery, speech) if run.delivery else ""}
     others = [fact for fact in facts(run, config, speech) if fact[1] not in own]
     if night.is_quiet:
         return [first, *links, *_ending(others, run, speech)]
@@ -230,7 +105,7 @@ def _links(run: Run, night: Night, config: Config, speech: Speech) -> list[str]:
     A link has a line of its own, so that a mail client finds both its ends.
     """
     shown = "page" if "page" in night.files else "digest"
-    urls = {shown: object_url(_bucket(run), night.files[shown], config) if shown in night.files else None}
+    urls = {shown: object_url(bucket_of(run), night.files[shown], config) if shown in night.files else None}
     urls["report"] = report_url(run, config)
     return [f"{speech.say(f'link.{name}')}\n{url}" for name, url in urls.items() if url]
 
@@ -238,9 +113,9 @@ def _links(run: Run, night: Night, config: Config, speech: Speech) -> list[str]:
 def _files(run: Run, night: Night, config: Config, speech: Speech) -> str:
     found = []
     if run.delivery and run.delivery.uri:
-        found.append((speech.say("link.report"), _file(run.delivery, speech), str(report_url(run, config))))
+        found.append((speech.say("link.report"), file_of(run.delivery, speech), str(report_url(run, config))))
     for name, key in night.files.items():
-        found.append((speech.say(f"link.{name}"), f"s3://{_bucket(run)}/{key}", object_url(_bucket(run), key, config)))
+        found.append((speech.say(f"link.{name}"), f"s3://{bucket_of(run)}/{key}", object_url(bucket_of(run), key, config)))
     return "\n".join([speech.say("files"), *("\n".join((f"- {name}", uri, url)) for name, uri, url in found)]) if found else ""
 
 
@@ -311,62 +186,3 @@ def _failure_parts(failure: Failure, explanation: Explanation, speech: Speech) -
         # Not wrapped: it is to be pasted.
         *(f"{speech.say('to_paste', check=check)}\n{statement}" for check, statement in statements(failure)),
     ]
-
-
-def _scan_types(types: Sequence[str], speech: Speech) -> str:
-    if set(types) >= SCAN_TYPES.keys():
-        return speech.say("dark.everything")
-    return speech.listed(SCAN_TYPES.get(each, each) for each in types)
-
-
-def _night_in_a_line(night: Night, speech: Speech) -> str:
-    numbers = _numbers(night, speech)
-    if night.is_quiet:
-        return speech.say("told.quiet", **numbers) if night.open else speech.say("told.nothing_open", **numbers)
-    how = "changes" if night.new is not None else "counts"
-    if night.is_good and not night.open and night.new == 0:
-        how = "nothing_open"
-    told = speech.say(f"told.{how}", **numbers)
-    if night.state == "dark" and night.dark:
-        how = "told.dark_in_places_count" if night.not_looked_at else "told.dark_in_places"
-        accounts = speech.counted("account", night.dark_accounts)
-        return speech.say(how, told=told, accounts=accounts, count=speech.number(night.not_looked_at))
-    if night.state != "good":
-        return speech.say(f"told.{night.state}", told=told)
-    if night.sudden_fall:
-        return speech.say("told.sudden_fall", told=told)
-    match night.compared:
-        case "yes":
-            return told
-        case "no_digest" | "unreadable":
-            return speech.say("told.not_compared", told=told)
-        case _:
-            return speech.say(f"told.{night.compared}", told=told)
-
-
-def _numbers(night: Night, speech: Speech) -> dict[str, str]:
-    # By severity are all findings of the report: as long as all are open, it tells of the open ones.
-    worst = night.new_by_severity if night.new is not None else night.by_severity if night.open == night.total else {}
-    count = worst.get("CRITICAL") or 0
-    told = speech.say("told.worst", count=speech.number(count), severity=speech.severity("CRITICAL")) if count else ""
-    return {
-        "new": speech.number(night.new or 0),
-        "gone": speech.number(night.gone or 0),
-        "open": speech.number(night.open),
-        "worst": told,
-    }
-
-
-def _named(told: Mapping[str, Any]) -> str:
-    """Return a vulnerability with what it is in: Inspector's titles are mostly "<id> - <packages>"."""
-    known_as, title = str(told.get("vulnerability_id") or ""), str(told.get("title") or "")
-    package = title.removeprefix(f"{known_as} - ") if known_as and title.startswith(f"{known_as} - ") else ""
-    return f"{known_as} ({package})" if package else known_as or title or "?"
-
-
-def _file(delivery: Delivery, speech: Speech) -> str:
-    return speech.say("file", uri=delivery.uri, size=speech.size(delivery.size_bytes))
-
-
-def _bucket(run: Run) -> str:
-    return str((run.digest or {}).get("bucket"))
