@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from findings_exporter import counts
-from findings_exporter.counts import BY_REPORT, BY_STACK, count_digest, count_expectation, count_failed_step, count_run
+from findings_exporter.counts import (
+    BY_REPORT,
+    BY_STACK,
+    count_digest,
+    count_expectation,
+    count_failed_step,
+    count_look,
+    count_run,
+)
 from findings_exporter.errors import Failure
 from tests.unit.builders import brief, ended_run, failed_run, plan
 
@@ -42,6 +50,7 @@ def test_every_metric_that_is_known_is_written_with_its_unit_and_dimensions_and_
     count_run(ended_run(digest=brief()))
     count_digest("nightly", 12.0, 1_200_000)
     count_expectation("nightly")
+    count_look("nightly")
     count_failed_step()
     by_report = {(name, ("report", "service"), unit.value) for name, unit in BY_REPORT.items()}
     assert seen(capsys) == by_report | {(name, ("service",), unit.value) for name, unit in BY_STACK.items()}

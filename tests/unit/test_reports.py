@@ -466,6 +466,14 @@ class TestCheck:
         assert reports.check(desk, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
         assert reports.check(desk, started, minutes(359.9))["wait_seconds"] == 6
 
+    def test_each_look_is_counted(
+        self, desk: Desk, started: Run, inspector: FakeInspector, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
+        for minute in (11, 12, 13):
+            reports.check(desk, started, minutes(minute))
+        assert capsys.readouterr().out.count('"ReportLooks":[1.0]') == 3
+
     def test_a_report_that_succeeded_has_finished(self, desk: Desk, started: Run, inspector: FakeInspector) -> None:
         inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
         assert reports.check(desk, started, minutes(11)) == {"state": "FINISHED", "found_nothing": False}

@@ -26,6 +26,7 @@ BY_REPORT = MappingProxyType(
         "RunDuration": MetricUnit.Seconds,
         "LockWait": MetricUnit.Seconds,
         "ReportDuration": MetricUnit.Seconds,
+        "ReportLooks": MetricUnit.Count,
         "ReportSize": MetricUnit.Bytes,
         **dict.fromkeys(SEVERITIES.values(), MetricUnit.Count),
         "OtherFindings": MetricUnit.Count,
@@ -75,6 +76,11 @@ def count_run(run: Run) -> None:
             "DarkAccounts": _dark_accounts(run.digest["verdict"]) if _is_whole(run.digest) else None,
         }
     )
+
+
+def count_look(report_name: str) -> None:
+    """Count a look at a report that is being made: the sum of a night is what its waiting costs."""
+    _write_by_report(report_name, {"ReportLooks": 1})
 
 
 def count_digest(report_name: str, seconds: float, size_bytes: int | None) -> None:

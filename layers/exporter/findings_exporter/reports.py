@@ -13,6 +13,7 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
 
 from findings_exporter import runs
+from findings_exporter.counts import count_look
 from findings_exporter.delivery import found_report_id
 from findings_exporter.desk import Desk, StartDesk
 from findings_exporter.errors import (
@@ -103,6 +104,7 @@ def check(desk: Desk, run: Run, now: datetime) -> Result:
     plan = run.require_plan()
     desk.lock.require(run.execution)
     report = desk.inspector.status(run.report_id or "")
+    count_look(plan.report_name)
     if report is None:
         return _failed(Failure("Report.UNKNOWN", f"Inspector does not know the report {run.report_id} any more."))
     if not report.has_ended:
