@@ -27,6 +27,7 @@ FIX_POINTS = {"YES": 10, "PARTIAL": 5}
 FIX_WORDS = {"YES": "fix available", "PARTIAL": "fix for a part"}
 RESOURCE_POINTS_A_DOUBLING, MOST_RESOURCE_POINTS = 2, 10
 LISTED = 10
+FIRST_ROOM = 500
 KEPT = 20_000
 """Vulnerabilities that are held in memory (10 MB); whoever can no longer come into the list makes room."""
 
@@ -58,40 +59,38 @@ class FixFirst:
     def __init__(self, listed: int = LISTED, kept: int = KEPT) -> None:
         self._listed, self._kept = listed, kept
         self._candidates: dict[str, Candidate] = {}
+        self._least, self._room = 0, min(FIRST_ROOM, kept)
+        """Fewer points than this cannot come into the list; with more candidates than this it is asked anew who can."""
         self.is_exact = True
 
     def add(self, batch: Batch) -> None:
         """Take the open findings of a batch."""
-        candidates, points_of = self._candidates, _Points()
         told = zip(batch["severity"], batch["exploit_available"], batch["epss_score"], batch["fix_available"], strict=True)
-        for row, (arn, status, vulnerability_id, title, points) in enumerate(
-            zip(
-                batch["finding_arn"],
-                batch["status"],
-                batch["vulnerability_id"],
-                batch["title"],
-                list(map(points_of.__getitem__, told)),
-                strict=True,
-            )
-        ):
-            name = vulnerability_id or title or ""
-            known = candidates.get(name)
-            if known and (points < known.points or (points == known.points and arn >= known.finding_arn)):
-                continue
-            if status not in STATUSES:
-                candidates[name] = Candidate(
-                    points,
-                    arn,
-                    vulnerability_id,
-                    title,
-                    packages=tuple(dict.fromkeys(filter(None, batch["package_names"][row] or ()))),
-                    severity=batch["severity"][row],
-                    exploit_available=batch["exploit_available"][row],
-                    epss_score=batch["epss_score"][row],
-                    fix_available=batch["fix_available"][row],
-                )
-        if len(candidates) > self._kept:
+        points_of, least = _Points(), self._least
+        # Most findings have too few points, so that nothing else of them is looked at.
+        for row, points in [(row, each) for row, each in enumerate(map(points_of.__getitem__, told)) if each >= least]:
+            if batch["status"][row] not in STATUSES:
+                self._take(batch, row, points)
+        if len(self._candidates) > self._room:
             self._make_room()
+
+    def _take(self, batch: Batch, row: int, points: int) -> None:
+        arn, vulnerability_id, title = batch["finding_arn"][row], batch["vulnerability_id"][row], batch["title"][row]
+        name = vulnerability_id or title or ""
+        known = self._candidates.get(name)
+        if known and (points < known.points or (points == known.points and arn >= known.finding_arn)):
+            return
+        self._candidates[name] = Candidate(
+            points,
+            arn,
+            vulnerability_id,
+            title,
+            packages=tuple(dict.fromkeys(filter(None, batch["package_names"][row] or ()))),
+            severity=batch["severity"][row],
+            exploit_available=batch["exploit_available"][row],
+            epss_score=batch["epss_score"][row],
+            fix_available=batch["fix_available"][row],
+        )
 
     def watched(self) -> frozenset[bytes]:
         """Return the keys of the vulnerabilities that can come into the list: whose resources are to be counted."""
@@ -137,13 +136,14 @@ class FixFirst:
         return best[-1] - MOST_RESOURCE_POINTS if len(best) == self._listed else 0
 
     def _make_room(self) -> None:
-        least = self._least_points()
-        left = {name: each for name, each in self._candidates.items() if each.points >= least}
+        self._least = self._least_points()
+        left = {name: each for name, each in self._candidates.items() if each.points >= self._least}
         if len(left) > self._kept:
             self.is_exact = False
             best = sorted(left.items(), key=lambda entry: (-entry[1].points, entry[0]))
             left = dict(best[: self._kept // 2])
         self._candidates = left
+        self._room = min(max(FIRST_ROOM, 2 * len(left)), self._kept)
 
 
 class _Points(dict[tuple[Any, ...], int]):
