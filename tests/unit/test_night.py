@@ -190,7 +190,7 @@ class TestNames:
         assert naming.find([], frozenset({b"another"})) == {}
 
     def test_so_few_are_wanted_that_they_fit_into_memory(self) -> None:
-        rows = [finding(f"{number}", vulnerability_id=f"v{number}") for number in range(500)]
+        rows = [finding(f"{number}", vulnerability_id=f"v{number}") for number in range(1_000)]
         _, of_tonight = naming.wanted(live([batch(*rows)], live([]).keys).changes)
         assert len(of_tonight) == changes.LISTED
 

@@ -61,8 +61,8 @@ GONE = ("closed", "suppressed", "resource_gone", "no_longer_reported", "copy_gon
 UNKNOWN = "not_looked_at"
 MARKS_CHANGED = ("severity_raised", "severity_lowered", "exploit_became_known", "fix_became_available")
 LISTED_KINDS = (*STAYED[1:], *APPEARED, *GONE, UNKNOWN, *MARKS_CHANGED)
-LISTED = 25
-"""So many findings of each kind are named; all are counted."""
+LISTED = 300
+"""So many findings of each kind are named, some thousands in all: what a person can search in the page. All are counted."""
 
 
 class Change(NamedTuple):
@@ -99,7 +99,7 @@ class Listed:
         if self._worst and order > self._worst:
             return
         self._kept.append((*order, change.tonight, change.baseline))
-        if len(self._kept) > 8 * self._most:
+        if len(self._kept) > 4 * self._most:
             self._cut()
 
     def changes(self, kind: str) -> list[Change]:

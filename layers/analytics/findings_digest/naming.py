@@ -42,7 +42,7 @@ def find(batches: Iterable[Batch], keys: frozenset[bytes]) -> dict[bytes, dict[s
     batches
         The columns :data:`NAMED` of a night, read as a stream; others are passed over.
     keys
-        At most a few hundred: :func:`wanted`.
+        At most some thousands: :func:`wanted`.
     """
     names: dict[bytes, dict[str, Any]] = {}
     for batch in batches:
