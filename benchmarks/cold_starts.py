@@ -29,6 +29,7 @@ CLIENTS = {
     "ReleaseLock": ["dynamodb"],
     "VerifyReport": ["dynamodb", "s3"],
     "DigestReport": ["dynamodb", "s3", "inspector2"],
+    "CheckSetup": ["iam", "inspector2", "kms", "s3", "scheduler", "sns", "sqs"],
     "RecordRun": ["dynamodb"],
     "Notify": ["dynamodb", "sns"],
     "CleanUp": ["dynamodb", "inspector2", "stepfunctions", "sns"],
