@@ -19,7 +19,7 @@ from benchmarks.results import Row, at_most
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUILT = REPOSITORY / ".aws-sam/build"
 RUNS = 5
-MOST = 1.15
+MOST, MOST_OF_THE_DIGEST = 1.15, 1.4
 CLIENTS = {
     "PlanExport": ["dynamodb"],
     "AcquireLock": ["dynamodb", "stepfunctions"],
@@ -62,7 +62,8 @@ def main() -> list[Row]:
             pairs = [(init_ms(emulator, bare), init_ms(emulator, BUILT / f"{name}Function")) for _ in range(RUNS)]
             baseline, ours = (statistics.median(times) for times in zip(*pairs, strict=True))
             print(f"  {name:<14}{ours:>6.0f} ms  bare {baseline:>5.0f} ms  {ours / baseline:.2f} times")
-            rows.append(at_most(f"cold start of {name}", "ms", ours, MOST * baseline, baseline))
+            most = MOST_OF_THE_DIGEST if name == "DigestReport" else MOST
+            rows.append(at_most(f"cold start of {name}", "ms", ours, most * baseline, baseline))
     return rows
 
 
@@ -96,7 +97,8 @@ def init_ms(emulator: Path, folder: Path) -> float:
 def settings(folder: Path) -> dict[str, str]:
     """Return a function's environment."""
     names = ("TABLE_NAME", "TOPIC_ARN", "BUCKET", "BUCKET_OWNER", "KEY_PREFIX", "KMS_KEY_ARN", "REPORT_NAME", "REPORT_FORMAT",
-             "FILTER_CRITERIA", "ON_BUSY", "DEADLINE_HOURS")  # fmt: skip
+             "FILTER_CRITERIA", "ON_BUSY", "DEADLINE_HOURS", "INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN",
+             "VERIFY_REPORT_ROLE_ARN", "DIGEST_REPORT_ROLE_ARN", "NOTIFY_ROLE_ARN", "DEAD_LETTER_QUEUE_URL")  # fmt: skip
     return dict.fromkeys(names, "x") | {
         "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:111122223333:stateMachine:x",
         "AWS_ACCESS_KEY_ID": "x",
