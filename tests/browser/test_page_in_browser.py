@@ -189,7 +189,7 @@ def test_the_list_is_searched_and_filtered(open_page: Open) -> None:
     shown.page.wait_for_function("document.querySelector('[role=status]').textContent.includes('matching')")
     assert all("openssl" in row and "shop/cart" in row for row in shown.rows())
     shown.page.get_by_role("combobox", name="Change", exact=True).select_option(label="Gone")
-    assert set(shown.column("kind")) == {"resource gone"}
+    assert set(shown.column("kind")) == {"gone with the resource"}
     shown.page.get_by_role("combobox", name="Severity", exact=True).select_option(label="High")
     assert set(shown.column("severity")) == {"High"}
     shown.page.get_by_label("fix available").check()

@@ -239,7 +239,7 @@ class TestPublication:
         assert json.loads(published["Message"])["email"].startswith(("DARK", "【"))
 
     def test_the_lists_give_way_where_a_brief_is_far_too_large(self) -> None:
-        huge: dict[str, Any] = {**LARGEST, "sentences": ["💥" * 400] * 200, "worst_new": LONG * 30}
+        huge: dict[str, Any] = {**LARGEST, "sentences": ["💥" * 400] * 80, "worst_new": LONG * 10}
         message = messages.publication(gallery.night(huge), config())["Message"]
         assert len(message.encode()) < SNS_BYTES - 1000
         digest = json.loads(json.loads(message)["default"])["digest"]
