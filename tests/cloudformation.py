@@ -6,7 +6,7 @@ from typing import Any, cast
 import yaml
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads CloudFormation's short tags as their long forms."""
 
 
