@@ -41,6 +41,7 @@ DEADLINE_HOURS = 0.0015
 """5.4 s: enough for the steps before the report, which then waits in real time until the deadline has passed."""
 LATEST_HOURS = 0.05
 """3 minutes: longer than any fault keeps a run that passes, and the end of what would try again for ever."""
+TRIES_TO_MEET = 2
 CLIENT_TRIES = 3
 """How often the functions' clients try a call by themselves."""
 STEP, STATE = "step", "state"
@@ -74,7 +75,7 @@ class Kind:
     needs_effect: bool = False
     """What it shows beyond another kind is the effect that the call had: of a read, nothing."""
     is_alike_for_reads: bool = False
-    """It takes long, and what it shows of a read depends on the step and the service alone: put on each one's first call."""
+    """What it shows of a read it shows of the step's other reads, or of the writes around it: put on the first call at a service."""
     seconds: float = 2.0
     """About how long a cell takes, for the order."""
 
@@ -92,7 +93,7 @@ class Kind:
 CALL_KINDS = (
     Kind("throttle", "throttle", CLIENT_TRIES),
     Kind("throttle-on", "throttle", None, is_alike_for_reads=True, seconds=14),
-    Kind("error", "server_error", CLIENT_TRIES),
+    Kind("error", "server_error", CLIENT_TRIES, is_alike_for_reads=True),
     Kind("error-on", "server_error", None, needs_effect=True, seconds=14),
     Kind("lost", "lost_answer", needs_effect=True),
     Kind("lost-3", "lost_answer", CLIENT_TRIES, needs_effect=True),
@@ -100,9 +101,9 @@ CALL_KINDS = (
     Kind("denied-on", "denied", None),
     Kind("hang", "hang", is_alike_for_reads=True, seconds=11),
     Kind("late", "late", needs_effect=True, seconds=11),
-    Kind("killed-bef", "killed_before", seconds=5),
+    Kind("killed-bef", "killed_before", is_alike_for_reads=True, seconds=5),
     Kind("killed-aft", "killed_after", needs_effect=True, seconds=5),
-    Kind("stopped", "stopped"),
+    Kind("stopped", "stopped", is_alike_for_reads=True),
     Kind("stop-held", "stopped_held", seconds=5),
     Kind("overlap-bef", "overlap_before", seconds=5),
     Kind("overlap-aft", "overlap_after", needs_effect=True, seconds=5),
@@ -231,12 +232,15 @@ def _short(function: str) -> str:
 def try_cell(lane: Lane, cell: Cell) -> Result:
     """Run a cell and judge it."""
     started = time.monotonic()
-    try:
-        seen, sweeps = run(lane, cell.scenario, cell)
-    except Exception as error:
-        return Result(cell, "broken", (f"the cell could not be run: {error!r}",), time.monotonic() - started, 0, "")
-    troubles = [*map(str, violations(seen)), *_troubles_of_end(cell.scenario, cell.kind, seen)]
-    if not any(fault.kind == cell.kind.fault for fault in seen.faults):
+    for _ in range(TRIES_TO_MEET):
+        try:
+            seen, sweeps = run(lane, cell.scenario, cell)
+        except Exception as error:
+            return Result(cell, "broken", (f"the cell could not be run: {error!r}",), time.monotonic() - started, 0, "")
+        troubles = [*map(str, violations(seen)), *_troubles_of_end(cell.scenario, cell.kind, seen)]
+        if any(fault.kind == cell.kind.fault for fault in seen.faults):
+            break
+        # Functions that start cold may use up the deadline before the report is made: then nothing is to be cancelled.
         troubles.append("the fault has met nothing")
     return Result(cell, _outcome(seen), tuple(troubles), time.monotonic() - started, sweeps, summary(seen))
 
