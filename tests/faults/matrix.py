@@ -238,9 +238,11 @@ def try_cell(lane: Lane, cell: Cell) -> Result:
         except Exception as error:
             return Result(cell, "broken", (f"the cell could not be run: {error!r}",), time.monotonic() - started, 0, "")
         troubles = [*map(str, violations(seen)), *_troubles_of_end(cell.scenario, cell.kind, seen)]
-        if any(fault.kind == cell.kind.fault for fault in seen.faults):
+        has_met = any(fault.kind == cell.kind.fault for fault in seen.faults)
+        if has_met or troubles:
             break
         # Functions that start cold may use up the deadline before the report is made: then nothing is to be cancelled.
+    if not has_met:
         troubles.append("the fault has met nothing")
     return Result(cell, _outcome(seen), tuple(troubles), time.monotonic() - started, sweeps, summary(seen))
 

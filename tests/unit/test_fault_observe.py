@@ -30,7 +30,7 @@ class Emulator:
 def test_the_last_try_of_an_event_is_waited_for_whenever_it_begins(begins: int, monkeypatch: pytest.MonkeyPatch) -> None:
     emulator = Emulator(begins)
     monkeypatch.setattr(observe, "FaultControl", lambda _: emulator)
-    monkeypatch.setattr(observe.time, "sleep", lambda _: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     exporter: Any = None
     assert observe.come_to_rest(exporter, [ARN])
     assert emulator.asked >= emulator.ends
