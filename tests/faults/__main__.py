@@ -62,7 +62,7 @@ def in_order(found: Sequence[Cell], seed: int) -> list[Cell]:
     """Return cells in a random order, but the long ones first: they wait, while the short ones keep the processors at work."""
     shuffled = random.Random(seed).sample(found, len(found))
     # Whoever reads a report waits longest for an answer that does not come.
-    return sorted(shuffled, key=lambda cell: (-cell.kind.seconds, cell.step != "DigestReport"))
+    return sorted(shuffled, key=lambda cell: (-cell.seconds, cell.step != "DigestReport"))
 
 
 def main() -> int:

@@ -60,6 +60,8 @@ ONLY: dict[Scenario, tuple[str, ...]] = {
     "swept": ("error", "lost-3", "denied-on", "late", "killed-bef", "killed-aft", "overlap-bef", "overlap-aft"),
 }
 """The kinds that tell something of a scenario's calls; all, where none are named."""
+MARK_SECONDS = {"StartReport": 75, "Notify": 45, "CleanUp": 165}
+"""How long the mark of a function stands: a little longer than it may run."""
 READ = re.compile(r"\w+:(?:Get|List|Describe|Query)")
 
 
@@ -131,6 +133,12 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.scenario}/{self.step.replace(' ', '_')}/{self.call}/{self.kind.name}"
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the order: what dies may leave a mark, which passes in real time."""
+        left = MARK_SECONDS.get(self.step, 0) if self.kind.fault.startswith("killed") else 0
+        return max(self.kind.seconds, left)
 
     @classmethod
     def named(cls, name: str) -> Cell:

@@ -22,6 +22,7 @@ WORDS = {
 }
 """How an execution ended, in the width of a column."""
 WIDTH = 12
+LONGEST = 40
 
 
 def table(results: Iterable[Result]) -> Iterator[str]:
@@ -51,11 +52,9 @@ def violations(results: Iterable[Result]) -> Iterator[str]:
 def numbers(results: Sequence[Result], seconds: float) -> str:
     """Return the sums."""
     wrong = sum(bool(result.troubles) for result in results)
-    longest = max(results, key=lambda result: result.seconds)
-    return (
-        f"{len(results)} cells in {seconds / 60:.1f} minutes, {wrong} with violations;"
-        f" the longest took {longest.seconds:.0f} s ({longest.cell})"
-    )
+    longest = sorted(results, key=lambda result: -result.seconds)[:LONGEST]
+    told = "".join(f"\n  {result.seconds:.0f} s {result.cell}" for result in longest)
+    return f"{len(results)} cells in {seconds / 60:.1f} minutes, {wrong} with violations; the longest took{told}"
 
 
 def _word(result: Result) -> str:
