@@ -22,7 +22,7 @@ WORDS = {
 }
 """How an execution ended, in the width of a column."""
 WIDTH = 12
-LONGEST = 40
+LONGEST = 12
 
 
 def table(results: Iterable[Result]) -> Iterator[str]:
