@@ -219,7 +219,7 @@ def policies() -> list[tuple[str, dict[str, Any]]]:
     return [
         (name, statement)
         for name, role in roles.items()
-        for policy in role["Properties"]["Policies"]
+        for policy in role["Properties"].get("Policies", [])
         for statement in policy["PolicyDocument"]["Statement"]
     ]
 
