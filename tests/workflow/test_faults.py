@@ -18,7 +18,7 @@ SAMPLE = (
     "nightly/StartReport/inspector2:CreateFindingsReport#1/stop-held",
     "nightly/StartReport/inspector2:CreateFindingsReport#1/killed-aft",
     "nightly/CheckReport/inspector2:GetFindingsReportStatus#1/short",
-    "nightly/VerifyReport/s3:GetObject#2/throttle-on",
+    "nightly/VerifyReport/s3:ListBucket#1/throttle-on",
     "nightly/RecordRun/step/result-lost",
     "nightly/Notify/sns:Publish#1/denied-on",
     "nightly/Notify/state/stop-unseen",
