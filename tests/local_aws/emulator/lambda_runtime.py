@@ -16,6 +16,7 @@ import io
 import os
 import time
 import zipfile
+from contextlib import suppress
 from typing import Any
 
 from ministack.core import lambda_runtime as workers
@@ -24,6 +25,7 @@ from ministack.services import lambda_svc
 _BOOTSTRAP = f'#!/bin/sh\nexec "{os.environ.get("LAMBDA_RUNTIME_PYTHON", "python3")}" -m awslambdaric "$_HANDLER"\n'
 
 _TURN_SECONDS = 0.01
+_COPIES = 5
 
 # What Lambda itself sets and MiniStack knows; everything else of the emulator's environment stays outside.
 _RUNTIME_NAMES = (
@@ -114,7 +116,13 @@ def install() -> None:
         return acquired
 
     def python_environment(config: dict[str, Any], code_dir: str, port: int) -> Any:
-        inherited = environment(config, code_dir, port)
+        # MiniStack copies os.environ, which other threads change meanwhile: then the copy breaks off.
+        for _ in range(_COPIES):
+            with suppress(RuntimeError):
+                inherited = environment(config, code_dir, port)
+                break
+        else:
+            inherited = environment(config, code_dir, port)
         return _environment(config, code_dir, inherited) if _is_python(config) else inherited
 
     def execute_python(function: dict[str, Any], event: Any, request_id: str) -> Any:
