@@ -28,6 +28,7 @@ FIX_WORDS = {"YES": "fix available", "PARTIAL": "fix for a part"}
 RESOURCE_POINTS_A_DOUBLING, MOST_RESOURCE_POINTS = 2, 10
 LISTED = 10
 FIRST_ROOM = 500
+"""With more candidates than this it is asked for the first time who can still come into the list."""
 KEPT = 20_000
 """Vulnerabilities that are held in memory (10 MB); whoever can no longer come into the list makes room."""
 
@@ -59,8 +60,10 @@ class FixFirst:
     def __init__(self, listed: int = LISTED, kept: int = KEPT) -> None:
         self._listed, self._kept = listed, kept
         self._candidates: dict[str, Candidate] = {}
-        self._least, self._room = 0, min(FIRST_ROOM, kept)
-        """Fewer points than this cannot come into the list; with more candidates than this it is asked anew who can."""
+        self._least = 0
+        """Fewer points than this cannot come into the list."""
+        self._room = min(FIRST_ROOM, kept)
+        """With more candidates than this it is asked anew who can."""
         self.is_exact = True
 
     def add(self, batch: Batch) -> None:
