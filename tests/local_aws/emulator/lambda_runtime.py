@@ -14,18 +14,17 @@ test_a_burst_of_invocations_shares_a_few_processes.
 
 import io
 import os
+import threading
 import time
 import zipfile
-from contextlib import suppress
 from typing import Any
 
 from ministack.core import lambda_runtime as workers
-from ministack.services import lambda_svc
+from ministack.services import lambda_svc, sts
 
 _BOOTSTRAP = f'#!/bin/sh\nexec "{os.environ.get("LAMBDA_RUNTIME_PYTHON", "python3")}" -m awslambdaric "$_HANDLER"\n'
 
 _TURN_SECONDS = 0.01
-_COPIES = 5
 
 # What Lambda itself sets and MiniStack knows; everything else of the emulator's environment stays outside.
 _RUNTIME_NAMES = (
@@ -109,6 +108,13 @@ def install() -> None:
     """Run Python functions on the runtime client."""
     worker_class, environment = workers._worker_class_for, lambda_svc._provided_worker_env
     execute, acquire = lambda_svc._execute_function_warm, lambda_svc.acquire_worker
+    register_session, registering = sts.register_session, threading.Lock()
+
+    def register_alone(access_key: str, session: dict[str, Any]) -> None:
+        # MiniStack walks through all sessions at each cold start. Another one's, meanwhile, would break the walk off:
+        # "dictionary changed size during iteration", and the invocation would fail as none does on AWS.
+        with registering:
+            register_session(access_key, session)
 
     def acquire_in_turn(*arguments: Any, **options: Any) -> Any:
         while (acquired := acquire(*arguments, **options))[0] is None:
@@ -116,13 +122,7 @@ def install() -> None:
         return acquired
 
     def python_environment(config: dict[str, Any], code_dir: str, port: int) -> Any:
-        # MiniStack copies os.environ, which other threads change meanwhile: then the copy breaks off.
-        for _ in range(_COPIES):
-            with suppress(RuntimeError):
-                inherited = environment(config, code_dir, port)
-                break
-        else:
-            inherited = environment(config, code_dir, port)
+        inherited = environment(config, code_dir, port)
         return _environment(config, code_dir, inherited) if _is_python(config) else inherited
 
     def execute_python(function: dict[str, Any], event: Any, request_id: str) -> Any:
@@ -133,6 +133,7 @@ def install() -> None:
     workers._worker_class_for = lambda config: RuntimeClientWorker if _is_python(config) else worker_class(config)
     lambda_svc._provided_worker_env = python_environment
     lambda_svc._execute_function_warm = execute_python
+    sts.register_session = register_alone
     if processes := int(os.environ.get("LAMBDA_PROCESSES", "0")):
         workers._LOCAL_MAX_WORKERS = processes
         lambda_svc.acquire_worker = acquire_in_turn
