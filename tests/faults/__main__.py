@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 EMULATORS = 2
 HISTORIES = 200
-LANES_EACH = 12
-"""Most cells wait for most of their time: for a client that gives up, or for a mark that has to pass."""
+LANES_EACH = 14
+"""Most cells wait for most of their time: for a client that gives up, or for a mark that has to pass. A lane takes some 0.6 GB."""
 TOLD_EVERY_SECONDS = 30.0
 LONG_SECONDS = 30.0
 
 
 def run_all(wanted: Iterable[Cell], lanes_: Sequence[Lane]) -> list[Result]:
-    """Run cells on all lanes at once: a third of the lanes begin with the first ones, the others with the last."""
+    """Run cells on all lanes at once: half of the lanes begin with the first ones, half with the last."""
     waiting = deque(wanted)
     results: list[Result] = []
 
     def work(lane: Lane) -> None:
-        take = waiting.popleft if lanes_.index(lane) % 3 == 0 else waiting.pop
+        take = waiting.popleft if lanes_.index(lane) % 2 == 0 else waiting.pop
         while True:
             try:
                 cell = take()
