@@ -229,6 +229,8 @@ class CancelAsked:
     at: float
     report: str
     run: str
+    began: float
+    """When the Start Report began that asked, which looked at the lock after that; ``at`` where another function asked."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +258,8 @@ class Replay:
     """The states of lock, slot and runs, so far."""
 
     lock: LockState | None = None
+    held_until: dict[str, float] = field(default_factory=dict)
+    """Until when each run is known to have held the lock."""
     living: set[str] = field(default_factory=set)
     ended: dict[str, str] = field(default_factory=dict)
     """Statuses by run."""
@@ -277,6 +281,8 @@ class Replay:
                 self.ended[run] = status
             case LockWritten():
                 yield from self._lock_laws(seen)
+                if self.lock:
+                    self.held_until[self.lock.owner] = seen.at
                 self.lock = seen.after
             case RunWritten():
                 yield from self._record_laws(seen)
@@ -343,7 +349,9 @@ class Replay:
             yield f"S2: {seen.run} asked to cancel {seen.report}, which nobody has started"
         elif not owner:
             holds = self.lock is not None and self.lock.owner == seen.run
-            if not holds or self.runs.get(seen.run, RunState()).on_busy != "cancel":
+            # Inspector's cancel knows no condition: whoever is robbed after its look at the lock cannot know.
+            held = holds or self.held_until.get(seen.run, 0) >= seen.began
+            if not held or self.runs.get(seen.run, RunState()).on_busy != "cancel":
                 yield f"S3: {seen.run or 'a sweep'} asked to cancel a foreign report"
         elif owner in self.living and seen.run != owner:
             yield f"S2: {seen.run or 'a sweep'} asked to cancel the report of {owner}, which lives"

@@ -19,6 +19,7 @@ from tests.faults.model import (
     RunWritten,
     Seen,
 )
+from tests.local_aws.faults import FaultControl
 from tests.local_aws.inspector import InspectorControl
 
 if TYPE_CHECKING:
@@ -111,7 +112,11 @@ def trace(exporter: Exporter, stream: TableStream, arns: Sequence[str]) -> list[
         if report["ended_at"]:
             seen.append(ReportOver(report["ended_at"], report["id"], report["error_code"] or report["status"]))
     cancels = [call for call in record["calls"] if call["operation"] == "cancel"]
-    seen += [CancelAsked(call["time"], call["report_id"], call["execution"].rsplit(":", 1)[-1]) for call in cancels]
+    starts = [each for each in FaultControl(exporter).invocations() if each["function"] == "StartReportFunction"]
+    for call in cancels:
+        began = [each["started_at"] for each in starts if each["execution"] == call["execution"]]
+        asking = max((at for at in began if at <= call["time"]), default=call["time"])
+        seen.append(CancelAsked(call["time"], call["report_id"], call["execution"].rsplit(":", 1)[-1], asking))
     for message in exporter.messages():
         event = message.event
         seen.append(Published(message.published_at, event["execution"]["name"], event["outcome"], event["notification_id"]))

@@ -79,11 +79,11 @@ def broken_by(*added: Seen, without: tuple[int, ...] = ()) -> set[str]:
         ("S1", [ReportBegan(8.2, "report-2", A), ReportOver(8.4, "report-2", "SUCCEEDED")], ()),
         ("S1", [RunWritten(4.5, A, PLANNED, replace(PLANNED, outcome="FAILED: X", notification_id="id-a"))], (6, 10, 11, 12)),
         ("S1", [], (8,)),
-        ("S2", [CancelAsked(6, "report-a", B)], ()),
-        ("S2", [CancelAsked(6, "report-a", "")], ()),
-        ("S2", [CancelAsked(6, "report-x", A)], ()),
-        ("S3", [ReportBegan(2, "report-f", ""), CancelAsked(3.5, "report-f", A), ReportOver(3.6, "report-f", "CANCELLED")], ()),
-        ("S3", [ReportBegan(2, "report-f", ""), CancelAsked(2.5, "report-f", A), ReportOver(2.6, "report-f", "CANCELLED")], ()),
+        ("S2", [CancelAsked(6, "report-a", B, 5.9)], ()),
+        ("S2", [CancelAsked(6, "report-a", "", 5.9)], ()),
+        ("S2", [CancelAsked(6, "report-x", A, 5.9)], ()),
+        ("S3", [ReportBegan(2, "report-f", ""), CancelAsked(3.5, "report-f", A, 3.4), ReportOver(3.6, "report-f", "CANCELLED")], ()),
+        ("S3", [ReportBegan(2, "report-f", ""), CancelAsked(2.5, "report-f", A, 2.4), ReportOver(2.6, "report-f", "CANCELLED")], ()),
         ("T1", [RunWritten(12.5, A, TOLD, replace(TOLD, outcome="ABORTED"))], ()),
         ("T1", [RunWritten(12.5, A, TOLD, replace(TOLD, report="report-b"))], ()),
         ("T2", [], (8,)),
@@ -108,7 +108,7 @@ def test_a_dead_holder_is_robbed_and_its_report_cancelled_by_whoever_comes() -> 
         Began(1, B),
         Over(7.5, A, "ABORTED"),
         LockWritten(8, HELD, OTHERS),
-        CancelAsked(9, "report-a", B),
+        CancelAsked(9, "report-a", B, 8.9),
         ReportOver(9, "report-a", "CANCELLED"),
     ]
     assert {law.partition(":")[0] for law in broken_laws(taken)} == {"L2", "T4"}  # nothing but what is left at the end
@@ -123,11 +123,23 @@ def test_a_lock_past_its_expiry_may_be_taken_from_a_living_run() -> None:
 def test_a_foreign_report_is_cancelled_by_a_holder_whose_plan_says_so() -> None:
     foreign: list[Seen] = [
         ReportBegan(1, "report-f", ""),
-        CancelAsked(3.5, "report-f", A),
+        CancelAsked(3.5, "report-f", A, 3.4),
         ReportOver(3.6, "report-f", "CANCELLED"),
     ]
     planned = [RunWritten(2, A, NEW, CANCELLING), *[each for each in NIGHT if each.at != 2]]
     assert not [law for law in broken_laws(planned + foreign) if "S3" in law]
+
+
+@pytest.mark.parametrize(("began", "is_broken"), [(3.4, False), (3.6, True)])
+def test_whoever_was_robbed_after_its_look_at_the_lock_may_cancel_a_foreign_report(began: float, is_broken: bool) -> None:
+    robbed: list[Seen] = [
+        RunWritten(2, A, NEW, CANCELLING),
+        ReportBegan(2.5, "report-f", ""),
+        LockWritten(3, FREE, HELD),
+        LockWritten(3.5, HELD, OTHERS),
+        CancelAsked(3.7, "report-f", A, began),
+    ]
+    assert is_broken == any("S3" in law for law in broken_laws(robbed))
 
 
 @pytest.mark.parametrize(
