@@ -137,8 +137,18 @@ def remembered(baseline: list[Seen], tonight: list[Seen], pairs: list[tuple[Seen
     def first_seen(logical: Logical) -> int:
         return min([told(logical)] + [told(before.logical) for before, after in pairs if after.logical == logical])
 
-    closed = {after: before.closed for before, after in pairs if before.status == after.status == "CLOSED"}
-    kept = [replace(each, closed=closed.get(each, each.closed) if each.status == "CLOSED" else 0) for each in tonight]
+    # A finding that stands in the report twice has one pair at most: the other one keeps its own day.
+    paired: dict[Seen, list[int]] = {}
+    for before, after in pairs:
+        if before.status == after.status == "CLOSED":
+            paired.setdefault(after, []).append(before.closed)
+
+    def closed(each: Seen) -> int:
+        if each.status != "CLOSED":
+            return 0
+        return paired[each].pop() if paired.get(each) else each.closed
+
+    kept = [replace(each, closed=closed(each)) for each in tonight]
     return [replace(each, first_seen=first_seen(each.logical)) for each in (*kept, *unseen)]
 
 

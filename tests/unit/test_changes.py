@@ -147,6 +147,14 @@ class TestKinds:
         assert told([finding("a")], [finding("a"), finding("a")])[0] == {"still_open": 1, "another_copy": 1}
         assert told([finding("a"), finding("a")], [finding("a"), finding("a")])[0] == {"still_open": 2}
 
+    def test_of_a_finding_held_twice_the_open_one_is_matched_before_the_one_nobody_looked_at(self) -> None:
+        twice = [finding("a", fix_available="NO")] * 2
+        kinds, kept = told(twice, [finding("a", fix_available="PARTIAL")], (nights.ACCOUNT, "ecr"))
+        assert kinds == {"still_open": 1, "not_looked_at": 1, "fix_became_available": 1}
+        found = compare(iter([kept]), iter([records(finding("a", fix_available="PARTIAL"))]), len).changes
+        assert found is not None
+        assert +found.counts == {"still_open": 1, "copy_gone": 1}
+
     @pytest.mark.parametrize(
         ("before", "after", "marks"),
         [

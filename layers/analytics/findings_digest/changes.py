@@ -15,7 +15,7 @@ suppressed          tonight's report has it as suppressed
 resource_gone       tonight's report tells nothing of its resource any more
 no_longer_reported  missing, while its resource is still reported on
 copy_gone           missing or closed, while the same vulnerability is still open on the same resource
-not_looked_at       missing, and its scanning is off: nobody knows
+not_looked_at       missing, and its scanning is off, or no resource is scanned at all: nobody knows
 ==================  ==========================================================================================
 
 The same ARN is matched first, whatever the packages; then, among what is left, equal logical identities, one to one.
@@ -197,7 +197,7 @@ def compare_group(
         return [Change("new", b"", after) for after in kept if is_open(after)], kept
     pairs, fresh, absent = _paired_by_arn(baseline, tonight)
     changes, missing = _told_by_arn(pairs)
-    missing += [(before, b"") for before in sorted(filter(was_open, absent), key=status)]
+    missing += [(before, b"") for before in sorted(filter(was_open, absent), key=lambda each: (status(each), each))]
     came, missing = _reissued(missing, [after for after in fresh if is_open(after)], changes)
     was_there = {before[KEY] for before in baseline if was_open(before)}
     was_closed = {before[KEY] for before in baseline if status(before) == CLOSED_STATUS}
@@ -226,7 +226,8 @@ def _paired_by_arn(baseline: list[bytes], tonight: list[bytes]) -> tuple[list[tu
     What is tonight's, and what is remembered of the baseline, comes with the first-seen days that survive.
     """
     by_arn: dict[bytes, deque[bytes]] = {}
-    for before in baseline:
+    # Where a report had a finding twice, what was open goes before what nobody looked at.
+    for before in sorted(baseline, key=status):
         by_arn.setdefault(before[EXACT], deque()).append(before)
     pairs, fresh = [], []
     for after in tonight:
