@@ -116,7 +116,8 @@ def nights() -> dict[str, Run]:
         "dark-nothing-scanned": night(
             brief(
                 **empty,
-                changes=all_gone,
+                changes=no_change | {"counts": {"not_looked_at": 1222}},
+                worst_gone=[],
                 verdict=verdict("dark", reasons=[nobody], sudden_fall=True),
                 coverage={"scanned": 0, "not_scanned": 412},
             ),

@@ -256,6 +256,12 @@ class TestMeaning:
         assert (found.scanning(ACCOUNT, "ec2"), found.scanning(ACCOUNT, "ami")) == ("off", "on")
         assert found.off() == {account_key(ACCOUNT) + bytes([SCAN_TYPES.index("ec2")])}
 
+    def test_where_no_known_resource_is_scanned_nothing_is_looked_at(self) -> None:
+        blind = Coverage(ACCOUNT, account("on").accounts, scanned=0, not_scanned=12)
+        assert blind.off() == account("off").off()
+        for scanned, not_scanned in ((0, 0), (1, 12), (None, None)):
+            assert Coverage(ACCOUNT, account("on").accounts, scanned, not_scanned).off() == frozenset()
+
     def test_unknown_is_not_off(self) -> None:
         assert account("unknown").off() == frozenset()
         assert account("on").scanning(OTHER_ACCOUNT, "ecr") == "unknown"

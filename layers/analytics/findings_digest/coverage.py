@@ -103,13 +103,18 @@ class Coverage:
         """Return whether Inspector scans this in an account."""
         return self.accounts[account].scanning(scan_type) if account in self.accounts else "unknown"
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether Inspector knows resources, and scans none of them: then it does not look, even if it is switched on."""
+        return self.scanned == 0 and bool(self.not_scanned)
+
     def off(self) -> frozenset[bytes]:
-        """Return the accounts and scan types that are off, as a comparison wants them."""
+        """Return the accounts and scan types that Inspector does not look at, as a comparison wants them."""
         return frozenset(
             account_key(account) + bytes((number,))
             for account, each in self.accounts.items()
             for number, scan_type in enumerate(SCAN_TYPES)
-            if each.scanning(scan_type) == "off"
+            if self.is_blind or each.scanning(scan_type) == "off"
         )
 
     def states(self) -> dict[str, dict[str, str]]:

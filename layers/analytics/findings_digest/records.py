@@ -25,7 +25,7 @@ CLOSED = slice(28, 30)
 
 OPEN, SUPPRESSED, CLOSED_STATUS, NOT_LOOKED_AT = range(4)
 """Statuses. Whatever Inspector calls neither suppressed nor closed is open: a new status hides nothing. The last one is not
-Inspector's: the finding was open when Inspector was last looking, and its scanning is off."""
+Inspector's: the finding was open when Inspector was last looking, and it does not look any more."""
 STATUSES = {"SUPPRESSED": SUPPRESSED, "CLOSED": CLOSED_STATUS}
 SEVERITIES = ("OTHER", "UNTRIAGED", "INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 """From harmless to bad; OTHER stands for what is newer than this code."""

@@ -9,7 +9,7 @@ The rule, in this order:
    least 20 open findings to at most half of them, in all or in one account.
 3. Of the accounts that are judged: all off is **dark**. One whose state cannot be read makes the night **unknown**. All on,
    and at least one resource scanned, is a **good** night, said loudly. All on, and none of the known resources scanned, is
-   **dark**; all on and no resource known is **unknown**.
+   **dark**, and nothing that is missing is called gone; all on and no resource known is **unknown**.
 4. A report that needs no explanation is a **good** night.
 """
 
@@ -149,7 +149,7 @@ def _judged(accounts: Iterable[str], coverage: Coverage, what: str) -> tuple[Lit
         return "good", f"{what}, and Inspector is switched on; how many resources it scans could not be read."
     if coverage.scanned:
         return "good", f"{what} although Inspector is switched on and scans {coverage.scanned:,} resources."
-    if coverage.not_scanned:
+    if coverage.is_blind:
         return "dark", f"{what}, and Inspector scans none of its {coverage.not_scanned:,} resources: nobody is looking."
     return "unknown", f"{what}, and Inspector is switched on but knows no resource to scan."
 

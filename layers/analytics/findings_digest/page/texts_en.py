@@ -132,7 +132,7 @@ TEXTS = {
     "meaning.resource_gone": "missing, and nothing is reported on its resource any more",
     "meaning.no_longer_reported": "missing, while its resource is still reported on",
     "meaning.copy_gone": "missing or closed, while the same vulnerability is still open on the same resource",
-    "meaning.not_looked_at": "missing, and its scanning is off: nobody knows",
+    "meaning.not_looked_at": "missing, and its scanning is off, or no resource is scanned at all: nobody knows",
     "meaning.severity_raised": "of those still open: the severity is higher than it was",
     "meaning.severity_lowered": "of those still open: the severity is lower than it was",
     "meaning.exploit_became_known": "of those still open: an exploit is known now",

@@ -116,7 +116,7 @@ TEXTS = {
     "meaning.resource_gone": "見当たらず、そのリソースについて何も報告されていない",
     "meaning.no_longer_reported": "見当たらないが、そのリソースはまだ報告されている",
     "meaning.copy_gone": "見当たらないか終了したが、同じリソースに同じ脆弱性がまだ未解決",
-    "meaning.not_looked_at": "見当たらず、スキャンが無効：状態は不明",
+    "meaning.not_looked_at": "見当たらず、スキャンが無効、またはどのリソースもスキャンされていない：状態は不明",
     "meaning.severity_raised": "未解決のままで、重要度が以前より高い",
     "meaning.severity_lowered": "未解決のままで、重要度が以前より低い",
     "meaning.exploit_became_known": "未解決のままで、悪用コードが知られるようになった",

@@ -174,8 +174,8 @@ def _night_in_a_line(night: Night, speech: Speech) -> str:
     if night.is_good and not night.open and night.new == 0:
         how = "nothing_open"
     told = speech.say(f"told.{how}", **numbers)
-    if night.state == "dark" and night.dark:
-        how = "told.dark_in_places_count" if night.not_looked_at else "told.dark_in_places"
+    if night.state == "dark":
+        how = f"told.dark{'_in_places' if night.dark else ''}{'_count' if night.not_looked_at else ''}"
         accounts = speech.counted("account", night.dark_accounts)
         return speech.say(how, told=told, accounts=accounts, count=speech.number(night.not_looked_at))
     if night.state != "good":

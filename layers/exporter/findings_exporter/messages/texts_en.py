@@ -59,6 +59,7 @@ TEXTS = {
     "told.worst": " ({count} {severity})",
     "told.dark_in_places_count": "DARK NIGHT, {count} unseen in {accounts}: {told}",
     "told.dark_in_places": "DARK NIGHT, blind in {accounts}: {told}",
+    "told.dark_count": "DARK NIGHT, nobody is looking, {count} unseen: {told}",
     "told.dark": "DARK NIGHT, nobody is looking: {told}",
     "told.unknown": "UNSURE, nobody knows if this is good: {told}",
     "told.sudden_fall": "SUDDEN FALL, {told}",

@@ -57,6 +57,7 @@ TEXTS = {
     "told.worst": "（{severity} {count}）",
     "told.dark_in_places_count": "【監視停止】{accounts}で {count} 件が見えません: {told}",
     "told.dark_in_places": "【監視停止】{accounts}でスキャンが無効です: {told}",
+    "told.dark_count": "【監視停止】誰も見ていません、{count} 件が見えません: {told}",
     "told.dark": "【監視停止】誰も見ていません: {told}",
     "told.unknown": "【判定不能】良い知らせか不明: {told}",
     "told.sudden_fall": "【急減】{told}",
