@@ -33,6 +33,7 @@ LONG_SECONDS = 30.0
 def run_all(wanted: Iterable[Cell], lanes_: Sequence[Lane]) -> list[Result]:
     """Run cells on all lanes at once: two thirds of the lanes begin with the first ones, a third with the last."""
     waiting = deque(wanted)
+    running: set[Cell] = set()
     results: list[Result] = []
 
     def work(lane: Lane) -> None:
@@ -42,7 +43,9 @@ def run_all(wanted: Iterable[Cell], lanes_: Sequence[Lane]) -> list[Result]:
                 cell = take()
             except IndexError:
                 return
+            running.add(cell)
             results.append(result := try_cell(lane, cell))
+            running.discard(cell)
             if result.troubles:
                 print(*table.violations([result]), sep="\n", flush=True)
 
@@ -56,6 +59,8 @@ def run_all(wanted: Iterable[Cell], lanes_: Sequence[Lane]) -> list[Result]:
             told = time.monotonic()
             wrong = sum(bool(result.troubles) for result in results)
             print(f"{len(results)} cells done, {len(waiting)} to start, {wrong} with violations", flush=True)
+            if not waiting:
+                print(*(f"  still at {cell}" for cell in list(running)), sep="\n", flush=True)
     return results
 
 
