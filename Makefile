@@ -42,9 +42,10 @@ browser: ## Make sure of Chromium, for the tests of the page (CHROMIUM=: one tha
 	|| { echo 'Chromium could not be installed at $(CHROMIUM). Say where another one is: make CHROMIUM=/path/to/chromium' >&2; exit 1; }
 
 .PHONY: faults
-faults: install build ## Break everything on purpose and check the six rules (CELL=, HISTORY=: one alone; HISTORIES=, LOAD=: how many; SEED=)
+faults: install build ## Break everything on purpose and check the six rules (CELL=, HISTORY=: one alone; HISTORIES=, LOAD=: how many; LANES=: at once; SEED=)
 	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(HISTORY),--history '$(HISTORY)') \
-		$(if $(HISTORIES),--histories $(HISTORIES)) $(if $(LOAD),--load $(LOAD)) $(if $(SEED),--seed $(SEED))
+		$(if $(HISTORIES),--histories $(HISTORIES)) $(if $(LOAD),--load $(LOAD)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(LANES),--lanes $(LANES))
 
 .PHONY: lint
 lint: install .venv-security/.synced ## Check style, types, template, its policies and state machine

@@ -19,7 +19,7 @@ from findings_digest.records import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, f
 from findings_digest.verdict import Verdict
 
 SCHEMA_VERSION = "1.0"
-"""Of docs/digest.schema.json; a new field comes with a new version."""
+"""Of docs/digest.schema.json; from the first release on a new field comes with a new version."""
 KINDS = (*STAYED, *APPEARED, *GONE, UNKNOWN, *MARKS_CHANGED)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIX_WORDS = {number: word for word, number in FIXES.items()}
