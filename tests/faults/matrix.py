@@ -136,8 +136,10 @@ class Cell:
 
     @property
     def seconds(self) -> float:
-        """About how long it takes, for the order: what dies or is held may leave a mark, which passes in real time."""
-        left = MARK_SECONDS.get(self.step, 0) if self.kind.fault.startswith(("killed", "stopped_held", "overlap")) else 0
+        """About how long it takes, for the order: what fails after it has set a mark leaves it, and a mark passes in real time."""
+        is_cut_off = self.kind.fault.startswith(("killed", "stopped_held", "overlap"))
+        is_a_write = self.call not in (STEP, STATE) and not READ.match(self.call)
+        left = MARK_SECONDS.get(self.step, 0) if is_cut_off or is_a_write or self.kind.is_lasting else 0
         # A create that fails all the time is tried until the deadline.
         tried = LATEST_HOURS * 3600 if self.step == "StartReport" and self.kind.name == "error-on" else 0
         return max(self.kind.seconds, left, tried)
