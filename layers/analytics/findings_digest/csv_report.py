@@ -338,7 +338,7 @@ class _ArrowCells(_Cells):
 
 
 def _addresses(cell: str) -> list[str]:
-    # Mostly each comma stands before an address and there is no blank: a split tells the same four times as fast.
+    # Mostly each comma stands before an address and there is no blank: a split tells the same in less than half the time.
     if cell.count(",") == cell.count(",http://") + cell.count(",https://") and len(cell.split(None, 1)) == 1:
         return [url for url in cell.strip().split(",") if url]
     return [url for url in _URL_COMMA.split(cell.strip()) if url]
