@@ -70,6 +70,14 @@ class TestQuiet:
         assert verdict.state == "dark"
         assert "scans none of its 12 resources" in text(verdict)
 
+    def test_findings_that_are_still_told_of_do_not_hide_that_nothing_is_scanned(self) -> None:
+        verdict = judge(tonight(a=40), coverage(0, 12), baseline({ACCOUNT: 41}))
+        assert (verdict.state, verdict.sudden_fall) == ("dark", False)
+        assert text(verdict).startswith("The report still tells of open findings, and Inspector scans none of its 12 resources")
+
+    def test_that_nothing_is_scanned_is_certain_even_where_a_state_cannot_be_read(self) -> None:
+        assert judge(tonight(), coverage(0, 12, a="on", b="unknown")).state == "dark"
+
     def test_no_resource_at_all_is_unknown(self) -> None:
         assert judge(tonight(), coverage(0, 0)).state == "unknown"
 

@@ -5,11 +5,11 @@ The rule, in this order:
 1. A place (account and scan type) whose scanning is off, and that was scanned or had open findings at the baseline, is
    **dark**: an alarm every night until it is on again or the account is no member any more. Scanning that was off before,
    and without findings, is no alarm.
-2. A report without any open finding, or a sudden fall, is *judged*: it needs an explanation. A sudden fall is one from at
-   least 20 open findings to at most half of them, in all or in one account.
-3. Of the accounts that are judged: all off is **dark**. One whose state cannot be read makes the night **unknown**. All on,
-   and at least one resource scanned, is a **good** night, said loudly. All on, and none of the known resources scanned, is
-   **dark**, and nothing that is missing is called gone; all on and no resource known is **unknown**.
+2. A report without any open finding, a sudden fall, or that none of the known resources is scanned, is *judged*: it needs
+   an explanation. A sudden fall is one from at least 20 open findings to at most half of them, in all or in one account.
+3. Of the accounts that are judged: all off is **dark**. So is a night in which none of the known resources is scanned, and
+   nothing that is missing is called gone then. One account whose state cannot be read makes the night **unknown**. All on,
+   and at least one resource scanned, is a **good** night, said loudly; all on and no resource known is **unknown**.
 4. A report that needs no explanation is a **good** night.
 """
 
@@ -85,11 +85,12 @@ def judge(tonight: Open, coverage: Coverage, baseline: tuple[Header, Summary] | 
     falls = _falls(looked_at, tonight)
     accounts = sorted(coverage.accounts)
     is_empty = not sum(tonight.values())
-    judged: Iterable[str] = accounts if is_empty or "" in falls else falls
+    judged: Iterable[str] = accounts if is_empty or coverage.is_blind or "" in falls else falls
     state: Literal["good", "dark", "unknown"] = "good"
-    if is_empty or falls:
+    if is_empty or falls or coverage.is_blind:
         reasons += [_fall_sentence(account, *fall) for account, fall in sorted(falls.items())[:ACCOUNTS_NAMED]]
-        state, sentence = _judged(judged, coverage, "The report holds no open finding" if is_empty else "So many are missing")
+        what = "So many are missing" if falls else "The report still tells of open findings"
+        state, sentence = _judged(judged, coverage, "The report holds no open finding" if is_empty else what)
         reasons.append(sentence)
     return Verdict("dark" if dark else state, bool(falls), dark, tuple(reasons), coverage)
 
@@ -141,6 +142,8 @@ def _judged(accounts: Iterable[str], coverage: Coverage, what: str) -> tuple[Lit
     }
     if states and all(state == "off" for state in states.values()):
         return "dark", f"{what}, and Inspector is switched off in {_named(states)}: nobody is looking."
+    if coverage.is_blind:
+        return "dark", f"{what}, and Inspector scans none of its {coverage.not_scanned:,} resources: nobody is looking."
     unknown = [account for account, state in states.items() if state == "unknown"]
     if unknown or not states:
         where = f" in {_named(unknown)}" if unknown else ""
@@ -149,8 +152,6 @@ def _judged(accounts: Iterable[str], coverage: Coverage, what: str) -> tuple[Lit
         return "good", f"{what}, and Inspector is switched on; how many resources it scans could not be read."
     if coverage.scanned:
         return "good", f"{what} although Inspector is switched on and scans {coverage.scanned:,} resources."
-    if coverage.is_blind:
-        return "dark", f"{what}, and Inspector scans none of its {coverage.not_scanned:,} resources: nobody is looking."
     return "unknown", f"{what}, and Inspector is switched on but knows no resource to scan."
 
 
