@@ -85,6 +85,11 @@ def test_dark_accounts_are_counted(dark: dict[str, list[str]], count: int, capsy
     assert counted(brief(verdict=verdict), capsys)["DarkAccounts"] == count
 
 
+def test_a_dark_night_without_a_dark_account_rings_the_alarm_too(capsys: pytest.CaptureFixture[str]) -> None:
+    verdict: dict[str, Any] = {"state": "dark", "sudden_fall": True, "dark": {}, "dark_accounts": 0, "reasons": []}
+    assert counted(brief(verdict=verdict), capsys)["DarkAccounts"] == 1
+
+
 @pytest.mark.parametrize("digest", [None, {"error": "Digest.NotStored", "sentence": "No."}])
 def test_of_a_night_without_a_digest_no_findings_are_counted(
     digest: dict[str, Any] | None, capsys: pytest.CaptureFixture[str]

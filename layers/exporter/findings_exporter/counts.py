@@ -146,4 +146,5 @@ def _write(units: Mapping[str, MetricUnit], values: Mapping[str, float | None]) 
 
 def _dark_accounts(verdict: Mapping[str, Any]) -> int:
     # A brief names the first ones only; one that was written before a deployment may lack their number.
-    return int(verdict.get("dark_accounts", len(verdict["dark"])))
+    # Where Inspector is on and scans nothing, no account is named, and the alarm must ring all the same.
+    return max(int(verdict.get("dark_accounts", len(verdict["dark"]))), int(verdict.get("state") == "dark"))
