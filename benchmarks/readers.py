@@ -28,12 +28,11 @@ NEW_EACH = 10
 def ours_counted(path: Path) -> dict[str, Any]:
     """Count, and read only what counting needs."""
     from findings_digest.counting import Counts
-    from findings_digest.csv_report import read_csv
     from findings_digest.json_report import read_json
 
     counts = Counts(NOW_MS, top_entries=4096)
     with path.open("rb", buffering=0) as stream:
-        for batch in (read_csv if path.suffix == ".csv" else read_json)(stream, counted_only=True):
+        for batch in read_json(stream, counted_only=True):
             counts.add(batch)
     return counts.to_dict()
 
@@ -92,10 +91,13 @@ def _header(execution: str) -> Any:  # noqa: ANN401 - imported by whoever needs 
 
 
 def _batches(path: Path, stream: Any) -> Iterator[Any]:  # noqa: ANN401 - imported by whoever needs it
-    from findings_digest.csv_report import read_csv
+    if path.suffix == ".csv":
+        from findings_digest.csv_report import read_csv
+
+        return read_csv(stream)
     from findings_digest.json_report import read_json
 
-    return (read_csv if path.suffix == ".csv" else read_json)(stream)
+    return read_json(stream)
 
 
 # ---- baselines

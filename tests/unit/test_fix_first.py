@@ -169,6 +169,13 @@ def test_who_can_no_longer_come_into_the_list_makes_room_and_the_list_stays_exac
     assert len(found._candidates) <= 10
 
 
+def test_a_late_finding_comes_into_the_list_by_its_epss_and_its_resources_alone() -> None:
+    found = FixFirst(listed=3, kept=10)
+    found.add(batch(*(vulnerability(f"v{number:02}", severity="CRITICAL" if number < 3 else "LOW") for number in range(11))))
+    found.add(batch(vulnerability("late", severity="MEDIUM", epss_score=1.0)))
+    assert [entry["vulnerability_id"] for entry in found.ranked({vulnerability_key("late"): 32})] == ["late", "v00", "v01"]
+
+
 def test_the_documentation_has_the_points_of_the_code() -> None:
     text = Path("docs/digest.md").read_text(encoding="utf-8")
     points = Counter(fix_first.SEVERITY_POINTS)

@@ -141,8 +141,12 @@ class ArrowColumn(Sequence[Any]):
     @overload
     def __getitem__(self, place: int) -> Any: ...  # noqa: ANN401 - as the column is
     @overload
-    def __getitem__(self, place: slice) -> Sequence[Any]: ...
+    def __getitem__(self, place: slice) -> ArrowColumn: ...
     def __getitem__(self, place: int | slice) -> Any:
+        if isinstance(place, slice):
+            begin, end, step = place.indices(len(self))
+            assert step == 1, "Arrow cuts out what stands side by side"
+            return ArrowColumn(self.array.slice(begin, max(end - begin, 0)))
         return self.values[place]
 
     def __eq__(self, other: object) -> bool:

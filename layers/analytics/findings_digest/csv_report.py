@@ -82,10 +82,13 @@ _HEADERS = {
     "vpc_id": "Resource Vpc",
     "port_begin": "Port Range",
 }
-_FURTHER_TEXTS = ("finding_arn", "title", "description", "remediation", "scoring_vector", "source", "source_url",
-                  "vendor_severity", "nvd_cvss3_vector", "detector_name", "resource_tags", "vpc_id")  # fmt: skip
-_FURTHER_MOMENTS = ("last_observed_at", "updated_at", "last_known_exploit_at", "vendor_created_at")
-_FURTHER_LISTS = ("package_versions", "fixed_in_versions", "package_managers", "file_paths", "image_tags")
+_TEXTS = ("finding_arn", "type", "severity", "status", "title", "description", "remediation", "fix_available",
+          "exploit_available", "scoring_vector", "vulnerability_id", "source", "source_url", "vendor_severity",
+          "nvd_cvss3_vector", "detector_name", "resource_type", "resource_id", "resource_tags", "vpc_id")  # fmt: skip
+_MOMENTS = ("first_observed_at", "last_observed_at", "updated_at", "last_known_exploit_at", "vendor_created_at")
+_NUMBERS = ("inspector_score", "epss_score", "nvd_cvss3_score")
+_LISTS = ("package_names", "package_versions", "fixed_in_versions", "package_managers", "file_paths", "image_tags")
+_NOT_TOLD = ("score_source", "vendor_updated_at", "protocol", "resource_count", "further_resource_ids")
 _FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n][^,\r\n]*+|)'
 _ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n")
 """A whole row as Python's strict reader takes it, too: quotes open a cell at its beginning and close it at its end."""
@@ -97,7 +100,6 @@ _PORTS = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?")
 def read_csv(
     stream: Readable,
     *,
-    counted_only: bool = False,
     unreadable: Counter[str] | None = None,
     chunk_bytes: int = CHUNK_BYTES,
     max_cell_characters: int = MAX_CELL_CHARACTERS,
@@ -108,8 +110,6 @@ def read_csv(
     ----------
     stream
         The report, from its first byte: UTF-8, with or without a byte-order mark.
-    counted_only
-        Whether :data:`~findings_digest.columns.COUNTED_NAMES` are enough; else all columns are given.
     unreadable
         Takes, by column, how many times, numbers and port ranges nobody could read; they are None. The first time a finding
         was seen is not among them: age is counted by it, so there an unreadable one is an error.
@@ -132,13 +132,12 @@ def read_csv(
     # csv has one limit for the whole process; nobody else here reads CSV.
     csv.field_size_limit(max_cell_characters)
     unreadable = Counter() if unreadable is None else unreadable
-    columns = _counted_columns if counted_only else _all_columns
     chunks = _chunks(stream, chunk_bytes, max_cell_characters)
     header = _Header(next(chunks)[0])
     findings = 0
     for content, rows in chunks:
         for cells in _cells(header, content, rows, findings, unreadable):
-            yield columns(cells)
+            yield _columns(cells)
             findings += cells.count
 
 
@@ -351,22 +350,6 @@ def _port_range(cell: str) -> tuple[int, int]:
     return int(ports[1]), int(ports[2] or ports[1])
 
 
-def _counted_columns(cells: _Cells) -> Batch:
-    return {
-        "account_id": _account_ids(cells),
-        **{name: cells.texts(name) for name in ("type", "severity", "status")},
-        "first_observed_at": cells.moments("first_observed_at"),
-        "fix_available": cells.texts("fix_available"),
-        "exploit_available": cells.texts("exploit_available"),
-        "epss_score": cells.numbers("epss_score"),
-        "vulnerability_id": cells.texts("vulnerability_id"),
-        "package_names": cells.lists("package_names"),
-        "resource_type": cells.texts("resource_type"),
-        "resource_id": cells.texts("resource_id"),
-        "further_resource_ids": [None] * cells.count,
-    }
-
-
 def _account_ids(cells: _Cells) -> Sequence[str | None]:
     accounts = cells.texts("account_id")
     if None not in accounts:
@@ -376,23 +359,22 @@ def _account_ids(cells: _Cells) -> Sequence[str | None]:
     ]
 
 
-def _all_columns(cells: _Cells) -> Batch:
-    not_told: list[None] = [None] * cells.count
+def _columns(cells: _Cells) -> Batch:
     names = [resource_names(cell) for cell in cells.raw("resource_id")]
     platforms = cells.texts("platform")
     is_function = [bool(told.function) for told in names]
     ports = cells.ports()
-    packages = cells.lists("package_names")
-    found: Batch = _counted_columns(cells) | {
-        "package_names": packages,
-        **{name: cells.texts(name) for name in _FURTHER_TEXTS},
-        **{name: cells.moments(name) for name in _FURTHER_MOMENTS},
-        **{name: cells.numbers(name) for name in ("inspector_score", "nvd_cvss3_score")},
-        **{name: cells.lists(name) for name in _FURTHER_LISTS},
-        **dict.fromkeys(("score_source", "vendor_updated_at", "protocol", "resource_count"), not_told),
+    lists = {name: cells.lists(name) for name in _LISTS}
+    found: Batch = {
+        **{name: cells.texts(name) for name in _TEXTS},
+        **{name: cells.moments(name) for name in _MOMENTS},
+        **{name: cells.numbers(name) for name in _NUMBERS},
+        **lists,
+        **dict.fromkeys(_NOT_TOLD, [None] * cells.count),
+        "account_id": _account_ids(cells),
         "region": [region or owner(arn)[1] for region, arn in zip(cells.raw("region"), cells.raw("finding_arn"), strict=True)],
         "reference_urls": cells.urls("reference_urls"),
-        "package_count": packages.lengths,
+        "package_count": lists["package_names"].lengths,
         "resource_name": [told.name for told in names],
         "platform": [None if function else cell for function, cell in zip(is_function, platforms, strict=True)],
         "runtime": [cell if function else None for function, cell in zip(is_function, platforms, strict=True)],

@@ -68,11 +68,12 @@ class FixFirst:
 
     def add(self, batch: Batch) -> None:
         """Take the open findings of a batch."""
-        told = zip(batch["severity"], batch["exploit_available"], batch["epss_score"], batch["fix_available"], strict=True)
-        points_of, least = _Points(), self._least
-        # Most findings have too few points, so that nothing else of them is looked at.
-        for row, points in [(row, each) for row, each in enumerate(map(points_of.__getitem__, told)) if each >= least]:
-            if batch["status"][row] not in STATUSES:
+        told = zip(batch["severity"], batch["exploit_available"], batch["fix_available"], strict=True)
+        without_epss, least = map(_PointsWithoutEpss().__getitem__, told), self._least
+        # Most findings have too few points, whatever their EPSS, so that nothing else of them is looked at.
+        for row, part in [(row, each) for row, each in enumerate(without_epss) if each >= least - EPSS_POINTS]:
+            points = part + _epss_points(batch["epss_score"][row])
+            if points >= least and batch["status"][row] not in STATUSES:
                 self._take(batch, row, points)
         if len(self._candidates) > self._room:
             self._make_room()
@@ -149,13 +150,13 @@ class FixFirst:
         self._room = min(max(FIRST_ROOM, 2 * len(left)), self._kept)
 
 
-class _Points(dict[tuple[Any, ...], int]):
-    """Points, by what a finding tells; the findings of a vulnerability mostly tell the same."""
+class _PointsWithoutEpss(dict[tuple[Any, ...], int]):
+    """Points by severity, exploit and fix: there are few such combinations."""
 
     def __missing__(self, told: tuple[Any, ...]) -> int:
-        severity, exploit, epss, fix = told
-        points = SEVERITY_POINTS.get(severity, 0) + FIX_POINTS.get(fix or "", 0) + _epss_points(epss)
-        points = self[told] = points + (EXPLOIT_POINTS if exploit == "YES" else 0)
+        severity, exploit, fix = told
+        points = SEVERITY_POINTS.get(severity, 0) + FIX_POINTS.get(fix or "", 0) + (EXPLOIT_POINTS if exploit == "YES" else 0)
+        self[told] = points
         return points
 
 

@@ -252,7 +252,7 @@ def _counted_columns(findings: Sequence[_CountedFinding]) -> Batch:
         "package_names": Ragged([p.name or None for ps in packages for p in ps], list(map(len, packages))),
         "resource_type": [r.type or None for r in resources],
         "resource_id": [r.id or None for r in resources],
-        "further_resource_ids": Ragged.of([[r.id for r in f.resources[1:]] if f.resources else None for f in findings]),
+        "further_resource_ids": _further_ids(findings),
     }
 
 
@@ -337,7 +337,14 @@ def _all_columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batc
     }
 
 
-def _moments(columns: dict[str, list[Timestamp]], unreadable: Counter[str]) -> dict[str, list[int | None]]:
+def _further_ids(findings: Sequence[_CountedFinding]) -> Ragged:
+    counts = [len(f.resources or ()) for f in findings]
+    if max(counts, default=0) <= 1:  # none was ever seen to have more
+        return Ragged([], [0] * len(counts))
+    return Ragged.of([[r.id for r in (f.resources or ())[1:]] for f in findings])
+
+
+def _moments(columns: dict[str, list[Timestamp]], unreadable: Counter[str]) -> dict[str, Sequence[int | None]]:
     """Return columns of timestamps as epoch milliseconds: all in one call, since each call costs as much as fifty values."""
     rows = len(columns["first_observed_at"])
     try:

@@ -7,10 +7,8 @@ from findings_digest.columns import BATCH_ROWS, Batch
 from findings_digest.json_elements import MAX_ELEMENT_BYTES, Readable, elements
 from findings_digest.json_findings import counted_decoder, full_decoder
 
-COUNTED_BUFFER_BYTES = 1 << 18
-"""What is decoded from it should stay in the processor's cache."""
 BUFFER_BYTES = 1 << 20
-"""With all columns a batch costs as much as some hundred rows, so it should have some hundreds."""
+"""A batch costs as much as some hundred rows, so it should have some hundreds; what is decoded should stay in the cache."""
 
 
 def read_json(
@@ -18,7 +16,7 @@ def read_json(
     *,
     counted_only: bool = False,
     unreadable: Counter[str] | None = None,
-    buffer_bytes: int | None = None,
+    buffer_bytes: int = BUFFER_BYTES,
     max_element_bytes: int = MAX_ELEMENT_BYTES,
 ) -> Iterator[Batch]:
     """Give a report's findings, flattened.
@@ -46,7 +44,6 @@ def read_json(
         The report ends too early, or is none; it tells at which byte and after how many findings.
     """
     decode = counted_decoder() if counted_only else full_decoder(Counter() if unreadable is None else unreadable)
-    buffer_bytes = buffer_bytes or (COUNTED_BUFFER_BYTES if counted_only else BUFFER_BYTES)
     for batch in elements(stream, decode, buffer_bytes=buffer_bytes, max_element_bytes=max_element_bytes):
         rows = len(batch["severity"])
         if rows <= BATCH_ROWS:

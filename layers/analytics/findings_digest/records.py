@@ -9,7 +9,6 @@ byte is the finding to look at first. Days count from 1970 in UTC.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from findings_digest.columns import Batch
 from findings_digest.identity import EXACT_BYTES, KEY_BYTES, LogicalKeys, Remembered, exact_keys
@@ -66,9 +65,9 @@ class Recorder:
     """
 
     def __init__(self, today: int) -> None:
-        self._today = today
         self._keys = LogicalKeys()
-        self._tails = Remembered[tuple[Any, ...]](self._tail)
+        self._marks = Remembered[tuple[str | None, ...]](_marks)
+        self._days = Remembered[int | None](lambda day: _two_bytes(today if day is None else day))
 
     def of(self, batch: Batch) -> list[bytes]:
         """Return a batch's records, in its order.
@@ -79,34 +78,33 @@ class Recorder:
             Besides the columns of the identities, first_observed_at, status, severity, exploit_available, fix_available,
             resource_type and type are read; updated_at where it is there, as the day on which a finding was closed.
         """
-        closed: list[int | None] = [None] * len(batch["finding_arn"])
-        if "CLOSED" in batch["status"]:
-            closed = _days(batch.get("updated_at") or closed)
-        tails = zip(
-            batch["severity"],
-            batch["status"],
-            batch["exploit_available"],
-            batch["fix_available"],
-            batch["resource_type"],
-            batch["type"],
-            _days(batch["first_observed_at"]),
-            closed,
-            strict=True,
+        told = (batch[name] for name in ("severity", "status", "exploit_available", "fix_available", "resource_type", "type"))
+        columns = (
+            self._keys.of(batch),
+            exact_keys(batch["finding_arn"]),
+            self._marks.of(zip(*told, strict=True)),
+            self._days.of(_days(batch["first_observed_at"])),
+            self._closed(batch),
         )
-        columns = self._keys.of(batch), exact_keys(batch["finding_arn"]), self._tails.of(tails)
-        return [key + exact + tail for key, exact, tail in zip(*columns, strict=True)]
+        return list(map(b"".join, zip(*columns, strict=True)))
 
-    def _tail(self, told: tuple[Any, ...]) -> bytes:
-        severity_told, status_told, exploit, fix_told, resource_type, finding_type, first, closed = told
-        rank = SEVERITIES.index(severity_told) if severity_told in SEVERITIES else 0
-        status_number = STATUSES.get(status_told, OPEN)
-        marks = rank << 5 | (exploit == "YES") << 4 | FIXES.get(fix_told or "", 0) << 2 | status_number
-        scanned_by = SCAN_TYPES.index(scan_type(resource_type, finding_type))
-        closed_day = self._two_bytes(closed) if status_number == CLOSED_STATUS else NO_DAY
-        return bytes((marks, scanned_by)) + self._two_bytes(first) + closed_day
+    def _closed(self, batch: Batch) -> list[bytes]:
+        statuses = batch["status"]
+        if "CLOSED" not in statuses:
+            return [NO_DAY] * len(statuses)
+        days = self._days.of(_days(batch.get("updated_at") or [None] * len(statuses)))
+        return [day if status == "CLOSED" else NO_DAY for day, status in zip(days, statuses, strict=True)]
 
-    def _two_bytes(self, number: int | None) -> bytes:
-        return min(max(self._today if number is None else number, 0), LAST_DAY).to_bytes(2)
+
+def _marks(told: tuple[str | None, ...]) -> bytes:
+    severity_told, status_told, exploit, fix_told, resource_type, finding_type = told
+    rank = SEVERITIES.index(severity_told) if severity_told in SEVERITIES else 0
+    marks = rank << 5 | (exploit == "YES") << 4 | FIXES.get(fix_told or "", 0) << 2 | STATUSES.get(status_told or "", OPEN)
+    return bytes((marks, SCAN_TYPES.index(scan_type(resource_type, finding_type))))
+
+
+def _two_bytes(day: int) -> bytes:
+    return min(max(day, 0), LAST_DAY).to_bytes(2)
 
 
 def status(record: bytes) -> int:
