@@ -30,7 +30,7 @@ def ours_counted(path: Path) -> dict[str, Any]:
     from findings_digest.counting import Counts
     from findings_digest.json_report import read_json
 
-    counts = Counts(NOW_MS, top_entries=4096)
+    counts = Counts(NOW_MS, top_entries=2048)
     with path.open("rb", buffering=0) as stream:
         for batch in read_json(stream, counted_only=True):
             counts.add(batch)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -92,9 +93,10 @@ class Counts:
 
     def __init__(self, now_ms: int, top_entries: int = TOP_ENTRIES) -> None:
         self.total = 0
-        self.combinations: Counter[tuple[str | int | None, ...]] = Counter()
-        """Findings by all kinds and bands together: there are few such combinations, and counting once is quicker than eight
-        times."""
+        self.kinds: defaultdict[tuple[str | None, ...], int] = defaultdict(itertools.count().__next__)
+        """A number for each combination of the kinds: there are some hundred."""
+        self.combinations: Counter[tuple[int, int, int | None]] = Counter()
+        """Findings by number of the kinds, band of age and band of EPSS: counting once is quicker than eight times."""
         self.accounts: Counter[str | None] = Counter()
         self.repositories = Top(top_entries)
         self.resources = Top(top_entries, lambda taken: self.repositories.add(_repositories(taken)))
@@ -109,7 +111,8 @@ class Counts:
         self.total += len(batch["severity"])
         ages = map(self._age_place, batch["first_observed_at"])
         scores = [None if score is None else bisect_right(_EPSS_LIMITS, score) for score in batch["epss_score"]]
-        self.combinations.update(zip(*[batch[name] for name in _KINDS], ages, scores, strict=True))
+        kinds = map(self.kinds.__getitem__, zip(*[batch[name] for name in _KINDS], strict=True))
+        self.combinations.update(zip(kinds, ages, scores, strict=True))
         self.accounts.update(batch["account_id"])
         self.resources.add(filter(None, batch["resource_id"]))
         self.resources.add(_flat(batch["further_resource_ids"]))
@@ -142,9 +145,11 @@ class Counts:
     def _by(self, place: int, age_place: int | None = None) -> Counter[Any]:
         """Return findings by what stands at a place of the combinations; of all ages, or of one band."""
         counts: Counter[Any] = Counter()
-        for combination, count in self.combinations.items():
+        kinds = list(self.kinds)
+        for (number, *bands), findings in self.combinations.items():
+            combination = (*kinds[number], *bands)
             if age_place in {None, combination[_AGE]}:
-                counts[combination[place]] += count
+                counts[combination[place]] += findings
         return counts
 
     def _all_repositories(self) -> Top:
@@ -159,7 +164,8 @@ class Counts:
 def _repositories(resources: Counter[str]) -> Counter[str]:
     found: Counter[str] = Counter()
     for resource_id, count in resources.items():
-        if repository := resource_names(resource_id).repository:
+        # Each is asked for once: remembering it would only take memory.
+        if repository := resource_names.__wrapped__(resource_id).repository:
             found[repository] += count
     return found
 
