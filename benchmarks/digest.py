@@ -24,7 +24,7 @@ OURS, PANDAS = sys.executable, str(REPOSITORY / ".venv-bench/bin/python")
 SIZES = (20_000, 200_000)
 FULL_SIZE = 2_000_000
 BIG = 200_000
-ROUNDS = 3
+ROUNDS = 5
 FLAT = 1.1
 
 

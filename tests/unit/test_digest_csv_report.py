@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 import random
 from collections import Counter
@@ -126,6 +127,22 @@ def test_values_within_a_cell_are_cut_at_commas_with_or_without_a_blank(separato
     (told,) = read(render([row]))
     assert (told["package_names"], told["fixed_in_versions"], told["package_count"]) == (["a", "b", "c"], ["1", "2"], 3)
     assert told["reference_urls"] == ["https://x/?a=1,2", "http://y"]
+
+
+def test_addresses_are_cut_cell_by_cell_whatever_stands_in_the_cells_beside() -> None:
+    told = {
+        "https://x,http://y?a=1,2": ["https://x", "http://y?a=1,2"],
+        "": None,
+        "https://z , https://q": ["https://z", "https://q"],
+        "http://a b": ["http://a b"],
+        " ": None,
+        ",http://c": ["http://c"],
+    }
+    row = cells(csv_report(make(1), NOW))[0]
+    # Also in pairs: one cell too many must not make up for one too few.
+    for urls in [*itertools.permutations(told, 2), tuple(told)]:
+        rows = read(render([row | {"Reference Urls": each} for each in urls]))
+        assert [each["reference_urls"] for each in rows] == [told[each] for each in urls]
 
 
 def fault(content: bytes, **settings: Any) -> MalformedReportError:

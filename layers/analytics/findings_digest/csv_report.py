@@ -280,7 +280,15 @@ class _Cells:
 
     def urls(self, name: str) -> Ragged:
         """Return lists of addresses, which may hold commas themselves."""
-        return Ragged.of([_addresses(cell) for cell in self.raw(name)])
+        cells = self.raw(name)
+        # All cells at once, too, unless there are blanks, or a comma before the first address.
+        told = [cell for cell in cells if cell]
+        text = "\n".join(told)
+        one_a_line = text.replace(",http://", "\nhttp://").replace(",https://", "\nhttps://")
+        values: list[str | None] = [*one_a_line.split("\n")] if told else []
+        if text.split() != told or "" in values:
+            return Ragged.of([[url for url in _URL_COMMA.split(cell.strip()) if url] for cell in cells])
+        return Ragged(values, [cell.count(",http://") + cell.count(",https://") + 1 if cell else 0 for cell in cells])
 
     def ports(self) -> list[tuple[int | None, int | None]]:
         """Return first and last port."""
@@ -334,13 +342,6 @@ class _ArrowCells(_Cells):
         found = texts.cast(kind)
         refused = found.null_count != texts.null_count or (name in REQUIRED_NAMES and found.null_count)
         return None if refused else ArrowColumn(found)
-
-
-def _addresses(cell: str) -> list[str]:
-    # Mostly each comma stands before an address and there is no blank: a split tells the same in less than half the time.
-    if cell.count(",") == cell.count(",http://") + cell.count(",https://") and len(cell.split(None, 1)) == 1:
-        return [url for url in cell.strip().split(",") if url]
-    return [url for url in _URL_COMMA.split(cell.strip()) if url]
 
 
 def _port_range(cell: str) -> tuple[int, int]:

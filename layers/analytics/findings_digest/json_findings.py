@@ -238,7 +238,8 @@ def _counted_columns(findings: Sequence[_CountedFinding]) -> Batch:
     (first,) = _moments({"first_observed_at": [f.first_observed_at for f in findings]}, Counter()).values()
     details = [f.package_vulnerability_details or _COUNTED_PACKAGES for f in findings]
     packages = [d.vulnerable_packages or () for d in details]
-    resources = [f.resources[0] if f.resources else _COUNTED_RESOURCE for f in findings]
+    all_resources = [f.resources or () for f in findings]
+    resources = [each[0] if each else _COUNTED_RESOURCE for each in all_resources]
     return {
         "account_id": [f.aws_account_id or owner(f.finding_arn)[0] for f in findings],
         "type": [f.type for f in findings],
@@ -252,7 +253,7 @@ def _counted_columns(findings: Sequence[_CountedFinding]) -> Batch:
         "package_names": Ragged([p.name or None for ps in packages for p in ps], list(map(len, packages))),
         "resource_type": [r.type or None for r in resources],
         "resource_id": [r.id or None for r in resources],
-        "further_resource_ids": _further_ids(findings),
+        "further_resource_ids": _further_ids(all_resources),
     }
 
 
@@ -337,11 +338,10 @@ def _all_columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batc
     }
 
 
-def _further_ids(findings: Sequence[_CountedFinding]) -> Ragged:
-    counts = [len(f.resources or ()) for f in findings]
-    if max(counts, default=0) <= 1:  # none was ever seen to have more
-        return Ragged([], [0] * len(counts))
-    return Ragged.of([[r.id for r in (f.resources or ())[1:]] for f in findings])
+def _further_ids(resources: Sequence[Sequence[_CountedResource]]) -> Ragged:
+    if max(map(len, resources)) <= 1:  # none was ever seen to have more
+        return Ragged([], [0] * len(resources))
+    return Ragged.of([[each.id for each in of_finding[1:]] for of_finding in resources])
 
 
 def _moments(columns: dict[str, list[Timestamp]], unreadable: Counter[str]) -> dict[str, Sequence[int | None]]:
