@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -57,7 +57,7 @@ class _CountedFinding(_Part):
     exploit_available: str | None = None
     epss: _Epss | None = None
     package_vulnerability_details: _CountedPackages | None = None
-    resources: list[_CountedResource] | None = None
+    resources: Sequence[_CountedResource] | None = None
 
 
 class _Recommendation(_Part):
@@ -200,6 +200,39 @@ class _Finding(_Part):
     resources: msgspec.Raw = _NO_RAW
 
 
+# Words that are known here come as one object each, which is quicker to make, to hash and to compare than a text. A report
+# with a newer word is read as texts.
+type _Severity = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED"]
+type _Type = Literal["PACKAGE_VULNERABILITY", "NETWORK_REACHABILITY", "CODE_VULNERABILITY"]
+type _Status = Literal["ACTIVE", "SUPPRESSED", "CLOSED"]
+type _Fix = Literal["YES", "NO", "PARTIAL"] | None
+type _Exploit = Literal["YES", "NO"] | None
+type _ResourceType = (
+    Literal["AWS_EC2_INSTANCE", "AWS_ECR_CONTAINER_IMAGE", "AWS_ECR_REPOSITORY", "AWS_LAMBDA_FUNCTION", "CODE_REPOSITORY"] | None
+)
+
+
+class _KnownCountedResource(_CountedResource):
+    type: _ResourceType = None
+
+
+class _KnownCountedFinding(_CountedFinding):
+    type: _Type
+    severity: _Severity
+    status: _Status
+    fix_available: _Fix = None
+    exploit_available: _Exploit = None
+    resources: Sequence[_KnownCountedResource] | None = None
+
+
+class _KnownFinding(_Finding):
+    type: _Type
+    severity: _Severity
+    status: _Status
+    fix_available: _Fix = None
+    exploit_available: _Exploit = None
+
+
 # What stands for a part that is absent, so that a column is one expression.
 _EPSS, _COUNTED_PACKAGES, _COUNTED_RESOURCE = _Epss(), _CountedPackages(), _CountedResource()
 _REMEDIATION, _RECOMMENDATION, _EXPLOIT = _Remediation(), _Recommendation(), _Exploitability()
@@ -214,7 +247,7 @@ _encode_tags = msgspec.json.Encoder(order="sorted").encode
 
 def counted_decoder() -> Decode:
     """Return what decodes the columns of :data:`COUNTED_NAMES`."""
-    decode = msgspec.json.Decoder(list[_CountedFinding]).decode
+    decode = _first_that_fits(_KnownCountedFinding, _CountedFinding)
 
     def columns(array: memoryview) -> tuple[int, Batch]:
         findings = decode(array)
@@ -225,13 +258,29 @@ def counted_decoder() -> Decode:
 
 def full_decoder(unreadable: Counter[str]) -> Decode:
     """Return what decodes all columns, and counts by column the timestamps that nobody can read."""
-    decode = msgspec.json.Decoder(list[_Finding]).decode
+    decode = _first_that_fits(_KnownFinding, _Finding)
 
     def columns(array: memoryview) -> tuple[int, Batch]:
         findings = decode(array)
         return len(findings), _all_columns(findings, unreadable)
 
     return columns
+
+
+def _first_that_fits[T](known: type[T], any_words: type[T]) -> Callable[[memoryview], list[T]]:
+    """Return what decodes findings with known words, until there is a newer one; from then on with any."""
+    decoders = [msgspec.json.Decoder(list[known]).decode, msgspec.json.Decoder(list[any_words]).decode]  # type: ignore[valid-type]
+
+    def decode(array: memoryview) -> list[T]:
+        try:
+            return decoders[0](array)
+        except msgspec.ValidationError:
+            if len(decoders) == 1:
+                raise
+            del decoders[0]
+            return decoders[0](array)
+
+    return decode
 
 
 def _counted_columns(findings: Sequence[_CountedFinding]) -> Batch:
