@@ -202,13 +202,25 @@ def test_a_cell_larger_than_the_cap_is_told_before_it_fills_the_memory() -> None
     assert len(read(render(rows))) == 2
 
 
-def test_numbers_and_times_that_nobody_can_read_are_counted_where_nothing_is_counted_by_them() -> None:
+@pytest.mark.parametrize("ports", ["all", "22 - 12345678901"])
+def test_numbers_and_times_that_nobody_can_read_are_counted_where_nothing_is_counted_by_them(ports: str) -> None:
     rows = cells(csv_report(make(1), NOW))
-    rows[0] |= {"Last Seen": "then", "Inspector Score": "high", "Port Range": "all"}
+    rows[0] |= {"Last Seen": "then", "Inspector Score": "high", "Port Range": ports}
     unreadable: Counter[str] = Counter()
     (told,) = read(render(rows), unreadable=unreadable)
     assert (told["last_observed_at"], told["inspector_score"], told["port_begin"]) == (None, None, None)
     assert unreadable == {"last_observed_at": 1, "inspector_score": 1, "port_begin": 1}
+
+
+@pytest.mark.parametrize("score", ["NaN", "nan", "inf", "-Infinity"])
+@pytest.mark.parametrize("beside", ["0.5", "five"])
+def test_a_score_that_is_no_number_is_not_counted_as_one(score: str, beside: str) -> None:
+    # The cell beside it makes Arrow read the column, or refuse it.
+    rows = [row | {"Epss Score": each} for row, each in zip(cells(csv_report(make(2), NOW)), (score, beside), strict=False)]
+    unreadable: Counter[str] = Counter()
+    told = read(render(rows), unreadable=unreadable)
+    assert [row["epss_score"] for row in told] == [None, 0.5 if beside == "0.5" else None]
+    assert unreadable == {"epss_score": 1 if beside == "0.5" else 2}
 
 
 def test_malformed_reports_are_told_or_read_right() -> None:

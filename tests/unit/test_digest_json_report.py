@@ -116,6 +116,13 @@ def test_a_finding_that_is_not_one_tells_its_place_and_the_findings_before(buffe
     assert "Expected `str`" in str(error)
 
 
+def test_a_port_that_no_column_can_hold_is_an_error_at_its_finding() -> None:
+    wrong = SMALLEST | {"networkReachabilityDetails": {"openPortRange": {"begin": 22, "end": 2**31}}}
+    error = fault(report(SMALLEST, wrong))
+    assert error.findings == 1
+    assert "openPortRange.end" in str(error)
+
+
 @pytest.mark.parametrize("missing", SMALLEST)
 def test_a_finding_without_what_it_is_counted_by_is_an_error(missing: str) -> None:
     wrong = {name: value for name, value in SMALLEST.items() if name != missing}

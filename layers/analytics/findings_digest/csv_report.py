@@ -17,6 +17,7 @@ import io
 import re
 from collections import Counter
 from itertools import batched
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from arro3.core import DataType, Field, Schema
@@ -94,7 +95,8 @@ _ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n")
 """A whole row as Python's strict reader takes it, too: quotes open a cell at its beginning and close it at its end."""
 _TIME, _NUMBER = DataType.timestamp("ms", tz="UTC"), DataType.float64()
 _URL_COMMA = re.compile(r"\s*,\s*(?=https?://)")
-_PORTS = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?")
+_PORTS = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?")
+"""No more digits than the column can hold."""
 
 
 def read_csv(
@@ -262,11 +264,7 @@ class _Cells:
 
     def numbers(self, name: str) -> Sequence[float | None]:
         """Return scores."""
-        cells = self.raw(name)
-        try:
-            return [float(cell) if cell else None for cell in cells]
-        except ValueError:
-            return [self._read(name, float, cell or None, row) for row, cell in enumerate(cells)]
+        return [self._read(name, _number, cell or None, row) for row, cell in enumerate(self.raw(name))]
 
     def lists(self, name: str) -> Ragged:
         """Return lists of what stands between commas."""
@@ -331,7 +329,9 @@ class _ArrowCells(_Cells):
         return self._cast(name, _TIME) or super().moments(name)
 
     def numbers(self, name: str) -> Sequence[float | None]:
-        return self._cast(name, _NUMBER) or super().numbers(name)
+        found = self._cast(name, _NUMBER)
+        # To Arrow "NaN" is a number, too.
+        return found if found and isfinite(sum(filter(None, found))) else super().numbers(name)
 
     def _cast(self, name: str, kind: DataType) -> ArrowColumn | None:
         """Return cells as another type; None where that leaves one out that is not empty."""
@@ -342,6 +342,13 @@ class _ArrowCells(_Cells):
         found = texts.cast(kind)
         refused = found.null_count != texts.null_count or (name in REQUIRED_NAMES and found.null_count)
         return None if refused else ArrowColumn(found)
+
+
+def _number(cell: str) -> float:
+    number = float(cell)
+    if not isfinite(number):
+        raise ValueError(cell)
+    return number
 
 
 def _port_range(cell: str) -> tuple[int, int]:

@@ -17,6 +17,8 @@ from findings_digest.names import REMEMBERED, owner, resource_names
 from findings_digest.timestamps import Timestamp, epoch_ms, epoch_ms_column
 
 type Text = Annotated[str, msgspec.Meta(min_length=1)]
+type _Port = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None
+"""What its column can hold [AWS: 0 to 65,535]."""
 _NO_RAW = msgspec.Raw(b"null")
 type Decode = Callable[[memoryview], tuple[int, Batch]]
 """From a JSON array of findings to their number and their columns."""
@@ -119,8 +121,8 @@ class _Code(_Part):
 
 
 class _Ports(_Part):
-    begin: int | None = None
-    end: int | None = None
+    begin: _Port = None
+    end: _Port = None
 
 
 class _Network(_Part):
