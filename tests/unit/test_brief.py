@@ -12,7 +12,15 @@ from tests.unit.nights import ACCOUNT, finding
 from tests.unit.test_digest import digest
 
 STORED = Stored("findings", "d/digest.json", "f/night-1.parquet", "d/findings.keys", "v2", None)
-HOSTILE = ['"\\' * 600, "\x00\x1f\u2028\n" * 400, "😀" * 1200, "<script>alert(1)</script>" * 80, "=cmd()" * 300, "\ud800" * 900]
+HOSTILE = [
+    '"\\' * 600,
+    "\x00\x1f\u2028\n" * 400,
+    "😀" * 1200,
+    "<script>alert(1)</script>" * 80,
+    "=cmd()" * 300,
+    "\ud800" * 900,
+    "\u202e\u2067a" * 400,
+]
 FINDING = {"severity": str, "vulnerability_id": str, "title": str, "resource": str, "account_id": str, "region": str, "packages": list,
            "fix_available": str, "exploit_known": bool, "first_seen": str}  # fmt: skip
 FORM: dict[str, Any] = {
@@ -114,6 +122,7 @@ def test_whatever_texts_findings_have_it_stays_small_and_on_one_line(text: str) 
     assert len(told) <= CHARACTERS
     assert told.encode().decode() == told
     assert "\\u00" not in told
+    assert "\u202e" not in told
     assert all(len(sentence) <= SENTENCE_CHARACTERS for sentence in made["sentences"])
 
 

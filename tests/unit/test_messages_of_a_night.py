@@ -17,7 +17,7 @@ from tests.unit.test_messages import BROKEN, SNS_BYTES
 
 NIGHTS = gallery.nights()
 LANGUAGES = pytest.mark.parametrize("language", ["en", "ja"])
-HOSTILE = '💥<!channel> "\\\x01\n\u2028' * 60
+HOSTILE = '💥<!channel> "\\\x01\n\u2028\u202e\u2067' * 60
 LONG = [finding(vulnerability_id=HOSTILE, title=HOSTILE, resource=HOSTILE, packages=[HOSTILE] * 9) for _ in range(5)]
 LARGEST = brief(
     open=2_000_000,
@@ -176,8 +176,7 @@ class TestEmail:
 
     def test_nothing_of_a_finding_breaks_out_of_its_line(self) -> None:
         told = messages.email(gallery.night(LARGEST), config())
-        assert "\x01" not in told
-        assert "\u2028" not in told
+        assert told.replace("\n", "").isprintable()
 
 
 class TestChat:

@@ -23,7 +23,8 @@ PACKAGES = 5
 WORDS = 20
 """Entries of what findings name themselves, such as severities, and accounts that are dark."""
 KINDS = (*STAYED, *APPEARED, *GONE, UNKNOWN, *MARKS_CHANGED)
-_UNTELLABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_UNTELLABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+"""Breaks a line, turns the direction of the text around it, or is no character."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,8 +129,8 @@ def worst_severity(night: Night | None) -> str:
 
 
 def clean(text: object, most: int = TEXT_CHARACTERS) -> str:
-    """Return a text of a finding on one line, without control characters, cut."""
-    return cut(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+", " ", str(text)).strip(), most)
+    """Return a text of a finding on one line, without what controls it or turns the direction of what follows, cut."""
+    return cut(re.sub(r"[\s\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+", " ", str(text)).strip(), most)
 
 
 def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
