@@ -210,7 +210,15 @@ type _Status = Literal["ACTIVE", "SUPPRESSED", "CLOSED"]
 type _Fix = Literal["YES", "NO", "PARTIAL"] | None
 type _Exploit = Literal["YES", "NO"] | None
 type _ResourceType = (
-    Literal["AWS_EC2_INSTANCE", "AWS_ECR_CONTAINER_IMAGE", "AWS_ECR_REPOSITORY", "AWS_LAMBDA_FUNCTION", "CODE_REPOSITORY"] | None
+    Literal[
+        "AWS_EC2_INSTANCE",
+        "AWS_ECR_CONTAINER_IMAGE",
+        "AWS_ECR_REPOSITORY",
+        "AWS_LAMBDA_FUNCTION",
+        "CODE_REPOSITORY",
+        "MACHINE_IMAGE",
+    ]
+    | None
 )
 
 
