@@ -74,10 +74,12 @@ def hostile_csv(dice: random.Random) -> bytes:
 @pytest.mark.parametrize(("report_format", "report"), [("JSON", hostile_json), ("CSV", hostile_csv)])
 def test_a_hostile_night_is_told_or_an_explained_error_is(desk: Desk, report_format: str, report: Any, seed: int) -> None:
     dice = random.Random(seed)
+    states = []
     for number in range(NIGHTS):
         at = START + timedelta(days=number)
         run, delivery = delivered(desk, f"night-{number}", at, report(dice), report_format)
         answer = digest_run(desk, run, delivery)
+        states.append(answer["state"])
         assert answer.get("error") in {None, "Digest.ReportMalformed"}
         recorded, _ = runs.record(desk.table, run.execution, "SUCCEEDED", None, delivery, at + timedelta(minutes=9))
         for language in ("en", "ja"):
@@ -85,3 +87,5 @@ def test_a_hostile_night_is_told_or_an_explained_error_is(desk: Desk, report_for
             assert len(json.dumps(told).encode()) <= SNS_BYTES
             assert told["Subject"].isascii()
             assert messages.email(recorded, config(LANGUAGE=language)).replace("\n", "").replace("\u3000", "").isprintable()
+    # A refused report proves little.
+    assert "DIGESTED" in states
