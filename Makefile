@@ -23,6 +23,12 @@ help: ## List the targets
 demo: install build ## Live two nights on the embedded AWS and show them (KEEP=1 leaves it running)
 	.venv/bin/python -m tests.local_aws.demo $(if $(KEEP),--keep)
 
+.PHONY: analyze
+analyze: install ## Analyse report files of your own, without AWS (REPORTS="monday.json tuesday.csv"; OUT=, COVERAGE=)
+	@[ -n "$(REPORTS)" ] || { echo 'Name the report files, the oldest first: make analyze REPORTS="monday.json tuesday.csv"' >&2; exit 1; }
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.analyze $(REPORTS) \
+		$(if $(OUT),--out '$(OUT)') $(if $(COVERAGE),--coverage '$(COVERAGE)')
+
 .PHONY: test
 test: install build .venv-security/.synced ## Run all tests, with coverage of the layer and the functions
 	@$(MAKE) --no-print-directory browser || echo 'The tests of the page in a browser are skipped: there is none.' >&2
@@ -101,7 +107,7 @@ lock: $(UV) ## Bring the lock and the layers' pinned requirements up to date
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf .aws-sam .bench .demo .venv .venv-* .uv .coverage* .*_cache .hypothesis
+	rm -rf .analysis .aws-sam .bench .demo .venv .venv-* .uv .coverage* .*_cache .hypothesis
 
 .PHONY: install
 install: .venv/.synced .venv-sam/.synced .venv-emulator/.synced .venv-runtime/.synced

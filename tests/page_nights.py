@@ -10,7 +10,7 @@ from findings_digest.changes import LISTED_KINDS
 from findings_digest.coverage import AccountScanning, Coverage, TypeCoverage
 from findings_digest.records import DAY_MS, SCAN_TYPES
 from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, arn, finding
-from tests.unit.test_digest import ON, check, digest
+from tests.unit.test_digest import ALL_ON, ON, check, digest
 from tests.unit.test_night import NOW
 
 REPOSITORIES = ("shop/cart", "shop/checkout", "shop/search", "platform/gateway", "platform/auth", "data/ingest", "data/reports")
@@ -26,8 +26,8 @@ SEVERITY_WEIGHTS = {"CRITICAL": 2, "HIGH": 18, "MEDIUM": 52, "LOW": 24, "UNTRIAG
 COVERED = Coverage(
     ACCOUNT,
     {
-        ACCOUNT: AccountScanning("on", scanned=231, not_scanned=14),
-        OTHER_ACCOUNT: AccountScanning("on", scanned=88, not_scanned=3),
+        ACCOUNT: AccountScanning("on", ALL_ON, scanned=231, not_scanned=14),
+        OTHER_ACCOUNT: AccountScanning("on", ALL_ON, scanned=88, not_scanned=3),
     },
     319,
     17,

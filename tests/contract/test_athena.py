@@ -28,7 +28,7 @@ BOTH = pytest.mark.parametrize(
     ids=["own", "existing"],
 )
 QUERIES = {each["Name"]: each for each in OWN.of_type("AWS::Athena::NamedQuery").values()}
-LAYOUT = 'parquet_key = f"{prefix}/findings/report={plan.report_name}/day={day:%Y-%m-%d}/{run.execution.id}.parquet"'
+LAYOUT = 'parquet_key = f"{prefix}/findings/report={partition}/day={day:%Y-%m-%d}/{run.execution.id}.parquet"'
 
 
 def the(kind: str, rendered: Rendered = OWN) -> dict[str, Any]:

@@ -35,6 +35,7 @@ KNOW_NO_RESOURCE = {
     "inspector2:CancelFindingsReport": INSPECTOR,
     "inspector2:CreateFindingsReport": INSPECTOR,
     "inspector2:GetFindingsReportStatus": INSPECTOR,
+    "inspector2:ListConnectors": INSPECTOR,
     "inspector2:ListCoverageStatistics": INSPECTOR,
     "inspector2:ListFindings": INSPECTOR,
     "inspector2:ListMembers": INSPECTOR,

@@ -141,11 +141,14 @@ def brief(**fields: Any) -> dict[str, Any]:
         "page_key": f"{folder}/index.html",
         "parquet_key": f"{table}.parquet",
         "keys_key": f"{table}.keys",
-        "keys_version": "v1",
-        "parquet_version": "v1",
+        "keys_etag": '"e1"',
+        "parquet_etag": '"e2"',
+        "carried_key": None,
+        "carried_etag": None,
         "total": 1204,
         "open": 1204,
         "by_severity": {"CRITICAL": 3, "HIGH": 482, "MEDIUM": 642, "LOW": 77},
+        "by_status": {"ACTIVE": 1204},
         "baseline": {"execution": "night-0", "started_at": "2026-11-22T03:00:00+00:00", "age": "24 hours"},
         "no_baseline": None,
         "changes": {
@@ -418,7 +421,9 @@ class FakeInspector(_Doing):
     def batch_get_account_status(self, accountIds: list[str]) -> dict[str, Any]:  # noqa: N803
         """BatchGetAccountStatus: every account is switched on."""
         self._called("account_status")
-        return {"accounts": [{"accountId": each, "state": {"status": "ENABLED"}, "resourceState": {}} for each in accountIds]}
+        on = {"status": "ENABLED", "errorCode": "ALREADY_ENABLED", "errorMessage": ""}
+        scan_types = dict.fromkeys(("ec2", "ecr", "lambda", "lambdaCode"), on)
+        return {"accounts": [{"accountId": each, "state": on, "resourceState": scan_types} for each in accountIds]}
 
     def get_paginator(self, name: str) -> Any:
         """ListMembers: there are none; ListCoverageStatistics: seven resources are scanned."""

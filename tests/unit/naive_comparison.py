@@ -41,8 +41,12 @@ class Seen:
         return self.account, self.resource, self.vulnerability, self.packages
 
     @property
-    def arn(self) -> tuple[str, str, str, int]:
-        return self.account, self.resource, self.vulnerability, self.number
+    def place(self) -> tuple[str, str, str]:
+        return self.account, self.resource, self.vulnerability
+
+    @property
+    def arn(self) -> int:
+        return self.number
 
     @property
     def was_open(self) -> bool:
@@ -55,7 +59,7 @@ class Seen:
     def row(self) -> dict[str, Any]:
         """The finding as a reader would give it."""
         return nights.finding(
-            "-".join(map(str, self.arn)),
+            str(self.arn),
             account_id=self.account,
             resource_name=self.resource,
             resource_type=RESOURCES[self.resource],
@@ -75,6 +79,7 @@ def compare(
 ) -> tuple[Counter[tuple[str, Logical]], list[Seen]]:
     """Return how many findings of each kind and identity there are, and what the next night is compared with."""
     kinds: Counter[tuple[str, Logical]] = Counter()
+    baseline = [as_called_now(before, tonight) for before in baseline]
     unmatched, pairs, fresh = list(baseline), [], []
     for after in tonight:
         same = [before for before in unmatched if before.arn == after.arn]
@@ -128,6 +133,15 @@ def compare(
     return kinds, remembered(baseline, tonight, pairs, unseen)
 
 
+def as_called_now(before: Seen, tonight: list[Seen]) -> Seen:
+    """The same ARN is the same finding: one that has another account, resource or vulnerability now had it then."""
+    for after in tonight:
+        if after.arn == before.arn and after.place != before.place:
+            account, resource, vulnerability = after.place
+            return replace(before, account=account, resource=resource, vulnerability=vulnerability, packages=after.packages)
+    return before
+
+
 def remembered(baseline: list[Seen], tonight: list[Seen], pairs: list[tuple[Seen, Seen]], unseen: list[Seen]) -> list[Seen]:
     """Tonight's findings and those that nobody looked at, seen first when any copy of them was."""
 
@@ -137,16 +151,10 @@ def remembered(baseline: list[Seen], tonight: list[Seen], pairs: list[tuple[Seen
     def first_seen(logical: Logical) -> int:
         return min([told(logical)] + [told(before.logical) for before, after in pairs if after.logical == logical])
 
-    # A finding that stands in the report twice has one pair at most: the other one keeps its own day.
-    paired: dict[Seen, list[int]] = {}
-    for before, after in pairs:
-        if before.status == after.status == "CLOSED":
-            paired.setdefault(after, []).append(before.closed)
+    paired = {after: before.closed for before, after in pairs if before.status == after.status == "CLOSED"}
 
     def closed(each: Seen) -> int:
-        if each.status != "CLOSED":
-            return 0
-        return paired[each].pop() if paired.get(each) else each.closed
+        return paired.get(each, each.closed) if each.status == "CLOSED" else 0
 
     kept = [replace(each, closed=closed(each)) for each in tonight]
     return [replace(each, first_seen=first_seen(each.logical)) for each in (*kept, *unseen)]

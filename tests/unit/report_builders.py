@@ -102,10 +102,16 @@ FINDINGS = st.fixed_dictionaries(
         "epss": optional(score=st.floats(0, 1)),
         "packageVulnerabilityDetails": st.none() | DETAILS,
         "codeVulnerabilityDetails": optional(
-            detectorName=names, filePath=optional(filePath=names), referenceUrls=st.lists(names, max_size=2)
+            detectorName=names,
+            detectorId=names,
+            ruleId=names,
+            filePath=optional(filePath=names, startLine=st.integers(0, 9999), endLine=st.integers(0, 9999)),
+            referenceUrls=st.lists(names, max_size=2),
         ),
         "networkReachabilityDetails": optional(
-            protocol=st.sampled_from(["TCP", "UDP"]), openPortRange=optional(begin=st.integers(0, 65535), end=st.integers(0, 65535))
+            protocol=st.sampled_from(["TCP", "UDP"]),
+            openPortRange=optional(begin=st.integers(0, 65535), end=st.integers(0, 65535)),
+            networkPath=optional(steps=st.lists(optional(componentId=names), max_size=3)),
         ),
         "resources": st.lists(RESOURCES, max_size=3),
         "aMemberOfTomorrow": st.recursive(texts | st.integers() | st.booleans(), lambda inner: st.lists(inner, max_size=2)),
@@ -160,6 +166,10 @@ def expected_row(finding: Finding) -> dict[str, Any]:
         "file_paths": each("filePath") or ([at(code, "filePath", "filePath")] if at(code, "filePath", "filePath") else None),
         "package_count": len(packages),
         "detector_name": at(code, "detectorName"),
+        "detector_id": at(code, "detectorId"),
+        "rule_id": at(code, "ruleId"),
+        "start_line": at(code, "filePath", "startLine"),
+        "end_line": at(code, "filePath", "endLine"),
         "resource_type": at(resource, "type"),
         "resource_id": at(resource, "id"),
         "resource_name": repository or function or identity.removesuffix("@" + (digest or "")) or None,
@@ -176,6 +186,10 @@ def expected_row(finding: Finding) -> dict[str, Any]:
         "port_begin": at(finding, "networkReachabilityDetails", "openPortRange", "begin"),
         "port_end": at(finding, "networkReachabilityDetails", "openPortRange", "end"),
         "protocol": at(finding, "networkReachabilityDetails", "protocol"),
+        "network_path": [
+            at(step, "componentId") for step in at(finding, "networkReachabilityDetails", "networkPath", "steps") or []
+        ]
+        or None,
     }
     same = ("type", "severity", "status", "title", "description", "fix_available", "exploit_available", "inspector_score",
             "first_observed_at", "last_observed_at", "updated_at")  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from findings_digest.baseline import HISTORY_FIELDS, Baseline, NoBaseline, choose, unreadable
+from findings_digest.baseline import HISTORY_FIELDS, Earlier, NoBaseline, StoredFile, choose, earlier_runs, unreadable
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
@@ -18,35 +18,66 @@ def run(days_ago: float, name: str = "", **values: Any) -> dict[str, Any]:
         "sk": f"RUN#{started.isoformat()}#{name or f'night-{days_ago}'}",
         "outcome": "SUCCEEDED",
         "filter_hash": "same",
+        "scheduled": 1,
+        "notified": 1,
         "format": "JSON",
         "bucket": "findings",
         "key": "reports/r.json",
         "digest_keys": "digests/findings.keys",
-        "digest_keys_version": "v1",
+        "digest_keys_etag": "e1",
         "digest_parquet": "findings/f.parquet",
-        "digest_parquet_version": "v2",
+        "digest_parquet_etag": "e2",
     }
     return {field: value for field, value in (item | values).items() if value is not None}
 
 
-def chosen(*items: dict[str, Any]) -> Baseline:
-    found = choose(items, "tonight", NOW, "same")
-    assert isinstance(found, Baseline), found
+def found_in(items: tuple[dict[str, Any], ...], *, scheduled: bool) -> Earlier | NoBaseline:
+    newest_first = sorted(items, key=lambda item: str(item.get("sk")), reverse=True)
+    return choose(earlier_runs(newest_first, "tonight", NOW), "same", scheduled=scheduled)
+
+
+def chosen(*items: dict[str, Any], scheduled: bool = True) -> Earlier:
+    found = found_in(items, scheduled=scheduled)
+    assert isinstance(found, Earlier), found
     return found
 
 
-def refused(*items: dict[str, Any]) -> NoBaseline:
-    found = choose(items, "tonight", NOW, "same")
+def refused(*items: dict[str, Any], scheduled: bool = True) -> NoBaseline:
+    found = found_in(items, scheduled=scheduled)
     assert isinstance(found, NoBaseline), found
     return found
 
 
 def test_the_newest_verified_run_of_the_same_filter_is_chosen() -> None:
     found = chosen(run(3), run(1), run(2), run(0.5, filter_hash="other"), run(0.4, outcome="FAILED"))
-    assert found == Baseline(
-        "night-1", NOW - timedelta(days=1), "JSON", "findings", "reports/r.json",
-        "digests/findings.keys", "v1", "findings/f.parquet", "v2",
+    assert found == Earlier(
+        "night-1", NOW - timedelta(days=1), "same", True, True, "JSON", "findings", "reports/r.json",
+        StoredFile("digests/findings.keys", "e1"), StoredFile("findings/f.parquet", "e2"), None,
     )  # fmt: skip
+
+
+def test_a_silent_run_swallows_nothing() -> None:
+    assert chosen(run(2), run(1, notified=0)).execution == "night-2"
+    assert chosen(run(2), run(1, notified=0), scheduled=False).execution == "night-2"
+    assert refused(run(1, notified=0)).reason == "first_notified"
+
+
+def test_a_run_on_demand_is_no_baseline_of_the_schedule_and_is_compared_with_the_newest_of_both() -> None:
+    on_demand, nightly = run(1, scheduled=0), run(2)
+    assert chosen(on_demand, nightly).execution == "night-2"
+    assert chosen(on_demand, nightly, scheduled=False).execution == "night-1"
+    assert chosen(run(1), run(2, scheduled=0), scheduled=False).execution == "night-1"
+    found = refused(on_demand)
+    assert found.reason == "first_notified"
+    assert "the first scheduled report of this name and filter with a notification" in found.sentence
+
+
+def test_no_number_of_other_runs_hides_it_and_no_more_is_read_than_is_needed() -> None:
+    others = [run(0.5, f"x{number}", outcome="FAILED" if number % 2 else "SUCCEEDED", notified=0) for number in range(5_000)]
+    lines = iter([*others, run(1), run(2)])
+    found = choose(earlier_runs(lines, "tonight", NOW), "same", scheduled=True)
+    assert isinstance(found, Earlier)
+    assert (found.execution, len(list(lines))) == ("night-1", 1)
 
 
 def test_another_format_is_fine() -> None:
@@ -54,8 +85,8 @@ def test_another_format_is_fine() -> None:
 
 
 def test_a_night_without_findings_is_a_baseline_too() -> None:
-    found = chosen(run(1, key=None, digest_parquet=None, digest_parquet_version=None, digest_keys_version=None))
-    assert (found.report_key, found.parquet_key, found.keys_version) == (None, None, None)
+    found = chosen(run(1, key=None, digest_parquet=None, digest_parquet_etag=None))
+    assert (found.report_key, found.parquet) == (None, None)
 
 
 def test_neither_the_run_itself_nor_a_later_one_is_its_baseline() -> None:
@@ -108,6 +139,8 @@ def test_what_cannot_be_read_is_said_with_its_place_and_reason() -> None:
 
 def test_the_fields_that_a_digest_adds_are_the_ones_that_are_read() -> None:
     complete = chosen(run(1))
-    for field, attribute in zip(HISTORY_FIELDS, ("keys_key", "keys_version", "parquet_key", "parquet_version"), strict=True):
-        assert getattr(chosen(run(1, **{field: "moved"})), attribute) == "moved"
-        assert getattr(complete, attribute) != "moved"
+    for field in HISTORY_FIELDS:
+        moved = chosen(run(1, **{field: "moved"}))
+        assert "moved" in {*(moved.keys or ()), *(moved.parquet or ())}
+        assert moved != complete
+    assert chosen(run(1, digest_carried="c", digest_carried_etag="e")).carried == StoredFile("c", "e")

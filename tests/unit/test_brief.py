@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from findings_digest.baseline import StoredFile
 from findings_digest.brief import CHARACTERS, KINDS, SENTENCE_CHARACTERS, Stored, brief
 from findings_digest.changes import APPEARED, GONE
 from findings_digest.coverage import AccountScanning, Coverage
 from tests.unit.nights import ACCOUNT, finding
 from tests.unit.test_digest import digest
 
-STORED = Stored("findings", "d/digest.json", "f/night-1.parquet", "d/findings.keys", "v2", None)
+STORED = Stored("findings", "d/digest.json", StoredFile("f/night-1.parquet", "e1"), StoredFile("d/findings.keys", "e2"))
 HOSTILE = [
     '"\\' * 600,
     "\x00\x1f\u2028\n" * 400,
@@ -24,8 +25,8 @@ HOSTILE = [
 FINDING = {"severity": str, "vulnerability_id": str, "title": str, "resource": str, "account_id": str, "region": str, "packages": list,
            "fix_available": str, "exploit_known": bool, "first_seen": str}  # fmt: skip
 FORM: dict[str, Any] = {
-    "schema_version": str, "bucket": str, "digest_key": str, "page_key": None, "parquet_key": str, "keys_key": str, "keys_version": str,
-    "parquet_version": None, "total": int, "open": int, "by_severity": dict, "baseline": {"execution": str, "started_at": str, "age": str},
+    "schema_version": str, "bucket": str, "digest_key": str, "page_key": None, "parquet_key": str, "parquet_etag": str, "keys_key": str, "keys_etag": str,
+    "carried_key": None, "carried_etag": None, "total": int, "open": int, "by_severity": dict, "by_status": dict, "baseline": {"execution": str, "started_at": str, "age": str},
     "no_baseline": None,
     "changes": {"appeared": int, "gone": int, "counts": dict, "appeared_by_severity": dict, "gone_by_severity": dict},
     "worst_new": [FINDING], "worst_gone": [FINDING],

@@ -117,4 +117,4 @@ def test_a_digest_that_failed_has_a_duration_and_no_speed(capsys: pytest.Capture
 def test_an_expected_success_adds_nothing_to_the_successes(capsys: pytest.CaptureFixture[str]) -> None:
     count_expectation("weekly")
     (line,) = lines(capsys)
-    assert (line["report"], line["ExportsSucceeded"]) == ("weekly", [0.0])
+    assert (line["report"], line["RegularExportsSucceeded"]) == ("weekly", [0.0])

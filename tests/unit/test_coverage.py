@@ -1,7 +1,8 @@
 """Whether Inspector scans is asked for in few calls; what cannot be read is unknown, and said so."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import botocore.session
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
@@ -9,7 +10,7 @@ from botocore.stub import Stubber
 from findings_digest import coverage
 from findings_digest.coverage import AccountScanning, Coverage, Scanning, TypeCoverage, read_coverage
 from findings_digest.identity import account_key
-from findings_digest.records import SCAN_TYPES
+from findings_digest.records import OTHER_CLOUDS, SCAN_TYPES, scan_type
 from tests.unit import builders
 from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT
 
@@ -59,9 +60,9 @@ class Service:
         for status in ("ACTIVE", "INACTIVE"):
             self.counts(status, "ACCOUNT_ID")
 
-    def read(self, *accounts_with_findings: str) -> Coverage:
+    def read(self, *accounts_with_findings: str, scan_type: str = "ecr") -> Coverage:
         with self.stubber:
-            found = read_coverage(self.client, ACCOUNT, accounts_with_findings)
+            found = read_coverage(self.client, ACCOUNT, {(account, scan_type) for account in accounts_with_findings})
         self.stubber.assert_no_pending_responses()
         return found
 
@@ -136,7 +137,7 @@ def test_groups_come_in_pages(service: Service) -> None:
     ("status", "expected"),
     [
         ("ENABLED", "on"),
-        ("ENABLING", "on"),
+        ("ENABLING", "unknown"),
         ("DISABLED", "off"),
         ("DISABLING", "off"),
         ("SUSPENDED", "off"),
@@ -164,7 +165,10 @@ def test_what_inspector_does_not_tell_is_unknown_and_named(service: Service) -> 
         "777788889999": "Inspector did not tell",
     }
     assert found.scanning(OTHER_ACCOUNT, "ecr") == "unknown"
-    assert found.notes == ("Whether Inspector scans is unknown in the account 444455556666 and 1 more (ACCESS_DENIED: sorry).",)
+    assert found.notes == (
+        "Whether Inspector scans is unknown in the account 444455556666 (ACCESS_DENIED: sorry).",
+        "Whether Inspector scans is unknown in the account 777788889999 (Inspector did not tell).",
+    )
 
 
 def test_without_any_permission_everything_is_unknown_and_nothing_fails(service: Service) -> None:
@@ -178,7 +182,7 @@ def test_without_any_permission_everything_is_unknown_and_nothing_fails(service:
     assert (found.scanned, found.not_scanned, found.resource_types) == (None, None, None)
     assert [note.split("(")[0].strip() for note in found.notes] == [
         "Inspector did not list member accounts",
-        "Whether Inspector scans is unknown: the account status could not be read",
+        "Whether Inspector scans is unknown in the account 111122223333 and 1 more",
         "How many resources Inspector scans is unknown: its coverage could not be read",
     ]
     assert all("AccessDeniedException" in note for note in found.notes)
@@ -190,7 +194,7 @@ def test_an_inspector_that_does_not_answer_is_unknown_too(monkeypatch: pytest.Mo
 
     client: Any = builders.client("inspector2")
     monkeypatch.setattr(client, "_make_api_call", refuse)
-    found = read_coverage(client, ACCOUNT, [])
+    found = read_coverage(client, ACCOUNT, set())
     assert found.accounts[ACCOUNT].state == "unknown"
     assert all(len(note) < 400 for note in found.notes)
 
@@ -235,8 +239,9 @@ def test_a_listing_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch) -> No
 
     client: Any = builders.client("inspector2")
     monkeypatch.setattr(client, "_make_api_call", answer)
-    found = read_coverage(client, ACCOUNT, [])
-    assert found.scanned == 4
+    found = read_coverage(client, ACCOUNT, set())
+    assert found.scanned is None, "half a listing is none"
+    assert "more than 3 pages" in " ".join(found.notes)
     assert len(calls) < 40
 
 
@@ -245,38 +250,174 @@ def account(told: Scanning, **scan_types: Scanning) -> Coverage:
     return Coverage(ACCOUNT, {ACCOUNT: AccountScanning(told, scan_types)})
 
 
+ON_BEFORE = {ACCOUNT: dict.fromkeys(SCAN_TYPES, "on")}
+
+
+def unsure(coverage: Coverage, *open_types: str, before: dict[str, dict[str, str]] = ON_BEFORE) -> set[str]:
+    """The scan types of the account that are not surely scanned."""
+    found = coverage.not_surely_scanned({(ACCOUNT, each) for each in open_types}, before)
+    return {each for number, each in enumerate(SCAN_TYPES) if account_key(ACCOUNT) + bytes([number]) in found}
+
+
 class TestMeaning:
+    ALL_ON: ClassVar[dict[str, Scanning]] = dict.fromkeys(SCAN_TYPES, "on")
+
     def test_in_an_account_that_is_off_nothing_is_scanned(self) -> None:
         found = account("off", ecr="on")
         assert {found.scanning(ACCOUNT, each) for each in SCAN_TYPES} == {"off"}
-        assert found.off() == frozenset(account_key(ACCOUNT) + bytes([number]) for number in range(len(SCAN_TYPES)))
+        assert unsure(found) == set(SCAN_TYPES)
 
-    def test_what_is_not_named_has_the_state_of_the_account(self) -> None:
-        found = account("on", ec2="off")
-        assert (found.scanning(ACCOUNT, "ec2"), found.scanning(ACCOUNT, "ami")) == ("off", "on")
-        assert found.off() == {account_key(ACCOUNT) + bytes([SCAN_TYPES.index("ec2")])}
+    def test_what_is_not_named_is_unknown(self) -> None:
+        found = account("on", ec2="off", ecr="on")
+        assert [found.scanning(ACCOUNT, each) for each in ("ec2", "ecr", "ami")] == ["off", "on", "unknown"]
+        assert unsure(found) == set(SCAN_TYPES) - {"ecr"}
+
+    def test_in_an_account_that_is_only_being_switched_on_nothing_is_sure(self) -> None:
+        found = account("unknown", ecr="on", ec2="off")
+        assert [found.scanning(ACCOUNT, each) for each in ("ec2", "ecr")] == ["off", "unknown"]
+
+    def test_what_is_on_again_is_sure_when_its_findings_are_back(self) -> None:
+        found = Coverage(ACCOUNT, {ACCOUNT: AccountScanning("on", self.ALL_ON)})
+        for state in ("off", "unknown"):
+            before = {ACCOUNT: {**ON_BEFORE[ACCOUNT], "ecr": state}}
+            assert unsure(found, before=before) == {"ecr"}
+            assert unsure(found, "ecr", before=before) == set()
+        assert unsure(found, before={ACCOUNT: {"ecr": "on"}}) == set(SCAN_TYPES) - {"ecr"}, "what was not told was not on"
+        assert unsure(found) == set()
 
     def test_where_no_known_resource_is_scanned_nothing_is_looked_at(self) -> None:
-        blind = Coverage(ACCOUNT, account("on").accounts, scanned=0, not_scanned=12)
-        assert blind.off() == account("off").off()
-        for scanned, not_scanned in ((0, 0), (1, 12), (None, None)):
-            assert Coverage(ACCOUNT, account("on").accounts, scanned, not_scanned).off() == frozenset()
+        on = {ACCOUNT: AccountScanning("on", self.ALL_ON)}
+        assert unsure(Coverage(ACCOUNT, on, scanned=0, not_scanned=12), *SCAN_TYPES) == set(SCAN_TYPES)
+        for scanned, not_scanned in ((0, 0), (1, 12), (None, None), (None, 12), (0, None)):
+            assert unsure(Coverage(ACCOUNT, on, scanned, not_scanned)) == set()
+            assert not Coverage(ACCOUNT, on, scanned, not_scanned).is_blind
 
-    def test_unknown_is_not_off(self) -> None:
-        assert account("unknown").off() == frozenset()
+    def test_unknown_is_not_off_and_not_on(self) -> None:
+        assert unsure(account("unknown")) == set(SCAN_TYPES)
         assert account("on").scanning(OTHER_ACCOUNT, "ecr") == "unknown"
 
+    def test_of_an_account_that_is_no_member_nothing_is_waited_for(self) -> None:
+        assert unsure(Coverage(ACCOUNT, {ACCOUNT: AccountScanning("unknown", is_member=False)})) == set()
+
     def test_a_key_file_remembers_each_state(self) -> None:
-        states = account("on", ec2="off", ecr="unknown").states()
-        assert states == {ACCOUNT: dict.fromkeys(SCAN_TYPES, "on") | {"ec2": "off", "ecr": "unknown"}}
+        states = account("on", ec2="off", ecr="on").states()
+        assert states == {ACCOUNT: dict.fromkeys(SCAN_TYPES, "unknown") | {"ec2": "off", "ecr": "on"}}
 
     def test_it_is_stored_as_plain_data(self) -> None:
         found = Coverage(ACCOUNT, {ACCOUNT: AccountScanning("on")}, 1, 0, {"x": TypeCoverage(1)}, ("a",)).to_dict()
+        told: dict[str, Any] = {
+            "state": "on",
+            "scan_types": {},
+            "why": "",
+            "scanned": None,
+            "not_scanned": None,
+            "is_member": True,
+        }
         assert found == {
             "account": ACCOUNT,
-            "accounts": {ACCOUNT: {"state": "on", "scan_types": {}, "why": "", "scanned": None, "not_scanned": None}},
+            "accounts": {ACCOUNT: told},
             "scanned": 1,
             "not_scanned": 0,
             "resource_types": {"x": {"scanned": 1, "not_scanned": 0, "why_not": {}}},
             "notes": ["a"],
         }
+
+
+class TestModel:
+    """What botocore's model of Inspector can answer has a meaning here; only what is newer is unknown by default."""
+
+    MODEL = botocore.session.Session().get_service_model("inspector2")
+
+    def enum(self, name: str) -> set[str]:
+        return set(self.MODEL.shape_for(name).enum)  # type: ignore[attr-defined]
+
+    def test_every_state_is_known(self) -> None:
+        assert self.enum("Status") == coverage.STATES.keys()
+
+    def test_an_enabled_account_is_on_with_the_error_codes_that_say_so_alone(self) -> None:
+        told = {code: coverage._scanning({"status": "ENABLED", "errorCode": code}) for code in self.enum("ErrorCode")}
+        assert {code for code, state in told.items() if state == "on"} == {
+            "ALREADY_ENABLED",
+            "RESOURCE_SCAN_NOT_DISABLED",
+            "DISASSOCIATE_ALL_MEMBERS",
+        }
+        assert {code for code, state in told.items() if state == "off"} == {"BLOCKED_BY_ORGANIZATION_POLICY"}
+        assert coverage.ERRORS.keys() <= told.keys()
+        assert coverage._scanning({"status": "ENABLED", "errorCode": ""}) == coverage._scanning({"status": "ENABLED"}) == "on"
+        assert coverage._scanning({"status": "DISABLED", "errorCode": "ALREADY_ENABLED"}) == "off"
+        assert coverage._scanning({"status": "ENABLING", "errorCode": "BLOCKED_BY_ORGANIZATION_POLICY"}) == "off"
+
+    def test_every_resource_type_has_a_scan_type(self) -> None:
+        told = {kind: scan_type(kind, None) for kind in self.enum("ResourceType")}
+        assert "other" not in told.values()
+        assert {kind for kind, found in told.items() if found == "azure"} == {
+            each for each in told if each.startswith("Microsoft.")
+        }
+        assert {kind for kind, found in told.items() if found == "gcp"} == {each for each in told if ".googleapis.com/" in each}
+
+    def test_every_other_cloud_of_connectors_is_known(self) -> None:
+        assert {each.lower() for each in self.enum("ConnectorCloudProvider")} == OTHER_CLOUDS.keys()
+
+
+class TestOtherClouds:
+    HEALTHY: ClassVar[dict[str, Any]] = {
+        "connectorArn": f"arn:aws:inspector2:eu-central-1:{ACCOUNT}:connector/1",
+        "provider": "AZURE",
+        "enablementStatus": "ENABLED",
+        "health": {"connectorStatus": "CONNECTED", "lastCheckedAt": 0},
+        "createdAt": 0,
+        "updatedAt": 0,
+    }
+
+    def read(self, service: Service, *connectors: dict[str, Any], error: str = "") -> Coverage:
+        service.members()
+        service.states({ACCOUNT: "ENABLED"})
+        if error:
+            service.stubber.add_client_error("list_connectors", error, "You may not")
+        else:
+            service.stubber.add_response("list_connectors", {"items": list(connectors)}, {})
+        service.no_coverage()
+        return service.read(ACCOUNT, scan_type="azure")
+
+    def test_they_are_on_where_all_connectors_are_healthy(self, service: Service) -> None:
+        found = self.read(service, self.HEALTHY)
+        assert (found.scanning(ACCOUNT, "azure"), found.scanning(ACCOUNT, "gcp")) == ("on", "unknown")
+        assert found.notes == ()
+
+    @pytest.mark.parametrize(
+        "ill",
+        [
+            {"enablementStatus": "FAILED_TO_ENABLE"},
+            {"health": {"connectorStatus": "DEGRADED", "lastCheckedAt": 0}},
+            {"health": {"connectorStatus": "PENDING_AUTHORIZATION", "lastCheckedAt": 0}},
+            {"scopeConfiguration": {"vmScanning": {"scopeType": "TENANT", "state": "ERROR"}}},
+        ],
+    )
+    def test_one_that_is_not_healthy_leaves_it_open(self, ill: dict[str, Any], service: Service) -> None:
+        found = self.read(service, self.HEALTHY | ill, self.HEALTHY)
+        assert found.scanning(ACCOUNT, "azure") == "unknown"
+        assert found.notes == (
+            f"Whether all is scanned is unknown of azure in {ACCOUNT}: not every connector is connected and enabled.",
+        )
+
+    def test_a_health_that_is_not_told_is_not_health(self, service: Service) -> None:
+        told = {name: value for name, value in self.HEALTHY.items() if name != "health"}
+        assert self.read(service, told).scanning(ACCOUNT, "azure") == "unknown"
+
+    def test_without_a_connector_or_the_permission_they_are_unknown(self, service: Service) -> None:
+        assert self.read(service).scanning(ACCOUNT, "azure") == "unknown"
+
+    def test_a_denied_listing_is_said(self, service: Service) -> None:
+        found = self.read(service, error="AccessDeniedException")
+        assert found.scanning(ACCOUNT, "azure") == "unknown"
+        assert "the connectors could not be listed" in found.notes[0]
+
+
+def test_an_account_that_is_no_member_any_more_is_said_to_be_none(service: Service) -> None:
+    service.members()
+    service.states({ACCOUNT: "ENABLED"})
+    service.states({}, {OTHER_ACCOUNT: "ACCESS_DENIED"})
+    service.no_coverage()
+    found = service.read(OTHER_ACCOUNT)
+    assert not found.accounts[OTHER_ACCOUNT].is_member
+    assert found.notes[0].startswith(f"Inspector does not list the account {OTHER_ACCOUNT} among the members")

@@ -13,23 +13,33 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from findings_digest import changes, naming
-from findings_digest.baseline import Baseline, NoBaseline, NoBaselineReason
+from findings_digest.baseline import Earlier, NoBaseline, NoBaselineReason, StoredFile
 from findings_digest.counting import Counts
-from findings_digest.coverage import AccountScanning, Coverage, TypeCoverage
+from findings_digest.coverage import AccountScanning, Coverage, Scanning, TypeCoverage
 from findings_digest.digest import KINDS, Report, assemble, statuses_asked
 from findings_digest.keys import Header
 from findings_digest.night import Night, Told
 from findings_digest.records import DAY_MS, SCAN_TYPES, SEVERITIES
 from findings_digest.verdict import judge
 from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
-from tests.unit.test_night import NOW
+from tests.unit.test_night import NOW, key_file
 
 SCHEMA = json.loads(Path("docs/digest.schema.json").read_text(encoding="utf-8"))
 DOCUMENT = Path("docs/digest.md").read_text(encoding="utf-8")
 EVERY_STATUS = {"findingStatus": [{"comparison": "EQUALS", "value": each} for each in ("ACTIVE", "SUPPRESSED", "CLOSED")]}
-BASELINE = Baseline("night-0", NOW - timedelta(days=1), "CSV", "findings", "reports/r.csv", "k", None, "p", None)
+BASELINE = Earlier(
+    "night-0", NOW - timedelta(days=1), "h", True, True, "JSON", "findings", "reports/r.json",
+    StoredFile("k", "e1"), StoredFile("p", "e2"), None,
+)  # fmt: skip
 NONE = NoBaseline("first_run", "This is the first one.")
-ON = Coverage(ACCOUNT, {ACCOUNT: AccountScanning("on")}, 7, 0, {"AWS_EC2_INSTANCE": TypeCoverage(7)})
+ALL_ON: dict[str, Scanning] = dict.fromkeys(SCAN_TYPES, "on")
+ON = Coverage(
+    ACCOUNT,
+    {ACCOUNT: AccountScanning("on", ALL_ON), OTHER_ACCOUNT: AccountScanning("on", ALL_ON)},
+    7,
+    0,
+    {"AWS_EC2_INSTANCE": TypeCoverage(7)},
+)
 
 
 def report(**fields: Any) -> Report:
@@ -53,29 +63,28 @@ def digest(
     before: list[dict[str, Any]] | None = None,
     *,
     coverage: Coverage = ON,
-    baseline: Baseline | NoBaseline = BASELINE,
+    baseline: Earlier | NoBaseline = BASELINE,
     criteria_before: dict[str, Any] | None = None,
     named: bool = True,
-    damaged: bool = False,
     **fields: Any,
 ) -> dict[str, Any]:
     """The digest of a night, made as the workflow's function makes it, and held against the schema."""
     of = report(**fields)
-    key_file, counts = io.BytesIO(), Counts(int(NOW.timestamp() * 1000))
+    written, counts = io.BytesIO(), Counts(int(NOW.timestamp() * 1000))
     keys_before = None
     if before is not None:
         with Night(NOW - timedelta(days=1)) as night:
             night.add(batch(*before))
-            night.compare(Header("nightly", "night-0", "", "h", criteria_before or dict(of.filter_criteria), {}), key_file)
-        keys_before = key_file.getvalue()[: -1 if damaged else None]
+            night.compare(Header("nightly", "night-0", "", "h", criteria_before or dict(of.filter_criteria), {}), written)
+        keys_before = written.getvalue()
     with Night(NOW) as night:
         night.add(batch(*tonight))
         counts.add(batch(*tonight))
         told = night.compare(
             Header("nightly", "night-1", "", "h", of.filter_criteria, coverage.states()),
             io.BytesIO(),
-            (lambda: io.BytesIO(keys_before)) if keys_before is not None else None,
-            coverage.off(),
+            key_file(keys_before, 0) if keys_before is not None else None,
+            off=coverage.not_surely_scanned(set(), dict.fromkeys((ACCOUNT, OTHER_ACCOUNT), dict.fromkeys(SCAN_TYPES, "on"))),
         )
     compared = told.compared
     names: dict[bytes, dict[str, Any]] = {}
@@ -119,7 +128,7 @@ class TestSchema:
 
     def test_the_document_explains_every_kind_and_every_reason(self) -> None:
         explained = set(re.findall(r"`([a-z_]+)`", DOCUMENT))
-        reasons: tuple[NoBaselineReason, ...] = ("first_run", "filter_changed", "no_digest", "unreadable")
+        reasons: tuple[NoBaselineReason, ...] = ("first_run", "filter_changed", "first_notified", "no_digest", "unreadable")
         assert {*KINDS, *reasons} <= explained
         assert set(SCHEMA["properties"]["no_baseline"]["enum"]) == {*reasons, None}
 
@@ -149,21 +158,14 @@ class TestFirstNight:
         assert (made["counts"]["total"], made["fix_first"], made["report"]["key"]) == (0, [], None)
         assert "holds no open finding although Inspector is switched on" in text(made)
 
-    def test_a_damaged_baseline_is_none_and_named(self) -> None:
-        made = digest([finding("a")], [finding("a")], damaged=True)
-        assert (made["baseline"], made["changes"], made["no_baseline"]) == (None, None, "unreadable")
-        assert "truncated" in text(made)
-
-
-class TestChanges:
     def test_it_names_the_baseline_and_its_age(self) -> None:
         assert digest([finding("a")], [finding("a")])["baseline"] == {
             "execution": "night-0",
             "started_at": (NOW - timedelta(days=1)).isoformat(),
             "age_seconds": 86_400,
             "age": "24 hours",
-            "format": "CSV",
-            "key": "reports/r.csv",
+            "format": "JSON",
+            "key": "reports/r.json",
         }
 
     def test_a_reissued_finding_is_listed_with_both_arns_and_its_first_day(self) -> None:
@@ -265,7 +267,7 @@ class TestSentences:
         assert made["sentences"][0] == made["verdict"]["reasons"][0]
         assert made["changes"]["counts"]["not_looked_at"] == 1
         assert made["changes"]["by_account"] == {OTHER_ACCOUNT: {"appeared": 0, "gone": 0, "not_looked_at": 1}}
-        assert "1 finding is neither gone nor open" in text(made)
+        assert "1 finding is missing from the report where it is not sure that Inspector scans" in text(made)
 
     def test_what_could_not_be_read_is_said(self) -> None:
         made = digest([finding("a")], coverage=Coverage(ACCOUNT, {}, notes=("The coverage could not be read.",)))
@@ -276,8 +278,13 @@ class TestSentences:
         assert made["changes"]["lists"]["new"][0]["finding_arn"] is None
         assert "Of the listed findings 2 have no names" in text(made)
 
+    def test_a_baseline_of_another_format_is_said_to_be_one(self) -> None:
+        of_csv = replace(BASELINE, report_format="CSV")
+        assert "The last comparable report was in CSV" in text(digest([finding("a")], [finding("a")], baseline=of_csv))
+        assert "was in CSV" not in text(digest([finding("a")], [finding("a")], baseline=of_csv, format="CSV"))
+
     def test_a_list_that_is_not_exact_says_so(self) -> None:
-        told = Told(None, None, [], fix_first_is_exact=False, open_accounts=frozenset())
+        told = Told(None, [], fix_first_is_exact=False, open_accounts=frozenset())
         made = assemble(report(), Counts(0).to_dict(), told, NONE, judge({(ACCOUNT, "ecr"): 1}, ON), {})
         assert "too many vulnerabilities" in text(made)
 

@@ -37,7 +37,10 @@ def test_a_report_is_counted_as_its_findings_are(data: st.DataObject, findings: 
         counts.add(batch)
     told, rows = counts.to_dict(), [expected_row(finding) for finding in findings]
     assert told["total"] == len(rows)
-    for kind in ("severity", "type", "status", "resource_type", "fix_available", "exploit_available"):
+    assert told["by_status"] == Counter(row["status"] for row in rows)
+    rows = [row for row in rows if row["status"] not in {"CLOSED", "SUPPRESSED"}]
+    assert told["open"] == len(rows)
+    for kind in ("severity", "type", "resource_type", "fix_available", "exploit_available"):
         assert told[f"by_{kind}"] == Counter(row[kind] or UNKNOWN for row in rows)
     assert told["by_account"] == Counter(row["account_id"] for row in rows)
     assert {band: sum(each.values()) for band, each in told["by_age_and_severity"].items()} == told["by_age"]
@@ -75,6 +78,18 @@ def test_age_is_counted_in_whole_days_at_the_runs_start(age_ms: int, band: str) 
 )  # fmt: skip
 def test_exploit_probabilities_are_counted_from_a_bands_lower_bound_on(score: float | None, band: str) -> None:
     assert {name for name, count in counted({"epss_score": score})["by_epss"].items() if count} == {band}
+
+
+def test_what_is_not_open_is_counted_by_its_status_alone() -> None:
+    row = {"severity": "CRITICAL", "resource_id": "i-1", "vulnerability_id": "CVE-1", "package_names": ["a"]}
+    told = counted(*(row | {"status": status} for status in ("ACTIVE", "CLOSED", "SUPPRESSED", "CLOSED", "OF_TOMORROW")))
+    assert (told["total"], told["open"]) == (5, 2)
+    assert told["by_status"] == {"CLOSED": 2, "ACTIVE": 1, "OF_TOMORROW": 1, "SUPPRESSED": 1}
+    assert told["by_severity"] == {"CRITICAL": 2}
+    assert (told["by_account"], sum(told["by_age"].values()), sum(told["by_epss"].values())) == ({"1": 2}, 2, 2)
+    assert {name: top["entries"][0]["findings"] for name, top in told["top"].items() if top["entries"]} == {
+        "resources": 2, "vulnerabilities": 2, "packages": 2,
+    }  # fmt: skip
 
 
 def test_severities_come_by_their_weight_and_unknown_ones_last() -> None:

@@ -29,7 +29,7 @@ NOW = NOW_MS / 1000
 NEW_COLUMNS = ("Image Last In Use At", "Image In Use Count")
 OLD_COLUMNS = tuple(name for name in CSV_COLUMNS if name not in {"Epss Score", "Detector Name", "Package Manager"})
 LISTS = {column.name for column in COLUMNS if column.type == "array<string>"}
-NOT_IN_CSV = {"score_source", "vendor_updated_at", "protocol", "resource_count"}
+NOT_IN_CSV = {column.name for column in COLUMNS if not column.csv} - {"further_resource_ids"}
 
 
 def make(count: int, seed: int = 1) -> list[Finding]:

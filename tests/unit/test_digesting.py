@@ -2,15 +2,21 @@
 
 import io
 import json
+import zlib
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 import pytest
+from arro3.core import Array, DataType, Field, RecordBatch, Schema
+from arro3.io import write_parquet
 
 from findings_digest import digesting, parquet
 from findings_digest.baseline import HISTORY_FIELDS
 from findings_digest.digesting import Desk, digest_run
+from findings_digest.identity import IDENTITY_VERSION
+from findings_digest.keys import BLOCK, HEADER, MAGIC, SUMMARY, Header, KeyReader, KeyWriter, _packed
+from findings_digest.records import FIRST_SEEN, RECORD_BYTES
 from findings_exporter import runs
 from findings_exporter.delivery import Delivery
 from findings_exporter.errors import ServiceUnavailableError
@@ -56,10 +62,11 @@ def desk(table: Table, s3: Any, inspector: FakeInspector) -> Desk:
 
 
 def delivered(
-    desk: Desk, name: str, at: datetime, content: bytes | None, report_format: str = "JSON"
+    desk: Desk, name: str, at: datetime, content: bytes | None, report_format: str = "JSON", **run_input: Any
 ) -> tuple[runs.Run, Delivery]:
     """A run whose report was verified; without content Inspector found nothing."""
-    run = planned(desk.table, execution(name, at), {"report": {"format": report_format}})
+    report = {"format": report_format} | run_input.pop("report", {})
+    run = planned(desk.table, execution(name, at), {"report": report} | run_input)
     prefix = run.require_plan().destination.prefix
     if content is None:
         return run, Delivery(BUCKET, prefix, None, 0, None, None, None, "no_findings")
@@ -69,12 +76,17 @@ def delivered(
 
 
 def night(
-    desk: Desk, name: str = "night-1", at: datetime = START, findings: list[Any] | None = None, report_format: str = "JSON"
+    desk: Desk,
+    name: str = "night-1",
+    at: datetime = START,
+    findings: list[Any] | None = None,
+    report_format: str = "JSON",
+    **run_input: Any,
 ) -> dict[str, Any]:
     """A whole night: digested and recorded. Returns what was written down of the digest."""
     findings = ACTIVE if findings is None else findings
     content = json_report(findings) if report_format == "JSON" else csv_report(findings, START.timestamp())
-    run, delivery = delivered(desk, name, at, content if findings else None, report_format)
+    run, delivery = delivered(desk, name, at, content if findings else None, report_format, **run_input)
     answer = digest_run(desk, run, delivery)
     recorded, _ = runs.record(desk.table, run.execution, "SUCCEEDED", None, delivery, at + timedelta(minutes=9))
     assert recorded.digest is not None
@@ -112,12 +124,13 @@ def test_the_page_shows_the_trend_of_the_nights_and_is_in_the_language_of_the_de
     page = content_of(told["page_key"]).decode()
     assert '<html lang="ja"' in page
     assert "Asia/Tokyo" in page
-    second = {"counts": {"by_severity": {"HIGH": 3}}, "verdict": {"dark": {"210987654321": ["ec2"]}}}
-    assert digesting.trend(runs.history(desk.table, "nightly"), execution("night-2", START + timedelta(days=1)), second) == [
+    second = {"counts": {"by_severity": {"HIGH": 3}}, "verdict": {"state": "unknown"}}
+    run = runs.load(desk.table, execution("night-2", START + timedelta(days=1)))
+    assert digesting.trend(runs.history(desk.table, "nightly"), run, second) == [
         {
             "started_at": START.isoformat(),
             "outcome": "SUCCEEDED",
-            "by_severity": json.loads(runs.history(desk.table, "nightly")[-1]["by_severity"]),
+            "by_severity": json.loads([*runs.history(desk.table, "nightly")][-1]["by_severity"]),
             "is_dark": False,
         },
         {
@@ -159,9 +172,10 @@ def test_the_history_has_what_the_next_night_looks_up(desk: Desk) -> None:
     (line,) = runs.history(desk.table, "nightly")
     assert set(HISTORY_FIELDS) <= set(line)
     assert json.loads(line["by_severity"]) == told["by_severity"]
-    assert (line["open_findings"], json.loads(line["dark"])) == (told["open"], {})
+    assert (line["open_findings"], line["coverage"]) == (told["open"], "good")
+    assert (line["scheduled"], line["notified"]) == (0, 1)
     head = client("s3").head_object(Bucket=BUCKET, Key=line["digest_keys"])
-    assert head["VersionId"] == line["digest_keys_version"]
+    assert head["ETag"] == line["digest_keys_etag"]
 
 
 def test_a_repeated_step_writes_the_same_again(desk: Desk, s3: S3) -> None:
@@ -233,6 +247,7 @@ def test_a_baseline_that_cannot_be_read_is_said_and_the_rest_is_told(desk: Desk,
         case "delete":
             client("s3").delete_object(Bucket=BUCKET, Key=keys)
         case "replace":
+            client("s3").put_object(Bucket=BUCKET, Key=keys, Body=content_of(keys), Metadata={"anothers": "hand"})
             client("s3").put_object(Bucket=BUCKET, Key=keys, Body=b"IFEKEYS")
         case _:
             s3.errors["get_object", "night-1/findings.keys"] = client_error("AccessDenied", 403)
@@ -243,13 +258,14 @@ def test_a_baseline_that_cannot_be_read_is_said_and_the_rest_is_told(desk: Desk,
 
 def test_a_baselines_parquet_that_is_damaged_costs_names_only(desk: Desk) -> None:
     before = night(desk)
-    line = runs.history(desk.table, "nightly")[0]
-    damaged = client("s3").put_object(Bucket=BUCKET, Key=before["parquet_key"], Body=b"PAR1 and no more")
-    desk.table.put({**line, "digest_parquet_version": damaged["VersionId"]})
+    forge(desk, "digest_parquet", before["parquet_key"], b"PAR1 and no more")
     told = night(desk, "night-2", START + timedelta(days=1), ACTIVE[3:])
     assert told["changes"]["gone"] == 3
     assert all(each["title"] is None for each in told["worst_gone"])
+    assert any("the Parquet file cannot be read" in sentence for sentence in told["sentences"])
     assert any("have no names" in sentence for sentence in told["sentences"])
+    healed = night(desk, "night-3", START + timedelta(days=2), ACTIVE[5:])
+    assert all(each["title"] for each in healed["worst_gone"])
 
 
 def test_a_time_that_nobody_can_read_is_said(desk: Desk) -> None:
@@ -278,3 +294,248 @@ def test_no_text_of_a_finding_is_logged(desk: Desk, caplog: pytest.LogCaptureFix
     with caplog.at_level("INFO", logger=digesting.__name__):
         night(desk)
     assert all(each["title"] not in caplog.text for each in ACTIVE)
+
+
+def forge(desk: Desk, name: str, key: str, content: bytes) -> None:
+    """Another file in the place of one of ours, which the record takes for ours."""
+    etag = client("s3").put_object(Bucket=BUCKET, Key=key, Body=content)["ETag"]
+    line = next(runs.history(desk.table, "nightly"))
+    desk.table.put({**line, f"{name}_etag": etag})
+
+
+def key_file(records: bytes = b"", **header: Any) -> bytes:
+    """A key file as somebody else may write it, with right checksums."""
+    facts: dict[str, Any] = {
+        "report": "nightly", "execution": "night-1", "started_at": START.isoformat(), "filter_hash": "x", "filter_criteria": {},
+        "scanning": {}, "identity_version": IDENTITY_VERSION,
+    } | header  # fmt: skip
+    file = io.BytesIO()
+    writer = KeyWriter(file.write, Header("", "", "", "", {}, {}))
+    file.seek(len(MAGIC))
+    writer._section(HEADER, json.dumps(facts).encode())
+    if records:
+        writer._section(BLOCK, records)
+    writer._section(SUMMARY, b'{"findings":0,"open":{},"not_looked_at":{}}')
+    return file.getvalue()
+
+
+FORGED_KEYS: dict[str, bytes] = {
+    "empty": b"",
+    "no key file": b"{}" * 500,
+    "another report's": key_file(report="weekly"),
+    "another run's": key_file(execution="night-0"),
+    "a header without fields": key_file()[: len(MAGIC)] + HEADER + (2).to_bytes(4) + zlib.crc32(b"{}").to_bytes(4) + b"{}",
+    "scanning that is a list": key_file(scanning=[1]),
+    "scanning that is a number": key_file(scanning={"1": 7}),
+    "criteria that are deep": key_file(filter_criteria={"a": [{"b": {"c": {"d": 1}}}]}),
+    "a filter hash that is null": key_file(filter_hash=None),
+    "records of no length": key_file(records=b"\0\0\0\1"),
+    "records that are a bomb": key_file(records=(30_000).to_bytes(4) + zlib.compress(bytes(64 << 20))),
+    "records of a scan type that there is not": key_file(records=_packed([b"\x01" * 24 + b"\x60\xff\0\0\0\0"])),
+    "more findings than it says": key_file(records=_packed([bytes(RECORD_BYTES)])),
+    "rules of another release": key_file(identity_version=IDENTITY_VERSION + 1),
+    "rules that are no number": key_file(identity_version="2"),
+}
+
+
+@pytest.mark.parametrize("content", FORGED_KEYS.values(), ids=FORGED_KEYS)
+def test_a_forged_key_file_is_unreadable_and_heals_in_the_next_night(desk: Desk, content: bytes) -> None:
+    forge(desk, "digest_keys", night(desk)["keys_key"], content)
+    told = night(desk, "night-2", START + timedelta(days=1))
+    assert (told["no_baseline"], told["total"]) == ("unreadable", len(ACTIVE))
+    assert any("cannot be read" in sentence for sentence in told["sentences"])
+    assert any("First-seen days are Inspector's own" in sentence for sentence in told["sentences"])
+    healed = night(desk, "night-3", START + timedelta(days=2), ACTIVE[2:])
+    assert (healed["no_baseline"], healed["changes"]["gone"]) == (None, 2)
+
+
+def table_of(columns: dict[str, Any]) -> bytes:
+    """A Parquet file of other columns than ours."""
+    file = io.BytesIO()
+    schema = Schema([Field(name, array.type) for name, array in columns.items()])
+    batch = RecordBatch.from_arrays(list(columns.values()), schema=schema)
+    write_parquet(batch, file)
+    return file.getvalue()
+
+
+FORGED_TABLES: dict[str, bytes] = {
+    "empty": b"",
+    "no Parquet": b"PAR1" * 9,
+    "a footer of a length that there is not": b"PAR1" + b"\xff" * 8 + b"PAR1",
+    "ARNs that are numbers": table_of({"finding_arn": Array([1, 2], DataType.int64())}),
+    "packages that are a text": table_of({
+        "finding_arn": Array(["a"], DataType.string()), "package_names": Array(["a"], DataType.string()),
+    }),
+    "no ARN at all": table_of({"title": Array(["a"], DataType.string())}),
+    "ARNs that are null": table_of({"finding_arn": Array([None], DataType.string())}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", FORGED_TABLES.values(), ids=FORGED_TABLES)
+def test_a_forged_table_costs_names_only(desk: Desk, content: bytes) -> None:
+    forge(desk, "digest_parquet", night(desk)["parquet_key"], content)
+    told = night(desk, "night-2", START + timedelta(days=1), ACTIVE[3:])
+    assert (told["changes"]["gone"], {each["title"] for each in told["worst_gone"]}) == (3, {None})
+    assert any("have no names" in sentence for sentence in told["sentences"])
+
+
+class TestBaseline:
+    """What a run is compared with, and from where first-seen days come."""
+
+    SCHEDULED: ClassVar[dict[str, Any]] = {"schedule": {"scheduled_for": START.isoformat(), "arn": builders.SCHEDULE}}
+    CRITICALS: ClassVar[dict[str, Any]] = {
+        "report": {"filter_criteria": {"severity": [{"comparison": "EQUALS", "value": "CRITICAL"}]}}
+    }
+
+    def test_what_appeared_in_a_silent_run_is_new_to_the_next_one(self, desk: Desk) -> None:
+        night(desk, findings=ACTIVE[5:], **self.SCHEDULED)
+        silent = night(desk, "silent", START + timedelta(hours=9), ACTIVE, notify=False)
+        on_demand = night(desk, "on-demand", START + timedelta(hours=12), ACTIVE)
+        told = night(desk, "night-2", START + timedelta(days=1), ACTIVE, **self.SCHEDULED)
+        assert [each["changes"]["appeared"] for each in (silent, on_demand, told)] == [5, 5, 5]
+        assert told["baseline"]["execution"] == "night-1"
+        again = night(desk, "on-demand-2", START + timedelta(days=1, hours=1), ACTIVE)
+        assert again["baseline"]["execution"] == "night-2"
+
+    def test_any_number_of_other_runs_does_not_hide_it(self, desk: Desk) -> None:
+        night(desk, **self.SCHEDULED)
+        line = next(runs.history(desk.table, "nightly"))
+        for number in range(450):
+            started = (START + timedelta(minutes=number + 1)).isoformat()
+            kind: Any = (
+                {"outcome": "FAILED"} if number % 2 else {"notified": 0, "digest_keys": "lost", "digest_keys_etag": "lost"}
+            )
+            desk.table.put({**line, "sk": f"RUN#{started}#other-{number}", **kind})
+        told = night(desk, "night-2", START + timedelta(days=1), ACTIVE[4:], **self.SCHEDULED)
+        assert (told["baseline"]["execution"], told["changes"]["gone"]) == ("night-1", 4)
+
+    def rebuilt(self, day: int) -> list[Any]:
+        """The same findings under new ARNs, which Inspector saw first on that day."""
+        seen = (START + timedelta(days=day)).timestamp()
+        return [
+            each | {"findingArn": f"{each['findingArn'][:-8]}{day:08}", "firstObservedAt": seen}
+            for each in ACTIVE
+            if each["resources"][0]["type"] == "AWS_ECR_CONTAINER_IMAGE"
+        ]
+
+    def first_seen(self, told: dict[str, Any]) -> set[int]:
+        (records,) = KeyReader(io.BytesIO(content_of(told["keys_key"]))).blocks()
+        return {int.from_bytes(record[FIRST_SEEN]) for record in records}
+
+    def test_a_changed_filter_makes_nothing_young(self, desk: Desk) -> None:
+        first = night(desk, findings=self.rebuilt(0), **self.SCHEDULED)
+        # The newest run of all has few findings: its filter is narrow.
+        night(desk, "narrow", START + timedelta(hours=9), self.rebuilt(0)[:2], **self.CRITICALS)
+        changed: dict[str, Any] = {"report": {"filter_criteria": {"fixAvailable": [{"comparison": "EQUALS", "value": "YES"}]}}}
+        told = night(desk, "night-2", START + timedelta(days=1), self.rebuilt(1), **self.SCHEDULED, **changed)
+        assert told["no_baseline"] == "filter_changed"
+        assert self.first_seen(told) == self.first_seen(first)
+
+    def test_a_damaged_key_file_makes_nothing_young(self, desk: Desk) -> None:
+        first = night(desk, findings=self.rebuilt(0), **self.SCHEDULED)
+        damaged = night(desk, "night-2", START + timedelta(days=1), self.rebuilt(1), **self.SCHEDULED)
+        client("s3").put_object(Bucket=BUCKET, Key=damaged["keys_key"], Body=b"damaged")
+        told = night(desk, "night-3", START + timedelta(days=2), self.rebuilt(2), **self.SCHEDULED)
+        assert told["no_baseline"] == "unreadable"
+        assert self.first_seen(told) == self.first_seen(first)
+        assert not any("Inspector's own" in sentence for sentence in told["sentences"])
+
+    def test_what_a_silent_run_saw_first_keeps_its_day(self, desk: Desk) -> None:
+        night(desk, findings=[], **self.SCHEDULED)
+        night(desk, "silent", START + timedelta(hours=9), self.rebuilt(0), notify=False)
+        told = night(desk, "night-2", START + timedelta(days=1), self.rebuilt(1), **self.SCHEDULED)
+        assert told["changes"]["appeared"] == len(self.rebuilt(1))
+        assert self.first_seen(told) == {(START - datetime(1970, 1, 1, tzinfo=UTC)).days}
+
+    def test_scanning_that_was_switched_off_is_dark_also_where_the_filter_has_changed(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        night(desk, **self.SCHEDULED)
+        off = {"status": "DISABLED", "errorCode": "RESOURCE_NOT_FOUND", "errorMessage": ""}
+        answer = {"accounts": [{"accountId": builders.ACCOUNT, "state": off, "resourceState": {"ec2": off}}]}
+        monkeypatch.setattr(FakeInspector, "batch_get_account_status", lambda *_, **__: answer)
+        told = night(desk, "night-2", START + timedelta(days=1), ACTIVE[:3], **self.SCHEDULED, **self.CRITICALS)
+        assert (told["no_baseline"], told["verdict"]["state"]) == ("filter_changed", "dark")
+
+    def test_only_a_run_that_stands_for_the_report_is_among_athenas_runs_of_it(self, desk: Desk) -> None:
+        inputs: dict[str, dict[str, Any]] = {
+            "scheduled": self.SCHEDULED,
+            "on-demand": {},
+            "silent": {"notify": False},
+            "narrow": self.CRITICALS,
+            "another": {"report": {"name": "criticals", **self.CRITICALS["report"]}},
+        }
+        keys = {
+            name: night(desk, name, START + timedelta(minutes=number), ACTIVE[:1], **run_input)["parquet_key"]
+            for number, (name, run_input) in enumerate(inputs.items())
+        }
+        assert {name: key.split("/")[2] for name, key in keys.items()} == {
+            "scheduled": "report=nightly",
+            "on-demand": "report=nightly",
+            "silent": "report=nightly.other",
+            "narrow": "report=nightly.other",
+            "another": "report=criticals",
+        }
+
+
+class TestCarriedOver:
+    """Findings that are not scanned keep their names for as long as it takes."""
+
+    def switch(self, monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+        state: Any = {"status": status, "errorCode": "" if status == "ENABLED" else "RESOURCE_NOT_FOUND", "errorMessage": ""}
+        types = dict.fromkeys(("ec2", "ecr", "lambda", "lambdaCode"), state)
+        answer = {"accounts": [{"accountId": builders.ACCOUNT, "state": state, "resourceState": types}]}
+        monkeypatch.setattr(FakeInspector, "batch_get_account_status", lambda *_, **__: answer)
+
+    def test_names_stay_known_over_several_runs_without_scanning(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        night(desk)
+        self.switch(monkeypatch, "DISABLED")
+        for number in (2, 3, 4):
+            told = night(desk, f"night-{number}", START + timedelta(days=number), [])
+            document = json.loads(content_of(told["digest_key"]))
+            listed = document["changes"]["lists"]["not_looked_at"]
+            assert {each["finding_arn"] for each in listed} == {each["findingArn"] for each in ACTIVE}
+            assert all(each["title"] and each["resource"] for each in listed)
+            assert not any("names" in sentence for sentence in told["sentences"])
+            assert told["carried_key"].endswith(f"night-{number}/carried.parquet")
+        self.switch(monkeypatch, "ENABLED")
+        told = night(desk, "night-5", START + timedelta(days=5), ACTIVE[5:])
+        assert (told["changes"]["gone"], told["changes"]["counts"]["seen_again"]) == (5, len(ACTIVE) - 5)
+        assert {each["title"] for each in told["worst_gone"]} <= {each["title"] for each in ACTIVE[:5]}
+        assert told["carried_key"] is None
+
+    def test_what_is_only_being_switched_on_is_neither_gone_nor_new(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        night(desk)
+        kinds = []
+        for number, (status, found) in enumerate(
+            [("DISABLED", []), ("ENABLING", ACTIVE[:3]), ("ENABLED", []), ("ENABLED", ACTIVE)]
+        ):
+            self.switch(monkeypatch, status)
+            told = night(desk, f"later-{number}", START + timedelta(days=number + 1), found)
+            kinds.append((told["verdict"]["state"], {kind: count for kind, count in told["changes"]["counts"].items() if count}))
+        rest = len(ACTIVE) - 3
+        assert kinds == [
+            ("dark", {"not_looked_at": len(ACTIVE)}),
+            ("unknown", {"seen_again": 3, "not_looked_at": rest}),
+            ("unknown", {"not_looked_at": len(ACTIVE)}),
+            ("good", {"seen_again": len(ACTIVE)}),
+        ]
+
+    def test_a_carried_file_that_is_lost_costs_names_only_and_says_so(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        night(desk)
+        self.switch(monkeypatch, "DISABLED")
+        second = night(desk, "night-2", START + timedelta(days=1), [])
+        client("s3").delete_object(Bucket=BUCKET, Key=second["carried_key"])
+        told = night(desk, "night-3", START + timedelta(days=2), [])
+        assert told["changes"]["counts"]["not_looked_at"] == len(ACTIVE)
+        assert any("Names of missing findings may be lacking" in sentence for sentence in told["sentences"])
+
+
+def test_an_arn_that_stands_twice_is_counted_once_and_mentioned(desk: Desk) -> None:
+    night(desk)
+    told = night(desk, "night-2", START + timedelta(days=1), [*ACTIVE, ACTIVE[0], ACTIVE[3], ACTIVE[3]])
+    assert (told["total"], told["open"], told["changes"]["appeared"]) == (len(ACTIVE), len(ACTIVE), 0)
+    assert any(sentence.startswith("3 findings stand in the report again under an ARN") for sentence in told["sentences"])
+    rows = [arn for batch in parquet.read(io.BytesIO(content_of(told["parquet_key"]))) for arn in batch["finding_arn"]]
+    assert sorted(rows) == sorted(each["findingArn"] for each in ACTIVE)
+    assert json.loads(content_of(told["digest_key"]))["counts"]["duplicates"] == 3

@@ -176,6 +176,16 @@ def test_a_late_finding_comes_into_the_list_by_its_epss_and_its_resources_alone(
     assert [entry["vulnerability_id"] for entry in found.ranked({vulnerability_key("late"): 32})] == ["late", "v00", "v01"]
 
 
+def test_who_can_only_just_reach_the_list_by_its_resources_is_watched() -> None:
+    found = FixFirst(listed=1)
+    worst, spread = vulnerability("one", severity="CRITICAL"), vulnerability("many", severity="HIGH")
+    found.add(batch(worst, spread, vulnerability("too-few", severity="HIGH", fix_available="NO") | {"severity": "MEDIUM"}))
+    assert found.watched() == {vulnerability_key("one"), vulnerability_key("many")}
+    # 30 + 10 for 32 resources are as many points as 40 for one, and the number of resources decides.
+    ranked = found.ranked({vulnerability_key("one"): 1, vulnerability_key("many"): 32})
+    assert [entry["vulnerability_id"] for entry in ranked] == ["many"]
+
+
 def test_the_documentation_has_the_points_of_the_code() -> None:
     text = Path("docs/digest.md").read_text(encoding="utf-8")
     points = Counter(fix_first.SEVERITY_POINTS)

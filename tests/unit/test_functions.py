@@ -160,10 +160,10 @@ def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_to
     account: Table, inspector: FakeInspector
 ) -> None:
     export(inspector)
-    (line,) = account.query("REPORT#nightly", limit=9)
+    (line,) = list(account.newest("REPORT#nightly"))
     account.client.delete_item(TableName=account.name, Key={"pk": {"S": line["pk"]}, "sk": {"S": line["sk"]}})
     assert call("notify")["state"] == "TOLD_BEFORE"
-    assert account.query("REPORT#nightly", limit=9) == [line]
+    assert list(account.newest("REPORT#nightly")) == [line]
 
 
 def test_a_start_keeps_the_lock_until_its_function_is_surely_over(account: Table, inspector: FakeInspector) -> None:

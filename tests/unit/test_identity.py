@@ -1,7 +1,9 @@
 """What makes two findings the same: for the ARN, and for people."""
 
+from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
 from findings_digest import identity
@@ -21,6 +23,7 @@ def key(**values: Any) -> bytes:
         {"title": "CVE-2026-1 - openssl, and more"},
         {"severity": "LOW", "status": "CLOSED", "fix_available": "YES"},
         {"package_names": ["openssl", None, "openssl"]},
+        {"file_paths": ["usr/lib/x.jar"]},
     ],
 )
 def test_a_rebuilt_image_keeps_its_vulnerabilities(difference: dict[str, Any]) -> None:
@@ -53,6 +56,79 @@ def test_what_has_no_vulnerability_id_is_told_by_its_title() -> None:
     assert key(title="Port 22 is reachable", **port) == key(title="Port 22 is reachable", **port)
 
 
+CODE = {
+    "type": "CODE_VULNERABILITY",
+    "title": "CWE-798 - Hardcoded credentials",
+    "vulnerability_id": None,
+    "package_names": None,
+    "detector_id": "python/hardcoded",
+    "detector_name": "Hardcoded credentials",
+    "rule_id": "r-1",
+    "file_paths": ["src/a.py"],
+    "start_line": 6,
+    "end_line": 7,
+}
+NETWORK = {
+    "type": "NETWORK_REACHABILITY",
+    "title": "A port range is reachable",
+    "vulnerability_id": None,
+    "package_names": None,
+    "protocol": "TCP",
+    "port_begin": 22,
+    "port_end": 23,
+    "network_path": ["igw-1", "sg-1", "eni-1"],
+}
+PACKAGE = {"type": "PACKAGE_VULNERABILITY", "vulnerability_id": "CVE-2026-1", "package_names": ["openssl"]}
+DISTINGUISHED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "PACKAGE_VULNERABILITY": (PACKAGE, {"vulnerability_id": "CVE-2026-2", "package_names": ["libssl"]}),
+    "CODE_VULNERABILITY": (
+        CODE,
+        {
+            "title": "CWE-22 - Path traversal",
+            "detector_id": "python/other",
+            "detector_name": "Other",
+            "rule_id": "r-2",
+            "file_paths": ["src/b.py"],
+            "start_line": 90,
+            "end_line": 91,
+        },
+    ),
+    "NETWORK_REACHABILITY": (
+        NETWORK,
+        {
+            "title": "Another port range is reachable",
+            "protocol": "UDP",
+            "port_begin": 21,
+            "port_end": 25,
+            "network_path": ["igw-1", "sg-2", "eni-1"],
+        },
+    ),
+}
+"""A finding of each type, and for each column that distinguishes it another value."""
+
+
+def test_every_finding_type_of_the_model_has_an_identity() -> None:
+    model = botocore.session.Session().get_service_model("inspector2")
+    assert set(model.shape_for("FindingType").enum) == DISTINGUISHED.keys()  # type: ignore[attr-defined]
+    document = Path("docs/digest.md").read_text(encoding="utf-8")
+    assert all(f"`{kind}`" in document for kind in DISTINGUISHED), "and the document says which"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, (_, others) in DISTINGUISHED.items() for name in others], ids=str
+)
+def test_each_part_that_distinguishes_a_finding_of_a_type_counts(kind: str, name: str) -> None:
+    values, others = DISTINGUISHED[kind]
+    assert key(**values) == key(**values)
+    assert key(**values) != key(**values | {name: others[name]})
+    assert key(**values) != key(**values | {name: None})
+
+
+def test_values_of_one_column_are_not_taken_for_another_ones() -> None:
+    assert key(**CODE | {"start_line": 1, "end_line": 12}) != key(**CODE | {"start_line": 11, "end_line": 2})
+    assert key(**NETWORK | {"network_path": ["a", "b"]}) != key(**NETWORK | {"network_path": ["a b"]})
+
+
 def test_a_resource_without_a_name_is_told_by_its_id() -> None:
     assert key(resource_name=None, resource_id="x") != key(resource_name=None, resource_id="y")
 
@@ -73,7 +149,7 @@ def test_a_key_begins_with_its_account_then_its_resource_then_its_vulnerability(
 def test_keys_are_the_same_in_every_night_of_this_version() -> None:
     """Key files outlive a release: whoever changes the rules must raise IDENTITY_VERSION, and this text with it."""
     assert (identity.IDENTITY_VERSION, key().hex(), exact_keys([nights.arn("a")])[0].hex()) == (
-        1,
+        2,
         "82a2181e38d8dfece1ca4096222b9404",
         "e075460ee7f7ae4b",
     )

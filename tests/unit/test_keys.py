@@ -1,8 +1,12 @@
 """The key file: written and read as a stream, small, and never believed when it is damaged."""
 
 import io
+import json
 import random
+from dataclasses import asdict
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +14,7 @@ from hypothesis import strategies as st
 
 from findings_digest import keys
 from findings_digest.keys import Header, KeyFileError, KeyReader, KeyWriter, Summary
-from findings_digest.records import DAY_MS, RECORD_BYTES, Recorder
+from findings_digest.records import DAY_MS, MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, Recorder
 from tests.unit import nights
 from tests.unit.nights import TODAY, batch, finding
 
@@ -47,7 +51,12 @@ def night(count: int) -> list[bytes]:
     return sorted(Recorder(TODAY).of(batch(*rows)))
 
 
-records = st.lists(st.binary(min_size=RECORD_BYTES, max_size=RECORD_BYTES), max_size=30).map(sorted)
+def possible(record: bytes) -> bytes:
+    """A record whose severity and scan type there are."""
+    return record[:MARKS] + bytes([record[MARKS] % (len(SEVERITIES) << 5), record[SCAN_TYPE] % len(SCAN_TYPES)]) + record[26:]
+
+
+records = st.lists(st.binary(min_size=RECORD_BYTES, max_size=RECORD_BYTES).map(possible), max_size=30).map(sorted)
 
 
 @given(records, st.integers(1, 31))
@@ -81,6 +90,27 @@ def test_a_stream_may_give_less_than_it_was_asked_for() -> None:
     assert list(chain.from_iterable(KeyReader(Slow(written(many))).blocks())) == many
 
 
+def forged(**values: Any) -> bytes:
+    """A header with other values."""
+    return json.dumps(asdict(HEADER) | values).encode()
+
+
+def test_a_file_that_was_read_through_can_be_read_again_and_is_of_the_run_that_was_said(tmp_path: Path) -> None:
+    many = night(300)
+    path = tmp_path / "keys"
+    path.write_bytes(written(many))
+    found = keys.checked(path, "nightly", "night-1")
+    for _ in range(2):
+        assert list(chain.from_iterable(found.blocks())) == many
+    assert (found.header, found.summary.findings) == (HEADER, 300)
+    for report, execution in (("weekly", "night-1"), ("nightly", "night-2")):
+        with pytest.raises(KeyFileError, match="of another run"):
+            keys.checked(path, report, execution)
+    path.write_bytes(written(many)[:-1])
+    with pytest.raises(KeyFileError, match="truncated"):
+        keys.checked(path, "nightly", "night-1")
+
+
 class TestDamage:
     CONTENT = written(night(300))
 
@@ -110,7 +140,7 @@ class TestDamage:
             read(keys.MAGIC[:-1] + b"\x02" + self.CONTENT[8:])
 
     def test_other_rules_of_identity_are_said_to_be_some(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(keys, "IDENTITY_VERSION", 2)
+        monkeypatch.setattr(keys, "IDENTITY_VERSION", 3)
         with pytest.raises(KeyFileError, match="rules of another release"):
             read(self.CONTENT)
 
@@ -131,6 +161,8 @@ class TestDamage:
             (2).to_bytes(4) + keys._packed([bytes(RECORD_BYTES)])[4:],  # fewer than it says
             (1).to_bytes(4) + keys._packed([bytes(RECORD_BYTES)] * 2)[4:],  # more than it says
             (keys.BLOCK_RECORDS + 1).to_bytes(4),
+            keys._packed([bytes(SCAN_TYPE) + bytes([len(SCAN_TYPES)]) + bytes(4)]),  # a scan type that there is not
+            keys._packed([bytes(MARKS) + b"\xe0" + bytes(5)]),  # a severity that there is not
         ],
     )
     def test_a_block_that_does_not_hold_what_it_should_is_refused(self, content: bytes) -> None:
@@ -144,6 +176,12 @@ class TestDamage:
         (keys.HEADER, b"{}", "header cannot be understood"),
         (keys.HEADER, b"no json", "header cannot be understood"),
         (keys.HEADER, b"[]", "header cannot be understood"),
+        (keys.HEADER, b"\xff", "header cannot be understood"),
+        (keys.HEADER, forged(scanning=7), "header cannot be understood"),
+        (keys.HEADER, forged(scanning={"1": {"ec2": 1}}), "header cannot be understood"),
+        (keys.HEADER, forged(filter_criteria=[]), "header cannot be understood"),
+        (keys.HEADER, forged(report=None), "header cannot be understood"),
+        (keys.HEADER, forged(filter_criteria="DEEP").replace(b'"DEEP"', b'{"a":' * 9_000 + b"1" + b"}" * 9_000), "header cannot be understood"),
     ])  # fmt: skip
     def test_a_header_must_be_one(self, kind: bytes, content: bytes, told: str) -> None:
         file = io.BytesIO()
@@ -153,9 +191,19 @@ class TestDamage:
         with pytest.raises(KeyFileError, match=told):
             read(keys.MAGIC + whole[second:])
 
-    def test_a_summary_that_is_none_is_refused(self) -> None:
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b'{"findings": 0}',
+            b'{"findings":0,"open":{"1":{"ec2":-1}},"not_looked_at":{}}',
+            b'{"findings":0,"open":{"1":{"ec2":1e999}},"not_looked_at":{}}',
+            b'{"findings":"0","open":{},"not_looked_at":{}}',
+            b'{"findings":0,"open":{"1":["ec2"]},"not_looked_at":{}}',
+        ],
+    )
+    def test_a_summary_that_is_none_is_refused(self, content: bytes) -> None:
         file = io.BytesIO()
-        KeyWriter(file.write, HEADER)._section(keys.SUMMARY, b'{"findings": 0}')
+        KeyWriter(file.write, HEADER)._section(keys.SUMMARY, content)
         with pytest.raises(KeyFileError, match="summary cannot be understood"):
             read(file.getvalue())
 

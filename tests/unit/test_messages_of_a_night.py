@@ -67,9 +67,45 @@ class TestSubject:
         late = ended_run(execution=execution(started_at=gallery.NIGHT.started_at.replace(hour=20)))
         assert messages.subject(late, config(TIME_ZONE="Asia/Tokyo")).startswith("Inspector 24 Nov: ")
 
-    def test_critical_findings_are_not_said_to_be_open_where_some_are_suppressed(self) -> None:
-        run = gallery.night(brief(changes=None, baseline=None, no_baseline="first_run", total=1300))
-        assert messages.subject(run, config()) == "Inspector 23 Nov: first night, 1,204 open"
+    def test_what_is_closed_or_suppressed_stands_beside_what_is_open(self) -> None:
+        run = gallery.night(
+            brief(
+                changes=None,
+                baseline=None,
+                no_baseline="first_run",
+                total=1300,
+                by_status={"ACTIVE": 1204, "CLOSED": 90, "SUPPRESSED": 6},
+            )
+        )
+        assert messages.subject(run, config()) == "Inspector 23 Nov: first night, 1,204 open (3 critical)"
+        told = messages.email(run, config())
+        assert (
+            "Open findings in the report\n  3 critical, 482 high, 642 medium, 77 low\n\nBeside them: 90 closed, 6 suppressed\n"
+            in told
+        )
+
+    def test_a_run_that_could_not_be_compared_with_a_notified_one_does_not_say_that_it_is_the_first(self) -> None:
+        run = gallery.night(brief(changes=None, baseline=None, no_baseline="first_notified"))
+        assert messages.subject(run, config()) == "Inspector 23 Nov: 1,204 open (3 critical), not compared"
+        assert "no earlier run of this kind had a notification" in " ".join(messages.email(run, config()).split())
+
+    def test_what_is_back_after_scanning_was_off_is_no_quiet_run(self) -> None:
+        run = gallery.night(
+            brief(
+                changes=brief()["changes"]
+                | {"appeared": 0, "gone": 0, "counts": {"seen_again": 100}, "appeared_by_severity": {}},
+                worst_new=[],
+            )
+        )
+        assert messages.subject(run, config()) == "Inspector 23 Nov: 0 new, 0 gone, 1,204 open"
+        assert "Back where it was not sure that Inspector scanned: 100, which are not new." in " ".join(
+            messages.email(run, config()).split()
+        )
+
+    def test_a_number_of_resources_that_is_half_known_is_not_said_to_be_all(self) -> None:
+        for coverage in ({"scanned": 412, "not_scanned": None}, {"scanned": None, "not_scanned": 6}):
+            told = messages.email(gallery.night(brief(coverage=coverage)), config())
+            assert "What Inspector scans could not be read." in told
 
     def test_the_largest_numbers_fit(self) -> None:
         assert len(messages.subject(gallery.night(LARGEST), config())) < 100
@@ -139,7 +175,7 @@ class TestEmail:
 
     def test_a_night_that_nobody_can_judge_is_not_called_good(self) -> None:
         told = screen(NIGHTS["unknown"])
-        assert told.startswith("UNSURE: NOBODY KNOWS WHETHER INSPECTOR IS LOOKING.")
+        assert told.startswith("UNSURE: IT IS NOT KNOWN WHETHER INSPECTOR SCANS EVERYTHING.")
         assert "quiet" not in told
 
     def test_nothing_new_and_nothing_gone_is_no_quiet_night_in_the_dark(self) -> None:
@@ -150,7 +186,7 @@ class TestEmail:
     @pytest.mark.parametrize(
         ("kind", "reason"),
         [
-            ("first-night", "this is the first run of this report"),
+            ("first-night", "no earlier run of this report is on record"),
             ("filter-changed", "the filter has changed"),
             ("not-compared-no-digest", "no earlier run of this report"),
             ("not-compared-unreadable", "what the last run left to compare with could not be read"),
@@ -217,7 +253,7 @@ class TestChat:
 class TestEvent:
     def test_it_has_the_brief(self) -> None:
         event = messages.export_event(NIGHTS["changes"], config())
-        assert event["digest"] == brief()
+        assert event["digest"] == {name: value for name, value in brief().items() if not name.startswith("carried_")}
         assert event["digest_failure"] is None
 
     def test_a_failed_digest_is_told_apart_from_none(self) -> None:

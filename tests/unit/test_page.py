@@ -82,7 +82,7 @@ class TestTheAnswer:
     def test_a_night_says_first_what_is_new_gone_open_and_critical(self) -> None:
         night = nights.ordinary()
         told = answer(night, words("en", "UTC"))
-        assert told["headline"] == "40 new, 50 gone; 540 open, 15 critical in the report."
+        assert told["headline"] == "40 new, 50 gone; 540 open, 15 of them critical."
         assert (told["new"], told["gone"]) == (night["changes"]["counts"]["appeared"], night["changes"]["counts"]["gone"])
         assert told["open"] == night["counts"]["by_status"]["ACTIVE"]
 
@@ -93,7 +93,7 @@ class TestTheAnswer:
         night = nights.first()
         shown = page(night, runs=1).text
         assert f"180 open, {night['counts']['by_severity']['CRITICAL']} of them critical." in shown
-        assert "This is the first report of this name" in shown
+        assert "No earlier report of this name is on record" in shown
         assert "not compared" in shown
 
     def test_a_quiet_night_says_that_inspector_was_looking(self) -> None:
@@ -106,7 +106,7 @@ class TestTheAnswer:
         dark = page(nights.dark())
         assert dark.text.startswith("DARK: nightly")
         assert "Inspector is not looking everywhere." in dark.text
-        assert "444455556666 : ecr" in dark.text
+        assert "444455556666 : everything" in dark.text
         assert ("body", {"class": "state-dark"}) in dark.elements
         assert "Dark night" not in page(nights.ordinary()).text
 
@@ -291,8 +291,8 @@ class TestTrend:
         runs = nights.trend(nights.dark())
         runs[-3]["is_dark"] = True
         shown = Page(render(nights.dark(), runs, nights.facts())).text
-        assert "but Inspector was not looking everywhere" in shown
-        assert "Hatched: Inspector was not looking everywhere" in shown
+        assert "but it is not sure that Inspector was looking everywhere" in shown
+        assert "Hatched: it is not sure that Inspector was looking everywhere" in shown
         assert "SUCCEEDED, dark" in shown
         assert "Hatched" not in page(nights.ordinary()).text
 

@@ -94,7 +94,9 @@ def test_a_reader_that_does_not_tell_when_findings_were_updated_is_enough() -> N
         ("AWS_LAMBDA_FUNCTION", "CODE_VULNERABILITY", "lambdaCode"),
         ("CODE_REPOSITORY", "CODE_VULNERABILITY", "codeRepository"),
         ("MACHINE_IMAGE", "PACKAGE_VULNERABILITY", "ami"),
-        ("Microsoft.Web/sites", "PACKAGE_VULNERABILITY", "other"),
+        ("Microsoft.Web/sites", "PACKAGE_VULNERABILITY", "azure"),
+        ("compute.googleapis.com/Instance", "PACKAGE_VULNERABILITY", "gcp"),
+        ("OF_TOMORROW", "PACKAGE_VULNERABILITY", "other"),
         (None, "PACKAGE_VULNERABILITY", "other"),
     ],
 )

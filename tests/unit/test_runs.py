@@ -27,12 +27,14 @@ from tests.unit.builders import (
 ME, OTHER = execution("me"), execution("other")
 BRIEF = {
     "keys_key": "d/findings.keys",
-    "keys_version": "v2",
+    "keys_etag": "e2",
     "parquet_key": "f/me.parquet",
-    "parquet_version": None,
+    "parquet_etag": "e1",
+    "carried_key": None,
+    "carried_etag": None,
     "by_severity": {"CRITICAL": 3},
     "open": 7,
-    "verdict": {"dark": {"111122223333": ["ec2"]}},
+    "verdict": {"state": "dark"},
 }
 FAILED_DIGEST = {"error": "Digest.NotStored", "sentence": "It could not be stored."}
 BROKEN = Failure("Report.INTERNAL_ERROR", "Inspector failed.")
@@ -296,11 +298,12 @@ class TestDigest:
         (line,) = runs.history(table, "nightly")
         assert {name: value for name, value in line.items() if name.startswith("digest")} == {
             "digest_keys": "d/findings.keys",
-            "digest_keys_version": "v2",
+            "digest_keys_etag": "e2",
             "digest_parquet": "f/me.parquet",
+            "digest_parquet_etag": "e1",
         }
         assert (json.loads(line["by_severity"]), line["open_findings"]) == ({"CRITICAL": 3}, 7)
-        assert json.loads(line["dark"]) == {"111122223333": ["ec2"]}
+        assert line["coverage"] == "dark"
 
     @pytest.mark.parametrize(("outcome", "digest"), [("ABORTED", BRIEF), ("SUCCEEDED", FAILED_DIGEST)])
     def test_no_later_digest_is_compared_with_a_run_that_failed_or_whose_digest_did(
@@ -310,7 +313,7 @@ class TestDigest:
         runs.note_digest(table, ME, digest)
         runs.record(table, ME, outcome, None, delivery(), minutes(12))
         (line,) = runs.history(table, "nightly")
-        assert not line.keys() & {"digest_keys", "digest_parquet", "by_severity", "open_findings", "dark"}
+        assert not line.keys() & {"digest_keys", "digest_parquet", "by_severity", "open_findings", "coverage"}
 
 
 class TestHistory:
@@ -331,7 +334,7 @@ class TestHistory:
 
     def test_a_line_holds_what_the_next_run_compares_with(self, table: Table) -> None:
         succeed(table)
-        lines = table.query("REPORT#nightly", 5)
+        lines = list(table.newest("REPORT#nightly"))
         made, got = plan(of=ME), delivery()
         assert lines == [
             {
@@ -340,6 +343,8 @@ class TestHistory:
                 "arn": ME.arn,
                 "outcome": "SUCCEEDED",
                 "filter_hash": made.filter_hash,
+                "scheduled": 0,
+                "notified": 1,
                 "format": "JSON",
                 "bucket": got.bucket,
                 "key": got.key,
@@ -355,7 +360,7 @@ class TestHistory:
         runs.record(table, ME, "FAILED", BROKEN, None, minutes(1))
         planned(table, OTHER)
         runs.record(table, OTHER, "DUPLICATE", None, None, minutes(1))
-        lines = table.query("REPORT#nightly", 5)
+        lines = list(table.newest("REPORT#nightly"))
         assert [(line["arn"], line["error"]) for line in lines] == [(ME.arn, "Report.INTERNAL_ERROR")]
 
     def test_recording_again_writes_the_same_line(self, table: Table) -> None:

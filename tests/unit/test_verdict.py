@@ -6,6 +6,7 @@ import pytest
 
 from findings_digest.coverage import AccountScanning, Coverage, Scanning
 from findings_digest.keys import Header, Summary
+from findings_digest.records import SCAN_TYPES
 from findings_digest.verdict import Verdict, judge
 from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT
 
@@ -52,12 +53,12 @@ class TestQuiet:
     def test_nothing_found_with_scanning_off_is_an_alarm_also_in_the_first_night(self) -> None:
         verdict = judge(tonight(), coverage(a="off"))
         assert verdict.state == "dark"
-        assert "switched off in 111122223333: nobody is looking" in text(verdict)
+        assert "Inspector is off in 111122223333 (as told): these findings are not scanned" in text(verdict)
 
     def test_nothing_found_where_the_state_cannot_be_read_is_unknown(self) -> None:
         verdict = judge(tonight(), coverage(a="unknown", b="on"))
         assert verdict.state == "unknown"
-        assert "111122223333 could not be read" in text(verdict)
+        assert "whether Inspector is scanning in 111122223333 (as told) is not known" in text(verdict)
 
     def test_nothing_found_and_no_account_known_is_unknown(self) -> None:
         assert judge(tonight(), Coverage(ACCOUNT, {})).state == "unknown"
@@ -117,15 +118,36 @@ class TestSuddenFall:
         assert judge(tonight(a=1), coverage()) == Verdict("good", False, {}, (), coverage())
 
 
+class TestUnsure:
+    def test_what_is_missing_where_scanning_is_not_sure_makes_no_good_night(self) -> None:
+        ecr: dict[str, Scanning] = {"ecr": "on"}
+        missing = {(ACCOUNT, "azure"): 9, (OTHER_ACCOUNT, "ecr"): 1, (ACCOUNT, "ecr"): 2, (THIRD, "ec2"): 1}
+        verdict = judge(tonight(a=30), coverage(a=ecr, b="unknown"), baseline({ACCOUNT: 30}), not_looked_at=missing)
+        assert (verdict.state, verdict.dark) == ("unknown", {})
+        assert text(verdict) == (
+            "13 findings are missing where it is not known whether Inspector scans: 111122223333 (azure: not told),"
+            " 111122223333 (ecr: on again, but no finding is back yet), 444455556666 (ecr: as told), 777788889999 (ec2: not told)."
+        )
+
+    def test_what_is_dark_is_not_said_twice(self) -> None:
+        verdict = judge(tonight(a=9), coverage(a="on", b="off"), baseline({ACCOUNT: 9, OTHER_ACCOUNT: 12}),
+                        not_looked_at={(OTHER_ACCOUNT, "ecr"): 12})  # fmt: skip
+        assert (verdict.state, len(verdict.reasons)) == ("dark", 1)
+
+    def test_an_account_that_is_no_member_any_more_does_not_make_a_quiet_night_unknown(self) -> None:
+        left = {ACCOUNT: AccountScanning("on"), OTHER_ACCOUNT: AccountScanning("unknown", is_member=False)}
+        assert judge(tonight(), Coverage(ACCOUNT, left, 7, 0)).state == "good"
+
+
 class TestDark:
     def test_an_account_that_was_switched_off_since_is_dark(self) -> None:
         verdict = judge(tonight(a=900), coverage(a="on", b="off"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 12}))
         assert verdict.state == "dark"
         assert list(verdict.dark) == [OTHER_ACCOUNT]
-        assert "switched off in 444455556666 (ecr). What was open there (12) is neither gone nor fixed" in text(verdict)
+        assert "it is off in 444455556666 (everything). What was open there (12) is neither gone nor fixed" in text(verdict)
 
     def test_it_is_dark_also_while_its_findings_are_still_reported(self) -> None:
-        on = {OTHER_ACCOUNT: dict.fromkeys(["other", "ec2", "ecr", "lambda", "lambdaCode", "codeRepository", "ami"], "on")}
+        on = {OTHER_ACCOUNT: dict.fromkeys(SCAN_TYPES, "on")}
         verdict = judge(tonight(a=9, b=12), coverage(a="on", b="off"), baseline({ACCOUNT: 9, OTHER_ACCOUNT: 12}, scanning=on))
         assert verdict.state == "dark"
         assert "(everything)" in text(verdict)
@@ -144,11 +166,17 @@ class TestDark:
         verdict = judge(tonight(a=9), coverage(a="on", b="off"), baseline({ACCOUNT: 9}, scanning={OTHER_ACCOUNT: {"ecr": "off"}}))
         assert (verdict.state, verdict.reasons) == ("good", ())
 
+    def test_what_another_run_knew_of_scanning_counts_where_there_is_no_baseline(self) -> None:
+        was_on = {OTHER_ACCOUNT: {"ecr": "on"}}
+        verdict = judge(tonight(a=9), coverage(a="on", b="off"), scanning_before=was_on)
+        assert (verdict.state, list(verdict.dark)) == ("dark", [OTHER_ACCOUNT])
+        assert judge(tonight(a=9), coverage(a="on", b="off"), scanning_before={}).state == "good"
+
     def test_many_dark_accounts_are_named_by_the_first_few(self) -> None:
         accounts = {f"{number:012}": AccountScanning("off") for number in range(9)}
         verdict = judge(tonight(), Coverage(ACCOUNT, accounts), baseline(dict.fromkeys(accounts, 2)))
-        assert "000000000004 (ecr) and 4 more. What was open there (18)" in text(verdict)
-        assert "and 4 more: nobody is looking" in text(verdict)
+        assert "000000000004 (everything) and 4 more. What was open there (18)" in text(verdict)
+        assert "000000000004 and 4 more: these findings are not scanned" in text(verdict)
         assert len(verdict.dark) == 9
 
     def test_it_is_stored_as_plain_data(self) -> None:
@@ -156,7 +184,7 @@ class TestDark:
         expected: dict[str, Any] = {
             "state": "dark",
             "sudden_fall": False,
-            "dark": {OTHER_ACCOUNT: ["ecr"]},
+            "dark": {OTHER_ACCOUNT: list(SCAN_TYPES)},
             "reasons": list(verdict.reasons),
         }
         assert verdict.to_dict() == expected

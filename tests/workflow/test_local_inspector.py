@@ -562,7 +562,7 @@ class TestCoverageAsTheDigestReadsIt:
 
     def test_everything_is_on_and_counted(self, desk: Desk) -> None:
         accounts = desk.control.seed(FINDINGS)["accounts"]
-        found = read_coverage(desk.client, desk.account, accounts)
+        found = read_coverage(desk.client, desk.account, {(account, "ecr") for account in accounts})
         assert {account: each.state for account, each in found.accounts.items()} == dict.fromkeys(accounts, "on")
         assert (found.notes, found.not_scanned) == ((), 3)
         assert found.resource_types is not None
@@ -573,7 +573,7 @@ class TestCoverageAsTheDigestReadsIt:
         accounts = desk.control.seed(FINDINGS)["accounts"]
         desk.control.switch(accounts[1], on=False)
         desk.control.switch(accounts[2], "ecr", on=False)
-        found = read_coverage(desk.client, desk.account, [])
+        found = read_coverage(desk.client, desk.account, set())
         assert found.accounts[accounts[1]].state == "off"
         assert found.accounts[accounts[1]].scanned == 0
         assert (found.scanning(accounts[2], "ecr"), found.scanning(accounts[2], "ec2")) == ("off", "on")

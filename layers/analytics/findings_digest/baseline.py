@@ -1,24 +1,39 @@
 """Which earlier run a report is compared with, and why there may be none.
 
 The baseline is the newest verified run of the same report name and the same filter as written (its hash is taken before
-relative dates are resolved). Its format may be another one: keys are made from what both formats tell.
+relative dates are resolved) that people were notified of: what appeared in a silent run must not be swallowed. A scheduled run
+is compared with scheduled ones, so that a run on demand does not swallow it either; a run on demand with the newest of both. The
+format may be another one: keys are made from what both formats tell.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
-HISTORY_FIELDS = ("digest_keys", "digest_keys_version", "digest_parquet", "digest_parquet_version")
-"""What a digest adds to its run's line in the history: keys and version ids of two objects in the run's bucket. A version id
-is left out where the bucket keeps none."""
+HISTORY_FIELDS = ("digest_keys", "digest_keys_etag", "digest_parquet", "digest_parquet_etag")
+"""What a digest adds to its run's line in the history: keys and ETags of its objects in the run's bucket. Where findings are
+carried over, ``digest_carried`` and ``digest_carried_etag`` stand beside them."""
 
-type NoBaselineReason = Literal["first_run", "filter_changed", "no_digest", "unreadable"]
+type NoBaselineReason = Literal["first_run", "filter_changed", "first_notified", "no_digest", "unreadable"]
+
+
+class StoredFile(NamedTuple):
+    """An object that a digest wrote.
+
+    Attributes
+    ----------
+    etag
+        As S3 answered: an object with another one is not what was written.
+    """
+
+    key: str
+    etag: str
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """The run that is compared with.
+class Earlier:
+    """An earlier verified run, as its line in the history has it.
 
     Attributes
     ----------
@@ -26,19 +41,51 @@ class Baseline:
         Its id.
     report_key
         Where its report lies; None when Inspector found nothing and wrote none.
-    keys_key, parquet_key
-        Where the digest left its key file and its Parquet; the latter is None when it left none.
+    keys, parquet, carried
+        Where the digest left its key file, its Parquet and the names of what it carried over; None where it left none.
     """
 
     execution: str
     started_at: datetime
+    filter_hash: str
+    is_scheduled: bool
+    is_notified: bool
     report_format: str
     bucket: str
     report_key: str | None
-    keys_key: str
-    keys_version: str | None
-    parquet_key: str | None
-    parquet_version: str | None
+    keys: StoredFile | None
+    parquet: StoredFile | None
+    carried: StoredFile | None
+
+    @classmethod
+    def of(cls, line: Mapping[str, Any], execution: str, started_at: datetime) -> Self | None:
+        """Read a line of the history; None for a run that was not verified, began later than the one given, or is that."""
+        parts = str(line.get("sk", "")).split("#", 2)
+        if len(parts) != 3 or parts[0] != "RUN" or line.get("outcome") != "SUCCEEDED":  # noqa: PLR2004 - RUN, start, execution
+            return None
+        try:
+            started = datetime.fromisoformat(parts[1])
+        except ValueError:
+            return None
+        if not started.tzinfo or started >= started_at or parts[2] == execution:
+            return None
+        return cls(
+            execution=parts[2],
+            started_at=started,
+            filter_hash=str(line.get("filter_hash", "")),
+            is_scheduled=line.get("scheduled") == 1,
+            is_notified=line.get("notified") == 1,
+            report_format=str(line.get("format", "")),
+            bucket=str(line.get("bucket", "")),
+            report_key=line.get("key"),
+            keys=_stored(line, "digest_keys"),
+            parquet=_stored(line, "digest_parquet"),
+            carried=_stored(line, "digest_carried"),
+        )
+
+    def is_comparable(self, *, scheduled: bool) -> bool:
+        """Tell whether a scheduled run, or one on demand, may be compared with it."""
+        return self.is_notified and (self.is_scheduled or not scheduled)
 
     def age_text(self, started_at: datetime) -> str:
         """Return how long before another run it began, as people say it."""
@@ -62,68 +109,77 @@ class NoBaseline:
     sentence: str
 
 
-def choose(items: Iterable[Mapping[str, Any]], execution: str, started_at: datetime, filter_hash: str) -> Baseline | NoBaseline:
-    """Choose the baseline from the lines of a report's history (``REPORT#<name>`` / ``RUN#<start>#<execution>``).
+def earlier_runs(lines: Iterable[Mapping[str, Any]], execution: str, started_at: datetime) -> Iterator[Earlier]:
+    """Give the verified runs before a run.
 
     Parameters
     ----------
-    items
-        In any order; other lines are passed over. A line without the fields of a digest is a run whose digest failed, or
-        that ran before there was one.
-    execution, started_at, filter_hash
-        The run that looks for a baseline: neither itself nor a run that began later is one.
+    lines
+        Of the report's history (``REPORT#<name>`` / ``RUN#<start>#<execution>``), the newest first.
+    execution, started_at
+        The run that looks: neither itself nor a run that began later is given.
     """
-    earlier = []
-    for item in items:
-        started, other = _start_of(item)
-        if started is not None and other != execution and started < started_at and item.get("outcome") == "SUCCEEDED":
-            earlier.append((started, other, item))
-    if not earlier:
-        return NoBaseline("first_run", "This is the first report of its name, so there is nothing to compare it with yet.")
-    same = [entry for entry in earlier if entry[2].get("filter_hash") == filter_hash]
+    return (run for line in lines if (run := Earlier.of(line, execution, started_at)))
+
+
+def choose(earlier: Iterable[Earlier], filter_hash: str, *, scheduled: bool) -> Earlier | NoBaseline:
+    """Choose the baseline.
+
+    Parameters
+    ----------
+    earlier
+        The newest first. They are taken until the baseline is found: there is no number of runs that hides it.
+    scheduled
+        Whether the run that looks for a baseline was started by the schedule.
+
+    Returns
+    -------
+    Earlier or NoBaseline
+        A baseline has a key file.
+    """
+    newest, same, comparable = None, False, False
+    for run in earlier:
+        newest = newest or run
+        if run.filter_hash != filter_hash:
+            continue
+        same = True
+        if not run.is_comparable(scheduled=scheduled):
+            continue
+        comparable = True
+        if run.keys and run.bucket:
+            return run
+    if newest is None:
+        return NoBaseline("first_run", "No earlier report of this name is on record, so there is nothing to compare it with yet.")
     if not same:
-        newest = max(earlier, key=lambda entry: entry[:2])[0]
         return NoBaseline(
             "filter_changed",
-            f"The filter is not the one of the earlier reports of this name (the last one began on {_time_text(newest)}), so"
-            " nothing can be said of what changed. The next report with this filter will be compared with this one.",
+            "The filter is not the one of the earlier reports of this name (the last one began on"
+            f" {_time_text(newest.started_at)}), so nothing can be said of what changed. The next report with this filter will be"
+            " compared with this one.",
         )
-    digested = [entry for entry in same if entry[2].get("digest_keys") and entry[2].get("bucket")]
-    if not digested:
-        return NoBaseline("no_digest", "No earlier report of this name and filter has a digest to compare this one with.")
-    started, other, item = max(digested, key=lambda entry: entry[:2])
-    return Baseline(
-        execution=other,
-        started_at=started,
-        report_format=str(item.get("format", "")),
-        bucket=str(item["bucket"]),
-        report_key=item.get("key"),
-        keys_key=str(item["digest_keys"]),
-        keys_version=item.get("digest_keys_version"),
-        parquet_key=item.get("digest_parquet"),
-        parquet_version=item.get("digest_parquet_version"),
-    )
+    if not comparable:
+        kind = "scheduled report" if scheduled else "report"
+        return NoBaseline(
+            "first_notified",
+            f"This is the first {kind} of this name and filter with a notification, so nothing can be said of what changed."
+            " Reports without a notification" + (" and reports on demand are" if scheduled else " are") + " not compared with.",
+        )
+    return NoBaseline("no_digest", "No earlier report of this name and filter has a digest to compare this one with.")
 
 
-def unreadable(baseline: Baseline, why: str) -> NoBaseline:
+def unreadable(baseline: Earlier, why: str) -> NoBaseline:
     """Return what is said when the baseline's key file cannot be read."""
+    key = baseline.keys.key if baseline.keys else ""
     return NoBaseline(
         "unreadable",
-        f"What changed cannot be told: the keys of the last comparable report ({_time_text(baseline.started_at)},"
-        f" {baseline.keys_key}) cannot be read: {why}. First-seen dates are Inspector's own tonight. The next report will be"
-        " compared with this one.",
+        f"What changed cannot be told: the keys of the last comparable report ({_time_text(baseline.started_at)}, {key})"
+        f" cannot be read: {why}. The next report will be compared with this one.",
     )
 
 
-def _start_of(item: Mapping[str, Any]) -> tuple[datetime | None, str]:
-    parts = str(item.get("sk", "")).split("#", 2)
-    if len(parts) != 3 or parts[0] != "RUN":  # noqa: PLR2004 - RUN, start, execution
-        return None, ""
-    try:
-        started = datetime.fromisoformat(parts[1])
-    except ValueError:
-        return None, ""
-    return (started if started.tzinfo else None), parts[2]
+def _stored(line: Mapping[str, Any], name: str) -> StoredFile | None:
+    key, etag = line.get(name), line.get(f"{name}_etag")
+    return StoredFile(str(key), str(etag)) if key and etag else None
 
 
 def _time_text(time: datetime) -> str:

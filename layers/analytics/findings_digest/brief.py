@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from findings_digest.baseline import StoredFile
 from findings_digest.changes import APPEARED, GONE, MARKS_CHANGED, STAYED, UNKNOWN
-from findings_digest.records import FIXES, SEVERITIES, STATUSES
+from findings_digest.records import FIXES, SEVERITIES
 
 SCHEMA_VERSION = "1.0"
 CHARACTERS = 24_000
@@ -29,14 +30,13 @@ _UNTELLABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where a digest's files lie; a version id is None where the bucket keeps none."""
+    """Where a digest's files lie; ``carried`` is None where nothing is carried over."""
 
     bucket: str
     digest_key: str
-    parquet_key: str
-    keys_key: str
-    keys_version: str | None
-    parquet_version: str | None
+    parquet: StoredFile
+    keys: StoredFile
+    carried: StoredFile | None = None
     page_key: str | None = None
 
 
@@ -65,13 +65,16 @@ def _brief(digest: Mapping[str, Any], stored: Stored, most: int) -> dict[str, An
         "bucket": stored.bucket,
         "digest_key": stored.digest_key,
         "page_key": stored.page_key,
-        "parquet_key": stored.parquet_key,
-        "keys_key": stored.keys_key,
-        "keys_version": stored.keys_version,
-        "parquet_version": stored.parquet_version,
+        "parquet_key": stored.parquet.key,
+        "parquet_etag": stored.parquet.etag,
+        "keys_key": stored.keys.key,
+        "keys_etag": stored.keys.etag,
+        "carried_key": stored.carried.key if stored.carried else None,
+        "carried_etag": stored.carried.etag if stored.carried else None,
         "total": counts["total"],
-        "open": sum(count for status, count in counts["by_status"].items() if status not in STATUSES),
+        "open": counts["open"],
         "by_severity": _few(counts["by_severity"]),
+        "by_status": _few(counts["by_status"]),
         "baseline": {name: baseline[name] for name in ("execution", "started_at", "age")} if baseline else None,
         "no_baseline": digest["no_baseline"],
         "changes": _changes(changes) if changes else None,

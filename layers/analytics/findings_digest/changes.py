@@ -15,17 +15,19 @@ suppressed          tonight's report has it as suppressed
 resource_gone       tonight's report tells nothing of its resource any more
 no_longer_reported  missing, while its resource is still reported on
 copy_gone           missing or closed, while the same vulnerability is still open on the same resource
-not_looked_at       missing, and its scanning is off, or no resource is scanned at all: nobody knows
+not_looked_at       missing, and it is not sure that it is scanned: whether it is fixed is unknown
 ==================  ==========================================================================================
 
-The same ARN is matched first, whatever the packages; then, among what is left, equal logical identities, one to one.
+The same ARN is matched first, whatever else changed; then, among what is left, equal logical identities, one to one. An ARN
+stands in a report once: :mod:`findings_digest.arns`.
 Findings that are open in both may also have become worse or better: :data:`MARKS_CHANGED`.
 
 The first-seen day belongs to the logical identity: the earliest that any report without a gap told of it.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -38,6 +40,7 @@ from findings_digest.records import (
     FIRST_SEEN,
     IDENTITY_AND_MARKS,
     KEY,
+    LATEST_DAY,
     MARKS,
     NOT_LOOKED_AT,
     SCAN_TYPE,
@@ -53,7 +56,7 @@ from findings_digest.records import (
     was_open,
     with_status,
 )
-from findings_digest.sorting import Window, windows
+from findings_digest.sorting import Window, merged, windows
 
 STAYED = ("still_open", "reissued", "seen_again")
 APPEARED = ("new", "another_copy", "reopened", "unsuppressed")
@@ -185,7 +188,7 @@ def compare_group(
     resource_is_reported
         Whether tonight's report tells anything of the resource, whatever the vulnerability.
     off
-        What Inspector does not look at: account keys followed by the number of a scan type.
+        Where it is not sure that Inspector scans: account keys followed by the number of a scan type.
 
     Returns
     -------
@@ -301,17 +304,25 @@ class Comparison:
         None without a baseline.
     resources
         On how many resources each watched vulnerability is open tonight, by its key.
+    moved
+        Exact keys of the findings that both nights have under different logical identities. They were taken for one that went
+        and one that came: :func:`rekeyed` brings them together for a second walk.
+    carried
+        Exact keys of what is kept for the next night although this report does not have it.
     """
 
     changes: Changes | None
     resources: Counter[bytes]
+    moved: frozenset[bytes]
+    carried: frozenset[bytes]
 
 
-def compare(
+def compare(  # noqa: PLR0913 - what is counted on the way is named
     baseline: Iterator[list[bytes]] | None,
     tonight: Iterator[list[bytes]],
     keep: Callable[[list[bytes]], object],
     *,
+    arns: AbstractSet[bytes] = frozenset(),
     off: frozenset[bytes] = frozenset(),
     watched: frozenset[bytes] = frozenset(),
     listed_at_most: int = LISTED,
@@ -324,6 +335,8 @@ def compare(
         Sorted records in blocks; None when there is nothing to compare with.
     keep
         Is given what to keep for the next night, sorted.
+    arns
+        Exact keys of all of tonight's findings.
     off
         See :func:`compare_group`.
     watched
@@ -336,15 +349,59 @@ def compare(
     """
     changes = Changes(listed_at_most)
     resources: Counter[bytes] = Counter()
+    moved: set[bytes] = set()
+    carried: set[bytes] = set()
     for window in windows(iter(()) if baseline is None else baseline, tonight, ON_RESOURCE):
-        keep(_same_first_seen(window.tonight) if baseline is None else _compare_window(window, changes, off))
+        kept = _same_first_seen(window.tonight) if baseline is None else _compare_window(window, changes, off, arns, moved)
+        keep(kept)
+        carried.update([each[EXACT] for each in kept if each[MARKS] & 3 == NOT_LOOKED_AT])
         if watched:
             open_on = {each[ON_RESOURCE] for each in window.tonight if each[VULNERABILITY] in watched and is_open(each)}
             resources.update([each[VULNERABILITY] for each in open_on])
-    return Comparison(None if baseline is None else changes, resources)
+    return Comparison(None if baseline is None else changes, resources, frozenset(moved), frozenset(carried))
 
 
-def _compare_window(window: Window, changes: Changes, off: frozenset[bytes]) -> list[bytes]:
+def rekeyed(baseline: Callable[[], Iterator[list[bytes]]], keys: Mapping[bytes, bytes]) -> Iterator[list[bytes]]:
+    """Give a night's records, sorted, some of them under another logical key.
+
+    Parameters
+    ----------
+    baseline
+        Gives the sorted records in blocks, each time anew.
+    keys
+        Logical keys by exact keys.
+    """
+    moved = sorted(keys[each[EXACT]] + each[KEY.stop :] for block in baseline() for each in block if each[EXACT] in keys)
+    others = ([each for each in block if each[EXACT] not in keys] for block in baseline())
+    return merged([filter(None, others), iter([moved] if moved else [])])
+
+
+def with_first_seen(tonight: Iterator[list[bytes]], earlier: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+    """Give tonight's records, sorted, with the first-seen days that an earlier night knew of the same findings.
+
+    Parameters
+    ----------
+    earlier
+        Of any run of the report, whatever its filter.
+    """
+    for window in windows(earlier, tonight, ON_RESOURCE):
+        if not window.baseline or not window.tonight:
+            if window.tonight:
+                yield window.tonight
+            continue
+        known = earliest_first_seen(window.baseline)
+        by_arn = {each[EXACT]: each[FIRST_SEEN] for each in window.baseline}
+        yield [
+            each[IDENTITY_AND_MARKS]
+            + min(each[FIRST_SEEN], known.get(each[KEY], LATEST_DAY), by_arn.get(each[EXACT], LATEST_DAY))
+            + each[CLOSED]
+            for each in window.tonight
+        ]
+
+
+def _compare_window(
+    window: Window, changes: Changes, off: frozenset[bytes], arns: AbstractSet[bytes], moved: set[bytes]
+) -> list[bytes]:
     touched = _touched_groups(window.baseline, window.tonight)
     quiet = [each for each in window.baseline if each[ON_RESOURCE] not in touched] if touched else window.baseline
     changes.counts["still_open"] += len([each for each in quiet if is_open(each)])
@@ -360,6 +417,8 @@ def _compare_window(window: Window, changes: Changes, off: frozenset[bytes]) -> 
     kept = quiet
     for group in sorted(groups):
         before, after = groups[group]
+        if absent := {each[EXACT] for each in before} - {each[EXACT] for each in after}:
+            moved |= absent & arns
         found, records = compare_group(before, after, resource_is_reported=group[RESOURCE] in reported, off=off)
         for change in found:
             changes.add(change)

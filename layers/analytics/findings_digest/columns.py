@@ -232,6 +232,14 @@ COLUMNS = (
            "number of packageVulnerabilityDetails.vulnerablePackages", "number of Affected Packages"),
     Column("detector_name", "string", "What found a weakness in code.",
            "codeVulnerabilityDetails.detectorName", "Detector Name"),
+    Column("detector_id", "string", "Id of what found a weakness in code.",
+           "codeVulnerabilityDetails.detectorId"),
+    Column("rule_id", "string", "Id of the rule that a weakness in code breaks.",
+           "codeVulnerabilityDetails.ruleId"),
+    Column("start_line", "int", "First line of a weakness in code.",
+           "codeVulnerabilityDetails.filePath.startLine"),
+    Column("end_line", "int", "Last line of a weakness in code.",
+           "codeVulnerabilityDetails.filePath.endLine"),
     Column("resource_type", "string", "AWS_EC2_INSTANCE, AWS_ECR_CONTAINER_IMAGE, AWS_LAMBDA_FUNCTION, or newer.",
            "resources[0].type", "Resource Type", counted=True),
     Column("resource_id", "string", "The resource's id or ARN; an image's holds its digest.",
@@ -271,10 +279,13 @@ COLUMNS = (
            "networkReachabilityDetails.openPortRange.end", "Port Range, after the dash"),
     Column("protocol", "string", "TCP or UDP.",
            "networkReachabilityDetails.protocol"),
+    Column("network_path", "array<string>", "Components on the way to the port, from the gateway on.",
+           "networkReachabilityDetails.networkPath.steps[].componentId", "Network Paths, cut at commas"),
 )
 # fmt: on
-"""A CSV tells neither ``score_source``, ``vendor_updated_at``, ``protocol`` nor ``resource_count``; its older forms (52 columns)
-lack ``epss_score``, ``detector_name`` and ``package_managers`` too."""
+"""A CSV tells neither ``score_source``, ``vendor_updated_at``, ``detector_id``, ``rule_id``, ``start_line``, ``end_line``,
+``protocol`` nor ``resource_count``; its older forms (52 columns) lack ``epss_score``, ``detector_name`` and ``package_managers``
+too."""
 
 RUN_STARTED_AT = Column(
     "run_started_at", "timestamp", "When the run began that this row is of; a day's latest run is told by it.", "the run's own"

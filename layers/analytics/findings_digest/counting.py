@@ -1,4 +1,7 @@
-"""How many and how bad: counted batch by batch, in memory that does not grow with the report."""
+"""How many and how bad: counted batch by batch, in memory that does not grow with the report.
+
+Findings that are closed or suppressed are counted by their status alone: everything else speaks of what is open.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from findings_digest.columns import Ragged
+from findings_digest.columns import COUNTED_NAMES, Ragged
 from findings_digest.names import resource_names
+from findings_digest.records import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +34,7 @@ TOP_SHOWN = 20
 _DAY_MS = 86_400_000
 _AGE_LIMITS_DAYS = (8, 31, 91)
 _EPSS_LIMITS = (0.01, 0.1, 0.5)
-_KINDS = ("severity", "type", "status", "resource_type", "fix_available", "exploit_available")
+_KINDS = ("severity", "type", "resource_type", "fix_available", "exploit_available")
 _SEVERITY, _AGE, _EPSS = 0, -2, -1
 """Where a combination has them: first the kinds, then the bands as numbers, of which age has the oldest first."""
 _AGE_PLACES = {band: place for place, band in enumerate(reversed(AGE_BANDS))}
@@ -93,6 +97,7 @@ class Counts:
 
     def __init__(self, now_ms: int, top_entries: int = TOP_ENTRIES) -> None:
         self.total = 0
+        self.statuses: Counter[str | None] = Counter()
         self.kinds: defaultdict[tuple[str | None, ...], int] = defaultdict(itertools.count().__next__)
         """A number for each combination of the kinds: there are some hundred."""
         self.combinations: Counter[tuple[int, int, int | None]] = Counter()
@@ -108,7 +113,12 @@ class Counts:
 
     def add(self, batch: Batch) -> None:
         """Count a batch; it needs :data:`~findings_digest.columns.COUNTED_NAMES`."""
-        self.total += len(batch["severity"])
+        statuses = batch["status"]
+        self.total += len(statuses)
+        self.statuses.update(statuses)
+        if not STATUSES.keys().isdisjoint(statuses):
+            rows = [row for row, status in enumerate(statuses) if status not in STATUSES]
+            batch = {name: [batch[name][row] for row in rows] for name in COUNTED_NAMES}
         ages = map(self._age_place, batch["first_observed_at"])
         scores = [None if score is None else bisect_right(_EPSS_LIMITS, score) for score in batch["epss_score"]]
         kinds = map(self.kinds.__getitem__, zip(*[batch[name] for name in _KINDS], strict=True))
@@ -124,11 +134,20 @@ class Counts:
         counts = self._by(_KINDS.index(kind))
         return _named(counts, SEVERITIES if kind == "severity" else ())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all counts in the form of ``digest.json``."""
+    def to_dict(self, duplicates: int = 0) -> dict[str, Any]:
+        """Return all counts in the form of ``digest.json``: the report's statuses, and all else of open findings alone.
+
+        Parameters
+        ----------
+        duplicates
+            How many findings the report had again, which are not counted.
+        """
         ages, scores = self._by(_AGE), self._by(_EPSS)
         return {
             "total": self.total,
+            "open": sum(count for status, count in self.statuses.items() if status not in STATUSES),
+            "duplicates": duplicates,
+            "by_status": _named(self.statuses),
             **{f"by_{kind}": self.by(kind) for kind in _KINDS},
             "by_account": _named(self.accounts),
             "by_age": {band: ages[_AGE_PLACES[band]] for band in AGE_BANDS},

@@ -1,33 +1,47 @@
 """Whether Inspector was looking: the state of each account and scan type, and how many resources are scanned.
 
-What cannot be read is ``unknown``, with a sentence that says why; nothing here ever fails a digest.
+Only what is surely scanned counts as scanned. What cannot be read, is only being switched on, or was not told of is ``unknown``;
+nothing here ever fails a digest.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_digest.identity import account_key
-from findings_digest.records import SCAN_TYPES
+from findings_digest.records import OTHER_CLOUDS, SCAN_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_inspector2.literals import GroupKeyType
 
 type Scanning = Literal["on", "off", "unknown"]
+type Place = tuple[str, str]
+"""An account and a scan type."""
 
 STATES: Mapping[str, Scanning] = {
     "ENABLED": "on",
-    "ENABLING": "on",
+    # Findings come back over hours.
+    "ENABLING": "unknown",
     "DISABLED": "off",
     "DISABLING": "off",
     "SUSPENDED": "off",
     "SUSPENDING": "off",
 }
 """Inspector's states [AWS: service model]; a newer one is unknown."""
+ERRORS: Mapping[str, Scanning] = {
+    "ALREADY_ENABLED": "on",
+    # What was asked and refused was to switch off.
+    "RESOURCE_SCAN_NOT_DISABLED": "on",
+    "DISASSOCIATE_ALL_MEMBERS": "on",
+    "BLOCKED_BY_ORGANIZATION_POLICY": "off",
+}
+"""What an error code makes of the state ENABLED [AWS: service model]; with any other one it is not sure that all is scanned."""
+HEALTHY_CONNECTOR = ("ENABLED", "CONNECTED")
+"""Its enablement and its health [AWS: ListConnectors]."""
 ACCOUNTS_A_CALL = 100
 """As many accounts BatchGetAccountStatus takes [AWS: service model]."""
 MOST_PAGES = 2_000
@@ -43,11 +57,13 @@ class AccountScanning:
     state
         Of the account as a whole.
     scan_types
-        By the names that BatchGetAccountStatus has for them. What it does not name has the state of the account.
+        By the names of :data:`~findings_digest.records.SCAN_TYPES`, as far as Inspector told of them.
     why
         Inspector's own words for a state other than ``on``; else empty.
     scanned, not_scanned
         Resources; None when unknown.
+    is_member
+        False when Inspector lists the members, and this account is none of them: its findings are in no report any more.
     """
 
     state: Scanning
@@ -55,10 +71,14 @@ class AccountScanning:
     why: str = ""
     scanned: int | None = None
     not_scanned: int | None = None
+    is_member: bool = True
 
     def scanning(self, scan_type: str) -> Scanning:
-        """Return whether a scan type is on. In an account that is off nothing is."""
-        return self.state if self.state == "off" else self.scan_types.get(scan_type, self.state)
+        """Return whether a scan type is on: only where Inspector says so of the account and of the type."""
+        told = self.scan_types.get(scan_type, "unknown")
+        if "off" in {self.state, told}:
+            return "off"
+        return told if self.state == "on" else "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +128,27 @@ class Coverage:
         """Whether Inspector knows resources, and scans none of them: then it does not look, even if it is switched on."""
         return self.scanned == 0 and bool(self.not_scanned)
 
-    def off(self) -> frozenset[bytes]:
-        """Return the accounts and scan types that Inspector does not look at, as a comparison wants them."""
+    def not_surely_scanned(
+        self, open_places: Collection[Place], scanning_before: Mapping[str, Mapping[str, str]]
+    ) -> frozenset[bytes]:
+        """Return the accounts and scan types in which a missing finding need not be gone, as a comparison wants them.
+
+        Parameters
+        ----------
+        open_places
+            Where this report has open findings. Where scanning was not on at the baseline, it counts as on only when findings
+            are back, since Inspector needs hours to find everything again.
+        scanning_before
+            What the baseline's key file remembers: account, scan type, state.
+        """
         return frozenset(
             account_key(account) + bytes((number,))
             for account, each in self.accounts.items()
+            if each.is_member
             for number, scan_type in enumerate(SCAN_TYPES)
-            if self.is_blind or each.scanning(scan_type) == "off"
+            if self.is_blind
+            or each.scanning(scan_type) != "on"
+            or (scanning_before.get(account, {}).get(scan_type) != "on" and (account, scan_type) not in open_places)
         )
 
     def states(self) -> dict[str, dict[str, str]]:
@@ -128,23 +162,30 @@ class Coverage:
         return asdict(self) | {"notes": list(self.notes)}
 
 
-def read_coverage(client: "Inspector2Client", account: str, accounts_with_findings: Iterable[str]) -> Coverage:
+def read_coverage(client: "Inspector2Client", account: str, places_with_findings: Collection[Place]) -> Coverage:
     """Ask Inspector what it scans.
 
     Parameters
     ----------
     account
         The account that asks.
-    accounts_with_findings
-        Of tonight's report and of the baseline: they are asked for even where members cannot be listed.
+    places_with_findings
+        Of this report and of the baseline: their accounts are asked for even where members cannot be listed, and connectors
+        only where there are findings of other clouds.
     """
     notes: list[str] = []
     members = _members(client, notes)
-    states = _states(client, [account], notes)
-    others = sorted({*members, *accounts_with_findings} - {account})
+    states = _states(client, [account])
+    others = sorted({*(members or ()), *(each for each, _ in places_with_findings)} - {account, ""})
     # Inspector's other calls take the administrator or its members, but not both at once: so does this.
     for some in batched(others, ACCOUNTS_A_CALL, strict=False):
-        states |= _states(client, list(some), notes)
+        states |= _states(client, list(some))
+    if members is not None:
+        left = {each for each in others if each not in members and states[each].state == "unknown"}
+        states |= {each: replace(states[each], is_member=False) for each in left}
+    notes += _state_notes(states)
+    if any(scan_type in OTHER_CLOUDS for _, scan_type in places_with_findings):
+        states = _with_connectors(client, states, notes)
     scanned = _counts(client, "ACTIVE", "RESOURCE_TYPE", notes)
     not_scanned = _counts(client, "INACTIVE", "RESOURCE_TYPE", notes)
     return Coverage(
@@ -157,48 +198,109 @@ def read_coverage(client: "Inspector2Client", account: str, accounts_with_findin
     )
 
 
-def _members(client: "Inspector2Client", notes: list[str]) -> list[str]:
-    """Return the member accounts; none for an account that administers no others."""
-    members: list[str] = []
+def _members(client: "Inspector2Client", notes: list[str]) -> set[str] | None:
+    """Return the member accounts, none for an account that administers no others; None where they cannot be listed."""
+    members: set[str] = set()
     try:
         for page, answer in enumerate(client.get_paginator("list_members").paginate(onlyAssociated=True)):
-            members += [member["accountId"] for member in answer.get("members", []) if "accountId" in member]
+            members |= {member["accountId"] for member in answer.get("members", []) if "accountId" in member}
             if page >= MOST_PAGES:
-                break
+                notes.append(f"Inspector lists more than {MOST_PAGES:,} pages of members: the others were not asked for.")
+                return None
     except (ClientError, BotoCoreError) as error:
         # Whether a permission is missing or the account administers no others: Inspector does not tell apart.
         notes.append(
             f"Inspector did not list member accounts ({_short(error)}): only this account and accounts with findings were"
             " asked for."
         )
+        return None
     return members
 
 
-def _states(client: "Inspector2Client", accounts: list[str], notes: list[str]) -> dict[str, AccountScanning]:
+def _states(client: "Inspector2Client", accounts: list[str]) -> dict[str, AccountScanning]:
     try:
         answer = client.batch_get_account_status(accountIds=accounts)
     except (ClientError, BotoCoreError) as error:
-        notes.append(f"Whether Inspector scans is unknown: the account status could not be read ({_short(error)}).")
-        return dict.fromkeys(accounts, AccountScanning("unknown", why="could not be read"))
+        return dict.fromkeys(accounts, AccountScanning("unknown", why=f"the account status could not be read: {_short(error)}"))
     states = dict.fromkeys(accounts, AccountScanning("unknown", why="Inspector did not tell"))
     for told in answer.get("accounts", []):
-        state = told.get("state", {})
+        state: Mapping[str, Any] = told.get("state", {})
         resource_state: Mapping[str, Any] = told.get("resourceState", {})
-        scan_types: dict[str, Scanning] = {
-            name: STATES.get(each.get("status", ""), "unknown") for name, each in resource_state.items()
-        }
-        known = STATES.get(state.get("status", ""), "unknown")
-        why = "" if known == "on" else f"{state.get('status')}: {state.get('errorMessage', '')}".rstrip(": ")
-        states[told["accountId"]] = AccountScanning(known, scan_types, why)
+        known = _scanning(state)
+        scan_types = {name: _scanning(each) for name, each in resource_state.items()}
+        states[told["accountId"]] = AccountScanning(known, scan_types, "" if known == "on" else _words(state, "status"))
     for failed in answer.get("failedAccounts", []):
-        why = f"{failed.get('errorCode')}: {failed.get('errorMessage', '')}".rstrip(": ")
-        states[failed["accountId"]] = AccountScanning("unknown", why=why)
-    unknown = sorted(account for account, each in states.items() if each.state == "unknown")
-    if unknown:
-        first = states[unknown[0]].why
-        more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
-        notes.append(f"Whether Inspector scans is unknown in the account {unknown[0]}{more} ({first}).")
+        states[failed["accountId"]] = AccountScanning("unknown", why=_words(failed, "errorCode"))
     return states
+
+
+def _scanning(told: Mapping[str, Any]) -> Scanning:
+    """Return what a state of the model says: on only without an error code that leaves it open."""
+    state, error = STATES.get(told.get("status", ""), "unknown"), told.get("errorCode")
+    if error == "BLOCKED_BY_ORGANIZATION_POLICY" or state == "off":
+        return "off"
+    return ERRORS.get(error, "unknown") if error and state == "on" else state
+
+
+def _words(told: Mapping[str, Any], name: str) -> str:
+    return f"{told.get(name)}: {told.get('errorMessage') or ''}".rstrip(": ")
+
+
+def _state_notes(states: Mapping[str, AccountScanning]) -> Iterator[str]:
+    """Say where the state is unknown, an account for each reason."""
+    unknown: dict[tuple[bool, str], list[str]] = {}
+    for account, each in sorted(states.items()):
+        if each.state == "unknown":
+            unknown.setdefault((each.is_member, each.why), []).append(account)
+    for (is_member, why), accounts in unknown.items():
+        more = f" and {len(accounts) - 1:,} more" if len(accounts) > 1 else ""
+        if is_member:
+            yield f"Whether Inspector scans is unknown in the account {accounts[0]}{more} ({why})."
+        else:
+            yield (
+                f"Inspector does not list the account {accounts[0]}{more} among the members: findings of accounts that are no"
+                " members are in no report."
+            )
+
+
+def _with_connectors(
+    client: "Inspector2Client", states: Mapping[str, AccountScanning], notes: list[str]
+) -> dict[str, AccountScanning]:
+    """Add what connectors tell of other clouds: on where there are some in the account, and all of them are healthy."""
+    healthy: dict[Place, bool] = {}
+    try:
+        for page, answer in enumerate(client.get_paginator("list_connectors").paginate()):
+            for connector in answer["items"]:
+                # An ARN's fifth part is its account.
+                place = connector["connectorArn"].split(":")[4], connector["provider"].lower()
+                healthy[place] = healthy.get(place, True) and _is_healthy(connector)
+            if page >= MOST_PAGES:
+                healthy.clear()
+                break
+    except (ClientError, BotoCoreError) as error:
+        healthy.clear()
+        notes.append(f"Whether other clouds are scanned is unknown: the connectors could not be listed ({_short(error)}).")
+    else:
+        ill = sorted({f"{cloud} in {account}" for (account, cloud), is_well in healthy.items() if not is_well})
+        if ill:
+            more = f" and {len(ill) - 1:,} more" if len(ill) > 1 else ""
+            notes.append(f"Whether all is scanned is unknown of {ill[0]}{more}: not every connector is connected and enabled.")
+    clouds: dict[Place, Scanning] = {place: "on" if is_well else "unknown" for place, is_well in healthy.items()}
+    return {
+        account: replace(
+            each,
+            scan_types={**each.scan_types, **{cloud: clouds.get((account, cloud), "unknown") for cloud in OTHER_CLOUDS}},
+        )
+        for account, each in states.items()
+    }
+
+
+def _is_healthy(connector: Mapping[str, Any]) -> bool:
+    health = connector.get("health") or {}
+    scopes = {**(connector.get("scopeConfiguration") or {}), **(connector.get("gcpScopeConfiguration") or {})}
+    return (connector.get("enablementStatus"), health.get("connectorStatus")) == HEALTHY_CONNECTOR and all(
+        scope.get("state", "ACTIVE") == "ACTIVE" for scope in scopes.values()
+    )
 
 
 def _with_resources(
@@ -209,9 +311,7 @@ def _with_resources(
     if scanned is None or not_scanned is None or not (scanned[1] or not_scanned[1]):
         return dict(states)
     return {
-        account: AccountScanning(
-            each.state, each.scan_types, each.why, scanned[1].get(account, 0), not_scanned[1].get(account, 0)
-        )
+        account: replace(each, scanned=scanned[1].get(account, 0), not_scanned=not_scanned[1].get(account, 0))
         for account, each in states.items()
     }
 
@@ -246,7 +346,8 @@ def _counts(
             for each in answer.get("countsByGroup", []):
                 counts[each.get("groupKey", "")] = counts.get(each.get("groupKey", ""), 0) + each.get("count", 0)
             if page >= MOST_PAGES:
-                break
+                notes.append(f"How many resources Inspector scans is unknown: its coverage has more than {MOST_PAGES:,} pages.")
+                return None
     except (ClientError, BotoCoreError) as error:
         notes.append(f"How many resources Inspector scans is unknown: its coverage could not be read ({_short(error)}).")
         return None

@@ -74,6 +74,7 @@ _HEADERS = {
     "package_managers": "Package Manager",
     "file_paths": "File Path",
     "detector_name": "Detector Name",
+    "network_path": "Network Paths",
     "resource_type": "Resource Type",
     "resource_id": "Resource ID",
     "resource_tags": "Resource Tags",
@@ -88,8 +89,10 @@ _TEXTS = ("finding_arn", "type", "severity", "status", "title", "description", "
           "nvd_cvss3_vector", "detector_name", "resource_type", "resource_id", "resource_tags", "vpc_id")  # fmt: skip
 _MOMENTS = ("first_observed_at", "last_observed_at", "updated_at", "last_known_exploit_at", "vendor_created_at")
 _NUMBERS = ("inspector_score", "epss_score", "nvd_cvss3_score")
-_LISTS = ("package_names", "package_versions", "fixed_in_versions", "package_managers", "file_paths", "image_tags")
-_NOT_TOLD = ("score_source", "vendor_updated_at", "protocol", "resource_count", "further_resource_ids")
+_LISTS = ("package_names", "package_versions", "fixed_in_versions", "package_managers", "file_paths", "image_tags",
+          "network_path")  # fmt: skip
+_NOT_TOLD = ("score_source", "vendor_updated_at", "detector_id", "rule_id", "start_line", "end_line", "protocol",
+             "resource_count", "further_resource_ids")  # fmt: skip
 _FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n][^,\r\n]*+|)'
 _ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n")
 """A whole row as Python's strict reader takes it, too: quotes open a cell at its beginning and close it at its end."""

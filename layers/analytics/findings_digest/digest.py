@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from findings_digest.baseline import Baseline, NoBaseline, unreadable
+from findings_digest.baseline import Earlier, NoBaseline
 from findings_digest.changes import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN, Change
 from findings_digest.identity import account_key
 from findings_digest.naming import Names
@@ -72,7 +72,7 @@ def assemble(
     report: Report,
     counts: Mapping[str, Any],
     told: Told,
-    baseline: Baseline | NoBaseline,
+    baseline: Earlier | NoBaseline,
     verdict: Verdict,
     names: Names,
 ) -> dict[str, Any]:
@@ -89,14 +89,18 @@ def assemble(
     """
     sentences = [*verdict.reasons, *verdict.coverage.notes]
     compared_with, reason, changes = None, None, None
-    if isinstance(baseline, Baseline) and told.compared:
+    if isinstance(baseline, NoBaseline):
+        reason = baseline.reason
+        sentences.append(baseline.sentence)
+    elif told.compared:
         compared_with = _baseline(baseline, report.started_at)
         changes = _changes(told.compared, told.open_accounts, names, report)
         sentences += change_sentences(told.compared, report.filter_criteria, names)
-    else:
-        missing = unreadable(baseline, told.unreadable or "nobody opened them") if isinstance(baseline, Baseline) else baseline
-        reason = missing.reason
-        sentences.append(missing.sentence)
+        if baseline.report_format != report.format:
+            sentences.append(
+                f"The last comparable report was in {baseline.report_format}, which does not name all that distinguishes findings"
+                " of code and network paths: where their ARNs changed too, they count as new and as gone."
+            )
     if not told.fix_first_is_exact:
         sentences.append("There are too many vulnerabilities to rank them all exactly: one may be missing in fix_first.")
     return {
@@ -141,18 +145,20 @@ def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], nam
             "The filter has a window of time that moves: gone includes what aged out of it, and new what aged into it."
         )
     if unknown := changes.counts[UNKNOWN]:
-        are, their = ("finding is", "its") if unknown == 1 else ("findings are", "their")
+        are = "finding is" if unknown == 1 else "findings are"
         sentences.append(
-            f"{unknown:,} {are} neither gone nor open: Inspector does not look at {their} account or scan type. First-seen days"
-            " are kept until it does."
+            f"{unknown:,} {are} missing from the report where it is not sure that Inspector scans, and so counted neither as gone"
+            " nor as open. First-seen days are kept."
         )
     listed = {change.record[EXACT] for kind in LISTED_KINDS for change in changes.listed(kind)}
     if nameless := len(listed - names.keys()):
-        sentences.append(f"Of the listed findings {nameless:,} have no names: the Parquet that holds them could not be read.")
+        sentences.append(
+            f"Of the listed findings {nameless:,} have no names: they stand in no file of the last comparable report."
+        )
     return sentences
 
 
-def _baseline(baseline: Baseline, started_at: datetime) -> dict[str, Any]:
+def _baseline(baseline: Earlier, started_at: datetime) -> dict[str, Any]:
     return {
         "execution": baseline.execution,
         "started_at": baseline.started_at.isoformat(),

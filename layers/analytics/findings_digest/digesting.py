@@ -4,8 +4,9 @@ The files of an execution have fixed keys, so that a repeated step writes the sa
 
 ::
 
-    <prefix>/findings/report=<name>/day=YYYY-MM-DD/<execution>.parquet
+    <prefix>/findings/report=<name>/day=YYYY-MM-DD/<execution>.parquet    (or <name>.other: see OTHER_RUNS)
     <prefix>/digests/<name>/year=YYYY/month=MM/day=DD/<execution>/findings.keys
+    <prefix>/digests/<name>/year=YYYY/month=MM/day=DD/<execution>/carried.parquet    (where findings are carried over)
     <prefix>/digests/<name>/year=YYYY/month=MM/day=DD/<execution>/index.html
     <prefix>/digests/<name>/year=YYYY/month=MM/day=DD/<execution>/digest.json
 
@@ -20,35 +21,33 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from findings_digest import naming, parquet
-from findings_digest.baseline import Baseline, NoBaseline, choose
+from findings_digest.baseline import Earlier, NoBaseline, choose, earlier_runs, unreadable
 from findings_digest.brief import Stored, brief
 from findings_digest.columns import Batch
 from findings_digest.counting import Counts
-from findings_digest.coverage import Coverage, read_coverage
+from findings_digest.coverage import read_coverage
 from findings_digest.csv_report import read_csv
 from findings_digest.digest import Report, assemble
 from findings_digest.errors import DigestError, MalformedReportError, ReportChangedError, ReportUnavailableError
 from findings_digest.json_report import read_json
-from findings_digest.keys import Header, KeyFileError, KeyReader, Readable
-from findings_digest.night import Night, Told
+from findings_digest.keys import Header, KeyFile
+from findings_digest.night import Compared, Night
 from findings_digest.parquet import UnreadableParquetError
-from findings_digest.ranged import Pinned, RangedObject, pin
-from findings_digest.verdict import Verdict, judge
+from findings_digest.ranged import Pinned, RangedObject
+from findings_digest.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
+from findings_digest.verdict import judge
 from findings_exporter import runs
 from findings_exporter.config import Config
 from findings_exporter.counts import count_digest
 from findings_exporter.delivery import Delivery
-from findings_exporter.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
-from findings_exporter.execution import Execution
 from findings_exporter.messages import links as links_to
-from findings_exporter.plan import Destination, Plan
+from findings_exporter.plan import Plan
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
 
@@ -58,8 +57,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-COPY_BYTES = 1 << 20
 TREND_RUNS = 30
+TREND_LOOKED_AT = 2_000
+"""Lines of the history: with more between them, a trend is shorter."""
+OTHER_RUNS = ".other"
+"""Ends the partition of runs that do not stand for the report of their name."""
+PARQUET = "application/vnd.apache.parquet"
 CAUSE_CHARACTERS = 600
 """Of what went wrong, in the sentence of a failed digest."""
 
@@ -102,19 +105,31 @@ def digest_run(desk: Desk, run: Run, delivery: Delivery) -> dict[str, Any]:
     ClientError, BotoCoreError
         As they came, for the handler's translation.
     """
-    plan, began = run.require_plan(), desk.now()
-    try:
-        told = _digested(desk, run, plan, delivery)
-    except (DigestError, _RefusedError) as error:
-        told = _failed(error)
+    report_name, began = run.require_plan().report_name, desk.now()
+    told = brief_of(desk, run, delivery, lambda: runs.history(desk.table, report_name))
     runs.note_digest(desk.table, run.execution, told)
     size_bytes = None if "error" in told else delivery.size_bytes
-    count_digest(plan.report_name, (desk.now() - began).total_seconds(), size_bytes)
+    count_digest(report_name, (desk.now() - began).total_seconds(), size_bytes)
     return {"state": "NOT_DIGESTED", "error": told["error"]} if "error" in told else {"state": "DIGESTED"}
 
 
-class _RefusedError(Exception):
-    """S3 refused to store a file of the digest."""
+def brief_of(desk: Desk, run: Run, delivery: Delivery, history: Callable[[], Iterable[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Digest a report and leave its files.
+
+    Parameters
+    ----------
+    history
+        Gives the lines of the report's history, the newest first; they are read as far as they are needed.
+
+    Returns
+    -------
+    dict
+        The brief (:mod:`findings_digest.brief`); of an expected failure ``error`` and ``sentence``.
+    """
+    try:
+        return _digested(desk, run, run.require_plan(), delivery, history)
+    except (DigestError, RefusedError) as error:
+        return _failed(error)
 
 
 def _failed(error: Exception) -> dict[str, str]:
@@ -137,29 +152,43 @@ def _failed(error: Exception) -> dict[str, str]:
     return {"error": name, "sentence": sentence}
 
 
-def _digested(desk: Desk, run: Run, plan: Plan, delivery: Delivery) -> dict[str, Any]:
-    started_at = run.execution.started_at
-    counts, unreadable = Counts(int(started_at.timestamp() * 1000)), Counter[str]()
-    lines = runs.history(desk.table, plan.report_name)
-    chosen = choose(lines, run.execution.id, started_at, plan.filter_hash)
+def _digested(
+    desk: Desk, run: Run, plan: Plan, delivery: Delivery, history: Callable[[], Iterable[Mapping[str, Any]]]
+) -> dict[str, Any]:
+    started_at, scheduled = run.execution.started_at, plan.is_scheduled
+    counts, unreadable_values = Counts(int(started_at.timestamp() * 1000)), Counter[str]()
+
+    def earlier() -> Iterator[Earlier]:
+        return earlier_runs(history(), run.execution.id, started_at)
+
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         night = stack.enter_context(Night(started_at))
         table_file = stack.enter_context((folder / "findings.parquet").open("w+b"))
         key_file = stack.enter_context((folder / "findings.keys").open("w+b"))
+        carried_file = stack.enter_context((folder / "carried.parquet").open("w+b"))
+
+        files = EarlierFiles(desk.s3, plan.destination.owner, plan.report_name, folder)
+        chosen = choose(earlier(), plan.filter_hash, scheduled=scheduled)
+        baseline = None
+        if isinstance(chosen, Earlier):
+            try:
+                baseline = files.key_file(chosen)
+            except UnreadableFileError as error:
+                chosen = unreadable(chosen, str(error))
+        days_from = files.newest_key_files(earlier(), baseline, scheduled=scheduled)
 
         def seen(batches: Iterable[Batch]) -> Iterator[Batch]:
             for batch in batches:
-                counts.add(batch)
-                night.add(batch)
-                yield batch
+                first = night.add(batch)
+                if first["finding_arn"]:
+                    counts.add(first)
+                    yield first
 
         with ExitStack() as reading:
-            parquet.write(seen(_batches(desk, plan, delivery, unreadable, reading)), table_file, started_at)
-        before = _KeysBefore(desk, plan.destination, chosen, folder / "baseline.keys", stack)
-        coverage = read_coverage(
-            desk.inspector2, desk.config.account, {account for account, _ in night.open if account} | before.accounts()
-        )
+            parquet.write(seen(_batches(desk, plan, delivery, unreadable_values, reading)), table_file, started_at)
+        before = [baseline] if baseline else days_from
+        coverage = read_coverage(desk.inspector2, desk.config.account, _places(night, before))
         header = Header(
             report=plan.report_name,
             execution=run.execution.id,
@@ -168,25 +197,63 @@ def _digested(desk: Desk, run: Run, plan: Plan, delivery: Delivery) -> dict[str,
             filter_criteria=plan.filter_criteria,
             scanning=coverage.states(),
         )
-        told = night.compare(header, key_file, before.open if isinstance(chosen, Baseline) else None, coverage.off())
-        names = _names(desk, plan.destination, chosen, told, table_file, folder / "baseline.parquet")
-        digest = assemble(
-            _report(desk.config, run, plan, delivery), counts.to_dict(), told, chosen, _judged(night, coverage, told), names
+        off = coverage.not_surely_scanned(night.open.keys(), baseline.header.scanning if baseline else {})
+        told = night.compare(header, key_file, baseline, days_from, off)
+        compared = told.compared
+        verdict = judge(
+            night.open,
+            coverage,
+            (compared.header, compared.summary) if compared else None,
+            _scanning_before(before),
+            compared.not_looked_at if compared else {},
         )
-        digest["sentences"] += [
-            f"{count:,} values of {column} could not be read and are left out." for column, count in sorted(unreadable.items())
-        ]
-        stored = _stored(desk, run, plan, digest, table_file, key_file)
-        page = _page(desk, run, delivery, digest, lines, stored)
+        found = _found_names(files, chosen, compared, table_file, carried_file)
+        digest = assemble(
+            _report(desk.config, run, plan, delivery), counts.to_dict(night.arns.duplicates), told, chosen, verdict, found.names
+        )
+        digest["sentences"] += [*found.sentences, *_sentences(unreadable_values, night.arns.duplicates)]
+        if not before and any(each.keys for each in earlier()):
+            digest["sentences"].append("First-seen days are Inspector's own: no key file of an earlier report could be read.")
+        stored = _stored(desk, run, digest, table_file, key_file, carried_file if found.carried else None)
+        page = _page(desk, run, delivery, digest, history(), stored)
         if page is not None:
             page_key = f"{stored.digest_key.rpartition('/')[0]}/index.html"
-            _put(desk.s3, plan.destination, page_key, page.encode(), "text/html; charset=utf-8")
+            put(desk.s3, plan.destination, page_key, page.encode(), "text/html; charset=utf-8")
             stored = replace(stored, page_key=page_key)
         return brief(digest, stored)
 
 
+def _places(night: Night, before: Iterable[KeyFile]) -> set[tuple[str, str]]:
+    """Return the accounts and scan types with findings now or before, and with the empty scan type each account asked for."""
+    places = {place for place in night.open if place[0]}
+    for each in before:
+        places |= {(account, "") for account in each.header.scanning}
+        for counted in (each.summary.open, each.summary.not_looked_at):
+            places |= {(account, scan_type) for account, scan_types in counted.items() for scan_type in scan_types if account}
+    return places
+
+
+def _scanning_before(before: Iterable[KeyFile]) -> dict[str, dict[str, str]]:
+    """Return what earlier runs knew of scanning: on where any of them says so."""
+    found: dict[str, dict[str, str]] = {}
+    for each in before:
+        for account, scan_types in each.header.scanning.items():
+            known = found.setdefault(account, {})
+            known |= {scan_type: state for scan_type, state in scan_types.items() if known.get(scan_type) != "on"}
+    return found
+
+
+def _sentences(unreadable_values: Mapping[str, int], duplicates: int) -> Iterator[str]:
+    """Say what of the report was left out."""
+    if duplicates:
+        what = "1 finding stands" if duplicates == 1 else f"{duplicates:,} findings stand"
+        yield f"{what} in the report again under an ARN that it had already: each ARN is counted once, as it stands first."
+    for column, count in sorted(unreadable_values.items()):
+        yield f"{count:,} values of {column} could not be read and are left out."
+
+
 def _page(
-    desk: Desk, run: Run, delivery: Delivery, digest: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], stored: Stored
+    desk: Desk, run: Run, delivery: Delivery, digest: Mapping[str, Any], history: Iterable[Mapping[str, Any]], stored: Stored
 ) -> str | None:
     """Return the night's page; None where it cannot be made, since a digest without a page is better than none."""
     # The page's libraries are imported by whoever makes one: a cold start that fails before need not wait for them.
@@ -196,7 +263,7 @@ def _page(
     links = {
         "report": links_to.report_url(replace(run, delivery=delivery), config),
         "digest": links_to.object_url(stored.bucket, stored.digest_key, config),
-        "parquet": links_to.object_url(stored.bucket, stored.parquet_key, config),
+        "parquet": links_to.object_url(stored.bucket, stored.parquet.key, config),
         "execution": links_to.execution_url(run, config),
     }
     facts = {
@@ -206,37 +273,45 @@ def _page(
         "time_zone": config.time_zone,
     }
     try:
-        return render(digest, trend(lines, run.execution, digest), facts, config.language)
+        return render(digest, trend(history, run, digest), facts, config.language)
     except Exception as error:  # noqa: BLE001 - a template can fail in any way, and the numbers are there all the same
         logger.warning("the page could not be made: %s", type(error).__name__)
         return None
 
 
-def trend(lines: Iterable[Mapping[str, Any]], execution: Execution, digest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return how many findings the last runs had, the oldest first and this one last.
+def trend(history: Iterable[Mapping[str, Any]], run: Run, digest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how many findings were open in the last runs that this one can be compared with, the oldest first and this one last.
 
     Parameters
     ----------
-    lines
-        Of the history of the report, the newest first.
+    history
+        Lines of the report's history, the newest first.
     """
+    plan, started_at = run.require_plan(), run.execution.started_at.isoformat()
+    comparable = (
+        line
+        for line in islice(history, TREND_LOOKED_AT)
+        if line["sk"].split("#")[1] < started_at
+        and line.get("filter_hash") == plan.filter_hash
+        and line.get("notified") == 1
+        and (line.get("scheduled") == 1 or not plan.is_scheduled)
+    )
     runs_before = [
         {
             "started_at": line["sk"].split("#")[1],
             "outcome": line["outcome"],
             "by_severity": json.loads(line["by_severity"]) if "by_severity" in line else None,
-            "is_dark": line.get("dark", "{}") != "{}",
+            "is_dark": line.get("coverage", "good") != "good",
         }
-        for line in lines
-        if line["sk"].split("#")[1] < execution.started_at.isoformat()
+        for line in islice(comparable, TREND_RUNS - 1)
     ]
     this = {
-        "started_at": execution.started_at.isoformat(),
+        "started_at": started_at,
         "outcome": "SUCCEEDED",
         "by_severity": dict(digest["counts"]["by_severity"]),
-        "is_dark": bool(digest["verdict"]["dark"]),
+        "is_dark": digest["verdict"]["state"] != "good",
     }
-    return [*reversed(runs_before[: TREND_RUNS - 1]), this]
+    return [*reversed(runs_before), this]
 
 
 def _batches(desk: Desk, plan: Plan, delivery: Delivery, unreadable: Counter[str], stack: ExitStack) -> Iterable[Batch]:
@@ -253,103 +328,50 @@ def _or_retried(batches: Iterable[Batch]) -> Iterator[Batch]:
     try:
         yield from batches
     except ReportUnavailableError as error:
-        _raise_what_passes(error)
+        raise_what_passes(error)
         raise
 
 
-def _raise_what_passes(error: DigestError) -> None:
-    """Raise what is worth another try; a refusal is not."""
-    cause = error.__cause__
-    if not isinstance(cause, ClientError) or code_of(cause) in THROTTLED or not is_refused(cause):
-        raise ServiceUnavailableError(str(error)) from error
+class _FoundNames(NamedTuple):
+    """Names of listed findings, whether names of findings that are carried over were written, and what could not be read."""
+
+    names: naming.Names
+    carried: bool
+    sentences: list[str]
 
 
-class _KeysBefore:
-    """The baseline's key file, fetched once; what keeps it from being read is told when it is opened."""
-
-    def __init__(self, desk: Desk, destination: Destination, chosen: Baseline | NoBaseline, path: Path, stack: ExitStack) -> None:
-        self._path, self._stack = path, stack
-        self._why = ""
-        if isinstance(chosen, Baseline):
+def _found_names(
+    files: EarlierFiles,
+    chosen: Earlier | NoBaseline,
+    compared: Compared | None,
+    table_file: BinaryIO,
+    carried_file: BinaryIO,
+) -> _FoundNames:
+    """Look the names of changed findings up: of this report's in its own Parquet, of the others in the baseline's two files."""
+    if compared is None or not isinstance(chosen, Earlier):
+        return _FoundNames({}, carried=False, sentences=[])
+    of_baseline, of_tonight = naming.wanted(compared.changes)
+    names: dict[bytes, dict[str, Any]] = {}
+    sentences = []
+    if of_baseline or compared.carried:
+        batches = []
+        for stored in filter(None, (chosen.carried, chosen.parquet)):
             try:
-                _fetch(desk.s3, chosen.bucket, chosen.keys_key, chosen.keys_version, destination.owner, path)
-            except DigestError as error:
-                _raise_unless_told(error)
-                self._why = str(error)
-
-    def accounts(self) -> set[str]:
-        """Return the accounts that were asked for at the baseline."""
+                batches.append(files.copy(chosen.bucket, stored))
+            except UnreadableFileError as error:
+                sentences.append(f"Names of missing findings may be lacking: {stored.key} cannot be read: {error}.")
+        passing = naming.passing(batches, of_baseline, compared.carried, names)
         try:
-            with self._path.open("rb") as file:
-                return set(KeyReader(file).header.scanning)
-        except (KeyFileError, OSError):
-            return set()
-
-    def open(self) -> Readable:
-        """Open it.
-
-        Raises
-        ------
-        KeyFileError
-            It could not be fetched.
-        """
-        if self._why:
-            raise KeyFileError(self._why)
-        return self._stack.enter_context(self._path.open("rb"))
-
-
-def _raise_unless_told(error: DigestError) -> None:
-    if isinstance(error, ReportUnavailableError):
-        _raise_what_passes(error)
-
-
-def _fetch(s3: "S3Client", bucket: str, key: str, version: str | None, owner: str, path: Path) -> None:
-    """Copy an object of an earlier digest into a file.
-
-    Raises
-    ------
-    ReportChangedError
-        It is not the version that the digest wrote.
-    ReportUnavailableError
-        S3 does not give it.
-    """
-    pinned = pin(s3, bucket, key, owner)
-    if version is not None and pinned.version_id != version:
-        raise ReportChangedError(f"s3://{bucket}/{key} was replaced since it was written.")
-    buffer = memoryview(bytearray(COPY_BYTES))
-    with RangedObject(s3, replace(pinned, version_id=None)) as source, path.open("wb") as file:
-        while count := source.readinto(buffer):
-            file.write(buffer[:count])
-
-
-def _names(
-    desk: Desk,
-    destination: Destination,
-    chosen: Baseline | NoBaseline,
-    told: Told,
-    table_file: IO[bytes],
-    path: Path,
-) -> naming.Names:
-    if told.compared is None:
-        return {}
-    of_baseline, of_tonight = naming.wanted(told.compared.changes)
-    table_file.flush()
-    table_file.seek(0)
-    names = naming.find(parquet.read(table_file, naming.NAMED), of_tonight) if of_tonight else {}
-    if of_baseline and isinstance(chosen, Baseline) and chosen.parquet_key:
-        try:
-            _fetch(desk.s3, chosen.bucket, chosen.parquet_key, chosen.parquet_version, destination.owner, path)
-            with path.open("rb") as file:
-                return naming.find(parquet.read(file, naming.NAMED), of_baseline) | names
-        # A digest without some names is better than none.
-        except (DigestError, UnreadableParquetError, BotoCoreError, ClientError) as error:
-            logger.warning("the baseline's Parquet could not be read: %s", type(error).__name__)
-    return names
-
-
-def _judged(night: Night, coverage: Coverage, told: Told) -> Verdict:
-    compared = told.compared
-    return judge(night.open, coverage, (compared.header, compared.summary) if compared else None)
+            parquet.write_named(passing, carried_file)
+        except UnreadableParquetError as error:
+            sentences.append(f"Names of missing findings may be lacking: {error}.")
+            carried_file.seek(0)
+            carried_file.truncate()
+    if of_tonight:
+        table_file.flush()
+        table_file.seek(0)
+        names |= naming.find(parquet.read(table_file, parquet.NAMED), of_tonight)
+    return _FoundNames(names, carried=bool(compared.carried) and carried_file.tell() > 0, sentences=sentences)
 
 
 def _report(config: Config, run: Run, plan: Plan, delivery: Delivery) -> Report:
@@ -367,37 +389,24 @@ def _report(config: Config, run: Run, plan: Plan, delivery: Delivery) -> Report:
     )
 
 
-def _stored(desk: Desk, run: Run, plan: Plan, digest: Mapping[str, Any], table_file: BinaryIO, key_file: BinaryIO) -> Stored:
+def _stored(
+    desk: Desk,
+    run: Run,
+    digest: Mapping[str, Any],
+    table_file: BinaryIO,
+    key_file: BinaryIO,
+    carried_file: BinaryIO | None,
+) -> Stored:
     """Write the files, digest.json last: where it lies, the others do, too."""
-    day, prefix = run.execution.started_at, desk.config.key_prefix
+    plan, day, prefix = run.require_plan(), run.execution.started_at, desk.config.key_prefix
     folder = f"{prefix}/digests/{plan.report_name}/{day:year=%Y/month=%m/day=%d}/{run.execution.id}"
-    parquet_key = f"{prefix}/findings/report={plan.report_name}/day={day:%Y-%m-%d}/{run.execution.id}.parquet"
-    keys_key, digest_key = f"{folder}/findings.keys", f"{folder}/digest.json"
-    text = json.dumps(digest, ensure_ascii=False, indent=1).encode()
-    parquet_version = _put(desk.s3, plan.destination, parquet_key, table_file, "application/vnd.apache.parquet")
-    keys_version = _put(desk.s3, plan.destination, keys_key, key_file, "application/octet-stream")
-    _put(desk.s3, plan.destination, digest_key, text, "application/json")
-    return Stored(plan.destination.bucket, digest_key, parquet_key, keys_key, keys_version, parquet_version)
-
-
-def _put(s3: "S3Client", destination: Destination, key: str, content: BinaryIO | bytes, content_type: str) -> str | None:
-    """Write an object, encrypted as the report is, and return its version id; None in a bucket without versioning."""
-    if not isinstance(content, bytes):
-        content.flush()
-        content.seek(0)
-    try:
-        answer = s3.put_object(
-            Bucket=destination.bucket,
-            Key=key,
-            Body=content,
-            ContentType=content_type,
-            ExpectedBucketOwner=destination.owner,
-            ServerSideEncryption="aws:kms",
-            SSEKMSKeyId=destination.kms_key_arn,
-        )
-    except ClientError as error:
-        if code_of(error) in DENIED or code_of(error).startswith("KMS."):
-            raise _RefusedError(f"S3 refused to store s3://{destination.bucket}/{key}: {error}") from error
-        raise
-    version = answer.get("VersionId")
-    return None if version == "null" else version
+    # Athena's newest run of a report is one that stands for it: others lie beside it under a name that no report can have.
+    partition = plan.report_name if plan.is_regular else f"{plan.report_name}{OTHER_RUNS}"
+    parquet_key = f"{prefix}/findings/report={partition}/day={day:%Y-%m-%d}/{run.execution.id}.parquet"
+    text = json.dumps(digest, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    to = plan.destination
+    table = put(desk.s3, to, parquet_key, table_file, PARQUET)
+    keys = put(desk.s3, to, f"{folder}/findings.keys", key_file, "application/octet-stream")
+    carried = put(desk.s3, to, f"{folder}/carried.parquet", carried_file, PARQUET) if carried_file else None
+    stored = put(desk.s3, to, f"{folder}/digest.json", text, "application/json")
+    return Stored(to.bucket, stored.key, table, keys, carried)

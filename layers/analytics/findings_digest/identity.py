@@ -1,13 +1,15 @@
 """Two identities of a finding: the exact one is its ARN, the logical one outlives the rebuild of an image.
 
-A rebuilt image gets a new ARN for the same vulnerability (seen by third parties), so what is new and what is gone is told
-by the logical identity: account, Region, resource as people name it (repository, function, instance), vulnerability id or
-title, packages. Both are digests, so that two nights can be compared in little memory.
+The same ARN is the same finding, whatever else changed. A rebuilt image gets a new ARN for the same vulnerability (seen by
+third parties), so findings whose ARNs are not in both reports are compared by their logical identity: account, Region, resource
+as people name it (repository, function, instance), vulnerability id or title, and what docs/digest.md names for each type of
+finding: packages; of code the detector, rule, file and lines; of a network path the protocol, ports and components. Both
+identities are digests, so that two nights can be compared in little memory.
 
 The 128 bits of a logical key are four digests side by side. Sorted, the findings of one account, of one resource and of one
 vulnerability on it stand together, and each of these can be told by a key's first bytes::
 
-    account 4 | resource 5 | vulnerability 4 | packages 3
+    account 4 | resource 5 | vulnerability 4 | what 3
 
 Two findings are taken for one only if all four parts agree. Among two million findings, a thousand accounts and a thousand
 copies of each vulnerability, one such pair is expected in several hundred nights; it would be told as reissued instead of
@@ -19,7 +21,7 @@ from hashlib import blake2b
 
 from findings_digest.columns import Batch
 
-IDENTITY_VERSION = 1
+IDENTITY_VERSION = 2
 """Of the rules in this module: keys of another version cannot be compared with ours."""
 
 ACCOUNT = slice(0, 4)
@@ -27,6 +29,9 @@ RESOURCE = slice(0, 9)
 VULNERABILITY = slice(9, 13)
 ON_RESOURCE = slice(0, 13)
 """A vulnerability on a resource, whatever its packages: these may change while the ARN stays."""
+DETAILS = ("detector_id", "detector_name", "rule_id", "file_paths", "start_line", "end_line",
+           "protocol", "port_begin", "port_end", "network_path")  # fmt: skip
+"""The columns that distinguish findings without packages: those of code, then those of a network path."""
 KEY_BYTES = 16
 EXACT_BYTES = 8
 KEPT = 50_000
@@ -77,6 +82,7 @@ class LogicalKeys:
         self._vulnerabilities = Remembered[str](vulnerability_key)
         # A CSV names packages in another order than JSON, and each perhaps once only.
         self._packages = Remembered[tuple[str | None, ...]](lambda names: _digest(3, *sorted({each for each in names if each})))
+        self._details = Remembered[tuple[str, ...]](lambda details: _digest(3, *details))
 
     def of(self, batch: Batch) -> list[bytes]:
         """Return the logical key of each finding of a batch: 16 bytes.
@@ -84,8 +90,8 @@ class LogicalKeys:
         Parameters
         ----------
         batch
-            Its columns account_id, region, resource_type, resource_name, resource_id, vulnerability_id, title and
-            package_names are read.
+            Its columns account_id, region, resource_type, resource_name, resource_id, vulnerability_id, title,
+            package_names and :data:`DETAILS` are read.
         """
         names = batch["resource_name"]
         if None in names:
@@ -93,12 +99,16 @@ class LogicalKeys:
         places = zip(batch["account_id"], batch["region"], batch["resource_type"], names, strict=True)
         told = [one or other or "" for one, other in zip(batch["vulnerability_id"], batch["title"], strict=True)]
         packages = [tuple(listed) if listed else () for listed in batch["package_names"]]
-        return [
-            resource + vulnerability + package
-            for resource, vulnerability, package in zip(
-                self._resources.of(places), self._vulnerabilities.of(told), self._packages.of(packages), strict=True
-            )
-        ]
+        what = self._packages.of(packages)
+        if () in packages:
+            details = zip(*[map(_text, batch[name]) for name in DETAILS], strict=True)
+            others = self._details.of(details)
+            what = [one if listed else other for one, listed, other in zip(what, packages, others, strict=True)]
+        return list(map(b"".join, zip(self._resources.of(places), self._vulnerabilities.of(told), what, strict=True)))
+
+
+def _text(value: object) -> str:
+    return "\1".join(map(_text, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
 def _digest(size: int, *parts: str | None) -> bytes:

@@ -17,8 +17,8 @@ from findings_digest.names import REMEMBERED, owner, resource_names
 from findings_digest.timestamps import Timestamp, epoch_ms, epoch_ms_column
 
 type Text = Annotated[str, msgspec.Meta(min_length=1)]
-type _Port = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None
-"""What its column can hold [AWS: 0 to 65,535]."""
+type _Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None
+"""What a column of whole numbers can hold [AWS: a port is 0 to 65,535]."""
 _NO_RAW = msgspec.Raw(b"null")
 type Decode = Callable[[memoryview], tuple[int, Batch]]
 """From a JSON array of findings to their number and their columns."""
@@ -112,22 +112,35 @@ class _Packages(_Part):
 
 class _CodePath(_Part):
     file_path: str | None = None
+    start_line: _Int32 = None
+    end_line: _Int32 = None
 
 
 class _Code(_Part):
     detector_name: str | None = None
+    detector_id: str | None = None
+    rule_id: str | None = None
     file_path: _CodePath | None = None
     reference_urls: list[str] | None = None
 
 
 class _Ports(_Part):
-    begin: _Port = None
-    end: _Port = None
+    begin: _Int32 = None
+    end: _Int32 = None
+
+
+class _NetworkStep(_Part):
+    component_id: str | None = None
+
+
+class _NetworkPath(_Part):
+    steps: list[_NetworkStep] | None = None
 
 
 class _Network(_Part):
     open_port_range: _Ports | None = None
     protocol: str | None = None
+    network_path: _NetworkPath | None = None
 
 
 class _FunctionNetwork(_Part):
@@ -247,7 +260,7 @@ class _KnownFinding(_Finding):
 _EPSS, _COUNTED_PACKAGES, _COUNTED_RESOURCE = _Epss(), _CountedPackages(), _CountedResource()
 _REMEDIATION, _RECOMMENDATION, _EXPLOIT = _Remediation(), _Recommendation(), _Exploitability()
 _SCORE_DETAILS, _ADJUSTED, _CVSS = _ScoreDetails(), _AdjustedCvss(), _Cvss()
-_PACKAGES, _CODE, _CODE_PATH, _NETWORK, _PORTS = _Packages(), _Code(), _CodePath(), _Network(), _Ports()
+_PACKAGES, _CODE, _CODE_PATH, _NETWORK, _PORTS, _PATH = _Packages(), _Code(), _CodePath(), _Network(), _Ports(), _NetworkPath()
 _RESOURCE, _PLACE, _FUNCTION_NETWORK = _Resource(), _Place(), _FunctionNetwork()
 
 _decode_resources = msgspec.json.Decoder(list[_Resource] | None).decode
@@ -326,6 +339,7 @@ def _all_columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batc
     code = [f.code_vulnerability_details or _CODE for f in findings]
     network = [f.network_reachability_details or _NETWORK for f in findings]
     ports = [n.open_port_range or _PORTS for n in network]
+    code_paths = [c.file_path or _CODE_PATH for c in code]
     resources = _Resources(*zip(*[_resources(bytes(f.resources)) for f in findings], strict=True))
     reference_urls = [d.reference_urls or c.reference_urls or () for d, c in zip(details, code, strict=True)]
     file_paths = Ragged([p.file_path or None for p in packages], package_counts)
@@ -378,6 +392,10 @@ def _all_columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batc
         "file_paths": file_paths,
         "package_count": package_counts,
         "detector_name": [c.detector_name or None for c in code],
+        "detector_id": [c.detector_id or None for c in code],
+        "rule_id": [c.rule_id or None for c in code],
+        "start_line": [p.start_line for p in code_paths],
+        "end_line": [p.end_line for p in code_paths],
         "resource_type": resources.type,
         "resource_id": resources.id,
         "resource_name": resources.name,
@@ -394,6 +412,7 @@ def _all_columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batc
         "port_begin": [p.begin for p in ports],
         "port_end": [p.end for p in ports],
         "protocol": [n.protocol or None for n in network],
+        "network_path": Ragged.of([[s.component_id for s in (n.network_path or _PATH).steps or ()] for n in network]),
     }
 
 

@@ -17,20 +17,30 @@ Whoever reads it goes through once, holding a block at a time.
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import msgspec
 
 from findings_digest.identity import IDENTITY_VERSION
-from findings_digest.records import RECORD_BYTES, cut
+from findings_digest.records import MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, cut
 
 MAGIC = b"IFEKEYS\x01"
 BLOCK_RECORDS = 32_768
 PACKED = (*range(9), *range(24, RECORD_BYTES))
 RAW = tuple(range(9, 24))
+HIGHEST = {PACKED.index(MARKS): (len(SEVERITIES) - 1) << 5 | 31, PACKED.index(SCAN_TYPE): len(SCAN_TYPES) - 1}
+"""The highest byte that some packed columns can hold."""
 MAX_SECTION_BYTES = 8 << 20
 """More than a block or the facts of ten thousand accounts take: a longer one is a damaged length."""
 HEADER, BLOCK, SUMMARY = b"H", b"B", b"S"
+
+
+type Counted = Mapping[str, Mapping[str, Annotated[int, msgspec.Meta(ge=0)]]]
+"""Account, scan type, number."""
+type Scalar = str | float | int | bool | None
 
 
 class KeyFileError(Exception):
@@ -55,7 +65,7 @@ class Header:
     execution: str
     started_at: str
     filter_hash: str
-    filter_criteria: Mapping[str, Any]
+    filter_criteria: Mapping[str, Sequence[Mapping[str, Scalar | Mapping[str, Scalar]]]]
     scanning: Mapping[str, Mapping[str, str]]
     identity_version: int = IDENTITY_VERSION
 
@@ -69,14 +79,14 @@ class Summary:
     findings
         Records, whatever their status.
     open
-        Open findings: account, scan type, number.
+        Open findings.
     not_looked_at
-        Findings that were open when Inspector was last looking, of accounts and scan types that are off.
+        Findings that were open when Inspector was last looking, of accounts and scan types that it may not scan any more.
     """
 
     findings: int
-    open: Mapping[str, Mapping[str, int]]
-    not_looked_at: Mapping[str, Mapping[str, int]]
+    open: Counted
+    not_looked_at: Counted
 
 
 class Readable(Protocol):
@@ -160,6 +170,12 @@ class KeyReader:
             raise KeyFileError(f"it holds {found:,} findings, where {summary.findings:,} were written")
         self.summary = summary
 
+    @property
+    def whole(self) -> Summary:
+        """The summary, once :meth:`blocks` came to its end."""
+        assert self.summary is not None
+        return self.summary
+
     def _expected(self, kind: bytes) -> bytes:
         found, content = self._section("its header")
         if found != kind:
@@ -186,14 +202,45 @@ class KeyReader:
         return b"".join(pieces)
 
 
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key file on the disk that was read through once, so that all of it can be read."""
+
+    path: Path
+    header: Header
+    summary: Summary
+
+    def blocks(self) -> Iterator[list[bytes]]:
+        """Yield the records, sorted, in blocks that are not empty."""
+        with self.path.open("rb") as file:
+            yield from KeyReader(file).blocks()
+
+
+def checked(path: Path, report: str, execution: str) -> KeyFile:
+    """Read a file through once.
+
+    Raises
+    ------
+    KeyFileError
+        It is no whole key file, or of another run than was said.
+    """
+    with path.open("rb") as file:
+        reader = KeyReader(file)
+        if (reader.header.report, reader.header.execution) != (report, execution):
+            raise KeyFileError("it is of another run")
+        for _ in reader.blocks():
+            pass
+        return KeyFile(path, reader.header, reader.whole)
+
+
 def _json(facts: Header | Summary) -> bytes:
     return json.dumps(asdict(facts), separators=(",", ":"), sort_keys=True).encode()
 
 
 def _parsed[T: (Header, Summary)](kind: type[T], content: bytes) -> T:
     try:
-        return kind(**json.loads(content))
-    except (ValueError, TypeError) as error:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise KeyFileError(f"its {kind.__name__.lower()} cannot be understood: {error}") from error
 
 
@@ -215,6 +262,8 @@ def _unpacked(content: bytes) -> list[bytes]:
         return []
     raw = stream.unused_data
     if len(packed) != len(PACKED) * count or len(raw) != len(RAW) * count:
+        return []
+    if any(max(packed[at * count : (at + 1) * count], default=0) > most for at, most in HIGHEST.items()):
         return []
     together = bytearray(RECORD_BYTES * count)
     for columns, places in ((packed, PACKED), (raw, RAW)):

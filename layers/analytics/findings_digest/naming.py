@@ -1,25 +1,15 @@
 """The names of changed findings: a second pass over the columns that name them, since key files hold digests only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from findings_digest import parquet
 from findings_digest.changes import LISTED_KINDS, Changes
 from findings_digest.columns import Batch
 from findings_digest.identity import exact_keys
+from findings_digest.parquet import NAMED
 from findings_digest.records import EXACT
-
-NAMED = (
-    "finding_arn",
-    "title",
-    "vulnerability_id",
-    "package_names",
-    "account_id",
-    "region",
-    "resource_type",
-    "resource_name",
-    "resource_id",
-)
-"""The only columns that a pass reads."""
 
 type Names = Mapping[bytes, Mapping[str, Any]]
 """By exact key, the columns :data:`NAMED`."""
@@ -52,3 +42,35 @@ def find(batches: Iterable[Batch], keys: frozenset[bytes]) -> dict[bytes, dict[s
         if len(names) == len(keys):
             break
     return names
+
+
+def passing(
+    paths: Iterable[Path], wanted_keys: frozenset[bytes], carried: frozenset[bytes], names: dict[bytes, dict[str, Any]]
+) -> Iterator[Batch]:
+    """Read an earlier night's files once: note the names that are wanted, and give the findings that are carried over.
+
+    Parameters
+    ----------
+    paths
+        Parquet files with the columns :data:`NAMED`; a finding that stands in several is given once.
+    names
+        Takes the names, by exact key.
+
+    Raises
+    ------
+    UnreadableParquetError
+        A file is damaged, or none of ours.
+    """
+    left = set(carried)
+    for path in paths:
+        with path.open("rb") as file:
+            for batch in parquet.read(file, NAMED):
+                keys = exact_keys(batch["finding_arn"])
+                if not wanted_keys.isdisjoint(keys):
+                    for row, key in enumerate(keys):
+                        if key in wanted_keys:
+                            names.setdefault(key, {name: batch[name][row] for name in NAMED})
+                rows = [row for row, key in enumerate(keys) if key in left]
+                left.difference_update([keys[row] for row in rows])
+                if rows:
+                    yield {name: [batch[name][row] for row in rows] for name in NAMED}

@@ -1,52 +1,41 @@
 """One night's part of the comparison: collect from the batches, then compare with the baseline and write the key file."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from findings_digest.changes import Changes, Comparison, compare
+from findings_digest.arns import Arns
+from findings_digest.changes import UNKNOWN, Changes, Comparison, compare, rekeyed, with_first_seen
 from findings_digest.columns import Batch
 from findings_digest.fix_first import FixFirst
 from findings_digest.identity import account_key
-from findings_digest.keys import Header, KeyFileError, KeyReader, KeyWriter, Readable, Summary
-from findings_digest.records import STATUSES, Recorder, scan_type
+from findings_digest.keys import Header, KeyFile, KeyWriter, Summary
+from findings_digest.records import EXACT, KEY, STATUSES, Recorder, scan_type
 from findings_digest.sorting import SortedRecords
 
 SECONDS_A_DAY = 86_400
-READ = (
-    "finding_arn",
-    "account_id",
-    "region",
-    "type",
-    "severity",
-    "status",
-    "title",
-    "first_observed_at",
-    "updated_at",
-    "fix_available",
-    "exploit_available",
-    "epss_score",
-    "vulnerability_id",
-    "package_names",
-    "resource_type",
-    "resource_id",
-    "resource_name",
-)
-"""The columns that a night needs of its batches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A night that was compared with another one, and what that one's key file says of itself."""
+    """A night that was compared with another one, and what that one's key file says of itself.
+
+    Attributes
+    ----------
+    not_looked_at
+        Missing findings that need not be gone, by account and scan type.
+    carried
+        Their exact keys.
+    """
 
     changes: Changes
     header: Header
     summary: Summary
+    not_looked_at: Mapping[tuple[str, str], int]
+    carried: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +45,7 @@ class Told:
     Attributes
     ----------
     compared
-        None without a readable baseline.
-    unreadable
-        Why the baseline could not be read; None when it could, or when there is none.
+        None without a baseline.
     fix_first
         The ranked list (:mod:`findings_digest.fix_first`).
     open_accounts
@@ -66,19 +53,20 @@ class Told:
     """
 
     compared: Compared | None
-    unreadable: str | None
     fix_first: list[dict[str, Any]]
     fix_first_is_exact: bool
     open_accounts: frozenset[str]
 
 
 class Night(AbstractContextManager["Night"]):
-    """Collects a night's batches in bounded memory; spills to the temporary directory what is more than memory should hold.
+    """Collects a night's batches; spills to the temporary directory what is more than memory should hold.
 
     Attributes
     ----------
     open
         Open findings by account and scan type.
+    arns
+        The ARNs so far.
     """
 
     def __init__(self, started_at: datetime) -> None:
@@ -86,24 +74,28 @@ class Night(AbstractContextManager["Night"]):
         self._records = SortedRecords()
         self._fix_first = FixFirst()
         self.open: Counter[tuple[str, str]] = Counter()
+        self.arns = Arns()
 
     def __exit__(self, *details: object) -> None:
         self._records.__exit__(*details)
 
-    def add(self, batch: Batch) -> None:
-        """Take a batch."""
+    def add(self, batch: Batch) -> Batch:
+        """Take a batch, and return it without the findings that were there before."""
+        batch = self.arns.first_of_each(batch)
         told = zip(batch["account_id"], batch["status"], batch["resource_type"], batch["type"], strict=True)
         for (account, status, resource_type, finding_type), count in Counter(told).items():
             if status not in STATUSES:
                 self.open[account or "", scan_type(resource_type, finding_type)] += count
         self._fix_first.add(batch)
         self._records.add(self._recorder.of(batch))
+        return batch
 
     def compare(
         self,
         header: Header,
         key_file: BinaryIO,
-        open_baseline: Callable[[], Readable] | None = None,
+        baseline: KeyFile | None = None,
+        days_from: Sequence[KeyFile] = (),
         off: frozenset[bytes] = frozenset(),
     ) -> Told:
         """Compare with the baseline, and write tonight's key file.
@@ -111,59 +103,55 @@ class Night(AbstractContextManager["Night"]):
         Parameters
         ----------
         key_file
-            Empty, and seekable: when the baseline breaks off in the midst, it is written anew.
-        open_baseline
-            Opens the baseline's key file; None when there is no baseline.
+            Empty, and seekable.
+        days_from
+            Of other runs, for the first-seen days alone.
         off
-            What Inspector does not look at: :meth:`findings_digest.coverage.Coverage.off`.
+            Where it is not sure that Inspector scans: :meth:`findings_digest.coverage.Coverage.not_surely_scanned`.
 
         Raises
         ------
         OSError
             The key file cannot be written, or the temporary directory is full.
         """
-        unreadable = None
-        if open_baseline:
-            try:
-                reader = KeyReader(open_baseline())
-                return self._told(self._walk(header, key_file, reader, off), reader, None)
-            except (KeyFileError, BotoCoreError, ClientError, OSError) as error:
-                unreadable = " ".join(str(error).split()) or type(error).__name__
-                key_file.seek(0)
-                key_file.truncate()
-        return self._told(self._walk(header, key_file, None, off), None, unreadable)
-
-    def _walk(self, header: Header, key_file: BinaryIO, reader: KeyReader | None, off: frozenset[bytes]) -> Comparison:
-        writer = KeyWriter(key_file.write, header)
-        found = compare(
-            reader.blocks() if reader else None,
-            self._records.blocks(),
-            writer.add,
-            off=off,
-            watched=self._fix_first.watched(),
-        )
-        accounts = {account for account, _ in self.open} | set(header.scanning)
-        if reader and reader.summary:
-            accounts |= reader.summary.open.keys() | reader.summary.not_looked_at.keys()
-        writer.finish(Summary(writer.findings, _nested(self.open), _nested(_not_looked_at(found.changes, accounts))))
-        return found
-
-    def _told(self, found: Comparison, reader: KeyReader | None, unreadable: str | None) -> Told:
+        before = baseline.blocks if baseline else None
+        found, writer = self._walk(header, key_file, before() if before else None, days_from, off)
+        if before and found.moved:
+            # Seldom: an ARN whose vulnerability got another id, whose resource another name, whose title another wording.
+            keys = {each[EXACT]: each[KEY] for block in self._records.blocks() for each in block if each[EXACT] in found.moved}
+            key_file.seek(0)
+            key_file.truncate()
+            found, writer = self._walk(header, key_file, rekeyed(before, keys), days_from, off)
         compared = None
-        if reader and reader.summary and found.changes is not None:
-            compared = Compared(found.changes, reader.header, reader.summary)
+        not_looked_at: Counter[tuple[str, str]] = Counter()
+        if baseline and found.changes is not None:
+            names = {account_key(account): account for account in self._accounts(header, baseline)}
+            for (kind, key, scanned_by), count in found.changes.by_place.items():
+                if kind == UNKNOWN:
+                    not_looked_at[names.get(key, ""), scanned_by] += count
+            compared = Compared(found.changes, baseline.header, baseline.summary, not_looked_at, found.carried)
+        writer.finish(Summary(writer.findings, _nested(self.open), _nested(not_looked_at)))
         ranked = self._fix_first.ranked(found.resources)
-        accounts = frozenset(account for account, _ in self.open)
-        return Told(compared, unreadable, ranked, self._fix_first.is_exact, accounts)
+        return Told(compared, ranked, self._fix_first.is_exact, frozenset(account for account, _ in self.open))
 
+    def _walk(
+        self,
+        header: Header,
+        key_file: BinaryIO,
+        baseline: Iterator[list[bytes]] | None,
+        days_from: Sequence[KeyFile],
+        off: frozenset[bytes],
+    ) -> tuple[Comparison, KeyWriter]:
+        writer = KeyWriter(key_file.write, header)
+        tonight = self._records.blocks()
+        for other in days_from:
+            tonight = with_first_seen(tonight, other.blocks())
+        watched = self._fix_first.watched()
+        return compare(baseline, tonight, writer.add, arns=self.arns.keys, off=off, watched=watched), writer
 
-def _not_looked_at(changes: Changes | None, accounts: set[str]) -> Counter[tuple[str, str]]:
-    names = {account_key(account): account for account in accounts}
-    found: Counter[tuple[str, str]] = Counter()
-    for (kind, key, scanned_by), count in changes.by_place.items() if changes else ():
-        if kind == "not_looked_at":
-            found[names.get(key, ""), scanned_by] += count
-    return found
+    def _accounts(self, header: Header, baseline: KeyFile) -> set[str]:
+        summary = baseline.summary
+        return {account for account, _ in self.open} | set(header.scanning) | {*summary.open, *summary.not_looked_at}
 
 
 def _nested(counted: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:

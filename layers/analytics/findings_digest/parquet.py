@@ -33,8 +33,22 @@ _TYPES: dict[ColumnType, DataType] = {
     "timestamp": DataType.timestamp("ms", tz="UTC"),
     "array<string>": DataType.list(Field("element", _TEXT)),
 }
+_KINDS = {column.name: column.type for column in TABLE_COLUMNS}
 _INT64, _INT32, _BOOL = DataType.int64(), DataType.int32(), DataType.bool()
 SCHEMA = Schema([Field(column.name, _TYPES[column.type]) for column in TABLE_COLUMNS])
+NAMED = (
+    "finding_arn",
+    "title",
+    "vulnerability_id",
+    "package_names",
+    "account_id",
+    "region",
+    "resource_type",
+    "resource_name",
+    "resource_id",
+)
+"""The columns that name a finding."""
+NAMED_SCHEMA = Schema([SCHEMA.field(name) for name in NAMED])
 
 
 class UnreadableParquetError(Exception):
@@ -59,10 +73,23 @@ def write(batches: Iterable[Batch], file: IO[bytes], run_started_at: datetime | 
     Exception
         Whatever ``batches`` or ``file`` raise, as they raised it.
     """
+    started_ms = None if run_started_at is None else int(run_started_at.timestamp() * 1000)
+    _write(SCHEMA, (record_batch(batch, started_ms) for batch in batches), file)
+
+
+def write_named(batches: Iterable[Batch], file: IO[bytes]) -> None:
+    """Write batches of some columns, those of :data:`NAMED_SCHEMA`, as one Parquet file; else like :func:`write`."""
+    records = (
+        RecordBatch.from_arrays([_array(batch[name], _KINDS[name]) for name in NAMED], schema=NAMED_SCHEMA) for batch in batches
+    )
+    _write(NAMED_SCHEMA, records, file)
+
+
+def _write(schema: Schema, records: Iterable[RecordBatch], file: IO[bytes]) -> None:
     faults: list[Exception] = []
     try:
         write_parquet(
-            RecordBatchReader.from_batches(SCHEMA, _records(batches, run_started_at, faults)),
+            RecordBatchReader.from_batches(schema, _noting(records, faults)),
             cast("IO[bytes]", _File(file, faults)),
             compression=COMPRESSION,
             max_row_group_size=ROW_GROUP_ROWS,
@@ -79,13 +106,12 @@ def write(batches: Iterable[Batch], file: IO[bytes], run_started_at: datetime | 
         raise faults[0]
 
 
-def _records(batches: Iterable[Batch], run_started_at: datetime | None, faults: list[Exception]) -> Iterator[RecordBatch]:
-    started_ms = None if run_started_at is None else int(run_started_at.timestamp() * 1000)
+def _noting(records: Iterable[RecordBatch], faults: list[Exception]) -> Iterator[RecordBatch]:
     try:
-        for batch in batches:
+        for record in records:
             if faults:
                 return
-            yield record_batch(batch, started_ms)
+            yield record
     except Exception as fault:
         faults.append(fault)
         raise
@@ -152,6 +178,10 @@ def read(file: IO[bytes], names: Sequence[str] = NAMES, *, batch_rows: int = 102
     """
     for record in _read(file, batch_rows):
         told = set(record.column_names)
+        if wrong := [name for name in names if name in told and record.column(name).type != _TYPES[_KINDS[name]]]:
+            raise UnreadableParquetError(f"the Parquet file is none of ours: its column {wrong[0]} is of another type")
+        if "finding_arn" in names and ("finding_arn" not in told or record.column("finding_arn").null_count):
+            raise UnreadableParquetError("the Parquet file is none of ours: it lacks ARNs")
         yield {name: ArrowColumn(record.column(name)) if name in told else [None] * record.num_rows for name in names}
 
 

@@ -29,8 +29,11 @@ STATUSES = {"SUPPRESSED": SUPPRESSED, "CLOSED": CLOSED_STATUS}
 SEVERITIES = ("OTHER", "UNTRIAGED", "INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 """From harmless to bad; OTHER stands for what is newer than this code."""
 FIXES = {"NO": 1, "PARTIAL": 2, "YES": 3}
-SCAN_TYPES = ("other", "ec2", "ecr", "lambda", "lambdaCode", "codeRepository", "ami")
-"""As BatchGetAccountStatus names them [AWS]; other is what it does not tell of."""
+SCAN_TYPES = ("other", "ec2", "ecr", "lambda", "lambdaCode", "codeRepository", "ami", "azure", "gcp")
+"""As BatchGetAccountStatus names them [AWS]; azure and gcp are other clouds' resources, of which ListConnectors tells; other is
+what neither tells of."""
+OTHER_CLOUDS = {"azure": "Microsoft.", "gcp": ".googleapis.com/"}
+"""Of scan types, what their resource types hold in their names [AWS: service model, ResourceType]."""
 SCAN_TYPE_OF = {
     "AWS_EC2_INSTANCE": "ec2",
     "AWS_ECR_CONTAINER_IMAGE": "ecr",
@@ -42,7 +45,7 @@ SCAN_TYPE_OF = {
 DAY_MS = 86_400_000
 LAST_DAY = 65_535
 """The year 2149; later and earlier days are taken for the last and the first one that two bytes can tell."""
-NO_DAY = b"\0\0"
+NO_DAY, LATEST_DAY = b"\0\0", b"\xff\xff"
 
 
 def scan_type(resource_type: str | None, finding_type: str | None) -> str:
@@ -52,7 +55,9 @@ def scan_type(resource_type: str | None, finding_type: str | None) -> str:
     """
     if resource_type == "AWS_LAMBDA_FUNCTION" and finding_type == "CODE_VULNERABILITY":
         return "lambdaCode"
-    return SCAN_TYPE_OF.get(resource_type or "", "other")
+    if known := SCAN_TYPE_OF.get(resource_type or ""):
+        return known
+    return next((cloud for cloud, name in OTHER_CLOUDS.items() if name in (resource_type or "")), "other")
 
 
 class Recorder:
@@ -158,7 +163,7 @@ def earliest_first_seen(records: Iterable[bytes]) -> dict[bytes, bytes]:
     earliest: dict[bytes, bytes] = {}
     for record in records:
         key, first = record[KEY], record[FIRST_SEEN]
-        if earliest.get(key, b"\xff\xff") >= first:
+        if earliest.get(key, LATEST_DAY) >= first:
             earliest[key] = first
     return earliest
 

@@ -8,14 +8,16 @@ The rule, in this order:
 2. A report without any open finding, a sudden fall, or that none of the known resources is scanned, is *judged*: it needs
    an explanation. A sudden fall is one from at least 20 open findings to at most half of them, in all or in one account.
 3. Of the accounts that are judged: all off is **dark**. So is a night in which none of the known resources is scanned, and
-   nothing that is missing is called gone then. One account whose state cannot be read makes the night **unknown**. All on,
+   nothing that is missing is called gone then. One account whose state is not known makes the night **unknown**. All on,
    and at least one resource scanned, is a **good** night, said loudly; all on and no resource known is **unknown**.
-4. A report that needs no explanation is a **good** night.
+4. A night in which findings are missing where it is not sure that Inspector scans is **unknown**.
+5. Everything else is a **good** night.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from findings_digest.coverage import Coverage, Scanning
@@ -64,7 +66,13 @@ class Verdict:
         }
 
 
-def judge(tonight: Open, coverage: Coverage, baseline: tuple[Header, Summary] | None = None) -> Verdict:
+def judge(
+    tonight: Open,
+    coverage: Coverage,
+    baseline: tuple[Header, Summary] | None = None,
+    scanning_before: Mapping[str, Mapping[str, str]] | None = None,
+    not_looked_at: Open = MappingProxyType({}),
+) -> Verdict:
     """Judge a night.
 
     Parameters
@@ -73,9 +81,13 @@ def judge(tonight: Open, coverage: Coverage, baseline: tuple[Header, Summary] | 
         All open findings of the report.
     baseline
         Of the baseline's key file; None without one.
+    scanning_before
+        What the newest run knew of scanning: account, scan type, state; None for what the baseline knew.
+    not_looked_at
+        The missing findings that need not be gone.
     """
     before = _open_at(baseline[1]) if baseline else Counter[tuple[str, str]]()
-    scanning = baseline[0].scanning if baseline else {}
+    scanning = scanning_before if scanning_before is not None else baseline[0].scanning if baseline else {}
     reasons = []
     dark = _dark_places(before, scanning, coverage)
     if dark:
@@ -92,6 +104,10 @@ def judge(tonight: Open, coverage: Coverage, baseline: tuple[Header, Summary] | 
         what = "So many are missing" if falls else "The report still tells of open findings"
         state, sentence = _judged(judged, coverage, "The report holds no open finding" if is_empty else what)
         reasons.append(sentence)
+    unsure = {place: count for place, count in not_looked_at.items() if count and place[1] not in dark.get(place[0], ())}
+    if unsure and not coverage.is_blind:
+        state = "unknown"
+        reasons.append(_unsure_sentence(unsure, coverage))
     return Verdict("dark" if dark else state, bool(falls), dark, tuple(reasons), coverage)
 
 
@@ -106,15 +122,15 @@ def _open_at(summary: Summary) -> Counter[tuple[str, str]]:
 
 def _dark_places(before: Open, scanning: Mapping[str, Mapping[str, str]], coverage: Coverage) -> dict[str, tuple[str, ...]]:
     dark = {}
-    for account in sorted(coverage.accounts):
+    for account, each in sorted(coverage.accounts.items()):
         places = tuple(
             scan_type
             for scan_type in SCAN_TYPES
-            if coverage.scanning(account, scan_type) == "off"
+            if each.scanning(scan_type) == "off"
             and (before.get((account, scan_type)) or scanning.get(account, {}).get(scan_type) == "on")
         )
         if places:
-            dark[account] = places
+            dark[account] = SCAN_TYPES if each.state == "off" else places
     return dark
 
 
@@ -137,17 +153,18 @@ def _by_account(counted: Open) -> Counter[str]:
 
 
 def _judged(accounts: Iterable[str], coverage: Coverage, what: str) -> tuple[Literal["good", "dark", "unknown"], str]:
-    states: dict[str, Scanning] = {
-        account: coverage.accounts[account].state if account in coverage.accounts else "unknown" for account in accounts
-    }
+    judged = {account: coverage.accounts.get(account) for account in accounts}
+    told = {account: each for account, each in judged.items() if each is None or each.is_member}
+    states: dict[str, Scanning] = {account: each.state if each else "unknown" for account, each in told.items()}
     if states and all(state == "off" for state in states.values()):
-        return "dark", f"{what}, and Inspector is switched off in {_named(states)}: nobody is looking."
+        whys = {account: each.why if each else "" for account, each in told.items()}
+        return "dark", f"{what}, and Inspector is off in {_named(states, whys)}: these findings are not scanned."
     if coverage.is_blind:
-        return "dark", f"{what}, and Inspector scans none of its {coverage.not_scanned:,} resources: nobody is looking."
-    unknown = [account for account, state in states.items() if state == "unknown"]
+        return "dark", f"{what}, and Inspector scans none of its {coverage.not_scanned:,} resources."
+    unknown = {account: each.why if each else "" for account, each in told.items() if states[account] == "unknown"}
     if unknown or not states:
-        where = f" in {_named(unknown)}" if unknown else ""
-        return "unknown", f"{what}, and whether Inspector is scanning{where} could not be read: nobody knows if this is good."
+        where = f" in {_named(unknown, unknown)}" if unknown else ""
+        return "unknown", f"{what}, and whether Inspector is scanning{where} is not known."
     if coverage.scanned is None or coverage.not_scanned is None:
         return "good", f"{what}, and Inspector is switched on; how many resources it scans could not be read."
     if coverage.scanned:
@@ -163,9 +180,30 @@ def _dark_sentence(dark: Mapping[str, tuple[str, ...]], before: Open) -> str:
     ]
     more = f" and {len(dark) - ACCOUNTS_NAMED:,} more" if len(dark) > ACCOUNTS_NAMED else ""
     return (
-        f"Inspector does not scan any more: it is switched off in {', '.join(places)}{more}."
-        f" What was open there ({findings:,}) is neither gone nor fixed: nobody looks at it."
+        f"Inspector does not scan any more: it is off in {', '.join(places)}{more}."
+        f" What was open there ({findings:,}) is neither gone nor fixed: it is not scanned."
     )
+
+
+def _unsure_sentence(unsure: Open, coverage: Coverage) -> str:
+    findings = sum(unsure.values())
+    are = "finding is" if findings == 1 else "findings are"
+    places = [
+        f"{account or 'an unknown account'} ({scan_type}: {_why_unsure(coverage, account, scan_type)})"
+        for account, scan_type in sorted(unsure)[:ACCOUNTS_NAMED]
+    ]
+    more = f" and {len(unsure) - ACCOUNTS_NAMED:,} more" if len(unsure) > ACCOUNTS_NAMED else ""
+    return f"{findings:,} {are} missing where it is not known whether Inspector scans: {', '.join(places)}{more}."
+
+
+def _why_unsure(coverage: Coverage, account: str, scan_type: str) -> str:
+    match coverage.scanning(account, scan_type):
+        case "on":
+            return "on again, but no finding is back yet"
+        case "off":
+            return "off"
+        case _:
+            return coverage.accounts[account].why or "not told" if account in coverage.accounts else "not told"
 
 
 def _fall_sentence(account: str, before: int, now: int) -> str:
@@ -173,7 +211,8 @@ def _fall_sentence(account: str, before: int, now: int) -> str:
     return f"Sudden fall: {before:,} open findings{where} at the baseline, {now:,} now."
 
 
-def _named(accounts: Iterable[str]) -> str:
+def _named(accounts: Iterable[str], whys: Mapping[str, str]) -> str:
     listed = list(accounts)
     more = f" and {len(listed) - ACCOUNTS_NAMED:,} more" if len(listed) > ACCOUNTS_NAMED else ""
-    return f"{', '.join(listed[:ACCOUNTS_NAMED])}{more}"
+    named = [f"{account} ({whys[account]})" if whys[account] else account for account in listed[:ACCOUNTS_NAMED]]
+    return f"{', '.join(named)}{more}"

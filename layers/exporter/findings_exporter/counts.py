@@ -23,6 +23,7 @@ SEVERITIES = MappingProxyType(
 BY_REPORT = MappingProxyType(
     {
         "ExportsSucceeded": MetricUnit.Count,
+        "RegularExportsSucceeded": MetricUnit.Count,
         "RunDuration": MetricUnit.Seconds,
         "LockWait": MetricUnit.Seconds,
         "ReportDuration": MetricUnit.Seconds,
@@ -61,12 +62,14 @@ def count_run(run: Run) -> None:
         run.plan.report_name if run.plan else "unknown",
         {
             "ExportsSucceeded": int(succeeded),
+            "RegularExportsSucceeded": int(succeeded and run.plan is not None and run.plan.is_regular),
             "RunDuration": run.duration_seconds,
             "LockWait": run.wait_seconds,
             "ReportDuration": run.report_seconds,
             "ReportSize": run.delivery.size_bytes if run.delivery else None,
         }
-        | _of_digest(run.digest),
+        # A silent run, or one of another filter, would mix other numbers into the report's.
+        | (_of_digest(run.digest) if run.plan and run.plan.is_regular else {}),
     )
     _write_by_stack(
         {
@@ -101,7 +104,7 @@ def count_expectation(report_name: str) -> None:
     It adds nothing to the sum of the successes. It makes that sum exist and be zero, which an alarm can tell from a stack
     that was deployed an hour ago.
     """
-    _write_by_report(report_name, {"ExportsSucceeded": 0})
+    _write_by_report(report_name, {"RegularExportsSucceeded": 0})
 
 
 def count_failed_step() -> None:

@@ -71,6 +71,9 @@ class Plan:
         For CreateFindingsReport, dates as epoch seconds.
     filter_hash
         Digest of the criteria as written, before dates were made absolute.
+    is_regular
+        Whether the run may stand for the report of its name: people are notified of it, and it has the deployment's filter,
+        unless its name is another one than the deployment's.
     """
 
     report_name: str
@@ -84,6 +87,12 @@ class Plan:
     scheduled_for: str | None
     schedule: str | None
     destination: Destination
+    is_regular: bool = True
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the schedule started the run."""
+        return self.scheduled_for is not None
 
     def to_json(self) -> str:
         """Return the plan as it is stored."""
@@ -132,16 +141,18 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
     schedule = _object(fields.get("schedule", {}), "schedule", SCHEDULE_KEYS, fault)
     name = _name(report.get("name", config.defaults.report_name), fault)
     criteria, criteria_path = _criteria(report, config, fault)
+    filter_hash = filters.digest_of(criteria) if isinstance(criteria, dict) else ""
+    notify = _boolean(fields.get("notify", True), "notify", fault)
     hours = _hours(fields.get("deadline_hours", _number(config.defaults.deadline_hours)), fault)
     plan = Plan(
         report_name=name,
         report_format=_one_of(report.get("format", config.defaults.report_format), "report.format", ["JSON", "CSV"], fault),
         filter_criteria=filters.resolve(criteria, criteria_path, execution.started_at, fault),
-        filter_hash=filters.digest_of(criteria) if isinstance(criteria, dict) else "",
+        filter_hash=filter_hash,
         on_busy=_one_of(fields.get("on_busy", config.defaults.on_busy), "on_busy", ["wait", "cancel", "fail"], fault),
         deadline_at=execution.started_at + timedelta(hours=hours),
         deadline_hours=hours,
-        notify=_boolean(fields.get("notify", True), "notify", fault),
+        notify=notify,
         scheduled_for=_scheduled_for(schedule, execution.started_at, fault),
         schedule=_schedule_arn(schedule, fault),
         destination=Destination(
@@ -150,6 +161,7 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
             kms_key_arn=config.kms_key_arn,
             owner=config.bucket_owner,
         ),
+        is_regular=notify and (name != config.defaults.report_name or filter_hash == _default_hash(config)),
     )
     return _invalid(faults) if faults else plan
 
@@ -222,6 +234,13 @@ def _criteria(report: Mapping[str, Any], config: Config, fault: Fault) -> tuple[
     except ValueError as error:
         fault(path, f"is not JSON ({error}): deploy the stack with a right one")
         return {}, path
+
+
+def _default_hash(config: Config) -> str:
+    try:
+        return filters.digest_of(json.loads(config.defaults.filter_criteria))
+    except (ValueError, TypeError, AttributeError):  # a wrong parameter, of which a run with a filter of its own need not care
+        return ""
 
 
 def _number(parameter: str) -> float | str:

@@ -15,10 +15,11 @@ can hold at a time.
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Literal
 
 from findings_exporter.delivery import Delivery
@@ -34,8 +35,8 @@ EXECUTION_KEPT = timedelta(days=60)
 CLAIM_KEPT = timedelta(days=30)
 HISTORY_KEPT = timedelta(days=400)
 HISTORY_READ = 10
-HISTORY_LOOKED_AT = 200
-"""Lines among which a digest looks for its baseline; one answer of DynamoDB holds them (1 MB)."""
+HISTORY_LOOKED_AT = 2_000
+"""Lines among which past durations are looked for: they only time the waits."""
 INPUT_KEPT_CHARACTERS = 16_384
 """More of the raw input is not kept: an item holds 400 KB, an input may have 256 KiB."""
 
@@ -314,30 +315,35 @@ def mark_told(table: Table, execution: Execution, now: datetime) -> None:
 
 def recent_report_seconds(table: Table, report_name: str) -> list[int]:
     """Return how long Inspector took for this report's recent successes, the newest first."""
-    items = table.query(f"REPORT#{report_name}", limit=HISTORY_READ * 2)
-    return [item["report_seconds"] for item in items if item.get("report_seconds") and item["outcome"] == "SUCCEEDED"][
-        :HISTORY_READ
-    ]
+    lines = islice(history(table, report_name), HISTORY_LOOKED_AT)
+    seconds = (line["report_seconds"] for line in lines if line.get("report_seconds") and line["outcome"] == "SUCCEEDED")
+    return list(islice(seconds, HISTORY_READ))
 
 
-def history(table: Table, report_name: str) -> list[dict[str, Any]]:
-    """Return the newest lines of a report's history, the newest first."""
-    return table.query(f"REPORT#{report_name}", limit=HISTORY_LOOKED_AT)
+def history(table: Table, report_name: str) -> Iterator[dict[str, Any]]:
+    """Give the lines of a report's history, the newest first. They are read as far as they are taken."""
+    return table.newest(f"REPORT#{report_name}")
 
 
 def write_history(table: Table, run: Run) -> None:
     """Write a recorded run's line in the history of its report; a repeated call writes the same."""
-    if run.plan is None or run.outcome == "DUPLICATE":
-        return
-    delivery = run.delivery
+    if run.plan is not None and run.outcome != "DUPLICATE":
+        table.put(history_line(run))
+
+
+def history_line(run: Run) -> dict[str, str | int]:
+    """Return a recorded run's line in the history of its report: what later runs look up of it."""
+    plan, delivery = run.require_plan(), run.delivery
     item: dict[str, str | int | None] = {
-        "pk": f"REPORT#{run.plan.report_name}",
+        "pk": f"REPORT#{plan.report_name}",
         "sk": f"RUN#{run.execution.started_at.isoformat()}#{run.execution.id}",
         "arn": run.execution.arn,
         "outcome": run.outcome,
         "error": run.failure.error if run.failure else None,
-        "filter_hash": run.plan.filter_hash,
-        "format": run.plan.report_format,
+        "filter_hash": plan.filter_hash,
+        "scheduled": int(plan.is_scheduled),
+        "notified": int(plan.notify),
+        "format": plan.report_format,
         "bucket": delivery.bucket if delivery else None,
         "key": delivery.key if delivery else None,
         "version_id": delivery.version_id if delivery else None,
@@ -348,22 +354,24 @@ def write_history(table: Table, run: Run) -> None:
         "expires": _epoch((run.ended_at or run.execution.started_at) + HISTORY_KEPT),
     }
     item |= _digest_fields(run)
-    table.put({name: value for name, value in item.items() if value is not None})
+    return {name: value for name, value in item.items() if value is not None}
 
 
 def _digest_fields(run: Run) -> dict[str, str | int | None]:
-    """Return what the next digest and its page look up of a run: where the files are, how many findings, what was dark."""
+    """Return where the digest's files are, how many findings are open, and whether Inspector was looking."""
     digest = run.digest
     if run.outcome != "SUCCEEDED" or not digest or "error" in digest:
         return {}
     return {
         "digest_keys": digest["keys_key"],
-        "digest_keys_version": digest["keys_version"],
+        "digest_keys_etag": digest["keys_etag"],
         "digest_parquet": digest["parquet_key"],
-        "digest_parquet_version": digest["parquet_version"],
+        "digest_parquet_etag": digest["parquet_etag"],
+        "digest_carried": digest["carried_key"],
+        "digest_carried_etag": digest["carried_etag"],
         "by_severity": json.dumps(digest["by_severity"]),
         "open_findings": digest["open"],
-        "dark": json.dumps(digest["verdict"]["dark"]),
+        "coverage": digest["verdict"]["state"],
     }
 
 

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from findings_digest.changes import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN
 from findings_digest.page.trend import HEIGHT, RUNS, strips
 from findings_digest.page.words import TEXTS, Words, words, zone
-from findings_digest.records import SCAN_TYPES, SEVERITIES
+from findings_digest.records import SCAN_TYPES, SEVERITIES, STATUSES
 
 LANGUAGES = tuple(TEXTS)
 WORST_FIRST = tuple(reversed(SEVERITIES))
@@ -83,8 +83,8 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         A document of docs/digest.schema.json.
     trend
         The last runs of this report name, oldest first and this one last: ``started_at`` (ISO 8601), ``outcome``,
-        ``by_severity``, which is null for a run without numbers, and ``is_dark``: Inspector was not looking everywhere. Of
-        more than 30 the last 30 are shown.
+        ``by_severity`` of the open findings, which is null for a run without numbers, and ``is_dark``: it is not sure that
+        Inspector was looking everywhere. Of more than 30 the last 30 are shown.
     facts
         ``deployment`` (``account``, ``region``, ``stack``), ``links`` (``report``, ``digest``, ``parquet``, ``execution``:
         addresses, or null), ``duration_seconds`` or null, and ``time_zone``, a name of the IANA database.
@@ -111,7 +111,8 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         trend=trend[-RUNS:],
         axis=_axis(trend[-RUNS:], say),
         strip_height=HEIGHT,
-        active_only=_active_only(digest),
+        beside_open={status: count for status, count in digest["counts"]["by_status"].items() if status in STATUSES},
+        scan_types=SCAN_TYPES,
         ages=_rows(digest["counts"]["by_age"]),
         age_severities=[severity for severity in WORST_FIRST if digest["counts"]["by_severity"].get(severity)],
         kinds=_kinds(digest["changes"]),
@@ -138,12 +139,8 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
         ``new_critical``, which are None without a baseline.
     """
     counts, changes, state = digest["counts"], digest["changes"], digest["verdict"]["state"]
-    is_open = sum(count for status, count in counts["by_status"].items() if status not in {"SUPPRESSED", "CLOSED"})
-    critical = counts["by_severity"].get("CRITICAL", 0)
-    parts: dict[str, str] = {
-        "open": say("headline.open", is_open),
-        "critical": say("headline.critical" if _active_only(digest) else "headline.critical_in_report", critical),
-    }
+    is_open, critical = counts["open"], counts["by_severity"].get("CRITICAL", 0)
+    parts: dict[str, str] = {"open": say("headline.open", is_open), "critical": say("headline.critical", critical)}
     new = gone = new_critical = None
     not_looked_at = changes["counts"][UNKNOWN] if changes else 0
     if changes:
@@ -168,11 +165,6 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
         "gone": gone,
         "new_critical": new_critical,
     }
-
-
-def _active_only(digest: Mapping[str, Any]) -> bool:
-    # Then, and only then, all that is counted is open.
-    return bool(digest["report"]["statuses"] == ["ACTIVE"])
 
 
 def _axis(trend: Sequence[Mapping[str, Any]], say: Words) -> list[str]:

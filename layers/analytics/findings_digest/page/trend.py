@@ -23,7 +23,7 @@ class Bar:
     started_at: str
     outcome: str
     is_dark: bool
-    """Inspector was not looking everywhere."""
+    """It is not sure that Inspector was looking everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,13 @@ class Strip:
     change: int | None
 
     @property
+    def is_uncertain(self) -> bool:
+        """Whether the change may be one of scanning and not of findings: in the last run with numbers, or the one before."""
+        return self.change is not None and any(bar.is_dark for bar in [bar for bar in self.bars if bar.count is not None][-2:])
+
+    @property
     def has_dark(self) -> bool:
-        """Whether in a run with numbers Inspector was not looking everywhere."""
+        """Whether in a run with numbers it is not sure that Inspector was looking everywhere."""
         return any(bar.is_dark and bar.count is not None for bar in self.bars)
 
 

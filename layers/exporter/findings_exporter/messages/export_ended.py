@@ -15,8 +15,8 @@ from findings_exporter.runs import Run
 
 EVENT_VERSION = "1.2"
 DIGEST = (
-    "schema_version", "bucket", "digest_key", "page_key", "parquet_key", "keys_key", "keys_version", "parquet_version",
-    "total", "open", "by_severity", "no_baseline", "sentences",
+    "schema_version", "bucket", "digest_key", "page_key", "parquet_key", "keys_key", "keys_etag", "parquet_etag",
+    "total", "open", "by_severity", "by_status", "no_baseline", "sentences",
 )  # fmt: skip
 """Of the brief, what the event takes as it is."""
 FINDING = (

@@ -68,6 +68,8 @@ def first_lines(run: Run, night: Night, speech: Speech) -> list[str]:
         lines.append(speech.say("headline.sudden_fall"))
     how = "quiet" if night.is_quiet else "changes" if night.new is not None else "counts"
     lines.append(speech.say(f"headline.{how}", name=name, **_numbers(night, speech)))
+    if night.seen_again:
+        lines.append(speech.say("seen_again", count=speech.number(night.seen_again)))
     lines += scanning_lines(night, speech)
     if night.compared == "yes" and night.baseline_at:
         age = speech.before(run.execution.started_at - night.baseline_at)
@@ -88,11 +90,13 @@ def scanning_lines(night: Night, speech: Speech) -> list[str]:
         missing = speech.say("dark.missing_count", count=speech.number(night.not_looked_at))
         return [where, missing if night.not_looked_at else speech.say("dark.missing"), speech.say("dark.step")]
     if night.state == "unknown":
-        return [speech.say("unknown.step")]
-    if night.scanned is None:
+        count = speech.number(night.not_looked_at)
+        counted = [speech.say("unknown.missing_count", count=count)] if night.not_looked_at else []
+        return [*counted, speech.say("unknown.step")]
+    if night.scanned is None or night.not_scanned is None:
         return [speech.say("scanning.unread")]
     how = "some" if night.not_scanned else "all"
-    scanned, not_scanned = speech.counted("resource", night.scanned), speech.number(night.not_scanned or 0)
+    scanned, not_scanned = speech.counted("resource", night.scanned), speech.number(night.not_scanned)
     return [speech.say(f"scanning.{how}", scanned=scanned, not_scanned=not_scanned)]
 
 
@@ -192,8 +196,7 @@ def _night_in_a_line(night: Night, speech: Speech) -> str:
 
 
 def _numbers(night: Night, speech: Speech) -> dict[str, str]:
-    # By severity are all findings of the report: as long as all are open, it tells of the open ones.
-    worst = night.new_by_severity if night.new is not None else night.by_severity if night.open == night.total else {}
+    worst = night.new_by_severity if night.new is not None else night.by_severity
     count = worst.get("CRITICAL") or 0
     told = speech.say("told.worst", count=speech.number(count), severity=speech.severity("CRITICAL")) if count else ""
     return {

@@ -134,7 +134,10 @@ def _details(night: Night, speech: Speech) -> str:
                 lines.append(wrapped(speech.say(name, counts=speech.severities(counts)), "- ", "  "))
         parts.append("\n".join([speech.say("changes"), *lines]))
     if night.by_severity:
-        parts.append(f"{speech.say('all_findings')}\n{wrapped(speech.severities(night.by_severity), '  ', '  ')}")
+        parts.append(f"{speech.say('open_findings')}\n{wrapped(speech.severities(night.by_severity), '  ', '  ')}")
+    if beside := [(speech.say(f"status.{name}"), count) for name, count in night.beside_open.items() if count]:
+        told = speech.listed(speech.say("count", count=speech.number(count), what=what) for what, count in beside)
+        parts.append(speech.say("beside_open", counts=told))
     for name, listed in (("worst_new", night.worst_new), ("worst_gone", night.worst_gone)):
         if listed:
             parts.append("\n".join([speech.say(name), *(_finding_lines(each, speech) for each in listed)]))

@@ -18,7 +18,7 @@ SENTENCE_CHARACTERS = 1_200
 TEXT_CHARACTERS = 400
 """Of a text of a finding or of the digest in a message."""
 
-type Compared = Literal["yes", "first_run", "filter_changed", "no_digest", "unreadable"]
+type Compared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_digest", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Night:
         Whether it was compared with an earlier run; else why not.
     state
         ``dark``: Inspector was not looking. ``unknown``: nobody knows.
+    by_severity, beside_open
+        Open findings by severity; beside them those that are closed and suppressed, by status.
     new, gone
         None when it was not compared.
     not_looked_at
@@ -43,6 +45,7 @@ class Night:
     open: int
     total: int
     by_severity: Mapping[str, int]
+    beside_open: Mapping[str, int]
     new: int | None
     gone: int | None
     not_looked_at: int
@@ -62,8 +65,13 @@ class Night:
 
     @property
     def is_quiet(self) -> bool:
-        """Nothing new, nothing gone, and Inspector was looking."""
-        return (self.new, self.gone, self.state, self.sudden_fall) == (0, 0, "good", False)
+        """Nothing new, nothing gone, nothing seen again, and Inspector was looking."""
+        return (self.new, self.gone, self.seen_again, self.state, self.sudden_fall) == (0, 0, 0, "good", False)
+
+    @property
+    def seen_again(self) -> int:
+        """Findings that are back where it was not sure that Inspector scanned."""
+        return self.kinds.get("seen_again") or 0
 
     @property
     def is_good(self) -> bool:
@@ -83,12 +91,17 @@ def night_of(run: Run) -> Night | None:
     state = verdict.get("state")
     bucket = brief.get("bucket")
     return Night(
-        compared="yes" if has_changes else reason if reason in {"first_run", "filter_changed", "no_digest"} else "unreadable",
+        compared="yes"
+        if has_changes
+        else reason
+        if reason in {"first_run", "filter_changed", "first_notified", "no_digest"}
+        else "unreadable",
         state=state if state in {"good", "dark"} else "unknown",
         sudden_fall=verdict.get("sudden_fall") is True,
         open=brief.get("open") or 0,
         total=brief.get("total") or 0,
         by_severity=_object(brief, "by_severity"),
+        beside_open={name: _object(brief, "by_status").get(name) or 0 for name in ("CLOSED", "SUPPRESSED")},
         new=changes.get("appeared") or 0 if has_changes else None,
         gone=changes.get("gone") or 0 if has_changes else None,
         not_looked_at=_object(changes, "counts").get("not_looked_at") or 0,

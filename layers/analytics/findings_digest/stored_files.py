@@ -1,0 +1,170 @@
+"""A digest's own files in S3: written once, and of an earlier run believed only as they were written."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from findings_digest import keys
+from findings_digest.baseline import Earlier, StoredFile
+from findings_digest.errors import DigestError, ReportChangedError, ReportUnavailableError
+from findings_digest.keys import KeyFile
+from findings_digest.ranged import RangedObject, pin
+from findings_exporter.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
+from findings_exporter.plan import Destination
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger(__name__)
+
+COPY_BYTES = 1 << 20
+MOST_UNREADABLE = 10
+"""So many key files are tried for first-seen days; each costs a request or more."""
+
+
+class RefusedError(Exception):
+    """S3 refused to store a file of the digest."""
+
+
+class UnreadableFileError(Exception):
+    """A file of an earlier digest cannot be used; the message says why."""
+
+
+def put(s3: "S3Client", destination: Destination, key: str, content: BinaryIO | bytes, content_type: str) -> StoredFile:
+    """Write an object, encrypted as the report is.
+
+    Raises
+    ------
+    RefusedError
+        S3 or KMS does not allow it.
+    """
+    if not isinstance(content, bytes):
+        content.flush()
+        content.seek(0)
+    try:
+        answer = s3.put_object(
+            Bucket=destination.bucket,
+            Key=key,
+            Body=content,
+            ContentType=content_type,
+            ExpectedBucketOwner=destination.owner,
+            ServerSideEncryption="aws:kms",
+            SSEKMSKeyId=destination.kms_key_arn,
+        )
+    except ClientError as error:
+        if code_of(error) in DENIED or code_of(error).startswith("KMS."):
+            raise RefusedError(f"S3 refused to store s3://{destination.bucket}/{key}: {error}") from error
+        raise
+    return StoredFile(key, answer["ETag"])
+
+
+def raise_what_passes(error: DigestError) -> None:
+    """Raise what is worth another try; a refusal is not."""
+    cause = error.__cause__
+    if not isinstance(cause, ClientError) or code_of(cause) in THROTTLED or not is_refused(cause):
+        raise ServiceUnavailableError(str(error)) from error
+
+
+class EarlierFiles:
+    """The files that earlier digests of a report left in its bucket, copied to a folder.
+
+    Whatever is wrong with one of them (missing, replaced, damaged, forged) is an :class:`UnreadableFileError`: an earlier file
+    must not cost this run its analysis.
+    """
+
+    def __init__(self, s3: "S3Client", owner: str, report: str, folder: Path) -> None:
+        self._s3, self._owner, self._report, self._folder = s3, owner, report, folder
+        self._copies = 0
+
+    def key_file(self, run: Earlier) -> KeyFile:
+        """Return a run's key file, read through once.
+
+        Raises
+        ------
+        UnreadableFileError
+            It cannot be used.
+        ServiceUnavailableError
+            S3 could not serve; worth another try.
+        """
+        if run.keys is None:
+            raise UnreadableFileError("there is none")
+        path = self.copy(run.bucket, run.keys)
+        try:
+            return keys.checked(path, self._report, run.execution)
+        except Exception as error:
+            path.unlink()
+            raise UnreadableFileError(_words(error)) from error
+
+    def newest_key_files(self, runs: Iterator[Earlier], baseline: KeyFile | None, *, scheduled: bool) -> list[KeyFile]:
+        """Return the key files beside the baseline's that know first-seen days: whatever their filter, notified or not.
+
+        Parameters
+        ----------
+        runs
+            The newest first, up to the baseline.
+
+        Returns
+        -------
+        list of KeyFile
+            The newest that can be read; and the newest among those that the run could be compared with, since the newest of all
+            may be of a narrow filter.
+        """
+        found: list[KeyFile] = []
+        tries = 0
+        for run in runs:
+            if tries == MOST_UNREADABLE or (baseline and run.execution == baseline.header.execution):
+                break
+            is_comparable = run.is_comparable(scheduled=scheduled)
+            if run.keys is None or (found and not is_comparable):
+                continue
+            try:
+                found.append(self.key_file(run))
+            except UnreadableFileError as error:
+                logger.warning("the key file of %s could not be read: %s", run.execution, type(error.__cause__ or error).__name__)
+                tries += 1
+                continue
+            if is_comparable:
+                break
+        return found
+
+    def copy(self, bucket: str, stored: StoredFile) -> Path:
+        """Copy a file to the folder.
+
+        Raises
+        ------
+        UnreadableFileError
+            It is not what was written, or cannot be read.
+        ServiceUnavailableError
+            S3 could not serve; worth another try.
+        """
+        self._copies += 1
+        path = self._folder / f"earlier-{self._copies}"
+        try:
+            self._copy(bucket, stored, path)
+        except ServiceUnavailableError:
+            raise
+        except Exception as error:
+            path.unlink(missing_ok=True)
+            raise UnreadableFileError(_words(error)) from error
+        return path
+
+    def _copy(self, bucket: str, stored: StoredFile, path: Path) -> None:
+        try:
+            pinned = pin(self._s3, bucket, stored.key, self._owner)
+            if pinned.etag != stored.etag:
+                raise ReportChangedError(f"s3://{bucket}/{stored.key} was replaced since it was written.")
+            buffer = memoryview(bytearray(COPY_BYTES))
+            with RangedObject(self._s3, replace(pinned, version_id=None)) as source, path.open("wb") as file:
+                while count := source.readinto(buffer):
+                    file.write(buffer[:count])
+        except ReportUnavailableError as error:
+            raise_what_passes(error)
+            raise
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

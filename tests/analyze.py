@@ -1,0 +1,303 @@
+"""`make analyze`: the deployed analysis on report files from the disk, without AWS.
+
+The reports are read in order, as if the exports had run a day apart and the last one now; each is verified, analysed, compared with
+the one before and rendered by the very code that a deployment runs. Only what surrounds that code is another: files for the bucket,
+a list for the history, and what COVERAGE says for Inspector's answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import mmap
+import re
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from findings_digest.csv_report import read_csv
+from findings_digest.digesting import Desk, brief_of
+from findings_digest.errors import MalformedReportError
+from findings_digest.json_report import read_json
+from findings_exporter import messages
+from findings_exporter.config import Config
+from findings_exporter.delivery import verify
+from findings_exporter.errors import Failure
+from findings_exporter.execution import Execution
+from findings_exporter.plan import make_plan
+from findings_exporter.runs import Run, history_line
+from findings_exporter.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+REGION = "us-east-1"
+BUCKET, KEY_ARN = "analyze", "arn:aws:kms:us-east-1:000000000000:key/analyze"
+REPORT_ID = "00000000-0000-0000-0000-000000000000"
+NOT_OPEN = re.compile(rb"\b(?:CLOSED|SUPPRESSED)\b")
+ALL_STATUSES = {"findingStatus": [{"comparison": "EQUALS", "value": status} for status in ("ACTIVE", "SUPPRESSED", "CLOSED")]}
+"""The filter of reports that hold other findings than active ones, which a report without a filter does not."""
+ACCOUNT_OF_FINDING = re.compile(rb":(\d{12}):finding/")
+SCAN_TYPES = ("ec2", "ecr", "lambda", "lambdaCode", "codeRepository", "ami")
+ENABLED = {"status": "ENABLED", "errorCode": "ALREADY_ENABLED", "errorMessage": ""}
+PROGRESS_SECONDS = 2
+NO_TABLE = Table(cast("Any", None), "")
+"""The history is a list here, and the record of a run is never written."""
+
+
+class UnusableError(Exception):
+    """An argument or a file cannot be used; the message says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Analyse the reports and return the exit code."""
+    parser = argparse.ArgumentParser(prog="make analyze", description=__doc__)
+    parser.add_argument("reports", nargs="+", type=Path, help="report files of Amazon Inspector, the oldest first")
+    parser.add_argument("--out", type=Path, default=Path(".analysis"), help="folder for what is made of them")
+    parser.add_argument("--coverage", type=Path, help="JSON list: for each report BatchGetAccountStatus' answer, or null")
+    chosen = parser.parse_args(arguments)
+    try:
+        _analyse(chosen.reports, chosen.out, _coverage(chosen.coverage, len(chosen.reports)), datetime.now(UTC))
+    except UnusableError as error:
+        print(f"make analyze: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _analyse(reports: Sequence[Path], out: Path, coverage: Sequence[Mapping[str, Any] | None], now: datetime) -> None:
+    found = {match for report in reports for match in _matches(report)}
+    accounts = sorted(account.decode() for account in found if account)
+    config = _config(accounts[0] if accounts else "000000000000", ALL_STATUSES if b"" in found else {})
+    out.mkdir(parents=True, exist_ok=True)
+    history: list[dict[str, Any]] = []
+    with TemporaryDirectory() as folder:
+        bucket = Bucket(Path(folder))
+        for number, (report, told) in enumerate(zip(reports, coverage, strict=True), 1):
+            started_at = now - timedelta(days=len(reports) - number)
+            run = _run(config, report, number, started_at)
+            desk = Desk(config, NO_TABLE, cast("Any", bucket), cast("Any", Inspector(accounts, told)), lambda: datetime.now(UTC))
+            run = _analysed(desk, bucket, run, report, lambda: reversed(history))
+            history.append(history_line(run))
+            _leave(out, number, run, config, bucket)
+            print(f"{number}. {report.name}: {messages.subject(run, config)}")
+    print(f"The mails, chat messages, events, pages and tables are in {out}/: {', '.join(_names(out, len(reports)))}")
+
+
+def _analysed(desk: Desk, bucket: Bucket, run: Run, report: Path, history: Callable[[], Iterator[Mapping[str, Any]]]) -> Run:
+    plan = run.require_plan()
+    key = f"{plan.destination.prefix}{REPORT_ID}.{plan.report_format.lower()}"
+    bucket.lay(key, report)
+    delivery = verify(cast("Any", bucket), plan.destination, REPORT_ID, plan.report_format, found_nothing=False)
+    if isinstance(delivery, Failure):
+        raise UnusableError(
+            f"{report} is no whole findings report ({delivery.error}): {_where_it_breaks(report, plan.report_format)}"
+        )
+    brief = brief_of(desk, run, delivery, history)
+    if "error" in brief:
+        raise UnusableError(f"{report} cannot be analysed ({brief['error']}): {brief['sentence']}")
+    return replace(run, outcome="SUCCEEDED", delivery=delivery, digest=brief, ended_at=run.execution.started_at)
+
+
+def _where_it_breaks(report: Path, report_format: str) -> str:
+    """Return what the reader says, which knows the byte or the row."""
+    with report.open("rb", buffering=0) as file:
+        try:
+            for _ in (read_csv if report_format == "CSV" else read_json)(cast("Any", file)):
+                pass
+        except MalformedReportError as error:
+            return str(error)
+    return "it does not begin or end as a findings report does."
+
+
+def _leave(out: Path, number: int, run: Run, config: Config, bucket: Bucket) -> None:
+    brief = run.digest or {}
+    (out / f"email-{number}.txt").write_text(messages.email(run, config), encoding="utf-8")
+    for name, document in (("chat", messages.chat(run, config)), ("event", messages.export_event(run, config))):
+        (out / f"{name}-{number}.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
+    for name, ending, key in (
+        ("digest", "json", "digest_key"),
+        ("index", "html", "page_key"),
+        ("findings", "parquet", "parquet_key"),
+    ):
+        if brief[key]:
+            (out / f"{name}-{number}.{ending}").write_bytes(bucket.content(brief[key]))
+
+
+def _names(out: Path, reports: int) -> list[str]:
+    return sorted(path.name for path in out.iterdir() if path.stem.rpartition("-")[2] == str(reports))
+
+
+def _run(config: Config, report: Path, number: int, started_at: datetime) -> Run:
+    if not report.is_file():
+        raise UnusableError(f"{report} is no file.")
+    arn = f"arn:aws:states:{REGION}:{config.account}:execution:analyze-ExportFindings:report-{number}"
+    execution = Execution(arn, started_at)
+    plan = make_plan({"report": {"format": _format(report)}}, config, execution)
+    if isinstance(plan, Failure):
+        raise UnusableError(plan.cause)
+    return Run(execution, "{}", plan, report_id=REPORT_ID, notification_id=f"analyze-{number}")
+
+
+def _format(report: Path) -> str:
+    """Tell by the name, and where that says nothing, by the first sign."""
+    if report.suffix.lower() in {".json", ".csv"}:
+        return report.suffix[1:].upper()
+    with report.open("rb") as file:
+        return "JSON" if file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"{", b"["} else "CSV"
+
+
+def _matches(report: Path) -> set[bytes]:
+    """Return the accounts that a report names, and an empty one where it may hold findings that are not open."""
+    if not report.is_file() or not report.stat().st_size:
+        return set()
+    with report.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        accounts = {match[1] for match in ACCOUNT_OF_FINDING.finditer(content)}
+        return accounts | ({b""} if NOT_OPEN.search(content) else set())
+
+
+def _coverage(path: Path | None, reports: int) -> list[Mapping[str, Any] | None]:
+    if path is None:
+        return [None] * reports
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnusableError(f"COVERAGE={path} cannot be read: {error}.") from error
+    if not isinstance(told, list) or len(told) != reports:
+        raise UnusableError(f"COVERAGE={path} must be a list with {reports} entries, one for each report.")
+    for number, entry in enumerate(told, 1):
+        if entry is not None and not (isinstance(entry, dict) and isinstance(entry.get("accounts"), list)):
+            raise UnusableError(f'Entry {number} of COVERAGE={path} must be {{"accounts": […]}} or null.')
+    return told
+
+
+def _config(account: str, filter_criteria: Mapping[str, Any]) -> Config:
+    return Config.from_env(
+        {
+            "TABLE_NAME": "none",
+            "TOPIC_ARN": f"arn:aws:sns:{REGION}:{account}:none",
+            "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{account}:stateMachine:analyze-ExportFindings",
+            "BUCKET": BUCKET,
+            "BUCKET_OWNER": account,
+            "KEY_PREFIX": "inspector",
+            "KMS_KEY_ARN": KEY_ARN,
+            "REPORT_NAME": "report",
+            "REPORT_FORMAT": "JSON",
+            "FILTER_CRITERIA": json.dumps(filter_criteria),
+            "ON_BUSY": "wait",
+            "DEADLINE_HOURS": "6",
+        }
+    )
+
+
+@dataclass
+class Bucket:
+    """What the code asks S3 for, from files in a folder."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        """Begin empty."""
+        self.files: dict[str, Path] = {}
+        self.report_key = ""
+        self._told_at = time.monotonic()
+
+    def lay(self, key: str, path: Path) -> None:
+        """Let a report lie under its key."""
+        self.files[key] = path
+        self.report_key = key
+
+    def content(self, key: str) -> bytes:
+        """Return an object."""
+        return self.files[key].read_bytes()
+
+    def list_objects_v2(self, *, Prefix: str, **_: object) -> dict[str, Any]:  # noqa: N803 - S3's names
+        """List keys."""
+        return {"Contents": [{"Key": key} for key in self.files if key.startswith(Prefix)]}
+
+    def head_object(self, *, Key: str, **_: object) -> dict[str, Any]:  # noqa: N803
+        """Tell of an object."""
+        status = self.files[Key].stat()
+        etag = hashlib.sha256(f"{Key} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()
+        return {"ContentLength": status.st_size, "ETag": etag, "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KEY_ARN}
+
+    def get_object(self, *, Key: str, Range: str, **_: object) -> dict[str, Any]:  # noqa: N803
+        """Give a range of an object; long ones show their progress."""
+        size = self.files[Key].stat().st_size
+        first, last = Range.removeprefix("bytes=").split("-")
+        begin = int(first) if first else max(size - int(last), 0)
+        end = min(int(last) + 1, size) if first else size
+        if Key == self.report_key and time.monotonic() - self._told_at > PROGRESS_SECONDS:
+            self._told_at = time.monotonic()
+            print(f"{self.files[Key].name}: {end / size:.0%} of {size / 1e6:,.0f} MB", file=sys.stderr)
+        with self.files[Key].open("rb") as file:
+            file.seek(begin)
+            return {"Body": io.BytesIO(file.read(end - begin))}
+
+    def put_object(self, *, Key: str, Body: Any, **_: object) -> dict[str, Any]:  # noqa: N803
+        """Store an object."""
+        path = self.folder / str(len(self.files))
+        path.write_bytes(Body if isinstance(Body, bytes) else Body.read())
+        self.files[Key] = path
+        return {"ETag": self.head_object(Key=Key)["ETag"]}
+
+
+@dataclass
+class Inspector:
+    """What the code asks Inspector for, from an entry of COVERAGE.
+
+    Attributes
+    ----------
+    accounts
+        That any of the reports names.
+    told
+        BatchGetAccountStatus' answer, with ``items`` as ListConnectors has them where it holds any; None: all is enabled.
+    """
+
+    accounts: Sequence[str]
+    told: Mapping[str, Any] | None
+
+    def batch_get_account_status(self, *, accountIds: Sequence[str]) -> dict[str, Any]:  # noqa: N803
+        """Tell of accounts; an entry without scan types tells of all of them."""
+        if self.told is None:
+            entries: dict[str, Any] = {account: {"accountId": account, "state": ENABLED} for account in accountIds}
+        else:
+            entries = {entry["accountId"]: entry for entry in self.told["accounts"]}
+        failed: list[Any] = [each for each in (self.told or {}).get("failedAccounts", ()) if each["accountId"] in accountIds]
+        failed += [
+            {"accountId": account, "errorCode": "NOT_TOLD", "errorMessage": "COVERAGE does not tell of it"}
+            for account in accountIds
+            if account not in {*entries, *(each["accountId"] for each in failed)}
+        ]
+        found = [entries[account] for account in accountIds if account in entries]
+        return {
+            "accounts": [{"resourceState": dict.fromkeys(SCAN_TYPES, entry["state"]), **entry} for entry in found],
+            "failedAccounts": failed,
+        }
+
+    def get_paginator(self, operation: str) -> Any:
+        """Page through members and connectors; what else Inspector could tell is not known here."""
+
+        class Pages:
+            def paginate(_, **__: object) -> Iterator[dict[str, Any]]:  # noqa: N805
+                if operation == "list_members":
+                    told = [entry["accountId"] for entry in (self.told or {}).get("accounts", ())]
+                    yield {"members": [{"accountId": account} for account in {*self.accounts, *told}]}
+                elif operation == "list_connectors" and "items" in (self.told or {}):
+                    yield {"items": (self.told or {})["items"]}
+                else:
+                    answer: Any = {"Error": {"Code": "NotAsked", "Message": "make analyze asks no AWS"}}
+                    raise ClientError(answer, "".join(word.capitalize() for word in operation.split("_")))
+
+        return Pages()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
