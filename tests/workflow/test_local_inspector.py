@@ -553,7 +553,12 @@ class TestScanning:
 
     def test_each_call_needs_the_caller_s_permission(self, desk: Desk) -> None:
         nobody = desk.aws.role_client("inspector2", Sandbox(desk.aws, desk.account).role("nobody"), account=desk.account)
-        for call in (nobody.list_members, nobody.batch_get_account_status, nobody.list_coverage_statistics):
+        for call in (
+            nobody.list_members,
+            nobody.batch_get_account_status,
+            nobody.list_coverage_statistics,
+            nobody.list_connectors,
+        ):
             assert kind(refusal(call))[:2] == (403, "AccessDeniedException")
 
 

@@ -1,4 +1,5 @@
-"""Gap: MiniStack says that every account's Inspector is disabled, lists no members, and counts coverage from scans of its own.
+"""Gap: MiniStack says that every account's Inspector is disabled, lists no members, knows no connectors, and counts coverage from
+scans of its own.
 
 Tells of the accounts and resources that the emulated findings belong to, once there are any: the asking account
 administers the others. Besides the resources with findings every account has some without any, and an instance that is
@@ -82,7 +83,7 @@ def resources(here: reports.Place) -> list[Resource]:
 
 
 def install() -> None:
-    """Answer BatchGetAccountStatus, ListMembers and ListCoverageStatistics where findings were seeded."""
+    """Answer BatchGetAccountStatus, ListMembers, ListConnectors and ListCoverageStatistics where findings were seeded."""
     plain = dict(inspector2._path_handlers)
 
     def account_status(data: dict[str, Any], account_id: str) -> Any:
@@ -118,6 +119,10 @@ def install() -> None:
         ]
         return json_response({"members": told, **token})
 
+    def connectors(data: dict[str, Any], account_id: str) -> Any:
+        # Findings of other clouds are not generated, so an account has no connector.
+        return json_response({"items": []})
+
     def coverage_statistics(data: dict[str, Any], account_id: str) -> Any:
         here = reports.place(account_id, get_region())
         if not here.accounts:
@@ -142,6 +147,7 @@ def install() -> None:
     inspector2._path_handlers |= {
         "/status/batch/get": account_status,
         "/members/list": members,
+        "/connector/list": connectors,
         "/coverage/statistics/list": coverage_statistics,
     }
 
