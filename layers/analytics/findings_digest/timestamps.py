@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from arro3.core import Array, DataType
 
 from findings_digest.columns import ArrowColumn
+from findings_digest.numbers import number
 
 type Timestamp = str | float | None
 
@@ -57,10 +58,9 @@ def epoch_ms(value: Timestamp) -> int | None:
     if isinstance(value, str):
         text = value.strip()
         try:
-            number = float(text)
+            value = number(text)
         except ValueError:
             return (_moment(text) - _EPOCH) // _MILLISECOND
-        value = number
     milliseconds = value if abs(value) >= _FIRST_MILLISECONDS else value * 1000
     if not abs(milliseconds) <= _LAST_MILLISECONDS:  # also refuses NaN
         raise ValueError(f"{value} is no time")
