@@ -491,7 +491,9 @@ class TestListing:
         pages = desk.client.get_paginator("list_findings").paginate(**request)
         return [finding["findingArn"] for page in pages for finding in page["findings"]]
 
-    def test_plain_ministack_lists_findings_of_its_own_and_judges_no_criteria(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+    def test_plain_ministack_lists_findings_of_its_own_and_judges_no_criteria(
+        self, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
         with LocalAws(tmp_path_factory.mktemp("plain") / "emulator.log", parts="none") as plain:
             too_many = {"title": equals(*map(str, range(11)))}
             assert plain.client("inspector2").list_findings(filterCriteria=too_many)["findings"] == []
