@@ -461,6 +461,15 @@ def test_of_several_objects_without_the_reports_id_the_newest_is_taken(newest: s
     assert seen.key == keys[newest]
 
 
+def test_an_id_in_the_prefix_names_no_object() -> None:
+    keys = [put_report(of(FINDING), DESTINATION.prefix + name) for name in ("night-1.json", "other.json")]
+    written = {keys[0]: datetime(2026, 11, 1, tzinfo=UTC), keys[1]: datetime(2026, 11, 2, tzinfo=UTC)}
+    assert "night-1" in DESTINATION.prefix
+    seen = verify(WatchedS3(written=written).client, not_asked, DESTINATION, "night-1", "JSON", found_nothing=False)
+    assert isinstance(seen, Delivery)
+    assert seen.key == keys[0]
+
+
 def test_of_several_objects_with_the_reports_id_the_newest_is_taken() -> None:
     keys = [put_report(of(FINDING), f"{DESTINATION.prefix}{REPORT_ID}{end}") for end in (".json", ".json.tmp")]
     written = {keys[0]: datetime(2026, 11, 2, tzinfo=UTC), keys[1]: datetime(2026, 11, 1, tzinfo=UTC)}

@@ -192,6 +192,14 @@ def test_control_characters_in_every_finding_cost_one_more_decoding_of_each_buff
     assert watched.ones == 0
 
 
+@pytest.mark.parametrize(("member", "slows"), [({"severity": "NEWER"}, True), ({"inspectorScore": "high"}, False)])
+def test_a_newer_word_makes_the_rest_be_read_as_texts_an_unreadable_value_does_not(member: dict[str, Any], slows: bool) -> None:
+    decoder = full_decoder(Counter())
+    known = SMALLEST | {"type": "CODE_VULNERABILITY"}
+    list(elements(Stream(report(known, known | member, known)), decoder, buffer_bytes=1 << 16))
+    assert (decoder._decode == decoder._decode_any) is slows
+
+
 def test_unreadable_values_in_every_finding_cost_one_more_decoding_of_each_finding() -> None:
     watched = Watched()
     content = report(*[SMALLEST | {"description": "x" * 1000, "inspectorScore": "high"}] * 2000)

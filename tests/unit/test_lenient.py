@@ -217,3 +217,11 @@ def test_every_name_of_a_column_is_one() -> None:
         assert member in getattr(json_findings, structure).__struct_fields__
     assert issubclass(json_findings._Finding, msgspec.Struct)
     assert get_args(RAW["cvss"]) == (json_findings._Cvss,)
+
+
+@pytest.mark.parametrize("member", ["inspectorScore", "updatedAt", "title", "aMember"])
+def test_a_number_of_many_digits_costs_no_finding(member: str) -> None:
+    content = json.dumps({"findings": [WHOLE, WHOLE | {member: 1, "fixAvailable": 7}]}).replace(
+        f'"{member}": 1', f'"{member}": {"1" * 10_000}'
+    )
+    assert len(rows_of(read_json(Stream(content.encode())))) == 2

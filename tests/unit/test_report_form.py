@@ -177,3 +177,29 @@ def test_what_is_whole_here_is_read_there_and_the_other_way_round() -> None:
         assert form.holds == ("findings" if rows else "nothing")
     assert both > 500
     assert refused > 500
+
+
+def test_a_large_csv_that_is_cut_after_the_only_quote_is_told() -> None:
+    header = b"Finding ARN,Finding Type,Severity,Status,First Seen"
+    content = header + b"\n" + b"arn,T,HIGH,ACTIVE,2026-11-01\n" * 80_000
+    assert len(content) > 2 * EDGE_BYTES
+    assert fault(content, "CSV") is None
+    assert fault(content + b'arn,T,"', "CSV")
+
+
+@pytest.mark.parametrize("form", [b'{"a":"@","findings":[%s]}', b'{"findings":[%s],"a":"@"}'])
+def test_what_stands_around_the_findings_is_bounded_alike(form: bytes) -> None:
+    finding = json_report(findings(1)).removeprefix(b'{"findings":[').removesuffix(b"]}")
+    short, long = (form.replace(b"@", b"x" * size) % finding for size in (EDGE_BYTES // 2, EDGE_BYTES + 1))
+    assert of_whole(short, "JSON").fault is None
+    assert sum(len(batch["type"]) for batch in read_json(Stream(short))) >= 1
+    with pytest.raises(MalformedReportError, match="what stands before or after the findings is larger than 1,048,576 bytes"):
+        list(read_json(Stream(long)))
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 1000])
+def test_one_finding_that_fills_the_whole_edge_and_breaks_off_is_told(cut: int) -> None:
+    content = json.dumps({"findings": [{"findingArn": "x", "description": "d" * 2 * EDGE_BYTES}]}).encode()
+    told = fault(content[:-cut], "JSON")
+    # Cut after the finding's own brace it looks like the end of a report: that is for the analysis.
+    assert (told is None) is content[:-cut].endswith(b"}")

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from findings_digest.errors import MalformedReportError
-from findings_digest.numbers import number, whole_number
+from findings_digest.numbers import whole_number
 from findings_exporter.report_form import EDGE_BYTES
 
 MAX_ELEMENT_BYTES = 8 << 20
@@ -42,7 +42,7 @@ _ESCAPE = re.compile(
 )
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoders raise over JSON that is broken, is not what they expect, or is nested too deeply."""
-_parse = json.JSONDecoder(parse_float=number, parse_int=whole_number, strict=False).decode
+_parse = json.JSONDecoder(parse_int=whole_number, strict=False).decode
 
 
 class Readable(Protocol):

@@ -350,11 +350,7 @@ class FindingDecoder[Finding: (_CountedFinding | _Finding)]:
 
     def of(self, findings: Sequence[Finding]) -> Batch:
         """Return the findings' columns."""
-        unreadable: Counter[str] = Counter()
-        batch = self._columns(findings, unreadable)
-        # Not before all columns are there: findings that fail together are read again one by one.
-        self._unreadable.update(unreadable)
-        return batch
+        return self._columns(findings, self._unreadable)
 
 
 def counted_decoder(unreadable: Counter[str]) -> FindingDecoder[_CountedFinding]:

@@ -6,18 +6,7 @@ A text that holds a number is that number: a CSV has nothing else. Whatever is n
 from math import inf, isfinite
 
 MAX_DIGITS = 400
-"""Python takes a time that grows with the square of a number's digits; the longest number that a column can hold has 309."""
-
-
-def number(text: str) -> float:
-    """Return a number as Python reads it; one with too many digits is infinite.
-
-    Raises
-    ------
-    ValueError
-        The text is no number.
-    """
-    return float(text) if len(text) <= MAX_DIGITS else inf
+"""No float is a whole number of as many; Python refuses to read one of some thousands, which takes quadratic time."""
 
 
 def whole_number(text: str) -> float:
@@ -34,7 +23,7 @@ def finite(value: object) -> float:
         It is neither a finite number nor a text that holds one.
     """
     try:
-        told = number(value) if isinstance(value, str) else value
+        told = float(value) if isinstance(value, str) else value
         if isinstance(told, int | float) and not isinstance(told, bool) and isfinite(told):
             return float(told)
     except OverflowError:  # a whole number beyond what a float can hold

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from arro3.core import Array, DataType
 
 from findings_digest.columns import ArrowColumn
-from findings_digest.numbers import number
 
 type Timestamp = str | float | None
 
@@ -58,9 +57,10 @@ def epoch_ms(value: Timestamp) -> int | None:
     if isinstance(value, str):
         text = value.strip()
         try:
-            value = number(text)
+            number = float(text)
         except ValueError:
             return (_moment(text) - _EPOCH) // _MILLISECOND
+        value = number
     milliseconds = value if abs(value) >= _FIRST_MILLISECONDS else value * 1000
     if not abs(milliseconds) <= _LAST_MILLISECONDS:  # also refuses NaN
         raise ValueError(f"{value} is no time")
