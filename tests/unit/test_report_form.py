@@ -38,6 +38,7 @@ def large(form: str) -> bytes:
         "a finding a line": lambda: b'{"findings":[' + b"\n,\r\n".join(json.dumps(each).encode() for each in told) + b"]}\n",
         "among other members": lambda: json.dumps({"a": {"findings": ["]}"]}, "findings": told, "b": [1, {"c": "}]}"}]}).encode(),
         "with a mark": lambda: BOM + json_report(findings(1000)),
+        "each beginning otherwise": lambda: json.dumps({"findings": [told[0], *map(turned, told[1:])]}).encode(),
         "nested alike": lambda: json.dumps({"findings": [nested(each) for each in told]}).encode(),
         "plain": lambda: csv_report(findings(1500), NOW, "plain"),
         "quoted": lambda: csv_report(findings(1500), NOW, "quoted"),
@@ -49,7 +50,15 @@ def large(form: str) -> bytes:
     return content
 
 
-JSON = ["compact", "indented", "a finding a line", "among other members", "with a mark", "nested alike"]
+JSON = [
+    "compact",
+    "indented",
+    "a finding a line",
+    "among other members",
+    "with a mark",
+    "each beginning otherwise",
+    "nested alike",
+]
 CSV = ["plain", "quoted", "with line ends of Windows", "without the last line end"]
 
 
@@ -57,6 +66,12 @@ def nested(finding: dict[str, Any]) -> dict[str, Any]:
     """A finding with a list whose entries begin as a finding does."""
     first = next(iter(finding))
     return finding | {"more": [{first: 1}] * 20}
+
+
+def turned(finding: dict[str, Any]) -> dict[str, Any]:
+    """A finding whose last member comes first, and one of whose lists has entries that begin as other findings do."""
+    first, *_, last = finding
+    return {last: finding[last]} | finding | {"more": [{first: 1}, {first: 2}]}
 
 
 def rewritten(**dialect: Any) -> bytes:
@@ -78,7 +93,8 @@ def test_a_large_report_is_whole_in_any_form(form: str) -> None:
     assert sum(len(batch["type"]) for batch in read(Stream(large(form)))) >= 1000
 
 
-@pytest.mark.parametrize("form", JSON)
+# Where findings begin in different ways, no border is known by which the tail could be judged.
+@pytest.mark.parametrize("form", [form for form in JSON if form != "each beginning otherwise"])
 def test_a_large_json_report_that_is_cut_anywhere_is_told(form: str) -> None:
     content, chance = large(form).rstrip(), random.Random(1)
     after_brackets = [at + 1 for at in range(len(content) - 20_000, len(content) - 1) if content[at] in b"}],"]

@@ -141,20 +141,19 @@ def _judge_json_tail(tail: str, first_member: str) -> None:
     if not tail.rstrip(" \t\r\n").endswith("}"):
         raise _FaultError(_CUT)
     border = re.compile(rf"\}}[ \t\r\n]*+,[ \t\r\n]*+(?=\{{[ \t\r\n]*+{re.escape(first_member)})")
-    position, were_borders = 0, False
+    position = 0
     while found := border.search(tail, position):
-        position, were_borders = found.end(), True
+        position = found.end()
         try:
             position = _value(tail, position)[1]
             while tail[after := _skip(tail, position)] != "]":
                 position = _value(tail, _skip(tail, _expect(",", tail, after)))[1]
             return _judge_end(tail, after + 1)
-        except _FaultError:
-            # A border within a finding: the search goes on behind what was read from there.
-            continue
+        except _FaultError as fault:
+            if str(fault) == _CUT:
+                raise
+            # A border within a finding, whose list ends before the report does: the search goes on behind it.
     # Without any border, one finding, or what stands after the last one, fills the whole edge.
-    if were_borders:
-        raise _FaultError(_CUT)
     return None
 
 
