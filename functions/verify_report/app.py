@@ -12,10 +12,10 @@ from findings_exporter.table import Table
 
 config = Config.from_env()
 table = Table(client("dynamodb"), config.table_name)
-s3 = client("s3")
+s3, inspector2 = client("s3"), client("inspector2")
 
 
 @step
 def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
     """Verify the run's report; ``found_nothing`` says that Inspector itself told of no findings."""
-    return delivery.verify_run(s3, runs.load(table, execution), found_nothing=event["found_nothing"])
+    return delivery.verify_run(s3, inspector2, runs.load(table, execution), found_nothing=event["found_nothing"])

@@ -22,6 +22,7 @@ TOLD = {
     "Failure": 1,
     "failure_from": 1,
     "fault": 1,
+    "_corrupt": 1,
     "_too_late": 1,
     "note": 2,
     "Ended": 4,
@@ -85,7 +86,11 @@ def told_by_the_code() -> set[str]:
                 name = ast.unparse(call.func).rsplit(".", 1)[-1]
                 is_fine = name == "Check" and ast.unparse(call.args[1]) == "'fine'"
                 told = call.args[TOLD[name] :][:1] if name in TOLD and not is_fine else []
-                told += [keyword.value for keyword in call.keywords if (name, keyword.arg) == ("replace", "sentence")]
+                told += [
+                    keyword.value
+                    for keyword in call.keywords
+                    if (name, keyword.arg) in {("replace", "sentence"), ("replace", "note")}
+                ]
                 for argument in told:
                     found |= set(resolved(argument, function, module))
     return {clean(text) for text in found if text.strip("… ")}

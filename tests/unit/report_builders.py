@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from findings_digest.columns import Batch
 
@@ -212,6 +214,22 @@ def rows_of(batches: Iterable[Batch]) -> list[dict[str, Any]]:
 def tags_read(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of a JSON report with their tags read from their text."""
     return [row | {"resource_tags": json.loads(row["resource_tags"] or "null")} for row in rows]
+
+
+@contextmanager
+def hang_guard(seconds: int = 60) -> Iterator[None]:
+    """Fail what hangs: a guard for what would take hours, no measure of time."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("it does not end")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Stream:

@@ -116,6 +116,8 @@ def test_closed_findings_are_taken_for_asked_for(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
+        ("notes.json", b"Dear all,", "at byte 0"),
+        ("error.json", b"<Error><Code>AccessDenied</Code></Error>", "at byte 0"),
         ("cut.json", json_report(FINDINGS)[:-900], "at byte"),
         ("cut.csv", csv_report(FINDINGS, NOW)[:-70], "row"),
         ("page.csv", b"<html></html>\n" * 400, "row 1"),

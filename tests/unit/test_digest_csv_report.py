@@ -22,7 +22,7 @@ from findings_digest.errors import MalformedReportError
 from findings_digest.json_report import read_json
 from tests.local_aws.emulator.inspector.findings import Finding, generate, load
 from tests.local_aws.emulator.inspector.report_files import CSV_COLUMNS, csv_report, json_report
-from tests.unit.report_builders import NOW_MS, Stream, hostile_texts, rows_of, tags_read
+from tests.unit.report_builders import NOW_MS, Stream, hang_guard, hostile_texts, rows_of, tags_read
 
 REAL_FINDINGS = Path(os.environ.get("REAL_FINDINGS", "tests/data/real-findings.jsonl.gz"))
 NOW = NOW_MS / 1000
@@ -145,6 +145,33 @@ def test_addresses_are_cut_cell_by_cell_whatever_stands_in_the_cells_beside() ->
         assert [each["reference_urls"] for each in rows] == [told[each] for each in urls]
 
 
+@pytest.mark.parametrize("blanks", [" ", "\t", "\n", " ,", ", "])
+def test_addresses_are_cut_in_time_that_grows_as_the_cell_does(blanks: str) -> None:
+    row = cells(csv_report(make(1), NOW))[0]
+    with hang_guard():
+        (told,) = read(
+            render([row | {"Reference Urls": "http://a" + 400_000 // len(blanks) * blanks + "b,http://c"}]), chunk_bytes=1 << 22
+        )
+    assert told["reference_urls"][-1] == "http://c"
+
+
+@pytest.mark.parametrize("name", ["Inspector Score", "Last Seen", "Port Range"])
+def test_a_number_of_many_digits_is_read_in_time_that_grows_as_they_do(name: str) -> None:
+    row = cells(csv_report(make(1), NOW))[0]
+    unreadable: Counter[str] = Counter()
+    with hang_guard():
+        (told,) = read(render([row | {name: 500_000 * "7"}]), unreadable=unreadable)
+    assert told[{"Inspector Score": "inspector_score", "Last Seen": "last_observed_at", "Port Range": "port_begin"}[name]] is None
+    assert unreadable.total() == 1
+
+
+def test_bytes_that_are_no_text_cost_no_finding() -> None:
+    content = csv_report(make(3), NOW).replace(b"CVE-", b"CV\xff-", 1)
+    rows = read(content)
+    assert len(rows) == len(make(3))
+    assert "CV\ufffd-" in str(rows[0])
+
+
 def fault(content: bytes, **settings: Any) -> MalformedReportError:
     with pytest.raises(MalformedReportError) as raised:
         read(content, **settings)
@@ -158,7 +185,7 @@ def fault(content: bytes, **settings: Any) -> MalformedReportError:
         (b"AWS Account Id,Severity,Fix Av", "no column 'Finding ARN'"),
         (b"Finding ARN,Finding Type,Severity,Status,First Seen,severity", "two columns"),
         (b'"Finding ARN', "cannot be read"),
-        (b"\xff\xfeF", "cannot be read"),
+        (b"\xff\xfeF", "no column 'Finding ARN'"),
     ],
 )
 def test_what_is_no_report_is_told(content: bytes, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 from collections import Counter
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from findings_digest.columns import BATCH_ROWS, COUNTED_NAMES, NAMES
 from findings_digest.errors import MalformedReportError
+from findings_digest.json_elements import elements
+from findings_digest.json_findings import full_decoder
 from findings_digest.json_report import read_json
 from tests.local_aws.emulator.inspector.findings import generate, load
 from tests.local_aws.emulator.inspector.report_files import json_report
@@ -113,14 +116,16 @@ def test_a_finding_that_is_not_one_tells_its_place_and_the_findings_before(buffe
     content = report(*[SMALLEST] * 40, wrong, *[SMALLEST] * 40)
     error = fault(content, buffer_bytes=buffer_bytes)
     assert (error.findings, error.offset) == (40, content.rindex(b"{", 0, content.index(b'"severity": 7')))
-    assert "Expected `str`" in str(error)
+    assert "its severity is missing or unreadable (it is no text)" in str(error)
 
 
-def test_a_port_that_no_column_can_hold_is_an_error_at_its_finding() -> None:
-    wrong = SMALLEST | {"networkReachabilityDetails": {"openPortRange": {"begin": 22, "end": 2**31}}}
-    error = fault(report(SMALLEST, wrong))
-    assert error.findings == 1
-    assert "openPortRange.end" in str(error)
+@pytest.mark.parametrize("required", SMALLEST)
+@pytest.mark.parametrize("value", [None, "", True, [], {}, math.nan, math.inf])
+def test_an_unreadable_value_that_findings_are_counted_by_is_an_error(required: str, value: Any) -> None:
+    for counted_only in (False, True):
+        error = fault(report(SMALLEST, SMALLEST | {required: value}), counted_only=counted_only)
+        assert error.findings == 1
+        assert required in str(error)
 
 
 @pytest.mark.parametrize("missing", SMALLEST)
@@ -128,6 +133,79 @@ def test_a_finding_without_what_it_is_counted_by_is_an_error(missing: str) -> No
     wrong = {name: value for name, value in SMALLEST.items() if name != missing}
     assert fault(report(SMALLEST, wrong)).findings == 1
     assert fault(report(SMALLEST, wrong), counted_only=True).findings == 1
+
+
+DEEP = 20_000
+NESTED = [b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP]
+
+
+@pytest.mark.parametrize("nested", NESTED)
+@pytest.mark.parametrize(
+    "place", [b'"aMember":@', b'"epss":@', b'"resources":@', b'"resources":[{"tags":@}]', b'"title":@', b'"severity":@']
+)
+def test_a_finding_that_is_nested_too_deeply_is_told(nested: bytes, place: bytes) -> None:
+    deep = report(SMALLEST | {"@": 1}).replace(b'"@": 1', place.replace(b"@", nested))
+    for content in (deep, report(*[SMALLEST] * 3000).replace(b"}]}", b"}," + deep[len(b'{"findings": [') :])):
+        error = fault(content)
+        assert "nested too deeply" in str(error)
+        assert error.findings in {0, 3000}
+
+
+@pytest.mark.parametrize("nested", NESTED)
+@pytest.mark.parametrize("form", [b'{"a":@,"findings":[]}', b'{"findings":[],"a":@}', b"@", b'{"findings":@}'])
+def test_a_report_that_is_nested_too_deeply_is_told(nested: bytes, form: bytes) -> None:
+    fault(form.replace(b"@", nested))
+
+
+@pytest.mark.parametrize("nested", [b"[" * 1000 + b"]" * 1000, b'{"a":' * 1000 + b"1" + b"}" * 1000])
+def test_a_thousand_levels_are_read(nested: bytes) -> None:
+    content = report(SMALLEST | {"a": "@", "title": 7}).replace(b'"@"', nested)
+    assert len(read(content.replace(b"]}", b'],"a":' + nested + b"}"))) == 1
+
+
+class Watched:
+    """A decoder that counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.decoder, self.batches, self.ones = full_decoder(Counter()), 0, 0
+
+    def batch(self, array: Any) -> Any:
+        self.batches += 1
+        return self.decoder.batch(array)
+
+    def one(self, element: bytes) -> Any:
+        self.ones += 1
+        return self.decoder.one(element)
+
+    def of(self, findings: Any) -> Any:
+        return self.decoder.of(findings)
+
+
+@pytest.mark.parametrize("dirt", [b"\x01", rb"\ud83d", b"\n"])
+def test_control_characters_in_every_finding_cost_one_more_decoding_of_each_buffer(dirt: bytes) -> None:
+    content = report(*[SMALLEST | {"description": "@" * 1000}] * 2000).replace(b"@@", b"@" + dirt)
+    watched = Watched()
+    batches = list(elements(Stream(content), watched, buffer_bytes=1 << 16))
+    assert sum(len(batch["type"]) for batch in batches) == 2000
+    # In place, and cleaned.
+    assert watched.batches <= 2 * (len(content) / (1 << 15))
+    assert watched.ones == 0
+
+
+@pytest.mark.parametrize(("member", "slows"), [({"severity": "NEWER"}, True), ({"inspectorScore": "high"}, False)])
+def test_a_newer_word_makes_the_rest_be_read_as_texts_an_unreadable_value_does_not(member: dict[str, Any], slows: bool) -> None:
+    decoder = full_decoder(Counter())
+    known = SMALLEST | {"type": "CODE_VULNERABILITY"}
+    list(elements(Stream(report(known, known | member, known)), decoder, buffer_bytes=1 << 16))
+    assert (decoder._decode == decoder._decode_any) is slows
+
+
+def test_unreadable_values_in_every_finding_cost_one_more_decoding_of_each_finding() -> None:
+    watched = Watched()
+    content = report(*[SMALLEST | {"description": "x" * 1000, "inspectorScore": "high"}] * 2000)
+    batches = list(elements(Stream(content), watched, buffer_bytes=1 << 16))
+    assert sum(len(batch["type"]) for batch in batches) == watched.ones == 2000
+    assert watched.batches <= 2 * (len(content) / (1 << 15))
 
 
 def test_every_truncation_of_a_report_is_told_with_the_whole_findings_before_it() -> None:

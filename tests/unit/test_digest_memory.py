@@ -92,7 +92,7 @@ def peak_mib(way: str, folder: Path, times: int) -> float:
         [sys.executable, "-c", READER, way, str(folder), str(times)],
         check=True,
         capture_output=True,
-        env={"PYTHONPATH": "layers/analytics", "PATH": ""},
+        env={"PYTHONPATH": "layers/analytics:layers/exporter", "PATH": ""},
     )
     total, peak = map(int, process.stdout.split())
     assert total == 412 * times

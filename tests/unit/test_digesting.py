@@ -19,7 +19,7 @@ from findings_digest.keys import BLOCK, HEADER, MAGIC, SUMMARY, Header, KeyReade
 from findings_digest.records import FIRST_SEEN, RECORD_BYTES
 from findings_exporter import runs
 from findings_exporter.delivery import Delivery
-from findings_exporter.errors import ServiceUnavailableError
+from findings_exporter.errors import THROTTLED, ServiceUnavailableError
 from findings_exporter.table import Table
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
@@ -230,6 +230,30 @@ def test_what_passes_is_raised_so_that_the_step_is_tried_again(desk: Desk, s3: S
     with pytest.raises(ServiceUnavailableError):
         digest_run(desk, run, delivery)
     assert runs.load(desk.table, run.execution).digest is None
+
+
+@pytest.mark.usefixtures("_no_pause")
+@pytest.mark.parametrize("code", sorted(THROTTLED))
+@pytest.mark.parametrize("status", [400, 429, 503])
+@pytest.mark.parametrize(
+    ("operation", "part"), [("get_object", "reports/"), ("get_object", "findings.keys"), ("head_object", "findings.keys")]
+)
+def test_throttling_is_tried_again_whatever_the_status_of_its_answer(
+    desk: Desk, s3: S3, operation: str, part: str, code: str, status: int
+) -> None:
+    if part != "reports/":
+        night(desk)
+    run, delivery = delivered(desk, "night-2", START + timedelta(days=1), json_report(ACTIVE[:2]))
+    s3.errors[operation, part] = client_error(code, status)
+    with pytest.raises(ServiceUnavailableError):
+        digest_run(desk, run, delivery)
+    assert runs.load(desk.table, run.execution).digest is None
+
+
+@pytest.mark.usefixtures("_no_pause")
+def test_a_refusal_that_is_no_throttling_is_not_tried_again(desk: Desk, s3: S3) -> None:
+    s3.errors["get_object", "reports/"] = client_error("InvalidRequest", 400)
+    assert night(desk)["error"] == "Digest.ReportUnreadable"
 
 
 @pytest.fixture

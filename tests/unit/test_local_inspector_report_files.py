@@ -164,7 +164,7 @@ class TestMisbehaviour:
 
     @pytest.mark.parametrize(
         "wrong",
-        [{"kind": "explode"}, {"kind": "hang", "operation": "list"}, {"kind": "other_key"}, {"kind": "hang", "answer": "no"}],
+        [{"kind": "explode"}, {"kind": "hang", "operation": "delete"}, {"kind": "other_key"}, {"kind": "hang", "answer": "no"}],
     )
     def test_an_unknown_fault_is_refused(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=r"must be|needs"):

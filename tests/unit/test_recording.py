@@ -42,6 +42,13 @@ def test_a_failure_is_recorded_with_its_reason_and_fix(table: Table) -> None:
     assert "\n1. See the AWS Health Dashboard" in result["failure"]["cause"]
 
 
+def test_a_deliverys_note_is_one_of_the_runs_notes(table: Table) -> None:
+    planned(table, ME)
+    runs.note(table, ME, "Another one.")
+    record(table, SUCCESS | {"delivery": delivery(note="How it was judged.").to_dict()})
+    assert runs.load(table, ME).notes == ("Another one.", "How it was judged.")
+
+
 def test_a_failure_after_a_verified_delivery_is_a_failure(table: Table) -> None:
     planned(table, ME)
     assert record(table, FAILURE | {"delivery": SUCCESS["delivery"]})["outcome"] == "FAILED"

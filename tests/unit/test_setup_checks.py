@@ -322,6 +322,7 @@ class TestPermissions:
             (HERE.start_role, "inspector2:GetFindingsReportStatus"),
             (HERE.start_role, "inspector2:ListFindings"),
             (HERE.start_role, "s3:ListBucket"),
+            (HERE.verify_role, "inspector2:ListFindings"),
             (HERE.verify_role, "s3:ListBucket"),
             (HERE.verify_role, "s3:GetObject"),
             (HERE.verify_role, "kms:Decrypt"),

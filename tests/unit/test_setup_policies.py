@@ -6,9 +6,10 @@ import pytest
 
 from findings_exporter.setup import checks
 from findings_exporter.setup.checks import Check
-from findings_exporter.setup.policies import Request, all_of, any_of, decide, shortfalls
+from findings_exporter.setup.policies import Request, _like, all_of, any_of, decide, shortfalls
 from tests.setup_rows import BUCKET_POLICIES, KEY_POLICIES, OTHER_ACCOUNT, Row, denies, document, encrypts, ours, root, writes
 from tests.unit.builders import START
+from tests.unit.report_builders import hang_guard
 from tests.unit.setup_builders import bucket, deployment, key, place
 
 ROWS = [*BUCKET_POLICIES, *KEY_POLICIES]
@@ -234,6 +235,34 @@ class TestConditions:
     ) -> None:
         request = Request("inspector2.amazonaws.com", "s3:PutObject", f"{HERE.bucket_arn}/x", context)
         assert decide(document([writes(HERE, Condition=condition)]), request).outcome == outcome
+
+
+@pytest.mark.parametrize("pattern", ["*?" * 20 + "x", "*a" * 20 + "x", "?*" * 500 + "x", "*" * 1000 + "x", "*a*?" * 300 + "x"])
+def test_wildcards_are_matched_in_time_that_grows_as_the_text_does(pattern: str) -> None:
+    arn = f"{HERE.bucket_arn}/{'a' * 2000}"
+    policy = document([writes(HERE, Resource=f"{HERE.bucket_arn}/{pattern}")])
+    with hang_guard():
+        outcomes = [
+            decide(policy, Request("inspector2.amazonaws.com", "s3:PutObject", arn + end, {})).outcome for end in ("y", "x")
+        ]
+    assert outcomes == ["not allowed", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "is_met"),
+    [
+        ("a*b*c", "a-b-b-c", True),
+        ("a*b*c", "a-c-b", False),
+        ("*?*?", "ab", True),
+        ("*?*?", "a", False),
+        ("*ab", "aab", True),
+        ("a*?b", "ab", False),
+        ("a\n*", "a\nb\nc", True),
+        ("[!a]*", "[!a]x", True),
+    ],
+)
+def test_wildcards_match_as_the_guide_says(pattern: str, text: str, is_met: bool) -> None:
+    assert _like(pattern, text) is is_met
 
 
 def test_what_is_not_understood_decides_nothing_where_something_else_does() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from findings_exporter.texts import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
+from tests.unit.report_builders import hang_guard
 
 
 def test_a_wide_letter_takes_two_columns() -> None:
@@ -31,6 +32,11 @@ def test_a_text_is_cut_to_a_line_and_shows_it() -> None:
     assert cut_to_line("x" * 72) == "x" * 72
     assert cut_to_line("x" * 73) == "x" * 71 + "…"
     assert width(cut_to_line("新" * 40)) <= 72
+
+
+def test_a_long_text_is_cut_in_time_that_grows_as_it_does() -> None:
+    with hang_guard():
+        assert cut_to_line("新" * 300_000) == "新" * 35 + "…"
 
 
 def test_a_screen_counts_a_long_line_as_often_as_it_is_wide() -> None:

@@ -97,11 +97,7 @@ def test_a_report_that_found_nothing_has_a_digest_that_says_whether_that_is_good
 def test_a_malformed_report_is_delivered_without_a_digest_and_the_mail_says_so(
     exporter: Exporter, inspector: InspectorControl, tmp_path: Path
 ) -> None:
-    findings = inspector.findings()
-    findings[30]["title"] = 7  # which no end of the file shows
-    path = tmp_path / "findings.jsonl"
-    path.write_text("\n".join(map(json.dumps, findings)), encoding="utf-8")
-    inspector.load(path)
+    load_with(inspector, tmp_path, severity=7)  # by which findings are counted; verification does not look at it
 
     ended = exporter.run({})
 
@@ -111,6 +107,27 @@ def test_a_malformed_report_is_delivered_without_a_digest_and_the_mail_says_so(
     assert message.outcome == "SUCCEEDED"
     assert "its digest could not be made" in " ".join(message.email.split())
     assert "digest_keys" not in history_of(exporter, ended)
+
+
+def test_an_unreadable_title_is_left_out_and_said_and_its_finding_counts(
+    exporter: Exporter, inspector: InspectorControl, tmp_path: Path
+) -> None:
+    total = load_with(inspector, tmp_path, title=7)
+
+    brief = brief_of(exporter, exporter.run({}))
+
+    assert brief["total"] == total
+    assert "1 values of title could not be read and are left out." in digest_of(exporter, brief)["sentences"]
+
+
+def load_with(inspector: InspectorControl, folder: Path, **members: object) -> int:
+    """Let one finding have odd members, and return how many there are."""
+    findings = inspector.findings()
+    findings[30] |= members
+    path = folder / "findings.jsonl"
+    path.write_text("\n".join(map(json.dumps, findings)), encoding="utf-8")
+    inspector.load(path)
+    return len(findings)
 
 
 def test_a_digest_that_may_not_read_the_report_says_so_and_the_next_night_has_no_baseline(exporter: Exporter) -> None:

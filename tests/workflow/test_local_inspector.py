@@ -486,6 +486,51 @@ class TestFindings:
         assert 0 < desk.client.list_coverage_statistics(groupBy="RESOURCE_TYPE")["totalCounts"] < before
 
 
+class TestListing:
+    def listed(self, desk: Desk, **request: Any) -> list[str]:
+        pages = desk.client.get_paginator("list_findings").paginate(**request)
+        return [finding["findingArn"] for page in pages for finding in page["findings"]]
+
+    def test_plain_ministack_lists_findings_of_its_own_and_judges_no_criteria(
+        self, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        with LocalAws(tmp_path_factory.mktemp("plain") / "emulator.log", parts="none") as plain:
+            too_many = {"title": equals(*map(str, range(11)))}
+            assert plain.client("inspector2").list_findings(filterCriteria=too_many)["findings"] == []
+
+    def test_it_lists_what_a_report_with_the_same_criteria_holds(self, desk: Desk) -> None:
+        for criteria in (
+            {},
+            {"severity": equals("HIGH", "CRITICAL")},
+            {"findingStatus": equals("CLOSED")},
+            {"title": equals("none")},
+        ):
+            active = {"findingStatus": equals("ACTIVE")} | criteria
+            held = [finding["findingArn"] for finding in desk.control.findings(criteria)]
+            assert self.listed(desk, filterCriteria=active, maxResults=7) == held
+
+    def test_it_lists_findings_of_every_status_unless_one_is_named(self, desk: Desk) -> None:
+        every = desk.control.findings({"findingStatus": equals("ACTIVE", "SUPPRESSED", "CLOSED")})
+        assert len(self.listed(desk)) == len(every) > FINDINGS
+
+    def test_it_lists_no_more_than_is_asked_for_and_refuses_what_the_service_refuses(self, desk: Desk) -> None:
+        one = desk.client.list_findings(maxResults=1)
+        assert (len(one["findings"]), bool(one["nextToken"])) == (1, True)
+        wrongs: list[dict[str, Any]] = [{"maxResults": 101}, {"filterCriteria": {"severity": []}}]
+        for wrong in wrongs:
+            lax, body = desk.aws.client("inspector2", account=desk.account), json.dumps(wrong).encode()
+            # Past botocore's own check of members, to see the emulator's.
+            lax.meta.events.register("before-call", lambda params, body=body, **_: params.update(body=body))
+            assert kind(refusal(lax.list_findings)) == (400, "ValidationException", "FIELD_VALIDATION_FAILED")
+
+    def test_it_can_be_broken_as_any_call_can(self, desk: Desk) -> None:
+        desk.control.misbehave("throttle", operation="list")
+        client = desk.aws.client("inspector2", account=desk.account, region=desk.region)
+        assert client.list_findings(maxResults=1)["findings"]
+        asked = [(call["operation"], call["status_code"], call["fault"]) for call in desk.control.record()["calls"]]
+        assert asked == [("list", 429, "throttle"), ("list", 200, "")]
+
+
 class TestScanning:
     def test_the_asking_account_administers_the_others(self, desk: Desk) -> None:
         accounts = [desk.account, *(f"{number:012}" for number in range(120))]

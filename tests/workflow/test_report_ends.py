@@ -213,3 +213,39 @@ def assert_nothing_is_left(exporter: Exporter, inspector: InspectorControl) -> N
     assert exporter.lock() is None
     assert not any(report["status"] == "IN_PROGRESS" for report in inspector.record()["reports"])
     assert not any("open" in item for item in exporter.items().values())
+
+
+@pytest.mark.parametrize("report_format", ["JSON", "CSV"])
+def test_a_malformed_object_where_nothing_matches_is_judged_by_inspector_and_noted(
+    report_format: str, exporter: Exporter, inspector: InspectorControl
+) -> None:
+    inspector.seed(findings=0, seed=1)
+    inspector.configure(when_nothing_found="malformed")
+    inspector.misbehave("throttle", operation="list", times=4)
+
+    ended = exporter.run({"report": {"format": report_format}}, seconds=90)
+
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert "ListFindings, asked with the same filter, shows no finding" in " ".join(exporter.message_of(ended.arn).email.split())
+    asked = [call for call in inspector.record()["calls"] if call["operation"] == "list"]
+    assert [call["status_code"] for call in asked] == [429] * 4 + [200]
+
+
+def test_a_malformed_object_although_findings_match_is_a_broken_report(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.seed(findings=0, seed=1)
+    inspector.configure(when_nothing_found="malformed")
+    inspector.hold()
+    run = exporter.start({})
+    exporter.reached(run, "Wait for Report")
+    inspector.seed(findings=3, seed=1)
+    inspector.release()
+
+    ended = exporter.ended(run)
+
+    assert (ended.status, ended.error) == ("FAILED", "Delivery.Corrupt")
+    assert "ListFindings shows findings that match" in " ".join(exporter.message_of(run).email.split())
+
+
+def test_a_csv_that_breaks_off_within_a_row_is_a_broken_report(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.misbehave("broken_object")
+    assert exporter.run({"report": {"format": "CSV"}}).error == "Delivery.Corrupt"

@@ -76,6 +76,14 @@ def digest_does_not_know_whether_inspector_scans(exporter: Exporter, _: Inspecto
     assert told["coverage"] == {"scanned": None, "not_scanned": None}
 
 
+def malformed_object_of_nothing_is_corrupt(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.seed(findings=0, seed=1)
+    inspector.configure(when_nothing_found="malformed")
+    ended = exporter.run({}, seconds=90)
+    assert ended.error == "Delivery.Corrupt"
+    assert "ListFindings, which would tell, was refused (AccessDeniedException)" in str(ended.cause)
+
+
 def sweep_is_denied(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.hold()
     run = exporter.start({})
@@ -176,6 +184,7 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("VerifyReportFunctionRole", "ReadRecords"): export_is_denied,
     ("VerifyReportFunctionRole", "FindTheReport"): export_is_denied,
     ("VerifyReportFunctionRole", "LookAtTheReport"): export_is_denied,
+    ("VerifyReportFunctionRole", "AskWhetherAnythingMatches"): malformed_object_of_nothing_is_corrupt,
     ("CheckSetupFunctionRole", "LookAtInspector"): check_is_unknown("inspector"),
     ("CheckSetupFunctionRole", "LookAtTheBucket"): check_is_unknown("bucket_policy_for_inspector"),
     ("CheckSetupFunctionRole", "LookAtTheKeys"): check_is_unknown("key"),

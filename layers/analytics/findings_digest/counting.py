@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from findings_digest.columns import COUNTED_NAMES, Ragged
-from findings_digest.names import resource_names
+from findings_digest.names import read_names
 from findings_digest.records import STATUSES
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _repositories(resources: Counter[str]) -> Counter[str]:
     found: Counter[str] = Counter()
     for resource_id, count in resources.items():
         # Each is asked for once: remembering it would only take memory.
-        if repository := resource_names.__wrapped__(resource_id).repository:
+        if repository := read_names(resource_id).repository:
             found[repository] += count
     return found
 

@@ -26,7 +26,9 @@ from arro3.io import read_csv as read_arrow
 from findings_digest.columns import BATCH_ROWS, NAMES, REQUIRED_NAMES, ArrowColumn, Ragged
 from findings_digest.errors import MalformedReportError
 from findings_digest.names import owner, resource_names
+from findings_digest.numbers import finite
 from findings_digest.timestamps import epoch_ms, epoch_ms_column
+from findings_exporter.report_form import MAX_ROW_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 20
 """Some seven hundred rows."""
-MAX_CELL_CHARACTERS = 4 << 20
+MAX_CELL_CHARACTERS = MAX_ROW_BYTES
 """Without a cap one unclosed quote would pull in the rest of the report."""
 
 _HEADERS = {
@@ -97,7 +99,8 @@ _FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n][^,\r\n]*+|)'
 _ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n")
 """A whole row as Python's strict reader takes it, too: quotes open a cell at its beginning and close it at its end."""
 _TIME, _NUMBER = DataType.timestamp("ms", tz="UTC"), DataType.float64()
-_URL_COMMA = re.compile(r"\s*,\s*(?=https?://)")
+_URL_COMMA = re.compile(r",\s*+(?=https?://)")
+"""It begins with the comma: were blanks before it part of it, each one of a million would begin a search through the rest."""
 _PORTS = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?")
 """No more digits than the column can hold."""
 
@@ -114,7 +117,7 @@ def read_csv(
     Parameters
     ----------
     stream
-        The report, from its first byte: UTF-8, with or without a byte-order mark.
+        The report, from its first byte: UTF-8, with or without a byte-order mark. Bytes that are none become U+FFFD.
     unreadable
         Takes, by column, how many times, numbers and port ranges nobody could read; they are None. The first time a finding
         was seen is not among them: age is counted by it, so there an unreadable one is an error.
@@ -221,14 +224,14 @@ def _rows(content: bytes, cells: int, findings: int) -> Iterator[list[str]]:
     """Give the rows that are not blank, each with as many cells as the header; 0 cells for the header itself."""
     header = not cells
     try:
-        for row in csv.reader(io.StringIO(content.decode(), newline=""), strict=True):
+        for row in csv.reader(io.StringIO(content.decode(errors="replace"), newline=""), strict=True):
             if not row:
                 continue
             if not header and len(row) != cells:
                 raise _malformed(f"it has {len(row)} cells where the header has {cells}", findings)
             yield row
             findings += 1
-    except (csv.Error, UnicodeDecodeError) as error:
+    except csv.Error as error:
         raise _malformed(f"it cannot be read: {error}", findings - header) from None
 
 
@@ -267,7 +270,7 @@ class _Cells:
 
     def numbers(self, name: str) -> Sequence[float | None]:
         """Return scores."""
-        return [self._read(name, _number, cell or None, row) for row, cell in enumerate(self.raw(name))]
+        return [self._read(name, finite, cell or None, row) for row, cell in enumerate(self.raw(name))]
 
     def lists(self, name: str) -> Ragged:
         """Return lists of what stands between commas."""
@@ -288,7 +291,7 @@ class _Cells:
         one_a_line = text.replace(",http://", "\nhttp://").replace(",https://", "\nhttps://")
         values: list[str | None] = [*one_a_line.split("\n")] if told else []
         if text.split() != told or "" in values:
-            return Ragged.of([[url for url in _URL_COMMA.split(cell.strip()) if url] for cell in cells])
+            return Ragged.of([[url for url in map(str.rstrip, _URL_COMMA.split(cell.strip())) if url] for cell in cells])
         return Ragged(values, [cell.count(",http://") + cell.count(",https://") + 1 if cell else 0 for cell in cells])
 
     def ports(self) -> list[tuple[int | None, int | None]]:
@@ -345,13 +348,6 @@ class _ArrowCells(_Cells):
         found = texts.cast(kind)
         refused = found.null_count != texts.null_count or (name in REQUIRED_NAMES and found.null_count)
         return None if refused else ArrowColumn(found)
-
-
-def _number(cell: str) -> float:
-    number = float(cell)
-    if not isfinite(number):
-        raise ValueError(cell)
-    return number
 
 
 def _port_range(cell: str) -> tuple[int, int]:

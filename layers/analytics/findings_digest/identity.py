@@ -16,10 +16,11 @@ copies of each vulnerability, one such pair is expected in several hundred night
 as one new and one gone.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from findings_digest.columns import Batch
+from findings_digest.remembered import Remembered
 
 IDENTITY_VERSION = 2
 """Of the rules in this module: keys of another version cannot be compared with ours."""
@@ -34,8 +35,6 @@ DETAILS = ("detector_id", "detector_name", "rule_id", "file_paths", "start_line"
 """The columns that distinguish findings without packages: those of code, then those of a network path."""
 KEY_BYTES = 16
 EXACT_BYTES = 8
-KEPT = 50_000
-"""So many resources, vulnerabilities and package lists are remembered for the next findings: few hundred bytes each."""
 
 
 def account_key(account_id: str | None) -> bytes:
@@ -53,36 +52,17 @@ def exact_keys(arns: Sequence[str]) -> list[bytes]:
     return [blake2b(arn.encode("utf-8", "surrogatepass"), digest_size=EXACT_BYTES).digest() for arn in arns]
 
 
-class Remembered[T](dict[T, bytes]):
-    """What is made of a value, by the value, for values that come again and again.
-
-    Whole columns are looked up at once, since that happens in C. There is a bound: beyond it everything is forgotten.
-    """
-
-    def __init__(self, make: Callable[[T], bytes]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, value: T) -> bytes:
-        made = self[value] = self._make(value)
-        return made
-
-    def of(self, column: Iterable[T]) -> list[bytes]:
-        """Return what is made of each value of a column."""
-        if len(self) > KEPT:
-            self.clear()
-        return list(map(self.__getitem__, column))
-
-
 class LogicalKeys:
     """Makes logical keys, and remembers the digests of resources, vulnerabilities and packages, which come again and again."""
 
     def __init__(self) -> None:
-        self._resources = Remembered[tuple[str | None, ...]](lambda place: account_key(place[0]) + _digest(5, *place))
-        self._vulnerabilities = Remembered[str](vulnerability_key)
+        self._resources = Remembered[tuple[str | None, ...], bytes](lambda place: account_key(place[0]) + _digest(5, *place))
+        self._vulnerabilities = Remembered[str, bytes](vulnerability_key)
         # A CSV names packages in another order than JSON, and each perhaps once only.
-        self._packages = Remembered[tuple[str | None, ...]](lambda names: _digest(3, *sorted({each for each in names if each})))
-        self._details = Remembered[tuple[str, ...]](lambda details: _digest(3, *details))
+        self._packages = Remembered[tuple[str | None, ...], bytes](
+            lambda names: _digest(3, *sorted({each for each in names if each}))
+        )
+        self._details = Remembered[tuple[str, ...], bytes](lambda details: _digest(3, *details))
 
     def of(self, batch: Batch) -> list[bytes]:
         """Return the logical key of each finding of a batch: 16 bytes.

@@ -3,16 +3,22 @@
 The report passes through one buffer. It is cut at the last place that looks like the border between two elements, as the
 elements before it had it, and all elements up to there are decoded where they lie. A cut at a wrong place (within a text, or
 within a list of an element) leaves a bracket or a quote open, so it cannot be decoded: then, and at both ends of the
-report, the elements are found by walking over their quotes and brackets.
+report, the elements are found by walking over their quotes and brackets. Elements that cannot be decoded together are
+decoded one by one.
+
+Nesting has a bound: the decoders refuse what is nested deeper than Python's own limit for C code, some 10,000 levels.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from findings_digest.errors import MalformedReportError
+from findings_digest.numbers import whole_number
+from findings_exporter.report_form import EDGE_BYTES
 
 MAX_ELEMENT_BYTES = 8 << 20
 """The largest real finding that was seen has 15.7 kB. Without a cap one unclosed quote would pull in the rest of the report."""
@@ -25,15 +31,18 @@ _SPACE = re.compile(rb"[ \t\r\n]*+")
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([\[{])|([\]}])|(")', re.DOTALL)
 """A whole text, an opening bracket, a closing one, or a quote whose text does not end here."""
+_CLEAN = re.compile(rb'(?:[^"]++|"(?:[^"\\\x00-\x1f]++|\\(?!u[dD][89a-fA-F]).)*+")*+', re.DOTALL)
+"""As far as every text is one that strict readers take."""
 _SCALAR = re.compile(rb"[^ \t\r\n,\[\]{}\":]++")
 _BORDER = re.compile(rb'[ \t\r\n]*+,[ \t\r\n]*+\{[ \t\r\n]*+"[^"\\]*+"')
-_UNCLEAN = re.compile(rb"[\x00-\x1f]|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _ESCAPE = re.compile(
     rb"[\x00-\x1f]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.",
     re.DOTALL,
 )
-_PLACE = re.compile(r"\(byte (\d+)\)$")
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoders raise over JSON that is broken, is not what they expect, or is nested too deeply."""
+_parse = json.JSONDecoder(parse_int=whole_number, strict=False).decode
 
 
 class Readable(Protocol):
@@ -41,6 +50,39 @@ class Readable(Protocol):
 
     def readinto(self, buffer: memoryview, /) -> int | None:
         """Fill the buffer, or a part of it, and return how many bytes that were; 0 is the end."""
+        ...
+
+
+class ElementError(Exception):
+    """An element cannot be read, however patiently.
+
+    Attributes
+    ----------
+    position
+        In the element; 0 where it is not known.
+    """
+
+    def __init__(self, reason: str, position: int = 0) -> None:
+        super().__init__(reason)
+        self.position = position
+
+
+class Decoder[Element, Decoded](Protocol):
+    """Makes what is to be given of elements. It keeps no reference to the memory that it was given."""
+
+    def batch(self, array: memoryview | bytes, /) -> tuple[int, Decoded]:
+        """Return the number of a JSON array's elements, and what is made of them.
+
+        It raises one of :data:`UNDECODABLE` for whatever is unusual: then :meth:`one` is asked for each element.
+        """
+        ...
+
+    def one(self, element: bytes, /) -> Element:
+        """Return an element, read patiently; raises ElementError."""
+        ...
+
+    def of(self, elements: list[Element], /) -> Decoded:
+        """Return what is made of elements."""
         ...
 
 
@@ -62,52 +104,66 @@ class _WrongError(Exception):
         self.position = position
 
 
-def elements[T](
+def parse(text: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Return a JSON value, read more patiently than msgspec does.
+
+    NaN is taken, a number too large is infinite, and bytes that are no UTF-8 become U+FFFD.
+
+    Raises
+    ------
+    ElementError
+        It is no JSON, or is nested too deeply.
+    """
+    try:
+        return _parse(text.decode(errors="replace"))
+    except json.JSONDecodeError as error:
+        raise ElementError(f"it is no JSON: {error.msg}", min(len(error.doc[: error.pos].encode()), len(text))) from None
+    except RecursionError:
+        raise ElementError("it is nested too deeply") from None
+
+
+def elements[Element, Decoded](
     stream: Readable,
-    decode: Callable[[memoryview], tuple[int, T]],
+    decoder: Decoder[Element, Decoded],
     *,
     buffer_bytes: int,
     max_element_bytes: int = MAX_ELEMENT_BYTES,
-) -> Iterator[T]:
+) -> Iterator[Decoded]:
     """Give the decoded elements of the report's array, some hundreds at a time.
 
     Parameters
     ----------
     stream
         The report. A byte-order mark, white space of JSON's four kinds anywhere, and other members around the array are
-        stood. Bare control characters in texts are taken as they are, halves of surrogate pairs as U+FFFD.
-    decode
-        Makes of a JSON array the number of its elements and what is to be given. It raises what a decoder of msgspec raises,
-        and keeps no reference to the memory that it was given.
+        stood. Bare control characters in texts are taken as they are, halves of surrogate pairs and bytes that are no UTF-8 as
+        U+FFFD.
     buffer_bytes
         Size of the buffer. It grows for a single element that is larger.
     max_element_bytes
-        Largest element, and largest whole of what stands before or after the array.
+        Largest element. What stands before or after the array is at most :data:`EDGE_BYTES` long, too.
 
     Yields
     ------
-    T
-        What ``decode`` made of one or more elements.
+    Decoded
+        What ``decoder`` made of one or more elements.
 
     Raises
     ------
     MalformedReportError
-        The report ends too early, is no such JSON, does not fit what ``decode`` expects, or has too large an element.
+        The report ends too early, is no such JSON, does not fit what ``decoder`` expects, or has too large an element.
     """
-    yield from _Cutter(stream, decode, buffer_bytes, max_element_bytes).run()
+    yield from _Cutter(stream, decoder, buffer_bytes, max_element_bytes).run()
 
 
-class _Cutter[T]:
+class _Cutter[Element, Decoded]:
     """One reading.
 
     ``buffer[start:end]`` is what was read and not yet given on. There is always room for a bracket before and after it.
     """
 
-    def __init__(
-        self, stream: Readable, decode: Callable[[memoryview], tuple[int, T]], buffer_bytes: int, max_element_bytes: int
-    ) -> None:
+    def __init__(self, stream: Readable, decoder: Decoder[Element, Decoded], buffer_bytes: int, max_element_bytes: int) -> None:
         self.stream = stream
-        self.decode = decode
+        self.decoder = decoder
         self.max_element_bytes = max_element_bytes
         self.buffer = bytearray(max(buffer_bytes, SMALLEST_BUFFER_BYTES) + 2)
         self.start = self.end = 1
@@ -118,7 +174,7 @@ class _Cutter[T]:
         self.border = b""
         """What stood between two elements: a closing brace, the comma, an opening brace, and the first member's name."""
 
-    def run(self) -> Iterator[T]:
+    def run(self) -> Iterator[Decoded]:
         """See :func:`elements`."""
         self.start = self.whole(self.find_array)
         closed = False
@@ -143,7 +199,7 @@ class _Cutter[T]:
             try:
                 return find()
             except _ShortError:
-                self.grow("the report's head or tail")
+                self.grow("what stands before or after the findings", min(self.max_element_bytes, EDGE_BYTES))
             except _WrongError as wrong:
                 raise self.malformed(wrong.position, str(wrong)) from None
 
@@ -161,51 +217,44 @@ class _Cutter[T]:
                 self.ended = not count
                 self.end += count or 0
 
-    def grow(self, what: str) -> None:
+    def grow(self, what: str, most_bytes: int) -> None:
         """Make room for something larger than the buffer; fails at the report's end, and at the cap."""
         if self.ended:
             raise self.malformed(self.end, "it ends too early")
-        if self.end - self.start >= self.max_element_bytes:
-            raise self.malformed(self.start, f"{what} is larger than {self.max_element_bytes:,} bytes")
+        if self.end - self.start >= most_bytes:
+            raise self.malformed(self.start, f"{what} is larger than {most_bytes:,} bytes")
         # Not extended in place: whoever still looks at the old one, such as a search that just failed, would forbid it.
-        larger = bytearray(len(self.buffer) + min(len(self.buffer), self.max_element_bytes))
+        larger = bytearray(len(self.buffer) + min(len(self.buffer), most_bytes))
         larger[: self.end] = memoryview(self.buffer)[: self.end]
         self.buffer = larger
 
-    def cut_at_border(self) -> tuple[int, T] | None:
-        """Decode up to the last border; None when there is none in the buffer's second half, or it was a wrong one."""
+    def cut_at_border(self) -> tuple[int, Decoded] | None:
+        """Decode up to the last border; None when there is none in the buffer's second half, or that cannot be decoded."""
         cut = self.buffer.rfind(self.border, self.start, self.end) if self.border else -1
         if cut < (self.start + self.end) // 2:
             return None
         try:
             found = self.decoded(self.start, cut + 1)
-        except msgspec.ValidationError as error:
-            # It is a DecodeError, too, but a wrong cut cannot be its reason.
-            spans, position, _ = self.walk_borders()
-            self.find_broken(spans)
-            self.findings += len(spans)
-            raise self.malformed(position, f"a finding cannot be decoded: {error}") from error
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             return None
         self.start = cut + self.border.index(b"{")
         return found
 
-    def walk(self) -> tuple[tuple[int, T] | None, bool]:
+    def walk(self) -> tuple[tuple[int, Decoded] | None, bool]:
         """Decode the elements that lie wholly in the buffer, found by their brackets; and tell whether the array ends."""
         spans, position, closed = self.walk_borders()
         found = None
         if spans:
-            begin, end = spans[0][0], spans[-1][1]
             try:
-                found = self.decoded(begin, end)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                self.find_broken(spans)
-                found = self.decode(memoryview(b"[" + _cleaned(bytes(self.buffer[begin:end])) + b"]"))
+                found = self.decoded(spans[0][0], spans[-1][1])
+            except UNDECODABLE:
+                read = self.one_by_one(spans)
+                found = len(read), self.decoder.of(read)
             self.start = position
         elif closed:
             self.start = position
         else:
-            self.grow("a finding")
+            self.grow("a finding", self.max_element_bytes)
         return found, closed
 
     def walk_borders(self) -> tuple[list[tuple[int, int]], int, bool]:
@@ -230,34 +279,47 @@ class _Cutter[T]:
         except _ShortError:
             pass
         except _WrongError as wrong:
-            self.find_broken(spans)
+            self.one_by_one(spans)
             self.findings += len(spans)
             raise self.malformed(wrong.position, str(wrong)) from None
         return spans, position, closed
 
-    def decoded(self, begin: int, end: int) -> tuple[int, T]:
-        """Decode the elements from begin to end where they lie, between two brackets put there for the while."""
+    def decoded(self, begin: int, end: int) -> tuple[int, Decoded]:
+        """Decode the elements from begin to end where they lie; what is unclean is cleaned all at once and decoded again."""
+        try:
+            return self.decoded_in_place(begin, end)
+        except msgspec.ValidationError:
+            raise  # it is a DecodeError, too, but no cleaning can help
+        except msgspec.DecodeError:
+            unclean = bytes(self.buffer[begin:end])
+            clean = _cleaned(unclean)
+            if clean is unclean:
+                raise
+        return self.decoder.batch(b"[" + clean + b"]")
+
+    def decoded_in_place(self, begin: int, end: int) -> tuple[int, Decoded]:
+        """Decode the elements from begin to end between two brackets that are put there for the while."""
         before, after = self.buffer[begin - 1], self.buffer[end]
         self.buffer[begin - 1], self.buffer[end] = b"[]"
         try:
             # Not released here: an error that is on its way may hold what still looks at this memory.
-            return self.decode(memoryview(self.buffer)[begin - 1 : end + 1])
+            return self.decoder.batch(memoryview(self.buffer)[begin - 1 : end + 1])
         finally:
             self.buffer[begin - 1], self.buffer[end] = before, after
 
-    def find_broken(self, spans: list[tuple[int, int]]) -> None:
-        """Raise an error that tells which element cannot be decoded, not even cleaned; if there is one."""
-        for number, (begin, end) in enumerate(spans):
+    def one_by_one(self, spans: list[tuple[int, int]]) -> list[Element]:
+        """Return the elements, each read patiently; fails at the first one that cannot be read, with its place."""
+        read: list[Element] = []
+        for begin, end in spans:
             element = bytes(self.buffer[begin:end])
             clean = _cleaned(element)
             try:
-                self.decode(memoryview(b"[" + clean + b"]"))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                self.findings += number
-                place = _PLACE.search(str(error)) if clean == element else None
-                # The bracket before the element is the decoder's byte 0.
-                position = begin + int(place[1]) - 1 if place else begin
+                read.append(self.decoder.one(clean))
+            except ElementError as error:
+                self.findings += len(read)
+                position = begin + error.position if clean is element else begin
                 raise self.malformed(position, f"a finding cannot be decoded: {error}") from error
+        return read
 
     # ---- JSON, as far as the walk needs it
 
@@ -297,15 +359,14 @@ class _Cutter[T]:
         if self.buffer[begin] != ord('"'):
             raise _WrongError(begin, "a member's name was expected")
         end = self.checked_end(begin)
-        name = msgspec.json.decode(_cleaned(bytes(self.buffer[begin:end])), type=str)
-        return name, self.skip_space(self.expect(b":", self.skip_space(end)))
+        return parse(_cleaned(bytes(self.buffer[begin:end]))), self.skip_space(self.expect(b":", self.skip_space(end)))
 
     def checked_end(self, begin: int) -> int:
         """Return where a value ends that is not a finding, having looked that it is JSON."""
         end = self.value_end(begin)
         try:
-            msgspec.json.decode(_cleaned(bytes(self.buffer[begin:end])))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            parse(_cleaned(bytes(self.buffer[begin:end])))
+        except ElementError as error:
             raise _WrongError(begin, f"a member cannot be decoded: {error}") from None
         return end
 
@@ -350,8 +411,16 @@ class _Cutter[T]:
 
 
 def _cleaned(json: bytes) -> bytes:
-    """Return JSON as strict readers want it: control characters in texts escaped, halves of surrogate pairs replaced."""
-    return _STRING.sub(lambda text: _ESCAPE.sub(_escaped, text[0]) if _UNCLEAN.search(text[0]) else text[0], json)
+    """Return JSON as strict readers want it: control characters in texts escaped, halves of surrogate pairs replaced.
+
+    What is clean is passed over by the regular expression alone, and comes back as the same object if it is clean as a whole.
+    """
+    pieces: list[bytes] = []
+    taken = 0
+    while text := _STRING.match(json, _CLEAN.match(json, taken).end()):  # type: ignore[union-attr] # it matches nothing, too
+        pieces += json[taken : text.start()], _ESCAPE.sub(_escaped, text[0])
+        taken = text.end()
+    return b"".join((*pieces, json[taken:])) if pieces else json
 
 
 def _escaped(match: re.Match[bytes]) -> bytes:

@@ -1,27 +1,31 @@
 """A finding as the API and the JSON report have it [AWS: Inspector API, Finding], and how it is flattened.
 
 Only what a column needs is declared: msgspec skips the rest, which is what makes it fast. What the API calls required is
-optional here, unless nothing could be counted without it.
+optional here, unless nothing could be counted without it. What is optional and cannot be read is None and counted, by its
+column or, where several columns are read from it, by its own name: see :mod:`findings_digest.lenient`.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import chain
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
 from findings_digest.columns import REQUIRED_NAMES, Batch, Ragged
-from findings_digest.names import REMEMBERED, owner, resource_names
+from findings_digest.json_elements import UNDECODABLE, ElementError, parse
+from findings_digest.lenient import Take, taker
+from findings_digest.names import owner, resource_names
+from findings_digest.remembered import Remembered
 from findings_digest.timestamps import Timestamp, epoch_ms, epoch_ms_column
 
 type Text = Annotated[str, msgspec.Meta(min_length=1)]
 type _Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None
 """What a column of whole numbers can hold [AWS: a port is 0 to 65,535]."""
 _NO_RAW = msgspec.Raw(b"null")
-type Decode = Callable[[memoryview], tuple[int, Batch]]
-"""From a JSON array of findings to their number and their columns."""
+EXPANSION = 16
+"""A byte of JSON takes at most about as much once it is decoded: a text of one letter is four bytes there, and sixty here."""
 
 
 class _Part(msgspec.Struct, gc=False, rename="camel"):
@@ -268,46 +272,114 @@ _decode_cvss = msgspec.json.Decoder(list[_Cvss] | None).decode
 _encode_tags = msgspec.json.Encoder(order="sorted").encode
 
 
-def counted_decoder() -> Decode:
-    """Return what decodes the columns of :data:`COUNTED_NAMES`."""
-    decode = _first_that_fits(_KnownCountedFinding, _CountedFinding)
+_COLUMN_OF = {
+    ("_Finding", "aws_account_id"): "account_id",
+    ("_CountedFinding", "aws_account_id"): "account_id",
+    ("_Finding", "epss"): "epss_score",
+    ("_CountedFinding", "epss"): "epss_score",
+    ("_Epss", "score"): "epss_score",
+    ("_Finding", "exploitability_details"): "last_known_exploit_at",
+    ("_Remediation", "recommendation"): "remediation",
+    ("_Recommendation", "text"): "remediation",
+    ("_Cvss", "base_score"): "nvd_cvss3_score",
+    ("_Cvss", "scoring_vector"): "nvd_cvss3_vector",
+    ("_CountedPackage", "name"): "package_names",
+    ("_Package", "name"): "package_names",
+    ("_Package", "version"): "package_versions",
+    ("_Package", "fixed_in_version"): "fixed_in_versions",
+    ("_Package", "package_manager"): "package_managers",
+    ("_Package", "file_path"): "file_paths",
+    ("_Code", "file_path"): "file_paths",
+    ("_CodePath", "file_path"): "file_paths",
+    ("_NetworkPath", "steps"): "network_path",
+    ("_NetworkStep", "component_id"): "network_path",
+    ("_Ports", "begin"): "port_begin",
+    ("_Ports", "end"): "port_end",
+    ("_CountedResource", "type"): "resource_type",
+    ("_CountedResource", "id"): "resource_id",
+    ("_Resource", "type"): "resource_type",
+    ("_Resource", "id"): "resource_id",
+    ("_Resource", "tags"): "resource_tags",
+    ("_Place", "machine_image_id"): "image_id",
+    ("_Place", "image_hash"): "image_id",
+    ("_Place", "image_digest"): "image_id",
+    ("_Place", "serverless_function_name"): "function_name",
+    ("_Place", "vpc_config"): "vpc_id",
+    ("_Place", "network_id"): "vpc_id",
+}
+"""Columns whose name is not the member's own."""
 
-    def columns(array: memoryview) -> tuple[int, Batch]:
-        findings = decode(array)
-        return len(findings), _counted_columns(findings)
 
-    return columns
-
-
-def full_decoder(unreadable: Counter[str]) -> Decode:
-    """Return what decodes all columns, and counts by column the timestamps that nobody can read."""
-    decode = _first_that_fits(_KnownFinding, _Finding)
-
-    def columns(array: memoryview) -> tuple[int, Batch]:
-        findings = decode(array)
-        return len(findings), _all_columns(findings, unreadable)
-
-    return columns
+@cache
+def _taker(of: Any, name: str = "") -> Take:  # noqa: ANN401 - a type
+    return taker(msgspec.inspect.type_info(of), _COLUMN_OF, name)
 
 
-def _first_that_fits[T](known: type[T], any_words: type[T]) -> Callable[[memoryview], list[T]]:
-    """Return what decodes findings with known words, until there is a newer one; from then on with any."""
-    decoders = [msgspec.json.Decoder(list[known]).decode, msgspec.json.Decoder(list[any_words]).decode]  # type: ignore[valid-type]
+class FindingDecoder[Finding: (_CountedFinding | _Finding)]:
+    """Makes columns of findings; see :class:`~findings_digest.json_elements.Decoder`.
 
-    def decode(array: memoryview) -> list[T]:
+    Parameters
+    ----------
+    any_words
+        The findings' structure.
+    known
+        The same with the words that are known here.
+    """
+
+    def __init__(
+        self,
+        any_words: type[Finding],
+        known: type[Finding],
+        columns: Callable[[Sequence[Finding], Counter[str]], Batch],
+        unreadable: Counter[str],
+    ) -> None:
+        self._any_words, self._columns, self._unreadable = any_words, columns, unreadable
+        self._decode_one = msgspec.json.Decoder(any_words).decode
+        self._decode = msgspec.json.Decoder(list[known]).decode  # type: ignore[valid-type]
+        self._decode_any = msgspec.json.Decoder(list[any_words]).decode  # type: ignore[valid-type]
+
+    def batch(self, array: memoryview | bytes) -> tuple[int, Batch]:
+        """Return the number of an array's findings, and their columns."""
         try:
-            return decoders[0](array)
+            findings = self._decode(array)
         except msgspec.ValidationError:
-            if len(decoders) == 1:
-                raise
-            del decoders[0]
-            return decoders[0](array)
+            findings = self._decode_any(array)
+            # There is a newer word: the rest of the report is read as texts, too.
+            self._decode = self._decode_any
+        return len(findings), self.of(findings)
 
-    return decode
+    def one(self, finding: bytes) -> Finding:
+        """Return a finding; what is optional and unreadable is None."""
+        try:
+            read = self._decode_one(finding)
+        except UNDECODABLE:
+            try:
+                read = _taker(self._any_words)(parse(finding), self._unreadable)  # type: ignore[arg-type] # a class is hashable
+            except (ValueError, RecursionError) as error:
+                raise ElementError(str(error)) from None
+        try:
+            epoch_ms(read.first_observed_at)
+        except ValueError as error:
+            raise ElementError(f"its firstObservedAt: {error}") from None
+        return read
+
+    def of(self, findings: Sequence[Finding]) -> Batch:
+        """Return the findings' columns."""
+        return self._columns(findings, self._unreadable)
 
 
-def _counted_columns(findings: Sequence[_CountedFinding]) -> Batch:
-    (first,) = _moments({"first_observed_at": [f.first_observed_at for f in findings]}, Counter()).values()
+def counted_decoder(unreadable: Counter[str]) -> FindingDecoder[_CountedFinding]:
+    """Return what decodes the columns of :data:`COUNTED_NAMES`."""
+    return FindingDecoder(_CountedFinding, _KnownCountedFinding, _counted_columns, unreadable)
+
+
+def full_decoder(unreadable: Counter[str]) -> FindingDecoder[_Finding]:
+    """Return what decodes all columns."""
+    return FindingDecoder(_Finding, _KnownFinding, _all_columns, unreadable)
+
+
+def _counted_columns(findings: Sequence[_CountedFinding], unreadable: Counter[str]) -> Batch:
+    (first,) = _moments({"first_observed_at": [f.first_observed_at for f in findings]}, unreadable).values()
     details = [f.package_vulnerability_details or _COUNTED_PACKAGES for f in findings]
     packages = [d.vulnerable_packages or () for d in details]
     all_resources = [f.resources or () for f in findings]
@@ -335,12 +407,14 @@ def _all_columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batc
     package_lists = [d.vulnerable_packages or () for d in details]
     package_counts = list(map(len, package_lists))
     packages = list(chain.from_iterable(package_lists))
-    cvss = [_nvd_cvss3(bytes(d.cvss)) for d in details]
+    cvss = _nvd_cvss3.of([bytes(d.cvss) for d in details])
     code = [f.code_vulnerability_details or _CODE for f in findings]
     network = [f.network_reachability_details or _NETWORK for f in findings]
     ports = [n.open_port_range or _PORTS for n in network]
     code_paths = [c.file_path or _CODE_PATH for c in code]
-    resources = _Resources(*zip(*[_resources(bytes(f.resources)) for f in findings], strict=True))
+    resources = _Resources(*zip(*_resources.of([bytes(f.resources) for f in findings]), strict=True))
+    unreadable.update(chain.from_iterable(resources.unreadable))
+    unreadable.update(chain.from_iterable(each.unreadable for each in cvss))
     reference_urls = [d.reference_urls or c.reference_urls or () for d, c in zip(details, code, strict=True)]
     file_paths = Ragged([p.file_path or None for p in packages], package_counts)
     if any(c is not _CODE for c in code):
@@ -383,8 +457,8 @@ def _all_columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batc
         "vendor_created_at": moments["vendor_created_at"],
         "vendor_updated_at": moments["vendor_updated_at"],
         "reference_urls": Ragged([*chain.from_iterable(reference_urls)], list(map(len, reference_urls))),
-        "nvd_cvss3_score": [score for score, _ in cvss],
-        "nvd_cvss3_vector": [vector for _, vector in cvss],
+        "nvd_cvss3_score": [each.score for each in cvss],
+        "nvd_cvss3_vector": [each.vector for each in cvss],
         "package_names": Ragged([p.name or None for p in packages], package_counts),
         "package_versions": Ragged([p.version or None for p in packages], package_counts),
         "fixed_in_versions": Ragged([p.fixed_in_version or None for p in packages], package_counts),
@@ -463,12 +537,27 @@ class _Resources(NamedTuple):
     vpc_id: Any
     function: Any
     runtime: Any
+    unreadable: Any
 
 
-@lru_cache(REMEMBERED)
-def _resources(json: bytes) -> _Resources:
-    """Return what a finding's resources tell; remembered, since a resource has some dozen findings."""
-    resources = _decode_resources(json) or []
+def _listed[Part](
+    of: type[Part], decode: Callable[[bytes], list[Part] | None], json: bytes, name: str
+) -> tuple[list[Part], Counter[str]]:
+    """Return a list of structures, and by name how much of it is unreadable."""
+    unreadable: Counter[str] = Counter()
+    try:
+        return decode(json) or [], unreadable
+    except UNDECODABLE:
+        pass
+    try:
+        told = parse(json)
+        return [] if told in (None, "") else _taker(list[of], name)(told, unreadable), unreadable  # type: ignore[valid-type]
+    except (ValueError, ElementError):
+        return [], Counter([name])
+
+
+def _read_resources(json: bytes) -> _Resources:
+    resources, unreadable = _listed(_Resource, _decode_resources, json, "resources")
     first = resources[0] if resources else _RESOURCE
     place, names = _place(first.details) if first.details else _PLACE, resource_names(first.id)
     return _Resources(
@@ -486,7 +575,12 @@ def _resources(json: bytes) -> _Resources:
         vpc_id=place.vpc_id or (place.vpc_config or _FUNCTION_NETWORK).vpc_id or place.network_id or None,
         function=names.function or place.function_name or place.serverless_function_name or None,
         runtime=place.runtime or None,
+        unreadable=tuple(unreadable.elements()),
     )
+
+
+_resources = Remembered(_read_resources, size=lambda json: EXPANSION * len(json))
+"""What a finding's resources tell; remembered, since a resource has some dozen findings."""
 
 
 def _place(details: _Details) -> _Place:
@@ -502,13 +596,23 @@ def _place(details: _Details) -> _Place:
     )
 
 
-@lru_cache(REMEMBERED)
-def _nvd_cvss3(json: bytes) -> tuple[float | None, str | None]:
-    """Return score and vector of NVD's first CVSS of version 3; remembered, since a vulnerability has some findings."""
-    for cvss in _decode_cvss(json) or ():
+class _NvdCvss3(NamedTuple):
+    score: float | None = None
+    vector: str | None = None
+    unreadable: tuple[str, ...] = ()
+
+
+def _read_nvd_cvss3(json: bytes) -> _NvdCvss3:
+    """Return score and vector of NVD's first CVSS of version 3."""
+    found, unreadable = _listed(_Cvss, _decode_cvss, json, "cvss")
+    for cvss in found:
         if cvss.source == "NVD" and cvss.version and cvss.version[0] == "3":
-            return cvss.base_score, cvss.scoring_vector or None
-    return None, None
+            return _NvdCvss3(cvss.base_score, cvss.scoring_vector or None, tuple(unreadable.elements()))
+    return _NvdCvss3(unreadable=tuple(unreadable.elements()))
+
+
+_nvd_cvss3 = Remembered(_read_nvd_cvss3, size=lambda json: EXPANSION * len(json))
+"""Remembered, since a vulnerability has some findings."""
 
 
 def _code_path(code: _Code) -> list[str] | None:

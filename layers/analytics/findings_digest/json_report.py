@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from findings_digest.columns import BATCH_ROWS, Batch
-from findings_digest.json_elements import MAX_ELEMENT_BYTES, Readable, elements
+from findings_digest.json_elements import MAX_ELEMENT_BYTES, Decoder, Readable, elements
 from findings_digest.json_findings import counted_decoder, full_decoder
 
 BUFFER_BYTES = 1 << 20
@@ -28,8 +29,8 @@ def read_json(
     counted_only
         Whether :data:`~findings_digest.columns.COUNTED_NAMES` are enough; else all columns are given.
     unreadable
-        Takes, by column, how many timestamps nobody could read; they are None. The first time a finding was seen is not
-        among them: age is counted by it, so there an unreadable one is an error.
+        Takes, by column, how many values could not be read; they are None. What findings are counted by is not among them:
+        an unreadable ARN, type, severity, status or first time seen is an error.
     buffer_bytes, max_element_bytes
         See :func:`~findings_digest.json_elements.elements`. Memory is a small multiple of the buffer.
 
@@ -43,8 +44,9 @@ def read_json(
     MalformedReportError
         The report ends too early, or is none; it tells at which byte and after how many findings.
     """
-    decode = counted_decoder() if counted_only else full_decoder(Counter() if unreadable is None else unreadable)
-    for batch in elements(stream, decode, buffer_bytes=buffer_bytes, max_element_bytes=max_element_bytes):
+    unreadable = Counter() if unreadable is None else unreadable
+    decoder: Decoder[Any, Batch] = counted_decoder(unreadable) if counted_only else full_decoder(unreadable)
+    for batch in elements(stream, decoder, buffer_bytes=buffer_bytes, max_element_bytes=max_element_bytes):
         rows = len(batch["severity"])
         if rows <= BATCH_ROWS:
             yield batch

@@ -1,8 +1,9 @@
 """Resources as people name them, read from their ids: so a CSV tells the same as a JSON report."""
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
+
+from findings_digest.remembered import Remembered
 
 _ECR_IMAGE = re.compile(r"arn:[^:]*:ecr:[^:]*:[^:]*:repository/(?P<repository>.+)/(?P<digest>sha256:[0-9a-f]+)")
 """An image's resource id, as seen in real findings."""
@@ -10,8 +11,6 @@ _FUNCTION = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:(?P<function>[^:]
 """A function's resource id: its ARN with its version [AWS: Lambda's ARN format]."""
 _DIGEST = re.compile(r"[@/](?P<digest>sha256:[0-9a-f]+)$")
 _FINDING = re.compile(r"arn:[^:]*:inspector2:(?P<region>[^:]+):(?P<account>[^:]+):finding/")
-REMEMBERED = 4096
-"""Resources come back finding after finding; so many are kept, at some hundred bytes each."""
 
 
 class Names(NamedTuple):
@@ -23,8 +22,12 @@ class Names(NamedTuple):
     digest: str | None = None
 
 
-@lru_cache(REMEMBERED)
 def resource_names(resource_id: str | None) -> Names:
+    """Return what :func:`read_names` returns; remembered, since resources come back finding after finding."""
+    return _remembered[resource_id]
+
+
+def read_names(resource_id: str | None) -> Names:
     """Return what a resource's id tells; the name of an id of unknown form is the id without an image's digest."""
     if not resource_id:
         return Names(None)
@@ -35,6 +38,9 @@ def resource_names(resource_id: str | None) -> Names:
     if (digest := _DIGEST.search(resource_id)) and digest.start():
         return Names(resource_id[: digest.start()], digest=digest["digest"])
     return Names(resource_id)
+
+
+_remembered = Remembered(read_names)
 
 
 def owner(finding_arn: str) -> tuple[str | None, str | None]:

@@ -11,7 +11,8 @@ byte is the finding to look at first. Days count from 1970 in UTC.
 from collections.abc import Iterable
 
 from findings_digest.columns import Batch
-from findings_digest.identity import EXACT_BYTES, KEY_BYTES, LogicalKeys, Remembered, exact_keys
+from findings_digest.identity import EXACT_BYTES, KEY_BYTES, LogicalKeys, exact_keys
+from findings_digest.remembered import Remembered
 
 RECORD_BYTES = 30
 KEY = slice(0, KEY_BYTES)
@@ -71,8 +72,8 @@ class Recorder:
 
     def __init__(self, today: int) -> None:
         self._keys = LogicalKeys()
-        self._marks = Remembered[tuple[str | None, ...]](_marks)
-        self._days = Remembered[int | None](lambda day: _two_bytes(today if day is None else day))
+        self._marks = Remembered[tuple[str | None, ...], bytes](_marks)
+        self._days = Remembered[int | None, bytes](lambda day: _two_bytes(today if day is None else day))
 
     def of(self, batch: Batch) -> list[bytes]:
         """Return a batch's records, in its order.

@@ -1,37 +1,40 @@
 """What Inspector delivered: the report object, or one of the three ways of having found nothing.
 
 Nothing found is told in three ways (AWS names the first; the others were seen by third parties): the report FAILED with
-NO_FINDINGS_FOUND; it SUCCEEDED without an object; it SUCCEEDED with an object that holds no finding. A malformed object
-counts as empty only when it holds no finding at all; else it is corrupt, and said to be.
+NO_FINDINGS_FOUND; it SUCCEEDED without an object; it SUCCEEDED with an object that holds no finding. Malformed objects were
+seen there, too: a tiny one counts as nothing found only where Inspector itself, asked for one finding, shows none.
 """
 
-import json
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from findings_exporter.errors import Failure
+from botocore.exceptions import ClientError
+
+from findings_exporter import report_form
+from findings_exporter.errors import THROTTLED, Failure, code_of, is_refused
+from findings_exporter.inspector import matches_any
 from findings_exporter.plan import Destination
+from findings_exporter.report_form import EDGE_BYTES
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_s3 import S3Client
 
     from findings_exporter.runs import Run
 
 TINY_BYTES = 4096
-"""At most this much is read to tell an empty report; one real finding alone is about as long."""
-EDGE_BYTES = 512
-"""Read from each end of a larger report, to tell a truncated one."""
-FINDING = re.compile(rb"findingArn|arn:[a-z-]+:inspector2:[a-z0-9-]+:\d{12}:finding/|\"findings\"\s*:\s*\[\s*\{\s*\"")
-"""A finding, or the beginning of the first one: a report that broke off there is not an empty one."""
-JSON_START = re.compile(rb"\s*\{.*\"findings\"\s*:\s*\[", re.DOTALL)
-JSON_END = re.compile(rb"\]\s*\}\s*$")
-CSV_COLUMNS = (b"Finding ARN", b"Severity")
+"""The largest object that can be a way of saying that nothing was found; one real finding alone is about as long."""
 REPORT_FILE = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27})\.(?:json|csv)")
 LOOKS, LOOK_SECONDS = 3, 2
 """An object that is not there is looked for again before it counts as nothing found: that would be told as good news."""
-BOM = b"\xef\xbb\xbf"
+
+type AsksInspector = Callable[[], bool | None]
+"""Asks whether any finding matches the run's filter now; None where the answer does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Delivery:
     nothing_found
         ``no_findings`` (Inspector said so), ``no_object`` (success without an object), ``empty_object`` (an object
         without any finding), or None when the report holds findings.
+    note
+        A sentence for whoever reads of the run: how an object was judged that is in none of the known forms.
     """
 
     bucket: str
@@ -55,6 +60,7 @@ class Delivery:
     version_id: str | None
     kms_key_arn: str | None
     nothing_found: Literal["no_findings", "no_object", "empty_object"] | None
+    note: str | None = None
 
     @property
     def uri(self) -> str | None:
@@ -66,7 +72,7 @@ class Delivery:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def verify_run(s3: "S3Client", run: "Run", *, found_nothing: bool) -> dict[str, Any]:
+def verify_run(s3: "S3Client", inspector2: "Inspector2Client", run: "Run", *, found_nothing: bool) -> dict[str, Any]:
     """Verify a run's report.
 
     Returns
@@ -75,14 +81,24 @@ def verify_run(s3: "S3Client", run: "Run", *, found_nothing: bool) -> dict[str, 
         ``state``: ``VERIFIED`` (with ``delivery``) or ``FAILED`` (with ``failure``).
     """
     plan = run.require_plan()
-    judged = verify(s3, plan.destination, run.report_id or "", plan.report_format, found_nothing=found_nothing)
+
+    def ask() -> bool | None:
+        return matches_any(inspector2, plan.filter_criteria)
+
+    judged = verify(s3, ask, plan.destination, run.report_id or "", plan.report_format, found_nothing=found_nothing)
     if isinstance(judged, Failure):
         return {"state": "FAILED", "failure": judged.to_dict()}
     return {"state": "VERIFIED", "delivery": judged.to_dict()}
 
 
 def verify(
-    s3: "S3Client", destination: Destination, report_id: str, report_format: str, *, found_nothing: bool
+    s3: "S3Client",
+    ask: AsksInspector,
+    destination: Destination,
+    report_id: str,
+    report_format: str,
+    *,
+    found_nothing: bool,
 ) -> Delivery | Failure:
     """Find the report's object by listing the run's own prefix, and judge it.
 
@@ -97,15 +113,14 @@ def verify(
         ``Delivery.Encryption`` or ``Delivery.Corrupt`` when the object cannot be trusted.
     """
     owner = destination.owner
-    keys = _keys(s3, destination)
+    objects = _objects(s3, destination)
     looks = 1 if found_nothing else LOOKS
-    while not keys and (looks := looks - 1):
+    while not objects and (looks := looks - 1):
         time.sleep(LOOK_SECONDS)
-        keys = _keys(s3, destination)
-    if not keys:
+        objects = _objects(s3, destination)
+    if not objects:
         return _nothing(destination, "no_findings" if found_nothing else "no_object")
-    # Only Inspector writes under a run's own prefix. The name with the id is what was seen, not what AWS promises.
-    key = next((key for key in keys if report_id in key), keys[-1])
+    key = _likeliest(objects, destination.prefix, report_id)
     head = s3.head_object(Bucket=destination.bucket, Key=key, ExpectedBucketOwner=owner)
     delivery = Delivery(
         bucket=destination.bucket,
@@ -119,18 +134,28 @@ def verify(
     )
     if wrong := _wrong_encryption(delivery, head.get("ServerSideEncryption"), destination):
         return wrong
-    return _judged(s3, delivery, report_format, owner)
+    return _judged(s3, ask, delivery, report_format, owner)
 
 
 def found_report_id(s3: "S3Client", destination: Destination) -> str | None:
     """Return the id of a report that lies under the run's own prefix already: the object is named by it."""
-    names = [key.removeprefix(destination.prefix) for key in _keys(s3, destination)]
+    names = [key.removeprefix(destination.prefix) for key in _objects(s3, destination)]
     return next((match[1] for name in names if (match := REPORT_FILE.fullmatch(name))), None)
 
 
-def _keys(s3: "S3Client", destination: Destination) -> list[str]:
+def _objects(s3: "S3Client", destination: Destination) -> dict[str, "datetime"]:
+    """Return the objects under the run's own prefix, each with when it was written."""
     listed = s3.list_objects_v2(Bucket=destination.bucket, Prefix=destination.prefix, ExpectedBucketOwner=destination.owner)
-    return [item["Key"] for item in listed.get("Contents", []) if not item["Key"].endswith("/")]
+    return {item["Key"]: item["LastModified"] for item in listed.get("Contents", []) if not item["Key"].endswith("/")}
+
+
+def _likeliest(objects: dict[str, "datetime"], prefix: str, report_id: str) -> str:
+    """Return the key of the report: one named by its id, and of several the newest.
+
+    Only Inspector writes under a run's own prefix. The name with the id is what was seen, not what AWS promises.
+    """
+    named = [key for key in objects if report_id and report_id in key.removeprefix(prefix)]
+    return max(named or objects, key=lambda key: (objects[key], key))
 
 
 def _nothing(destination: Destination, how: Literal["no_findings", "no_object"]) -> Delivery:
@@ -147,37 +172,48 @@ def _wrong_encryption(delivery: Delivery, encryption: str | None, destination: D
     )
 
 
-def _judged(s3: "S3Client", delivery: Delivery, report_format: str, owner: str) -> Delivery | Failure:
-    start = _read(s3, delivery, f"bytes=0-{TINY_BYTES - 1}", owner).removeprefix(BOM)
-    whole = delivery.size_bytes <= TINY_BYTES
-    if whole and not holds_findings(start, report_format):
-        return Delivery(**delivery.to_dict() | {"nothing_found": "empty_object"})
-    end = start if whole else _read(s3, delivery, f"bytes=-{EDGE_BYTES}", owner)
-    if fault := fault_of(start, end, report_format):
-        return Failure("Delivery.Corrupt", f"The report {delivery.uri} ({delivery.size_bytes:,} bytes) {fault}.")
-    return delivery
+def _judged(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_format: str, owner: str) -> Delivery | Failure:
+    start = _read(s3, delivery, f"bytes=0-{EDGE_BYTES - 1}", owner)
+    if delivery.size_bytes > EDGE_BYTES:
+        end = _read(s3, delivery, f"bytes=-{EDGE_BYTES}", owner)
+        fault = report_form.fault_of_edges(start, end, report_format)
+        return _corrupt(delivery, fault) if fault else delivery
+    form = report_form.of_whole(start, report_format)
+    if form.holds != "findings" and delivery.size_bytes > TINY_BYTES:
+        return _corrupt(delivery, form.fault or "holds no finding, and is too long for a report of none")
+    match form.holds:
+        case "findings":
+            return _corrupt(delivery, form.fault) if form.fault else delivery
+        case "nothing":
+            return replace(delivery, nothing_found="empty_object")
+        case "unclear":
+            return _judged_by_inspector(ask, delivery, str(form.fault))
 
 
-def holds_findings(content: bytes, report_format: str) -> bool:
-    """Tell whether a whole tiny report holds anything that may be a finding."""
-    if report_format == "CSV":
-        rows = [row for row in content.splitlines() if row.strip()]
-        return len(rows) > 1 or FINDING.search(content) is not None
+def _judged_by_inspector(ask: AsksInspector, delivery: Delivery, fault: str) -> Delivery | Failure:
+    """Judge a tiny object without any finding that is in no known form: a malformed one was seen where nothing matched."""
     try:
-        document = json.loads(content)
-    except ValueError:
-        return FINDING.search(content) is not None
-    return bool(document.get("findings")) if isinstance(document, dict) else bool(document)
+        matches = ask()
+    except ClientError as error:
+        if code_of(error) in THROTTLED or not is_refused(error):
+            raise
+        return _corrupt(
+            delivery,
+            f"{fault}. It may mean that nothing was found, but ListFindings, which would tell, was refused ({code_of(error)})",
+        )
+    if matches is None:
+        return _corrupt(delivery, f"{fault}. It may mean that nothing was found, but the answer of ListFindings does not tell")
+    if matches:
+        return _corrupt(delivery, f"{fault}. It does not mean that nothing was found: ListFindings shows findings that match")
+    note = (
+        f"The report {delivery.uri} ({delivery.size_bytes:,} bytes) {fault}. ListFindings, asked with the same filter, shows no"
+        " finding, so nothing was found."
+    )
+    return replace(delivery, nothing_found="empty_object", note=note)
 
 
-def fault_of(start: bytes, end: bytes, report_format: str) -> str | None:
-    """Return what is wrong with a report by its two ends, or None. Reading it whole is the digest's work."""
-    if report_format == "CSV":
-        header = start.splitlines()[0] if start else b""
-        return None if all(column in header for column in CSV_COLUMNS) else "does not begin with the header of a findings report"
-    if not JSON_START.match(start):
-        return 'does not begin with {"findings":['
-    return None if JSON_END.search(end) else "breaks off before its end"
+def _corrupt(delivery: Delivery, fault: str) -> Failure:
+    return Failure("Delivery.Corrupt", f"The report {delivery.uri} ({delivery.size_bytes:,} bytes) {fault}.")
 
 
 def _read(s3: "S3Client", delivery: Delivery, byte_range: str, owner: str) -> bytes:

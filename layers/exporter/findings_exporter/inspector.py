@@ -1,4 +1,4 @@
-"""Inspector's three calls around a findings report, and what their answers may look like."""
+"""Inspector's calls around a findings report, and what their answers may look like."""
 
 import logging
 from collections.abc import Mapping
@@ -120,3 +120,21 @@ def create(creator: "Inspector2Client", plan: Plan) -> str:
     if not answer.get("reportId"):
         raise ConnectionClosedError(endpoint_url=creator.meta.endpoint_url)
     return answer["reportId"]
+
+
+def matches_any(client: "Inspector2Client", filter_criteria: Mapping[str, Any]) -> bool | None:
+    """Tell whether any finding matches the filter of a report; None where the answer does not tell.
+
+    Raises
+    ------
+    ConnectionClosedError
+        The answer is empty, which says nothing of findings.
+    """
+    # A report holds active findings unless its filter names a status; what ListFindings does is not known.
+    active: Any = {"findingStatus": [{"comparison": "EQUALS", "value": "ACTIVE"}]}
+    answer = client.list_findings(filterCriteria=active | filter_criteria, maxResults=1)
+    if "findings" not in answer:
+        raise ConnectionClosedError(endpoint_url=client.meta.endpoint_url)
+    if answer["findings"]:
+        return True
+    return None if answer.get("nextToken") else False

@@ -406,6 +406,6 @@ def _run(item: Mapping[str, Any]) -> Run:
         ended_at=_time(item, "ended_at"),
         notification_id=item.get("notification_id"),
         told_at=_time(item, "told_at"),
-        notes=tuple(sorted(item.get("notes", ()))),
+        notes=tuple(sorted({*item.get("notes", ()), *([delivery["note"]] if delivery and delivery.get("note") else ())})),
         digest=json.loads(item["digest"]) if "digest" in item else None,
     )

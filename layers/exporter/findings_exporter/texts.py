@@ -35,7 +35,7 @@ def cut_to_line(text: str, most: int = LINE_CHARACTERS) -> str:
     """Cut a text to the columns of a line, and show that it was."""
     if width(text) <= most:
         return text
-    kept = text
+    kept = text[:most]  # each character takes a column at least
     while width(kept) > most - 1:
         kept = kept[:-1]
     return f"{kept.rstrip()}…"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from findings_exporter.config import Config
+from findings_exporter.delivery import Delivery
 from findings_exporter.explanations import explain
 from findings_exporter.messages.lines import NOTES_TOLD
 from findings_exporter.messages.links import execution_url, report_url
@@ -55,7 +56,7 @@ def export_event(run: Run, config: Config) -> dict[str, Any]:
         }
         if run.plan
         else None,
-        "delivery": run.delivery.to_dict() | {"uri": run.delivery.uri, "url": report_url(run, config)} if run.delivery else None,
+        "delivery": _delivery(run, run.delivery, config) if run.delivery else None,
         "digest": _digest(run.digest) if run.digest is not None and not failed and not run.failure else None,
         "digest_failure": failed,
         "failure": {
@@ -69,6 +70,13 @@ def export_event(run: Run, config: Config) -> dict[str, Any]:
         else None,
         "notes": list(run.notes[:NOTES_TOLD]),
     }
+
+
+def _delivery(run: Run, delivery: Delivery, config: Config) -> dict[str, Any]:
+    told = delivery.to_dict() | {"uri": delivery.uri, "url": report_url(run, config)}
+    # The run's notes hold it.
+    del told["note"]
+    return told
 
 
 def _digest(brief: Mapping[str, Any]) -> dict[str, Any]:

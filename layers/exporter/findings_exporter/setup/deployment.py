@@ -225,6 +225,7 @@ class Deployment:
         return [
             Permission(self.start_role, inspector, "*"),
             Permission(self.start_role, ("s3:ListBucket",), self.bucket_arn, listing),
+            Permission(self.verify_role, ("inspector2:ListFindings",), "*"),
             Permission(self.verify_role, ("s3:ListBucket",), self.bucket_arn, listing),
             Permission(self.verify_role, ("s3:GetObject",), f"{self.bucket_arn}/{key}"),
             Permission(self.verify_role, ("kms:Decrypt",), self.config.kms_key_arn, self._through("s3")),

@@ -12,7 +12,7 @@ dates and addresses, and condition keys whose value at the time of the request i
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from fnmatch import translate
 from typing import Any, Literal
 
 from findings_exporter.texts import cut
@@ -244,12 +244,8 @@ def _arn_like(pattern: str, arn: str) -> Truth:
 
 
 def _like(pattern: str, text: str) -> bool:
-    return _compiled(pattern).fullmatch(text) is not None
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+    # What a wildcard has matched is not tried again, so the time grows as the text does. A bracket is no wildcard of IAM's.
+    return re.match(translate(pattern.replace("[", "[[]")), text) is not None
 
 
 def _any(patterns: object, matches: Callable[[str], Truth]) -> Truth:

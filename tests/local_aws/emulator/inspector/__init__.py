@@ -1,4 +1,4 @@
-"""Gap: MiniStack's Inspector has no findings reports; its status answers SUCCEEDED to anything.
+"""Gap: MiniStack's Inspector has no findings reports (its status answers SUCCEEDED to anything), and lists findings of its own.
 
 Makes findings, takes a report's time for a report, judges bucket and key as the service does, writes the file, and can
 be told to misbehave. What is known of the service stands in the docstrings: "AWS" for its documentation and service
@@ -9,7 +9,7 @@ Guard: test_plain_ministack_still_lacks_findings_reports.
 
 
 def install() -> None:
-    """Register the three calls, where MiniStack enforces IAM, and the control routes."""
+    """Register the calls, where MiniStack enforces IAM, and the control routes."""
     # Here, because the pure modules of this package are also imported where there is no MiniStack.
     from tests.local_aws.emulator.inspector import reports, routes, scanning
 

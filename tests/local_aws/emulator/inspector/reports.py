@@ -1,4 +1,4 @@
-"""A report's life, and the three calls around it."""
+"""A report's life, the three calls around it, and ListFindings."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ type Answer = tuple[int, dict[str, str], Any]
 type Handler = Callable[[dict[str, Any], str], Awaitable[Answer]]
 
 IN_PROGRESS, SUCCEEDED, FAILED, CANCELLED = "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELLED"
+_MOST_LISTED = 100
+_ANY_STATUS = {"findingStatus": [{"comparison": "EQUALS", "value": status} for status in ("ACTIVE", "SUPPRESSED", "CLOSED")]}
 WHEN_NOTHING_FOUND = ("fail", "no_object", "empty_object", "header_only", "malformed")
 WITHOUT_REPORT = ("not_found", "empty", "last")
 _REPORT_ID = re.compile(r"[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}")
@@ -260,7 +262,7 @@ def _deliver(here: Place, report: Report, matching: Sequence[Finding], settings:
         report.object_key = object_key
 
 
-# ---- the three calls
+# ---- the calls
 
 
 def _refused(message: str, reason: str = "OTHER", problems: Sequence[criteria.Problem] = ()) -> Answer:
@@ -348,6 +350,21 @@ def _cancel(here: Place, request: dict[str, Any], caller: str) -> Answer:
     return answer
 
 
+def _list(here: Place, request: dict[str, Any], _caller: str) -> Answer:
+    wanted, most = request.get("filterCriteria") or {}, request.get("maxResults", _MOST_LISTED)
+    problems = criteria.problems(wanted)
+    if not isinstance(most, int) or not 1 <= most <= _MOST_LISTED:
+        problems.append(("maxResults", f"must be from 1 to {_MOST_LISTED}"))
+    if problems:
+        return _invalid(problems)
+    # Unlike a report it tells of findings of every status, unless findingStatus names some: a guess.
+    matches = criteria.matcher(_ANY_STATUS | wanted)
+    found, start = list(filter(matches, here.findings)), int(request.get("nextToken") or 0)
+    more = {"nextToken": str(start + most)} if start + most < len(found) else {}
+    answer: Answer = json_response({"findings": found[start : start + most], **more})
+    return answer
+
+
 def _call(operation: str, act: Callable[[Place, dict[str, Any], str], Answer]) -> Handler:
     async def handle(request: dict[str, Any], account: str) -> Answer:
         here, caller = place(account, get_region()), caller_arn()
@@ -399,6 +416,7 @@ def install() -> None:
         "/reporting/create": _call("create", _create),
         "/reporting/status/get": _call("status", _status),
         "/reporting/cancel": _call("cancel", _cancel),
+        "/findings/list": _call("list", _list),
     }
     inspector2._path_handlers.update(handlers)
     inspector2._async_handlers.update(handlers)

@@ -1,0 +1,31 @@
+"""Numbers as reports have them: read alike from a cell of a CSV, from a number in JSON and from a text in JSON.
+
+A text that holds a number is that number: a CSV has nothing else. Whatever is no finite number is unreadable.
+"""
+
+from math import inf, isfinite
+
+MAX_DIGITS = 400
+"""No float is a whole number of as many; Python refuses to read one of some thousands, which takes quadratic time."""
+
+
+def whole_number(text: str) -> float:
+    """Return a whole number of JSON's; one with too many digits is infinite."""
+    return int(text) if len(text) <= MAX_DIGITS else inf
+
+
+def finite(value: object) -> float:
+    """Return what was told as a number.
+
+    Raises
+    ------
+    ValueError
+        It is neither a finite number nor a text that holds one.
+    """
+    try:
+        told = float(value) if isinstance(value, str) else value
+        if isinstance(told, int | float) and not isinstance(told, bool) and isfinite(told):
+            return float(told)
+    except OverflowError:  # a whole number beyond what a float can hold
+        pass
+    raise ValueError("it is no number")
