@@ -1,4 +1,4 @@
-"""Text as a mail and a chat need it: wrapped lines that can still be pasted, and cuts by rule."""
+"""Text as a mail and a chat need it: cleaned, wrapped in lines that can still be pasted, and cut by rule."""
 
 import re
 import textwrap
@@ -9,6 +9,23 @@ LINE_CHARACTERS = 72
 """As wide as a mail is read everywhere, a quoted one included."""
 PIECE = re.compile(r"\s+|[^\s\u1100-\U0003ffff]+|[\u1100-\U0003ffff][、。，．・：；！？）」』】〕\u3099-\u309c々ー]*")  # noqa: RUF001 - as Japanese has them
 """What is not broken: a word, or a wide character with the signs that must not begin a line."""
+SHOWN_AS = {"Cc": " ", "Zs": " ", "Zl": " ", "Zp": " ", "Cs": "\ufffd"}
+"""What is shown for a character that cannot be printed, by its category; of the others nothing is."""
+INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Printable for Python, and yet not seen: joiners, fillers, variation selectors [Unicode: Default_Ignorable_Code_Point]."""
+
+
+def clean(text: object, most: int) -> str:
+    """Return a text from elsewhere on one line, without what cannot be seen or turns the direction of what follows, cut.
+
+    Unicode lets the characters that go be left out: an emoji is then shown by its parts, a kanji in its standard form.
+    """
+    told = str(text)
+    if not told.isprintable():
+        told = "".join(each if each.isprintable() else SHOWN_AS.get(unicodedata.category(each), "") for each in told)
+    return cut(" ".join(INVISIBLE.sub("", told).split()), most)
 
 
 def wrapped(text: str, first: str = "", rest: str = "") -> str:
@@ -35,7 +52,7 @@ def cut_to_line(text: str, most: int = LINE_CHARACTERS) -> str:
     """Cut a text to the columns of a line, and show that it was."""
     if width(text) <= most:
         return text
-    kept = text
+    kept = text[:most]
     while width(kept) > most - 1:
         kept = kept[:-1]
     return f"{kept.rstrip()}…"
