@@ -21,7 +21,8 @@ HOSTILE = [
     "\ud800" * 900,
     "\u202e\u2067a" * 400,
 ]
-FINDING = {"severity": str, "vulnerability_id": str, "title": str, "resource": str, "account_id": str, "region": str, "packages": list,
+FINDING = {"severity": str, "vulnerability_id": str, "title": str, "resource": str, "resource_type": str, "resource_names": list, "resources": int,
+           "resources_at_least": bool, "findings": int, "account_id": str, "region": str, "packages": list,
            "fix_available": str, "exploit_known": bool, "first_seen": str}  # fmt: skip
 FORM: dict[str, Any] = {
     "schema_version": str, "bucket": str, "digest_key": str, "page_key": None, "parquet_key": str, "keys_key": str, "keys_version": str,
