@@ -7,7 +7,7 @@ from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.explanations import explain, statements
-from findings_exporter.messages.foreign import for_chat, in_chat
+from findings_exporter.messages.foreign import for_chat
 from findings_exporter.messages.lines import (
     facts,
     finding_line,
@@ -22,7 +22,7 @@ from findings_exporter.messages.mail import subject
 from findings_exporter.messages.night import Night, digest_failure, night_of, worst_severity
 from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run
-from findings_exporter.texts import clean, cut
+from findings_exporter.texts import clean, cut, in_chat
 
 TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
 FIXES_AS_STEPS = 3

@@ -5,15 +5,14 @@ run's record passes here once before anything is said of it: each text is cleane
 What programs look things up by (ARNs, S3 keys) stays as it is; people see it in links, which quote it.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from findings_exporter.errors import Failure
 from findings_exporter.plan import Plan
 from findings_exporter.runs import Run
-from findings_exporter.texts import clean
+from findings_exporter.texts import clean, each_text, in_chat, in_mail
 
 TEXT_CHARACTERS = 400
 ERROR_CHARACTERS = 256
@@ -24,26 +23,12 @@ LENGTHS = {
 """Characters of a text by its field's name, where they are others. Why a digest failed ends with what to do."""
 CAUSE_CHARACTERS = 3_000
 NOTES_TOLD = 10
-EXACT = re.compile(r"bucket|statements|.+_key|.+_version")
+EXACT = frozenset(
+    {"bucket", "digest_key", "page_key", "parquet_key", "keys_key", "keys_version", "parquet_version", "statements"}
+)
 """Fields that are looked up or pasted, so that no character of theirs may change."""
 
-ADDRESS = re.compile(r"(?<![a-z0-9+.-])(?!s3://)([a-z][a-z0-9+.-]*)://([^\s/]*)", re.ASCII | re.IGNORECASE)
-"""An address that a client makes a link of, and its host. Of an S3 URI none does."""
-WWW = re.compile(r"(?<![a-z0-9])(www)\.", re.ASCII | re.IGNORECASE)
-LOOK_ALIKES = str.maketrans("<>`*@&", "‹›'∗＠＆")  # noqa: RUF001 - signs that only look alike
-
 type Escape = Callable[[str], str]
-
-
-def in_mail(text: str) -> str:
-    """Return a text in which a mail client finds nothing to link to: ``https[://]example[.]com``, as is usual for such."""
-    text = ADDRESS.sub(lambda found: f"{found[1]}[://]{found[2].replace('.', '[.]')}", text)
-    return WWW.sub(r"\1[.]", text)
-
-
-def in_chat(text: str) -> str:
-    """Return a text that a chat shows as it is: it calls nobody, links nowhere and sets nothing in another type."""
-    return in_mail(text).translate(LOOK_ALIKES).replace("](", "] (")
 
 
 def for_mail(run: Run) -> Run:
@@ -67,7 +52,7 @@ def _told(run: Run, escape: Escape) -> Run:
         plan=_plan(run.plan, escape) if run.plan else None,
         failure=_failure(run.failure, escape) if run.failure else None,
         notes=tuple(escape(clean(note, TEXT_CHARACTERS)) for note in run.notes[:NOTES_TOLD]),
-        digest=_texts(run.digest, "", escape),
+        digest=_texts(run.digest, escape),
     )
 
 
@@ -82,21 +67,8 @@ def _plan(plan: Plan, escape: Escape) -> Plan:
 def _failure(failure: Failure, escape: Escape) -> Failure:
     # A list of faults has a line for each; what an input wrote into one was cleaned before.
     lines = [escape(clean(line, CAUSE_CHARACTERS)) for line in failure.cause.splitlines()]
-    return Failure(
-        escape(clean(failure.error, ERROR_CHARACTERS)), "\n".join(filter(None, lines)), _texts(failure.setup, "", escape)
-    )
+    return Failure(escape(clean(failure.error, ERROR_CHARACTERS)), "\n".join(filter(None, lines)), _texts(failure.setup, escape))
 
 
-def _texts(value: Any, name: str, escape: Escape) -> Any:  # noqa: ANN401 - any JSON
-    """Return a value of a record with each text in it cleaned and escaped; ``name`` is its field's."""
-    match value:
-        case str():
-            return escape(clean(value, LENGTHS.get(name, TEXT_CHARACTERS)))
-        case Mapping():
-            return {
-                escape(clean(key, TEXT_CHARACTERS)): each if EXACT.fullmatch(key) else _texts(each, key, escape)
-                for key, each in value.items()
-            }
-        case list() | tuple():
-            return [_texts(each, name, escape) for each in value]
-    return value
+def _texts(value: Any, escape: Escape) -> Any:  # noqa: ANN401 - any JSON
+    return each_text(value, lambda name, text: escape(clean(text, LENGTHS.get(name, TEXT_CHARACTERS))), EXACT)
