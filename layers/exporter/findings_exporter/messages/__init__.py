@@ -113,7 +113,7 @@ def _published(title: str, message: str, filterable: Mapping[str, str], config: 
 
 def _is_told_whole(run: Run) -> bool:
     # A failure that cannot be read must not look like a success.
-    return not run.unread and (run.outcome == "SUCCEEDED" or run.failure is not None)
+    return not run.unread and run.outcome in short.OUTCOMES and (run.outcome == "SUCCEEDED" or run.failure is not None)
 
 
 def _is_taken(published: Mapping[str, Any]) -> bool:

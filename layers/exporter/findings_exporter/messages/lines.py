@@ -12,7 +12,7 @@ from findings_exporter.messages.links import execution_url, object_url, report_u
 from findings_exporter.messages.night import Night, digest_failure, night_of
 from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run
-from findings_exporter.texts import clean, cut_to_line, width
+from findings_exporter.texts import clean, cut_to_line, in_mail, width
 
 TITLE_CHARACTERS = 99
 """Under 100, as a mail's subject must be [AWS: SNS Publish]; a chat's title may be longer."""
@@ -110,7 +110,7 @@ def finding_line(finding: Mapping[str, Any], speech: Speech, most: int | None = 
     ----------
     most
         The columns that a line has. First the resource's name is cut, then the packages, then that there is a fix is left
-        out; the vulnerability's id never is, though the line be longer.
+        out, then examples of names; the vulnerability's id never is, though the line be longer.
     """
     names = finding.get("resource_names") or [finding.get("resource") or "?"]
     fix = speech.say("mark.fix") if finding.get("fix_available") == "YES" else ""
@@ -125,8 +125,11 @@ def finding_line(finding: Mapping[str, Any], speech: Speech, most: int | None = 
             fix=fix,
         )
 
-    told = _fitted(line, speech.listed(names), finding, most)
-    return told if most is None or width(told) <= most else _fitted(partial(line, fix=""), speech.listed(names), finding, most)
+    without_fix, resource = partial(line, fix=""), speech.listed(names)
+    tries = [_fitted(line, resource, finding, most), _fitted(without_fix, resource, finding, most)]
+    if len(names) > 1:
+        tries.append(_fitted(without_fix, "", finding, most))
+    return next((told for told in tries if most is None or width(told) <= most), tries[-1])
 
 
 def fix_line(fix: Mapping[str, Any], speech: Speech, most: int | None = None) -> str:
@@ -173,7 +176,7 @@ def page_url(run: Run, night: Night, config: Config) -> str | None:
 
 def file_of(delivery: Delivery, speech: Speech) -> str:
     """Return where the report lies and how large it is."""
-    return speech.say("file", uri=clean(delivery.uri, URI_CHARACTERS), size=speech.size(delivery.size_bytes))
+    return speech.say("file", uri=in_mail(clean(delivery.uri, URI_CHARACTERS)), size=speech.size(delivery.size_bytes))
 
 
 def bucket_of(run: Run) -> str:
@@ -234,8 +237,9 @@ def _where(finding: Mapping[str, Any], resource: str, names: int, speech: Speech
     count = speech.counted(KINDS_OF_RESOURCE.get(str(finding.get("resource_type")), "resource"), resources)
     if finding.get("resources_at_least"):
         count = speech.say("at_least", count=count)
-    hows = ("where.in_named", "where.in") if finding.get("resource_type") == IMAGE else ("where.on_named", "where.on")
-    return speech.say(hows[names > 1], count=count, resource=resource)
+    how = "in" if finding.get("resource_type") == IMAGE else "on"
+    kind = "_named" if names == 1 else "_such_as" if resource else ""
+    return speech.say(f"where.{how}{kind}", count=count, resource=resource)
 
 
 def _named(told: Mapping[str, Any], packages: str) -> str:

@@ -109,9 +109,9 @@ def pasted(statements: Sequence[Mapping[str, Any]]) -> str:
 def publication(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dict[str, Any]:
     """Return the arguments of the SNS Publish that tells a check; what is too long goes without what was seen."""
     told = _publication(checks, deployment, now)
-    if len(told["Message"].encode()) > MESSAGE_BYTES:
-        return _publication([replace(check, evidence=(), statements=()) for check in checks], deployment, now)
-    return told
+    if len(told["Message"].encode()) <= MESSAGE_BYTES:
+        return told
+    return _publication([_short(check) for check in checks], deployment, now)
 
 
 def _publication(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dict[str, Any]:
@@ -141,6 +141,11 @@ def _publication(checks: Sequence[Check], deployment: Deployment, now: datetime)
         "Message": json.dumps(bodies, ensure_ascii=False),
         "MessageAttributes": {"region": {"DataType": "String", "StringValue": config.region}},
     }
+
+
+def _short(check: Check) -> Check:
+    sentence, fix = (clean(text, SENTENCE_CHARACTERS) for text in (check.sentence, check.fix))
+    return replace(check, sentence=sentence, fix=fix, evidence=(), statements=())
 
 
 def _told(checks: Sequence[Check], escape: Callable[[str], str] = str) -> list[Check]:
