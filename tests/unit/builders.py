@@ -357,6 +357,7 @@ class FakeStates(_Doing):
         if self.listing_refusal:
             raise self.listing_refusal
         if nextToken == self.forgotten_token:
+            self.forgotten_token = None
             raise client_error("InvalidToken")
         found = [each for each in self.executions.values() if each["status"] == statusFilter]
         found.sort(key=lambda each: each["startDate"], reverse=True)

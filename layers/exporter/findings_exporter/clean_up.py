@@ -211,8 +211,8 @@ def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], d
         swept.errors.append(error)
     if mark != before:
         runs.keep_sweep_mark(desk.table, mark)
-    if mark != SweepMark():
-        logger.warning("the sweep stopped in time and not at its end: the next one goes on from there")
+    if swept.stopped or mark != SweepMark():
+        logger.warning("the sweep stopped before its end, to end in time: the next one goes on from there")
     if swept.errors:
         raise swept.errors[0]
     return swept.cleaned
@@ -230,6 +230,8 @@ class _Sweep:
     cleaned: list[str] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    stopped: bool = False
+    """Whether its time was over before its end."""
 
     def open_runs(self, mark: SweepMark) -> SweepMark:
         """Clean up after the lock's holder and the open runs, in half of the time at most."""
@@ -239,6 +241,7 @@ class _Sweep:
         open_runs, last = runs.open_runs(self.desk.table, mark.open_after), mark.open_after
         for execution in open_runs:
             if self.now() > until:
+                self.stopped = True
                 return replace(mark, open_after=last)
             self._clean(execution)
             last = execution.started_at.isoformat()
@@ -296,6 +299,7 @@ class _Sweep:
         """Clean up after those that were never written down, and tell whether there was the time for all."""
         for execution in executions:
             if self.now() > self._until:
+                self.stopped = True
                 return False
             if not runs.is_known(self.desk.table, execution):
                 self._clean(execution)
@@ -309,14 +313,14 @@ class _Sweep:
             try:
                 with translated():
                     ended = _ended(self.states, execution, self.now())
-                    if (
-                        ended
-                        and clean_up(self.desk, self.sns, ended, self.now, self.over_at, patience=CANCEL_WAIT) == "CLEANED_UP"
-                    ):
+                    if ended and self._has_cleaned(ended):
                         self.cleaned.append(execution.name)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still told
                 logger.warning("the run %s could not be cleaned up yet: %s", execution.id, type(error).__name__)
                 self.errors.append(error)
+
+    def _has_cleaned(self, ended: Ended) -> bool:
+        return clean_up(self.desk, self.sns, ended, self.now, self.over_at, CANCEL_WAIT) == "CLEANED_UP"
 
 
 def _free_slot(desk: Desk, states: "SFNClient", now: Callable[[], datetime], over_at: datetime) -> list[str]:
