@@ -221,7 +221,7 @@ class TestLines:
         ("of", "line"),
         [
             ({"resource": ONE[0], "exploit_known": False}, "- CRITICAL, fix available, on team/group/storefro…: CVE-2026-1 (openssl)"),
-            ({"resource": ONE[0]}, "- CRITICAL, EXPLOIT KNOWN, fix available, on team/…: CVE-2026-1 (opens…)"),
+            ({"resource": ONE[0]}, "- CRITICAL, EXPLOIT KNOWN, fix available, on team/group/sto…: CVE-2026-1"),
             ({"vulnerability_id": "CVE-2026-12345", "title": "CVE-2026-12345 - openssl", "resource": "i-0abc1234def567890"},
              "- CRITICAL, EXPLOIT KNOWN, fix available, on i-0abc1234…: CVE-2026-12345"),
             ({"vulnerability_id": None, "title": "CWE-798 - Hardcoded credentials", "resource": ONE[0]},
@@ -262,7 +262,7 @@ class TestLines:
 
     def test_several_accounts_are_not_told_as_an_unknown_one(self) -> None:
         each = finding(resources=2, resource_names=["a", "b"], account_id=None)
-        assert "account several, eu-central-1" in messages.email(gallery.night(brief(worst_new=[each])), config())
+        assert "account (several), eu-central-1" in messages.email(gallery.night(brief(worst_new=[each])), config())
 
 
 class TestChat:

@@ -17,8 +17,8 @@ from findings_exporter.texts import clean, cut_to_line, in_mail, width
 TITLE_CHARACTERS = 99
 """Under 100, as a mail's subject must be [AWS: SNS Publish]; a chat's title may be longer."""
 URI_CHARACTERS = 2_000
-LEAST_COLUMNS = 6
-"""Of a resource's name or packages that are cut: with fewer they tell nothing."""
+RESOURCE_COLUMNS, LEAST_COLUMNS = 12, 6
+"""Of a resource's name before packages are cut for it; and of either at least, since with fewer they tell nothing."""
 ACCOUNTS_NAMED = 5
 SCAN_TYPES = {"ec2": "EC2", "ecr": "ECR", "lambda": "Lambda", "lambdaCode": "Lambda code", "codeRepository": "code", "ami": "AMI"}
 """As people know them; others stand as Inspector names them."""
@@ -110,7 +110,7 @@ def finding_line(finding: Mapping[str, Any], speech: Speech, most: int | None = 
     ----------
     most
         The columns that a line has. First the resource's name is cut, then the packages, then that there is a fix is left
-        out, then examples of names; the vulnerability's id never is, though the line be longer.
+        out; the vulnerability's id never is, though the line be longer.
     """
     names = finding.get("resource_names") or [finding.get("resource") or "?"]
     fix = speech.say("mark.fix") if finding.get("fix_available") == "YES" else ""
@@ -125,10 +125,9 @@ def finding_line(finding: Mapping[str, Any], speech: Speech, most: int | None = 
             fix=fix,
         )
 
-    without_fix, resource = partial(line, fix=""), speech.listed(names)
-    tries = [_fitted(line, resource, finding, most), _fitted(without_fix, resource, finding, most)]
-    if len(names) > 1:
-        tries.append(_fitted(without_fix, "", finding, most))
+    # Of several resources the number says more than examples of names.
+    shown = [speech.listed(names)] + [""] * ((finding.get("resources") or 1) > 1)
+    tries = [_fitted(form, resource, finding, most) for form in (line, partial(line, fix="")) for resource in shown]
     return next((told for told in tries if most is None or width(told) <= most), tries[-1])
 
 
@@ -238,7 +237,7 @@ def _where(finding: Mapping[str, Any], resource: str, names: int, speech: Speech
     if finding.get("resources_at_least"):
         count = speech.say("at_least", count=count)
     how = "in" if finding.get("resource_type") == IMAGE else "on"
-    kind = "_named" if names == 1 else "_such_as" if resource else ""
+    kind = "" if not resource else "_named" if names == 1 else "_such_as"
     return speech.say(f"where.{how}{kind}", count=count, resource=resource)
 
 
@@ -258,7 +257,7 @@ def _fitted(line: Callable[[str, str], str], resource: str, told: Mapping[str, A
     whole = line(resource, packages)
     if most is None or width(whole) <= most:
         return whole
-    least = line(cut_to_line(resource, LEAST_COLUMNS), packages)
+    least = line(cut_to_line(resource, RESOURCE_COLUMNS), packages)
     if width(least) > most:
         left = width(packages) - (width(least) - most)
         packages = cut_to_line(packages, left) if left >= LEAST_COLUMNS else ""

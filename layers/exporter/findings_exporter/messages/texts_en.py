@@ -127,7 +127,7 @@ TEXTS = {
     "mark.fix": ", fix available,",
     "mark.exploit": ", EXPLOIT KNOWN",
     "of_finding.packages": "packages: {packages}",
-    "of_finding.several": "several",
+    "of_finding.several": "(several)",
     "of_finding.place": "account {account}, {region}; first seen {first_seen}",
     "details": "DETAILS",
     "changes": "What changed",

@@ -123,7 +123,7 @@ TEXTS = {
     "mark.fix": "、修正あり",
     "mark.exploit": "、悪用コードあり",
     "of_finding.packages": "パッケージ: {packages}",
-    "of_finding.several": "複数",
+    "of_finding.several": "（複数）",
     "of_finding.place": "アカウント {account}、{region}、初回検出 {first_seen}",
     "details": "詳細",
     "changes": "変化の内訳",
