@@ -43,7 +43,7 @@ def in_mail(text: str) -> str:
 
 
 def in_chat(text: str) -> str:
-    """Return a text that a chat shows as it is: it calls nobody, links nowhere and sets nothing in another type."""
+    """Return a text that a chat shows as it is: it mentions no one, links nowhere and sets nothing in another type."""
     return in_mail(text).translate(LOOK_ALIKES).replace("](", "] (")
 
 
