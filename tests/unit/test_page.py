@@ -153,6 +153,13 @@ class TestOneFile:
         assert "digest.json" in shown.text
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
+def test_a_time_that_a_zone_does_not_have_is_told_in_utc(zone: str, at: str) -> None:
+    told = words("en", zone).time(at)
+    assert ("UTC" in told) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
+
+
 class TestHostileTexts:
     def test_markup_in_a_finding_is_text(self) -> None:
         hostile, tame = page(nights.hostile()), page(nights.ordinary())

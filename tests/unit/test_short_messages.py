@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from jsonschema import Draft202012Validator
 
 from findings_exporter import messages, recording, runs
@@ -21,6 +22,7 @@ from tests.unit.builders import (
     REPORT_ID,
     START,
     brief,
+    client_error,
     config,
     delivery,
     ended_run,
@@ -288,6 +290,21 @@ class TestRecords:
         assert recorded.outcome == "SUCCEEDED"
         topic = FakeTopic()
         assert tell(table, topic.client, config(), ME, minutes(13), minutes(14))
+
+    def test_a_line_that_dynamodb_refuses_for_good_keeps_no_run_from_being_told(
+        self, table: Table, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        planned(table, ME)
+        run, _ = runs.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
+        errors = [client_error("ValidationException"), client_error("ThrottlingException")]
+
+        def refuse(*_: object) -> None:
+            raise errors.pop(0)
+
+        monkeypatch.setattr(Table, "put", refuse)
+        runs.keep_history(table, run)
+        with pytest.raises(ClientError, match="Throttling"):
+            runs.keep_history(table, run)
 
     def test_half_a_surrogate_pair_is_kept_as_a_sign_that_dynamodb_takes(self, table: Table) -> None:
         planned(table, ME)
