@@ -260,6 +260,10 @@ class TestLines:
             assert mail.count(f"- {line}") == 3
             assert f"• {line}" in messages.chat(run, config(LANGUAGE=language))["content"]["description"]
 
+    def test_the_name_of_one_resource_stands_whole_among_the_details(self) -> None:
+        each = finding(resource="r" * 150, resource_names=["r" * 79 + "…"])
+        assert "r" * 150 in messages.email(gallery.night(brief(worst_new=[each])), config())
+
     def test_several_accounts_are_not_told_as_an_unknown_one(self) -> None:
         each = finding(resources=2, resource_names=["a", "b"], account_id=None)
         assert "account (several), eu-central-1" in messages.email(gallery.night(brief(worst_new=[each])), config())

@@ -112,7 +112,8 @@ def finding_line(finding: Mapping[str, Any], speech: Speech, most: int | None = 
         The columns that a line has. First the resource's name is cut, then the packages, then that there is a fix is left
         out; the vulnerability's id never is, though the line be longer.
     """
-    names = finding.get("resource_names") or [finding.get("resource") or "?"]
+    several = (finding.get("resources") or 1) > 1
+    names = (finding.get("resource_names") if several else None) or [finding.get("resource") or "?"]
     fix = speech.say("mark.fix") if finding.get("fix_available") == "YES" else ""
 
     def line(resource: str, packages: str, fix: str = fix) -> str:
@@ -126,7 +127,7 @@ def finding_line(finding: Mapping[str, Any], speech: Speech, most: int | None = 
         )
 
     # Of several resources the number says more than examples of names.
-    shown = [speech.listed(names)] + [""] * ((finding.get("resources") or 1) > 1)
+    shown = [speech.listed(names), ""] if several else [speech.listed(names)]
     tries = [_fitted(form, resource, finding, most) for form in (line, partial(line, fix="")) for resource in shown]
     return next((told for told in tries if most is None or width(told) <= most), tries[-1])
 
