@@ -26,6 +26,7 @@ from tests.unit.builders import (
     ended_run,
     execution,
     failed_run,
+    finding,
     nothing,
     plan,
 )
@@ -107,9 +108,38 @@ def nights() -> dict[str, Run]:
     fall = "Sudden fall: 1,222 open findings at the baseline, 211 now."
     fallen = {"appeared": 2, "gone": 1013, "counts": {"new": 2, "closed": 1013}, "appeared_by_severity": {"LOW": 2},
               "gone_by_severity": {"HIGH": 400, "MEDIUM": 613}}  # fmt: skip
+    image, instance, function = "AWS_ECR_CONTAINER_IMAGE", "AWS_EC2_INSTANCE", "AWS_LAMBDA_FUNCTION"
+    several = [
+        finding(resource_type=image, resource_names=["shop/api"], resources=4, findings=4),
+        finding(
+            vulnerability_id="CVE-2026-20311",
+            title="CVE-2026-20311 - libxml2",
+            packages=["libxml2"],
+            exploit_known=False,
+            resource_type=instance,
+            resource="i-0abc1234def567890",
+            resources=137,
+            findings=137,
+            resources_at_least=True,
+            resource_names=["i-0abc1234def567890", "i-0abc1234def567891", "i-0abc1234def567892"],
+            account_id=None,
+        ),
+        finding(
+            severity="HIGH",
+            vulnerability_id=None,
+            title="CWE-798 - Hardcoded credentials",
+            packages=[],
+            fix_available=None,
+            exploit_known=False,
+            resource_type=function,
+            resource="web-user-manager-api-stage-healthCheck",
+            findings=3,
+        ),
+    ]
     return {
         "changes": night(brief()),
         "changes-of-another-report": night(brief(), plan=plan({"report": {"name": "critical-weekly"}}, NIGHT)),
+        "changes-in-several-places": night(brief(worst_new=several, worst_gone=several[:1])),
         "changes-without-a-page": night(brief(page_key=None)),
         "quiet": night(brief(**quiet)),
         "dark": night(brief(verdict=dark, sentences=[dark_sentence], changes=blind)),

@@ -137,6 +137,7 @@ def listed(number: int, text: str | None = None, **values: Any) -> dict[str, Any
         "region": "eu-central-1",
         "resource_type": "AWS_ECR_CONTAINER_IMAGE",
         "resource": text or chance.choice(REPOSITORIES),
+        "resource_id": f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/listed/sha256:{number:064x}",
         "severity": severity,
         "previous_severity": None,
         "exploit_known": chance.random() < 0.05,

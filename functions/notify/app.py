@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from findings_exporter.config import Config
 from findings_exporter.execution import Execution
 from findings_exporter.recording import ended_failure
-from findings_exporter.runs import load, write_history
+from findings_exporter.runs import keep_history, load
 from findings_exporter.step import Event, client, over_at, step, utc_now
 from findings_exporter.table import Table
 from findings_exporter.telling import tell
@@ -23,5 +23,5 @@ def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str,
     told = tell(table, sns, config, execution, utc_now(), over_at(context))
     run = load(table, execution)
     # Record Run may have failed right after it had decided the outcome.
-    write_history(table, run)
+    keep_history(table, run)
     return {"state": "TOLD" if told else "TOLD_BEFORE", "failure": ended_failure(run, config)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -77,7 +76,7 @@ class Lane:
 
     def start(self, arn: str, run_input: Mapping[str, Any]) -> None:
         """Start the execution with this ARN."""
-        self.exporter.start(json.dumps(run_input), name=arn.rsplit(":", 1)[-1])
+        self.exporter.start(dict(run_input), name=arn.rsplit(":", 1)[-1])
 
 
 @contextmanager

@@ -196,6 +196,10 @@ def finding(**fields: Any) -> dict[str, Any]:
         "vulnerability_id": "CVE-2026-21001",
         "title": "CVE-2026-21001 - openssl, openssl-libs",
         "resource": "shop/api",
+        "resource_type": "AWS_ECR_CONTAINER_IMAGE",
+        "resources": 1,
+        "resources_at_least": False,
+        "findings": 1,
         "account_id": ACCOUNT,
         "region": REGION,
         "packages": ["openssl", "openssl-libs"],
@@ -317,6 +321,8 @@ class FakeStates(_Doing):
     refused_arn: str | None = None
     listing_refusal: ClientError | None = None
     page_size: int = 2
+    forgotten_token: str | None = None
+    listed: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def exceptions(self) -> Any:
@@ -341,20 +347,27 @@ class FakeStates(_Doing):
             raise self.exceptions.ExecutionDoesNotExist(client_error("ExecutionDoesNotExist").response, "DescribeExecution")
         return self.executions[executionArn]
 
-    def get_paginator(self, name: str) -> Any:
-        """ListExecutions, the newest first."""
-        assert name == "list_executions"
-        return self
-
-    def paginate(self, stateMachineArn: str, statusFilter: str) -> list[dict[str, Any]]:  # noqa: N803
-        """The pages of ListExecutions."""
+    def list_executions(
+        self,
+        stateMachineArn: str,  # noqa: N803
+        statusFilter: str,  # noqa: N803
+        maxResults: int,  # noqa: N803
+        nextToken: str = "0",  # noqa: N803
+    ) -> dict[str, Any]:
+        """ListExecutions, the newest first; a page's name is where it begins."""
         assert stateMachineArn == MACHINE
+        assert maxResults <= 1000
         if self.listing_refusal:
             raise self.listing_refusal
+        if nextToken == self.forgotten_token:
+            self.forgotten_token = None
+            raise client_error("InvalidToken")
         found = [each for each in self.executions.values() if each["status"] == statusFilter]
         found.sort(key=lambda each: each["startDate"], reverse=True)
-        pages = [found[at : at + self.page_size] for at in range(0, len(found), self.page_size)]
-        return [{"executions": page} for page in pages or [[]]]
+        start = int(nextToken)
+        end = start + min(self.page_size, maxResults)
+        self.listed.append((statusFilter, nextToken))
+        return {"executions": found[start:end]} | ({"nextToken": str(end)} if end < len(found) else {})
 
 
 @dataclass

@@ -9,7 +9,8 @@ from findings_digest.baseline import StoredFile
 from findings_digest.brief import CHARACTERS, KINDS, SENTENCE_CHARACTERS, Stored, brief
 from findings_digest.changes import APPEARED, GONE
 from findings_digest.coverage import AccountScanning, Coverage
-from tests.unit.nights import ACCOUNT, finding
+from findings_digest.records import DAY_MS
+from tests.unit.nights import ACCOUNT, TODAY, finding
 from tests.unit.test_digest import digest
 
 STORED = Stored("findings", "d/digest.json", StoredFile("f/night-1.parquet", "e1"), StoredFile("d/findings.keys", "e2"))
@@ -22,7 +23,8 @@ HOSTILE = [
     "\ud800" * 900,
     "\u202e\u2067a" * 400,
 ]
-FINDING = {"severity": str, "vulnerability_id": str, "title": str, "resource": str, "account_id": str, "region": str, "packages": list,
+FINDING = {"severity": str, "vulnerability_id": str, "title": str, "resource": str, "resource_type": str, "resource_names": list, "resources": int,
+           "resources_at_least": bool, "findings": int, "account_id": str, "region": str, "packages": list,
            "fix_available": str, "exploit_known": bool, "first_seen": str}  # fmt: skip
 FORM: dict[str, Any] = {
     "schema_version": str, "bucket": str, "digest_key": str, "page_key": None, "parquet_key": str, "parquet_etag": str, "keys_key": str, "keys_etag": str,
@@ -138,3 +140,80 @@ def test_thousands_of_changes_and_accounts_leave_it_small() -> None:
     assert made["verdict"]["state"] == "dark"
     assert len(made["verdict"]["dark"]) == 20
     assert made["verdict"]["dark_accounts"] == len(accounts)
+
+
+def image(name: str, repository: str = "shop/cart", **values: Any) -> dict[str, Any]:
+    """A new finding in an image of a repository."""
+    arn = f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/{repository}/sha256:{name:0>64}"
+    return finding(name, resource_id=arn, resource_name=repository, repository_name=repository, severity="CRITICAL") | values
+
+
+def other(name: str, **values: Any) -> dict[str, Any]:
+    """A new finding that is like no other."""
+    return finding(name, vulnerability_id=f"CVE-2026-{name}", title=f"CVE-2026-{name} - zlib", **values)
+
+
+def worst_new(*tonight: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is told of new findings."""
+    told: list[dict[str, Any]] = brief(digest([*tonight], [other("999")]), STORED)["worst_new"]
+    return told
+
+
+def test_findings_that_would_tell_the_same_are_one_entry_with_their_number() -> None:
+    told = worst_new(*[image(each) for each in "abcd"], *[other(f"9{number}", severity="HIGH") for number in range(6)])
+    assert len({each["vulnerability_id"] for each in told}) == len(told) == 5
+    first = told[0]
+    assert (first["resources"], first["findings"], first["resource"], first["resource_names"]) == (
+        4,
+        4,
+        "shop/cart",
+        ["shop/cart"],
+    )
+    assert (first["resources_at_least"], first["resource_type"]) == (False, "AWS_ECR_CONTAINER_IMAGE")
+
+
+def test_so_are_those_on_other_resources_with_some_names_and_what_they_have_in_common() -> None:
+    instances = [
+        finding(each, resource_type="AWS_EC2_INSTANCE", resource_id=f"i-{each}", resource_name=f"i-{each}", account_id=account,
+                package_names=[f"package-{each}"])
+        for each, account in (("a", ACCOUNT), ("b", "444455556666"), ("c", ACCOUNT), ("d", ACCOUNT))
+    ]  # fmt: skip
+    (told,) = worst_new(*instances)
+    assert (told["resources"], len(told["resource_names"]), told["resource"]) == (4, 3, told["resource_names"][0])
+    assert (told["account_id"], told["region"]) == (None, "eu-central-1")
+    assert sorted(told["packages"]) == ["package-a", "package-b", "package-c", "package-d"]
+
+
+@pytest.mark.parametrize(
+    "apart",
+    [
+        {"severity": "HIGH"}, {"exploit_available": "YES"}, {"fix_available": "YES"}, {"vulnerability_id": "CVE-2026-2"},
+        {"resource_type": "AWS_LAMBDA_FUNCTION"}, {"vulnerability_id": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_tells_something_else_is_an_entry_of_its_own(apart: dict[str, Any]) -> None:
+    assert len(worst_new(image("a"), image("b", **apart))) == 2
+
+
+def test_several_findings_on_one_resource_are_not_several_resources() -> None:
+    code = {
+        "type": "CODE_VULNERABILITY", "vulnerability_id": None, "title": "CWE-798 - Hardcoded credentials", "package_names": None,
+        "resource_type": "AWS_LAMBDA_FUNCTION", "resource_id": "arn:aws:lambda:x:1:function:resize:1", "resource_name": "resize",
+    }  # fmt: skip
+    told = worst_new(*[finding(each, **code) for each in "abc"])
+    assert sum(each["findings"] for each in told) == 3
+    assert [each["resources"] for each in told] == [1]
+
+
+def test_a_list_that_is_cut_gives_numbers_that_may_be_too_low_and_says_so() -> None:
+    whole = digest([*[image(each) for each in "ab"], *[image(each, severity="LOW") for each in "cd"]], [other("999")])
+    assert [each["resources_at_least"] for each in brief(whole, STORED)["worst_new"]] == [False, False]
+    whole["changes"]["counts"]["new"] += 1
+    assert [each["resources_at_least"] for each in brief(whole, STORED)["worst_new"]] == [False, True]
+
+
+def test_the_longest_open_of_a_group_is_its_first_day() -> None:
+    days = [image("a", first_observed_at=(TODAY - 3) * DAY_MS), image("b", first_observed_at=(TODAY - 9) * DAY_MS)]
+    (told,) = worst_new(*days)
+    assert told["first_seen"] == "2026-11-14"

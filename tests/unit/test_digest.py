@@ -183,6 +183,7 @@ class TestFirstNight:
             "region": REGION,
             "resource_type": "AWS_ECR_CONTAINER_IMAGE",
             "resource": "shop/cart",
+            "resource_id": f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/shop/cart/sha256:{'b':0>64}",
             "severity": "CRITICAL",
             "previous_severity": "HIGH",
             "exploit_known": False,

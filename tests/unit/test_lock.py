@@ -290,6 +290,17 @@ def test_a_turn_is_taken_when_the_lock_is_free(lock: Lock, states: FakeStates, t
     assert runs.load(table, ME).notes == ()
 
 
+def test_a_holder_whose_name_is_hostile_is_told_by_its_id(lock: Lock, states: FakeStates, table: Table) -> None:
+    hostile = states.add(execution("night-1\u202e@here"))
+    assert lock.acquire(states.client, hostile, minutes(0)) is None
+    run = planned(table, ME)
+    take_turn(lock, states.client, run, minutes(20))
+    assert runs.load(table, ME).notes == (f"This run waited for its turn: the run {hostile.id} was exporting.",)
+    failed = take_turn(lock, states.client, run, minutes(361))["failure"]["cause"]
+    assert hostile.id in failed
+    assert failed.isascii()
+
+
 def test_a_held_turn_is_waited_for_and_the_reason_noted_once(lock: Lock, states: FakeStates, table: Table) -> None:
     held_by_other(lock, states)
     run = planned(table, ME)

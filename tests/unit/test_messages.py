@@ -371,17 +371,17 @@ class TestPublication:
     def test_what_a_setup_check_saw_gives_way_before_what_it_found(self) -> None:
         hostile = messages.failure_from("x" * 256, '"\\\n\x01' * 8000)
 
-        def told(text: str) -> dict[str, Any]:
+        def told(text: str, count: int) -> dict[str, Any]:
             wrong = MISSING | {"sentence": text, "evidence": [text] * 3, "fix": text}
-            setup = {"verdict": "wrong", "wrong": [wrong] * 10, "unknown": []}
+            setup = {"verdict": "wrong", "wrong": [wrong] * count, "unknown": []}
             run = failed_run(replace(hostile, setup=setup), notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
             message = messages.publication(run, config())["Message"]
             assert len(message.encode()) < SNS_BYTES - 1000
             event: dict[str, Any] = json.loads(json.loads(message)["default"])
             return event
 
-        assert [each["evidence"] for each in told('"\\' * 100)["failure"]["setup"]["wrong"]] == [[]] * 10
-        assert told('"\\' * 200)["failure"]["setup"] is None
+        assert [each["evidence"] for each in told('"\\' * 150, 20)["failure"]["setup"]["wrong"]] == [[]] * 20
+        assert told('"\\' * 200, 30)["failure"]["setup"] is None
 
     def test_the_same_run_is_told_in_the_same_words(self) -> None:
         assert messages.publication(RUNS["failed"], config()) == messages.publication(RUNS["failed"], config())

@@ -1,4 +1,5 @@
 """What a night is told like: at a glance, on one screen, and never better than it is known to be."""
+# ruff: noqa: RUF001 - signs of Japanese
 
 import json
 from dataclasses import replace
@@ -140,7 +141,7 @@ class TestEmail:
             "Compared with the run of 22 Nov 2026, 03:00:00 UTC (24 h before).",
         ]
         assert "New, worst first (2 critical, 4 high, 6 medium)" in lines
-        assert "- CRITICAL, EXPLOIT KNOWN, fix available, on shop/api: CVE-2026-21001 (…" in lines
+        assert "- CRITICAL, EXPLOIT KNOWN, fix available, on shop/api: CVE-2026-21001" in lines
         assert "2. CRITICAL on 3 resources, EXPLOIT KNOWN: CVE-2026-21001 (openssl)" in lines
         assert any(line.endswith("/index.html") for line in lines)
         assert any(line.endswith(".json") for line in lines)
@@ -213,6 +214,95 @@ class TestEmail:
     def test_nothing_of_a_finding_breaks_out_of_its_line(self) -> None:
         told = messages.email(gallery.night(LARGEST), config())
         assert told.replace("\n", "").isprintable()
+
+
+ONE, MANY = (
+    ["team/group/storefront-service/storefront-service"],
+    ["i-0abc1234def567890", "i-0abc1234def567891", "i-0abc1234def567892"],
+)
+IMAGE, INSTANCE, FUNCTION = "AWS_ECR_CONTAINER_IMAGE", "AWS_EC2_INSTANCE", "AWS_LAMBDA_FUNCTION"
+
+
+class TestLines:
+    @LANGUAGES
+    @pytest.mark.parametrize("vulnerability", ["CVE-2026-22222", "GHSA-abcd-1234-wxyz"])
+    @pytest.mark.parametrize(
+        "packages", ["", "openssl", "org.apache.logging.log4j:log4j-core, org.apache.logging.log4j:log4j-api"]
+    )
+    @pytest.mark.parametrize(
+        "resource", ["i-1", "i-0abc1234def567890", "web-user-manager-api-stage-healthCheck-EXAMPLE1ABCD", ONE[0], "夜" * 60]
+    )
+    @pytest.mark.parametrize(
+        "several",
+        [{}, {"resources": 4, "resource_type": IMAGE}, {"resources": 1_234, "resources_at_least": True, "resource_names": MANY}],
+    )
+    @pytest.mark.parametrize(
+        "marks", [{}, {"exploit_known": False}, {"severity": "HIGH", "exploit_known": False, "fix_available": None}]
+    )
+    def test_a_line_of_the_screen_names_the_vulnerability_whatever_else_is_long(
+        self, language: str, vulnerability: str, packages: str, resource: str, several: dict[str, Any], marks: dict[str, Any]
+    ) -> None:
+        each = finding(
+            vulnerability_id=vulnerability, title=f"{vulnerability} - {packages}", resource=resource, **several | marks
+        )
+        lines = screen(
+            gallery.night(brief(worst_new=[each], fix_first=[fix(vulnerability_id=vulnerability, title=each["title"])])), language
+        )
+        (new, to_fix) = [line for line in lines.splitlines() if line.startswith(("- ", "1. "))]
+        for line in (new, to_fix):
+            assert vulnerability in line
+            assert width(line) <= LINE_CHARACTERS
+
+    @pytest.mark.parametrize(
+        ("of", "line"),
+        [
+            ({"resource": ONE[0], "exploit_known": False}, "- CRITICAL, fix available, on team/group/storefro…: CVE-2026-1 (openssl)"),
+            ({"resource": ONE[0]}, "- CRITICAL, EXPLOIT KNOWN, fix available, on team/group/sto…: CVE-2026-1"),
+            ({"vulnerability_id": "CVE-2026-12345", "title": "CVE-2026-12345 - openssl", "resource": "i-0abc1234def567890"},
+             "- CRITICAL, EXPLOIT KNOWN, fix available, on i-0abc1234…: CVE-2026-12345"),
+            ({"vulnerability_id": None, "title": "CWE-798 - Hardcoded credentials", "resource": ONE[0]},
+             "- CRITICAL, EXPLOIT KNOWN, fix available, on team/…: CWE-798 - Hardcode…"),
+        ],
+    )  # fmt: skip
+    def test_first_the_resource_is_cut_then_the_packages(self, of: dict[str, Any], line: str) -> None:
+        each = finding(**{"vulnerability_id": "CVE-2026-1", "title": "CVE-2026-1 - openssl"} | of)
+        assert line in screen(gallery.night(brief(worst_new=[each]))).splitlines()
+
+    def test_an_id_that_is_longer_than_a_line_stands_whole(self) -> None:
+        each = finding(vulnerability_id="X" * 80, title="x")
+        assert f": {'X' * 80}\n" in screen(gallery.night(brief(worst_new=[each])))
+
+    @pytest.mark.parametrize(
+        ("of", "english", "japanese"),
+        [
+            ({"resources": 4, "resource_type": IMAGE, "resource_names": ["shop/api"]}, "in 4 images of shop/api", "shop/api の 4 イメージ"),
+            ({"resources": 4, "resource_type": IMAGE, "resource_names": ["a", "b"]}, "in 4 images (a, b)", "4 イメージ（a、b）"),
+            ({"resources": 2, "resource_type": INSTANCE, "resource_names": ["i-1", "i-2"]}, "on 2 instances (i-1, i-2)", "2 インスタンス（i-1、i-2）"),
+            ({"resources": 3, "resource_type": FUNCTION, "resource_names": ["f"]}, "on 3 functions named f", "f の 3 関数"),
+            ({"resources": 3, "resource_type": "CODE_REPOSITORY", "resource_names": ["r", "s"]}, "on 3 resources (r, s)", "3 リソース（r、s）"),
+            ({"resources": 300, "resource_type": INSTANCE, "resource_names": ["i", "j"], "resources_at_least": True},
+             "on at least 300 instances (i, j)", "300 インスタンス以上（i、j）"),
+            ({"resources": 1, "findings": 3, "resource": "resize"}, "3 times on resize", "resize（3 件）"),
+            ({"resources": None, "findings": None, "resource": "resize"}, "on resize", "resize"),
+        ],
+    )  # fmt: skip
+    def test_what_is_alike_is_told_once_with_its_number_in_every_list(
+        self, of: dict[str, Any], english: str, japanese: str
+    ) -> None:
+        each = finding(severity="HIGH", exploit_known=False, fix_available="NO", **of)
+        run = gallery.night(brief(worst_new=[each], worst_gone=[each]))
+        for language, line in (("en", f"HIGH {english}: CVE"), ("ja", f"高、{japanese}: CVE")):
+            mail = messages.email(run, config(LANGUAGE=language))
+            assert mail.count(f"- {line}") == 3
+            assert f"• {line}" in messages.chat(run, config(LANGUAGE=language))["content"]["description"]
+
+    def test_the_name_of_one_resource_stands_whole_among_the_details(self) -> None:
+        each = finding(resource="r" * 150, resource_names=["r" * 79 + "…"])
+        assert "r" * 150 in messages.email(gallery.night(brief(worst_new=[each])), config())
+
+    def test_several_accounts_are_not_told_as_an_unknown_one(self) -> None:
+        each = finding(resources=2, resource_names=["a", "b"], account_id=None)
+        assert "account (several), eu-central-1" in messages.email(gallery.night(brief(worst_new=[each])), config())
 
 
 class TestChat:

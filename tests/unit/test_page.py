@@ -14,9 +14,10 @@ import pytest
 from findings_digest.changes import LISTED_KINDS
 from findings_digest.digest import KINDS
 from findings_digest.page import LANGUAGES, render
-from findings_digest.page.rendering import GROUPS, WORST_FIRST, answer
+from findings_digest.page.rendering import GROUPS, TEXT_CHARACTERS, WORST_FIRST, answer
 from findings_digest.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
 from findings_digest.page.words import TEXTS, words
+from findings_exporter.texts import clean
 from tests import page_nights as nights
 
 FOLDER = Path("layers/analytics/findings_digest/page")
@@ -152,6 +153,13 @@ class TestOneFile:
         assert "digest.json" in shown.text
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
+def test_a_time_that_a_zone_does_not_have_is_told_in_utc(zone: str, at: str) -> None:
+    told = words("en", zone).time(at)
+    assert ("UTC" in told) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
+
+
 class TestHostileTexts:
     def test_markup_in_a_finding_is_text(self) -> None:
         hostile, tame = page(nights.hostile()), page(nights.ordinary())
@@ -160,10 +168,10 @@ class TestHostileTexts:
         for text in nights.HOSTILE[:4]:
             assert text in hostile.text
 
-    def test_the_rows_reach_the_script_as_they_were_told(self) -> None:
+    def test_the_rows_reach_the_script_cleaned_and_otherwise_as_they_were_told(self) -> None:
         night = nights.hostile()
         told = [(row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(night).data["rows"]]
-        assert told == [(text, text, [text], text) for text in (each.replace("\ud83d", "?") for each in nights.HOSTILE)]
+        assert told == [(text, text, [text], text) for text in (clean(each, TEXT_CHARACTERS) for each in nights.HOSTILE)]
 
     def test_no_row_can_end_the_script_that_holds_it(self) -> None:
         html = render(nights.hostile(), [], nights.facts())
@@ -175,10 +183,15 @@ class TestHostileTexts:
         shown = html[: html.index('<script type="application/json"')]
         assert f"<summary><bdi>{'W' * 160}…</bdi>" in shown
 
-    def test_texts_that_turn_the_direction_are_set_apart(self) -> None:
+    def test_nothing_of_a_text_turns_the_direction_or_is_not_seen(self) -> None:
+        html = render(nights.hostile(), [], nights.facts())
+        assert "gnp.exe" in html
+        assert [each for each in html if each != "\n" and not each.isprintable()] == []
+
+    def test_texts_are_set_apart_since_some_scripts_turn_the_direction_by_themselves(self) -> None:
         html = render(nights.hostile(), [], nights.facts())
         shown = html[: html.index('<script type="application/json"')]
-        turned = re.findall(r"(.{5})\u202e", shown)
+        turned = re.findall(r"(.{5})gnp\.exe", shown)
         assert turned
         assert set(turned) <= {"<bdi>", "ges: "}
 

@@ -54,6 +54,14 @@ def test_an_input_overrides_what_it_may() -> None:
     assert made.remaining_seconds(START + timedelta(minutes=31)) == -60
 
 
+def nested(depth: int) -> Any:
+    """Lists in lists."""
+    made: Any = []
+    for _ in range(depth):
+        made = [made]
+    return made
+
+
 WRONG: list[tuple[object, str]] = [
     (None, "input must be an object, not null"),
     ([], "input must be an object, not a list"),
@@ -82,7 +90,7 @@ WRONG: list[tuple[object, str]] = [
     ({"report": {"filter_criteria": {"severty": []}}}, 'report.filter_criteria.severty is not known; did you mean "severity"?'),
     ({"on_busy": "Wait"}, 'on_busy must be wait, cancel or fail, not "Wait"; did you mean "wait"?'),
     ({"on_busy": True}, "on_busy must be wait, cancel or fail, not true"),
-    ({"deadline_hours": 0}, "deadline_hours must be a number of hours above 0 and up to 24, not the number 0"),
+    ({"deadline_hours": 0}, "deadline_hours must be a number of hours from 0.017 (a minute) to 24, not the number 0"),
     ({"deadline_hours": -1}, "not the number -1"),
     ({"deadline_hours": 24.1}, "not the number 24.1"),
     ({"deadline_hours": "6"}, 'not "6"'),
@@ -102,13 +110,46 @@ WRONG: list[tuple[object, str]] = [
     ({"schedule": {"arn": SCHEDULE}}, "schedule.scheduled_for must be a date and time with its offset"),
     ({"schedule": SCHEDULED | {"arn": "arn:aws:iam::1:role/x"}}, "schedule.arn must be the ARN of a schedule"),
     ({"schedule": SCHEDULED | {"time": "x"}}, "schedule.time is not known"),
+    ({"deadline_hours": 0.0166}, "deadline_hours must be a number of hours from 0.017 (a minute) to 24, not the number 0.0166"),
+    ({"deadline_hours": float("inf")}, "not the number inf"),
+    ({"deadline_hours": float("-inf")}, "not the number -inf"),
+    ({"schedule": SCHEDULED | {"scheduled_for": "0001-01-01T00:00:00Z"}}, "schedule.scheduled_for lies more than 400 days before"),
+    ({"schedule": SCHEDULED | {"scheduled_for": "2025-10-19T02:59:59Z"}}, "schedule.scheduled_for lies more than 400 days before"),
+    ({"schedule": SCHEDULED | {"arn": SCHEDULE + "\u202e"}}, "schedule.arn must be the ARN of a schedule"),
+    ({"schedule": SCHEDULED | {"arn": SCHEDULE + "夜"}}, "schedule.arn must be the ARN of a schedule"),
+    ({"on_busy": "\ud800"}, "on_busy holds half a surrogate pair"),
+    ({"a\udfffb": 1}, "a\ufffdb has half a surrogate pair in its name"),
+    ({"report": {"filter_criteria": {"severity": [{"value": "\ud800"}]}}}, "report.filter_criteria.severity[0].value holds half a"),
+    ({"report": {"filter_criteria": {"sev\ud800": []}}}, "report.filter_criteria.sev\ufffd has half a surrogate pair in its name"),
+    ({"Comment": ["\ud800"]}, "Comment[0] holds half a surrogate pair"),
+    ("\ud800", "input holds half a surrogate pair"),
+    ({"report": nested(20)}, "is nested more than 20 levels deep"),
+    ({"report": nested(9_000)}, "is nested more than 20 levels deep"),
+    ({"zzz\n\nWhat to do now\u202e": 1}, "\n- zzz What to do now is not known"),
+    ({"on_busy": "a\n- b\u200b"}, 'not "a - b"'),
+    ({"report": {"filter_criteria": {"x" * 90_000: []}}}, "report.filter_criteria.xxx"),
     ({"Comment": "x" * 100_001}, "input is longer than 100,000 characters"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("run_input", "fault"), WRONG, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(("run_input", "fault"), WRONG, ids=lambda value: ascii(value)[:50])
 def test_a_wrong_input_is_refused_with_the_field_and_the_reason(run_input: object, fault: str) -> None:
-    assert fault in cause_of(run_input)
+    told = cause_of(run_input)
+    assert fault in told
+    assert told.encode()
+    assert all(len(line) < 900 for line in told.splitlines())
+    assert told.replace("\n", "").isprintable()
+
+
+def test_the_last_and_the_first_time_that_a_run_may_export_are_taken() -> None:
+    back = START - timedelta(days=400)
+    assert plan({"schedule": SCHEDULED | {"scheduled_for": back.isoformat()}}).scheduled_for == back.isoformat()
+    assert plan({"deadline_hours": 1 / 60}).deadline_at == START + timedelta(minutes=1)
+
+
+def test_half_a_surrogate_pair_in_the_parameter_is_told_like_one_in_an_input() -> None:
+    told = cause_of({}, FILTER_CRITERIA='{"title": [{"comparison": "EQUALS", "value": "\\ud800"}]}')
+    assert "the parameter FilterCriteria.title[0].value holds half a surrogate pair" in told
 
 
 @pytest.mark.parametrize(
@@ -117,7 +158,7 @@ def test_a_wrong_input_is_refused_with_the_field_and_the_reason(run_input: objec
         ({"FILTER_CRITERIA": "{severity}"}, "the parameter FilterCriteria is not JSON"),
         ({"FILTER_CRITERIA": '{"severty": []}'}, 'the parameter FilterCriteria.severty is not known; did you mean "severity"?'),
         ({"FILTER_CRITERIA": "[]"}, "the parameter FilterCriteria must be an object"),
-        ({"DEADLINE_HOURS": "six"}, 'deadline_hours must be a number of hours above 0 and up to 24, not "six"'),
+        ({"DEADLINE_HOURS": "six"}, 'deadline_hours must be a number of hours from 0.017 (a minute) to 24, not "six"'),
         ({"DEADLINE_HOURS": "25"}, "not the number 25.0"),
         ({"REPORT_NAME": "../up"}, 'not "../up"'),
         ({"REPORT_FORMAT": "XML"}, 'report.format must be JSON or CSV, not "XML"'),

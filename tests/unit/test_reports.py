@@ -145,6 +145,20 @@ class TestStart:
             f"Another report ({OTHER_ID}, to {place}) had Inspector's slot first; this run waited for it.",
         )  # fmt: skip
 
+    @pytest.mark.parametrize(
+        ("on_busy", "told"),
+        [("wait", "had Inspector's slot first; this run waited for it."), ("cancel", "was cancelled: on_busy is cancel.")],
+    )
+    def test_a_prefix_of_any_length_and_content_leaves_what_became_of_its_report(
+        self, start_desk: StartDesk, inspector: FakeInspector, table: Table, on_busy: str, told: str
+    ) -> None:
+        my_turn(start_desk.desk, {"on_busy": on_busy})
+        inspector.put(OTHER_ID, "IN_PROGRESS", "x\n\u202e\u200b" * 300, "their-bucket")
+        start(start_desk, at=20)
+        (note,) = notes(table)
+        assert note.endswith(told)
+        assert note.isprintable()
+
     def test_a_foreign_report_ends_the_run_where_on_busy_is_fail(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
         my_turn(start_desk.desk, {"on_busy": "fail"})
         inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)

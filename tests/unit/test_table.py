@@ -40,7 +40,7 @@ def test_only_open_items_are_in_the_index_the_oldest_first(table: Table) -> None
     for day in ("2", "1"):
         table.put({"pk": "P", "sk": day, "open": "OPEN", "started_at": day})
     table.put({"pk": "P", "sk": "3", "started_at": "3"})
-    assert [item["sk"] for item in table.query_open()] == ["1", "2"]
+    assert [item["sk"] for item in table.query_open(10)] == ["1", "2"]
 
 
 def test_an_outage_is_not_a_refusal(table: Table) -> None:

@@ -1,6 +1,7 @@
 """Telling a recorded outcome: at least once, and twice only where a teller died between publish and mark."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import boto3
@@ -98,3 +99,21 @@ def test_a_silent_success_is_not_told(table: Table, client: "SNSClient", sns: St
     planned(table, ME, {"notify": False})
     runs.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
     assert not told(table, client)
+
+
+def test_a_claim_outlives_its_tellers_function_by_a_margin_since_clocks_differ(
+    table: Table, client: "SNSClient", sns: Stubber, run: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    over_at = minutes(13.5)
+    sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
+    with monkeypatch.context() as dying:
+        dying.setattr(runs, "mark_told", die)
+        with pytest.raises(SystemExit):
+            tell(table, client, config(), ME, minutes(13), over_at)
+    with pytest.raises(ToldElsewhereError):
+        tell(table, client, config(), ME, over_at + timedelta(seconds=9), minutes(15))
+    sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
+    assert tell(table, client, config(), ME, over_at + timedelta(seconds=11), minutes(15))

@@ -10,6 +10,7 @@ from tests.local_aws.inspector import InspectorControl
 
 AT_ONCE = 2
 """Runs at a time: each one more starts processes for all its steps, where a waiting one would be quicker."""
+SCHEDULE = "arn:aws:scheduler:eu-west-1:000000000000:schedule/default/nightly"
 EQUALS = {"comparison": "EQUALS", "value": "CRITICAL"}
 
 
@@ -34,10 +35,10 @@ BAD_INPUTS: list[tuple[object, str]] = [
     ({"bucket": "my-own-bucket"}, "bucket is the deployment's"),
     ({"report": {"kms_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/x"}}, "report.kms_key_arn is the deployment's"),
     ({"on_busy": "waits"}, 'on_busy must be wait, cancel or fail, not "waits"; did you mean "wait"?'),
-    ({"deadline_hours": "6"}, 'deadline_hours must be a number of hours above 0 and up to 24, not "6"'),
+    ({"deadline_hours": "6"}, 'deadline_hours must be a number of hours from 0.017 (a minute) to 24, not "6"'),
     ({"deadline_hours": 0}, "deadline_hours must be a number of hours"),
     ({"deadline_hours": 25}, "deadline_hours must be a number of hours"),
-    ({"deadline_hours": True}, "deadline_hours must be a number of hours above 0 and up to 24, not true"),
+    ({"deadline_hours": True}, "deadline_hours must be a number of hours from 0.017 (a minute) to 24, not true"),
     ({"notify": "no"}, 'notify must be true or false, not "no"'),
     (
         {"schedule": {"scheduled_for": "<aws.scheduler.scheduled-time>", "arn": "x"}},
@@ -72,6 +73,13 @@ BAD_INPUTS: list[tuple[object, str]] = [
         filtered({"inspectorScore": [{"lowerInclusive": 9, "upperInclusive": 7}]}),
         "lowerInclusive must not be past upperInclusive",
     ),
+    (
+        filtered({"severty\n\nWhat to do now\n1. Sign in at https://evil.example\u202e": []}),
+        "\n- report.filter_criteria.severty What to do",
+    ),
+    ({"on_busy": "<!channel> <https://evil.example/x|sign in>"}, 'not "<!channel> <https'),
+    ({"on_busy": "\ud800"}, "on_busy holds half a surrogate pair"),
+    ({"schedule": {"scheduled_for": "0001-01-01T00:00:00Z", "arn": SCHEDULE}}, "schedule.scheduled_for lies more than 400 days"),
     (filtered({"title": [{"comparison": "EQUALS", "value": "x" * 110_000}]}), "input is longer than 100,000 characters"),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -281,6 +282,17 @@ def test_a_retry_can_have_the_pace_of_its_error(error: str, is_slow: bool, sandb
     first, second = sandbox.control("/_local/invocations")["invocations"]
     assert execution["error"] == error
     assert (second["started_at"] - first["ended_at"] > 1.9) == is_slow
+
+
+def test_an_execution_can_have_begun_long_ago(sandbox: Sandbox) -> None:
+    sandbox.control("/_local/begun", seconds_ago=90)
+    began = "{% $states.context.Execution.StartTime %}"
+    tell = {"StartAt": "Tell", "States": {"Tell": {"Type": "Pass", "Output": began, "End": True}}}
+    execution = sandbox.run(tell)
+    assert 89 < (execution["stopDate"] - execution["startDate"]).total_seconds() < 120
+    assert datetime.fromisoformat(json.loads(execution["output"])) == execution["startDate"]
+    again = sandbox.client("stepfunctions").start_execution(stateMachineArn=execution["stateMachineArn"])
+    assert abs((datetime.now(UTC) - again["startDate"]).total_seconds()) < 30
 
 
 def test_control_requests_can_be_sent_in_one(sandbox: Sandbox) -> None:

@@ -5,27 +5,28 @@ findings, so anybody may have written them.
 """
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from findings_digest.baseline import StoredFile
 from findings_digest.changes import APPEARED, GONE, MARKS_CHANGED, STAYED, UNKNOWN
 from findings_digest.records import FIXES, SEVERITIES
+from findings_exporter.texts import clean
 
 SCHEMA_VERSION = "1.0"
 CHARACTERS = 24_000
 """Of a brief as JSON; tests hold it."""
 SENTENCES, SENTENCE_CHARACTERS = 10, 400
 WORST_NEW, WORST_GONE, FIX_FIRST = 5, 3, 5
-PACKAGES = 5
+PACKAGES, NAMES = 5, 3
 WORDS = 20
 """Entries of what findings name themselves, such as severities, and accounts that are dark."""
 KINDS = (*STAYED, *APPEARED, *GONE, UNKNOWN, *MARKS_CHANGED)
-_UNTELLABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
-"""Breaks a line, turns the direction of the text around it, or is no character."""
+
+type Listed = Mapping[str, Any]
+"""A finding in one of the digest's lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,6 @@ def brief(digest: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
 def _brief(digest: Mapping[str, Any], stored: Stored, most: int) -> dict[str, Any]:
     counts, changes, verdict, coverage = (digest[name] for name in ("counts", "changes", "verdict", "coverage"))
     baseline = digest["baseline"]
-    lists = changes["lists"] if changes else {}
     return {
         "schema_version": SCHEMA_VERSION,
         "bucket": stored.bucket,
@@ -78,8 +78,8 @@ def _brief(digest: Mapping[str, Any], stored: Stored, most: int) -> dict[str, An
         "baseline": {name: baseline[name] for name in ("execution", "started_at", "age")} if baseline else None,
         "no_baseline": digest["no_baseline"],
         "changes": _changes(changes) if changes else None,
-        "worst_new": [_finding(each, most) for each in _worst(lists, APPEARED, WORST_NEW)],
-        "worst_gone": [_finding(each, most) for each in _worst(lists, GONE, WORST_GONE)],
+        "worst_new": _worst(changes, APPEARED, WORST_NEW, most) if changes else [],
+        "worst_gone": _worst(changes, GONE, WORST_GONE, most) if changes else [],
         "fix_first": [_to_fix(each, most) for each in digest["fix_first"][:FIX_FIRST]],
         "verdict": {
             "state": verdict["state"],
@@ -110,34 +110,60 @@ def _by_severity(by_severity: Mapping[str, Mapping[str, int]], kinds: Iterable[s
     return {severity: found[severity] for severity in reversed(SEVERITIES) if found[severity]}
 
 
-def _worst(lists: Mapping[str, list[dict[str, Any]]], kinds: Iterable[str], most: int) -> list[dict[str, Any]]:
-    """Return the worst of several lists, in the order that each list has: severity, exploit, fix, the longest open."""
-    listed = [each for kind in kinds for each in lists.get(kind, [])]
-    return sorted(listed, key=_badness)[:most]
+def _worst(changes: Mapping[str, Any], kinds: Sequence[str], entries: int, most: int) -> list[dict[str, Any]]:
+    """Return the worst of several lists, in the order that each list has: severity, exploit, fix, the longest open.
+
+    What would tell the same of several resources is one entry, so that each entry tells something else.
+    """
+    lists = changes["lists"]
+    alike: dict[tuple[Any, ...], list[Listed]] = {}
+    for each in sorted((each for kind in kinds for each in lists.get(kind, [])), key=_badness):
+        alike.setdefault((*_rank(each), each["resource_type"], each["vulnerability_id"] or each["title"]), []).append(each)
+    # A list that is cut may have lost some that rank with its last one.
+    last = [_rank(lists[kind][-1]) for kind in kinds if lists.get(kind) and changes["counts"][kind] > len(lists[kind])]
+    return [
+        _finding(group, most, at_least=any(_rank(group[0]) >= each for each in last)) for group in list(alike.values())[:entries]
+    ]
 
 
-def _badness(listed: Mapping[str, Any]) -> tuple[int, bool, int, str]:
+def _badness(listed: Listed) -> tuple[int, bool, int, str]:
+    return (*_rank(listed), listed["first_seen"])
+
+
+def _rank(listed: Listed) -> tuple[int, bool, int]:
     return (
         -SEVERITIES.index(listed["severity"]),
         not listed["exploit_known"],
         -FIXES.get(listed["fix_available"] or "", 0),
-        listed["first_seen"],
     )
 
 
-def _finding(listed: Mapping[str, Any], most: int) -> dict[str, Any]:
+def _finding(alike: Sequence[Listed], most: int, *, at_least: bool) -> dict[str, Any]:
+    first = alike[0]
+    names = [name for name in dict.fromkeys(_cut(each["resource"], min(most, 80)) for each in alike) if name]
+    packages = dict.fromkeys(package for each in alike for package in each["packages"])
     return {
-        "severity": listed["severity"],
-        "vulnerability_id": _cut(listed["vulnerability_id"], min(most, 80)),
-        "title": _cut(listed["title"], min(most, 200)),
-        "resource": _cut(listed["resource"], min(most, 200)),
-        "account_id": _cut(listed["account_id"], 60),
-        "region": _cut(listed["region"], 60),
-        "packages": [_cut(each, min(most, 80)) for each in listed["packages"][:PACKAGES]],
-        "fix_available": listed["fix_available"],
-        "exploit_known": listed["exploit_known"],
-        "first_seen": listed["first_seen"],
+        "severity": first["severity"],
+        "vulnerability_id": _cut(first["vulnerability_id"], min(most, 80)),
+        "title": _cut(first["title"], min(most, 200)),
+        "resource": _cut(first["resource"], min(most, 200)),
+        "resource_type": _cut(first["resource_type"], 60),
+        "resource_names": names[:NAMES],
+        "resources": len({each["resource_id"] or each["resource"] for each in alike}),
+        "resources_at_least": at_least,
+        "findings": len(alike),
+        "account_id": _cut(_common(alike, "account_id"), 60),
+        "region": _cut(_common(alike, "region"), 60),
+        "packages": [_cut(each, min(most, 80)) for each in list(packages)[:PACKAGES]],
+        "fix_available": first["fix_available"],
+        "exploit_known": first["exploit_known"],
+        "first_seen": min(each["first_seen"] for each in alike),
     }
+
+
+def _common(alike: Sequence[Listed], field: str) -> str | None:
+    values = {each[field] for each in alike}
+    return values.pop() if len(values) == 1 else None
 
 
 def _to_fix(entry: Mapping[str, Any], most: int) -> dict[str, Any]:
@@ -161,8 +187,5 @@ def _few(counted: Mapping[str, int]) -> dict[str, int]:
 
 
 def _cut[T: str | None](text: T, most: int) -> T:
-    """Cut a text to a length, on one line, and show that it was cut."""
-    if text is None:
-        return text
-    told = _UNTELLABLE.sub(" ", text).strip()
-    return told if len(told) <= most else f"{told[: most - 1]}…"  # type: ignore[return-value] # None went above
+    """Return a text cleaned and cut to a length; None stays."""
+    return text if text is None else clean(text, most)  # type: ignore[return-value] # None went above

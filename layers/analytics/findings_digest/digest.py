@@ -213,6 +213,7 @@ def _listed(change: Change, names: Names, now: datetime) -> dict[str, Any]:
         "region": named.get("region"),
         "resource_type": named.get("resource_type"),
         "resource": named.get("resource_name") or named.get("resource_id"),
+        "resource_id": named.get("resource_id"),
         "severity": severity(record),
         "previous_severity": severity(change.baseline) if change.baseline and change.tonight else None,
         "exploit_known": has_exploit(record),

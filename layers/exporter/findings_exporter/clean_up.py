@@ -6,8 +6,8 @@ failure path ran: each part asks before it acts.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +16,40 @@ from botocore.exceptions import ClientError
 from findings_exporter import messages, recording, reports, runs, telling
 from findings_exporter.counts import count_expectation
 from findings_exporter.desk import Desk
-from findings_exporter.errors import AccessDeniedError, ExporterError, Failure, StillCreatingError, StillRunningError, translated
+from findings_exporter.errors import (
+    AccessDeniedError,
+    ExporterError,
+    Failure,
+    StillCreatingError,
+    StillRunningError,
+    code_of,
+    translated,
+)
 from findings_exporter.execution import Execution
 from findings_exporter.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
-from findings_exporter.runs import Outcome
+from findings_exporter.runs import Outcome, SweepMark
 from findings_exporter.step import named
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.literals import ExecutionStatusType
 
 logger = logging.getLogger(__name__)
 
 SWEEP_BACK = timedelta(days=2)
 """How far the sweep looks for executions that ended before they were written down."""
+NOT_SUCCEEDED: tuple["ExecutionStatusType", ...] = ("ABORTED", "FAILED", "TIMED_OUT")
+PAGE_EXECUTIONS, PAGES_AT_ONCE = 100, 50
+"""Of failed executions, what a sweep looks at beyond the newest page of each status."""
+TIME_FOR_ONE = timedelta(seconds=40)
+"""What is left when a sweep begins with its last run: time to stop its report, and to record and tell it."""
+TIME_TO_TELL = timedelta(seconds=20)
+"""What is left of it when a report has not stopped."""
+CANCEL_WAIT = timedelta(seconds=15)
+"""How long a sweep waits for one report to stop: others have a right to its time."""
+EVENT_PATIENCE = timedelta(minutes=15)
+"""More than a function has: who comes for one run alone waits as long as it can."""
 OUTCOMES: dict[str, Outcome] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
 
 
@@ -77,17 +97,26 @@ def clean_up_event(
     """
     ended = _ended(states, execution, now())
     if ended is None:
-        raise StillRunningError(f"the execution {execution.name} has not ended; this is tried again")
+        raise StillRunningError(f"the execution {execution.id} has not ended; this is tried again")
     return clean_up(desk, sns, ended, now, over_at)
 
 
-def clean_up(desk: Desk, sns: "SNSClient", ended: Ended, now: Callable[[], datetime], over_at: datetime) -> str:
+def clean_up(
+    desk: Desk,
+    sns: "SNSClient",
+    ended: Ended,
+    now: Callable[[], datetime],
+    over_at: datetime,
+    patience: timedelta = EVENT_PATIENCE,
+) -> str:
     """Stop the run's own report, release its lock, record its outcome and tell it: whatever of that is not done yet.
 
     Parameters
     ----------
     over_at
         When this function is surely over.
+    patience
+        How long to wait for its report to stop, as far as there is time.
 
     Returns
     -------
@@ -99,17 +128,17 @@ def clean_up(desk: Desk, sns: "SNSClient", ended: Ended, now: Callable[[], datet
     TransientError
         A function of the run still works, its report has not stopped yet, or somebody else is telling: try again.
     """
-    execution = ended.execution
+    execution, until = ended.execution, min(now() + patience, over_at - TIME_TO_TELL)
     run = runs.find(desk.table, execution.id) or runs.open_run(desk.table, execution, ended.input)
     holder = desk.lock.holder()
     holds_lock = holder is not None and holder.arn == execution.arn
     if run.told_at and not holds_lock:
         # Whoever recorded the outcome may have failed right after it.
-        runs.write_history(desk.table, run)
+        runs.keep_history(desk.table, run)
         if run.outcome in {"SUCCEEDED", "DUPLICATE"}:
             return "NOTHING_LEFT"
-        return _stop_told(desk, execution, now, over_at)
-    trouble = _stop(desk, execution, now, over_at)
+        return _stop_told(desk, execution, now, until)
+    trouble = _stop(desk, execution, now, until)
     recording.record(desk.table, execution, OUTCOMES.get(ended.status, "FAILED"), ended.failure, None, now())
     telling.tell(desk.table, sns, desk.config, execution, now(), over_at)
     if trouble:
@@ -117,14 +146,14 @@ def clean_up(desk: Desk, sns: "SNSClient", ended: Ended, now: Callable[[], datet
     return "CLEANED_UP"
 
 
-def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], over_at: datetime) -> Exception | None:
+def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], until: datetime) -> Exception | None:
     """Stop the run's own report and release its lock; trouble does not keep the run from being told."""
     try:
         with translated():
-            reports.cancel(desk, execution, now, over_at - telling.MARGIN)
+            reports.cancel(desk, execution, now, until)
             desk.lock.release(execution, now())
             # A function that outlived the execution may have created between look and release; now none can any more.
-            reports.cancel(desk, execution, now, over_at - telling.MARGIN)
+            reports.cancel(desk, execution, now, until)
     except StillCreatingError:
         raise  # over in a minute, and then there is a report to tell of or none
     except (ExporterError, ClientError) as error:
@@ -137,7 +166,7 @@ def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], over_at
     return None
 
 
-def _stop_told(desk: Desk, execution: Execution, now: Callable[[], datetime], over_at: datetime) -> str:
+def _stop_told(desk: Desk, execution: Execution, now: Callable[[], datetime], until: datetime) -> str:
     """Look once more for the report of a run that failed and was told.
 
     The failure path looks once. It may have failed to cancel, or a function that outlived its step may have created
@@ -145,7 +174,7 @@ def _stop_told(desk: Desk, execution: Execution, now: Callable[[], datetime], ov
     """
     try:
         with translated():
-            stopped = reports.cancel(desk, execution, now, over_at - telling.MARGIN)
+            stopped = reports.cancel(desk, execution, now, until)
     except AccessDeniedError:
         # The run's message told it already, and asking again changes nothing.
         return "NOTHING_LEFT"
@@ -153,9 +182,10 @@ def _stop_told(desk: Desk, execution: Execution, now: Callable[[], datetime], ov
 
 
 def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], datetime], over_at: datetime) -> list[str]:
-    """Clean up after every execution that has ended and of which something is left.
+    """Clean up after every execution that has ended and of which something is left; the next sweep goes on where this one stops.
 
-    One that cannot be cleaned up does not keep the others from it.
+    What is useful comes first: the lock's holder and the open runs, then Inspector's slot, then executions that ended before
+    they were written down. One that cannot be cleaned up does not keep the others from it.
 
     Returns
     -------
@@ -170,29 +200,127 @@ def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], d
     # First of all: a sweep that fails later has still seen the hour.
     if desk.config.expected_report:
         count_expectation(desk.config.expected_report)
-    cleaned: list[str] = []
-    errors: list[Exception] = []
-    holder = desk.lock.holder()
-    candidates = runs.open_runs(desk.table) + ([holder.execution] if holder else [])
+    swept = _Sweep(desk, states, sns, now, over_at)
+    before = runs.sweep_mark(desk.table)
+    mark = swept.open_runs(before)
+    swept.cleaned += _free_slot(desk, states, now, over_at)
     try:
         with translated():
-            candidates.extend(_recent_failures(desk, states, now()))
+            mark = swept.unwritten(mark)
     except (ExporterError, ClientError) as error:
-        errors.append(error)
-    for execution in _distinct(candidates):
+        swept.errors.append(error)
+    if mark != before:
+        runs.keep_sweep_mark(desk.table, mark)
+    if swept.stopped or mark != SweepMark():
+        logger.warning("the sweep stopped before its end, to end in time: the next one goes on from there")
+    if swept.errors:
+        raise swept.errors[0]
+    return swept.cleaned
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """One sweep: what it may use, and what has become of it."""
+
+    desk: Desk
+    states: "SFNClient"
+    sns: "SNSClient"
+    now: Callable[[], datetime]
+    over_at: datetime
+    cleaned: list[str] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    stopped: bool = False
+    """Whether its time was over before its end."""
+
+    def open_runs(self, mark: SweepMark) -> SweepMark:
+        """Clean up after the lock's holder and the open runs, in half of the time at most."""
+        until = self.now() + (self._until - self.now()) / 2
+        if holder := self.desk.lock.holder():
+            self._clean(holder.execution)
+        open_runs, last = runs.open_runs(self.desk.table, mark.open_after), mark.open_after
+        for execution in open_runs:
+            if self.now() > until:
+                self.stopped = True
+                return replace(mark, open_after=last)
+            self._clean(execution)
+            last = execution.started_at.isoformat()
+        return replace(mark, open_after=last if len(open_runs) == runs.OPEN_AT_ONCE else runs.BEFORE_ALL)
+
+    def unwritten(self, mark: SweepMark) -> SweepMark:
+        """Clean up after executions that ended before they were written down.
+
+        The newest of each status are looked at each time, older ones from where the last sweep stopped: so that no number of
+        failed executions keeps the rest from being looked at.
+        """
+        done = replace(mark, status="", token="")
+        older = {}
+        for status in NOT_SUCCEEDED:
+            executions, older[status] = self._page(status, "")
+            if not self._look(executions):
+                return mark
+        statuses, pages = NOT_SUCCEEDED[NOT_SUCCEEDED.index(mark.status) :] if mark.token else NOT_SUCCEEDED, 0
+        for status in statuses:
+            token = mark.token if mark.token and status == mark.status else older[status]
+            while token:
+                here = replace(mark, status=status, token=token)
+                if pages == PAGES_AT_ONCE:
+                    return here
+                executions, token = self._page(status, token)
+                if not self._look(executions):
+                    return here
+                pages += 1
+        return done
+
+    @property
+    def _until(self) -> datetime:
+        return self.over_at - TIME_FOR_ONE
+
+    def _page(self, status: "ExecutionStatusType", token: str) -> tuple[list[Execution], str]:
+        """Return a page of recent executions, and the name of the next one."""
+        asked: Any = {
+            "stateMachineArn": self.desk.config.state_machine_arn,
+            "statusFilter": status,
+            "maxResults": PAGE_EXECUTIONS,
+        }
+        try:
+            page = self.states.list_executions(**asked | ({"nextToken": token} if token else {}))
+        except ClientError as error:
+            # A page's name is forgotten after a day [AWS: ListExecutions].
+            if not token or code_of(error) != "InvalidToken":
+                raise
+            page = self.states.list_executions(**asked)
+        listed, since = page["executions"], self.now() - SWEEP_BACK
+        recent = [Execution(each["executionArn"], each["startDate"]) for each in listed if each["startDate"] > since]
+        # The newest come first [AWS: ListExecutions].
+        return recent, page.get("nextToken", "") if len(recent) == len(listed) else ""
+
+    def _look(self, executions: Iterable[Execution]) -> bool:
+        """Clean up after those that were never written down, and tell whether there was the time for all."""
+        for execution in executions:
+            if self.now() > self._until:
+                self.stopped = True
+                return False
+            if not runs.is_known(self.desk.table, execution):
+                self._clean(execution)
+        return True
+
+    def _clean(self, execution: Execution) -> None:
+        if execution.arn in self.seen:
+            return
+        self.seen.add(execution.arn)
         with named(execution.name):
             try:
                 with translated():
-                    ended = _ended(states, execution, now())
-                    if ended and clean_up(desk, sns, ended, now, over_at) == "CLEANED_UP":
-                        cleaned.append(execution.name)
+                    ended = _ended(self.states, execution, self.now())
+                    if ended and self._has_cleaned(ended):
+                        self.cleaned.append(execution.name)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still told
-                logger.warning("the run %s could not be cleaned up yet: %s", execution.name, type(error).__name__)
-                errors.append(error)
-    cleaned += _free_slot(desk, states, now, over_at)
-    if errors:
-        raise errors[0]
-    return cleaned
+                logger.warning("the run %s could not be cleaned up yet: %s", execution.id, type(error).__name__)
+                self.errors.append(error)
+
+    def _has_cleaned(self, ended: Ended) -> bool:
+        return clean_up(self.desk, self.sns, ended, self.now, self.over_at, CANCEL_WAIT) == "CLEANED_UP"
 
 
 def _free_slot(desk: Desk, states: "SFNClient", now: Callable[[], datetime], over_at: datetime) -> list[str]:
@@ -204,32 +332,12 @@ def _free_slot(desk: Desk, states: "SFNClient", now: Callable[[], datetime], ove
             if owner is None or _ended(states, owner, now()) is None:
                 return []
             with named(owner.name):
-                return [owner.name] if reports.cancel(desk, owner, now, over_at - telling.MARGIN) == "CANCELLED" else []
+                stopped = reports.cancel(desk, owner, now, min(now() + CANCEL_WAIT, over_at - TIME_TO_TELL))
+                return [owner.name] if stopped == "CANCELLED" else []
     except (ExporterError, ClientError) as error:
         # Nobody waits for this look: an Inspector that is down or disabled is told by the next export.
         logger.warning("Inspector's slot could not be looked at: %s", type(error).__name__)
         return []
-
-
-def _distinct(executions: Iterable[Execution]) -> Iterator[Execution]:
-    seen: set[str] = set()
-    for execution in executions:
-        if execution.arn not in seen:
-            seen.add(execution.arn)
-            yield execution
-
-
-def _recent_failures(desk: Desk, states: "SFNClient", now: datetime) -> Iterator[Execution]:
-    pages = states.get_paginator("list_executions")
-    for status in ("ABORTED", "FAILED", "TIMED_OUT"):
-        for page in pages.paginate(stateMachineArn=desk.config.state_machine_arn, statusFilter=status):
-            recent = [each for each in page["executions"] if each["startDate"] > now - SWEEP_BACK]
-            for each in recent:
-                execution = Execution(each["executionArn"], each["startDate"])
-                if not runs.is_known(desk.table, execution):
-                    yield execution
-            if len(recent) < len(page["executions"]):
-                break  # the newest come first [AWS: ListExecutions]
 
 
 def _ended(states: "SFNClient", execution: Execution, now: datetime) -> Ended | None:

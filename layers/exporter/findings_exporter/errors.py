@@ -70,7 +70,8 @@ class Failure:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as the workflow carries it."""
-        return {"error": self.error, "cause": self.cause} | ({"setup": self.setup} if self.setup else {})
+        cause = self.cause.encode(errors="replace").decode()  # AWS' words may hold what no answer can carry
+        return {"error": self.error, "cause": cause} | ({"setup": self.setup} if self.setup else {})
 
 
 class ExporterError(Exception):

@@ -34,6 +34,8 @@ ENUMS_OF_VALUES = {
 }
 """Filters whose values the model enumerates elsewhere: a misspelt severity would match nothing, in silence."""
 
+LONG_NUMBER = 10**20
+
 type Fault = Callable[[str, str], None]
 """Takes a field's path and what is wrong with it."""
 
@@ -229,7 +231,7 @@ def kind_of(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case int() | float():
-            return f"the number {value}" if len(str(value)) < 30 else "a long number"  # noqa: PLR2004 - enough to know it by
+            return "a long number" if isinstance(value, int) and abs(value) >= LONG_NUMBER else f"the number {value}"
         case str():
             return f'"{_short(value)}"'
         case list():

@@ -216,10 +216,10 @@ def take_turn(lock: Lock, states: "SFNClient", run: Run, now: datetime) -> dict[
     plan = run.require_plan()
     remaining = plan.remaining_seconds(now)
     if remaining <= 0:
-        text = f"The run {holder.execution.name} held the lock until this run's deadline of {plan.deadline_hours:g} hours."
+        text = f"The run {holder.execution.id} held the lock until this run's deadline of {plan.deadline_hours:g} hours."
         return {"state": "FAILED", "failure": Failure("LockNotObtained", text).to_dict()}
-    logger.info("the run %s holds the lock", holder.execution.name)
-    runs.note(lock.table, run.execution, f"This run waited for its turn: the run {holder.execution.name} was exporting.")
+    logger.info("the run %s holds the lock", holder.execution.id)
+    runs.note(lock.table, run.execution, f"This run waited for its turn: the run {holder.execution.id} was exporting.")
     elapsed = (now - run.execution.started_at).total_seconds()
     return {"state": "HELD", "wait_seconds": turn_wait_seconds(elapsed, remaining), "holder": holder.execution.name}
 
@@ -244,16 +244,14 @@ def _holder(item: dict[str, Any]) -> Holder:
 
 
 def _lost(me: Execution, holder: Holder | None) -> str:
-    whose = f"the execution {holder.execution.name} holds it" if holder else "nobody holds it"
-    return (
-        f"the execution {me.name} does not hold the lock ({whose}), so it stops; redrive is not supported, start a new execution"
-    )
+    whose = f"the execution {holder.execution.id} holds it" if holder else "nobody holds it"
+    return f"the execution {me.id} does not hold the lock ({whose}), so it stops; redrive is not supported, start a new execution"
 
 
 def _still_creating(holder: Holder) -> str:
     # Between the refusal and this look its mark may have been cleared.
     until = f" until {holder.creating_until:%H:%M:%S} UTC" if holder.creating_until else ""
-    return f"a function of {holder.execution.name} may still be creating a report{until}"
+    return f"a function of {holder.execution.id} may still be creating a report{until}"
 
 
 def _epoch(time: datetime) -> int:

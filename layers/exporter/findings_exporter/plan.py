@@ -17,11 +17,12 @@ from findings_exporter.errors import Failure
 from findings_exporter.execution import Execution
 from findings_exporter.filters import kind_of, suggestion
 from findings_exporter.table import known_fields
+from findings_exporter.texts import clean
 
 MAX_INPUT_CHARACTERS = 100_000
-MAX_DEADLINE_HOURS = 24
-"""Under the state machine's own 26 hours, so that our deadline fires first."""
-SCHEDULE_AHEAD = timedelta(minutes=5)
+MIN_DEADLINE_HOURS, MAX_DEADLINE_HOURS = 1 / 60, 24
+"""A minute, and under the state machine's own 26 hours, so that our deadline fires first."""
+SCHEDULE_BACK, SCHEDULE_AHEAD = timedelta(days=400), timedelta(minutes=5)
 """A run cannot claim a later scheduled time: it would silence the night that it belongs to."""
 REPORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 KEYS = ["report", "on_busy", "deadline_hours", "notify", "schedule"]
@@ -41,6 +42,11 @@ DEPLOYMENT_WORDS = {
     "s3_destination",
 }
 MAX_FAULTS_TOLD = 20
+NAME_CHARACTERS, PATH_CHARACTERS, FAULT_CHARACTERS = 61, 200, 600
+"""Of a name, of where a fault is and of what it is. An input's keys and values are anybody's, of any length."""
+MAX_DEPTH = 20
+"""More than any filter has."""
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +137,11 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
     faults: list[str] = []
 
     def fault(path: str, text: str) -> None:
-        faults.append(f"{path} {text}")
+        faults.append(f"{clean(path, PATH_CHARACTERS)} {clean(text, FAULT_CHARACTERS)}")
 
+    _texts(run_input, "input", fault)
+    if faults:
+        return _invalid(faults)
     fields = _object(run_input, "input", KEYS, fault)
     if len(json.dumps(run_input)) > MAX_INPUT_CHARACTERS:
         fault("input", f"is longer than {MAX_INPUT_CHARACTERS:,} characters: shorten its filter criteria")
@@ -207,12 +216,29 @@ def _object(value: object, path: str, known: list[str], fault: Fault) -> Mapping
         if name.lower() in DEPLOYMENT_WORDS:
             fault(f"{prefix}{name}", "is the deployment's and cannot be chosen by an input: see the template's parameters")
         else:
-            fault(f"{prefix}{_key(name)}", f"is not known{suggestion(name, known) or f'; known are {", ".join(known)}'}")
+            fault(
+                f"{prefix}{clean(name, NAME_CHARACTERS)}",
+                f"is not known{suggestion(name, known) or f'; known are {", ".join(known)}'}",
+            )
     return value
 
 
-def _key(name: str) -> str:
-    return name if len(name) <= 60 else f"{name[:60]}…"  # noqa: PLR2004 - enough to recognise it by
+def _texts(value: object, path: str, fault: Fault) -> None:
+    """Find what no message and no request could carry: halves of surrogate pairs, in keys and values; and endless nesting."""
+    left = [(path, value, 1)]
+    while left:
+        path, value, depth = left.pop()
+        if depth > MAX_DEPTH:
+            fault(path, f"is nested more than {MAX_DEPTH} levels deep")
+        elif isinstance(value, str) and LONE_SURROGATE.search(value):
+            fault(path, "holds half a surrogate pair, which is no character")
+        elif isinstance(value, dict):
+            within = "" if path == "input" else f"{path}."
+            for name in filter(LONE_SURROGATE.search, value):
+                fault(f"{within}{name}", "has half a surrogate pair in its name, which is no character")
+            left.extend((f"{within}{clean(name, NAME_CHARACTERS)}", each, depth + 1) for name, each in reversed(value.items()))
+        elif isinstance(value, list):
+            left.extend((f"{path}[{index}]", each, depth + 1) for index, each in reversed([*enumerate(value)]))
 
 
 def _name(value: object, fault: Fault) -> str:
@@ -230,10 +256,12 @@ def _criteria(report: Mapping[str, Any], config: Config, fault: Fault) -> tuple[
         return report["filter_criteria"], "report.filter_criteria"
     path = "the parameter FilterCriteria"
     try:
-        return json.loads(config.defaults.filter_criteria), path
+        criteria = json.loads(config.defaults.filter_criteria)
+        _texts(criteria, path, fault)
     except ValueError as error:
         fault(path, f"is not JSON ({error}): deploy the stack with a right one")
         return {}, path
+    return criteria, path
 
 
 def _default_hash(config: Config) -> str:
@@ -251,9 +279,12 @@ def _number(parameter: str) -> float | str:
 
 
 def _hours(value: object, fault: Fault) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_DEADLINE_HOURS:
+    if isinstance(value, int | float) and not isinstance(value, bool) and MIN_DEADLINE_HOURS <= value <= MAX_DEADLINE_HOURS:
         return value
-    fault("deadline_hours", f"must be a number of hours above 0 and up to {MAX_DEADLINE_HOURS}, not {kind_of(value)}")
+    fault(
+        "deadline_hours",
+        f"must be a number of hours from {MIN_DEADLINE_HOURS:.3f} (a minute) to {MAX_DEADLINE_HOURS}, not {kind_of(value)}",
+    )
     return 1
 
 
@@ -290,6 +321,8 @@ def _scheduled_for(schedule: Mapping[str, Any], started_at: datetime, fault: Fau
         return None
     if time > started_at + SCHEDULE_AHEAD:
         fault("schedule.scheduled_for", "lies in the future: a run cannot claim a later night")
+    if time < started_at - SCHEDULE_BACK:
+        fault("schedule.scheduled_for", f"lies more than {SCHEDULE_BACK.days} days before the run's start")
     return time.isoformat()
 
 
@@ -298,7 +331,7 @@ def _schedule_arn(schedule: Mapping[str, Any], fault: Fault) -> str | None:
         return None
     value = schedule.get("arn")
     if not isinstance(value, str) or not re.fullmatch(
-        r"arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule/[^/\s]{1,64}/[^/\s]{1,64}", value
+        r"arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule/[\w.-]{1,64}/[\w.-]{1,64}", value, re.ASCII
     ):
         fault("schedule.arn", f"must be the ARN of a schedule, not {kind_of(value)}")
         return None

@@ -31,6 +31,6 @@ def plan_run(table: Table, config: Config, execution: Execution, run_input: obje
         if exporting != execution.arn:
             return {"state": "DUPLICATE", "of": exporting}
     if not runs.note_plan(table, execution, plan):
-        stopped = f"the execution {execution.name} was stopped and its outcome recorded, so this step goes no further"
+        stopped = f"the execution {execution.id} was stopped and its outcome recorded, so this step goes no further"
         return {"state": "FAILED", "failure": Failure("LockLostError", stopped).to_dict()}
     return {"state": "PLANNED", "plan": json.loads(plan.to_json())}

@@ -1,5 +1,6 @@
 """Recording how a run ended: its outcome, decided once, and the metrics of it, counted once."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -13,9 +14,12 @@ from findings_exporter.errors import Failure
 from findings_exporter.execution import Execution
 from findings_exporter.explanations import evidence, explain, statements
 from findings_exporter.messages import failure_from
+from findings_exporter.messages.foreign import ERROR_CHARACTERS, for_programs
 from findings_exporter.runs import Outcome, Run
 from findings_exporter.table import Table
-from findings_exporter.texts import cut
+from findings_exporter.texts import clean, cut
+
+logger = logging.getLogger(__name__)
 
 CAUSE_CHARACTERS = 32_000
 """A Fail state's Cause has 32,768 characters [AWS: Amazon States Language]."""
@@ -54,7 +58,14 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
 
 def ended_failure(run: Run, config: Config) -> dict[str, str] | None:
     """Return a recorded run's error and its cause in words, for the workflow's Fail state; None when it did not fail."""
-    return {"error": run.failure.error, "cause": cause_text(run.failure, config)} if run.failure else None
+    if run.failure is None:
+        return None
+    try:
+        failure = for_programs(run).failure or run.failure
+        return {"error": failure.error, "cause": cause_text(failure, config)}
+    except Exception as error:  # noqa: BLE001 - how a failure is explained does not decide whether it is told
+        logger.error("the failure is told without its explanation: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
+        return {"error": clean(run.failure.error, ERROR_CHARACTERS), "cause": clean(run.failure.cause, CAUSE_CHARACTERS)}
 
 
 def record(
@@ -68,7 +79,10 @@ def record(
     """Record an outcome unless there is one already, count it if it is new, and return the run as it is recorded."""
     run, decided = runs.record(table, execution, outcome, failure, delivery, now)
     if decided and run.outcome != "DUPLICATE":
-        count_run(run)
+        try:
+            count_run(run)
+        except Exception as error:  # noqa: BLE001 - what cannot be counted is told all the same
+            logger.error("the run could not be counted: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
     return run
 
 

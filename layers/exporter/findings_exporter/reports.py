@@ -32,6 +32,7 @@ from findings_exporter.lock import has_ended
 from findings_exporter.plan import Plan, execution_of
 from findings_exporter.polling import next_wait_seconds, turn_wait_seconds
 from findings_exporter.runs import Run
+from findings_exporter.texts import clean
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ OUTLIVE_MARGIN = timedelta(seconds=10)
 LANDING = timedelta(seconds=10)
 """How long a report may take to appear after a create whose answer was lost."""
 CANCEL_LOOK_SECONDS = 1
+PLACE_CHARACTERS = 200
+"""Of where another report goes: its prefix is anybody's, and what became of it stands behind it."""
 
 
 type Result = dict[str, Any]
@@ -148,7 +151,7 @@ def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until:
         return "NONE"
     holder = desk.lock.holder()
     if holder and holder.arn == execution.arn and holder.creating_until and holder.creating_until >= now():
-        raise StillCreatingError(f"a function of {execution.name} may still be creating a report; this is tried again")
+        raise StillCreatingError(f"a function of {execution.id} may still be creating a report; this is tried again")
     report = _own_in_progress(desk, run, run.plan)
     if report is None:
         return "NONE"
@@ -212,7 +215,7 @@ def _refused(start_desk: StartDesk, run: Run, error: ClientError, now: datetime)
 def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -> Result:
     desk, plan = start_desk.desk, run.require_plan()
     remaining = plan.remaining_seconds(now)
-    place = f"s3://{other.bucket}/{other.prefix}"
+    place = clean(f"s3://{other.bucket}/{other.prefix}", PLACE_CHARACTERS)
     if remaining <= 0:
         return _failed(_too_late(plan, f"Another report ({other.id}, to {place}) still had Inspector's slot."))
     whose = owner_of(desk, other)
@@ -222,7 +225,7 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
         runs.note(
             desk.table,
             run.execution,
-            f"The report {other.id}, left behind by the ended run {whose.name}, was cancelled.",
+            f"The report {other.id}, left behind by the ended run {whose.id}, was cancelled.",
         )
         return _busy(_turn_wait(run, now))
     if whose is None and plan.on_busy == "fail":

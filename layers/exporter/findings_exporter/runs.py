@@ -6,6 +6,7 @@ One DynamoDB table (keys ``pk`` and ``sk``, sparse index ``Open``):
 ``EXECUTION#<id>`` / ``EXECUTION``          one run: start, input, plan, report id, outcome, telling
 ``REPORT#<name>`` / ``RUN#<start>#<id>``    its line in the history of its report (expires)
 ``SCHEDULED#<schedule>`` / ``<time>#<input>``  the scheduled time that a run has claimed (expires)
+``SWEEP`` / ``SWEEP``                       where the last hourly sweep stopped, if it could not do all
 ``LOCK#<account>#<region>`` / ``LOCK``      the lock, see :mod:`findings_exporter.lock`
 ==========================================  ========================================================================
 
@@ -14,21 +15,27 @@ can hold at a time.
 """
 
 import json
+import logging
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Literal
 
+from botocore.exceptions import ClientError
+
 from findings_exporter.delivery import Delivery
-from findings_exporter.errors import Failure, NotRecordedError, ToldElsewhereError
+from findings_exporter.errors import Failure, NotRecordedError, ToldElsewhereError, code_of
 from findings_exporter.execution import Execution
 from findings_exporter.plan import Plan
 from findings_exporter.table import Table, known_fields
+from findings_exporter.texts import clean
 
 type Outcome = Literal["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "DUPLICATE"]
+
+logger = logging.getLogger(__name__)
 
 EXECUTION_KEPT = timedelta(days=60)
 """Under the 90 days after which Step Functions lets an execution's name be used again."""
@@ -39,6 +46,11 @@ HISTORY_LOOKED_AT = 2_000
 """Lines among which past durations are looked for: they only time the waits."""
 INPUT_KEPT_CHARACTERS = 16_384
 """More of the raw input is not kept: an item holds 400 KB, an input may have 256 KiB."""
+NOTE_CHARACTERS = 400
+OPEN_AT_ONCE = 1_000
+"""Open runs that are read at once."""
+BEFORE_ALL = "0"
+"""Sorts before every start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,8 @@ class Run:
     notes: tuple[str, ...] = ()
     digest: Mapping[str, Any] | None = None
     """The digest's brief; of a digest that failed its ``error`` and ``sentence``; None without a digest."""
+    unread: tuple[str, ...] = ()
+    """What the record has and cannot be read: those fields are None. A run is told whatever its record holds."""
 
     def require_plan(self) -> Plan:
         """Return the plan.
@@ -70,7 +84,7 @@ class Run:
             The run has none: its input was wrong, or it ended before it was planned.
         """
         if self.plan is None:
-            raise NotRecordedError(f"the execution {self.execution.name} has no plan: start a new one")
+            raise NotRecordedError(f"the execution {self.execution.id} has no plan: start a new one")
         return self.plan
 
     @property
@@ -89,6 +103,23 @@ class Run:
         if self.report_created_at is None or self.report_ended_at is None:
             return None
         return round((self.report_ended_at - self.report_created_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class SweepMark:
+    """Where a sweep stopped that had too much to do.
+
+    Attributes
+    ----------
+    open_after
+        Start of the last open run that it looked at.
+    status, token
+        The page of failed executions that it did not come to, as ListExecutions names it; empty when it saw all.
+    """
+
+    open_after: str = BEFORE_ALL
+    status: str = ""
+    token: str = ""
 
 
 def open_run(table: Table, execution: Execution, raw_input: str) -> Run:
@@ -115,7 +146,7 @@ def load(table: Table, execution: Execution) -> Run:
     """
     run = find(table, execution.id)
     if run is None:
-        raise NotRecordedError(f"the execution {execution.name} was never recorded: start a new one")
+        raise NotRecordedError(f"the execution {execution.id} was never recorded: start a new one")
     return run
 
 
@@ -130,9 +161,19 @@ def is_known(table: Table, execution: Execution) -> bool:
     return table.get(*_key(execution)) is not None
 
 
-def open_runs(table: Table) -> list[Execution]:
-    """Return the executions whose outcome nobody was told yet, the oldest first."""
-    return [_execution(item) for item in table.query_open()]
+def open_runs(table: Table, after: str = BEFORE_ALL) -> list[Execution]:
+    """Return executions whose outcome nobody was told yet, the oldest first; those up to a start come last."""
+    return [_execution(item) for item in table.query_open(OPEN_AT_ONCE, after)]
+
+
+def sweep_mark(table: Table) -> SweepMark:
+    """Read where the last sweep stopped."""
+    return SweepMark(**known_fields(SweepMark, table.get("SWEEP", "SWEEP") or {}))
+
+
+def keep_sweep_mark(table: Table, mark: SweepMark) -> None:
+    """Write down where this sweep stopped."""
+    table.put({"pk": "SWEEP", "sk": "SWEEP"} | asdict(mark))
 
 
 def note_plan(table: Table, execution: Execution, plan: Plan) -> bool:
@@ -189,8 +230,8 @@ def note_report_ended(table: Table, execution: Execution, ended_at: datetime) ->
 
 
 def note(table: Table, execution: Execution, text: str) -> None:
-    """Add a sentence that the notification tells. The same sentence is told once."""
-    table.update(_key(execution), "ADD notes :note", {}, {":note": {text}})
+    """Add a sentence that the notification tells, cleaned and cut. The same sentence is told once."""
+    table.update(_key(execution), "ADD notes :note", {}, {":note": {clean(text, NOTE_CHARACTERS)}})
 
 
 def note_digest(table: Table, execution: Execution, brief: Mapping[str, Any]) -> bool:
@@ -251,7 +292,7 @@ def record(
         condition="attribute_exists(pk) AND attribute_not_exists(outcome)",
     )
     recorded = load(table, execution)
-    write_history(table, recorded)
+    keep_history(table, recorded)
     return recorded, decided
 
 
@@ -287,13 +328,13 @@ def claim_telling(table: Table, execution: Execution, teller: str, now: datetime
     )
     item = table.get(f"EXECUTION#{execution.id}", "EXECUTION") or {}
     if "outcome" not in item:
-        raise NotRecordedError(f"the execution {execution.name} has no recorded outcome to tell")
+        raise NotRecordedError(f"the execution {execution.id} has no recorded outcome to tell")
     if "told_at" in item:
         return None
     # The client retries by itself: a claim whose answer was lost is refused the second time, but is ours.
     if claimed or item.get("teller") == teller:
         return _run(item)
-    raise ToldElsewhereError(f"another function is telling the outcome of {execution.name} now")
+    raise ToldElsewhereError(f"another function is telling the outcome of {execution.id} now")
 
 
 def give_back_telling(table: Table, execution: Execution, teller: str) -> None:
@@ -323,6 +364,24 @@ def recent_report_seconds(table: Table, report_name: str) -> list[int]:
 def history(table: Table, report_name: str) -> Iterator[dict[str, Any]]:
     """Give the lines of a report's history, the newest first. They are read as far as they are taken."""
     return table.newest(f"REPORT#{report_name}")
+
+
+def keep_history(table: Table, run: Run) -> None:
+    """Write a recorded run's line in the history; a record that gives none does not keep its run from being told.
+
+    Raises
+    ------
+    ClientError
+        DynamoDB did not take it now: try again.
+    """
+    try:
+        write_history(table, run)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        logger.error("the run has no line in its report's history: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
+    except ClientError as error:
+        if code_of(error) != "ValidationException":
+            raise
+        logger.error("the run has no line in its report's history: %s", code_of(error))  # noqa: TRY400 - AWS' words hold content
 
 
 def write_history(table: Table, run: Run) -> None:
@@ -383,29 +442,50 @@ def _epoch(time: datetime) -> int:
     return int(time.timestamp())
 
 
-def _time(item: Mapping[str, Any], name: str) -> datetime | None:
-    return datetime.fromisoformat(item[name]) if name in item else None
-
-
 def _execution(item: Mapping[str, Any]) -> Execution:
     return Execution(arn=item["arn"], started_at=datetime.fromisoformat(item["started_at"]))
 
 
 def _run(item: Mapping[str, Any]) -> Run:
-    failure, delivery = json.loads(item.get("failure", "null")), json.loads(item.get("delivery", "null"))
+    unread: list[str] = []
+
+    def read[T](name: str, form: Callable[[Any], T]) -> T | None:
+        try:
+            return form(item[name]) if name in item else None
+        except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
+            unread.append(name)
+            return None
+
+    delivery = read("delivery", _delivery)
     return Run(
         execution=_execution(item),
         input=item.get("input", ""),
-        plan=Plan.from_json(item["plan"]) if "plan" in item else None,
+        plan=read("plan", Plan.from_json),
         report_id=item.get("report_id"),
-        report_created_at=_time(item, "report_created_at"),
-        report_ended_at=_time(item, "report_ended_at"),
+        report_created_at=read("report_created_at", datetime.fromisoformat),
+        report_ended_at=read("report_ended_at", datetime.fromisoformat),
         outcome=item.get("outcome"),
-        failure=Failure(**known_fields(Failure, failure)) if failure else None,
-        delivery=Delivery(**known_fields(Delivery, delivery)) if delivery else None,
-        ended_at=_time(item, "ended_at"),
+        failure=read("failure", _failure),
+        delivery=delivery,
+        ended_at=read("ended_at", datetime.fromisoformat),
         notification_id=item.get("notification_id"),
-        told_at=_time(item, "told_at"),
-        notes=tuple(sorted({*item.get("notes", ()), *([delivery["note"]] if delivery and delivery.get("note") else ())})),
-        digest=json.loads(item["digest"]) if "digest" in item else None,
+        told_at=read("told_at", datetime.fromisoformat),
+        notes=tuple(sorted({*item.get("notes", ()), *([delivery.note] if delivery and delivery.note else ())})),
+        digest=read("digest", _digest),
+        unread=tuple(unread),
     )
+
+
+def _failure(text: str) -> Failure | None:
+    fields = json.loads(text)
+    return Failure(**known_fields(Failure, fields)) if fields else None
+
+
+def _delivery(text: str) -> Delivery | None:
+    fields = json.loads(text)
+    return Delivery(**known_fields(Delivery, fields)) if fields else None
+
+
+def _digest(text: str) -> Mapping[str, Any] | None:
+    digest: Mapping[str, Any] | None = json.loads(text)
+    return digest if digest is None else dict(digest)

@@ -83,16 +83,23 @@ class Table:
         )
         return (_unmarshalled(item) for page in pages for item in page["Items"])
 
-    def query_open(self) -> list[dict[str, Any]]:
-        """Read the open runs from the sparse index."""
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.name,
-            IndexName=OPEN_INDEX,
-            KeyConditionExpression="#open = :open",
-            ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues=_marshalled({":open": "OPEN"}),
-        )
-        return [_unmarshalled(item) for page in pages for item in page["Items"]]
+    def query_open(self, most: int, after: str = "0") -> list[dict[str, Any]]:
+        """Read who the open runs are from the sparse index, by their start: from behind one on, then those up to it."""
+        items: list[dict[str, Any]] = []
+        for side in (">", "<="):
+            pages = self.client.get_paginator("query").paginate(
+                TableName=self.name,
+                IndexName=OPEN_INDEX,
+                KeyConditionExpression=f"#open = :open AND started_at {side} :after",
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues=_marshalled({":open": "OPEN", ":after": after}),
+                ProjectionExpression="pk, sk, arn, started_at",
+                PaginationConfig={"MaxItems": most - len(items)},
+            )
+            items += [_unmarshalled(item) for page in pages for item in page["Items"]]
+            if len(items) == most:
+                break
+        return items
 
 
 def known_fields(kind: type["DataclassInstance"], stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,11 +123,16 @@ def _marshalled(item: Mapping[str, str | int | set[str]]) -> dict[str, Any]:
 def _typed(value: str | int | set[str]) -> dict[str, Any]:
     match value:
         case str():
-            return {"S": value}
+            return {"S": _encodable(value)}
         case int():
             return {"N": str(value)}
         case set():
-            return {"SS": sorted(value)}
+            return {"SS": sorted(map(_encodable, value))}
+
+
+def _encodable(text: str) -> str:
+    # AWS' and S3's answers, and what they say of findings, may hold half a surrogate pair, which no request can carry.
+    return text.encode(errors="replace").decode()
 
 
 def _unmarshalled(item: Mapping[str, Any]) -> dict[str, Any]:

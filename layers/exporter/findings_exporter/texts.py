@@ -1,14 +1,70 @@
-"""Text as a mail and a chat need it: wrapped lines that can still be pasted, and cuts by rule."""
+"""Text as a mail and a chat need it: cleaned, wrapped in lines that can still be pasted, and cut by rule."""
 
 import re
 import textwrap
 import unicodedata
+from collections.abc import Callable, Mapping
 from math import ceil
+from typing import Any
 
 LINE_CHARACTERS = 72
 """As wide as a mail is read everywhere, a quoted one included."""
 PIECE = re.compile(r"\s+|[^\s\u1100-\U0003ffff]+|[\u1100-\U0003ffff][、。，．・：；！？）」』】〕\u3099-\u309c々ー]*")  # noqa: RUF001 - as Japanese has them
 """What is not broken: a word, or a wide character with the signs that must not begin a line."""
+SHOWN_AS = {"Cc": " ", "Zs": " ", "Zl": " ", "Zp": " ", "Cs": "\ufffd"}
+"""What is shown for a character that cannot be printed, by its category; of the others nothing is."""
+INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Printable for Python, and yet not seen: joiners, fillers, variation selectors [Unicode: Default_Ignorable_Code_Point]."""
+
+
+ADDRESS = re.compile(r"(?<![a-z0-9+.-])(?!s3://)([a-z][a-z0-9+.-]*)://([^\s/]*)", re.ASCII | re.IGNORECASE)
+"""An address that a client makes a link of, and its host. Of an S3 URI none does."""
+WWW = re.compile(r"(?<![a-z0-9])(www)\.", re.ASCII | re.IGNORECASE)
+LOOK_ALIKES = str.maketrans("<>`*@&", "‹›'∗＠＆")  # noqa: RUF001 - signs that only look alike
+
+
+def clean(text: object, most: int) -> str:
+    """Return a text from elsewhere on one line, without what cannot be seen or turns the direction of what follows, cut.
+
+    Unicode lets the characters that go be left out: an emoji is then shown by its parts, a kanji in its standard form.
+    """
+    told = str(text)
+    if not told.isprintable():
+        told = "".join(each if each.isprintable() else SHOWN_AS.get(unicodedata.category(each), "") for each in told)
+    return cut(" ".join(INVISIBLE.sub("", told).split()), most)
+
+
+def in_mail(text: str) -> str:
+    """Return a text in which a mail client finds nothing to link to: ``https[://]example[.]com``, as is usual for such."""
+    text = ADDRESS.sub(lambda found: f"{found[1]}[://]{found[2].replace('.', '[.]')}", text)
+    return WWW.sub(r"\1[.]", text)
+
+
+def in_chat(text: str) -> str:
+    """Return a text that a chat shows as it is: it mentions no one, links nowhere and sets nothing in another type."""
+    return in_mail(text).translate(LOOK_ALIKES).replace("](", "] (")
+
+
+def each_text(value: Any, change: Callable[[str, str], str], exact: frozenset[str] = frozenset(), name: str = "") -> Any:  # noqa: ANN401 - any JSON
+    """Return a value of JSON with each text in it changed, names of fields included.
+
+    Parameters
+    ----------
+    change
+        Takes the name of the field that a text stands in, and the text.
+    exact
+        Names of fields that stay as they are, with all that they hold.
+    """
+    match value:
+        case str():
+            return change(name, value)
+        case Mapping():
+            return {change("", key): each if key in exact else each_text(each, change, exact, key) for key, each in value.items()}
+        case list() | tuple():
+            return [each_text(each, change, exact, name) for each in value]
+    return value
 
 
 def wrapped(text: str, first: str = "", rest: str = "") -> str:

@@ -5,11 +5,16 @@ them has to wait as long as on AWS. The control route `/_local/pace` gives an ac
 {"scales": {"StillCreatingError": 1, "Wait for Report": 1, "*": 0.02}}, by the error that is retried, by the state that
 waits, and for all others.
 
-Guard: test_a_wait_can_have_a_pace_of_its_own.
+A deadline cannot be scaled either, and is a minute at least. `/_local/begun` {"seconds_ago": 58} lets the account's next
+execution have begun so long ago, as one does whose first step was long in coming.
+
+Guards: test_a_wait_can_have_a_pace_of_its_own, test_an_execution_can_have_begun_long_ago.
 """
 
+import threading
 import time
 from contextvars import ContextVar
+from datetime import datetime, timedelta
 from typing import Any
 
 from ministack.core.responses import get_account_id
@@ -18,6 +23,8 @@ from ministack.services import stepfunctions
 from tests.local_aws.emulator.control import on_reset, route
 
 _scales: dict[str, dict[str, float]] = {}
+_seconds_ago: dict[str, float] = {}
+_begins = threading.local()
 _reason: ContextVar[str] = ContextVar("reason", default="*")
 
 
@@ -27,9 +34,34 @@ def _set(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
     return {"scales": _scales[account]}
 
 
+@route("/_local/begun")
+def _begun(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+    _seconds_ago[account] = float(body["seconds_ago"])
+    return {"seconds_ago": _seconds_ago[account]}
+
+
 def install() -> None:
     """Ask the account's own factors first."""
     on_reset(_scales.clear)
+    on_reset(_seconds_ago.clear)
+    start, now_iso = stepfunctions._start_execution, stepfunctions.now_iso
+
+    def start_earlier(data: dict[str, Any]) -> Any:
+        _begins.seconds_ago = _seconds_ago.pop(get_account_id(), 0.0)
+        try:
+            return start(data)
+        finally:
+            _begins.seconds_ago = 0.0
+
+    def now_or_earlier() -> str:
+        # Asked by the thread that starts; the execution runs in another one.
+        seconds, now = getattr(_begins, "seconds_ago", 0.0), str(now_iso())
+        if not seconds:
+            return now
+        earlier = datetime.fromisoformat(now) - timedelta(seconds=seconds)
+        return f"{earlier:%Y-%m-%dT%H:%M:%S}.{earlier.microsecond // 1000:03}Z"
+
+    stepfunctions._start_execution, stepfunctions.now_iso = start_earlier, now_or_earlier
     find_retrier, wait = stepfunctions._find_matching_retrier, stepfunctions._execute_wait
 
     def find_retrier_for(retriers: Any, error: str, counts: Any) -> Any:

@@ -22,6 +22,7 @@ from findings_digest.changes import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED,
 from findings_digest.page.trend import HEIGHT, RUNS, strips
 from findings_digest.page.words import TEXTS, Words, words, zone
 from findings_digest.records import SCAN_TYPES, SEVERITIES, STATUSES
+from findings_exporter.texts import clean, each_text
 
 LANGUAGES = tuple(TEXTS)
 WORST_FIRST = tuple(reversed(SEVERITIES))
@@ -33,6 +34,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 """The kinds of change in the order in which people ask for them; what is open in both reports unchanged is not listed."""
 ACCOUNTS_SHOWN = 50
+TEXT_CHARACTERS = 2_000
+"""Of a text that a report brings: it is cleaned of what cannot be seen, as in every message."""
 CUT_AFTER = 160
 """Characters of a text that are shown at once; the whole opens by a click."""
 
@@ -97,6 +100,7 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         The page has no such language.
     """
     say = words(language, facts["time_zone"])
+    digest = each_text(digest, lambda _, text: clean(text, TEXT_CHARACTERS))
     page = _TEMPLATE.render(
         say=say,
         language=language,

@@ -62,7 +62,7 @@ class Words:
     def time(self, value: str) -> str:
         """Return a time of ISO 8601 in the time zone, which it names."""
         told = self._local(value)
-        clock = format_time(told, "HH:mm", tzinfo=self.zone, locale=self.locale)  # as the mail has it
+        clock = format_time(told, "HH:mm", tzinfo=told.tzinfo, locale=self.locale)  # as the mail has it
         return f"{self._date(told.date())} {clock} {told.tzname()}"
 
     def duration(self, seconds: int) -> str:
@@ -74,7 +74,12 @@ class Words:
 
     def _local(self, value: str) -> datetime:
         told = datetime.fromisoformat(value)
-        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(self.zone)
+        told = told if told.tzinfo else told.replace(tzinfo=UTC)
+        try:
+            return told.astimezone(self.zone)
+        except OverflowError:
+            # The first and the last day that there are lie outside of the calendar in some time zones.
+            return told.astimezone(UTC)
 
 
 def words(language: str, time_zone: str) -> Words:

@@ -6,20 +6,23 @@ applications], a mail's first screen its 24 lines of 72, and a cause is cut befo
 """
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
-from findings_exporter.messages import custom_notification
+from findings_exporter.messages import custom_notification, short
 from findings_exporter.messages.export_ended import EVENT_VERSION, export_event
+from findings_exporter.messages.foreign import CAUSE_CHARACTERS, ERROR_CHARACTERS, for_programs
+from findings_exporter.messages.lines import TITLE_CHARACTERS
 from findings_exporter.messages.links import execution_url, object_url, report_url
 from findings_exporter.messages.mail import email, subject
 from findings_exporter.messages.night import night_of, worst_severity
 from findings_exporter.messages.texts_en import TEXTS
 from findings_exporter.runs import Run
-from findings_exporter.texts import cut
+from findings_exporter.texts import clean, cut
 
 __all__ = [
     "CAUSE_CHARACTERS",
@@ -38,23 +41,30 @@ __all__ = [
     "subject",
 ]
 
-CAUSE_CHARACTERS = 3_000
-MESSAGE_BYTES = 255 * 1024
-"""SNS takes 256 KiB with the attributes [AWS: SNS quotas]."""
+logger = logging.getLogger(__name__)
+
+MESSAGE_BYTES, ATTRIBUTE_BYTES = 255 * 1024, 512
+"""SNS takes 256 KiB of a message with its attributes [AWS: SNS quotas]."""
+SEVERAL_LINES = "InvalidInput"
+"""The one error whose cause is a list: of its faults, each cleaned by the plan."""
 NOTHING_FOUND = {how: TEXTS[f"nothing_found.{how}"] for how in ("no_findings", "no_object", "empty_object")}
 
 
 def failure_from(error: str, cause: str) -> Failure:
     """Return a failure from what the workflow caught.
 
-    A function's exception arrives as JSON with its message and stack trace; anything else is plain text or empty.
+    A function's exception arrives as JSON with its message and stack trace; anything else is plain text or empty. Either may
+    hold anything: it becomes one line, or a list of them where it is one.
     """
     try:
         document = json.loads(cause)
         text = document["errorMessage"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         text = cause
-    return Failure(error, cut(str(text).strip(), CAUSE_CHARACTERS) or f"The workflow ended with {error} and no further word.")
+    error = clean(error, ERROR_CHARACTERS) or "Unknown"
+    lines = str(text).splitlines() if error == SEVERAL_LINES else [text]
+    told = cut("\n".join(filter(None, (clean(line, CAUSE_CHARACTERS) for line in lines))), CAUSE_CHARACTERS)
+    return Failure(error, told or f"The workflow ended with {error} and no further word.")
 
 
 def chat(run: Run, config: Config) -> dict[str, Any]:
@@ -64,6 +74,7 @@ def chat(run: Run, config: Config) -> dict[str, Any]:
 
 def attributes(run: Run, config: Config) -> dict[str, str]:
     """Return what subscribers may filter by; docs/subscriptions.md has examples. Alarms have none of them."""
+    run = for_programs(run)
     night = night_of(run)
     return {
         "outcome": run.outcome or "FAILED",
@@ -75,23 +86,52 @@ def attributes(run: Run, config: Config) -> dict[str, str]:
 
 
 def publication(run: Run, config: Config) -> dict[str, Any]:
-    """Return the arguments of the one SNS Publish that tells a run: a body for each protocol, and filterable attributes."""
-    texts = (_message(each, config) for each in _shorter_and_shorter(run))
-    message = next((text for text in texts if len(text.encode()) <= MESSAGE_BYTES), _message(_shortest(run), config))
+    """Return the arguments of the one SNS Publish that tells a run: a body for each protocol, and filterable attributes.
+
+    Whatever a record holds, it is told: where the whole message cannot be made, a short one is.
+    """
+    try:
+        published = _published(subject(run, config), _fitting(run, config), attributes(run, config), config)
+        if _is_told_whole(run) and _is_taken(published):
+            return published
+        logger.error("the run is told by a short message: the whole one lacks a part or breaks a limit of SNS")
+    except Exception as error:  # noqa: BLE001 - no error of rendering may keep a run from being told
+        logger.error("the run is told by a short message: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
+    bodies, title = short.bodies(run, config), short.subject(run, config)
+    return _published(title, json.dumps(bodies), short.attributes(run, config), config)
+
+
+def _published(title: str, message: str, filterable: Mapping[str, str], config: Config) -> dict[str, Any]:
     return {
         "TopicArn": config.topic_arn,
-        "Subject": subject(run, config),
+        "Subject": title,
         "MessageStructure": "json",
         "Message": message,
-        "MessageAttributes": {
-            name: {"DataType": "String", "StringValue": value} for name, value in attributes(run, config).items()
-        },
+        "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in filterable.items()},
     }
+
+
+def _is_told_whole(run: Run) -> bool:
+    # A failure that cannot be read must not look like a success.
+    return not run.unread and run.outcome in short.OUTCOMES and (run.outcome == "SUCCEEDED" or run.failure is not None)
+
+
+def _is_taken(published: Mapping[str, Any]) -> bool:
+    """Tell whether SNS takes a message [AWS: SNS Publish]; what cannot be encoded raises."""
+    title = published["Subject"]
+    values = [each["StringValue"] for each in published["MessageAttributes"].values()]
+    fits = len(published["Message"].encode()) <= MESSAGE_BYTES and len("".join(values).encode()) <= ATTRIBUTE_BYTES
+    return fits and all(values) and 0 < len(title) <= TITLE_CHARACTERS and title.isascii() and title.isprintable()
+
+
+def _fitting(run: Run, config: Config) -> str:
+    texts = (_message(each, config) for each in _shorter_and_shorter(run))
+    return next((text for text in texts if len(text.encode()) <= MESSAGE_BYTES), None) or _message(_shortest(run), config)
 
 
 def _message(run: Run, config: Config) -> str:
     bodies = {
-        "default": json.dumps(export_event(run, config), ensure_ascii=False),
+        "default": json.dumps(export_event(run, config), ensure_ascii=False, allow_nan=False),
         "email": email(run, config),
         "https": json.dumps(chat(run, config), ensure_ascii=False),
     }

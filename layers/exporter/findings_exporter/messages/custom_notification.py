@@ -7,8 +7,8 @@ from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.explanations import explain, statements
+from findings_exporter.messages.foreign import for_chat
 from findings_exporter.messages.lines import (
-    NOTES_TOLD,
     facts,
     finding_line,
     first_lines,
@@ -22,16 +22,17 @@ from findings_exporter.messages.mail import subject
 from findings_exporter.messages.night import Night, digest_failure, night_of, worst_severity
 from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run
-from findings_exporter.texts import cut
+from findings_exporter.texts import clean, cut, in_chat
 
 TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
 FIXES_AS_STEPS = 3
-HARMLESS = str.maketrans("<>`*", "‹›'∗")  # noqa: RUF001 - signs that only look alike
+URI_CHARACTERS = 2_000
 
 
 def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
     """Return the custom notification of a run."""
-    speech, night = Speech.of(config), night_of(run)
+    run, speech = for_chat(run), Speech.of(config)
+    night, uri = night_of(run), _uri(run)
     name = run.plan.report_name if run.plan else "export"
     keywords = [name, run.outcome or "", config.region]
     keywords += [night.state, *(each for each in [worst_severity(night)] if each not in {"NONE", "UNKNOWN"})] if night else []
@@ -49,12 +50,12 @@ def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
             "threadId": f"inspector-findings-exporter-{config.region}-{name}",
             "summary": cut(subject(run, config), TITLE_CHARACTERS),
             "eventType": "findings-report-export",
-            "relatedResources": [text for text in (run.execution.arn, run.delivery.uri if run.delivery else None) if text],
+            "relatedResources": [text for text in (in_chat(clean(run.execution.arn, URI_CHARACTERS)), uri) if text],
             "additionalContext": {
                 "notification_id": str(run.notification_id),
                 "outcome": str(run.outcome),
                 "report": name,
-                "uri": (run.delivery.uri if run.delivery else None) or "",
+                "uri": uri,
                 "error": run.failure.error if run.failure else "",
                 "event_version": event_version,
                 "night": night.state if night else "unknown",
@@ -78,14 +79,14 @@ def _sign(run: Run, night: Night | None) -> str:
 def _lines(run: Run, night: Night | None, config: Config, speech: Speech) -> list[str]:
     if night:
         first, *more = first_lines(run, night, speech)
-        lines = [f"*{_plain(first)}*", *map(_plain, more)]
+        lines = [f"*{first}*", *more]
         if night.new:
             counts = speech.severities(night.new_by_severity)
             lines.append(speech.say("head_with_counts", head=f"*{speech.say('worst_new')}*", counts=counts))
-            lines += [f"• {_plain(finding_line(each, speech))}" for each in night.worst_new]
+            lines += [f"• {finding_line(each, speech)}" for each in night.worst_new]
         if night.fix_first:
             lines.append(f"*{speech.say('fix_first')}*")
-            lines += [f"{rank}. {_plain(fix_line(each, speech))}" for rank, each in enumerate(night.fix_first, 1)]
+            lines += [f"{rank}. {fix_line(each, speech)}" for rank, each in enumerate(night.fix_first, 1)]
     else:
         lines = [f"*{headline(run, speech)}*"]
     if run.failure:
@@ -93,12 +94,13 @@ def _lines(run: Run, night: Night | None, config: Config, speech: Speech) -> lis
     elif run.delivery and run.delivery.nothing_found:
         lines.append(speech.say("nothing_matches" if night else f"nothing_found.{run.delivery.nothing_found}"))
     if failure := digest_failure(run):
-        lines += [f"*{speech.say('headline.digest_failed')}*", f"{failure['error']}: {_plain(failure['sentence'])}"]
+        lines += [f"*{speech.say('headline.digest_failed')}*", f"{failure['error']}: {failure['sentence']}"]
     if night and (url := page_url(run, night, config)):
         lines.append(f"*{speech.say('link.page')}* {url}")
-    lines += [f"*{name}* {value}" for name, value in facts(run, config, speech)]
-    lines += [_plain(sentence) for sentence in night.sentences] if night else []
-    lines += run.notes[:NOTES_TOLD]
+    lines += [
+        f"*{name}* {value if value.startswith('https://') else in_chat(value)}" for name, value in facts(run, config, speech)
+    ]
+    lines += [*(night.sentences if night else ()), *run.notes]
     for check, statement in statements(run.failure) if run.failure else ():
         block = f"*{speech.say('to_paste', check=check)}*\n```{statement}```"
         # Half a statement is of no use: what does not fit stands in the mail and in the event.
@@ -114,7 +116,7 @@ def _steps(run: Run, night: Night | None, config: Config, speech: Speech) -> lis
     if night and night.state != "good":
         steps.append(speech.say(f"{night.state}.step"))
     if night:
-        steps += [speech.say("step.fix", what=_plain(fix_line(each, speech))) for each in night.fix_first[:FIXES_AS_STEPS]]
+        steps += [speech.say("step.fix", what=fix_line(each, speech)) for each in night.fix_first[:FIXES_AS_STEPS]]
     urls = {"page": page_url(run, night, config) if night else None, "report": report_url(run, config)}
     for name, url in urls.items():
         if url:
@@ -124,6 +126,5 @@ def _steps(run: Run, night: Night | None, config: Config, speech: Speech) -> lis
     return steps
 
 
-def _plain(text: str) -> str:
-    """Take the signs that a chat acts on out of a text: names in findings are anybody's, and must not call a channel."""
-    return text.translate(HARMLESS)
+def _uri(run: Run) -> str:
+    return in_chat(clean(run.delivery.uri, URI_CHARACTERS)) if run.delivery and run.delivery.uri else ""

@@ -9,7 +9,7 @@ from typing import Any
 from findings_exporter.config import Config
 from findings_exporter.delivery import Delivery
 from findings_exporter.explanations import explain
-from findings_exporter.messages.lines import NOTES_TOLD
+from findings_exporter.messages.foreign import for_programs
 from findings_exporter.messages.links import execution_url, report_url
 from findings_exporter.messages.night import digest_failure
 from findings_exporter.runs import Run
@@ -21,14 +21,15 @@ DIGEST = (
 )  # fmt: skip
 """Of the brief, what the event takes as it is."""
 FINDING = (
-    "severity", "vulnerability_id", "title", "resource", "account_id", "region", "packages", "fix_available", "exploit_known",
-    "first_seen",
+    "severity", "vulnerability_id", "title", "resource", "resource_type", "resources", "resources_at_least", "findings",
+    "account_id", "region", "packages", "fix_available", "exploit_known", "first_seen",
 )  # fmt: skip
 FIX = ("rank", "points", "vulnerability_id", "title", "severity", "exploit_known", "resources", "why")
 
 
 def export_event(run: Run, config: Config) -> dict[str, Any]:
     """Return the event. A field is never left out: what is not known is null."""
+    run = for_programs(run)
     explanation = explain(run.failure, config, "en") if run.failure else None
     failed = digest_failure(run)
     return {
@@ -68,7 +69,7 @@ def export_event(run: Run, config: Config) -> dict[str, Any]:
         }
         if run.failure and explanation
         else None,
-        "notes": list(run.notes[:NOTES_TOLD]),
+        "notes": list(run.notes),
     }
 
 

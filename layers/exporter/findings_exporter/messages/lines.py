@@ -1,23 +1,30 @@
 """Lines that mail and chat share: a night in one line, its first sentences, a finding, what to fix, a run's facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.delivery import Delivery
 from findings_exporter.explanations import explain
 from findings_exporter.messages.links import execution_url, object_url, report_url
-from findings_exporter.messages.night import Night, clean, digest_failure, night_of
+from findings_exporter.messages.night import Night, digest_failure, night_of
 from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run
+from findings_exporter.texts import clean, cut_to_line, in_mail, width
 
 TITLE_CHARACTERS = 99
 """Under 100, as a mail's subject must be [AWS: SNS Publish]; a chat's title may be longer."""
-NOTES_TOLD = 10
+URI_CHARACTERS = 2_000
+RESOURCE_COLUMNS, LEAST_COLUMNS = 12, 6
+"""Of a resource's name before packages are cut for it; and of either at least, since with fewer they tell nothing."""
 ACCOUNTS_NAMED = 5
 SCAN_TYPES = {"ec2": "EC2", "ecr": "ECR", "lambda": "Lambda", "lambdaCode": "Lambda code", "codeRepository": "code", "ami": "AMI"}
 """As people know them; others stand as Inspector names them."""
+IMAGE = "AWS_ECR_CONTAINER_IMAGE"
+KINDS_OF_RESOURCE = {IMAGE: "image", "AWS_EC2_INSTANCE": "instance", "AWS_LAMBDA_FUNCTION": "function"}
+"""What people call resources, by Inspector's type; others are resources."""
 
 
 def title(run: Run, config: Config, speech: Speech) -> str:
@@ -100,31 +107,48 @@ def scanning_lines(night: Night, speech: Speech) -> list[str]:
     return [speech.say(f"scanning.{how}", scanned=scanned, not_scanned=not_scanned)]
 
 
-def finding_line(finding: Mapping[str, Any], speech: Speech) -> str:
-    """Return a finding in a line."""
-    return clean(
-        speech.say(
+def finding_line(finding: Mapping[str, Any], speech: Speech, most: int | None = None) -> str:
+    """Return a finding, or several that are alike, in a line.
+
+    Parameters
+    ----------
+    most
+        The columns that a line has. First the resource's name is cut, then the packages, then that there is a fix is left
+        out; the vulnerability's id never is, though the line be longer.
+    """
+    several = (finding.get("resources") or 1) > 1
+    names = (finding.get("resource_names") if several else None) or [finding.get("resource") or "?"]
+    fix = speech.say("mark.fix") if finding.get("fix_available") == "YES" else ""
+
+    def line(resource: str, packages: str, fix: str = fix) -> str:
+        return speech.say(
             "finding",
             severity=speech.severity(str(finding.get("severity"))).upper(),
-            vulnerability=_named(finding),
-            resource=finding.get("resource") or "?",
+            vulnerability=_named(finding, packages),
+            where=_where(finding, resource, len(names), speech),
             exploit=speech.say("mark.exploit") if finding.get("exploit_known") else "",
-            fix=speech.say("mark.fix") if finding.get("fix_available") == "YES" else "",
+            fix=fix,
         )
-    )
+
+    # Of several resources the number says more than examples of names.
+    shown = [speech.listed(names), ""] if several else [speech.listed(names)]
+    tries = [_fitted(form, resource, finding, most) for form in (line, partial(line, fix="")) for resource in shown]
+    return next((told for told in tries if most is None or width(told) <= most), tries[-1])
 
 
-def fix_line(fix: Mapping[str, Any], speech: Speech) -> str:
-    """Return what to fix in a line."""
-    return clean(
-        speech.say(
+def fix_line(fix: Mapping[str, Any], speech: Speech, most: int | None = None) -> str:
+    """Return what to fix in a line; ``most`` as for :func:`finding_line`."""
+
+    def line(_: str, packages: str) -> str:
+        return speech.say(
             "fix",
-            vulnerability=_named(fix),
+            vulnerability=_named(fix, packages),
             severity=speech.severity(str(fix.get("severity"))).upper(),
             exploit=speech.say("mark.exploit") if fix.get("exploit_known") else "",
             resources=speech.counted("resource", fix.get("resources") or 1),
         )
-    )
+
+    return _fitted(line, "", fix, most)
 
 
 def facts(run: Run, config: Config, speech: Speech) -> list[tuple[str, str]]:
@@ -156,7 +180,7 @@ def page_url(run: Run, night: Night, config: Config) -> str | None:
 
 def file_of(delivery: Delivery, speech: Speech) -> str:
     """Return where the report lies and how large it is."""
-    return speech.say("file", uri=delivery.uri, size=speech.size(delivery.size_bytes))
+    return speech.say("file", uri=in_mail(clean(delivery.uri, URI_CHARACTERS)), size=speech.size(delivery.size_bytes))
 
 
 def bucket_of(run: Run) -> str:
@@ -207,8 +231,41 @@ def _numbers(night: Night, speech: Speech) -> dict[str, str]:
     }
 
 
-def _named(told: Mapping[str, Any]) -> str:
-    """Return a vulnerability with what it is in: Inspector's titles are mostly "<id> - <packages>"."""
-    known_as, title = str(told.get("vulnerability_id") or ""), str(told.get("title") or "")
-    package = title.removeprefix(f"{known_as} - ") if known_as and title.startswith(f"{known_as} - ") else ""
-    return f"{known_as} ({package})" if package else known_as or title or "?"
+def _where(finding: Mapping[str, Any], resource: str, names: int, speech: Speech) -> str:
+    """Return where a finding is, or where several that are alike are."""
+    resources, findings = finding.get("resources") or 1, finding.get("findings") or 1
+    if resources == 1:
+        how = "where.one" if findings == 1 else "where.often"
+        return speech.say(how, resource=resource, count=speech.number(findings))
+    count = speech.counted(KINDS_OF_RESOURCE.get(str(finding.get("resource_type")), "resource"), resources)
+    if finding.get("resources_at_least"):
+        count = speech.say("at_least", count=count)
+    how = "in" if finding.get("resource_type") == IMAGE else "on"
+    kind = "" if not resource else "_named" if names == 1 else "_such_as"
+    return speech.say(f"where.{how}{kind}", count=count, resource=resource)
+
+
+def _named(told: Mapping[str, Any], packages: str) -> str:
+    known_as = told.get("vulnerability_id")
+    return f"{known_as} ({packages})" if known_as and packages else str(known_as or told.get("title") or "?")
+
+
+def _packages(told: Mapping[str, Any]) -> str:
+    """Return what a vulnerability is in: Inspector's titles are mostly "<id> - <packages>"."""
+    start, title = f"{told.get('vulnerability_id')} - ", str(told.get("title") or "")
+    return title.removeprefix(start) if title.startswith(start) else ""
+
+
+def _fitted(line: Callable[[str, str], str], resource: str, told: Mapping[str, Any], most: int | None) -> str:
+    packages = _packages(told)
+    whole = line(resource, packages)
+    if most is None or width(whole) <= most:
+        return whole
+    least = line(cut_to_line(resource, RESOURCE_COLUMNS), packages)
+    if width(least) > most:
+        left = width(packages) - (width(least) - most)
+        packages = cut_to_line(packages, left) if left >= LEAST_COLUMNS else ""
+    # What the packages leave is the resource's again.
+    over = width(line(resource, packages)) - most
+    shorter = line(cut_to_line(resource, max(width(resource) - over, LEAST_COLUMNS)), packages)
+    return shorter if told.get("vulnerability_id") else cut_to_line(shorter, most)

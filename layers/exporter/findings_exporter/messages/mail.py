@@ -6,8 +6,8 @@ from typing import Any
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
 from findings_exporter.explanations import Explanation, evidence, explain, statements
+from findings_exporter.messages.foreign import for_mail
 from findings_exporter.messages.lines import (
-    NOTES_TOLD,
     TITLE_CHARACTERS,
     bucket_of,
     facts,
@@ -19,7 +19,7 @@ from findings_exporter.messages.lines import (
     title,
 )
 from findings_exporter.messages.links import object_url, report_url
-from findings_exporter.messages.night import Night, clean, digest_failure, night_of
+from findings_exporter.messages.night import Night, digest_failure, night_of
 from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run
 from findings_exporter.texts import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
@@ -30,13 +30,14 @@ LISTED_ON_SCREEN = 3
 
 def subject(run: Run, config: Config) -> str:
     """Return a mail's subject: ASCII [AWS: SNS Publish], under 100 characters, one line, in English in every language."""
-    told = title(run, config, Speech.of(config, "en")).encode("ascii", "replace").decode()
+    told = title(for_mail(run), config, Speech.of(config, "en")).encode("ascii", "replace").decode()
     return told if len(told) <= TITLE_CHARACTERS else f"{told[: TITLE_CHARACTERS - 3]}..."
 
 
 def email(run: Run, config: Config) -> str:
     """Return a mail's body, as its reader wants it at 7 a.m.: the outcome first, details last."""
-    speech, night = Speech.of(config), night_of(run)
+    run, speech = for_mail(run), Speech.of(config)
+    night = night_of(run)
     parts = _of_a_night(run, night, config, speech) if night else _of_an_outcome(run, config, speech)
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -91,12 +92,12 @@ def _new_list(night: Night, speech: Speech) -> list[str]:
     if not night.new:
         return []
     head = speech.say("head_with_counts", head=speech.say("worst_new"), counts=speech.severities(night.new_by_severity))
-    return [cut_to_line(head), *(cut_to_line(f"- {finding_line(each, speech)}") for each in night.worst_new)]
+    return [cut_to_line(head), *(f"- {finding_line(each, speech, LINE_CHARACTERS - 2)}" for each in night.worst_new)]
 
 
 def _fix_list(night: Night, speech: Speech) -> list[str]:
-    lines = (f"{number}. {fix_line(each, speech)}" for number, each in enumerate(night.fix_first, 1))
-    return [speech.say("fix_first"), *map(cut_to_line, lines)]
+    lines = (f"{number}. {fix_line(each, speech, LINE_CHARACTERS - 3)}" for number, each in enumerate(night.fix_first, 1))
+    return [speech.say("fix_first"), *lines]
 
 
 def _links(run: Run, night: Night, config: Config, speech: Speech) -> list[str]:
@@ -151,20 +152,21 @@ def _details(night: Night, speech: Speech) -> str:
 def _finding_lines(finding: Mapping[str, Any], speech: Speech) -> str:
     lines = [wrapped(finding_line(finding, speech), "- ", "  ")]
     if packages := speech.listed(map(str, finding.get("packages") or ())):
-        lines.append(wrapped(clean(speech.say("of_finding.packages", packages=packages)), "  ", "  "))
+        lines.append(wrapped(speech.say("of_finding.packages", packages=packages), "  ", "  "))
+    unknown = speech.say("of_finding.several") if (finding.get("resources") or 1) > 1 else "?"
     place = {
-        "account": finding.get("account_id") or "?",
-        "region": finding.get("region") or "?",
+        "account": finding.get("account_id") or unknown,
+        "region": finding.get("region") or unknown,
         "first_seen": finding.get("first_seen") or "?",
     }
-    return "\n".join([*lines, wrapped(clean(speech.say("of_finding.place", **place)), "  ", "  ")])
+    return "\n".join([*lines, wrapped(speech.say("of_finding.place", **place), "  ", "  ")])
 
 
 def _fix_lines(fixes: Iterable[Mapping[str, Any]], speech: Speech) -> Iterable[str]:
     for number, each in enumerate(fixes, 1):
         lines = [wrapped(fix_line(each, speech), f"{number}. ", "   ")]
         if each.get("why"):
-            lines.append(wrapped(clean(each["why"]), "   ", "   "))
+            lines.append(wrapped(each["why"], "   ", "   "))
         yield "\n".join(lines)
 
 
@@ -172,7 +174,7 @@ def _ending(listed: list[tuple[str, str]], run: Run, speech: Speech) -> list[str
     column = max([10, *(width(name) for name, _ in listed)])
     told = ["\n".join(f"{name}{' ' * (column - width(name))} {value}" for name, value in listed)]
     if run.notes:
-        notes = (wrapped(text, "- ", "  ") for text in run.notes[:NOTES_TOLD])
+        notes = (wrapped(text, "- ", "  ") for text in run.notes)
         told.append("\n".join([speech.say("what_else"), *notes]))
     return [*told, wrapped(speech.say("links_stay", id=run.notification_id))]
 

@@ -1,9 +1,9 @@
 """What kind of night it was, read from the run and the brief of its digest.
 
-Every field of the brief may be missing: a message goes out whatever another release has written.
+Every field of the brief may be missing: a message tells what it understands of what another release has written. Its texts
+have passed :mod:`findings_exporter.messages.foreign`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +11,6 @@ from typing import Any, Literal
 
 from findings_exporter.messages.speech import SEVERITIES
 from findings_exporter.runs import Run
-from findings_exporter.texts import cut
-
-SENTENCE_CHARACTERS = 1_200
-"""Why a digest failed ends with what to do: that must not be cut off."""
-TEXT_CHARACTERS = 400
-"""Of a text of a finding or of the digest in a message."""
 
 type Compared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_digest", "unreadable"]
 
@@ -117,7 +111,7 @@ def night_of(run: Run) -> Night | None:
         scanned=coverage.get("scanned"),
         not_scanned=coverage.get("not_scanned"),
         baseline_at=datetime.fromisoformat(baseline["started_at"]) if baseline.get("started_at") else None,
-        sentences=tuple(dict.fromkeys(clean(each) for each in (*_list(verdict, "reasons"), *_list(brief, "sentences")))),
+        sentences=tuple(dict.fromkeys((*_list(verdict, "reasons"), *_list(brief, "sentences")))),
         files={name: brief[f"{name}_key"] for name in ("page", "digest", "parquet") if bucket and brief.get(f"{name}_key")},
     )
 
@@ -127,8 +121,8 @@ def digest_failure(run: Run) -> Mapping[str, str] | None:
     if run.digest is None or "error" not in run.digest or run.failure:
         return None
     return {
-        "error": clean(run.digest["error"]) or "Unknown",
-        "sentence": clean(run.digest.get("sentence") or "", SENTENCE_CHARACTERS) or "The digest ended without a further word.",
+        "error": run.digest["error"] or "Unknown",
+        "sentence": run.digest.get("sentence") or "The digest ended without a further word.",
     }
 
 
@@ -139,11 +133,6 @@ def worst_severity(night: Night | None) -> str:
     if not night.new:
         return "NONE"
     return next((each for each in SEVERITIES if night.new_by_severity.get(each)), "UNKNOWN")
-
-
-def clean(text: object, most: int = TEXT_CHARACTERS) -> str:
-    """Return a text of a finding on one line, without what controls it or turns the direction of what follows, cut."""
-    return cut(re.sub(r"[\s\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+", " ", str(text)).strip(), most)
 
 
 def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -67,11 +67,11 @@ class Speech:
         """Return a time as a pattern of the language has it, in the time zone."""
         from babel.dates import format_datetime  # noqa: PLC0415 - see the module's docstring
 
-        return format_datetime(time.astimezone(self._zone()), self.say(pattern), locale=self.language)
+        return format_datetime(self._local(time), self.say(pattern), locale=self.language)
 
     def time(self, time: datetime) -> str:
         """Return a time with its zone."""
-        name = time.astimezone(self._zone()).tzname() or ""
+        name = self._local(time).tzname() or ""
         return f"{self.date(time, 'date_and_time')} {name if name[:1].isalpha() else f'UTC{name}'}"
 
     def size(self, size_bytes: int) -> str:
@@ -99,6 +99,13 @@ class Speech:
         if hours < 48:  # noqa: PLR2004 - a night that was left out is still told in hours
             return self.say("hours_before", hours=hours)
         return self.say("days_before", days=round(hours / 24))
+
+    def _local(self, time: datetime) -> datetime:
+        try:
+            return time.astimezone(self._zone())
+        except OverflowError:
+            # The first and the last day that there are lie outside of the calendar in some time zones.
+            return time.astimezone(UTC)
 
     def _zone(self) -> tzinfo:
         from zoneinfo import ZoneInfo  # noqa: PLC0415 - see the module's docstring
