@@ -149,9 +149,9 @@ def test_a_failed_night_is_cancelled_released_recorded_and_told(account: Table, 
     assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
     assert call("cancel_report") == {"state": "NONE"}
     assert call("release_lock") == call("release_lock") == {"state": "RELEASED"}
-    failure = {"error": "States.Timeout", "cause": ""}
+    failure = {"error": "Workflow.Timeout", "cause": ""}
     recorded = call("record_run", failure=failure, delivery=None, duplicate=False)
-    assert (recorded["outcome"], recorded["failure"]["error"]) == ("FAILED", "States.Timeout")
+    assert (recorded["outcome"], recorded["failure"]["error"]) == ("FAILED", "Workflow.Timeout")
     assert call("notify") == {"state": "TOLD", "failure": recorded["failure"]}
     assert [each["outcome"] for each in told()] == ["FAILED"]
 
@@ -340,7 +340,7 @@ def test_a_sweep_that_frees_inspectors_slot_names_the_run_whose_report_it_cancel
 ) -> None:
     begin()
     call("release_lock")
-    call("record_run", failure={"error": "States.Timeout", "cause": ""}, delivery=None, duplicate=False)
+    call("record_run", failure={"error": "Workflow.Timeout", "cause": ""}, delivery=None, duplicate=False)
     call("notify")
     states.add(ME, "FAILED")
     assert load("clean_up").handler({}, CONTEXT) == {"cleaned": ["night-1"]}
