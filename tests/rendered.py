@@ -35,7 +35,11 @@ ARNS = {
     "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{name}",
     "AWS::StepFunctions::StateMachine": "arn:{partition}:states:{region}:{account}:stateMachine:{name}",
 }
-NAMES = {"AWS::Logs::LogGroup": "LogGroupName", "AWS::StepFunctions::StateMachine": "StateMachineName"}
+NAMES = {
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
 """Properties that name a resource which the stack names itself."""
 CATALOGUED = {"AWS::Glue::Database": "DatabaseInput", "AWS::Glue::Table": "TableInput"}
 """Types whose reference is the name that this property holds."""
@@ -105,8 +109,8 @@ class Rendered:
     def arn(self, logical_id: str) -> str:
         """A resource's ARN."""
         resource = self._template["Resources"][logical_id]
-        named = NAMES.get(resource["Type"])
-        name = self._filled(resource["Properties"][named]) if named else f"{STACK}-{logical_id}"
+        named = resource["Properties"].get(NAMES.get(resource["Type"]))
+        name = self._filled(named) if named else f"{STACK}-{logical_id}"
         place = {"partition": self.place.partition, "region": self.place.region, "account": ACCOUNT}
         return ARNS[resource["Type"]].format(name=name, **place)
 

@@ -22,10 +22,10 @@ def test_a_stack_has_the_channels_that_it_is_told(parameters: dict[str, str], ch
 
 
 @pytest.mark.parametrize("kind", CHANNELS)
-def test_a_channel_hears_the_topic_and_may_do_nothing(kind: str) -> None:
+def test_a_channel_hears_both_topics_and_may_do_nothing(kind: str) -> None:
     (channel,) = WITH.of_type(kind).values()
     role: dict[str, Any] = WITH.of_type("AWS::IAM::Role")["ChatRole"]
-    assert len(channel["SnsTopicArns"]) == len(WITH.of_type("AWS::SNS::Topic")) == 1
+    assert channel["SnsTopicArns"] == [WITH.arn("Topic"), WITH.arn("AlarmTopic")]
     assert channel["GuardrailPolicies"] == ["arn:aws:iam::aws:policy/AWSDenyAll"]
     assert role.keys().isdisjoint({"Policies", "ManagedPolicyArns"})
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]

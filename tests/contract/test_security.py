@@ -127,7 +127,13 @@ class TestResources:
 
     @pytest.mark.parametrize(
         ("where", "action"),
-        [("BucketPolicy", "s3:*"), ("DeadLetterQueuePolicy", "sqs:*"), ("Table", "dynamodb:*"), ("TopicPolicy", "sns:Publish")],
+        [
+            ("BucketPolicy", "s3:*"),
+            ("DeadLetterQueuePolicy", "sqs:*"),
+            ("Table", "dynamodb:*"),
+            ("TopicPolicy", "sns:Publish"),
+            ("AlarmTopicPolicy", "sns:Publish"),
+        ],
     )
     def test_nothing_that_holds_data_is_reached_in_the_clear(self, where: str, action: str) -> None:
         denied = [each for place, each in statements("resource") if place == where and each["Effect"] == "Deny"]
@@ -137,13 +143,14 @@ class TestResources:
 
     def test_everything_that_holds_data_is_encrypted(self) -> None:
         key = OWN.arn("Key")
-        (bucket,), (table,), (topic,), (queue,) = (
-            OWN.of_type(f"AWS::{kind}").values() for kind in ("S3::Bucket", "DynamoDB::Table", "SNS::Topic", "SQS::Queue")
+        (bucket,), (table,), (queue,) = (
+            OWN.of_type(f"AWS::{kind}").values() for kind in ("S3::Bucket", "DynamoDB::Table", "SQS::Queue")
         )
+        topics = OWN.of_type("AWS::SNS::Topic")
         (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
         assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
-        assert topic["KmsMasterKeyId"] == key
+        assert {name: topic["KmsMasterKeyId"] for name, topic in topics.items()} == {"Topic": key, "AlarmTopic": key}
         assert queue["SqsManagedSseEnabled"] is True
         assert all(bucket["PublicAccessBlockConfiguration"].values())
 

@@ -22,6 +22,7 @@ from tests.contract.parts import folder_of
 from tests.contract.releases import FROZEN, kept
 from tests.unit.builders import (
     ACCOUNT,
+    ALARM_TOPIC,
     KEY,
     REGION,
     REPORT_ID,
@@ -77,7 +78,10 @@ def account(table: Table, inspector: FakeInspector, states: FakeStates, monkeypa
 
     monkeypatch.setattr(step, "boto3", SimpleNamespace(client=client))
     make_bucket()
-    assert boto3.client("sns").create_topic(Name="findings-Topic")["TopicArn"] == TOPIC
+    sns = boto3.client("sns")
+    assert sns.create_topic(Name="findings-Topic")["TopicArn"] == TOPIC
+    assert sns.create_topic(Name="findings-Alarms")["TopicArn"] == ALARM_TOPIC
+    sns.subscribe(TopicArn=ALARM_TOPIC, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:alarms")
     states.add(ME)
     return table
 

@@ -14,7 +14,7 @@ from findings_exporter.setup.checks import Check
 from findings_exporter.setup.deployment import Deployment, Permission
 from findings_exporter.setup.reading import BucketSeen, KeySeen, PermissionSeen, Unread
 from tests.setup_rows import OTHER_ACCOUNT, denies, document, encrypts, root, writes
-from tests.unit.builders import ACCOUNT, BUCKET, KEY, REGION, START, TOPIC
+from tests.unit.builders import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, REGION, START, TOPIC
 from tests.unit.setup_builders import FIT_KEY, SETUP_VARIABLES, bucket, deployment, key, place
 
 HERE = deployment()
@@ -366,6 +366,44 @@ class TestTopic:
             checks.topic_tells(self.topic(Policy=policy), HERE).verdict for policy in (plain_http, self.denying(), odd, "[]")
         ]
         assert verdicts == ["fine", "wrong", "unknown", "unknown"]
+
+    def alarm_topic(self, confirmed: int = 1, pending: int = 0, **changes: Any) -> dict[str, str]:
+        condition = {
+            "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"},
+        }
+        allow = {"Sid": "AlarmsMayTell", "Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                 "Action": "sns:Publish", "Resource": ALARM_TOPIC, "Condition": condition} | changes  # fmt: skip
+        return self.topic(
+            SubscriptionsConfirmed=str(confirmed), SubscriptionsPending=str(pending), Policy=json.dumps(document([allow]))
+        )
+
+    @pytest.mark.parametrize(
+        ("confirmed", "pending", "verdict", "sentence"),
+        [
+            (1, 0, "fine", "Alarms reach 1 subscription."),
+            (2, 0, "fine", "Alarms reach 2 subscriptions."),
+            (0, 0, "wrong", f"Alarms are not delivered: the alarm topic {ALARM_TOPIC} has no subscription."),
+            (0, 1, "wrong", f"The alarm topic {ALARM_TOPIC} has unconfirmed subscriptions: 1."),
+            (1, 1, "wrong", f"The alarm topic {ALARM_TOPIC} has unconfirmed subscriptions: 1."),
+        ],
+    )
+    def test_alarms_are_delivered_once_every_subscription_is_confirmed(
+        self, confirmed: int, pending: int, verdict: str, sentence: str
+    ) -> None:
+        check = checks.alarms_delivered(self.alarm_topic(confirmed, pending), HERE)
+        assert (check.name, check.verdict, check.sentence) == ("alarm_topic", verdict, sentence)
+        assert bool(check.fix) is (verdict == "wrong")
+
+    def test_alarms_need_a_topic_whose_policy_lets_cloudwatch_in(self) -> None:
+        assert checks.alarms_delivered(None, HERE).verdict == "wrong"
+        assert checks.alarms_delivered(Unread("denied"), HERE).verdict == "unknown"
+        of_another = {"StringEquals": {"aws:SourceAccount": OTHER_ACCOUNT}}
+        odd = {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}
+        told = [checks.alarms_delivered(self.alarm_topic(Condition=each), HERE).verdict for each in (of_another, odd)]
+        assert told == ["wrong", "unknown"]
+        closed = checks.alarms_delivered(self.alarm_topic(Effect="Deny"), HERE)
+        assert (closed.verdict, "deploy" in closed.fix.lower() or "Narrow" in closed.fix) == ("wrong", True)
 
     def test_its_key_can_be_used(self) -> None:
         assert checks.topic_key_usable(self.topic(), key(), HERE).verdict == "fine"

@@ -1,6 +1,7 @@
 """Telling a recorded outcome: at least once, and twice only where a teller died between publish and mark."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import boto3
@@ -8,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from findings_exporter import runs
+from findings_exporter import alarms, runs
 from findings_exporter.errors import NotRecordedError, ToldElsewhereError
 from findings_exporter.messages import publication
 from findings_exporter.table import Table
@@ -42,6 +43,14 @@ def run(table: Table) -> runs.Run:
     return runs.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
 
 
+@pytest.fixture(autouse=True)
+def heard(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+    """What is said of the alarm topic: nothing, as where everyone is confirmed."""
+    said: dict[str, str | None] = {"note": None}
+    monkeypatch.setattr(alarms, "unconfirmed_note", lambda *_: said["note"])
+    return said
+
+
 def told(table: Table, client: "SNSClient", at: float = 13) -> bool:
     """Tell my run."""
     return tell(table, client, config(), ME, minutes(at), minutes(at + 0.5))
@@ -52,6 +61,16 @@ def test_an_outcome_is_told_once(table: Table, client: "SNSClient", sns: Stubber
     assert told(table, client)
     assert not told(table, client, at=99)
     assert runs.load(table, ME).told_at == minutes(13)
+
+
+def test_a_message_says_first_of_what_else_happened_that_alarms_are_not_delivered(
+    table: Table, client: "SNSClient", sns: Stubber, run: runs.Run, heard: dict[str, str | None]
+) -> None:
+    heard["note"] = "Alarms are not delivered."
+    noted = replace(run, notes=("Alarms are not delivered.", *run.notes))
+    sns.add_response("publish", {"MessageId": "1"}, publication(noted, config()))
+    assert told(table, client)
+    assert runs.load(table, ME).notes == ()
 
 
 def test_a_publish_that_failed_leaves_the_outcome_to_the_next_teller_at_once(

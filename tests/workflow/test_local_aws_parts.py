@@ -600,6 +600,20 @@ class TestNotifications:
         assert [message["Body"] for message in full.messages(url)] == ["{}"]
         assert full.control("/_local/sns/published") == {"messages": []}
 
+    @pytest.mark.parametrize("policy", [{"outcome": [{"exists": False}]}, {"outcome": [{"anything-but": ["SUCCEEDED"]}]}])
+    def test_no_filter_policy_matches_a_message_without_attributes(self, full: Sandbox, policy: dict[str, Any]) -> None:
+        # As SNS' guide says of {"exists": false}: at least one attribute must be there.
+        sns = full.client("sns")
+        topic = sns.create_topic(Name="filtered")["TopicArn"]
+        url, arn = full.queue("filtered")
+        options = {"RawMessageDelivery": "true", "FilterPolicy": json.dumps(policy)}
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=options)
+        sns.publish(TopicArn=topic, Message="alarm")
+        region = {"region": {"DataType": "String", "StringValue": "eu-central-1"}}
+        sns.publish(TopicArn=topic, Message="setup check", MessageAttributes=region)
+        expected = ["setup check"] if {"exists": False} in policy["outcome"] else []
+        assert [message["Body"] for message in full.messages(url)] == expected
+
     @pytest.mark.parametrize(
         "message",
         [

@@ -135,6 +135,21 @@ def check_cannot_be_told(exporter: Exporter, _: InspectorControl) -> None:
     assert raised.value.type == "AccessDeniedError"
 
 
+def run_does_not_say_that_alarms_are_not_delivered(exporter: Exporter, _: InspectorControl) -> None:
+    with exporter.without_alarm_subscription():
+        assert exporter.message_of(exporter.run({}).arn).event["notes"] == []
+
+
+def sweep_does_not_say_that_alarms_are_not_delivered(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.hold()
+    run = exporter.start({})
+    exporter.reached(run, "Wait for Report")
+    exporter.states.stop_execution(executionArn=run)
+    with exporter.without_alarm_subscription():
+        exporter.invoke("CleanUpFunction", {})
+        assert exporter.message_of(run).event["notes"] == []
+
+
 def fire(exporter: Exporter, schedule: str) -> None:
     """Let a schedule's next time come now."""
     scheduler, name = exporter.client("scheduler"), exporter.resource(schedule)
@@ -193,12 +208,14 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("RecordRunFunctionRole", "KeepRecords"): export_is_denied,
     ("NotifyFunctionRole", "KeepRecords"): export_is_denied,
     ("NotifyFunctionRole", "TellTheTopic"): export_is_denied,
+    ("NotifyFunctionRole", "AskWhoHearsAlarms"): run_does_not_say_that_alarms_are_not_delivered,
     ("CleanUpFunctionRole", "KeepRecords"): sweep_is_denied,
     ("CleanUpFunctionRole", "FindOpenRuns"): sweep_is_denied,
     ("CleanUpFunctionRole", "StopTheReport"): sweep_is_denied,
     ("CleanUpFunctionRole", "AskWhetherARunLives"): sweep_is_denied,
     ("CleanUpFunctionRole", "FindEndedRuns"): sweep_is_denied,
     ("CleanUpFunctionRole", "TellTheTopic"): sweep_is_denied,
+    ("CleanUpFunctionRole", "AskWhoHearsAlarms"): sweep_does_not_say_that_alarms_are_not_delivered,
     ("CleanUpFunctionRole", "KeepWhatFailed"): failed_clean_up_is_kept_nowhere,
 }
 NOT_ENFORCED_HERE = {

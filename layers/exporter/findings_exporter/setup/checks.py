@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from typing import Any, Literal
 
+from findings_exporter.alarms import subscriptions
 from findings_exporter.setup import policies
 from findings_exporter.setup.deployment import KEY_ARN, Deployment
 from findings_exporter.setup.policies import Decision, Request, decide
@@ -262,7 +263,7 @@ def topic_tells(attributes: Mapping[str, str] | Unread | None, deployment: Deplo
     if isinstance(policy, Unread):
         return _unread(name, "what the topic's policy says", policy)
     decision = decide(policy, deployment.publication(), is_allowed_elsewhere=True)
-    confirmed, pending = (int(attributes.get(f"Subscriptions{state}", 0)) for state in ("Confirmed", "Pending"))
+    confirmed, pending = subscriptions(attributes)
     evidence = (f"subscriptions: {confirmed} confirmed, {pending} pending",)
     if decision.outcome == "denied":
         sentence = f"The topic's policy forbids the exporter to publish: {_named(decision)}."
@@ -274,6 +275,31 @@ def topic_tells(attributes: Mapping[str, str] | Unread | None, deployment: Deplo
     if decision.outcome == "unknown":
         return Check(name, "unknown", f"The topic's policy is not understood: {_named(decision)}.", evidence)
     return Check(name, "fine", f"The topic reaches {confirmed} subscription{'s' if confirmed > 1 else ''}.", evidence)
+
+
+def alarms_delivered(attributes: Mapping[str, str] | Unread | None, deployment: Deployment) -> Check:
+    """Judge whether the alarm topic is there, lets CloudWatch publish, and every subscription of it is confirmed."""
+    name, arn = "alarm_topic", deployment.config.alarm_topic_arn
+    if isinstance(attributes, Unread):
+        return _unread(name, f"whether the alarm topic {arn} is right", attributes)
+    if attributes is None:
+        return Check(name, "wrong", f"There is no alarm topic {arn}.", (), DEPLOY_AGAIN)
+    subject = Subject(name, f"the policy of the alarm topic {arn}", "lets CloudWatch tell alarms", [])
+    policy = document(attributes.get("Policy", "{}"))
+    check = _judged(subject, policy, [deployment.alarms_publication()])
+    confirmed, pending = subscriptions(attributes)
+    evidence = (f"subscriptions: {confirmed} confirmed, {pending} pending",)
+    if check.verdict == "wrong":
+        return check
+    if pending:
+        fix = "Open the link in the mail from SNS about this topic: the topic of the runs has a mail of its own."
+        return Check(name, "wrong", f"The alarm topic {arn} has unconfirmed subscriptions: {pending}.", evidence, fix)
+    if not confirmed:
+        fix = "Subscribe an address to it, without a filter policy, and confirm by the link in the mail from SNS."
+        return Check(name, "wrong", f"Alarms are not delivered: the alarm topic {arn} has no subscription.", evidence, fix)
+    if check.verdict == "unknown":
+        return check
+    return Check(name, "fine", f"Alarms reach {confirmed} subscription{'s' if confirmed > 1 else ''}.", evidence)
 
 
 def topic_key_usable(attributes: Mapping[str, str] | Unread | None, key: KeySeen | None, deployment: Deployment) -> Check:

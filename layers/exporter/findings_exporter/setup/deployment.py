@@ -213,6 +213,13 @@ class Deployment:
         context = self._of_role(self.notify_role, self.config.account)
         return Request(self.notify_role, "sns:Publish", self.config.topic_arn, context)
 
+    def alarms_publication(self) -> Request:
+        """Return the call by which CloudWatch tells an alarm."""
+        config = self.config
+        alarm = f"arn:{config.partition}:cloudwatch:{config.region}:{config.account}:alarm:{config.stack}"
+        context = self._of_service("cloudwatch.amazonaws.com", alarm, config.account)
+        return Request("cloudwatch.amazonaws.com", "sns:Publish", config.alarm_topic_arn, context)
+
     def publications_encryption(self, key_arn: str) -> list[Request]:
         """Return the exporter's calls on the topic's key, which SNS makes in its name."""
         context = self._of_role(self.notify_role, self.config.account) | self._via("sns")
@@ -257,14 +264,16 @@ class Deployment:
         return (("kms:ViaService", f"{service}.{self.config.region}.amazonaws.com"),)
 
     def _of_inspector(self, owner: str) -> dict[str, str | None]:
-        config = self.config
+        return self._of_service(self.inspector, self.report_arns.replace("*", SAMPLE_REPORT), owner)
+
+    def _of_service(self, service: str, source: str, owner: str) -> dict[str, str | None]:
         return {
-            "aws:sourceaccount": config.account,
-            "aws:sourcearn": self.report_arns.replace("*", SAMPLE_REPORT),
+            "aws:sourceaccount": self.config.account,
+            "aws:sourcearn": source,
             "aws:securetransport": "true",
             "aws:principalisawsservice": "true",
-            "aws:principalservicename": self.inspector,
-            "aws:requestedregion": config.region,
+            "aws:principalservicename": service,
+            "aws:requestedregion": self.config.region,
             "aws:resourceaccount": owner,
             # A service is of no organisation, and comes through no endpoint of a customer [AWS: global condition keys].
             "aws:principalorgid": None,
