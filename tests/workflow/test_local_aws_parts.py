@@ -633,6 +633,22 @@ class TestNotifications:
         assert publish(full) == "InvalidParameter"
 
 
+_numbers = itertools.count()
+_REMOVE = {"UpdateExpression": "REMOVE x"}
+
+
+def _item(pk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": "1"}}
+
+
+def _of(pk: str) -> dict[str, Any]:
+    return {
+        "KeyConditionExpression": "#key = :key AND sk > :after",
+        "ExpressionAttributeNames": {"#key": "pk"},
+        "ExpressionAttributeValues": {":key": {"S": pk}, ":after": {"S": "0"}},
+    }
+
+
 def _schedule(sandbox: Sandbox, name: str, expression: str, target: str, **more: Any) -> None:
     zone = more.pop("zone", "UTC")
     target_options = {"Arn": target, "RoleArn": more.pop("role", None) or _scheduler_role(sandbox, name), **more}
@@ -838,6 +854,38 @@ class TestCloudFormation:
 
         assert written(plain) == ""
         assert written(full) == "AccessDeniedException"
+
+    @pytest.mark.parametrize(
+        ("request_", "allowed"),
+        [
+            (lambda client, table: client.get_item(TableName=table, Key=_item("MINE#1")), True),
+            (lambda client, table: client.get_item(TableName=table, Key=_item("OTHER#1")), False),
+            (lambda client, table: client.put_item(TableName=table, Item=_item("MINE#1")), True),
+            (lambda client, table: client.put_item(TableName=table, Item=_item("OTHER#1")), False),
+            (lambda client, table: client.delete_item(TableName=table, Key=_item("OTHER#1")), False),
+            (lambda client, table: client.update_item(TableName=table, Key=_item("MINE#1"), **_REMOVE), True),
+            (lambda client, table: client.update_item(TableName=table, Key=_item("OTHER#1"), **_REMOVE), False),
+            (lambda client, table: client.query(TableName=table, **_of("MINE#1")), True),
+            (lambda client, table: client.query(TableName=table, **_of("OTHER#1")), False),
+            (lambda client, table: client.scan(TableName=table), False),
+        ],
+    )
+    def test_a_requests_leading_key_is_known(self, plain: Sandbox, full: Sandbox, request_: Any, allowed: bool) -> None:
+        def code(sandbox: Sandbox) -> str:
+            name = f"leading{next(_numbers)}"
+            keys = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+                    "AttributeDefinitions": [{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")]}  # fmt: skip
+            sandbox.client("dynamodb").create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **keys)
+            conditions = {
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["MINE#*"]},
+                "Null": {"dynamodb:LeadingKeys": "false"},
+            }
+            statement = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*", "Condition": conditions}
+            client = sandbox.aws.role_client("dynamodb", sandbox.role(f"keeper{name}", statement), account=sandbox.account)
+            return _code(lambda: request_(client, name))
+
+        assert code(plain) == "AccessDeniedException"  # whatever the key is
+        assert code(full) == ("" if allowed else "AccessDeniedException")
 
     def test_a_resources_policy_is_asked_for_a_service(self, full: Sandbox) -> None:
         url, arn = full.queue("letters")
