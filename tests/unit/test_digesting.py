@@ -208,11 +208,12 @@ def test_a_refusal_is_written_down_with_what_to_look_at(
 
 
 @pytest.mark.usefixtures("_no_pause")
+@pytest.mark.parametrize(("code", "status"), [("SlowDown", 503), ("ThrottlingException", 400), ("KMS.ThrottlingException", 400)])
 @pytest.mark.parametrize("part", ["reports/", "findings.keys"])
-def test_what_passes_is_raised_so_that_the_step_is_tried_again(desk: Desk, s3: S3, part: str) -> None:
+def test_what_passes_is_raised_so_that_the_step_is_tried_again(desk: Desk, s3: S3, part: str, code: str, status: int) -> None:
     night(desk)
     run, delivery = delivered(desk, "night-2", START + timedelta(days=1), json_report(ACTIVE))
-    s3.errors["get_object", part] = client_error("SlowDown", 503)
+    s3.errors["get_object", part] = client_error(code, status)
     with pytest.raises(ServiceUnavailableError):
         digest_run(desk, run, delivery)
     assert runs.load(desk.table, run.execution).digest is None
