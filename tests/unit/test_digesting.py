@@ -13,7 +13,7 @@ from findings_digest.baseline import HISTORY_FIELDS
 from findings_digest.digesting import Desk, digest_run
 from findings_exporter import runs
 from findings_exporter.delivery import Delivery
-from findings_exporter.errors import ServiceUnavailableError
+from findings_exporter.errors import ServiceUnavailableError, translated
 from findings_exporter.table import Table
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
@@ -215,6 +215,15 @@ def test_what_passes_is_raised_so_that_the_step_is_tried_again(desk: Desk, s3: S
     run, delivery = delivered(desk, "night-2", START + timedelta(days=1), json_report(ACTIVE))
     s3.errors["get_object", part] = client_error(code, status)
     with pytest.raises(ServiceUnavailableError):
+        digest_run(desk, run, delivery)
+    assert runs.load(desk.table, run.execution).digest is None
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "KMS.ThrottlingException"])
+def test_a_file_that_could_not_be_stored_for_throttling_is_tried_again(desk: Desk, s3: S3, code: str) -> None:
+    run, delivery = delivered(desk, "night-1", START, json_report(ACTIVE))
+    s3.errors["put_object", "findings.keys"] = client_error(code, 400)
+    with pytest.raises(ServiceUnavailableError), translated():
         digest_run(desk, run, delivery)
     assert runs.load(desk.table, run.execution).digest is None
 
