@@ -260,6 +260,11 @@ class TestPermissions:
     def test_a_simulation_has_the_context_of_the_call(self, aws: Aws) -> None:
         here = deployment()
         listing = next(each for each in here.report_permissions(START) if each.actions == ("s3:ListBucket",))
+        of_request = [
+            ("aws:RequestedRegion", REGION),
+            ("aws:PrincipalArn", here.start_role),
+            ("aws:PrincipalAccount", ACCOUNT),
+        ]
         aws.answers(
             "iam",
             "simulate_principal_policy",
@@ -268,11 +273,12 @@ class TestPermissions:
             ActionNames=["s3:ListBucket"],
             ResourceArns=[f"arn:aws:s3:::{BUCKET}"],
             ContextEntries=[
+                *({"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in of_request),
                 {
                     "ContextKeyName": "s3:prefix",
                     "ContextKeyValues": ["inspector/reports/nightly/year=2026/month=11/day=23/setup-check/"],
                     "ContextKeyType": "string",
-                }
+                },
             ],
         )
         assert aws.reader.permission(listing).results == []
