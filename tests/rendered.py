@@ -72,6 +72,8 @@ CHAT = {
     "TeamsTeamId": "22222222-0000-4000-8000-000000000000",
     "TeamsChannelId": "19%3Aab12%40thread.tacv2",
 }
+CHINA = Place("cn-north-1", "aws-cn", "amazonaws.com.cn", CHAT)
+GOV = Place("us-gov-west-1", "aws-us-gov", "amazonaws.com", CHAT)
 VARIANTS = {
     "own bucket and key": Place(),
     "existing bucket and key": Place(parameters=EXISTING),
@@ -79,6 +81,8 @@ VARIANTS = {
     "Athena": Place(parameters={"Athena": "ON"}),
     "chat": Place(parameters=CHAT),
     "Athena on an existing bucket and key": Place(parameters=EXISTING | {"Athena": "ON"}),
+    "China": CHINA,
+    "GovCloud": GOV,
 }
 
 

@@ -159,6 +159,16 @@ class TestResources:
             assert permission["Principal"] == "events.amazonaws.com"
             assert permission["SourceArn"] == OWN.arn("CleanUpFunctionExecutionEnded")
 
+    def test_what_could_not_be_started_is_tried_again_for_an_hour(self) -> None:
+        targets = {name: each["Target"] for name, each in OWN.of_type("AWS::Scheduler::Schedule").items()}
+        targets |= {name: each["Targets"][0] for name, each in OWN.of_type("AWS::Events::Rule").items()}
+        retries = {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 20}
+        assert {name: target["RetryPolicy"] for name, target in targets.items()} == {
+            "ExportFindingsNightly": retries,
+            "CleanUpFunctionSweep": retries,
+            "CleanUpFunctionExecutionEnded": retries,
+        }
+
     def test_what_is_invoked_asynchronously_has_a_dead_letter_queue(self) -> None:
         targets = [each for rule in OWN.of_type("AWS::Events::Rule").values() for each in rule["Targets"]] + [
             schedule["Target"] for schedule in OWN.of_type("AWS::Scheduler::Schedule").values()

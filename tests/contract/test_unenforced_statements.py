@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.contract.parts import TEMPLATE, of_type
+from tests.rendered import CHINA, GOV, Place, Rendered
 
 REPORTS_KEY = {"Fn::If": ["UseStackKey", {"Fn::GetAtt": ["Key", "Arn"]}, {"Ref": "ExistingKeyArn"}]}
 STEPS = [name.removesuffix("Function") for name in of_type("AWS::Serverless::Function")]
@@ -40,9 +41,18 @@ def test_each_function_may_send_its_trace(step: str) -> None:
     }
 
 
-def test_every_function_and_the_workflow_are_traced() -> None:
-    assert TEMPLATE["Globals"]["Function"]["Tracing"] == "Active"
-    assert TEMPLATE["Resources"]["ExportFindings"]["Properties"]["Tracing"] == {"Enabled": True}
+@pytest.mark.parametrize(
+    ("place", "mode", "enabled"),
+    [(Place(), "Active", True), (GOV, "Active", True), (CHINA, "PassThrough", False)],
+    ids=["aws", "aws-us-gov", "aws-cn"],
+)
+def test_every_function_and_the_workflow_are_traced_where_aws_can(place: Place, mode: str, enabled: bool) -> None:
+    rendered = Rendered(place)
+    functions = rendered.of_type("AWS::Lambda::Function").values()
+    assert len(functions) == len(STEPS)
+    assert {each["TracingConfig"]["Mode"] for each in functions} == {mode}
+    (machine,) = rendered.of_type("AWS::StepFunctions::StateMachine").values()
+    assert machine["TracingConfiguration"] == {"Enabled": enabled}
 
 
 @pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole", "CheckSetupFunctionRole"])
