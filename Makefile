@@ -60,7 +60,7 @@ lint: install .venv-security/.synced ## Check style, types, template, its polici
 
 .PHONY: audit
 audit: .venv-audit/.synced ## Ask for known vulnerabilities of what is deployed (OFFLINE=1: not to be able to ask is no failure)
-	.venv-audit/bin/python .ci/audit.py layers/exporter/requirements.txt $(if $(OFFLINE),--unasked-is-fine)
+	.venv-audit/bin/python .ci/audit.py $(sort $(wildcard layers/*/requirements.txt)) $(if $(OFFLINE),--unasked-is-fine)
 
 .PHONY: format
 format: install ## Format the code and mend what ruff can mend

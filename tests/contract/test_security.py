@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.cloudformation import read_template
-from tests.contract.parts import RESOURCES, TEMPLATE_TEXT, listed
+from tests.contract.parts import RESOURCES, TEMPLATE_TEXT, listed, of_type
 from tests.rendered import ACCOUNT, VARIANTS, Policy, Rendered
 
 REGION = "eu-west-1"
@@ -249,7 +249,18 @@ ANSWERS = {
 }
 
 
+REQUIREMENTS = sorted(str(path) for path in Path("layers").glob("*/requirements.txt"))
+
+
 class TestAudit:
+    def test_it_asks_about_every_layer_that_is_deployed(self) -> None:
+        layers = {f"{layer['ContentUri']}/requirements.txt" for layer in of_type("AWS::Serverless::LayerVersion").values()}
+        assert layers == set(REQUIREMENTS)
+        # No function brings requirements of its own.
+        assert list(Path("functions").rglob("requirements.txt")) == []
+        recipe = subprocess.run(["make", "-n", "audit"], capture_output=True, text=True, check=True).stdout
+        assert f".ci/audit.py {' '.join(REQUIREMENTS)}" in recipe
+
     @pytest.mark.parametrize(
         ("answer", "options", "code", "told"),
         [
@@ -265,10 +276,10 @@ class TestAudit:
     def test_an_audit_says_what_is_known_and_what_could_not_be_asked(
         self, answer: str, options: list[str], code: int, told: str, tmp_path: Path
     ) -> None:
-        program = f"import sys\nprint({ANSWERS[answer]!r})\nsys.exit('no route to host' if {answer == 'offline'} else 0)\n"
+        program = f"import sys\nassert sys.argv[-2:] == {[f'--requirement={each}' for each in REQUIREMENTS]!r}\nprint({ANSWERS[answer]!r})\nsys.exit('no route to host' if {answer == 'offline'} else 0)\n"
         (tmp_path / "pip_audit.py").write_text(program, encoding="utf-8")
         audit = subprocess.run(
-            [".venv/bin/python", ".ci/audit.py", "layers/exporter/requirements.txt", *options],
+            [".venv/bin/python", ".ci/audit.py", *REQUIREMENTS, *options],
             env={**os.environ, "PYTHONPATH": str(tmp_path)},
             capture_output=True,
             text=True,
