@@ -104,7 +104,7 @@ clean: ## Remove what the other targets made
 	rm -rf .aws-sam .bench .demo .venv .venv-* .uv .coverage* .*_cache .hypothesis
 
 .PHONY: install
-install: .venv/.synced .venv-sam/.synced
+install: .venv/.synced .venv-sam/.synced ## Install what the other targets need, into this folder
 
 .PHONY: emulator
 emulator: .venv-emulator/.synced .venv-runtime/.synced
