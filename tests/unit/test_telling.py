@@ -1,5 +1,6 @@
 """Telling a recorded outcome: at least once, and twice only where a teller died between publish and mark."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -67,10 +68,14 @@ def test_a_message_says_first_of_what_else_happened_that_alarms_are_not_delivere
     table: Table, client: "SNSClient", sns: Stubber, run: runs.Run, heard: dict[str, str | None]
 ) -> None:
     heard["note"] = "Alarms are not delivered."
-    noted = replace(run, notes=("Alarms are not delivered.", *run.notes))
-    sns.add_response("publish", {"MessageId": "1"}, publication(noted, config()))
+    for number in range(12):  # more than a message tells
+        runs.note(table, ME, f"note {number:02}.")
+    recorded = runs.load(table, ME)
+    expected = publication(replace(recorded, notes=("Alarms are not delivered.", *recorded.notes)), config())
+    assert json.loads(json.loads(expected["Message"])["default"])["notes"][0] == "Alarms are not delivered."
+    sns.add_response("publish", {"MessageId": "1"}, expected)
     assert told(table, client)
-    assert runs.load(table, ME).notes == ()
+    assert runs.load(table, ME).notes == recorded.notes
 
 
 def test_a_publish_that_failed_leaves_the_outcome_to_the_next_teller_at_once(
