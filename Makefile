@@ -20,7 +20,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: install build ## Live two nights on the embedded AWS and show them (KEEP=1 leaves it running)
+demo: linux install build emulator ## Live two nights on the embedded AWS and show them (KEEP=1 leaves it running)
 	.venv/bin/python -m tests.local_aws.demo $(if $(KEEP),--keep)
 
 .PHONY: analyze
@@ -30,7 +30,7 @@ analyze: install ## Analyse report files of your own, without AWS (REPORTS="mond
 		$(if $(OUT),--out '$(OUT)') $(if $(COVERAGE),--coverage '$(COVERAGE)')
 
 .PHONY: test
-test: install build .venv-security/.synced ## Run all tests, with coverage of the layer and the functions
+test: linux install build emulator .venv-security/.synced ## Run all tests, with coverage of the layer and the functions
 	@$(MAKE) --no-print-directory browser || echo 'The tests of the page in a browser are skipped: there is none.' >&2
 	.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(TESTS)
 	.venv/bin/coverage report
@@ -48,7 +48,7 @@ browser: ## Make sure of Chromium, for the tests of the page (CHROMIUM=: one tha
 	|| { echo 'Chromium could not be installed at $(CHROMIUM). Say where another one is: make CHROMIUM=/path/to/chromium' >&2; exit 1; }
 
 .PHONY: faults
-faults: install build ## Break everything on purpose and check the six rules (CELL=, HISTORY=: one alone; HISTORIES=, LOAD=: how many; LANES=: at once; SEED=)
+faults: linux install build emulator ## Break everything on purpose and check the six rules (CELL=, HISTORY=: one alone; HISTORIES=, LOAD=: how many; LANES=: at once; SEED=)
 	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(HISTORY),--history '$(HISTORY)') \
 		$(if $(HISTORIES),--histories $(HISTORIES)) $(if $(LOAD),--load $(LOAD)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(LANES),--lanes $(LANES))
@@ -66,7 +66,7 @@ lint: install .venv-security/.synced ## Check style, types, template, its polici
 
 .PHONY: audit
 audit: .venv-audit/.synced ## Ask for known vulnerabilities of what is deployed (OFFLINE=1: not to be able to ask is no failure)
-	.venv-audit/bin/python .ci/audit.py layers/exporter/requirements.txt $(if $(OFFLINE),--unasked-is-fine)
+	.venv-audit/bin/python .ci/audit.py $(sort $(wildcard layers/*/requirements.txt)) $(if $(OFFLINE),--unasked-is-fine)
 
 .PHONY: format
 format: install ## Format the code and mend what ruff can mend
@@ -74,7 +74,7 @@ format: install ## Format the code and mend what ruff can mend
 	.venv/bin/ruff format .
 
 .PHONY: bench
-bench: install build .venv-bench/.synced ## Measure waits, price, reading reports and cold starts, each beside its baseline (BENCH=full)
+bench: linux install build emulator .venv-bench/.synced ## Measure waits, price, reading reports and cold starts, each beside its baseline (BENCH=full)
 	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m benchmarks $(ONLY)
 
 # The SAM CLI knows AWS_DEFAULT_REGION only; most other tools of AWS know AWS_REGION.
@@ -110,7 +110,15 @@ clean: ## Remove what the other targets made
 	rm -rf .analysis .aws-sam .bench .demo .venv .venv-* .uv .coverage* .*_cache .hypothesis
 
 .PHONY: install
-install: .venv/.synced .venv-sam/.synced .venv-emulator/.synced .venv-runtime/.synced
+install: .venv/.synced .venv-sam/.synced ## Install what the other targets need, into this folder
+
+.PHONY: emulator
+emulator: .venv-emulator/.synced .venv-runtime/.synced
+
+.PHONY: linux
+linux:
+	@[ "$$(uname -s)" = Linux ] || { echo "The embedded AWS needs Linux, not $$(uname -s): it runs functions on Lambda's own runtime client \
+	(awslambdaric), whose native part is built for Linux only. Use a Linux machine or container; make lint and make deploy do not need it." >&2; exit 1; }
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13) and "Python 3.13 is needed, not " + sys.version.split()[0])'
@@ -125,7 +133,7 @@ $(UV):
 	$(call sync,.venv-emulator,--only-group emulator)
 .venv-bench/.synced: uv.lock | $(UV)
 	$(call sync,.venv-bench,--only-group bench)
-.venv-runtime/.synced: uv.lock | $(UV)
+.venv-runtime/.synced: uv.lock | linux $(UV)
 	$(call sync,.venv-runtime,--only-group runtime)
 .venv-security/.synced: uv.lock | $(UV)
 	$(call sync,.venv-security,--only-group security)

@@ -2,7 +2,7 @@
 
 pip-audit alone calls a package that it could not ask about "no known vulnerability" and ends well.
 
-Usage: audit.py REQUIREMENTS [--unasked-is-fine]   (in the environment of the group audit)
+Usage: audit.py REQUIREMENTS... [--unasked-is-fine]   (in the environment of the group audit)
 
 Ends with 0 when nothing is known against any package, 1 when something is, 2 when a package could not be asked about.
 """
@@ -17,9 +17,9 @@ OPTIONS = ("--require-hashes", "--disable-pip", "--progress-spinner=off", "--for
 VULNERABLE, UNASKED = 1, 2
 
 
-def ask(requirements: str) -> tuple[list[dict[str, Any]], str]:
-    """Return pip-audit's answer for each package, or no answer and why."""
-    command = [sys.executable, "-m", "pip_audit", *OPTIONS, f"--requirement={requirements}"]
+def ask(requirements: list[str]) -> tuple[list[dict[str, Any]], str]:
+    """Return pip-audit's answer for each package of all files, or no answer and why."""
+    command = [sys.executable, "-m", "pip_audit", *OPTIONS, *(f"--requirement={path}" for path in requirements)]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)  # noqa: S603 - no shell, our own words
     except subprocess.TimeoutExpired:
@@ -48,6 +48,6 @@ def judge(packages: list[dict[str, Any]], trouble: str) -> tuple[list[str], int]
 
 
 if __name__ == "__main__":
-    told, ends = judge(*ask(sys.argv[1]))
+    told, ends = judge(*ask([each for each in sys.argv[1:] if not each.startswith("--")]))
     print("\n".join(told))
     sys.exit(0 if ends == UNASKED and "--unasked-is-fine" in sys.argv else ends)

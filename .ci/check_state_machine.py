@@ -1,7 +1,8 @@
 """Check a state machine: what no linter here finds.
 
 Finds a Next, Default or StartAt that leads to a missing state, a state that leads nowhere and does not end, a state that is never
-reached, and a JSONata expression that does not compile.
+reached, a Choice whose Default is a success (an unknown answer would be one), a Fail with an error of Step Functions' own,
+and a JSONata expression that does not compile.
 
 Usage: check_state_machine.py DEFINITION.asl.json
 """
@@ -35,14 +36,22 @@ def faults(definition: dict[str, Any]) -> Iterator[str]:
     for name, state in states.items():
         if name not in reached:
             yield f"the state {name} is never reached"
-        if state["Type"] not in ENDING and not {"Next", "End"} & set(state):
-            yield f"the state {name} has neither Next nor End"
+        yield from _faults_of(name, state, states)
     for path, _, value in _leaves(definition, "definition"):
         if value.startswith("{%"):
             try:
                 Jsonata(value.removeprefix("{%").removesuffix("%}").strip())
             except JException as error:
                 yield f"{path} does not compile: {error}"
+
+
+def _faults_of(name: str, state: dict[str, Any], states: dict[str, Any]) -> Iterator[str]:
+    if state["Type"] not in ENDING and not {"Next", "End"} & set(state):
+        yield f"the state {name} has neither Next nor End"
+    if states.get(state.get("Default", ""), {}).get("Type") == "Succeed":
+        yield f"the state {name} leads to a success by Default"
+    if "States." in state.get("Error", ""):
+        yield f"the state {name} fails with a name of Step Functions' own: {state['Error']}"
 
 
 def _leaves(value: object, path: str, key: str = "") -> Iterator[tuple[str, str, str]]:

@@ -35,7 +35,11 @@ ARNS = {
     "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{name}",
     "AWS::StepFunctions::StateMachine": "arn:{partition}:states:{region}:{account}:stateMachine:{name}",
 }
-NAMES = {"AWS::Logs::LogGroup": "LogGroupName", "AWS::StepFunctions::StateMachine": "StateMachineName"}
+NAMES = {
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
 """Properties that name a resource which the stack names itself."""
 CATALOGUED = {"AWS::Glue::Database": "DatabaseInput", "AWS::Glue::Table": "TableInput"}
 """Types whose reference is the name that this property holds."""
@@ -68,6 +72,8 @@ CHAT = {
     "TeamsTeamId": "22222222-0000-4000-8000-000000000000",
     "TeamsChannelId": "19%3Aab12%40thread.tacv2",
 }
+CHINA = Place("cn-north-1", "aws-cn", "amazonaws.com.cn", CHAT)
+GOV = Place("us-gov-west-1", "aws-us-gov", "amazonaws.com", CHAT)
 VARIANTS = {
     "own bucket and key": Place(),
     "existing bucket and key": Place(parameters=EXISTING),
@@ -75,6 +81,8 @@ VARIANTS = {
     "Athena": Place(parameters={"Athena": "ON"}),
     "chat": Place(parameters=CHAT),
     "Athena on an existing bucket and key": Place(parameters=EXISTING | {"Athena": "ON"}),
+    "China": CHINA,
+    "GovCloud": GOV,
 }
 
 
@@ -105,8 +113,8 @@ class Rendered:
     def arn(self, logical_id: str) -> str:
         """A resource's ARN."""
         resource = self._template["Resources"][logical_id]
-        named = NAMES.get(resource["Type"])
-        name = self._filled(resource["Properties"][named]) if named else f"{STACK}-{logical_id}"
+        named = resource["Properties"].get(NAMES.get(resource["Type"]))
+        name = self._filled(named) if named else f"{STACK}-{logical_id}"
         place = {"partition": self.place.partition, "region": self.place.region, "account": ACCOUNT}
         return ARNS[resource["Type"]].format(name=name, **place)
 

@@ -15,6 +15,8 @@ DEFINITION = Path("statemachine/export_findings.asl.json")
 PLACE = re.compile(r"(?<=<!-- the workflow: make pictures -->\n).*?(?=<!-- end -->)", re.DOTALL)
 SHAPES = {"Task": '["{}"]', "Pass": '["{}"]', "Wait": '(["{}"])', "Choice": '{{"{}"}}', "Succeed": '(("{}"))', "Fail": '(("{}"))'}
 """What a kind of state looks like in Mermaid's flowcharts."""
+VARIABLES = {"$duplicate": "duplicate", "$delivery": "report verified"}
+"""What a condition on a variable asks for."""
 
 
 def picture(definition: dict[str, Any]) -> str:
@@ -48,7 +50,8 @@ def _label(condition: str) -> str:
     words = [word.lower().replace("_", " ") for word in re.findall(r"'(\w+)'", condition)]
     if "$digest" in condition:
         words = [*words[:-1], f"digest {words[-1]}"]
-    return ", ".join(words) or ("duplicate" if "$duplicate" in condition else "yes")
+    of_variables = [word for variable, word in VARIABLES.items() if variable in condition]
+    return ", ".join(words or of_variables) or "yes"
 
 
 def readme(text: str, definition: dict[str, Any]) -> str:

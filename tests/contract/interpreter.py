@@ -43,6 +43,12 @@ def expressions(value: Any) -> Iterator[str]:
                 yield from expressions(each)
 
 
+def states_named(text: str) -> set[str]:
+    """Every ``state`` of a step's answer that an expression names."""
+    lists = re.findall(r"\.state in \[(.*?)\]", text)
+    return {*re.findall(r"\.state !?= '([A-Z_]+)'", text), *re.findall(r"'([A-Z_]+)'", " ".join(lists))}
+
+
 def evaluate(expression: str, variables: Mapping[str, Any], states: Mapping[str, Any]) -> Any:
     """Evaluate an expression as a state does."""
     compiled = Jsonata(expression)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from findings_exporter import RELEASE
-from tests.contract.interpreter import StepError, Walk, expressions
+from tests.contract.interpreter import StepError, Walk, expressions, states_named
 from tests.contract.parts import STATES, TASKS
 
 FROZEN: dict[str, dict[str, Any]] = json.loads(Path("tests/contract/releases.json").read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def reads(task: str) -> dict[str, list[str]]:
     members = {each for text in texts for each in re.findall(r"\$states\.(?:result\.Payload|input)\.(\w+)", text)}
     return {
         "members": sorted(members),
-        "states": sorted({each for text in texts for each in re.findall(r"\.state !?= '([A-Z_]+)'", text)}),
+        "states": sorted({each for text in texts for each in states_named(text)}),
     }
 
 

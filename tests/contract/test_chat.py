@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.contract.parts import TEMPLATE
-from tests.rendered import ACCOUNT, CHAT, VARIANTS, Place, Rendered
+from tests.rendered import ACCOUNT, CHAT, CHINA, GOV, STACK, VARIANTS, Place, Rendered
 
 CHANNELS = "AWS::Chatbot::SlackChannelConfiguration", "AWS::Chatbot::MicrosoftTeamsChannelConfiguration"
 SLACK, TEAMS = ({name: each for name, each in CHAT.items() if name.startswith(kind)} for kind in ("Slack", "Teams"))
@@ -21,11 +21,31 @@ def test_a_stack_has_the_channels_that_it_is_told(parameters: dict[str, str], ch
     assert len([name for name in rendered.of_type("AWS::IAM::Role") if name == "ChatRole"]) == roles
 
 
+@pytest.mark.parametrize("place", [CHINA, GOV])
+def test_other_partitions_have_no_chat_service(place: Place) -> None:
+    assert place.parameters == CHAT
+    rendered = Rendered(place)
+    assert [kind for kind in CHANNELS if rendered.of_type(kind)] == []
+    assert "ChatRole" not in rendered.resources
+
+
+def test_a_configuration_is_named_after_stack_and_region_since_its_name_is_of_the_account() -> None:
+    names = {
+        channel["ConfigurationName"]
+        for region in ("eu-west-1", "us-east-1")
+        for kind in CHANNELS
+        for channel in Rendered(Place(region=region, parameters=CHAT)).of_type(kind).values()
+    }
+    assert names == {f"{STACK}-{region}-{chat}" for region in ("eu-west-1", "us-east-1") for chat in ("slack", "teams")}
+    longest = "s" * 65 + "-ap-southeast-1-slack"
+    assert len(longest) <= 128
+
+
 @pytest.mark.parametrize("kind", CHANNELS)
-def test_a_channel_hears_the_topic_and_may_do_nothing(kind: str) -> None:
+def test_a_channel_hears_both_topics_and_may_do_nothing(kind: str) -> None:
     (channel,) = WITH.of_type(kind).values()
     role: dict[str, Any] = WITH.of_type("AWS::IAM::Role")["ChatRole"]
-    assert len(channel["SnsTopicArns"]) == len(WITH.of_type("AWS::SNS::Topic")) == 1
+    assert channel["SnsTopicArns"] == [WITH.arn("Topic"), WITH.arn("AlarmTopic")]
     assert channel["GuardrailPolicies"] == ["arn:aws:iam::aws:policy/AWSDenyAll"]
     assert role.keys().isdisjoint({"Policies", "ManagedPolicyArns"})
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]

@@ -76,6 +76,17 @@ def test_states_that_lead_only_to_each_other_are_found(machine: dict[str, Any]) 
     assert faults(machine) == ["the state Here is never reached", "the state There is never reached"]
 
 
+def test_a_success_by_default_is_found(machine: dict[str, Any]) -> None:
+    machine["States"]["Export Failed?"]["Default"] = "Export Succeeded"
+    assert faults(machine) == ["the state Export Failed? leads to a success by Default"]
+
+
+@pytest.mark.parametrize("error", ["States.Timeout", "{% $failure != null ? $failure.error : 'States.Timeout' %}"])
+def test_a_failure_under_a_name_of_step_functions_is_found(error: str, machine: dict[str, Any]) -> None:
+    machine["States"]["Export Failed"]["Error"] = error
+    assert faults(machine) == [f"the state Export Failed fails with a name of Step Functions' own: {error}"]
+
+
 def test_a_missing_state_is_told_once(machine: dict[str, Any]) -> None:
     del machine["States"]["Cancel Report"]
     assert len([fault for fault in faults(machine) if fault.endswith("missing state: Cancel Report")]) == 1

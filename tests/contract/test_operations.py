@@ -40,9 +40,9 @@ def drawn() -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_says_what_happened_and_what_to_do_and_goes_to_the_topic(name: str) -> None:
+def test_an_alarm_says_what_happened_and_what_to_do_and_goes_to_the_alarm_topic(name: str) -> None:
     alarm = ALARMS[name]
-    assert alarm["AlarmActions"] == [RENDERED.arn("Topic")]
+    assert alarm["AlarmActions"] == [RENDERED.arn("AlarmTopic")]
     assert len(re.findall(r"[.] [A-Z]|$", alarm["AlarmDescription"])) >= 2
     assert len(alarm["AlarmDescription"]) <= 1024
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.session import Session
 
 from tests import workflow_picture
-from tests.contract.parts import MACHINE, STATES, TEMPLATE
+from tests.contract.parts import MACHINE, RESOURCES, STATES, TEMPLATE
 
 README = Path("README.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -18,6 +18,22 @@ COMMANDS = [
     for line in block.splitlines()
     if line and not line.startswith("#")
 ]
+SERVICES = {
+    "AWS::Athena": ["Athena"],
+    "AWS::Chatbot": ["Amazon Q Developer in chat applications (`chatbot`)"],
+    "AWS::CloudWatch": ["CloudWatch alarms and dashboards"],
+    "AWS::DynamoDB": ["DynamoDB"],
+    "AWS::Glue": ["Glue"],
+    "AWS::IAM": ["IAM roles", "IAM policies"],
+    "AWS::KMS": ["KMS"],
+    "AWS::Logs": ["CloudWatch Logs"],
+    "AWS::S3": ["S3"],
+    "AWS::SNS": ["SNS"],
+    "AWS::SQS": ["SQS"],
+    # SAM makes of them functions and layers, the rule and the schedules, and the state machine.
+    "AWS::Serverless": ["Lambda", "EventBridge", "Scheduler", "Step Functions"],
+}
+"""By the first part of a resource's type, what the README calls it for whoever deploys."""
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", Path("Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 # A deployment without install, build and SAM CLI: it only prints the Region that the SAM CLI would see.
 DEPLOY = ["make", "--silent", "--old-file=install", "--old-file=build", "deploy", "sam=printenv AWS_DEFAULT_REGION #"]
@@ -36,6 +52,33 @@ def test_the_commands_are_found() -> None:
 def test_every_target_that_is_named_exists() -> None:
     named = set(re.findall(r"`make ([a-z-]+)", README)) | set(re.findall(r"^make ([a-z-]+)", "\n".join(COMMANDS), re.MULTILINE))
     assert {"demo", "test", "deploy"} <= named <= TARGETS
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "faults", "bench"])
+def test_what_needs_the_embedded_aws_says_so_elsewhere_than_on_linux(target: str, tmp_path: Path) -> None:
+    uname = tmp_path / "uname"
+    uname.write_text("#!/bin/sh\necho Darwin\n", encoding="utf-8")
+    uname.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    told = subprocess.run(["make", target], env=path, capture_output=True, text=True, check=False)
+    assert told.returncode != 0
+    assert told.stderr.startswith("The embedded AWS needs Linux, not Darwin: it runs functions on Lambda's own runtime client")
+    assert told.stdout == ""
+
+
+@pytest.mark.parametrize("target", ["install", "build", "lint", "deploy", "messages", "audit"])
+def test_everything_else_needs_no_linux(target: str) -> None:
+    steps = subprocess.run(["make", "-n", "--always-make", target], capture_output=True, text=True, check=True).stdout
+    assert "uname" not in steps
+    assert ".venv-runtime" not in steps
+
+
+def test_whoever_deploys_is_told_every_service_that_the_template_has_resources_of() -> None:
+    (said,) = re.findall(r"^To deploy, a principal needs (.*?) To start an export", README, re.MULTILINE | re.DOTALL)
+    said = " ".join(said.split())
+    services = {resource["Type"].rsplit("::", 1)[0] for resource in RESOURCES.values()}
+    assert services == set(SERVICES)
+    assert [service for service, words in SERVICES.items() if not all(word in said for word in words)] == []
 
 
 def test_an_exported_region_is_one_that_the_sam_cli_reads() -> None:

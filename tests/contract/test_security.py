@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.cloudformation import read_template
-from tests.contract.parts import RESOURCES, TEMPLATE_TEXT, listed
+from tests.contract.parts import RESOURCES, TEMPLATE_TEXT, listed, of_type
 from tests.rendered import ACCOUNT, VARIANTS, Policy, Rendered
 
 REGION = "eu-west-1"
@@ -128,7 +128,13 @@ class TestResources:
 
     @pytest.mark.parametrize(
         ("where", "action"),
-        [("BucketPolicy", "s3:*"), ("DeadLetterQueuePolicy", "sqs:*"), ("Table", "dynamodb:*"), ("TopicPolicy", "sns:Publish")],
+        [
+            ("BucketPolicy", "s3:*"),
+            ("DeadLetterQueuePolicy", "sqs:*"),
+            ("Table", "dynamodb:*"),
+            ("TopicPolicy", "sns:Publish"),
+            ("AlarmTopicPolicy", "sns:Publish"),
+        ],
     )
     def test_nothing_that_holds_data_is_reached_in_the_clear(self, where: str, action: str) -> None:
         denied = [each for place, each in statements("resource") if place == where and each["Effect"] == "Deny"]
@@ -138,13 +144,14 @@ class TestResources:
 
     def test_everything_that_holds_data_is_encrypted(self) -> None:
         key = OWN.arn("Key")
-        (bucket,), (table,), (topic,), (queue,) = (
-            OWN.of_type(f"AWS::{kind}").values() for kind in ("S3::Bucket", "DynamoDB::Table", "SNS::Topic", "SQS::Queue")
+        (bucket,), (table,), (queue,) = (
+            OWN.of_type(f"AWS::{kind}").values() for kind in ("S3::Bucket", "DynamoDB::Table", "SQS::Queue")
         )
+        topics = OWN.of_type("AWS::SNS::Topic")
         (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
         assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
-        assert topic["KmsMasterKeyId"] == key
+        assert {name: topic["KmsMasterKeyId"] for name, topic in topics.items()} == {"Topic": key, "AlarmTopic": key}
         assert queue["SqsManagedSseEnabled"] is True
         assert all(bucket["PublicAccessBlockConfiguration"].values())
 
@@ -152,6 +159,16 @@ class TestResources:
         for permission in OWN.of_type("AWS::Lambda::Permission").values():
             assert permission["Principal"] == "events.amazonaws.com"
             assert permission["SourceArn"] == OWN.arn("CleanUpFunctionExecutionEnded")
+
+    def test_what_could_not_be_started_is_tried_again_for_an_hour(self) -> None:
+        targets = {name: each["Target"] for name, each in OWN.of_type("AWS::Scheduler::Schedule").items()}
+        targets |= {name: each["Targets"][0] for name, each in OWN.of_type("AWS::Events::Rule").items()}
+        retries = {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 20}
+        assert {name: target["RetryPolicy"] for name, target in targets.items()} == {
+            "ExportFindingsNightly": retries,
+            "CleanUpFunctionSweep": retries,
+            "CleanUpFunctionExecutionEnded": retries,
+        }
 
     def test_what_is_invoked_asynchronously_has_a_dead_letter_queue(self) -> None:
         targets = [each for rule in OWN.of_type("AWS::Events::Rule").values() for each in rule["Targets"]] + [
@@ -233,7 +250,18 @@ ANSWERS = {
 }
 
 
+REQUIREMENTS = sorted(str(path) for path in Path("layers").glob("*/requirements.txt"))
+
+
 class TestAudit:
+    def test_it_asks_about_every_layer_that_is_deployed(self) -> None:
+        layers = {f"{layer['ContentUri']}/requirements.txt" for layer in of_type("AWS::Serverless::LayerVersion").values()}
+        assert layers == set(REQUIREMENTS)
+        # No function brings requirements of its own.
+        assert list(Path("functions").rglob("requirements.txt")) == []
+        recipe = subprocess.run(["make", "-n", "audit"], capture_output=True, text=True, check=True).stdout
+        assert f".ci/audit.py {' '.join(REQUIREMENTS)}" in recipe
+
     @pytest.mark.parametrize(
         ("answer", "options", "code", "told"),
         [
@@ -249,10 +277,10 @@ class TestAudit:
     def test_an_audit_says_what_is_known_and_what_could_not_be_asked(
         self, answer: str, options: list[str], code: int, told: str, tmp_path: Path
     ) -> None:
-        program = f"import sys\nprint({ANSWERS[answer]!r})\nsys.exit('no route to host' if {answer == 'offline'} else 0)\n"
+        program = f"import sys\nassert sys.argv[-2:] == {[f'--requirement={each}' for each in REQUIREMENTS]!r}\nprint({ANSWERS[answer]!r})\nsys.exit('no route to host' if {answer == 'offline'} else 0)\n"
         (tmp_path / "pip_audit.py").write_text(program, encoding="utf-8")
         audit = subprocess.run(
-            [".venv/bin/python", ".ci/audit.py", "layers/exporter/requirements.txt", *options],
+            [".venv/bin/python", ".ci/audit.py", *REQUIREMENTS, *options],
             env={**os.environ, "PYTHONPATH": str(tmp_path)},
             capture_output=True,
             text=True,

@@ -13,8 +13,20 @@ from jsonata import Jsonata
 
 from findings_exporter import RELEASE, errors, explanations, lock, plan, reports, telling
 from findings_exporter.explanations import EXPLANATIONS
-from tests.contract.interpreter import StepError, Walk, evaluate, expressions
-from tests.contract.parts import FUNCTIONS, MACHINE, MACHINE_TEXT, PACKAGE, RESOURCES, STATES, TASKS, camel, folder_of, of_type
+from tests.contract.interpreter import StepError, Walk, evaluate, expressions, states_named
+from tests.contract.parts import (
+    ANALYTICS,
+    FUNCTIONS,
+    MACHINE,
+    MACHINE_TEXT,
+    PACKAGE,
+    RESOURCES,
+    STATES,
+    TASKS,
+    camel,
+    folder_of,
+    of_type,
+)
 
 EVERY_STATE = pytest.mark.parametrize("name", STATES)
 EVERY_TASK = pytest.mark.parametrize("name", TASKS)
@@ -135,7 +147,13 @@ class TestTasks:
 
     @EVERY_TASK
     def test_what_outlasts_a_tasks_retries_is_explained(self, name: str) -> None:
-        assert {error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]} <= set(EXPLANATIONS)
+        retried = {error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]}
+        assert {error.replace("States.", "Workflow.") for error in retried} <= set(EXPLANATIONS)
+
+    def test_the_workflows_own_errors_are_explained(self) -> None:
+        named = set(re.findall(r"'(Workflow\.\w+)'", MACHINE_TEXT))
+        assert named
+        assert named <= set(EXPLANATIONS)
 
     def test_what_no_task_can_catch_is_explained(self) -> None:
         assert {"States.Runtime", "States.DataLimitExceeded"} <= set(EXPLANATIONS)
@@ -201,13 +219,21 @@ class TestAnswers:
     def understood(task: str) -> set[str]:
         """Every ``state`` that the task and the choice after it name."""
         choice = STATES[TASKS[task]["Next"]]
-        texts = [*expressions(TASKS[task]["Assign"]), *expressions(choice)]
-        return {state for text in texts for state in re.findall(r"\.state !?= '([A-Z_]+)'", text)}
+        texts = [*expressions(TASKS[task]["Assign"]), *(expressions(choice) if choice["Type"] == "Choice" else ())]
+        return {state for text in texts for state in states_named(text)}
 
     @pytest.mark.parametrize(("task", "module"), CODE.items())
     def test_the_choice_knows_every_answer(self, task: str, module: str) -> None:
-        left_to_default = {"Record Run": {"CLOSED"}}.get(task, set())
-        assert self.understood(task) | left_to_default == self.answered(module)
+        assert self.understood(task) == self.answered(module)
+
+    @pytest.mark.parametrize("task", ["Release Lock", "Check Setup", "Digest Report", "Notify"])
+    def test_a_step_without_a_choice_has_its_answers_known(self, task: str) -> None:
+        code = (FUNCTIONS / folder_of(task) / "app.py").read_text(encoding="utf-8")
+        if task == DIGEST:
+            code = (ANALYTICS / "digesting.py").read_text(encoding="utf-8")
+        answered = {each for line in re.findall(r'"state": (.*)', code) for each in re.findall(r'"([A-Z_]+)"', line)}
+        assert answered
+        assert self.understood(task) == (answered if task != "Check Setup" else set())  # which decides nothing
 
     def test_so_do_the_choices_about_reports(self) -> None:
         started, checked = self.understood("Start Report"), self.understood("Check Report")
@@ -302,6 +328,50 @@ class TestWalk:
         assert after == left
         if name not in {"Check Setup", "Record Run", "Notify"}:
             assert walk.payloads["Record Run"]["failure"] == {"error": "X", "cause": cause or ""}
+
+    @pytest.mark.parametrize("answer", [{"state": "SURPRISE"}, {"state": None}, {"state": {}}, {}, None, [], "VERIFIED"])
+    @pytest.mark.parametrize("name", sorted(TASKS.keys() - {DIGEST, "Cancel Report", "Check Setup"}))
+    def test_an_unknown_answer_fails_the_run_by_name(self, name: str, answer: Any) -> None:
+        recorded = {"Record Run": FAILED_ANSWERS["Record Run"], "Notify": FAILED_ANSWERS["Notify"]}
+        answers = ANSWERS | ({} if name in recorded else recorded) | {name: [answer]}
+        walk = Walk(answers).run()
+        assert walk.path[-1] == "Export Failed"
+        failure = walk.variables["failure"] if name in recorded else walk.payloads["Record Run"]["failure"]
+        assert failure["error"] == "Workflow.UnknownAnswer"
+        assert failure["cause"].startswith(f"{name} gave an answer that the workflow does not know: ")
+        if name not in recorded:
+            assert [each for each in walk.path if each in TASKS][-2:] == ["Record Run", "Notify"]
+
+    @pytest.mark.parametrize("name", ["Cancel Report", "Check Setup"])
+    def test_an_unknown_answer_in_the_failure_path_leaves_the_failure(self, name: str) -> None:
+        failed = {"state": "FAILED", "failure": FAILURE | {"error": explanations.OF_THE_SETUP[0]}}
+        walk = Walk(FAILED_ANSWERS | {"Check Report": [failed], name: [{"state": "SURPRISE"}]}).run()
+        assert walk.path[-1] == "Export Failed"
+        assert walk.payloads["Record Run"]["failure"]["error"] == explanations.OF_THE_SETUP[0]
+
+    def test_a_digests_unknown_answer_is_recorded_as_its_failure_and_the_export_succeeds(self) -> None:
+        walk = Walk(ANSWERS | {DIGEST: [{"state": "SURPRISE"}]}).run()
+        assert walk.path[-1] == "Export Succeeded"
+        assert walk.payloads["Record Run"]["digest_failure"] == {
+            "error": "Workflow.UnknownAnswer",
+            "cause": "Digest Report gave an answer that the workflow does not know: SURPRISE",
+        }
+
+    def test_no_success_without_a_verified_report(self) -> None:
+        walk = Walk(ANSWERS | {"Verify Report": [{"state": "VERIFIED", "delivery": None}]}).run()
+        assert walk.output["Error"] == "Workflow.UnknownAnswer"
+        assert walk.output["Cause"].endswith(".")
+
+    @pytest.mark.parametrize("error", ["States.Timeout", "States.QueryEvaluationError", "States.TaskFailed"])
+    def test_an_error_of_step_functions_gets_a_name_of_ours(self, error: str) -> None:
+        ours = error.replace("States.", "Workflow.")
+        failed = Walk(ANSWERS | {"Record Run": [StepError(error, None)], "Notify": [StepError("X", "c")]}).run()
+        assert failed.output["Error"] == ours
+        for name in TASKS.keys() - {DIGEST, "Cancel Report", "Check Setup", "Record Run", "Notify"}:
+            walk = Walk(FAILED_ANSWERS | {name: [StepError(error, None)]}).run()
+            assert walk.payloads["Record Run"]["failure"] == {"error": ours, "cause": ""}
+        digested = Walk(ANSWERS | {DIGEST: [StepError(error, None)]}).run()
+        assert digested.payloads["Record Run"]["digest_failure"]["error"] == ours
 
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
     def test_a_digest_that_breaks_down_is_recorded_and_the_export_succeeds(self, cause: str | None) -> None:

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from findings_exporter import messages, runs, table
 from findings_exporter.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
 from tests.contract.parts import FUNCTIONS, RESOURCES, TEMPLATE, TEMPLATE_TEXT, camel, listed, of_type, source_files
+from tests.rendered import Rendered
 from tests.unit import setup_builders
 from tests.unit.builders import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
 
@@ -253,6 +254,9 @@ class TestFunctions:
         assert TEMPLATE["Globals"]["Function"]["Layers"] == [{"Ref": "ExporterLayer"}]
         assert RESOURCES["ExporterLayer"]["Metadata"]["BuildMethod"] == runtime
 
+    def test_the_alarm_topic_is_named_as_the_functions_know_it(self) -> None:
+        assert Rendered().arn("AlarmTopic").rpartition(":")[2] == config().alarm_topic_arn.rpartition(":")[2] == "findings-Alarms"
+
     def test_a_machine_is_named_where_the_functions_look_for_it(self) -> None:
         arn = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["STATE_MACHINE_ARN"]["Fn::Sub"]
         assert arn.endswith(":stateMachine:" + RESOURCES["ExportFindings"]["Properties"]["Name"]["Fn::Sub"])
@@ -424,9 +428,9 @@ class TestPolicies:
 
     @pytest.mark.parametrize("kind", ["AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"])
     def test_nothing_is_sent_in_the_clear(self, kind: str) -> None:
-        (policy,) = of_type(kind).values()
-        denied = [plain(each) for each in policy["PolicyDocument"]["Statement"] if plain(each)["Effect"] == "Deny"]
-        assert denied[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for policy in of_type(kind).values():
+            denied = [plain(each) for each in policy["PolicyDocument"]["Statement"] if plain(each)["Effect"] == "Deny"]
+            assert denied[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
     def test_what_holds_data_outlives_the_stack(self) -> None:
         for name in ("Bucket", "BucketPolicy", "Key"):

@@ -82,6 +82,9 @@ def told_by_the_code() -> set[str]:
     for path in PACKAGE.rglob("*.py"):
         module = ast.parse(path.read_text(encoding="utf-8"))
         for function in (each for each in ast.walk(module) if isinstance(each, ast.FunctionDef)):
+            if function.name.endswith("_note"):
+                returned = [each.value for each in ast.walk(function) if isinstance(each, ast.Return) and each.value]
+                found |= set(filter(None, map(template, returned)))
             for call in (each for each in ast.walk(function) if isinstance(each, ast.Call)):
                 name = ast.unparse(call.func).rsplit(".", 1)[-1]
                 is_fine = name == "Check" and ast.unparse(call.args[1]) == "'fine'"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.contract.parts import TEMPLATE, of_type
+from tests.rendered import CHINA, GOV, Place, Rendered
 
 REPORTS_KEY = {"Fn::If": ["UseStackKey", {"Fn::GetAtt": ["Key", "Arn"]}, {"Ref": "ExistingKeyArn"}]}
 STEPS = [name.removesuffix("Function") for name in of_type("AWS::Serverless::Function")]
@@ -40,9 +41,18 @@ def test_each_function_may_send_its_trace(step: str) -> None:
     }
 
 
-def test_every_function_and_the_workflow_are_traced() -> None:
-    assert TEMPLATE["Globals"]["Function"]["Tracing"] == "Active"
-    assert TEMPLATE["Resources"]["ExportFindings"]["Properties"]["Tracing"] == {"Enabled": True}
+@pytest.mark.parametrize(
+    ("place", "mode", "enabled"),
+    [(Place(), "Active", True), (GOV, "Active", True), (CHINA, "PassThrough", False)],
+    ids=["aws", "aws-us-gov", "aws-cn"],
+)
+def test_every_function_and_the_workflow_are_traced_where_aws_can(place: Place, mode: str, enabled: bool) -> None:
+    rendered = Rendered(place)
+    functions = rendered.of_type("AWS::Lambda::Function").values()
+    assert len(functions) == len(STEPS)
+    assert {each["TracingConfig"]["Mode"] for each in functions} == {mode}
+    (machine,) = rendered.of_type("AWS::StepFunctions::StateMachine").values()
+    assert machine["TracingConfiguration"] == {"Enabled": enabled}
 
 
 @pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole", "CheckSetupFunctionRole"])
@@ -94,12 +104,19 @@ def test_the_workflow_may_trace() -> None:
 
 def test_an_alarm_may_publish_to_the_encrypted_topic() -> None:
     key = TEMPLATE["Resources"]["Key"]["Properties"]["KeyPolicy"]["Statement"]
-    topic = TEMPLATE["Resources"]["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    topic = TEMPLATE["Resources"]["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     alarms = {"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"}
     condition = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, "ArnLike": {"aws:SourceArn": alarms}}
     from_alarms = [each for each in [*key, *topic] if each.get("Principal") == {"Service": "cloudwatch.amazonaws.com"}]
     assert [each["Action"] for each in from_alarms] == [["kms:Decrypt", "kms:GenerateDataKey*"], "sns:Publish"]
     assert all(each["Condition"] == condition for each in from_alarms)
+
+
+def test_alarms_may_publish_to_their_own_topic_only() -> None:
+    policies = {name: each["PolicyDocument"]["Statement"] for name, each in of_type("AWS::SNS::TopicPolicy").items()}
+    of_services = {name for name, each in policies.items() for one in each if "Service" in str(one["Principal"])}
+    assert set(policies) == {"TopicPolicy", "AlarmTopicPolicy"}
+    assert of_services == {"AlarmTopicPolicy"}
 
 
 def test_a_message_in_the_dead_letter_queue_raises_an_alarm_that_says_what_to_do() -> None:
@@ -108,5 +125,5 @@ def test_a_message_in_the_dead_letter_queue_raises_an_alarm_that_says_what_to_do
         "ApproximateNumberOfMessagesVisible", "GreaterThanThreshold", 0,
     )  # fmt: skip
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}]
-    assert alarm["AlarmActions"] == [{"Ref": "Topic"}]
+    assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
     assert "purge the queue" in alarm["AlarmDescription"]

@@ -60,7 +60,7 @@ ONLY: dict[Scenario, tuple[str, ...]] = {
     "swept": ("error", "lost-3", "denied-on", "late", "killed-bef", "killed-aft", "overlap-bef", "overlap-aft"),
 }
 """The kinds that tell something of a scenario's calls; all, where none are named."""
-MARK_SECONDS = {"StartReport": 75, "Notify": 45, "CleanUp": 165}
+MARK_SECONDS = {"StartReport": 75, "Notify": 75, "CleanUp": 165}
 """How long the mark of a function stands: a little longer than it may run."""
 READ = re.compile(r"\w+:(?:Get|List|Describe|Query)")
 

@@ -164,6 +164,17 @@ class Exporter:
         finally:
             put(PolicyDocument=json.dumps(document))
 
+    @contextmanager
+    def without_alarm_subscription(self) -> Iterator[None]:
+        """Take the alarm topic's subscription away for a while."""
+        sns, topic = self.client("sns"), self.outputs["AlarmTopicArn"]
+        (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+        try:
+            yield
+        finally:
+            sns.subscribe(TopicArn=topic, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
+
     def start(self, run_input: object = None, name: str | None = None) -> str:
         """Start an execution and return its ARN. Text is sent as it stands.
 

@@ -25,6 +25,7 @@ from tests.cloudformation import read_template
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:findings-ExportFindings"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:findings-Topic"
+ALARM_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:findings-Alarms"
 BUCKET = "findings-bucket"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 SCHEDULE = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/findings-nightly"

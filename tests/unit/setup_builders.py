@@ -5,7 +5,7 @@ from typing import Any
 from findings_exporter.setup.deployment import Deployment
 from findings_exporter.setup.reading import BucketSeen, KeySeen
 from tests.setup_rows import Place, Row, document, encrypts, root, writes
-from tests.unit.builders import ACCOUNT, BUCKET, KEY, REGION, config
+from tests.unit.builders import ACCOUNT, BUCKET, KEY, REGION, TOPIC, config
 
 QUEUE = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/findings-DeadLetterQueue"
 INSPECTOR = "inspector2.amazonaws.com"
@@ -28,7 +28,7 @@ def deployment(region: str = REGION, partition: str = "aws", inspector: str = IN
 
     names = {name: here(value) for name, value in SETUP_VARIABLES.items()}
     machine = {"STATE_MACHINE_ARN": here(f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:findings-ExportFindings")}
-    key = {"KMS_KEY_ARN": here(KEY), "TOPIC_ARN": here(f"arn:aws:sns:{REGION}:{ACCOUNT}:findings-Topic")}
+    key = {"KMS_KEY_ARN": here(KEY), "TOPIC_ARN": here(TOPIC)}
     return Deployment.from_env(config(**machine | key | variables), names | {"INSPECTOR_PRINCIPAL": inspector})
 
 

@@ -23,6 +23,7 @@ from findings_exporter.errors import (
 from findings_exporter.execution import Execution
 from findings_exporter.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
 from tests.unit.builders import (
+    ALARM_TOPIC,
     OTHER_ID,
     REPORT_ID,
     START,
@@ -57,6 +58,10 @@ class FakeTopic:
         """Each outcome that was told, with its execution's name."""
         events = [json.loads(json.loads(each["Message"])["default"]) for each in self.published]
         return [(event["execution"]["name"], event["outcome"]) for event in events]
+
+    def get_topic_attributes(self, TopicArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        assert TopicArn == ALARM_TOPIC
+        return {"Attributes": {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0"}}
 
     def publish(self, **request: Any) -> dict[str, Any]:
         if self.errors:

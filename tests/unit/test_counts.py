@@ -1,7 +1,9 @@
 """What is counted, and under which dimensions: dashboard and alarms find it by both."""
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,3 +120,28 @@ def test_an_expected_success_adds_nothing_to_the_successes(capsys: pytest.Captur
     count_expectation("weekly")
     (line,) = lines(capsys)
     assert (line["report"], line["RegularExportsSucceeded"]) == ("weekly", [0.0])
+
+
+@pytest.mark.parametrize("deadline_hours", [5e-324, float("nan")])
+def test_a_share_of_the_deadline_that_is_no_finite_number_is_not_written(
+    deadline_hours: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count_run(ended_run(plan=replace(plan(), deadline_hours=deadline_hours)))
+    text = capsys.readouterr().out
+    assert "ExportsFailed" in text
+    assert not re.search("DeadlineUsed|NaN|Infinity", text)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 10**400, -(2.0**361)])
+def test_a_number_that_cloudwatch_refuses_is_left_out_and_the_others_are_written(
+    value: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of = counted(brief(coverage={"scanned": value, "not_scanned": 3}), capsys)
+    assert "ResourcesScanned" not in of
+    assert of["ResourcesNotScanned"] == 3
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(5e-324, 10**9), (0, 1)])
+def test_a_speed_that_is_no_finite_number_is_not_written(seconds: float, size: int, capsys: pytest.CaptureFixture[str]) -> None:
+    count_digest("nightly", seconds, size)
+    assert not re.search("DigestSpeed|NaN|Infinity", capsys.readouterr().out)

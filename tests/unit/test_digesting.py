@@ -19,7 +19,7 @@ from findings_digest.keys import BLOCK, HEADER, MAGIC, SUMMARY, Header, KeyReade
 from findings_digest.records import FIRST_SEEN, RECORD_BYTES
 from findings_exporter import runs
 from findings_exporter.delivery import Delivery
-from findings_exporter.errors import THROTTLED, ServiceUnavailableError
+from findings_exporter.errors import THROTTLED, ServiceUnavailableError, translated
 from findings_exporter.table import Table
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
@@ -222,11 +222,12 @@ def test_a_refusal_is_written_down_with_what_to_look_at(
 
 
 @pytest.mark.usefixtures("_no_pause")
+@pytest.mark.parametrize(("code", "status"), [("SlowDown", 503), ("ThrottlingException", 400), ("KMS.ThrottlingException", 400)])
 @pytest.mark.parametrize("part", ["reports/", "findings.keys"])
-def test_what_passes_is_raised_so_that_the_step_is_tried_again(desk: Desk, s3: S3, part: str) -> None:
+def test_what_passes_is_raised_so_that_the_step_is_tried_again(desk: Desk, s3: S3, part: str, code: str, status: int) -> None:
     night(desk)
     run, delivery = delivered(desk, "night-2", START + timedelta(days=1), json_report(ACTIVE))
-    s3.errors["get_object", part] = client_error("SlowDown", 503)
+    s3.errors["get_object", part] = client_error(code, status)
     with pytest.raises(ServiceUnavailableError):
         digest_run(desk, run, delivery)
     assert runs.load(desk.table, run.execution).digest is None
@@ -246,6 +247,15 @@ def test_throttling_is_tried_again_whatever_the_status_of_its_answer(
     run, delivery = delivered(desk, "night-2", START + timedelta(days=1), json_report(ACTIVE[:2]))
     s3.errors[operation, part] = client_error(code, status)
     with pytest.raises(ServiceUnavailableError):
+        digest_run(desk, run, delivery)
+    assert runs.load(desk.table, run.execution).digest is None
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "KMS.ThrottlingException"])
+def test_a_file_that_could_not_be_stored_for_throttling_is_tried_again(desk: Desk, s3: S3, code: str) -> None:
+    run, delivery = delivered(desk, "night-1", START, json_report(ACTIVE))
+    s3.errors["put_object", "findings.keys"] = client_error(code, 400)
+    with pytest.raises(ServiceUnavailableError), translated():
         digest_run(desk, run, delivery)
     assert runs.load(desk.table, run.execution).digest is None
 

@@ -1,7 +1,10 @@
 """AWS' errors are translated once: a refusal, an outage, or something that nobody planned for."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
+from botocore.retries.standard import ThrottledRetryableChecker
 
 from findings_exporter import errors
 from findings_exporter.errors import (
@@ -12,7 +15,7 @@ from findings_exporter.errors import (
     TransientError,
     translated,
 )
-from tests.unit.builders import client_error
+from tests.unit.builders import client, client_error
 
 
 @pytest.mark.parametrize("code", sorted(errors.DENIED))
@@ -31,6 +34,19 @@ def test_a_refusal_is_told_with_the_call_and_aws_words(code: str) -> None:
 def test_throttling_and_server_errors_are_worth_another_try(code: str, status: int) -> None:
     with pytest.raises(ServiceUnavailableError, match=f"AWS could not serve Publish \\({code}\\): x"), translated():
         raise client_error(code, status, "Publish", "x")
+
+
+def test_whatever_botocore_takes_for_throttling_is_throttling() -> None:
+    checker: Any = ThrottledRetryableChecker  # which has no public list
+    assert set(checker._THROTTLED_ERROR_CODES) <= errors.THROTTLED
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "inspector2", "kms", "s3", "scheduler", "sns", "sqs", "stepfunctions"])
+def test_every_throttling_and_refusal_that_a_services_model_names_is_known(service: Any) -> None:
+    model = client(service).meta.service_model
+    codes = {shape.error_code for shape in model.error_shapes if "hrottl" in shape.name}
+    assert codes <= errors.THROTTLED
+    assert {shape.error_code for shape in model.error_shapes if "AccessDenied" in shape.name} <= errors.DENIED
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_every_failure_that_the_package_tells_is_explained_and_no_other() -> Non
     from_aws = {
         error
         for error in EXPLANATIONS
-        if error.startswith(("Report.", "States.", "Lambda.", "Runtime.", "Sandbox.")) or error == "NoSuchBucket"
+        if error.startswith(("Report.", "States.", "Workflow.", "Lambda.", "Runtime.", "Sandbox.")) or error == "NoSuchBucket"
     }
     assert told | {"AccessDeniedError", "LockLostError", "ServiceUnavailableError"} <= set(EXPLANATIONS)
     assert set(EXPLANATIONS) <= told | raised | from_aws

@@ -22,6 +22,7 @@ from tests.contract.parts import folder_of
 from tests.contract.releases import FROZEN, kept
 from tests.unit.builders import (
     ACCOUNT,
+    ALARM_TOPIC,
     KEY,
     REGION,
     REPORT_ID,
@@ -77,7 +78,10 @@ def account(table: Table, inspector: FakeInspector, states: FakeStates, monkeypa
 
     monkeypatch.setattr(step, "boto3", SimpleNamespace(client=client))
     make_bucket()
-    assert boto3.client("sns").create_topic(Name="findings-Topic")["TopicArn"] == TOPIC
+    sns = boto3.client("sns")
+    assert sns.create_topic(Name="findings-Topic")["TopicArn"] == TOPIC
+    assert sns.create_topic(Name="findings-Alarms")["TopicArn"] == ALARM_TOPIC
+    sns.subscribe(TopicArn=ALARM_TOPIC, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:alarms")
     states.add(ME)
     return table
 
@@ -149,9 +153,9 @@ def test_a_failed_night_is_cancelled_released_recorded_and_told(account: Table, 
     assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
     assert call("cancel_report") == {"state": "NONE"}
     assert call("release_lock") == call("release_lock") == {"state": "RELEASED"}
-    failure = {"error": "States.Timeout", "cause": ""}
+    failure = {"error": "Workflow.Timeout", "cause": ""}
     recorded = call("record_run", failure=failure, delivery=None, duplicate=False)
-    assert (recorded["outcome"], recorded["failure"]["error"]) == ("FAILED", "States.Timeout")
+    assert (recorded["outcome"], recorded["failure"]["error"]) == ("FAILED", "Workflow.Timeout")
     assert call("notify") == {"state": "TOLD", "failure": recorded["failure"]}
     assert [each["outcome"] for each in told()] == ["FAILED"]
 
@@ -340,7 +344,7 @@ def test_a_sweep_that_frees_inspectors_slot_names_the_run_whose_report_it_cancel
 ) -> None:
     begin()
     call("release_lock")
-    call("record_run", failure={"error": "States.Timeout", "cause": ""}, delivery=None, duplicate=False)
+    call("record_run", failure={"error": "Workflow.Timeout", "cause": ""}, delivery=None, duplicate=False)
     call("notify")
     states.add(ME, "FAILED")
     assert load("clean_up").handler({}, CONTEXT) == {"cleaned": ["night-1"]}

@@ -58,6 +58,14 @@ def test_another_input_for_the_same_time_does_not_silence_the_night(table: Table
     assert plan_run(table, config(), THIRD, SCHEDULED) == {"state": "DUPLICATE", "of": OTHER.arn}
 
 
+def test_whoever_takes_the_schedules_place_with_its_own_input_exports_and_is_told(table: Table) -> None:
+    assert plan_run(table, config(), OTHER, SCHEDULED)["state"] == "PLANNED"
+    plan = runs.load(table, OTHER).plan
+    assert plan is not None
+    assert plan.notify
+    assert plan_run(table, config(), ME, SCHEDULED) == {"state": "DUPLICATE", "of": OTHER.arn}
+
+
 def test_a_wrong_input_claims_no_time(table: Table) -> None:
     plan_run(table, config(), ME, SCHEDULED | {"zzz": 1})
     assert plan_run(table, config(), OTHER, SCHEDULED)["state"] == "PLANNED"

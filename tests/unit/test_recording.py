@@ -13,7 +13,7 @@ from tests.unit.builders import brief, config, delivery, execution, minutes, pla
 
 ME = execution("me")
 SUCCESS: dict[str, Any] = {"failure": None, "delivery": delivery().to_dict(), "duplicate": False}
-FAILURE: dict[str, Any] = {"failure": {"error": "States.Timeout", "cause": ""}, "delivery": None, "duplicate": False}
+FAILURE: dict[str, Any] = {"failure": {"error": "Workflow.Timeout", "cause": ""}, "delivery": None, "duplicate": False}
 
 
 def counted(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -35,9 +35,9 @@ def test_a_success_is_recorded_and_to_be_told(table: Table) -> None:
 def test_a_failure_is_recorded_with_its_reason_and_fix(table: Table) -> None:
     planned(table, ME)
     result = record(table, FAILURE)
-    assert (result["state"], result["outcome"], result["failure"]["error"]) == ("TO_TELL", "FAILED", "States.Timeout")
+    assert (result["state"], result["outcome"], result["failure"]["error"]) == ("TO_TELL", "FAILED", "Workflow.Timeout")
     assert result["failure"]["cause"].startswith(
-        "The workflow ended with States.Timeout and no further word.\n\nWhy: A function did not end"
+        "The workflow ended with Workflow.Timeout and no further word.\n\nWhy: A function did not end"
     )
     assert "\n1. See the AWS Health Dashboard" in result["failure"]["cause"]
 
@@ -145,7 +145,7 @@ def test_a_digest_that_broke_down_is_recorded_with_a_sentence_and_counted(
 def test_what_the_digests_function_wrote_down_stands(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
     planned(table, ME)
     runs.note_digest(table, ME, brief())
-    record(table, SUCCESS | {"digest_failure": {"error": "States.Timeout", "cause": ""}})
+    record(table, SUCCESS | {"digest_failure": {"error": "Workflow.Timeout", "cause": ""}})
     digest = runs.load(table, ME).digest
     assert digest is not None
     assert "error" not in digest

@@ -14,7 +14,7 @@ from findings_exporter.setup.checks import Check
 from findings_exporter.setup.deployment import Deployment, Permission
 from findings_exporter.setup.reading import BucketSeen, KeySeen, PermissionSeen, Unread
 from tests.setup_rows import OTHER_ACCOUNT, denies, document, encrypts, root, writes
-from tests.unit.builders import ACCOUNT, BUCKET, KEY, REGION, START, TOPIC
+from tests.unit.builders import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, REGION, START, TOPIC
 from tests.unit.setup_builders import FIT_KEY, SETUP_VARIABLES, bucket, deployment, key, place
 
 HERE = deployment()
@@ -278,7 +278,7 @@ class TestRegions:
 class TestPermissions:
     @staticmethod
     def seen(**result: Any) -> PermissionSeen:
-        told = {"EvalActionName": "s3:GetObject", "EvalResourceName": "arn", "EvalDecision": "allowed"} | result
+        told = {"EvalActionName": "s3:GetObject", "EvalResourceName": "arn:${Partition}", "EvalDecision": "allowed"} | result
         return PermissionSeen(Permission(HERE.verify_role, ("s3:GetObject",), "arn"), [told])
 
     def check(self, *seen: PermissionSeen) -> Check:
@@ -295,20 +295,75 @@ class TestPermissions:
         assert check.evidence == (f"findings-VerifyReportFunctionRole: s3:GetObject on arn: {decision}",)
         assert "Deploy the stack again" in check.fix
 
-    def test_who_forbids_it_is_told(self) -> None:
-        check = self.check(
-            self.seen(
-                EvalDecision="implicitDeny",
-                OrganizationsDecisionDetail={"AllowedByOrganizations": False},
-                PermissionsBoundaryDecisionDetail={"AllowedByPermissionsBoundary": False},
-            )
+    def test_a_boundary_that_forbids_it_is_told(self) -> None:
+        boundary = {"AllowedByPermissionsBoundary": False}
+        check = self.check(self.seen(EvalDecision="implicitDeny", PermissionsBoundaryDecisionDetail=boundary))
+        assert check.verdict == "wrong"
+        assert check.evidence[0].endswith("implicitDeny by its permissions boundary")
+
+    @pytest.mark.parametrize("decision", ["implicitDeny", "explicitDeny"])
+    def test_what_an_organisations_policy_forbids_in_a_simulation_is_unknown_and_told(self, decision: str) -> None:
+        refused = self.seen(EvalDecision=decision, OrganizationsDecisionDetail={"AllowedByOrganizations": False})
+        check = self.check(self.seen(), refused)
+        assert check.verdict == "unknown"
+        assert check.sentence.startswith(
+            "In IAM's simulation a policy of the organisation does not let the exporter read reports"
         )
-        assert check.evidence[0].endswith("implicitDeny by a policy of the organisation and its permissions boundary")
+        assert check.evidence == (
+            f"findings-VerifyReportFunctionRole: s3:GetObject on arn: {decision} by a policy of the organisation",
+        )
+        assert "Ask the owner" in check.fix
+
+    def test_what_the_organisation_allows_is_judged_by_the_rest(self) -> None:
+        allowing = {"AllowedByOrganizations": True}
+        assert self.check(self.seen(EvalDecision="implicitDeny", OrganizationsDecisionDetail=allowing)).verdict == "wrong"
+        assert self.check(self.seen(OrganizationsDecisionDetail=allowing)).verdict == "fine"
+
+    @pytest.mark.parametrize(
+        ("details", "verdict"),
+        [
+            ({"identity-based policy": "allowed", "resource-based policy": "implicitDeny"}, "fine"),
+            ({"IAM Policy": "allowed"}, "fine"),
+            ({"identity-based policy": "implicitDeny", "resource-based policy": "allowed"}, "unknown"),
+            ({"identity-based policy": "allowed", "permissions boundary": "implicitDeny"}, "unknown"),
+            ({"resource-based policy": "implicitDeny"}, "unknown"),
+            ({}, "unknown"),
+        ],
+    )
+    @pytest.mark.parametrize("is_specific", [False, True])
+    def test_a_key_of_another_account_is_judged_by_the_roles_part_and_never_wrong(
+        self, details: dict[str, str], verdict: str, is_specific: bool
+    ) -> None:
+        key = f"arn:aws:kms:{REGION}:{OTHER_ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
+        specific = {"EvalResourceName": key, "EvalResourceDecision": "implicitDeny", "EvalDecisionDetails": details}
+        found = {"EvalActionName": "kms:Decrypt", "EvalDecision": "implicitDeny"} | (
+            {"ResourceSpecificResults": [specific]} if is_specific else {"EvalDecisionDetails": details}
+        )
+        check = self.check(PermissionSeen(Permission(HERE.verify_role, ("kms:Decrypt",), key), [found]))
+        assert check.verdict == verdict
+        assert check.evidence
+
+    def test_a_key_of_this_account_is_judged_by_the_whole(self) -> None:
+        found = {
+            "EvalActionName": "kms:Decrypt",
+            "EvalDecision": "implicitDeny",
+            "EvalDecisionDetails": {"IAM Policy": "allowed"},
+        }
+        assert self.check(PermissionSeen(Permission(HERE.verify_role, ("kms:Decrypt",), KEY), [found])).verdict == "wrong"
+
+    def test_conditions_on_the_region_and_the_caller_are_simulated_with_them(self) -> None:
+        for each in [*HERE.report_permissions(START), *HERE.digest_permissions(START), *HERE.topic_permissions(KEY)]:
+            context = dict(each.context)
+            assert context["aws:RequestedRegion"] == REGION
+            assert context["aws:PrincipalArn"] == each.role
+            assert context["aws:PrincipalAccount"] == ACCOUNT
+            assert ("kms:ViaService" in context) is any(action.startswith("kms:") for action in each.actions)
 
     def test_a_condition_that_was_not_given_its_key_says_nothing(self) -> None:
-        assert (
-            self.check(self.seen(EvalDecision="implicitDeny", MissingContextValues=["aws:PrincipalOrgID"])).verdict == "unknown"
-        )
+        missing = {"MissingContextValues": ["aws:PrincipalOrgID"]}
+        specific = {"EvalResourceName": "arn", "EvalResourceDecision": "implicitDeny"} | missing
+        for told in (missing, {"ResourceSpecificResults": [specific]}):
+            assert self.check(self.seen(EvalDecision="implicitDeny", **told)).verdict == "unknown"
 
     def test_what_is_surely_denied_is_wrong_even_where_the_rest_is_unread(self) -> None:
         unread = PermissionSeen(Permission(HERE.start_role, ("s3:ListBucket",), "arn"), UNREAD)
@@ -367,6 +422,44 @@ class TestTopic:
             checks.topic_tells(self.topic(Policy=policy), HERE).verdict for policy in (plain_http, self.denying(), odd, "[]")
         ]
         assert verdicts == ["fine", "wrong", "unknown", "unknown"]
+
+    def alarm_topic(self, confirmed: int = 1, pending: int = 0, **changes: Any) -> dict[str, str]:
+        condition = {
+            "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"},
+        }
+        allow = {"Sid": "AlarmsMayTell", "Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                 "Action": "sns:Publish", "Resource": ALARM_TOPIC, "Condition": condition} | changes  # fmt: skip
+        return self.topic(
+            SubscriptionsConfirmed=str(confirmed), SubscriptionsPending=str(pending), Policy=json.dumps(document([allow]))
+        )
+
+    @pytest.mark.parametrize(
+        ("confirmed", "pending", "verdict", "sentence"),
+        [
+            (1, 0, "fine", "Alarms reach 1 subscription."),
+            (2, 0, "fine", "Alarms reach 2 subscriptions."),
+            (0, 0, "wrong", f"Alarms are not delivered: the alarm topic {ALARM_TOPIC} has no subscription."),
+            (0, 1, "wrong", f"The alarm topic {ALARM_TOPIC} has unconfirmed subscriptions: 1."),
+            (1, 1, "wrong", f"The alarm topic {ALARM_TOPIC} has unconfirmed subscriptions: 1."),
+        ],
+    )
+    def test_alarms_are_delivered_once_every_subscription_is_confirmed(
+        self, confirmed: int, pending: int, verdict: str, sentence: str
+    ) -> None:
+        check = checks.alarms_delivered(self.alarm_topic(confirmed, pending), HERE)
+        assert (check.name, check.verdict, check.sentence) == ("alarm_topic", verdict, sentence)
+        assert bool(check.fix) is (verdict == "wrong")
+
+    def test_alarms_need_a_topic_whose_policy_lets_cloudwatch_in(self) -> None:
+        assert checks.alarms_delivered(None, HERE).verdict == "wrong"
+        assert checks.alarms_delivered(Unread("denied"), HERE).verdict == "unknown"
+        of_another = {"StringEquals": {"aws:SourceAccount": OTHER_ACCOUNT}}
+        odd = {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}
+        told = [checks.alarms_delivered(self.alarm_topic(Condition=each), HERE).verdict for each in (of_another, odd)]
+        assert told == ["wrong", "unknown"]
+        closed = checks.alarms_delivered(self.alarm_topic(Effect="Deny"), HERE)
+        assert (closed.verdict, "deploy" in closed.fix.lower() or "Narrow" in closed.fix) == ("wrong", True)
 
     def test_its_key_can_be_used(self) -> None:
         assert checks.topic_key_usable(self.topic(), key(), HERE).verdict == "fine"

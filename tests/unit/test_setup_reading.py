@@ -17,7 +17,7 @@ from findings_exporter.setup import check_all, check_report
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.reading import READ_MARGIN, BucketSeen, Desk, Reader, Unread
 from tests.setup_rows import document, encrypts, root, writes
-from tests.unit.builders import ACCOUNT, BUCKET, KEY, MACHINE, REGION, START, TOPIC, Clock, minutes
+from tests.unit.builders import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, MACHINE, REGION, START, TOPIC, Clock, minutes
 from tests.unit.setup_builders import FIT_KEY, QUEUE, deployment, place
 
 HERE = place(deployment())
@@ -31,6 +31,13 @@ STATE = {
     "resourceState": {"ec2": ENABLED, "ecr": ENABLED},
 }
 TOPIC_ATTRIBUTES = {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0", "KmsMasterKeyId": KEY}
+ALARMS = {
+    "Effect": "Allow",
+    "Principal": {"Service": "cloudwatch.amazonaws.com"},
+    "Action": "sns:Publish",
+    "Resource": ALARM_TOPIC,
+}
+ALARM_TOPIC_ATTRIBUTES = TOPIC_ATTRIBUTES | {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [ALARMS]})}
 SCHEDULE = {"Name": "nightly", "GroupName": "default", "Target": {"Arn": MACHINE}}
 FULL_SCHEDULE = {
     "Name": "nightly",
@@ -125,13 +132,14 @@ def test_a_night_whose_setup_is_right_has_only_fine_checks(aws: Aws) -> None:
     aws.answers("kms", "get_key_policy", {"Policy": json.dumps(KEY_POLICY)}, KeyId=KEY, PolicyName="default")
     for permission in [*deployment().digest_permissions(START), *deployment().topic_permissions(KEY)]:
         simulated(aws, permission.role, *permission.actions)
+    aws.answers("sns", "get_topic_attributes", {"Attributes": ALARM_TOPIC_ATTRIBUTES}, TopicArn=ALARM_TOPIC)
     aws.answers("scheduler", "list_schedules", {"Schedules": [SCHEDULE]}, GroupName="default", MaxResults=100)
     aws.answers("scheduler", "get_schedule", FULL_SCHEDULE, GroupName="default", Name="nightly")
     counts = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
     aws.answers("sqs", "get_queue_attributes", {"Attributes": counts}, QueueUrl=QUEUE, AttributeNames=ANY)
     found = check_all(aws.desk, lambda: START, minutes(5))
     assert set(verdicts(found).values()) == {"fine"}
-    assert len({check.name for check in found}) == len(found) == 18
+    assert len({check.name for check in found}) == len(found) == 19
 
 
 def test_a_key_that_cannot_be_right_is_not_asked_for(aws: Aws) -> None:
@@ -150,14 +158,14 @@ def test_a_key_that_cannot_be_right_is_not_asked_for(aws: Aws) -> None:
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "AuthorizationError"])
 def test_a_refusal_is_told_and_does_no_harm(aws: Aws, code: str) -> None:
     aws.refuses("sns", "get_topic_attributes", code)
-    assert aws.reader.topic() == Unread("AWS refused GetTopicAttributes: said AWS", is_refused=True)
+    assert aws.reader.topic(TOPIC) == Unread("AWS refused GetTopicAttributes: said AWS", is_refused=True)
 
 
 def test_whatever_else_goes_wrong_is_told_and_does_no_harm(aws: Aws) -> None:
     aws.refuses("sns", "get_topic_attributes", "Throttling", 400)
-    assert aws.reader.topic() == Unread("GetTopicAttributes failed (Throttling): said AWS")
+    assert aws.reader.topic(TOPIC) == Unread("GetTopicAttributes failed (Throttling): said AWS")
     aws.desk.sns.meta.events.register("before-parameter-build", partial(fail, EndpointConnectionError(endpoint_url="sns")))
-    topic = aws.reader.topic()
+    topic = aws.reader.topic(TOPIC)
     assert isinstance(topic, Unread)
     assert topic.why.startswith("AWS did not answer: ")
 
@@ -170,7 +178,7 @@ def fail(error: Exception, **_: Any) -> None:
 @pytest.mark.parametrize(
     ("service", "call", "code", "read"),
     [
-        ("sns", "get_topic_attributes", "NotFound", lambda reader: reader.topic()),
+        ("sns", "get_topic_attributes", "NotFound", lambda reader: reader.topic(TOPIC)),
         ("sqs", "get_queue_attributes", "AWS.SimpleQueueService.NonExistentQueue", lambda reader: reader.undelivered()),
         ("kms", "describe_key", "NotFoundException", lambda reader: reader.key(KEY).description),
         ("s3", "get_bucket_location", "NoSuchBucket", lambda reader: reader.bucket().region),
@@ -183,10 +191,10 @@ def test_what_is_not_there_is_none(aws: Aws, service: str, call: str, code: str,
 
 def test_nothing_is_read_when_the_function_is_nearly_over(aws: Aws) -> None:
     late = Reader(aws.desk, Clock(), START + READ_MARGIN)
-    assert late.topic() == Unread("there was no time left to look")
+    assert late.topic(TOPIC) == Unread("there was no time left to look")
     in_time = Reader(aws.desk, Clock(), START + READ_MARGIN + timedelta(seconds=1))
     aws.answers("sns", "get_topic_attributes", {"Attributes": {"a": "b"}})
-    assert in_time.topic() == {"a": "b"}
+    assert in_time.topic(TOPIC) == {"a": "b"}
 
 
 class TestInspector:
@@ -252,6 +260,11 @@ class TestPermissions:
     def test_a_simulation_has_the_context_of_the_call(self, aws: Aws) -> None:
         here = deployment()
         listing = next(each for each in here.report_permissions(START) if each.actions == ("s3:ListBucket",))
+        of_request = [
+            ("aws:RequestedRegion", REGION),
+            ("aws:PrincipalArn", here.start_role),
+            ("aws:PrincipalAccount", ACCOUNT),
+        ]
         aws.answers(
             "iam",
             "simulate_principal_policy",
@@ -260,11 +273,12 @@ class TestPermissions:
             ActionNames=["s3:ListBucket"],
             ResourceArns=[f"arn:aws:s3:::{BUCKET}"],
             ContextEntries=[
+                *({"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in of_request),
                 {
                     "ContextKeyName": "s3:prefix",
                     "ContextKeyValues": ["inspector/reports/nightly/year=2026/month=11/day=23/setup-check/"],
                     "ContextKeyType": "string",
-                }
+                },
             ],
         )
         assert aws.reader.permission(listing).results == []

@@ -252,6 +252,9 @@ class FakeTopic:
     def client(self) -> Any:
         return self
 
+    def get_topic_attributes(self, **_: str) -> dict[str, Any]:
+        return {"Attributes": {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0"}}
+
     def publish(self, **request: Any) -> dict[str, Any]:
         self.bodies.append(assert_taken(request))
         return {"MessageId": "1"}

@@ -1,6 +1,8 @@
 """Telling a recorded outcome: at least once, and twice only where a teller died between publish and mark."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from findings_exporter import runs
+from findings_exporter import alarms, runs
 from findings_exporter.errors import NotRecordedError, ToldElsewhereError
 from findings_exporter.messages import publication
 from findings_exporter.table import Table
@@ -43,6 +45,14 @@ def run(table: Table) -> runs.Run:
     return runs.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
 
 
+@pytest.fixture(autouse=True)
+def heard(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+    """What is said of the alarm topic: nothing, as where everyone is confirmed."""
+    said: dict[str, str | None] = {"note": None}
+    monkeypatch.setattr(alarms, "unconfirmed_note", lambda *_: said["note"])
+    return said
+
+
 def told(table: Table, client: "SNSClient", at: float = 13) -> bool:
     """Tell my run."""
     return tell(table, client, config(), ME, minutes(at), minutes(at + 0.5))
@@ -53,6 +63,20 @@ def test_an_outcome_is_told_once(table: Table, client: "SNSClient", sns: Stubber
     assert told(table, client)
     assert not told(table, client, at=99)
     assert runs.load(table, ME).told_at == minutes(13)
+
+
+def test_a_message_says_first_of_what_else_happened_that_alarms_are_not_delivered(
+    table: Table, client: "SNSClient", sns: Stubber, run: runs.Run, heard: dict[str, str | None]
+) -> None:
+    heard["note"] = "Alarms are not delivered."
+    for number in range(12):  # more than a message tells
+        runs.note(table, ME, f"note {number:02}.")
+    recorded = runs.load(table, ME)
+    expected = publication(replace(recorded, notes=("Alarms are not delivered.", *recorded.notes)), config())
+    assert json.loads(json.loads(expected["Message"])["default"])["notes"][0] == "Alarms are not delivered."
+    sns.add_response("publish", {"MessageId": "1"}, expected)
+    assert told(table, client)
+    assert runs.load(table, ME).notes == recorded.notes
 
 
 def test_a_publish_that_failed_leaves_the_outcome_to_the_next_teller_at_once(

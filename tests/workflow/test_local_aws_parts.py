@@ -264,6 +264,20 @@ class TestPolicySimulation:
         with pytest.raises(ClientError, match="NoSuchEntity"):
             full.client("iam").simulate_principal_policy(PolicySourceArn="arn:aws:iam::1:role/x", ActionNames=["s3:GetObject"])
 
+    def test_a_simulation_tells_a_roles_part_of_another_accounts_key(self, full: Sandbox) -> None:
+        role = full.role("reader", {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"})
+
+        def simulated(account: str) -> dict[str, Any]:
+            key = f"arn:aws:kms:eu-west-1:{account}:key/1"
+            asked = {"PolicySourceArn": role, "ActionNames": ["kms:Decrypt"], "ResourceArns": [key]}
+            (result,) = full.client("iam").simulate_principal_policy(**asked)["EvaluationResults"]
+            return dict(result)
+
+        own, foreign = simulated(full.account), simulated("999999999999")
+        assert (own["EvalDecision"], own.get("EvalDecisionDetails")) == ("allowed", None)
+        assert foreign["EvalDecision"] == "implicitDeny"
+        assert foreign["EvalDecisionDetails"] == {"identity-based policy": "allowed", "resource-based policy": "implicitDeny"}
+
     def test_a_simulation_needs_the_permission_on_the_role(self, plain: Sandbox, full: Sandbox) -> None:
         def asks(sandbox: Sandbox, role: str) -> str:
             allowed = f"arn:aws:iam::{sandbox.account}:role/{role}"
@@ -600,6 +614,20 @@ class TestNotifications:
         assert [message["Body"] for message in full.messages(url)] == ["{}"]
         assert full.control("/_local/sns/published") == {"messages": []}
 
+    @pytest.mark.parametrize("policy", [{"outcome": [{"exists": False}]}, {"outcome": [{"anything-but": ["SUCCEEDED"]}]}])
+    def test_no_filter_policy_matches_a_message_without_attributes(self, full: Sandbox, policy: dict[str, Any]) -> None:
+        # As SNS' guide says of {"exists": false}: at least one attribute must be there.
+        sns = full.client("sns")
+        topic = sns.create_topic(Name="filtered")["TopicArn"]
+        url, arn = full.queue("filtered")
+        options = {"RawMessageDelivery": "true", "FilterPolicy": json.dumps(policy)}
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=options)
+        sns.publish(TopicArn=topic, Message="alarm")
+        region = {"region": {"DataType": "String", "StringValue": "eu-central-1"}}
+        sns.publish(TopicArn=topic, Message="setup check", MessageAttributes=region)
+        expected = ["setup check"] if {"exists": False} in policy["outcome"] else []
+        assert [message["Body"] for message in full.messages(url)] == expected
+
     @pytest.mark.parametrize(
         "message",
         [
@@ -617,6 +645,22 @@ class TestNotifications:
 
         assert publish(plain) == ""
         assert publish(full) == "InvalidParameter"
+
+
+_numbers = itertools.count()
+_REMOVE = {"UpdateExpression": "REMOVE x"}
+
+
+def _item(pk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": "1"}}
+
+
+def _of(pk: str) -> dict[str, Any]:
+    return {
+        "KeyConditionExpression": "#key = :key AND sk > :after",
+        "ExpressionAttributeNames": {"#key": "pk"},
+        "ExpressionAttributeValues": {":key": {"S": pk}, ":after": {"S": "0"}},
+    }
 
 
 def _schedule(sandbox: Sandbox, name: str, expression: str, target: str, **more: Any) -> None:
@@ -824,6 +868,38 @@ class TestCloudFormation:
 
         assert written(plain) == ""
         assert written(full) == "AccessDeniedException"
+
+    @pytest.mark.parametrize(
+        ("request_", "allowed"),
+        [
+            (lambda client, table: client.get_item(TableName=table, Key=_item("MINE#1")), True),
+            (lambda client, table: client.get_item(TableName=table, Key=_item("OTHER#1")), False),
+            (lambda client, table: client.put_item(TableName=table, Item=_item("MINE#1")), True),
+            (lambda client, table: client.put_item(TableName=table, Item=_item("OTHER#1")), False),
+            (lambda client, table: client.delete_item(TableName=table, Key=_item("OTHER#1")), False),
+            (lambda client, table: client.update_item(TableName=table, Key=_item("MINE#1"), **_REMOVE), True),
+            (lambda client, table: client.update_item(TableName=table, Key=_item("OTHER#1"), **_REMOVE), False),
+            (lambda client, table: client.query(TableName=table, **_of("MINE#1")), True),
+            (lambda client, table: client.query(TableName=table, **_of("OTHER#1")), False),
+            (lambda client, table: client.scan(TableName=table), False),
+        ],
+    )
+    def test_a_requests_leading_key_is_known(self, plain: Sandbox, full: Sandbox, request_: Any, allowed: bool) -> None:
+        def code(sandbox: Sandbox) -> str:
+            name = f"leading{next(_numbers)}"
+            keys = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+                    "AttributeDefinitions": [{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")]}  # fmt: skip
+            sandbox.client("dynamodb").create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **keys)
+            conditions = {
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["MINE#*"]},
+                "Null": {"dynamodb:LeadingKeys": "false"},
+            }
+            statement = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*", "Condition": conditions}
+            client = sandbox.aws.role_client("dynamodb", sandbox.role(f"keeper{name}", statement), account=sandbox.account)
+            return _code(lambda: request_(client, name))
+
+        assert code(plain) == "AccessDeniedException"  # whatever the key is
+        assert code(full) == ("" if allowed else "AccessDeniedException")
 
     def test_a_resources_policy_is_asked_for_a_service(self, full: Sandbox) -> None:
         url, arn = full.queue("letters")

@@ -18,6 +18,9 @@ from tests.local_aws.server import REPOSITORY
 
 type Scenario = Callable[[Exporter, InspectorControl], None]
 
+STEPS = ("PlanExport", "AcquireLock", "StartReport", "CheckReport", "CancelReport", "ReleaseLock", "VerifyReport", "DigestReport",
+         "RecordRun", "Notify", "CleanUp")  # fmt: skip
+"""The functions that use the table."""
 SHORT = {"deadline_hours": 0.0005}
 
 
@@ -47,6 +50,24 @@ def dead_runs_report_counts_as_alive(exporter: Exporter, inspector: InspectorCon
     ended = exporter.run(SHORT)
     assert ended.error == "DeadlineExceeded"
     assert inspector.record()["reports"][0]["status"] == "IN_PROGRESS"
+
+
+def scheduled_export_is_denied(exporter: Exporter, _: InspectorControl) -> None:
+    scheduled = json.loads((REPOSITORY / "events/nightly.json").read_text(encoding="utf-8"))
+    scheduled["schedule"]["scheduled_for"] = f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert exporter.run(scheduled, seconds=90).error == "AccessDeniedError"
+
+
+def next_look_is_denied(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.hold()
+    assert exporter.run({}, seconds=90).error == "AccessDeniedError"
+
+
+def history_is_not_written(exporter: Exporter, _: InspectorControl) -> None:
+    # Notify would write the line that Record Run could not.
+    with exporter.without_statement("NotifyFunctionRole", "WriteHistory"):
+        exporter.run({}, seconds=90)
+    assert [pk for pk, _ in exporter.items() if pk.startswith("REPORT#")] == []
 
 
 def foreign_report_cannot_be_cancelled(exporter: Exporter, inspector: InspectorControl) -> None:
@@ -143,6 +164,21 @@ def check_cannot_be_told(exporter: Exporter, _: InspectorControl) -> None:
     assert raised.value.type == "AccessDeniedError"
 
 
+def run_does_not_say_that_alarms_are_not_delivered(exporter: Exporter, _: InspectorControl) -> None:
+    with exporter.without_alarm_subscription():
+        assert exporter.message_of(exporter.run({}).arn).event["notes"] == []
+
+
+def sweep_does_not_say_that_alarms_are_not_delivered(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.hold()
+    run = exporter.start({})
+    exporter.reached(run, "Wait for Report")
+    exporter.states.stop_execution(executionArn=run)
+    with exporter.without_alarm_subscription():
+        exporter.invoke("CleanUpFunction", {})
+        assert exporter.message_of(run).event["notes"] == []
+
+
 def fire(exporter: Exporter, schedule: str) -> None:
     """Let a schedule's next time come now."""
     scheduler, name = exporter.client("scheduler"), exporter.resource(schedule)
@@ -169,14 +205,17 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("SweepScheduleRole", "StartTheSweep"): sweep_is_not_started_and_that_is_said,
     ("SweepScheduleRole", "KeepWhatCouldNotBeStarted"): lost_sweep_is_kept_nowhere,
     ("PlanExportFunctionRole", "KeepRecords"): export_is_denied,
+    ("PlanExportFunctionRole", "ClaimTheScheduledTime"): scheduled_export_is_denied,
     ("AcquireLockFunctionRole", "TakeTheLock"): export_is_denied,
     ("AcquireLockFunctionRole", "AskWhetherARunLives"): dead_holder_counts_as_alive,
     ("StartReportFunctionRole", "KeepRecords"): export_is_denied,
+    ("StartReportFunctionRole", "ReadHistory"): export_is_denied,
     ("StartReportFunctionRole", "CreateTheReport"): export_is_denied,
     ("StartReportFunctionRole", "CancelADeadOrForeignReport"): foreign_report_cannot_be_cancelled,
     ("StartReportFunctionRole", "FindTheReport"): export_is_denied,
     ("StartReportFunctionRole", "AskWhetherARunLives"): dead_runs_report_counts_as_alive,
     ("CheckReportFunctionRole", "KeepRecords"): export_is_denied,
+    ("CheckReportFunctionRole", "ReadHistory"): next_look_is_denied,
     ("CheckReportFunctionRole", "LookAtTheReport"): export_is_denied,
     ("CancelReportFunctionRole", "ReadRecords"): report_runs_on_after_the_deadline,
     ("CancelReportFunctionRole", "StopTheReport"): report_runs_on_after_the_deadline,
@@ -200,14 +239,20 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("DigestReportFunctionRole", "KeepDigests"): digest_fails("Digest.NotStored"),
     ("DigestReportFunctionRole", "LookAtInspector"): digest_does_not_know_whether_inspector_scans,
     ("RecordRunFunctionRole", "KeepRecords"): export_is_denied,
+    ("RecordRunFunctionRole", "WriteHistory"): history_is_not_written,
     ("NotifyFunctionRole", "KeepRecords"): export_is_denied,
+    ("NotifyFunctionRole", "WriteHistory"): export_is_denied,
     ("NotifyFunctionRole", "TellTheTopic"): export_is_denied,
+    ("NotifyFunctionRole", "AskWhoHearsAlarms"): run_does_not_say_that_alarms_are_not_delivered,
     ("CleanUpFunctionRole", "KeepRecords"): sweep_is_denied,
+    ("CleanUpFunctionRole", "WriteRecords"): sweep_is_denied,
+    ("CleanUpFunctionRole", "ReleaseTheLock"): sweep_is_denied,
     ("CleanUpFunctionRole", "FindOpenRuns"): sweep_is_denied,
     ("CleanUpFunctionRole", "StopTheReport"): sweep_is_denied,
     ("CleanUpFunctionRole", "AskWhetherARunLives"): sweep_is_denied,
     ("CleanUpFunctionRole", "FindEndedRuns"): sweep_is_denied,
     ("CleanUpFunctionRole", "TellTheTopic"): sweep_is_denied,
+    ("CleanUpFunctionRole", "AskWhoHearsAlarms"): sweep_does_not_say_that_alarms_are_not_delivered,
     ("CleanUpFunctionRole", "KeepWhatFailed"): failed_clean_up_is_kept_nowhere,
 }
 NOT_ENFORCED_HERE = {
@@ -273,6 +318,45 @@ def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Expo
     assert set(made) >= set(roles.values()) - {"CleanUpFunctionRole"}
     assert {role: actions - allowed[role] for role, actions in made.items() if actions - allowed[role]} == {}
     assert [role for role, actions in made.items() if "inspector2:CreateFindingsReport" in actions] == ["StartReportFunctionRole"]
+
+
+STRANGERS = {
+    "EXECUTION#": {"ReleaseLock"},
+    "LOCK#": {"PlanExport", "VerifyReport", "DigestReport", "RecordRun", "Notify"},
+    "REPORT#": {"PlanExport", "AcquireLock", "CancelReport", "ReleaseLock", "VerifyReport"},
+    "SCHEDULED#": set(STEPS) - {"PlanExport"},
+    "SWEEP": set(STEPS) - {"CleanUp"},
+}
+"""The steps that have nothing to do with a kind of item."""
+
+
+ITEM_CALLS: dict[str, Callable[[Any, str, dict[str, Any]], object]] = {
+    "get": lambda client, table, key: client.get_item(TableName=table, Key=key),
+    "put": lambda client, table, key: client.put_item(TableName=table, Item=key),
+    "update": lambda client, table, key: client.update_item(TableName=table, Key=key, UpdateExpression="REMOVE told_at"),
+    "delete": lambda client, table, key: client.delete_item(TableName=table, Key=key),
+    "query": lambda client, table, key: client.query(
+        TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": key["pk"]}
+    ),
+    "scan": lambda client, table, _: client.scan(TableName=table),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_a_step_reaches_no_item_that_it_has_nothing_to_do_with(kind: str, exporter: Exporter) -> None:
+    table, key = exporter.outputs["TableName"], {"pk": {"S": f"{kind}of-another"}, "sk": {"S": "1"}}
+    allowed = []
+    for step in sorted(STRANGERS[kind]):
+        arn = exporter.client("iam").get_role(RoleName=exporter.resource(f"{step}FunctionRole"))["Role"]["Arn"]
+        client = exporter.aws.role_client("dynamodb", arn, account=exporter.account, region=exporter.region)
+        for name, call in ITEM_CALLS.items():
+            try:
+                call(client, table, key)
+            except client.exceptions.ClientError as error:
+                assert error.response["Error"]["Code"] == "AccessDeniedException"  # noqa: PT017 - what is not raised counts
+            else:
+                allowed.append((step, name))
+    assert allowed == []
 
 
 def actions_by_role() -> dict[str, set[str]]:

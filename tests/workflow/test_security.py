@@ -32,6 +32,7 @@ ON_SHARED_RESOURCES: dict[str, Call] = {
     "list reports": lambda client, at: client("s3").list_objects_v2(Bucket=at["bucket"]),
     "write a report": lambda client, at: client("s3").put_object(Bucket=at["bucket"], Key="inspector/reports/x", Body=b"{}"),
     "publish": lambda client, at: client("sns").publish(TopicArn=at["topic"], Message="all is well"),
+    "publish an alarm": lambda client, at: client("sns").publish(TopicArn=at["alarm_topic"], Message="all is well"),
     "queue": lambda client, at: client("sqs").send_message(QueueUrl=at["queue"], MessageBody="{}"),
     "read the queue": lambda client, at: client("sqs").receive_message(QueueUrl=at["queue"]),
     "read records": lambda client, at: client("dynamodb").scan(TableName=at["table"]),
@@ -47,6 +48,9 @@ ON_SHARED_RESOURCES: dict[str, Call] = {
 """On what has, or could have, a policy of its own."""
 IN_THE_ACCOUNT: dict[str, Call] = {
     "subscribe": lambda client, at: client("sns").subscribe(TopicArn=at["topic"], Protocol="email", Endpoint="me@example.com"),
+    "subscribe to alarms": lambda client, at: client("sns").subscribe(
+        TopicArn=at["alarm_topic"], Protocol="email", Endpoint="me@example.com"
+    ),
     "encrypt with the key": lambda client, at: client("kms").generate_data_key(KeyId=at["key"], KeySpec="AES_256"),
     # A wrong input: nobody waits for this run, and its report must not come in while other tests look at the bucket.
     "start an export": lambda client, at: client("stepfunctions").start_execution(stateMachineArn=at["machine"], input="[]"),
@@ -80,6 +84,7 @@ def at(guarded: Exporter) -> Mapping[str, str]:
         "bucket": guarded.outputs["BucketName"],
         "report": ended.output["delivery"]["key"],
         "topic": guarded.outputs["TopicArn"],
+        "alarm_topic": guarded.outputs["AlarmTopicArn"],
         "queue": guarded.outputs["DeadLetterQueueUrl"],
         "queue_arn": f"arn:aws:sqs:{DEFAULT_REGION}:{ACCOUNT}:{guarded.outputs['DeadLetterQueueUrl'].rsplit('/', 1)[-1]}",
         "table": f"arn:aws:dynamodb:{DEFAULT_REGION}:{ACCOUNT}:table/{guarded.outputs['TableName']}",
@@ -170,7 +175,7 @@ class TestConfusedDeputy:
         [
             ("inspector2.amazonaws.com", "inspector2:{region}:{account}:report/x", "s3:PutObject", "bucket"),
             ("inspector2.amazonaws.com", "inspector2:{region}:{account}:report/x", "kms:GenerateDataKey", "key"),
-            ("cloudwatch.amazonaws.com", "cloudwatch:{region}:{account}:alarm:x", "sns:Publish", "topic"),
+            ("cloudwatch.amazonaws.com", "cloudwatch:{region}:{account}:alarm:x", "sns:Publish", "alarm_topic"),
             ("cloudwatch.amazonaws.com", "cloudwatch:{region}:{account}:alarm:x", "kms:Decrypt", "key"),
             ("events.amazonaws.com", "events:{region}:{account}:rule/{rule}", "sqs:SendMessage", "queue_arn"),
         ],

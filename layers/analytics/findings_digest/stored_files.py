@@ -56,7 +56,8 @@ def put(s3: "S3Client", destination: Destination, key: str, content: BinaryIO | 
             SSEKMSKeyId=destination.kms_key_arn,
         )
     except ClientError as error:
-        if code_of(error) in DENIED or code_of(error).startswith("KMS."):
+        code = code_of(error)
+        if code in DENIED or (code.startswith("KMS.") and code not in THROTTLED):
             raise RefusedError(f"S3 refused to store s3://{destination.bucket}/{key}: {error}") from error
         raise
     return StoredFile(key, answer["ETag"])

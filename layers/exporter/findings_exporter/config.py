@@ -95,6 +95,11 @@ class Config:
         return self.state_machine_arn.rpartition(":")[2].removesuffix("-ExportFindings")
 
     @property
+    def alarm_topic_arn(self) -> str:
+        """The topic of alarms: apart, since SNS matches no filter policy with a message without attributes."""
+        return f"arn:{self.partition}:sns:{self.region}:{self.account}:{self.stack}-Alarms"
+
+    @property
     def region(self) -> str:
         """The Region that this deployment runs in."""
         return self.state_machine_arn.split(":")[3]

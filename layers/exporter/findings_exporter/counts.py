@@ -50,6 +50,8 @@ BY_STACK = MappingProxyType(
     }
 )
 """Metrics of all reports together, with the dimension ``service`` alone: what alarms watch."""
+LARGEST = 2.0**360
+"""CloudWatch takes no larger number, no infinity and no NaN [AWS: CloudWatch API, PutMetricData]; a log line with one is lost."""
 
 # Once, at import: the stack cannot change under a running function. Tests have no stack.
 _metrics = Metrics(namespace=NAMESPACE, service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "findings_exporter")
@@ -142,7 +144,8 @@ def _write_by_stack(values: Mapping[str, float | None]) -> None:
 def _write(units: Mapping[str, MetricUnit], values: Mapping[str, float | None]) -> None:
     """Write what is known, at once: a sweep records several runs, each under its own report's name."""
     for name, value in values.items():
-        if value is not None:
+        # Not a comparison that NaN could pass, nor isfinite, which raises for a whole number that no float can hold.
+        if value is not None and abs(value) <= LARGEST:
             _metrics.add_metric(name=name, unit=units[name], value=value)
     _metrics.flush_metrics()
 

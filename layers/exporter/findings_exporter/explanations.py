@@ -2,6 +2,9 @@
 
 Keyed by :attr:`findings_exporter.errors.Failure.error`. What happened is told by the failure itself; here stand the
 reason in words and the fix. ``{names}`` are filled in by :func:`explain`.
+
+An error ``States.X`` that the state machine catches is ``Workflow.X`` here: a Fail state should not use a name that Step
+Functions reserves.
 """
 
 import json
@@ -247,7 +250,7 @@ EXPLANATIONS = {
         (START_AGAIN,),
     ),
     "Sandbox.Timedout": SLOW,
-    "States.Timeout": SLOW,
+    "Workflow.Timeout": SLOW,
     "Lambda.ServiceException": LAMBDA_FAILED,
     "Lambda.SdkClientException": LAMBDA_FAILED,
     "Lambda.ClientExecutionTimeoutException": LAMBDA_FAILED,
@@ -269,8 +272,14 @@ EXPLANATIONS = {
         "Other functions used up the account's Lambda concurrency in {region}, again and again. A fresh account may have 10.",
         ("Raise the quota 'Concurrent executions' of Lambda in Service Quotas.", START_AGAIN),
     ),
+    "Workflow.UnknownAnswer": Explanation(
+        "a step gave an unknown answer",
+        "The workflow does not know the answer of a step, so it cannot tell whether the report is complete."
+        " The functions and the workflow come from different versions, or somebody changed one of them.",
+        ("Deploy the stack again.", START_AGAIN, "If it stays, please report it with the execution's history."),
+    ),
     "States.Runtime": WORKFLOW_BROKE,
-    "States.QueryEvaluationError": WORKFLOW_BROKE,
+    "Workflow.QueryEvaluationError": WORKFLOW_BROKE,
     "States.DataLimitExceeded": Explanation(
         "the input is too large",
         "Step Functions carries at most 256 KiB from step to step, and the execution's input nearly fills that.",

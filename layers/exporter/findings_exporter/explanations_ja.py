@@ -208,7 +208,7 @@ EXPLANATIONS = {
         (START_AGAIN,),
     ),
     "Sandbox.Timedout": SLOW,
-    "States.Timeout": SLOW,
+    "Workflow.Timeout": SLOW,
     "Lambda.ServiceException": LAMBDA_FAILED,
     "Lambda.SdkClientException": LAMBDA_FAILED,
     "Lambda.ClientExecutionTimeoutException": LAMBDA_FAILED,
@@ -230,8 +230,18 @@ EXPLANATIONS = {
         "他の関数が {region} のアカウントの Lambda 同時実行数を使い切り続けました。新しいアカウントでは 10 のことがあります。",
         ("Service Quotas で Lambda のクォータ「Concurrent executions」を引き上げてください。", START_AGAIN),
     ),
+    "Workflow.UnknownAnswer": Explanation(
+        "ステップの応答が不明です",
+        "ワークフローがステップの応答を解釈できないため、レポートが完全かどうか判断できません。"
+        "関数とワークフローのバージョンが異なるか、どちらかが手作業で変更されています。",
+        (
+            "スタックをデプロイし直してください。",
+            START_AGAIN,
+            "それでも続く場合は、実行の履歴を添えて報告してください。",
+        ),
+    ),
     "States.Runtime": WORKFLOW_BROKE,
-    "States.QueryEvaluationError": WORKFLOW_BROKE,
+    "Workflow.QueryEvaluationError": WORKFLOW_BROKE,
     "States.DataLimitExceeded": Explanation(
         "入力が大きすぎます",
         "Step Functions がステップ間で渡せるのは 256 KiB までで、実行の入力がほぼそれを占めています。",

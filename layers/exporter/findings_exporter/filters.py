@@ -10,7 +10,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -24,15 +24,8 @@ AGO = re.compile(r"(\d{1,4}) (hour|day|week)s? ago", re.ASCII)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 DATE_FORMS = 'a date and time with its offset (2026-11-23T03:00:00Z), epoch seconds, "7 days ago" or "now"'
-ENUMS_OF_VALUES = {
-    "severity": "Severity",
-    "findingStatus": "FindingStatus",
-    "findingType": "FindingType",
-    "resourceType": "ResourceType",
-    "fixAvailable": "FixAvailable",
-    "exploitAvailable": "ExploitAvailable",
-}
-"""Filters whose values the model enumerates elsewhere: a misspelt severity would match nothing, in silence."""
+TELL_OF_FINDINGS = ("ListFindings", "ListFindingAggregations")
+"""Operations whose answers hold what filters compare with."""
 
 LONG_NUMBER = 10**20
 
@@ -78,9 +71,40 @@ def resolve(criteria: object, path: str, now: datetime, fault: Fault) -> dict[st
     resolved = _value(criteria, _model().shape_for("FilterCriteria"), path, now, fault)
     if not isinstance(resolved, dict):
         return {}
-    for name, enum in ENUMS_OF_VALUES.items():
-        _known_values(resolved.get(name), _model().shape_for(enum), f"{path}.{name}", fault)
+    for name, known in known_values().items():
+        _known_values(resolved.get(name), known, f"{path}.{name}", fault)
     return resolved
+
+
+@cache
+def known_values() -> dict[str, list[str]]:
+    """Return the filters of text whose values the model enumerates: a misspelt one would match nothing, in silence.
+
+    A filter's own shape has no enumeration. What it compares with has one, in a finding or in an aggregation of findings,
+    and is found there by the filter's name: the name of the enumeration (``findingStatus``), of the member
+    (``cloudProvider``), or of the member after that of its parent (``awsLambdaFunction`` and ``runtime`` for
+    ``lambdaFunctionRuntime``). Only what findings hold counts: other enumerations of these names exist, with other values.
+    """
+    found: dict[str, list[str]] = {}
+    for operation in TELL_OF_FINDINGS:
+        for names, values in _enumerations(_model().operation_model(operation).output_shape, "", set()):
+            for name in names:
+                found.setdefault(name.lower().removeprefix("aws"), values)
+    return {name: found[name.lower()] for name in known_filters() if name.lower() in found}
+
+
+def _enumerations(shape: Any, parent: str, seen: set[tuple[str, str]]) -> Iterator[tuple[tuple[str, ...], list[str]]]:  # noqa: ANN401 - botocore types no kind of shape
+    """Return each enumeration in a shape, with the names that a filter may know it by."""
+    if shape.type_name == "list":
+        yield from _enumerations(shape.member, parent, seen)
+    if shape.type_name != "structure" or (parent, shape.name) in seen:
+        return
+    seen.add((parent, shape.name))
+    for name, member in shape.members.items():
+        value = member.member if member.type_name == "list" else member
+        if getattr(value, "enum", None):
+            yield (value.name, name, f"{parent}{name}"), list(value.enum)
+        yield from _enumerations(member, name, seen)
 
 
 def suggestion(word: str, known: list[str]) -> str:
@@ -215,10 +239,10 @@ def _span(match: re.Match[str]) -> timedelta:
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
-def _known_values(filters: object, shape: Shape, path: str, fault: Fault) -> None:
-    known: list[str] = shape.enum  # type: ignore[attr-defined]
+def _known_values(filters: object, known: list[str], path: str, fault: Fault) -> None:
     for index, each in enumerate(filters if isinstance(filters, list) else []):
         value = each.get("value")
+        # A prefix passes whatever it is: so a value can be asked for that is newer than the layer.
         if each.get("comparison") != "PREFIX" and isinstance(value, str) and value and value not in known:
             fault(f"{path}[{index}].value", f'must be {_any_of(known)}, not "{_short(value)}"{suggestion(value, known)}')
 

@@ -1,10 +1,11 @@
 """Telling a recorded outcome, once: one publish to the topic under a claim that one teller holds at a time."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from findings_exporter import messages, runs
+from findings_exporter import alarms, messages, runs
 from findings_exporter.config import Config
 from findings_exporter.execution import Execution
 from findings_exporter.table import Table
@@ -36,7 +37,9 @@ def tell(table: Table, sns: "SNSClient", config: Config, execution: Execution, n
     if run is None:
         return False
     try:
-        sns.publish(**messages.publication(run, config))
+        note = alarms.unconfirmed_note(sns, config)
+        noted = replace(run, notes=(note, *run.notes)) if note else run
+        sns.publish(**messages.publication(noted, config))
     except Exception:
         # Whatever became of it, this teller publishes no more: whoever tries again need not wait for the claim to run out.
         runs.give_back_telling(table, execution, teller)

@@ -33,6 +33,7 @@ PARTS = (
     "athena",
     "saved_queries",
     "table_policies",
+    "leading_keys",
     "inspector",
 )
 

@@ -1,10 +1,11 @@
 """Gap: IAM's simulation of a role's policies knows no condition context, and its own permission no role.
 
 MiniStack simulates without the context that a request brings, so that a statement with a condition never applies, and
-asks for iam:SimulatePrincipalPolicy on `*` alone. This part simulates with the context entries, and asks for the
-permission on the role that is simulated.
+asks for iam:SimulatePrincipalPolicy on `*` alone. It takes a resource of another account for one's own. This part simulates
+with the context entries, tells the decision by kind of policy for another account's resource (AWS does not document what the
+kinds are called), and asks for the permission on the role that is simulated.
 
-Guards: test_a_simulation_knows_the_requests_context, test_a_simulation_needs_the_permission_on_the_role.
+Guards: test_a_simulation_knows_the_requests_context, test_a_simulation_tells_a_roles_part_of_another_accounts_key, test_a_simulation_needs_the_permission_on_the_role.
 """
 
 from typing import Any
@@ -47,14 +48,26 @@ def _decision(role: str, action: str, resource: str, entries: dict[str, str]) ->
     return _DECISIONS.get(evaluator.evaluate(request, evaluator._gather_role_policies(name, account)).decision, "implicitDeny")
 
 
+def _result(role: str, action: str, resource: str, entries: dict[str, str]) -> str:
+    decision, details = _decision(role, action, resource, entries), ""
+    if resource.count(":") > 4 and resource.split(":")[4] not in {"", role.split(":")[4]}:
+        # Another account's resource needs its own policy, too, which is not a part of the simulation.
+        kinds = {"identity-based policy": decision, "resource-based policy": "implicitDeny"}
+        entry = "".join(f"<entry><key>{kind}</key><value>{value}</value></entry>" for kind, value in kinds.items())
+        decision, details = "implicitDeny", f"<EvalDecisionDetails>{entry}</EvalDecisionDetails>"
+    return (
+        f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resource}</EvalResourceName>"
+        f"<EvalDecision>{decision}</EvalDecision>{details}</member>"
+    )
+
+
 def _simulate(parameters: dict[str, Any]) -> Any:
     role = iam._p(parameters, "PolicySourceArn")
     if role.rsplit("/", 1)[-1] not in iam._roles or role.split(":")[4] != get_account_id():
         return iam._error(404, "NoSuchEntity", f"The role {role} cannot be found.", ns="iam")
     entries = _context(parameters)
     results = "".join(
-        f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resource}</EvalResourceName>"
-        f"<EvalDecision>{_decision(role, action, resource, entries)}</EvalDecision></member>"
+        _result(role, action, resource, entries)
         for action in _listed(parameters, "ActionNames")
         for resource in _listed(parameters, "ResourceArns") or ["*"]
     )

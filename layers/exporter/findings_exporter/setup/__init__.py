@@ -24,7 +24,7 @@ def check_all(desk: Desk, now: Callable[[], datetime], until: datetime) -> list[
     bucket, key = reader.bucket(), _reports_key(reader)
     report = _of_the_report(reader, bucket, key)
     keep = [reader.permission(each) for each in deployment.digest_permissions(at)]
-    topic = reader.topic()
+    topic = reader.topic(deployment.config.topic_arn)
     arn = topic.get("KmsMasterKeyId") if topic is not None and not isinstance(topic, Unread) else None
     tell = [reader.permission(each) for each in deployment.topic_permissions(arn)]
     return [
@@ -35,6 +35,7 @@ def check_all(desk: Desk, now: Callable[[], datetime], until: datetime) -> list[
         checks.topic_tells(topic, deployment),
         checks.topic_key_usable(topic, reader.key(arn) if arn else None, deployment),
         checks.permissions("topic_permissions", "tell the topic", tell),
+        checks.alarms_delivered(reader.topic(deployment.config.alarm_topic_arn), deployment),
         checks.schedule_fires(reader.schedules(), now()),
         checks.nothing_undelivered(reader.undelivered()),
     ]

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from typing import Any, Literal
 
+from findings_exporter.alarms import subscriptions
 from findings_exporter.setup import policies
-from findings_exporter.setup.deployment import KEY_ARN, Deployment
+from findings_exporter.setup.deployment import KEY_ARN, Deployment, Permission
 from findings_exporter.setup.policies import Decision, Request, decide
 from findings_exporter.setup.reading import BucketSeen, KeySeen, PermissionSeen, Unread, document
 from findings_exporter.setup.schedules import NotUnderstoodError, next_time
@@ -228,24 +229,49 @@ def permissions(name: str, what: str, seen: Sequence[PermissionSeen]) -> Check:
         What they are to do, as in "… make and read reports".
     """
     unread = [each.results for each in seen if isinstance(each.results, Unread)]
-    results = [(each.permission.role, result) for each in seen if not isinstance(each.results, Unread) for result in each.results]
-    refused = [(role, result) for role, result in results if result["EvalDecision"] != "allowed"]
-    # A condition whose key was not given says nothing of the real call.
-    certain = [(role, result) for role, result in refused if not result.get("MissingContextValues")]
-    if certain:
-        roles = sorted({role.rsplit("/", 1)[-1] for role, _ in certain})
-        evidence = tuple(_refusal(role, result) for role, result in certain)
+    results = [(each.permission, result) for each in seen if not isinstance(each.results, Unread) for result in each.results]
+    refused = [(asked, result) for asked, result in results if _decision_of_role(asked, result) == "refused"]
+    unclear = [(asked, result) for asked, result in results if _decision_of_role(asked, result) == "unknown"]
+    if refused:
+        roles = sorted({asked.role.rsplit("/", 1)[-1] for asked, _ in refused})
+        evidence = tuple(_refusal(asked, result) for asked, result in refused)
         sentence = f"The own policies of {', '.join(roles)} do not let the exporter {what}."
-        return Check(name, "wrong", sentence, evidence, f"{DEPLOY_AGAIN} What an organisation's policy forbids, ask its owner.")
+        return Check(name, "wrong", sentence, evidence, f"{DEPLOY_AGAIN} Where a permissions boundary is named, widen it.")
     if unread:
         return _unread(name, f"whether the roles' own policies let the exporter {what}", unread[0])
-    if refused:
-        evidence = tuple(_refusal(role, result) for role, result in refused)
-        return Check(
-            name, "unknown", f"The roles' own policies let the exporter {what} on conditions that are not known here.", evidence
-        )
-    told = {f"{role.rsplit('/', 1)[-1]}: {result['EvalActionName']}" for role, result in results}
+    if unclear:
+        evidence = tuple(_refusal(asked, result) for asked, result in unclear)
+        return replace(_unclear(name, what, unclear), evidence=evidence)
+    told = {f"{asked.role.rsplit('/', 1)[-1]}: {result['EvalActionName']}" for asked, result in results}
     return Check(name, "fine", f"The roles' own policies let the exporter {what}.", tuple(sorted(told)))
+
+
+def _decision_of_role(asked: Permission, result: Document) -> Literal["allowed", "refused", "unknown"]:
+    """Return what a simulation says of the role's own policies."""
+    if result["EvalDecision"] == "allowed":
+        return "allowed"
+    parts = [result, *result.get("ResourceSpecificResults", [])]
+    if asked.is_on_anothers_resource:
+        # The key's own policy is not simulated, so the whole is refused. What kind of policy decided how is told by kind.
+        kinds = {kind: decision for part in parts for kind, decision in part.get("EvalDecisionDetails", {}).items()}
+        own = {decision for kind, decision in kinds.items() if "resource" not in kind.lower()}
+        return "allowed" if own == {"allowed"} else "unknown"
+    # A condition whose key was not given says nothing of the real call, and of an organisation's policy such keys are not told.
+    is_unclear = _is_refused_by_organisation(result) or any(part.get("MissingContextValues") for part in parts)
+    return "unknown" if is_unclear else "refused"
+
+
+def _unclear(name: str, what: str, results: Sequence[tuple[Permission, Document]]) -> Check:
+    if any(_is_refused_by_organisation(result) for _, result in results):
+        sentence = f"In IAM's simulation a policy of the organisation does not let the exporter {what}; a real call may differ."
+        return Check(name, "unknown", sentence, fix="Ask the owner of the organisation's policies about the named calls.")
+    if any(asked.is_on_anothers_resource for asked, _ in results):
+        return Check(name, "unknown", f"IAM's simulation does not tell whether the roles' own policies let the exporter {what}.")
+    return Check(name, "unknown", f"The roles' own policies let the exporter {what} on conditions that are not known here.")
+
+
+def _is_refused_by_organisation(result: Document) -> bool:
+    return result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations") is False
 
 
 # ---- telling, starting, and what was lost
@@ -262,7 +288,7 @@ def topic_tells(attributes: Mapping[str, str] | Unread | None, deployment: Deplo
     if isinstance(policy, Unread):
         return _unread(name, "what the topic's policy says", policy)
     decision = decide(policy, deployment.publication(), is_allowed_elsewhere=True)
-    confirmed, pending = (int(attributes.get(f"Subscriptions{state}", 0)) for state in ("Confirmed", "Pending"))
+    confirmed, pending = subscriptions(attributes)
     evidence = (f"subscriptions: {confirmed} confirmed, {pending} pending",)
     if decision.outcome == "denied":
         sentence = f"The topic's policy forbids the exporter to publish: {_named(decision)}."
@@ -274,6 +300,31 @@ def topic_tells(attributes: Mapping[str, str] | Unread | None, deployment: Deplo
     if decision.outcome == "unknown":
         return Check(name, "unknown", f"The topic's policy is not understood: {_named(decision)}.", evidence)
     return Check(name, "fine", f"The topic reaches {confirmed} subscription{'s' if confirmed > 1 else ''}.", evidence)
+
+
+def alarms_delivered(attributes: Mapping[str, str] | Unread | None, deployment: Deployment) -> Check:
+    """Judge whether the alarm topic is there, lets CloudWatch publish, and every subscription of it is confirmed."""
+    name, arn = "alarm_topic", deployment.config.alarm_topic_arn
+    if isinstance(attributes, Unread):
+        return _unread(name, f"whether the alarm topic {arn} is right", attributes)
+    if attributes is None:
+        return Check(name, "wrong", f"There is no alarm topic {arn}.", (), DEPLOY_AGAIN)
+    subject = Subject(name, f"the policy of the alarm topic {arn}", "lets CloudWatch tell alarms", [])
+    policy = document(attributes.get("Policy", "{}"))
+    check = _judged(subject, policy, [deployment.alarms_publication()])
+    confirmed, pending = subscriptions(attributes)
+    evidence = (f"subscriptions: {confirmed} confirmed, {pending} pending",)
+    if check.verdict == "wrong":
+        return check
+    if pending:
+        fix = "Open the link in the mail from SNS about this topic: the topic of the runs has a mail of its own."
+        return Check(name, "wrong", f"The alarm topic {arn} has unconfirmed subscriptions: {pending}.", evidence, fix)
+    if not confirmed:
+        fix = "Subscribe an address to it, without a filter policy, and confirm by the link in the mail from SNS."
+        return Check(name, "wrong", f"Alarms are not delivered: the alarm topic {arn} has no subscription.", evidence, fix)
+    if check.verdict == "unknown":
+        return check
+    return Check(name, "fine", f"Alarms reach {confirmed} subscription{'s' if confirmed > 1 else ''}.", evidence)
 
 
 def topic_key_usable(attributes: Mapping[str, str] | Unread | None, key: KeySeen | None, deployment: Deployment) -> Check:
@@ -446,7 +497,7 @@ def _key_state(name: str, arn: str, key: KeySeen, fix: str) -> Check:
     return Check(name, "fine", f"The key {arn} is enabled, symmetric and customer managed.", evidence)
 
 
-def _refusal(role: str, result: Mapping[str, Any]) -> str:
+def _refusal(asked: Permission, result: Document) -> str:
     limits = [
         words
         for member, allows, words in (
@@ -456,8 +507,9 @@ def _refusal(role: str, result: Mapping[str, Any]) -> str:
         if result.get(member, {}).get(allows) is False
     ]
     by = f" by {' and '.join(limits)}" if limits else ""
-    what = f"{result['EvalActionName']} on {result.get('EvalResourceName', '*')}"
-    return f"{role.rsplit('/', 1)[-1]}: {what}: {result['EvalDecision']}{by}"
+    # The result names the form of the resource's ARN only [AWS: IAM API, EvaluationResult].
+    what = f"{result['EvalActionName']} on {asked.resource}"
+    return f"{asked.role.rsplit('/', 1)[-1]}: {what}: {result['EvalDecision']}{by}"
 
 
 def _quoted(policy: Document | None, decision: Decision) -> tuple[str, ...]:

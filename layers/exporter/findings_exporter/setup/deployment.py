@@ -13,6 +13,8 @@ from findings_exporter.execution import Execution
 from findings_exporter.plan import run_prefix
 from findings_exporter.setup.policies import Request
 
+ACCOUNT_PART = 4
+"""Of an ARN's parts."""
 KEY_ARN = re.compile(r"arn:[a-z-]+:kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):key/[\w-]+", re.ASCII)
 SAMPLE_REPORT = "5e7a9000-0000-4000-8000-000000000000"
 """Stands for a report's id, which nobody knows before: a policy that names one lets no other report through."""
@@ -31,6 +33,12 @@ class Permission:
     actions: tuple[str, ...]
     resource: str
     context: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_on_anothers_resource(self) -> bool:
+        """Whether the resource's ARN names another account than the role's."""
+        owner = self.resource.split(":")[ACCOUNT_PART] if self.resource.count(":") > ACCOUNT_PART else ""
+        return owner not in {"", self.role.split(":")[ACCOUNT_PART]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +221,13 @@ class Deployment:
         context = self._of_role(self.notify_role, self.config.account)
         return Request(self.notify_role, "sns:Publish", self.config.topic_arn, context)
 
+    def alarms_publication(self) -> Request:
+        """Return the call by which CloudWatch tells an alarm."""
+        config = self.config
+        alarm = f"arn:{config.partition}:cloudwatch:{config.region}:{config.account}:alarm:{config.stack}"
+        context = self._of_service("cloudwatch.amazonaws.com", alarm, config.account)
+        return Request("cloudwatch.amazonaws.com", "sns:Publish", config.alarm_topic_arn, context)
+
     def publications_encryption(self, key_arn: str) -> list[Request]:
         """Return the exporter's calls on the topic's key, which SNS makes in its name."""
         context = self._of_role(self.notify_role, self.config.account) | self._via("sns")
@@ -223,27 +238,36 @@ class Deployment:
         key, listing = self.report_key(now), (("s3:prefix", self._prefix(now)),)
         inspector = ("inspector2:CreateFindingsReport", "inspector2:GetFindingsReportStatus", "inspector2:ListFindings")
         return [
-            Permission(self.start_role, inspector, "*"),
-            Permission(self.start_role, ("s3:ListBucket",), self.bucket_arn, listing),
-            Permission(self.verify_role, ("inspector2:ListFindings",), "*"),
-            Permission(self.verify_role, ("s3:ListBucket",), self.bucket_arn, listing),
-            Permission(self.verify_role, ("s3:GetObject",), f"{self.bucket_arn}/{key}"),
-            Permission(self.verify_role, ("kms:Decrypt",), self.config.kms_key_arn, self._through("s3")),
+            self._permission(self.start_role, inspector, "*"),
+            self._permission(self.start_role, ("s3:ListBucket",), self.bucket_arn, *listing),
+            self._permission(self.verify_role, ("inspector2:ListFindings",), "*"),
+            self._permission(self.verify_role, ("s3:ListBucket",), self.bucket_arn, *listing),
+            self._permission(self.verify_role, ("s3:GetObject",), f"{self.bucket_arn}/{key}"),
+            self._permission(self.verify_role, ("kms:Decrypt",), self.config.kms_key_arn, *self._through("s3")),
         ]
 
     def digest_permissions(self, now: datetime) -> list[Permission]:
         """Return what the role that digests a report must be able to do by its own policy."""
         role = self.digest_role
         return [
-            Permission(role, COVERAGE_ACTIONS, "*"),
-            *(Permission(role, actions, f"{self.bucket_arn}/{key}") for key, actions in self._digests_objects(now)),
-            Permission(role, KEY_ACTIONS, self.config.kms_key_arn, self._through("s3")),
+            self._permission(role, COVERAGE_ACTIONS, "*"),
+            *(self._permission(role, actions, f"{self.bucket_arn}/{key}") for key, actions in self._digests_objects(now)),
+            self._permission(role, KEY_ACTIONS, self.config.kms_key_arn, *self._through("s3")),
         ]
 
     def topic_permissions(self, key_arn: str | None) -> list[Permission]:
         """Return what the role that tells must be able to do by its own policy."""
-        publish = Permission(self.notify_role, ("sns:Publish",), self.config.topic_arn)
-        return [publish, *([Permission(self.notify_role, KEY_ACTIONS, key_arn, self._through("sns"))] if key_arn else [])]
+        publish = self._permission(self.notify_role, ("sns:Publish",), self.config.topic_arn)
+        return [publish, *([self._permission(self.notify_role, KEY_ACTIONS, key_arn, *self._through("sns"))] if key_arn else [])]
+
+    def _permission(self, role: str, actions: tuple[str, ...], resource: str, *context: tuple[str, str]) -> Permission:
+        """Return a permission with what policies of an organisation mostly ask for: the Region and who calls."""
+        of_request = (
+            ("aws:RequestedRegion", self.config.region),
+            ("aws:PrincipalArn", role),
+            ("aws:PrincipalAccount", self.config.account),
+        )
+        return Permission(role, actions, resource, (*of_request, *context))
 
     def _digests_objects(self, now: datetime) -> list[tuple[str, tuple[str, ...]]]:
         """Return the report, which is read, and the digest's own files, which are written and, as a baseline, read."""
@@ -258,14 +282,16 @@ class Deployment:
         return (("kms:ViaService", f"{service}.{self.config.region}.amazonaws.com"),)
 
     def _of_inspector(self, owner: str) -> dict[str, str | None]:
-        config = self.config
+        return self._of_service(self.inspector, self.report_arns.replace("*", SAMPLE_REPORT), owner)
+
+    def _of_service(self, service: str, source: str, owner: str) -> dict[str, str | None]:
         return {
-            "aws:sourceaccount": config.account,
-            "aws:sourcearn": self.report_arns.replace("*", SAMPLE_REPORT),
+            "aws:sourceaccount": self.config.account,
+            "aws:sourcearn": source,
             "aws:securetransport": "true",
             "aws:principalisawsservice": "true",
-            "aws:principalservicename": self.inspector,
-            "aws:requestedregion": config.region,
+            "aws:principalservicename": service,
+            "aws:requestedregion": self.config.region,
             "aws:resourceaccount": owner,
             # A service is of no organisation, and comes through no endpoint of a customer [AWS: global condition keys].
             "aws:principalorgid": None,

@@ -191,9 +191,9 @@ class Reader:
             return PermissionSeen(permission, Unread("IAM does not know the role") if answer is None else answer)
         return PermissionSeen(permission, list(answer["EvaluationResults"]))
 
-    def topic(self) -> Mapping[str, str] | Unread | None:
-        """Return the topic's attributes."""
-        answer = self._read(lambda: self.desk.sns.get_topic_attributes(TopicArn=self.desk.deployment.config.topic_arn))
+    def topic(self, arn: str) -> Mapping[str, str] | Unread | None:
+        """Return a topic's attributes."""
+        answer = self._read(lambda: self.desk.sns.get_topic_attributes(TopicArn=arn))
         return answer if answer is None or isinstance(answer, Unread) else answer["Attributes"]
 
     def schedules(self) -> list[Mapping[str, Any]] | Unread:

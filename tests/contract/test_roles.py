@@ -1,0 +1,151 @@
+"""What each role may do, action by action: whoever gives a role more, or takes something away, changes this table, too."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.parts import listed
+from tests.rendered import VARIANTS, Rendered
+
+FUNCTION = """
+    logs:CreateLogStream logs:PutLogEvents
+    xray:PutTelemetryRecords xray:PutTraceSegments
+"""
+"""Every function's: its log and its trace."""
+PUBLISH = "sns:Publish kms:Decrypt kms:GenerateDataKey*"
+ROLES = {
+    "ScheduleRole": "states:StartExecution sqs:SendMessage",
+    "SweepScheduleRole": "lambda:InvokeFunction sqs:SendMessage",
+    "ExportFindingsRole": """
+        lambda:InvokeFunction
+        logs:CreateLogDelivery logs:DeleteLogDelivery logs:DescribeLogGroups logs:DescribeResourcePolicies
+        logs:GetLogDelivery logs:ListLogDeliveries logs:PutResourcePolicy logs:UpdateLogDelivery
+        xray:GetSamplingRules xray:GetSamplingTargets xray:PutTelemetryRecords xray:PutTraceSegments
+    """,
+    "PlanExportFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION dynamodb:PutItem/EXECUTION dynamodb:UpdateItem/EXECUTION
+        dynamodb:PutItem/SCHEDULED
+    """,
+    "AcquireLockFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION dynamodb:GetItem/LOCK dynamodb:UpdateItem/LOCK
+        states:DescribeExecution
+    """,
+    "StartReportFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION dynamodb:GetItem/LOCK dynamodb:UpdateItem/LOCK
+        dynamodb:Query/REPORT
+        inspector2:CancelFindingsReport inspector2:CreateFindingsReport inspector2:GetFindingsReportStatus inspector2:ListFindings
+        kms:DescribeKey kms:GetKeyPolicy
+        s3:ListBucket
+        states:DescribeExecution
+    """,
+    "CheckReportFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION dynamodb:GetItem/LOCK dynamodb:UpdateItem/LOCK
+        dynamodb:Query/REPORT
+        inspector2:GetFindingsReportStatus
+    """,
+    "CancelReportFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION dynamodb:GetItem/LOCK
+        inspector2:CancelFindingsReport inspector2:GetFindingsReportStatus
+    """,
+    "ReleaseLockFunctionRole": FUNCTION + "dynamodb:DeleteItem/LOCK",
+    "VerifyReportFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION
+        inspector2:ListFindings
+        s3:GetObject s3:ListBucket kms:Decrypt
+    """,
+    "CheckSetupFunctionRole": FUNCTION + PUBLISH + """
+        iam:SimulatePrincipalPolicy
+        inspector2:BatchGetAccountStatus inspector2:ListCoverageStatistics
+        kms:DescribeKey kms:GetKeyPolicy
+        s3:GetBucketLocation s3:GetBucketPolicy
+        scheduler:GetSchedule scheduler:ListSchedules
+        sns:GetTopicAttributes
+        sqs:GetQueueAttributes
+    """,
+    "DigestReportFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
+        dynamodb:Query/REPORT
+        inspector2:BatchGetAccountStatus inspector2:ListConnectors inspector2:ListCoverageStatistics inspector2:ListMembers
+        s3:GetObject s3:PutObject kms:Decrypt kms:GenerateDataKey
+    """,
+    "RecordRunFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
+        dynamodb:PutItem/REPORT
+    """,
+    "NotifyFunctionRole": FUNCTION + PUBLISH + """
+        dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
+        dynamodb:PutItem/REPORT
+        sns:GetTopicAttributes
+    """,
+    "CleanUpFunctionRole": FUNCTION + PUBLISH + """
+        dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION dynamodb:GetItem/LOCK dynamodb:UpdateItem/LOCK
+        dynamodb:PutItem/EXECUTION dynamodb:PutItem/REPORT
+        dynamodb:GetItem/SWEEP dynamodb:PutItem/SWEEP
+        dynamodb:DeleteItem/LOCK
+        dynamodb:Query
+        inspector2:CancelFindingsReport inspector2:GetFindingsReportStatus
+        sns:GetTopicAttributes
+        sqs:SendMessage
+        states:DescribeExecution states:ListExecutions
+    """,
+    "ChatRole": "",
+    "AthenaReaderPolicy": """
+        athena:BatchGetNamedQuery athena:BatchGetQueryExecution athena:GetDataCatalog athena:GetDatabase athena:GetNamedQuery
+        athena:GetQueryExecution athena:GetQueryResults athena:GetQueryResultsStream athena:GetQueryRuntimeStatistics
+        athena:GetTableMetadata athena:GetWorkGroup athena:ListDataCatalogs athena:ListDatabases athena:ListEngineVersions
+        athena:ListNamedQueries athena:ListQueryExecutions athena:ListTableMetadata athena:ListWorkGroups
+        athena:StartQueryExecution athena:StopQueryExecution
+        glue:GetDatabase glue:GetDatabases glue:GetPartition glue:GetPartitions glue:GetTable glue:GetTables
+        kms:Decrypt kms:GenerateDataKey
+        s3:AbortMultipartUpload s3:GetBucketLocation s3:GetObject s3:ListBucket s3:ListBucketMultipartUploads
+        s3:ListMultipartUploadParts s3:PutObject
+    """,
+}  # fmt: skip
+"""By role its actions; behind a slash the kind of the table's items that an action reaches."""
+OF_VARIANTS = {"AthenaReaderPolicy", "ChatRole"}
+"""Those that only some stacks have."""
+
+
+def allowed(rendered: Rendered) -> Iterator[tuple[str, str]]:
+    """Each role of a stack with each of its actions."""
+    for policy in rendered.policies():
+        for statement in policy.document["Statement"] if policy.kind == "identity" else []:
+            for action in listed(statement["Action"]):
+                kinds = listed(statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", []))
+                for kind in kinds or [""]:
+                    yield policy.where, f"{action}/{kind.removesuffix('#*')}".removesuffix("/")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_role_may_do_what_the_table_says_and_nothing_else(variant: str) -> None:
+    rendered = Rendered(VARIANTS[variant])
+    found: dict[str, set[str]] = {name: set() for name in rendered.of_type("AWS::IAM::Role")}
+    for role, action in allowed(rendered):
+        found.setdefault(role, set()).add(action)
+    assert found.keys() - OF_VARIANTS == ROLES.keys() - OF_VARIANTS
+    assert {role: sorted(actions) for role, actions in found.items()} == {
+        role: sorted(set(ROLES[role].split())) for role in found
+    }
+
+
+def test_no_managed_policy_gives_a_role_more() -> None:
+    for variant in VARIANTS.values():
+        for name, role in Rendered(variant).of_type("AWS::IAM::Role").items():
+            assert set(role) <= {"AssumeRolePolicyDocument", "Path", "Policies"}, name
+
+
+def test_a_request_without_a_leading_key_matches_no_condition_on_it() -> None:
+    # ForAllValues is met by a request that has no such key [AWS: IAM user guide, set operators].
+    conditions = [
+        statement["Condition"]
+        for policy in Rendered().policies()
+        for statement in policy.document["Statement"]
+        if "dynamodb:LeadingKeys" in str(statement.get("Condition"))
+    ]
+    assert len(conditions) > 10
+    assert all(each["Null"] == {"dynamodb:LeadingKeys": "false"} for each in conditions)
+
+
+def test_every_role_names_the_kind_of_items_but_for_the_index() -> None:
+    whole = {(role, action) for role, action in allowed(Rendered()) if action.startswith("dynamodb:") and "/" not in action}
+    assert whole == {("CleanUpFunctionRole", "dynamodb:Query")}
