@@ -92,6 +92,21 @@ def test_what_is_not_open_is_counted_by_its_status_alone() -> None:
     }  # fmt: skip
 
 
+def test_a_status_of_tomorrow_is_open_also_beside_closed_findings() -> None:
+    statuses = ["CLOSED", "OF_TOMORROW", "ACTIVE", "SUPPRESSED"]
+    counts = Counts(NOW_MS)
+    plain = dict.fromkeys(("resource_type", "fix_available", "exploit_available", "epss_score", "resource_id", "further_resource_ids",
+                           "vulnerability_id", "package_names"), [None] * 4)  # fmt: skip
+    told = {
+        "severity": ["LOW", "HIGH", "HIGH", "LOW"],
+        "type": ["T"] * 4,
+        "account_id": ["1"] * 4,
+        "first_observed_at": [NOW_MS] * 4,
+    }
+    counts.add({**plain, **told, "status": statuses})
+    assert (counts.to_dict()["open"], counts.to_dict()["by_severity"]) == (2, {"HIGH": 2})
+
+
 def test_severities_come_by_their_weight_and_unknown_ones_last() -> None:
     rows = [{"severity": severity} for severity in ["NEW", "LOW", "LOW", "CRITICAL", "MEDIUM", "NEW", "NEW"]]
     assert list(counted(*rows)["by_severity"]) == ["CRITICAL", "MEDIUM", "LOW", "NEW"]

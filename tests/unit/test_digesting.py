@@ -12,11 +12,12 @@ from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from arro3.io import write_parquet
 
 from findings_digest import digesting, parquet
-from findings_digest.baseline import HISTORY_FIELDS
+from findings_digest.baseline import HISTORY_FIELDS, StoredFile
 from findings_digest.digesting import Desk, digest_run
 from findings_digest.identity import IDENTITY_VERSION
 from findings_digest.keys import BLOCK, HEADER, MAGIC, SUMMARY, Header, KeyReader, KeyWriter, _packed
 from findings_digest.records import FIRST_SEEN, RECORD_BYTES
+from findings_digest.stored_files import EarlierFiles
 from findings_exporter import runs
 from findings_exporter.delivery import Delivery
 from findings_exporter.errors import THROTTLED, ServiceUnavailableError, translated
@@ -491,6 +492,29 @@ class TestBaseline:
         told = night(desk, "night-2", START + timedelta(days=1), ACTIVE[:3], **self.SCHEDULED, **self.CRITICALS)
         assert (told["no_baseline"], told["verdict"]["state"]) == ("filter_changed", "dark")
 
+    def test_the_baselines_own_file_is_read_once(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        night(desk)
+        fetched: list[str] = []
+        copied = EarlierFiles.copy
+
+        def noted(files: EarlierFiles, bucket: str, stored: StoredFile) -> Any:
+            fetched.append(stored.key.rpartition("/")[2])
+            return copied(files, bucket, stored)
+
+        monkeypatch.setattr(EarlierFiles, "copy", noted)
+        night(desk, "night-2", START + timedelta(days=1))
+        assert fetched == ["findings.keys"]
+
+    def test_that_it_was_on_in_any_run_is_enough_for_an_alarm(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        night(desk, **self.SCHEDULED)
+        off = {"status": "DISABLED", "errorCode": "RESOURCE_NOT_FOUND", "errorMessage": ""}
+        answer = {"accounts": [{"accountId": builders.ACCOUNT, "state": off, "resourceState": {"ec2": off}}]}
+        monkeypatch.setattr(FakeInspector, "batch_get_account_status", lambda *_, **__: answer)
+        # The silent run tells nobody that scanning is off, and must not make it look as if it had always been.
+        night(desk, "silent", START + timedelta(hours=9), [], notify=False)
+        told = night(desk, "night-2", START + timedelta(days=1), [], **self.SCHEDULED, **self.CRITICALS)
+        assert (told["no_baseline"], list(told["verdict"]["dark"])) == ("filter_changed", [builders.ACCOUNT])
+
     def test_only_a_run_that_stands_for_the_report_is_among_athenas_runs_of_it(self, desk: Desk) -> None:
         inputs: dict[str, dict[str, Any]] = {
             "scheduled": self.SCHEDULED,
@@ -510,6 +534,24 @@ class TestBaseline:
             "narrow": "report=nightly.other",
             "another": "report=criticals",
         }
+
+
+class TestTrend:
+    """The numbers of runs that this one can be compared with, and of no other."""
+
+    def of(self, desk: Desk, run_input: dict[str, Any]) -> list[str]:
+        run = planned(desk.table, execution("this", START + timedelta(days=9)), run_input)
+        digest = {"counts": {"by_severity": {}}, "verdict": {"state": "good"}}
+        return [each["started_at"][8:10] for each in digesting.trend(runs.history(desk.table, "nightly"), run, digest)]
+
+    def test_silent_runs_and_those_of_another_filter_or_kind_are_not_in_it(self, desk: Desk) -> None:
+        schedule: dict[str, Any] = {"schedule": {"scheduled_for": START.isoformat(), "arn": builders.SCHEDULE}}
+        narrow: dict[str, Any] = {"report": {"filter_criteria": {"severity": [{"comparison": "EQUALS", "value": "LOW"}]}}}
+        for day, run_input in enumerate([schedule, {}, {"notify": False}, narrow, schedule | narrow, schedule]):
+            night(desk, f"night-{day}", START + timedelta(days=day), ACTIVE[:2], **run_input)
+        assert self.of(desk, schedule) == ["23", "28", "02"]
+        assert self.of(desk, {}) == ["23", "24", "28", "02"]
+        assert self.of(desk, narrow) == ["26", "27", "02"]
 
 
 class TestCarriedOver:

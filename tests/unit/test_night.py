@@ -206,6 +206,17 @@ class TestNames:
         assert set(next(iter(names.values()))) == set(parquet.NAMED)
         assert [each["finding_arn"] for each in naming.find([batch(*before)], of_baseline).values()] == [nights.arn("a")]
 
+    def test_what_is_carried_over_is_given_once_and_what_is_wanted_is_named(self, tmp_path: Path) -> None:
+        paths = [tmp_path / "carried.parquet", tmp_path / "findings.parquet"]
+        for path, names in zip(paths, (["a", "b"], ["b", "c"]), strict=True):
+            with path.open("wb") as file:
+                parquet.write([batch(*(finding(name, title=f"{name} in {path.stem}") for name in names))], file)
+        a, b, c = exact_keys([nights.arn(name) for name in "abc"])
+        found: dict[bytes, dict[str, Any]] = {}
+        given = list(naming.passing(paths, frozenset({a, c}), frozenset({b, c}), found))
+        assert [title for each in given for title in each["title"]] == ["b in carried", "c in findings"]
+        assert {each["title"] for each in found.values()} == {"a in carried", "c in findings"}
+
     def test_what_is_not_there_is_left_out(self) -> None:
         assert naming.find([batch(finding("a"))], frozenset({b"another"})) == {}
         assert naming.find([], frozenset({b"another"})) == {}

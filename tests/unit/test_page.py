@@ -309,6 +309,27 @@ class TestTrend:
         assert "SUCCEEDED, dark" in shown
         assert "Hatched" not in page(nights.ordinary()).text
 
+    @pytest.mark.parametrize(
+        ("dark", "uncertain"),
+        [
+            ((False, False, False), False),
+            ((False, True, False), True),
+            ((False, False, True), True),
+            ((True, False, False), False),
+        ],
+    )
+    def test_a_change_that_may_be_one_of_scanning_is_not_told_as_one_of_findings(
+        self, dark: tuple[bool, ...], uncertain: bool
+    ) -> None:
+        runs = nights.trend(nights.ordinary(), 3)
+        for run, is_dark, count in zip(runs, dark, (100, 90, 33), strict=True):
+            run |= {"is_dark": is_dark, "by_severity": {"LOW": count}}
+        (strip,) = strips(runs, WORST_FIRST)
+        assert strip.is_uncertain == uncertain
+        shown = Page(render(nights.ordinary(), runs, nights.facts())).text
+        assert ("57 fewer than before" in shown) != uncertain
+        assert ("not comparable: scan coverage" in shown) == uncertain
+
     def test_runs_of_one_day_are_told_apart_by_their_time(self) -> None:
         runs = nights.trend(nights.ordinary(), 2)
         runs[0]["started_at"] = runs[1]["started_at"].replace("T03:00", "T01:30")

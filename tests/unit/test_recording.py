@@ -112,10 +112,32 @@ def test_a_success_is_counted_once_with_its_size_and_durations(table: Table, cap
     record(table, SUCCESS)
     metric, of_stack = counted(capsys)
     assert (metric["report"], metric["ExportsSucceeded"], of_stack["ExportsFailed"]) == ("nightly", [1.0], [0.0])
+    assert metric["RegularExportsSucceeded"] == [1.0]
     assert (metric["RunDuration"], metric["ReportDuration"], metric["ReportSize"]) == ([720.0], [600.0], [1234567.0])
     assert metric["LockWait"] == [60.0]
     assert of_stack["DeadlineUsed"] == [pytest.approx(100 * 12 / 360)]
     assert "DigestsFailed" not in of_stack
+
+
+@pytest.mark.parametrize(
+    ("run_input", "is_regular"),
+    [
+        ({}, True),
+        ({"notify": False}, False),
+        ({"report": {"filter_criteria": {"severity": [{"comparison": "EQUALS", "value": "LOW"}]}}}, False),
+        ({"report": {"name": "low", "filter_criteria": {"severity": [{"comparison": "EQUALS", "value": "LOW"}]}}}, True),
+    ],
+)
+def test_only_a_run_that_stands_for_the_report_is_its_success_and_writes_its_numbers(
+    run_input: dict[str, Any], is_regular: bool, table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned(table, ME, run_input)
+    runs.note_digest(table, ME, brief())
+    record(table, SUCCESS)
+    metric, of_stack = counted(capsys)
+    assert (metric["ExportsSucceeded"], metric["RegularExportsSucceeded"]) == ([1.0], [float(is_regular)])
+    assert ("OpenFindings" in metric) == ("CriticalFindings" in metric) == is_regular
+    assert of_stack["DarkAccounts"] == [0.0], "whoever sees that scanning is off tells it"
 
 
 def test_a_digest_that_broke_down_is_recorded_with_a_sentence_and_counted(
