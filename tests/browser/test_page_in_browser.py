@@ -144,7 +144,7 @@ def test_hostile_texts_do_nothing_and_are_shown(open_page: Open) -> None:
     assert shown.page.locator("img, iframe, object, embed, base, form").count() == 0
     texts = shown.page.locator(".list td.c-finding > bdi").all_text_contents()
     for hostile in nights.HOSTILE[:5]:
-        assert hostile in texts
+        assert clean(hostile) in texts
 
 
 def test_a_long_text_opens_and_folds(open_page: Open) -> None:
@@ -153,7 +153,7 @@ def test_a_long_text_opens_and_folds(open_page: Open) -> None:
     button = cell.get_by_role("button", name="whole text").first
     assert len(cell.locator("> bdi").inner_text()) == 161
     button.click()
-    assert len(cell.locator("> bdi").inner_text()) == 10_000
+    assert len(cell.locator("> bdi").inner_text()) == 2_000
     cell.get_by_role("button", name="less").click()
     assert len(cell.locator("> bdi").inner_text()) == 161
 

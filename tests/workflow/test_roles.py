@@ -246,6 +246,7 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("NotifyFunctionRole", "AskWhoHearsAlarms"): run_does_not_say_that_alarms_are_not_delivered,
     ("CleanUpFunctionRole", "KeepRecords"): sweep_is_denied,
     ("CleanUpFunctionRole", "WriteRecords"): sweep_is_denied,
+    ("CleanUpFunctionRole", "ContinueTheSweep"): sweep_is_denied,
     ("CleanUpFunctionRole", "ReleaseTheLock"): sweep_is_denied,
     ("CleanUpFunctionRole", "FindOpenRuns"): sweep_is_denied,
     ("CleanUpFunctionRole", "StopTheReport"): sweep_is_denied,
