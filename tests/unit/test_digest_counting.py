@@ -97,7 +97,7 @@ def test_a_status_of_tomorrow_is_open_also_beside_closed_findings() -> None:
     counts = Counts(NOW_MS)
     plain = dict.fromkeys(("resource_type", "fix_available", "exploit_available", "epss_score", "resource_id", "further_resource_ids",
                            "vulnerability_id", "package_names"), [None] * 4)  # fmt: skip
-    told = {
+    told: dict[str, Any] = {
         "severity": ["LOW", "HIGH", "HIGH", "LOW"],
         "type": ["T"] * 4,
         "account_id": ["1"] * 4,
