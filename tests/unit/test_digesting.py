@@ -309,7 +309,7 @@ def test_a_time_that_nobody_can_read_is_said(desk: Desk) -> None:
     digest_run(desk, run, delivery)
     told = runs.load(desk.table, run.execution).digest
     assert told is not None
-    assert "1 values of updated_at could not be read and are left out." in told["sentences"]
+    assert "1 value of updated_at could not be read, and left out." in told["sentences"]
 
 
 def test_a_digest_that_comes_after_the_outcome_changes_nothing(desk: Desk) -> None:

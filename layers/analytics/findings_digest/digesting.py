@@ -249,7 +249,7 @@ def _sentences(unreadable_values: Mapping[str, int], duplicates: int) -> Iterato
         what = "1 finding stands" if duplicates == 1 else f"{duplicates:,} findings stand"
         yield f"{what} in the report again under an ARN that it had already: each ARN is counted once, as it stands first."
     for column, count in sorted(unreadable_values.items()):
-        yield f"{count:,} values of {column} could not be read and are left out."
+        yield f"{'1 value' if count == 1 else f'{count:,} values'} of {column} could not be read, and left out."
 
 
 def _page(
