@@ -167,10 +167,10 @@ class TestEmail:
 
     def test_an_account_that_is_off_as_a_whole_is_not_told_by_its_parts(self) -> None:
         off = gallery.verdict("dark", dark={"210987654321": list(SCAN_TYPES)})
-        assert "Switched off: 210987654321 (everything)." in screen(gallery.night(brief(verdict=off)))
+        assert "Scanning is off: 210987654321 (everything)." in screen(gallery.night(brief(verdict=off)))
 
     def test_a_dark_night_names_the_places_and_counts_the_others(self) -> None:
-        assert "Switched off: 210987654321 (EC2, ECR)." in screen(NIGHTS["dark"])
+        assert "Scanning is off: 210987654321 (EC2, ECR)." in screen(NIGHTS["dark"])
         told = " ".join(screen(gallery.night(LARGEST)).split())
         assert "000000000004 (EC2, ECR) and 95 accounts more" in told
 

@@ -93,7 +93,7 @@ TEXTS = {
     "scanning.all": "Inspector was looking: it scans {scanned}.",
     "scanning.some": "Inspector was looking: it scans {scanned}; {not_scanned} not.",
     "scanning.unread": "What Inspector scans could not be read.",
-    "dark.places": "Switched off: {places}.",
+    "dark.places": "Scanning is off: {places}.",
     "dark.everything": "everything",
     "dark.more": "{places} and {more} more",
     "dark.nothing_scanned": "Inspector scans none of its resources, or is switched off everywhere.",
