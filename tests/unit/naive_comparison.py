@@ -75,7 +75,7 @@ class Seen:
 
 
 def compare(
-    baseline: list[Seen], tonight: list[Seen], off: set[tuple[str, str]]
+    baseline: list[Seen], tonight: list[Seen], off: set[tuple[str, str]], unsure: set[tuple[str, str]]
 ) -> tuple[Counter[tuple[str, Logical]], list[Seen]]:
     """Return how many findings of each kind and identity there are, and what the next night is compared with."""
     kinds: Counter[tuple[str, Logical]] = Counter()
@@ -119,9 +119,11 @@ def compare(
             kinds["new", after.logical] += 1
     unseen = []
     for before, closed in missing:
-        if closed is None and (before.account, SCAN_TYPES[before.resource]) in off:
+        latest = closed or before
+        place = latest.account, SCAN_TYPES[latest.resource]
+        if place in off or (closed is None and place in unsure):
             kinds["not_looked_at", before.logical] += 1
-            unseen.append(replace(before, status="NOT LOOKED AT"))
+            unseen.append(replace(latest, status="NOT LOOKED AT", closed=0))
         elif any(each.is_open and each.logical == before.logical for each in tonight):
             kinds["copy_gone", before.logical] += 1
         elif closed is not None:
@@ -156,7 +158,7 @@ def remembered(baseline: list[Seen], tonight: list[Seen], pairs: list[tuple[Seen
     def closed(each: Seen) -> int:
         return paired.get(each, each.closed) if each.status == "CLOSED" else 0
 
-    kept = [replace(each, closed=closed(each)) for each in tonight]
+    kept = [replace(each, closed=closed(each)) for each in tonight if each.arn not in {other.arn for other in unseen}]
     return [replace(each, first_seen=first_seen(each.logical)) for each in (*kept, *unseen)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_digest import changes, keys, sorting
-from findings_digest.changes import APPEARED, GONE, STAYED, UNKNOWN, Changes, compare
+from findings_digest.changes import APPEARED, GONE, STAYED, UNKNOWN, Changes, NotScanned, compare
 from findings_digest.identity import account_key, vulnerability_key
 from findings_digest.keys import Header, KeyReader, KeyWriter, Summary
 from findings_digest.records import CLOSED, DAY_MS, EXACT, FIRST_SEEN, KEY, SCAN_TYPES, Recorder, day
@@ -23,8 +23,12 @@ from tests.unit.nights import TODAY, batch, finding, records
 STATUS_WORDS = ["ACTIVE", "SUPPRESSED", "CLOSED", "NOT LOOKED AT"]
 
 
-def off(*places: tuple[str, str]) -> frozenset[bytes]:
+def places_of(*places: tuple[str, str]) -> frozenset[bytes]:
     return frozenset(account_key(account) + bytes([SCAN_TYPES.index(kind)]) for account, kind in places)
+
+
+def off(*places: tuple[str, str]) -> NotScanned:
+    return NotScanned(places_of(*places), places_of(*places))
 
 
 def told(
@@ -36,7 +40,7 @@ def told(
         iter([records(*baseline)] * bool(baseline)),
         iter([records(*tonight)] * bool(tonight)),
         kept.extend,
-        off=off(*switched_off),
+        not_scanned=off(*switched_off),
     )
     assert found.changes is not None
     assert kept == sorted(kept)
@@ -120,7 +124,7 @@ class TestKinds:
             ([], [], "resource_gone"),
         ):
             again: list[bytes] = []
-            found = compare(iter([kept]), iter([records(*tonight)] * bool(tonight)), again.extend, off=off(*switched_off))
+            found = compare(iter([kept]), iter([records(*tonight)] * bool(tonight)), again.extend, not_scanned=off(*switched_off))
             assert found.changes is not None
             assert +found.changes.counts == {kind: 1}
             assert first_seen(again) == ([] if kind == "resource_gone" else [5])
@@ -146,14 +150,6 @@ class TestKinds:
     def test_a_finding_that_a_report_holds_twice_counts_twice(self) -> None:
         assert told([finding("a")], [finding("a"), finding("a")])[0] == {"still_open": 1, "another_copy": 1}
         assert told([finding("a"), finding("a")], [finding("a"), finding("a")])[0] == {"still_open": 2}
-
-    def test_of_a_finding_held_twice_the_open_one_is_matched_before_the_one_nobody_looked_at(self) -> None:
-        twice = [finding("a", fix_available="NO")] * 2
-        kinds, kept = told(twice, [finding("a", fix_available="PARTIAL")], (nights.ACCOUNT, "ecr"))
-        assert kinds == {"still_open": 1, "not_looked_at": 1, "fix_became_available": 1}
-        found = compare(iter([kept]), iter([records(finding("a", fix_available="PARTIAL"))]), len).changes
-        assert found is not None
-        assert +found.counts == {"still_open": 1, "copy_gone": 1}
 
     @pytest.mark.parametrize(
         ("before", "after", "marks"),
@@ -304,9 +300,10 @@ places = st.sets(
 
 
 @st.composite
-def night(draw: st.DrawFn) -> tuple[list[Seen], set[tuple[str, str]]]:
-    """A report in any order, and what Inspector is not looking at."""
-    return draw(st.permutations(draw(st.lists(seen, max_size=14, unique_by=lambda each: each.arn)))), draw(places)
+def night(draw: st.DrawFn) -> tuple[list[Seen], set[tuple[str, str]], set[tuple[str, str]]]:
+    """A report in any order, where Inspector is surely not scanning, and where it is not sure."""
+    found = draw(st.permutations(draw(st.lists(seen, max_size=14, unique_by=lambda each: each.arn))))
+    return found, draw(places), draw(places)
 
 
 def key_file(kept: list[list[bytes]]) -> bytes:
@@ -328,22 +325,23 @@ class TestHistories:
     @settings(max_examples=150, deadline=None)
     @given(st.lists(night(), min_size=1, max_size=5), st.integers(1, 5), st.integers(1, 5))
     def test_every_night_is_told_as_the_naive_comparison_tells_it(
-        self, history: list[tuple[list[Seen], set[tuple[str, str]]]], run: int, block: int
+        self, history: list[tuple[list[Seen], set[tuple[str, str]], set[tuple[str, str]]]], run: int, block: int
     ) -> None:
         identities = {}
-        for found, _ in history:
+        for found, _, _ in history:
             for each in found:
                 identities[nights.record(**{k: v for k, v in each.row().items() if k != "finding_arn"})[KEY]] = each.logical
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(keys, "BLOCK_RECORDS", block)
             baseline: bytes = key_file([])
             naive: list[Seen] = []
-            for found, switched_off in history:
-                expected, naive_next = naive_comparison.compare(naive, found, switched_off)
+            for found, switched_off, unsure in history:
+                expected, naive_next = naive_comparison.compare(naive, found, switched_off, unsure)
+                not_scanned = NotScanned(places_of(*switched_off, *unsure), places_of(*switched_off))
                 kept: list[list[bytes]] = []
                 with sorting.SortedRecords(run, block) as tonight:
                     tonight.add(Recorder(TODAY).of(batch(*(each.row() for each in found))))
-                    comparison = self.compare(KeyReader(io.BytesIO(baseline)), tonight, kept, off(*switched_off))
+                    comparison = self.compare(KeyReader(io.BytesIO(baseline)), tonight, kept, not_scanned)
                 assert comparison.changes is not None
                 self.check(comparison.changes, expected, identities)
                 self.check_sums(comparison.changes.counts, naive, found)
@@ -352,16 +350,20 @@ class TestHistories:
 
     @staticmethod
     def compare(
-        baseline: KeyReader, tonight: sorting.SortedRecords, kept: list[list[bytes]], switched_off: frozenset[bytes]
+        baseline: KeyReader, tonight: sorting.SortedRecords, kept: list[list[bytes]], not_scanned: NotScanned
     ) -> changes.Comparison:
         before = list(baseline.blocks())
         logical = {each[EXACT]: each[KEY] for block in tonight.blocks() for each in block}
-        found = compare(iter(before), tonight.blocks(), kept.append, arns=logical.keys(), off=switched_off, listed_at_most=1_000)
+        found = compare(
+            iter(before), tonight.blocks(), kept.append, arns=logical.keys(), not_scanned=not_scanned, listed_at_most=1_000
+        )
         if found.moved:
             kept.clear()
             moved = {exact: logical[exact] for exact in found.moved}
             again = changes.rekeyed(lambda: iter(before), moved)
-            found = compare(again, tonight.blocks(), kept.append, arns=logical.keys(), off=switched_off, listed_at_most=1_000)
+            found = compare(
+                again, tonight.blocks(), kept.append, arns=logical.keys(), not_scanned=not_scanned, listed_at_most=1_000
+            )
         assert not found.moved
         return found
 

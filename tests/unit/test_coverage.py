@@ -9,8 +9,7 @@ from botocore.stub import Stubber
 
 from findings_digest import coverage
 from findings_digest.coverage import AccountScanning, Coverage, Scanning, TypeCoverage, read_coverage
-from findings_digest.identity import account_key
-from findings_digest.records import OTHER_CLOUDS, SCAN_TYPES, scan_type
+from findings_digest.records import OTHER_CLOUDS, OWN_SCAN_TYPES, scan_type
 from tests.unit import builders
 from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT
 
@@ -250,58 +249,35 @@ def account(told: Scanning, **scan_types: Scanning) -> Coverage:
     return Coverage(ACCOUNT, {ACCOUNT: AccountScanning(told, scan_types)})
 
 
-ON_BEFORE = {ACCOUNT: dict.fromkeys(SCAN_TYPES, "on")}
-
-
-def unsure(coverage: Coverage, *open_types: str, before: dict[str, dict[str, str]] = ON_BEFORE) -> set[str]:
-    """The scan types of the account that are not surely scanned."""
-    found = coverage.not_surely_scanned({(ACCOUNT, each) for each in open_types}, before)
-    return {each for number, each in enumerate(SCAN_TYPES) if account_key(ACCOUNT) + bytes([number]) in found}
-
-
 class TestMeaning:
-    ALL_ON: ClassVar[dict[str, Scanning]] = dict.fromkeys(SCAN_TYPES, "on")
-
     def test_in_an_account_that_is_off_nothing_is_scanned(self) -> None:
         found = account("off", ecr="on")
-        assert {found.scanning(ACCOUNT, each) for each in SCAN_TYPES} == {"off"}
-        assert unsure(found) == set(SCAN_TYPES)
+        assert {found.scanning(ACCOUNT, each) for each in OWN_SCAN_TYPES} == {"off"}
 
     def test_what_is_not_named_is_unknown(self) -> None:
         found = account("on", ec2="off", ecr="on")
         assert [found.scanning(ACCOUNT, each) for each in ("ec2", "ecr", "ami")] == ["off", "on", "unknown"]
-        assert unsure(found) == set(SCAN_TYPES) - {"ecr"}
+        assert found.scanning(OTHER_ACCOUNT, "ecr") == "unknown"
 
     def test_in_an_account_that_is_only_being_switched_on_nothing_is_sure(self) -> None:
         found = account("unknown", ecr="on", ec2="off")
         assert [found.scanning(ACCOUNT, each) for each in ("ec2", "ecr")] == ["off", "unknown"]
 
-    def test_what_is_on_again_is_sure_when_its_findings_are_back(self) -> None:
-        found = Coverage(ACCOUNT, {ACCOUNT: AccountScanning("on", self.ALL_ON)})
-        for state in ("off", "unknown"):
-            before = {ACCOUNT: {**ON_BEFORE[ACCOUNT], "ecr": state}}
-            assert unsure(found, before=before) == {"ecr"}
-            assert unsure(found, "ecr", before=before) == set()
-        assert unsure(found, before={ACCOUNT: {"ecr": "on"}}) == set(SCAN_TYPES) - {"ecr"}, "what was not told was not on"
-        assert unsure(found) == set()
+    @pytest.mark.parametrize("state", ["on", "off", "unknown"])
+    def test_connectors_alone_decide_on_other_clouds(self, state: Scanning) -> None:
+        found = account(state, azure="on")
+        assert [found.scanning(ACCOUNT, each) for each in ("azure", "gcp")] == ["on", "unknown"]
 
-    def test_where_no_known_resource_is_scanned_nothing_is_looked_at(self) -> None:
-        on = {ACCOUNT: AccountScanning("on", self.ALL_ON)}
-        assert unsure(Coverage(ACCOUNT, on, scanned=0, not_scanned=12), *SCAN_TYPES) == set(SCAN_TYPES)
-        for scanned, not_scanned in ((0, 0), (1, 12), (None, None), (None, 12), (0, None)):
-            assert unsure(Coverage(ACCOUNT, on, scanned, not_scanned)) == set()
-            assert not Coverage(ACCOUNT, on, scanned, not_scanned).is_blind
-
-    def test_unknown_is_not_off_and_not_on(self) -> None:
-        assert unsure(account("unknown")) == set(SCAN_TYPES)
-        assert account("on").scanning(OTHER_ACCOUNT, "ecr") == "unknown"
-
-    def test_of_an_account_that_is_no_member_nothing_is_waited_for(self) -> None:
-        assert unsure(Coverage(ACCOUNT, {ACCOUNT: AccountScanning("unknown", is_member=False)})) == set()
-
-    def test_a_key_file_remembers_each_state(self) -> None:
-        states = account("on", ec2="off", ecr="on").states()
-        assert states == {ACCOUNT: dict.fromkeys(SCAN_TYPES, "unknown") | {"ec2": "off", "ecr": "on"}}
+    def test_only_where_resources_are_known_and_none_is_scanned_it_is_blind(self) -> None:
+        for scanned, not_scanned, blind in (
+            (0, 12, True),
+            (0, 0, False),
+            (1, 12, False),
+            (None, None, False),
+            (None, 12, False),
+            (0, None, False),
+        ):
+            assert Coverage(ACCOUNT, {}, scanned, not_scanned).is_blind == blind
 
     def test_it_is_stored_as_plain_data(self) -> None:
         found = Coverage(ACCOUNT, {ACCOUNT: AccountScanning("on")}, 1, 0, {"x": TypeCoverage(1)}, ("a",)).to_dict()
@@ -414,10 +390,29 @@ class TestOtherClouds:
 
 
 def test_an_account_that_is_no_member_any_more_is_said_to_be_none(service: Service) -> None:
+    service.members("777788889999")
+    service.states({ACCOUNT: "ENABLED"})
+    service.states({"777788889999": "ENABLED"}, {OTHER_ACCOUNT: "ACCESS_DENIED"}, asked=[OTHER_ACCOUNT, "777788889999"])
+    service.no_coverage()
+    found = service.read(OTHER_ACCOUNT)
+    assert not found.accounts[OTHER_ACCOUNT].is_member
+    assert found.notes[0].startswith(f"Inspector does not list the account {OTHER_ACCOUNT} among the members")
+
+
+def test_an_account_that_lists_no_member_at_all_may_have_lost_its_administration(service: Service) -> None:
     service.members()
     service.states({ACCOUNT: "ENABLED"})
     service.states({}, {OTHER_ACCOUNT: "ACCESS_DENIED"})
     service.no_coverage()
     found = service.read(OTHER_ACCOUNT)
-    assert not found.accounts[OTHER_ACCOUNT].is_member
-    assert found.notes[0].startswith(f"Inspector does not list the account {OTHER_ACCOUNT} among the members")
+    assert (found.accounts[OTHER_ACCOUNT].state, found.accounts[OTHER_ACCOUNT].is_member) == ("unknown", True)
+
+
+@pytest.mark.parametrize("connector", [{}, {"provider": "AZURE"}, {"connectorArn": "arn"}, {"connectorArn": 7, "provider": None}])
+def test_a_connector_of_another_form_fails_nothing(connector: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(operation: str, _: Any) -> dict[str, Any]:
+        return {"items": [connector]} if operation == "ListConnectors" else {"accounts": [], "failedAccounts": [], "members": []}
+
+    client: Any = builders.client("inspector2")
+    monkeypatch.setattr(client, "_make_api_call", answer)
+    assert read_coverage(client, ACCOUNT, {(ACCOUNT, "azure")}).scanning(ACCOUNT, "azure") == "unknown"

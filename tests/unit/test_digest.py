@@ -14,12 +14,14 @@ from jsonschema import Draft202012Validator
 
 from findings_digest import changes, naming
 from findings_digest.baseline import Earlier, NoBaseline, NoBaselineReason, StoredFile
+from findings_digest.changes import NotScanned
 from findings_digest.counting import Counts
 from findings_digest.coverage import AccountScanning, Coverage, Scanning, TypeCoverage
 from findings_digest.digest import KINDS, Report, assemble, statuses_asked
 from findings_digest.keys import Header
 from findings_digest.night import Night, Told
 from findings_digest.records import DAY_MS, SCAN_TYPES, SEVERITIES
+from findings_digest.resumption import surely_scanned
 from findings_digest.verdict import judge
 from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
 from tests.unit.test_night import NOW, key_file
@@ -77,14 +79,15 @@ def digest(
             night.add(batch(*before))
             night.compare(Header("nightly", "night-0", "", "h", criteria_before or dict(of.filter_criteria), {}), written)
         keys_before = written.getvalue()
+    scanned = surely_scanned(coverage, {}, (), NOW)
     with Night(NOW) as night:
         night.add(batch(*tonight))
         counts.add(batch(*tonight))
         told = night.compare(
-            Header("nightly", "night-1", "", "h", of.filter_criteria, coverage.states()),
+            Header("nightly", "night-1", "", "h", of.filter_criteria, scanned.states),
             io.BytesIO(),
             key_file(keys_before, 0) if keys_before is not None else None,
-            off=coverage.not_surely_scanned(set(), dict.fromkeys((ACCOUNT, OTHER_ACCOUNT), dict.fromkeys(SCAN_TYPES, "on"))),
+            not_scanned=NotScanned(scanned.unsure(), scanned.off()),
         )
     compared = told.compared
     names: dict[bytes, dict[str, Any]] = {}
@@ -280,9 +283,11 @@ class TestSentences:
         assert "Of the listed findings 2 have no names" in text(made)
 
     def test_a_baseline_of_another_format_is_said_to_be_one(self) -> None:
-        of_csv = replace(BASELINE, report_format="CSV")
-        assert "The last comparable report was in CSV" in text(digest([finding("a")], [finding("a")], baseline=of_csv))
-        assert "was in CSV" not in text(digest([finding("a")], [finding("a")], baseline=of_csv, format="CSV"))
+        of_csv, code = replace(BASELINE, report_format="CSV"), finding("c", type="CODE_VULNERABILITY")
+        told = text(digest([code], [code], baseline=of_csv))
+        assert "The last comparable report was in CSV, this one is in JSON. A CSV does not name all" in told
+        assert "was in CSV" not in text(digest([code], [code], baseline=of_csv, format="CSV"))
+        assert "was in CSV" not in text(digest([finding("a")], [finding("a")], baseline=of_csv))
 
     def test_a_list_that_is_not_exact_says_so(self) -> None:
         told = Told(None, [], fix_first_is_exact=False, open_accounts=frozenset())

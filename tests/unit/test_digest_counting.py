@@ -92,6 +92,18 @@ def test_what_is_not_open_is_counted_by_its_status_alone() -> None:
     }  # fmt: skip
 
 
+def test_what_is_not_told_and_what_is_told_to_be_unknown_are_counted_together() -> None:
+    told = counted(
+        {"fix_available": None},
+        {"fix_available": UNKNOWN},
+        {"fix_available": "YES"},
+        {"account_id": None},
+        {"account_id": UNKNOWN},
+    )
+    assert told["by_fix_available"] == {UNKNOWN: 4, "YES": 1}
+    assert told["by_account"] == {"1": 3, UNKNOWN: 2}
+
+
 def test_a_status_of_tomorrow_is_open_also_beside_closed_findings() -> None:
     statuses = ["CLOSED", "OF_TOMORROW", "ACTIVE", "SUPPRESSED"]
     counts = Counts(NOW_MS)

@@ -466,6 +466,13 @@ class TestBaseline:
         assert told["no_baseline"] == "filter_changed"
         assert self.first_seen(told) == self.first_seen(first)
 
+    def test_a_narrow_filter_in_between_makes_nothing_young(self, desk: Desk) -> None:
+        first = night(desk, findings=self.rebuilt(0), **self.SCHEDULED)
+        night(desk, "night-2", START + timedelta(days=1), self.rebuilt(0)[:1], **self.SCHEDULED, **self.CRITICALS)
+        changed: dict[str, Any] = {"report": {"filter_criteria": {"fixAvailable": [{"comparison": "EQUALS", "value": "YES"}]}}}
+        told = night(desk, "night-3", START + timedelta(days=2), self.rebuilt(2), **self.SCHEDULED, **changed)
+        assert self.first_seen(told) == self.first_seen(first)
+
     def test_a_damaged_key_file_makes_nothing_young(self, desk: Desk) -> None:
         first = night(desk, findings=self.rebuilt(0), **self.SCHEDULED)
         damaged = night(desk, "night-2", START + timedelta(days=1), self.rebuilt(1), **self.SCHEDULED)
@@ -596,6 +603,29 @@ class TestCarriedOver:
             ("unknown", {"not_looked_at": len(ACTIVE)}),
             ("good", {"seen_again": len(ACTIVE)}),
         ]
+
+    def test_a_run_that_is_no_baseline_remembers_that_scanning_was_off(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        schedule: dict[str, Any] = {"schedule": {"scheduled_for": START.isoformat(), "arn": builders.SCHEDULE}}
+        night(desk, **schedule)
+        self.switch(monkeypatch, "DISABLED")
+        night(desk, "silent", START + timedelta(hours=9), [], notify=False)
+        self.switch(monkeypatch, "ENABLED")
+        told = night(desk, "night-2", START + timedelta(days=1), [], **schedule)
+        assert (told["baseline"]["execution"], told["verdict"]["state"], told["changes"]["gone"]) == ("night-1", "unknown", 0)
+        soon = night(desk, "on-demand", START + timedelta(days=1, minutes=5), [])
+        assert (soon["verdict"]["state"], soon["changes"]["gone"]) == ("unknown", 0)
+        later = night(desk, "night-3", START + timedelta(days=2, minutes=1), [], **schedule)
+        assert later["changes"]["gone"] == len(ACTIVE), "after a day nothing more is waited for"
+
+    def test_few_that_are_back_do_not_make_the_others_gone(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        images = [each for each in ACTIVE if each["resources"][0]["type"] == "AWS_ECR_CONTAINER_IMAGE"]
+        night(desk, findings=images)
+        self.switch(monkeypatch, "DISABLED")
+        night(desk, "night-2", START + timedelta(days=1), [])
+        self.switch(monkeypatch, "ENABLED")
+        told = night(desk, "night-3", START + timedelta(days=2), images[:2])
+        counts = {kind: count for kind, count in told["changes"]["counts"].items() if count}
+        assert (told["verdict"]["state"], counts) == ("unknown", {"seen_again": 2, "not_looked_at": len(images) - 2})
 
     def test_a_carried_file_that_is_lost_costs_names_only_and_says_so(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         night(desk)

@@ -90,6 +90,23 @@ class TestSubject:
         assert messages.subject(run, config()) == "Inspector 23 Nov: 1,204 open (3 critical), not compared"
         assert "no earlier run of this kind had a notification" in " ".join(messages.email(run, config()).split())
 
+    def test_what_became_worse_is_told_and_no_quiet_run(self) -> None:
+        counts = {"still_open": 1204, "severity_raised": 5, "exploit_became_known": 3}
+        changes = brief()["changes"] | {"appeared": 0, "gone": 0, "counts": counts, "appeared_by_severity": {}}
+        run = gallery.night(brief(changes=changes, worst_new=[]))
+        assert messages.subject(run, config()) == "Inspector 23 Nov: 0 new, 0 gone, 1,204 open"
+        line = "Still open, but: 5 more severe than before, 3 an exploit became known."
+        assert line in " ".join(messages.email(run, config()).split())
+        assert line in messages.chat(run, config())["content"]["description"]
+
+    def test_a_quiet_run_says_what_must_be_said_of_its_numbers(self) -> None:
+        changes = brief()["changes"] | {"appeared": 0, "gone": 0, "counts": {"still_open": 1204}}
+        told = messages.email(
+            gallery.night(brief(changes=changes, sentences=["1 finding stands in the report again."])), config()
+        )
+        assert "quiet night" in told
+        assert "- 1 finding stands in the report again.\n" in told
+
     def test_what_is_back_after_scanning_was_off_is_no_quiet_run(self) -> None:
         run = gallery.night(
             brief(

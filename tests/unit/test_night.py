@@ -16,13 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_digest import changes, columns, naming, parquet
-from findings_digest.changes import Changes
+from findings_digest.changes import ALL_SCANNED, Changes, NotScanned
 from findings_digest.coverage import AccountScanning, Coverage
 from findings_digest.identity import exact_keys
 from findings_digest.json_report import read_json
 from findings_digest.keys import Header, KeyFile, KeyReader, checked
 from findings_digest.night import Night, Told
 from findings_digest.records import DAY_MS
+from findings_digest.resumption import surely_scanned
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load
 from tests.local_aws.emulator.inspector.report_files import json_report
 from tests.unit import nights
@@ -66,7 +67,7 @@ def key_file(content: bytes, number: int = 1) -> KeyFile:
 def live(
     batches: list[columns.Batch],
     baseline: bytes | None = None,
-    off: frozenset[bytes] = frozenset(),
+    off: NotScanned = ALL_SCANNED,
     days_from: Sequence[bytes] = (),
 ) -> Kept:
     """One night, as the workflow's function lives it."""
@@ -80,8 +81,10 @@ def live(
         return Kept(told, file.getvalue(), dict(tonight.open))
 
 
-def not_scanned(*accounts: str) -> frozenset[bytes]:
-    return Coverage(ACCOUNT, dict.fromkeys(accounts, AccountScanning("off"))).not_surely_scanned(set(), {})
+def not_scanned(*accounts: str) -> NotScanned:
+    coverage = Coverage(ACCOUNT, dict.fromkeys(accounts, AccountScanning("off")))
+    scanned = surely_scanned(coverage, {}, (), NOW)
+    return NotScanned(scanned.unsure(), scanned.off())
 
 
 class TestBaselines:
@@ -140,6 +143,26 @@ class TestBaselines:
         assert told.compared is not None
         assert dict(+told.compared.changes.counts) == {"still_open": 1, "new": 1}
 
+    def test_a_duplicate_that_is_open_is_not_silently_taken_for_closed(self) -> None:
+        with Night(NOW) as tonight:
+            tonight.add(batch(finding("a", status="CLOSED"), finding("a"), finding("b", vulnerability_id="v"), finding("b")))
+            tonight.add(batch(finding("a"), finding("a", status="SUPPRESSED")))
+            assert (tonight.arns.duplicates, tonight.arns.reopened) == (4, 2)
+
+    def test_what_is_closed_where_nothing_is_scanned_is_not_fixed(self) -> None:
+        before = live([batch(finding("a"), finding("s", vulnerability_id="v"))]).keys
+        off = not_scanned(ACCOUNT)
+        dark = live(
+            [batch(finding("a", status="CLOSED", updated_at=0), finding("s", vulnerability_id="v", status="SUPPRESSED"))],
+            before,
+            off,
+        )
+        assert dark.counts == {"not_looked_at": 1, "suppressed": 1}
+        assert live([batch(finding("a"))], dark.keys).counts == {"seen_again": 1}
+        assert live([], dark.keys, off).counts == {"not_looked_at": 1}
+        unsure = NotScanned(off.unsure)
+        assert live([batch(finding("a", status="CLOSED"))], before, unsure).counts == {"closed": 1, "not_looked_at": 1}
+
     def test_first_seen_days_come_from_other_runs_too(self) -> None:
         older = live([batch(finding("x", first_observed_at=0), finding("y", vulnerability_id="CVE-2"))]).keys
         rebuilt = batch(finding("z", first_observed_at=TODAY * DAY_MS), finding("y", vulnerability_id="CVE-2", status="CLOSED"))
@@ -147,6 +170,17 @@ class TestBaselines:
             found = live([rebuilt], baseline, days_from=[live([]).keys, older])
             (records,) = key_file(found.keys).blocks()
             assert sorted(int.from_bytes(each[26:28]) for each in records) == [0, TODAY - 10]
+
+    def test_first_seen_days_of_other_runs_follow_an_arn_whatever_else_changed(self) -> None:
+        older = live(
+            [batch(finding("a", first_observed_at=0, vulnerability_id="GHSA-1"), finding("b", vulnerability_id="CVE-5"))]
+        ).keys
+        now = batch(
+            finding("a", first_observed_at=TODAY * DAY_MS, vulnerability_id="CVE-9"),
+            finding("b", vulnerability_id="CVE-5", first_observed_at=TODAY * DAY_MS),
+        )
+        (records,) = key_file(live([now], days_from=[older]).keys).blocks()
+        assert sorted(int.from_bytes(each[26:28]) for each in records) == [0, TODAY - 10]
 
     def test_a_disk_that_is_full_is_no_matter_of_the_baseline(self) -> None:
         class Full(io.BytesIO):

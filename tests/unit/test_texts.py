@@ -83,6 +83,12 @@ def test_a_text_from_elsewhere_is_cut_when_it_is_clean() -> None:
         ("s3://bucket/a.b/c", "s3://bucket/a.b/c", "s3://bucket/a.b/c"),
         ("arn:aws:s3:::bucket/*", "arn:aws:s3:::bucket/*", "arn:aws:s3:::bucket/∗"),
         ("https://evil.example/a.b?c", "https[://]evil[.]example/a.b?c", "https[://]evil[.]example/a.b?c"),
+        (
+            "-https://a.b 1https://c.d ://e.f",
+            "-https[://]a[.]b 1https[://]c[.]d [://]e[.]f",
+            "-https[://]a[.]b 1https[://]c[.]d [://]e[.]f",
+        ),
+        ("(s3://b/k) xs3://a.b .s3://c.d", "(s3://b/k) xs3[://]a[.]b .s3[://]c[.]d", "(s3://b/k) xs3[://]a[.]b .s3[://]c[.]d"),
         ("HTTP://user@evil.example", "HTTP[://]user@evil[.]example", "HTTP[://]user＠evil[.]example"),
         (
             "slack://x ms-settings:// a+b.c-d://h",

@@ -6,7 +6,7 @@ import pytest
 
 from findings_digest.coverage import AccountScanning, Coverage, Scanning
 from findings_digest.keys import Header, Summary
-from findings_digest.records import SCAN_TYPES
+from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES
 from findings_digest.verdict import Verdict, judge
 from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT
 
@@ -96,12 +96,12 @@ class TestSuddenFall:
         verdict = judge(tonight(a=now), coverage(), baseline({ACCOUNT: before}))
         assert verdict.sudden_fall == falls
         assert verdict.state == "good"
-        assert (f"Sudden fall: {before:,} open findings" in text(verdict)) == falls
+        assert (f"Sudden fall: {before:,} open findings when last scanned" in text(verdict)) == falls
 
     def test_an_account_may_fall_while_the_whole_stands(self) -> None:
         verdict = judge(tonight(a=900, b=3), coverage(a="on", b="unknown"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 40}))
         assert (verdict.state, verdict.sudden_fall) == ("unknown", True)
-        assert "40 open findings in the account 444455556666 at the baseline, 3 now" in text(verdict)
+        assert "40 open findings in the account 444455556666 when last scanned, 3 now" in text(verdict)
 
     def test_an_account_whose_state_is_unknown_matters_only_if_it_fell(self) -> None:
         verdict = judge(tonight(a=900, b=39), coverage(a="on", b="unknown"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 40}))
@@ -113,6 +113,12 @@ class TestSuddenFall:
     def test_what_is_dark_explains_the_fall(self) -> None:
         verdict = judge(tonight(a=30), coverage(a="on", b="off"), baseline({ACCOUNT: 30, OTHER_ACCOUNT: 40}))
         assert (verdict.state, verdict.sudden_fall, len(verdict.reasons)) == ("dark", False, 1)
+
+    def test_findings_without_an_account_are_not_counted_twice(self) -> None:
+        header, summary = baseline({"": 25, ACCOUNT: 1})
+        verdict = judge(tonight(a=1), coverage(), (header, summary))
+        assert "Sudden fall: 26 open findings when last scanned, 1 now." in verdict.reasons
+        assert "Sudden fall: 25 open findings in the account without a name when last scanned, 0 now." in verdict.reasons
 
     def test_without_a_baseline_nothing_fell(self) -> None:
         assert judge(tonight(a=1), coverage()) == Verdict("good", False, {}, (), coverage())
@@ -126,7 +132,7 @@ class TestUnsure:
         assert (verdict.state, verdict.dark) == ("unknown", {})
         assert text(verdict) == (
             "13 findings are missing where it is not known whether Inspector scans: 111122223333 (azure: not told),"
-            " 111122223333 (ecr: on again, but no finding is back yet), 444455556666 (ecr: as told), 777788889999 (ec2: not told)."
+            " 111122223333 (ecr: on, but not surely so at the last run, and what was open there is not back yet), 444455556666 (ecr: as told), 777788889999 (ec2: not told)."
         )
 
     def test_what_is_dark_is_not_said_twice(self) -> None:
@@ -141,10 +147,13 @@ class TestUnsure:
 
 class TestDark:
     def test_an_account_that_was_switched_off_since_is_dark(self) -> None:
-        verdict = judge(tonight(a=900), coverage(a="on", b="off"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 12}))
+        missing = {(OTHER_ACCOUNT, "ecr"): 12}
+        verdict = judge(
+            tonight(a=900), coverage(a="on", b="off"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 12}), not_looked_at=missing
+        )
         assert verdict.state == "dark"
         assert list(verdict.dark) == [OTHER_ACCOUNT]
-        assert "it is off in 444455556666 (everything). What was open there (12) is neither gone nor fixed" in text(verdict)
+        assert "it is off in 444455556666 (everything). What is missing there (12) is neither gone nor fixed" in text(verdict)
 
     def test_it_is_dark_also_while_its_findings_are_still_reported(self) -> None:
         on = {OTHER_ACCOUNT: dict.fromkeys(SCAN_TYPES, "on")}
@@ -175,7 +184,7 @@ class TestDark:
     def test_many_dark_accounts_are_named_by_the_first_few(self) -> None:
         accounts = {f"{number:012}": AccountScanning("off") for number in range(9)}
         verdict = judge(tonight(), Coverage(ACCOUNT, accounts), baseline(dict.fromkeys(accounts, 2)))
-        assert "000000000004 (everything) and 4 more. What was open there (18)" in text(verdict)
+        assert "000000000004 (everything) and 4 more. What is missing there is neither gone nor fixed" in text(verdict)
         assert "000000000004 and 4 more: these findings are not scanned" in text(verdict)
         assert len(verdict.dark) == 9
 
@@ -184,7 +193,7 @@ class TestDark:
         expected: dict[str, Any] = {
             "state": "dark",
             "sudden_fall": False,
-            "dark": {OTHER_ACCOUNT: list(SCAN_TYPES)},
+            "dark": {OTHER_ACCOUNT: list(OWN_SCAN_TYPES)},
             "reasons": list(verdict.reasons),
         }
         assert verdict.to_dict() == expected

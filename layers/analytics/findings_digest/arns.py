@@ -2,6 +2,7 @@
 
 from findings_digest.columns import Batch
 from findings_digest.identity import exact_keys
+from findings_digest.records import STATUSES
 
 
 class Arns:
@@ -13,15 +14,20 @@ class Arns:
         Exact keys of all findings so far, some 90 bytes each: 180 MB for two million.
     duplicates
         How many findings were left out.
+    reopened
+        How many of them are open, while what was taken is not.
     """
 
     def __init__(self) -> None:
         self.keys: set[bytes] = set()
-        self.duplicates = 0
+        self.duplicates = self.reopened = 0
+        self._not_open: set[bytes] = set()
 
     def first_of_each(self, batch: Batch) -> Batch:
         """Return a batch without the findings whose ARN stood before, in it or in an earlier one."""
-        keys = exact_keys(batch["finding_arn"])
+        keys, statuses = exact_keys(batch["finding_arn"]), batch["status"]
+        if not STATUSES.keys().isdisjoint(statuses):
+            self._not_open.update(key for key, status in zip(keys, statuses, strict=True) if status in STATUSES)
         if self.keys.isdisjoint(keys) and len(set(keys)) == len(keys):
             self.keys.update(keys)
             return batch
@@ -30,5 +36,7 @@ class Arns:
             if key not in self.keys:
                 self.keys.add(key)
                 rows.append(row)
+            elif statuses[row] not in STATUSES and key in self._not_open:
+                self.reopened += 1
         self.duplicates += len(keys) - len(rows)
         return {name: [values[row] for row in rows] for name, values in batch.items()}

@@ -42,6 +42,7 @@ from findings_digest.records import (
     KEY,
     LATEST_DAY,
     MARKS,
+    NO_DAY,
     NOT_LOOKED_AT,
     SCAN_TYPE,
     SCAN_TYPES,
@@ -176,8 +177,31 @@ def marks_changed(before: bytes, after: bytes) -> list[str]:
     return changed
 
 
+class NotScanned(NamedTuple):
+    """Places: account keys followed by the number of a scan type.
+
+    Attributes
+    ----------
+    unsure
+        Where it is not sure that Inspector scans: what is missing need not be gone.
+    off
+        Of them, where it surely does not: what is told to be closed need not be fixed.
+    """
+
+    unsure: frozenset[bytes] = frozenset()
+    off: frozenset[bytes] = frozenset()
+
+    def hides(self, before: bytes, after: bytes) -> bool:
+        """Tell whether an open finding that is missing, or closed now, may be open all the same."""
+        latest = after or before
+        return latest[ACCOUNT] + latest[SCAN_TYPE : SCAN_TYPE + 1] in (self.off if after else self.unsure)
+
+
+ALL_SCANNED = NotScanned()
+
+
 def compare_group(
-    baseline: list[bytes], tonight: list[bytes], *, resource_is_reported: bool, off: frozenset[bytes] = frozenset()
+    baseline: list[bytes], tonight: list[bytes], *, resource_is_reported: bool, not_scanned: NotScanned = ALL_SCANNED
 ) -> tuple[list[Change], list[bytes]]:
     """Compare what two nights tell of one vulnerability on one resource.
 
@@ -187,8 +211,6 @@ def compare_group(
         Records, sorted.
     resource_is_reported
         Whether tonight's report tells anything of the resource, whatever the vulnerability.
-    off
-        Where it is not sure that Inspector scans: account keys followed by the number of a scan type.
 
     Returns
     -------
@@ -208,19 +230,20 @@ def compare_group(
         kind = "another_copy" if after[KEY] in was_there else "reopened" if after[KEY] in was_closed else "new"
         changes.append(Change(kind, b"", after))
     is_there = {after[KEY] for after in tonight if is_open(after)}
-    unseen = []
+    unseen: dict[bytes, bytes] = {}
     for before, after in missing:
-        if not after and before[ACCOUNT] + before[SCAN_TYPE : SCAN_TYPE + 1] in off:
+        if not_scanned.hides(before, after):
             kind = UNKNOWN
-            unseen.append(with_status(before, NOT_LOOKED_AT))
+            unseen[before[EXACT]] = with_status(after or before, NOT_LOOKED_AT)[: CLOSED.start] + NO_DAY
         elif before[KEY] in is_there:
             kind = "copy_gone"
         elif after:
             kind = "closed"
         else:
             kind = "no_longer_reported" if resource_is_reported else "resource_gone"
-        changes.append(Change(kind, before, after))
-    return changes, sorted([*(after for _, after in pairs), *fresh, *unseen])
+        changes.append(Change(kind, before, b"" if kind == UNKNOWN else after))
+    reported = [after for _, after in pairs if after[EXACT] not in unseen]
+    return changes, sorted([*reported, *fresh, *unseen.values()])
 
 
 def _paired_by_arn(baseline: list[bytes], tonight: list[bytes]) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[bytes]]:
@@ -323,7 +346,7 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     keep: Callable[[list[bytes]], object],
     *,
     arns: AbstractSet[bytes] = frozenset(),
-    off: frozenset[bytes] = frozenset(),
+    not_scanned: NotScanned = ALL_SCANNED,
     watched: frozenset[bytes] = frozenset(),
     listed_at_most: int = LISTED,
 ) -> Comparison:
@@ -337,8 +360,6 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
         Is given what to keep for the next night, sorted.
     arns
         Exact keys of all of tonight's findings.
-    off
-        See :func:`compare_group`.
     watched
         Keys of vulnerabilities (:func:`findings_digest.identity.vulnerability_key`) whose resources are to be counted.
 
@@ -352,7 +373,9 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     moved: set[bytes] = set()
     carried: set[bytes] = set()
     for window in windows(iter(()) if baseline is None else baseline, tonight, ON_RESOURCE):
-        kept = _same_first_seen(window.tonight) if baseline is None else _compare_window(window, changes, off, arns, moved)
+        kept = (
+            _same_first_seen(window.tonight) if baseline is None else _compare_window(window, changes, not_scanned, arns, moved)
+        )
         keep(kept)
         carried.update([each[EXACT] for each in kept if each[MARKS] & 3 == NOT_LOOKED_AT])
         if watched:
@@ -376,31 +399,48 @@ def rekeyed(baseline: Callable[[], Iterator[list[bytes]]], keys: Mapping[bytes, 
     return merged([filter(None, others), iter([moved] if moved else [])])
 
 
-def with_first_seen(tonight: Iterator[list[bytes]], earlier: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+def with_first_seen(
+    tonight: Iterator[list[bytes]], earlier: Iterator[list[bytes]], moved: Mapping[bytes, bytes]
+) -> Iterator[list[bytes]]:
     """Give tonight's records, sorted, with the first-seen days that an earlier night knew of the same findings.
 
     Parameters
     ----------
     earlier
         Of any run of the report, whatever its filter.
+    moved
+        :func:`moved_days`.
     """
     for window in windows(earlier, tonight, ON_RESOURCE):
-        if not window.baseline or not window.tonight:
-            if window.tonight:
-                yield window.tonight
-            continue
-        known = earliest_first_seen(window.baseline)
-        by_arn = {each[EXACT]: each[FIRST_SEEN] for each in window.baseline}
-        yield [
-            each[IDENTITY_AND_MARKS]
-            + min(each[FIRST_SEEN], known.get(each[KEY], LATEST_DAY), by_arn.get(each[EXACT], LATEST_DAY))
-            + each[CLOSED]
-            for each in window.tonight
-        ]
+        if window.tonight:
+            known = earliest_first_seen(window.baseline)
+            by_arn = {each[EXACT]: each[FIRST_SEEN] for each in window.baseline}
+            yield [
+                each[IDENTITY_AND_MARKS]
+                + min(
+                    each[FIRST_SEEN],
+                    known.get(each[KEY], LATEST_DAY),
+                    by_arn.get(each[EXACT], LATEST_DAY),
+                    moved.get(each[EXACT], LATEST_DAY),
+                )
+                + each[CLOSED]
+                for each in window.tonight
+            ]
+
+
+def moved_days(tonight: Iterator[list[bytes]], earlier: Iterator[list[bytes]], arns: AbstractSet[bytes]) -> dict[bytes, bytes]:
+    """Return the first-seen days of findings whose ARN stands elsewhere in tonight's report, by exact key."""
+    moved = {}
+    for window in windows(earlier, tonight, ON_RESOURCE):
+        here = {(each[EXACT], each[ON_RESOURCE]) for each in window.tonight}
+        for each in window.baseline:
+            if each[EXACT] in arns and (each[EXACT], each[ON_RESOURCE]) not in here:
+                moved[each[EXACT]] = each[FIRST_SEEN]
+    return moved
 
 
 def _compare_window(
-    window: Window, changes: Changes, off: frozenset[bytes], arns: AbstractSet[bytes], moved: set[bytes]
+    window: Window, changes: Changes, not_scanned: NotScanned, arns: AbstractSet[bytes], moved: set[bytes]
 ) -> list[bytes]:
     touched = _touched_groups(window.baseline, window.tonight)
     quiet = [each for each in window.baseline if each[ON_RESOURCE] not in touched] if touched else window.baseline
@@ -419,7 +459,7 @@ def _compare_window(
         before, after = groups[group]
         if absent := {each[EXACT] for each in before} - {each[EXACT] for each in after}:
             moved |= absent & arns
-        found, records = compare_group(before, after, resource_is_reported=group[RESOURCE] in reported, off=off)
+        found, records = compare_group(before, after, resource_is_reported=group[RESOURCE] in reported, not_scanned=not_scanned)
         for change in found:
             changes.add(change)
         kept += records

@@ -195,6 +195,9 @@ def _flat(lists: Sequence[Any]) -> Iterable[str]:
 
 
 def _named(counts: Counter[str | None], order: Sequence[str] = ()) -> dict[str, int]:
-    known = {name: counts[name] for name in order if counts[name]}
-    rest = sorted(((name or UNKNOWN, count) for name, count in counts.items() if name not in known), key=lambda e: (-e[1], e[0]))
+    told: Counter[str] = Counter()
+    for name, count in counts.items():
+        told[name or UNKNOWN] += count
+    known = {name: told[name] for name in order if told[name]}
+    rest = sorted(((name, count) for name, count in told.items() if name not in known), key=lambda e: (-e[1], e[0]))
     return known | dict(rest)

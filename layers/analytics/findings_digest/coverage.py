@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from findings_digest.identity import account_key
-from findings_digest.records import OTHER_CLOUDS, SCAN_TYPES
+from findings_digest.records import OTHER_CLOUDS
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
@@ -74,8 +73,13 @@ class AccountScanning:
     is_member: bool = True
 
     def scanning(self, scan_type: str) -> Scanning:
-        """Return whether a scan type is on: only where Inspector says so of the account and of the type."""
+        """Return whether a scan type is on: only where Inspector says so of the account and of the type.
+
+        Of other clouds connectors alone decide.
+        """
         told = self.scan_types.get(scan_type, "unknown")
+        if scan_type in OTHER_CLOUDS:
+            return told
         if "off" in {self.state, told}:
             return "off"
         return told if self.state == "on" else "unknown"
@@ -128,35 +132,6 @@ class Coverage:
         """Whether Inspector knows resources, and scans none of them: then it does not look, even if it is switched on."""
         return self.scanned == 0 and bool(self.not_scanned)
 
-    def not_surely_scanned(
-        self, open_places: Collection[Place], scanning_before: Mapping[str, Mapping[str, str]]
-    ) -> frozenset[bytes]:
-        """Return the accounts and scan types in which a missing finding need not be gone, as a comparison wants them.
-
-        Parameters
-        ----------
-        open_places
-            Where this report has open findings. Where scanning was not on at the baseline, it counts as on only when findings
-            are back, since Inspector needs hours to find everything again.
-        scanning_before
-            What the baseline's key file remembers: account, scan type, state.
-        """
-        return frozenset(
-            account_key(account) + bytes((number,))
-            for account, each in self.accounts.items()
-            if each.is_member
-            for number, scan_type in enumerate(SCAN_TYPES)
-            if self.is_blind
-            or each.scanning(scan_type) != "on"
-            or (scanning_before.get(account, {}).get(scan_type) != "on" and (account, scan_type) not in open_places)
-        )
-
-    def states(self) -> dict[str, dict[str, str]]:
-        """Return account, scan type, state, as a key file remembers them."""
-        return {
-            account: {scan_type: each.scanning(scan_type) for scan_type in SCAN_TYPES} for account, each in self.accounts.items()
-        }
-
     def to_dict(self) -> dict[str, Any]:
         """Return what stands in the digest."""
         return asdict(self) | {"notes": list(self.notes)}
@@ -180,7 +155,8 @@ def read_coverage(client: "Inspector2Client", account: str, places_with_findings
     # Inspector's other calls take the administrator or its members, but not both at once: so does this.
     for some in batched(others, ACCOUNTS_A_CALL, strict=False):
         states |= _states(client, list(some))
-    if members is not None:
+    # An empty list may also mean that this account administers nobody any more.
+    if members:
         left = {each for each in others if each not in members and states[each].state == "unknown"}
         states |= {each: replace(states[each], is_member=False) for each in left}
     notes += _state_notes(states)
@@ -270,9 +246,9 @@ def _with_connectors(
     healthy: dict[Place, bool] = {}
     try:
         for page, answer in enumerate(client.get_paginator("list_connectors").paginate()):
-            for connector in answer["items"]:
-                # An ARN's fifth part is its account.
-                place = connector["connectorArn"].split(":")[4], connector["provider"].lower()
+            for connector in answer.get("items", ()):
+                # An ARN's fifth part is its account. What is not of the model's form is nobody's health.
+                place = f"{connector.get('connectorArn')}::::".split(":")[4], str(connector.get("provider")).lower()
                 healthy[place] = healthy.get(place, True) and _is_healthy(connector)
             if page >= MOST_PAGES:
                 healthy.clear()

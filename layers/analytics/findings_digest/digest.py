@@ -96,10 +96,11 @@ def assemble(
         compared_with = _baseline(baseline, report.started_at)
         changes = _changes(told.compared, told.open_accounts, names, report)
         sentences += change_sentences(told.compared, report.filter_criteria, names)
-        if baseline.report_format != report.format:
+        if baseline.report_format != report.format and counts["by_type"].keys() - {"PACKAGE_VULNERABILITY"}:
             sentences.append(
-                f"The last comparable report was in {baseline.report_format}, which does not name all that distinguishes findings"
-                " of code and network paths: where their ARNs changed too, they count as new and as gone."
+                f"The last comparable report was in {baseline.report_format}, this one is in {report.format}. A CSV does not name"
+                " all that distinguishes findings of code and network paths: where their ARNs changed too, they count as new and"
+                " as gone."
             )
     if not told.fix_first_is_exact:
         sentences.append("There are too many vulnerabilities to rank them all exactly: one may be missing in fix_first.")
@@ -133,7 +134,7 @@ def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], nam
     changes = compared.changes
     statuses = statuses_asked(filter_criteria)
     sentences = []
-    if not {"CLOSED", "SUPPRESSED"} <= statuses:
+    if not {"CLOSED", "SUPPRESSED"} <= statuses and any(changes.counts[kind] for kind in GONE):
         left_out = [word for word, status in (("closed", "CLOSED"), ("suppressed", "SUPPRESSED")) if status not in statuses]
         sentences.append(
             f"The filter does not ask for {' or '.join(left_out)} findings: whether a missing finding was"

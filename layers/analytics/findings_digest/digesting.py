@@ -27,8 +27,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from findings_digest import naming, parquet
+from findings_digest.arns import Arns
 from findings_digest.baseline import Earlier, NoBaseline, choose, earlier_runs, unreadable
 from findings_digest.brief import Stored, brief
+from findings_digest.changes import NotScanned
 from findings_digest.columns import Batch
 from findings_digest.counting import Counts
 from findings_digest.coverage import read_coverage
@@ -40,6 +42,7 @@ from findings_digest.keys import Header, KeyFile
 from findings_digest.night import Compared, Night
 from findings_digest.parquet import UnreadableParquetError
 from findings_digest.ranged import Pinned, RangedObject
+from findings_digest.resumption import surely_scanned
 from findings_digest.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
 from findings_digest.verdict import judge
 from findings_exporter import runs
@@ -176,7 +179,7 @@ def _digested(
                 baseline = files.key_file(chosen)
             except UnreadableFileError as error:
                 chosen = unreadable(chosen, str(error))
-        days_from = files.newest_key_files(earlier(), baseline, scheduled=scheduled)
+        days_from = files.newest_key_files(earlier(), baseline)
 
         def seen(batches: Iterable[Batch]) -> Iterator[Batch]:
             for batch in batches:
@@ -187,31 +190,32 @@ def _digested(
 
         with ExitStack() as reading:
             parquet.write(seen(_batches(desk, plan, delivery, unreadable_values, reading)), table_file, started_at)
-        before = [baseline] if baseline else days_from
+        before = [baseline, *days_from] if baseline else days_from
         coverage = read_coverage(desk.inspector2, desk.config.account, _places(night, before))
+        scanned = surely_scanned(coverage, night.open, before, started_at)
         header = Header(
             report=plan.report_name,
             execution=run.execution.id,
             started_at=started_at.isoformat(),
             filter_hash=plan.filter_hash,
             filter_criteria=plan.filter_criteria,
-            scanning=coverage.states(),
+            scanning=scanned.states,
+            resuming=scanned.resuming,
         )
-        off = coverage.not_surely_scanned(night.open.keys(), baseline.header.scanning if baseline else {})
-        told = night.compare(header, key_file, baseline, days_from, off)
+        told = night.compare(header, key_file, baseline, days_from, NotScanned(scanned.unsure(), scanned.off()))
         compared = told.compared
         verdict = judge(
             night.open,
             coverage,
             (compared.header, compared.summary) if compared else None,
             _scanning_before(before),
-            compared.not_looked_at if compared else {},
+            compared.not_looked_at if compared else None,
         )
         found = _found_names(files, chosen, compared, table_file, carried_file)
         digest = assemble(
             _report(desk.config, run, plan, delivery), counts.to_dict(night.arns.duplicates), told, chosen, verdict, found.names
         )
-        digest["sentences"] += [*found.sentences, *_sentences(unreadable_values, night.arns.duplicates)]
+        digest["sentences"] += [*found.sentences, *_sentences(unreadable_values, night.arns)]
         if not before and any(each.keys for each in earlier()):
             digest["sentences"].append("First-seen days are Inspector's own: no key file of an earlier report could be read.")
         stored = _stored(desk, run, digest, table_file, key_file, carried_file if found.carried else None)
@@ -243,11 +247,14 @@ def _scanning_before(before: Iterable[KeyFile]) -> dict[str, dict[str, str]]:
     return found
 
 
-def _sentences(unreadable_values: Mapping[str, int], duplicates: int) -> Iterator[str]:
+def _sentences(unreadable_values: Mapping[str, int], arns: Arns) -> Iterator[str]:
     """Say what of the report was left out."""
-    if duplicates:
-        what = "1 finding stands" if duplicates == 1 else f"{duplicates:,} findings stand"
+    if arns.duplicates:
+        what = "1 finding stands" if arns.duplicates == 1 else f"{arns.duplicates:,} findings stand"
         yield f"{what} in the report again under an ARN that it had already: each ARN is counted once, as it stands first."
+    if arns.reopened:
+        what = "1 of them is" if arns.reopened == 1 else f"{arns.reopened:,} of them are"
+        yield f"{what} open where the ARN stands again, and not open where it stands first: do not take them for closed."
     for column, count in sorted(unreadable_values.items()):
         yield f"{'1 value' if count == 1 else f'{count:,} values'} of {column} could not be read, and left out."
 

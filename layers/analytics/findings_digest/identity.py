@@ -60,7 +60,10 @@ class LogicalKeys:
         self._vulnerabilities = Remembered[str, bytes](vulnerability_key)
         # A CSV names packages in another order than JSON, and each perhaps once only.
         self._packages = Remembered[tuple[str | None, ...], bytes](
-            lambda names: _digest(3, *sorted({each for each in names if each}))
+            # Cut as the cell of a CSV is, so that a comma in a name makes no other finding of it.
+            lambda names: _digest(
+                3, *sorted({name for each in names if each for name in map(str.strip, each.split(",")) if name})
+            )
         )
         self._details = Remembered[tuple[str, ...], bytes](lambda details: _digest(3, *details))
 

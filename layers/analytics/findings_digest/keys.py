@@ -18,7 +18,8 @@ Whoever reads it goes through once, holding a block at a time.
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -58,7 +59,9 @@ class Header:
     filter_criteria
         The run's filter with its dates made absolute. Two runs of one filter hash that differ here have a moving window.
     scanning
-        Whether Inspector was scanning: account, scan type, then ``on``, ``off`` or ``unknown``.
+        Whether Inspector was surely scanning: account, scan type, then ``on``, ``off`` or ``unknown``.
+    resuming
+        Since when Inspector says that it scans again where its findings are not back yet: account, scan type, ISO 8601.
     """
 
     report: str
@@ -67,6 +70,7 @@ class Header:
     filter_hash: str
     filter_criteria: Mapping[str, Sequence[Mapping[str, Scalar | Mapping[str, Scalar]]]]
     scanning: Mapping[str, Mapping[str, str]]
+    resuming: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     identity_version: int = IDENTITY_VERSION
 
 
@@ -234,7 +238,7 @@ def checked(path: Path, report: str, execution: str) -> KeyFile:
 
 
 def _json(facts: Header | Summary) -> bytes:
-    return json.dumps(asdict(facts), separators=(",", ":"), sort_keys=True).encode()
+    return json.dumps(asdict(facts), separators=(",", ":"), sort_keys=True, default=datetime.isoformat).encode()
 
 
 def _parsed[T: (Header, Summary)](kind: type[T], content: bytes) -> T:

@@ -8,7 +8,17 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from findings_digest.arns import Arns
-from findings_digest.changes import UNKNOWN, Changes, Comparison, compare, rekeyed, with_first_seen
+from findings_digest.changes import (
+    ALL_SCANNED,
+    UNKNOWN,
+    Changes,
+    Comparison,
+    NotScanned,
+    compare,
+    moved_days,
+    rekeyed,
+    with_first_seen,
+)
 from findings_digest.columns import Batch
 from findings_digest.fix_first import FixFirst
 from findings_digest.identity import account_key
@@ -96,7 +106,7 @@ class Night(AbstractContextManager["Night"]):
         key_file: BinaryIO,
         baseline: KeyFile | None = None,
         days_from: Sequence[KeyFile] = (),
-        off: frozenset[bytes] = frozenset(),
+        not_scanned: NotScanned = ALL_SCANNED,
     ) -> Told:
         """Compare with the baseline, and write tonight's key file.
 
@@ -106,8 +116,8 @@ class Night(AbstractContextManager["Night"]):
             Empty, and seekable.
         days_from
             Of other runs, for the first-seen days alone.
-        off
-            Where it is not sure that Inspector scans: :meth:`findings_digest.coverage.Coverage.not_surely_scanned`.
+        not_scanned
+            :mod:`findings_digest.resumption` judges it.
 
         Raises
         ------
@@ -115,13 +125,13 @@ class Night(AbstractContextManager["Night"]):
             The key file cannot be written, or the temporary directory is full.
         """
         before = baseline.blocks if baseline else None
-        found, writer = self._walk(header, key_file, before() if before else None, days_from, off)
+        found, writer = self._walk(header, key_file, before() if before else None, days_from, not_scanned)
         if before and found.moved:
             # Seldom: an ARN whose vulnerability got another id, whose resource another name, whose title another wording.
             keys = {each[EXACT]: each[KEY] for block in self._records.blocks() for each in block if each[EXACT] in found.moved}
             key_file.seek(0)
             key_file.truncate()
-            found, writer = self._walk(header, key_file, rekeyed(before, keys), days_from, off)
+            found, writer = self._walk(header, key_file, rekeyed(before, keys), days_from, not_scanned)
         compared = None
         not_looked_at: Counter[tuple[str, str]] = Counter()
         if baseline and found.changes is not None:
@@ -140,14 +150,15 @@ class Night(AbstractContextManager["Night"]):
         key_file: BinaryIO,
         baseline: Iterator[list[bytes]] | None,
         days_from: Sequence[KeyFile],
-        off: frozenset[bytes],
+        not_scanned: NotScanned,
     ) -> tuple[Comparison, KeyWriter]:
         writer = KeyWriter(key_file.write, header)
         tonight = self._records.blocks()
         for other in days_from:
-            tonight = with_first_seen(tonight, other.blocks())
+            moved = moved_days(self._records.blocks(), other.blocks(), self.arns.keys)
+            tonight = with_first_seen(tonight, other.blocks(), moved)
         watched = self._fix_first.watched()
-        return compare(baseline, tonight, writer.add, arns=self.arns.keys, off=off, watched=watched), writer
+        return compare(baseline, tonight, writer.add, arns=self.arns.keys, not_scanned=not_scanned, watched=watched), writer
 
     def _accounts(self, header: Header, baseline: KeyFile) -> set[str]:
         summary = baseline.summary

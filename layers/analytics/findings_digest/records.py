@@ -33,6 +33,8 @@ FIXES = {"NO": 1, "PARTIAL": 2, "YES": 3}
 SCAN_TYPES = ("other", "ec2", "ecr", "lambda", "lambdaCode", "codeRepository", "ami", "azure", "gcp")
 """As BatchGetAccountStatus names them [AWS]; azure and gcp are other clouds' resources, of which ListConnectors tells; other is
 what neither tells of."""
+OWN_SCAN_TYPES = SCAN_TYPES[:-2]
+"""Those that an account's own state decides on."""
 OTHER_CLOUDS = {"azure": "Microsoft.", "gcp": ".googleapis.com/"}
 """Of scan types, what their resource types hold in their names [AWS: service model, ResourceType]."""
 SCAN_TYPE_OF = {

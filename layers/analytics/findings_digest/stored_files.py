@@ -26,6 +26,10 @@ MOST_UNREADABLE = 10
 """So many key files are tried for first-seen days; each costs a request or more."""
 
 
+MOST_KINDS = 4
+"""So many kinds of runs (a filter, with a notification or without) are looked for: each file is a pass more over the findings."""
+
+
 class RefusedError(Exception):
     """S3 refused to store a file of the digest."""
 
@@ -100,8 +104,10 @@ class EarlierFiles:
             path.unlink()
             raise UnreadableFileError(_words(error)) from error
 
-    def newest_key_files(self, runs: Iterator[Earlier], baseline: KeyFile | None, *, scheduled: bool) -> list[KeyFile]:
-        """Return the key files beside the baseline's that know first-seen days: whatever their filter, notified or not.
+    def newest_key_files(self, runs: Iterator[Earlier], baseline: KeyFile | None) -> list[KeyFile]:
+        """Return the key files beside the baseline's that know first-seen days and scanning: the newest of each kind of run.
+
+        The newest of all may be of a narrow filter, and what only a silent run saw nobody was told.
 
         Parameters
         ----------
@@ -111,26 +117,24 @@ class EarlierFiles:
         Returns
         -------
         list of KeyFile
-            The newest that can be read; and the newest among those that the run could be compared with, since the newest of all
-            may be of a narrow filter.
+            The newest first, at most :data:`MOST_KINDS`.
         """
-        found: list[KeyFile] = []
+        found: dict[tuple[str, bool], KeyFile] = {}
         tries = 0
         for run in runs:
-            if tries == MOST_UNREADABLE or (baseline and run.execution == baseline.header.execution):
+            if tries == MOST_UNREADABLE or len(found) == MOST_KINDS:
                 break
-            is_comparable = run.is_comparable(scheduled=scheduled)
-            if run.keys is None or (found and not is_comparable):
+            if baseline and run.execution == baseline.header.execution:
+                break
+            kind = run.filter_hash, run.is_notified
+            if run.keys is None or kind in found:
                 continue
             try:
-                found.append(self.key_file(run))
+                found[kind] = self.key_file(run)
             except UnreadableFileError as error:
                 logger.warning("the key file of %s could not be read: %s", run.execution, type(error.__cause__ or error).__name__)
                 tries += 1
-                continue
-            if is_comparable:
-                break
-        return found
+        return list(found.values())
 
     def copy(self, bucket: str, stored: StoredFile) -> Path:
         """Copy a file to the folder.

@@ -17,16 +17,17 @@ The rule, in this order:
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Literal
 
 from findings_digest.coverage import Coverage, Scanning
 from findings_digest.keys import Header, Summary
-from findings_digest.records import SCAN_TYPES
+from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES
 
 FALL_FROM = 20
 FALL_TO = 0.5
 ACCOUNTS_NAMED = 5
+WHOLE = "*"
+"""Stands for the whole report beside its accounts."""
 
 type Open = Mapping[tuple[str, str], int]
 """Open findings by account and scan type."""
@@ -71,7 +72,7 @@ def judge(
     coverage: Coverage,
     baseline: tuple[Header, Summary] | None = None,
     scanning_before: Mapping[str, Mapping[str, str]] | None = None,
-    not_looked_at: Open = MappingProxyType({}),
+    not_looked_at: Open | None = None,
 ) -> Verdict:
     """Judge a night.
 
@@ -84,27 +85,27 @@ def judge(
     scanning_before
         What the newest run knew of scanning: account, scan type, state; None for what the baseline knew.
     not_looked_at
-        The missing findings that need not be gone.
+        The missing findings that need not be gone; None where nothing was compared.
     """
     before = _open_at(baseline[1]) if baseline else Counter[tuple[str, str]]()
     scanning = scanning_before if scanning_before is not None else baseline[0].scanning if baseline else {}
     reasons = []
     dark = _dark_places(before, scanning, coverage)
     if dark:
-        reasons.append(_dark_sentence(dark, before))
+        reasons.append(_dark_sentence(dark, not_looked_at))
     # What is dark explains itself.
     looked_at = {place: count for place, count in before.items() if place[1] not in dark.get(place[0], ())}
     falls = _falls(looked_at, tonight)
     accounts = sorted(coverage.accounts)
     is_empty = not sum(tonight.values())
-    judged: Iterable[str] = accounts if is_empty or coverage.is_blind or "" in falls else falls
+    judged: Iterable[str] = accounts if is_empty or coverage.is_blind or WHOLE in falls else falls
     state: Literal["good", "dark", "unknown"] = "good"
     if is_empty or falls or coverage.is_blind:
         reasons += [_fall_sentence(account, *fall) for account, fall in sorted(falls.items())[:ACCOUNTS_NAMED]]
         what = "So many are missing" if falls else "The report still tells of open findings"
         state, sentence = _judged(judged, coverage, "The report holds no open finding" if is_empty else what)
         reasons.append(sentence)
-    unsure = {place: count for place, count in not_looked_at.items() if count and place[1] not in dark.get(place[0], ())}
+    unsure = {place: count for place, count in (not_looked_at or {}).items() if count and place[1] not in dark.get(place[0], ())}
     if unsure and not coverage.is_blind:
         state = "unknown"
         reasons.append(_unsure_sentence(unsure, coverage))
@@ -130,12 +131,12 @@ def _dark_places(before: Open, scanning: Mapping[str, Mapping[str, str]], covera
             and (before.get((account, scan_type)) or scanning.get(account, {}).get(scan_type) == "on")
         )
         if places:
-            dark[account] = SCAN_TYPES if each.state == "off" else places
+            dark[account] = OWN_SCAN_TYPES if each.state == "off" else places
     return dark
 
 
 def _falls(before: Open, tonight: Open) -> dict[str, tuple[int, int]]:
-    """Return the accounts that fell suddenly, with both numbers; the empty text stands for the whole report."""
+    """Return the accounts that fell suddenly, with both numbers; :data:`WHOLE` stands for the report."""
     then, now = _by_account(before), _by_account(tonight)
     return {
         account: (count, now[account])
@@ -148,7 +149,7 @@ def _by_account(counted: Open) -> Counter[str]:
     found: Counter[str] = Counter()
     for (account, _), count in counted.items():
         found[account] += count
-        found[""] += count
+        found[WHOLE] += count
     return found
 
 
@@ -172,16 +173,16 @@ def _judged(accounts: Iterable[str], coverage: Coverage, what: str) -> tuple[Lit
     return "unknown", f"{what}, and Inspector is switched on but knows no resource to scan."
 
 
-def _dark_sentence(dark: Mapping[str, tuple[str, ...]], before: Open) -> str:
-    findings = sum(before.get((account, scan_type), 0) for account, types in dark.items() for scan_type in types)
+def _dark_sentence(dark: Mapping[str, tuple[str, ...]], not_looked_at: Open | None) -> str:
+    missing = sum((not_looked_at or {}).get((account, scan_type), 0) for account, types in dark.items() for scan_type in types)
     places = [
-        f"{account} ({'everything' if len(types) == len(SCAN_TYPES) else ', '.join(types)})"
+        f"{account} ({'everything' if len(types) == len(OWN_SCAN_TYPES) else ', '.join(types)})"
         for account, types in list(dark.items())[:ACCOUNTS_NAMED]
     ]
     more = f" and {len(dark) - ACCOUNTS_NAMED:,} more" if len(dark) > ACCOUNTS_NAMED else ""
     return (
         f"Inspector does not scan any more: it is off in {', '.join(places)}{more}."
-        f" What was open there ({findings:,}) is neither gone nor fixed: it is not scanned."
+        f" What is missing there{f' ({missing:,})' if missing else ''} is neither gone nor fixed: it is not scanned."
     )
 
 
@@ -199,7 +200,7 @@ def _unsure_sentence(unsure: Open, coverage: Coverage) -> str:
 def _why_unsure(coverage: Coverage, account: str, scan_type: str) -> str:
     match coverage.scanning(account, scan_type):
         case "on":
-            return "on again, but no finding is back yet"
+            return "on, but not surely so at the last run, and what was open there is not back yet"
         case "off":
             return "off"
         case _:
@@ -207,8 +208,8 @@ def _why_unsure(coverage: Coverage, account: str, scan_type: str) -> str:
 
 
 def _fall_sentence(account: str, before: int, now: int) -> str:
-    where = f" in the account {account}" if account else ""
-    return f"Sudden fall: {before:,} open findings{where} at the baseline, {now:,} now."
+    where = "" if account == WHOLE else f" in the account {account or 'without a name'}"
+    return f"Sudden fall: {before:,} open findings{where} when last scanned, {now:,} now."
 
 
 def _named(accounts: Iterable[str], whys: Mapping[str, str]) -> str:

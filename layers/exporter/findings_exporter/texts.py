@@ -19,8 +19,10 @@ INVISIBLE = re.compile(
 """Printable for Python, and yet not seen: joiners, fillers, variation selectors [Unicode: Default_Ignorable_Code_Point]."""
 
 
-ADDRESS = re.compile(r"(?<![a-z0-9+.-])(?!s3://)([a-z][a-z0-9+.-]*)://([^\s/]*)", re.ASCII | re.IGNORECASE)
-"""An address that a client makes a link of, and its host. Of an S3 URI none does."""
+ADDRESS = re.compile(r"://([^\s/]*)")
+"""What makes a link of a text, whatever stands before it, and the host."""
+S3_URI = re.compile(r"(?:^|[^a-z0-9+.-])s3", re.ASCII | re.IGNORECASE)
+"""Before the sign of an address: no client makes a link of that one."""
 WWW = re.compile(r"(?<![a-z0-9])(www)\.", re.ASCII | re.IGNORECASE)
 LOOK_ALIKES = str.maketrans("<>`*@&", "‹›'∗＠＆")  # noqa: RUF001 - signs that only look alike
 
@@ -38,8 +40,14 @@ def clean(text: object, most: int) -> str:
 
 def in_mail(text: str) -> str:
     """Return a text in which a mail client finds nothing to link to: ``https[://]example[.]com``, as is usual for such."""
-    text = ADDRESS.sub(lambda found: f"{found[1]}[://]{found[2].replace('.', '[.]')}", text)
+    text = ADDRESS.sub(_without_link, text)
     return WWW.sub(r"\1[.]", text)
+
+
+def _without_link(found: re.Match[str]) -> str:
+    before = found.string[max(found.start() - 3, 0) : found.start()]
+    # What went through here before is left as it is.
+    return found[0] if S3_URI.fullmatch(before) or before.endswith("[") else f"[://]{found[1].replace('.', '[.]')}"
 
 
 def in_chat(text: str) -> str:

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from findings_digest.changes import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN
 from findings_digest.page.trend import HEIGHT, RUNS, strips
 from findings_digest.page.words import TEXTS, Words, words, zone
-from findings_digest.records import SCAN_TYPES, SEVERITIES, STATUSES
+from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES, SEVERITIES, STATUSES
 from findings_exporter.texts import clean, each_text
 
 LANGUAGES = tuple(TEXTS)
@@ -116,7 +116,7 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         axis=_axis(trend[-RUNS:], say),
         strip_height=HEIGHT,
         beside_open={status: count for status, count in digest["counts"]["by_status"].items() if status in STATUSES},
-        scan_types=SCAN_TYPES,
+        scan_types=OWN_SCAN_TYPES,
         ages=_rows(digest["counts"]["by_age"]),
         age_severities=[severity for severity in WORST_FIRST if digest["counts"]["by_severity"].get(severity)],
         kinds=_kinds(digest["changes"]),

@@ -75,6 +75,12 @@ def first_lines(run: Run, night: Night, speech: Speech) -> list[str]:
         lines.append(speech.say("headline.sudden_fall"))
     how = "quiet" if night.is_quiet else "changes" if night.new is not None else "counts"
     lines.append(speech.say(f"headline.{how}", name=name, **_numbers(night, speech)))
+    if night.marks:
+        marks = speech.listed(
+            speech.say("count", count=speech.number(count), what=speech.say(f"kind.{kind}"))
+            for kind, count in night.marks.items()
+        )
+        lines.append(speech.say("marks", counts=marks))
     if night.seen_again:
         lines.append(speech.say("seen_again", count=speech.number(night.seen_again)))
     lines += scanning_lines(night, speech)

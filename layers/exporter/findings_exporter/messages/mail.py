@@ -63,7 +63,7 @@ def _of_a_night(run: Run, night: Night, config: Config, speech: Speech) -> list[
     own = {str(report_url(run, config)), file_of(run.delivery, speech) if run.delivery else ""}
     others = [fact for fact in facts(run, config, speech) if fact[1] not in own]
     if night.is_quiet:
-        return [first, *links, *_ending(others, run, speech)]
+        return [first, *links, _notes(night, speech), *_ending(others, run, speech)]
     return [
         *_screen([first], [_new_list(night, speech), _fix_list(night, speech)], links),
         _ruled(speech.say("details")),
@@ -144,9 +144,11 @@ def _details(night: Night, speech: Speech) -> str:
             parts.append("\n".join([speech.say(name), *(_finding_lines(each, speech) for each in listed)]))
     if night.fix_first:
         parts.append("\n".join([speech.say("fix_first_why"), *_fix_lines(night.fix_first, speech)]))
-    if night.sentences:
-        parts.append("\n".join([speech.say("to_know"), *(wrapped(each, "- ", "  ") for each in night.sentences)]))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *filter(None, [_notes(night, speech)])])
+
+
+def _notes(night: Night, speech: Speech) -> str:
+    return "\n".join([speech.say("to_know"), *(wrapped(each, "- ", "  ") for each in night.sentences)]) if night.sentences else ""
 
 
 def _finding_lines(finding: Mapping[str, Any], speech: Speech) -> str:

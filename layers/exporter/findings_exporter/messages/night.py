@@ -59,8 +59,15 @@ class Night:
 
     @property
     def is_quiet(self) -> bool:
-        """Nothing new, nothing gone, nothing seen again, and Inspector was looking."""
-        return (self.new, self.gone, self.seen_again, self.state, self.sudden_fall) == (0, 0, 0, "good", False)
+        """Nothing new, gone, seen again, worse or better, and Inspector was looking."""
+        same = (self.new, self.gone, self.seen_again, len(self.marks)) == (0, 0, 0, 0)
+        return same and self.state == "good" and not self.sudden_fall
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        """What changed in findings that stayed open: how many of each kind, the worst news first."""
+        kinds = ("severity_raised", "exploit_became_known", "severity_lowered", "fix_became_available")
+        return {kind: self.kinds[kind] for kind in kinds if self.kinds.get(kind)}
 
     @property
     def seen_again(self) -> int:

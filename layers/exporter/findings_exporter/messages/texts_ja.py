@@ -86,6 +86,7 @@ TEXTS = {
     "headline.unknown": "【判定不能】INSPECTOR がすべてをスキャンしているか確認できません。",
     "headline.sudden_fall": "【急減】未解決の検出結果が前回より大幅に減りました。",
     "headline.digest_failed": "ダイジェストは作成できませんでした。何が新しく、何が消えたかは分かりません。",
+    "marks": "引き続き未解決のうち: {counts}。",
     "seen_again": "スキャンを確認できなかった場所で再検出: {count} 件（新規ではありません）。",
     "scanning.all": "Inspector は稼働中です。スキャン対象は {scanned}。",
     "scanning.some": "Inspector は稼働中です。スキャン対象は {scanned}、対象外は {not_scanned}。",

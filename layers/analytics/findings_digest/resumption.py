@@ -1,0 +1,90 @@
+"""Where a missing finding may be called gone: only where Inspector surely scans, and what it knew before is back.
+
+After scanning was switched on again Inspector finds everything anew over hours. A place (account and scan type) that was not
+surely scanned at the last run is therefore not surely scanned now, whatever Inspector says, until more than half of what was
+open there is back or :data:`RESUMES_WITHIN` has passed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from findings_digest.coverage import Coverage, Place
+from findings_digest.identity import account_key
+from findings_digest.keys import KeyFile
+from findings_digest.records import SCAN_TYPES
+
+RESUMES_WITHIN = timedelta(hours=24)
+"""A guess: AWS does not say how long findings take to come back [docs/limits.md]."""
+BACK = 0.5
+"""More than this share of what was open; a fall to less is a sudden one, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What is surely scanned.
+
+    Attributes
+    ----------
+    states
+        Account, scan type, ``on``, ``off`` or ``unknown``: what a key file remembers.
+    resuming
+        Where Inspector says that it scans, and what was open is not back yet: since when.
+    """
+
+    states: Mapping[str, Mapping[str, str]]
+    resuming: Mapping[str, Mapping[str, datetime]]
+    left: frozenset[str]
+
+    def unsure(self) -> frozenset[bytes]:
+        """Return the places in which a missing finding need not be gone, as a comparison wants them."""
+        return self._places("off", "unknown") | {account_key("") + bytes((number,)) for number in range(len(SCAN_TYPES))}
+
+    def off(self) -> frozenset[bytes]:
+        """Return the places in which it is sure that nothing is scanned: nothing is fixed there, whatever a report says."""
+        return self._places("off")
+
+    def _places(self, *states: str) -> frozenset[bytes]:
+        return frozenset(
+            account_key(account) + bytes((SCAN_TYPES.index(scan_type),))
+            for account, scan_types in self.states.items()
+            if account not in self.left
+            for scan_type, state in scan_types.items()
+            if state in states
+        )
+
+
+def surely_scanned(
+    coverage: Coverage, open_now: Mapping[Place, int], earlier: Sequence[KeyFile], started_at: datetime
+) -> Scanned:
+    """Judge what is surely scanned.
+
+    Parameters
+    ----------
+    open_now
+        Open findings of the report.
+    earlier
+        Key files of earlier runs, the baseline's among them. The newest one's states count: each run judged by the one before.
+    """
+    newest = max(earlier, key=lambda each: each.header.started_at, default=None)
+    states: dict[str, dict[str, str]] = {}
+    resuming: dict[str, dict[str, datetime]] = {}
+    for account, each in coverage.accounts.items():
+        states[account] = {}
+        for scan_type in SCAN_TYPES:
+            state: str = each.scanning(scan_type)
+            if coverage.is_blind and state == "on":
+                state = "unknown"
+            if state == "on" and newest and newest.header.scanning.get(account, {}).get(scan_type) != "on":
+                since = newest.header.resuming.get(account, {}).get(scan_type, started_at)
+                before = max(_open_at(key_file, account, scan_type) for key_file in earlier)
+                if open_now.get((account, scan_type), 0) <= BACK * before > 0 and started_at - since < RESUMES_WITHIN:
+                    state = "unknown"
+                    resuming.setdefault(account, {})[scan_type] = since
+            states[account][scan_type] = state
+    return Scanned(states, resuming, frozenset(account for account, each in coverage.accounts.items() if not each.is_member))
+
+
+def _open_at(key_file: KeyFile, account: str, scan_type: str) -> int:
+    summary = key_file.summary
+    return sum(counted.get(account, {}).get(scan_type, 0) for counted in (summary.open, summary.not_looked_at))
