@@ -33,6 +33,9 @@ EXCEPTIONS = {
     ("RESOURCE_MISMATCH", "StartReportFunctionRole", "states:DescribeExecution"): "express executions are not asked for",
     ("RESOURCE_MISMATCH", "CleanUpFunctionRole", "states:DescribeExecution"): "express executions are not asked for",
     ("RESOURCE_MISMATCH", "CleanUpFunctionRole", "states:ListExecutions"): "executions of map runs are not asked for",
+    ("UNKNOWN_ACTION", "DigestReportFunctionRole", "inspector2:ListConnectors"): (
+        "newer than parliament's data [AWS: Inspector API reference, ListConnectors]"
+    ),
 }
 
 
@@ -58,6 +61,8 @@ def faults(policies: list[dict[str, Any]]) -> Iterator[str]:
 def _actions(finding: Any) -> list[str]:  # noqa: ANN401 - parliament is untyped
     if finding.issue == "RESOURCE_MISMATCH":
         return [each["action"] for each in finding.detail]
+    if finding.issue == "UNKNOWN_ACTION":
+        return [finding.location["string"]]
     return finding.location.get("actions") or [""]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 import yaml
 
@@ -219,6 +220,13 @@ class TestLint:
         assert "CheckReportFunctionRole" in told
         assert "UNKNOWN_ACTION" in told
         assert "GetFindingReportStatus" in told
+
+    def test_an_action_that_only_parliament_does_not_know_is_one_of_the_service(self) -> None:
+        text = Path(".ci/check_policies.py").read_text(encoding="utf-8")
+        newer = re.findall(r'"UNKNOWN_ACTION", "\w+", "([\w-]+):(\w+)"', text)
+        assert newer
+        for service, operation in newer:
+            assert operation in botocore.session.Session().get_service_model(service).operation_names
 
     def test_a_needless_wildcard_and_an_unneeded_exception_are_found(self) -> None:
         template = read_template(Path("template.yaml"))
