@@ -82,10 +82,21 @@ class TestQuiet:
     def test_no_resource_at_all_is_unknown(self) -> None:
         assert judge(tonight(), coverage(0, 0)).state == "unknown"
 
-    def test_a_number_of_resources_that_cannot_be_read_is_said_and_does_not_alarm(self) -> None:
-        verdict = judge(tonight(), coverage(None, None))
+    @pytest.mark.parametrize(("scanned", "not_scanned"), [(None, None), (None, 3), (0, None)])
+    def test_a_number_of_resources_that_cannot_be_read_makes_no_good_news(
+        self, scanned: int | None, not_scanned: int | None
+    ) -> None:
+        verdict = judge(tonight(), coverage(scanned, not_scanned))
+        assert verdict.state == "unknown"
+        assert "whether it scans any resource could not be read" in text(verdict)
+
+    def test_resources_that_are_surely_scanned_are_enough_for_a_good_night(self) -> None:
+        verdict = judge(tonight(), coverage(7, None))
         assert verdict.state == "good"
-        assert "how many resources it scans could not be read" in text(verdict)
+        assert "scans 7 resources" in text(verdict)
+
+    def test_resources_that_cannot_be_read_do_not_trouble_a_night_that_needs_no_explanation(self) -> None:
+        assert judge(tonight(a=3), coverage(None, None)).state == "good"
 
 
 class TestSuddenFall:

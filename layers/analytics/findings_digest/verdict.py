@@ -9,7 +9,7 @@ The rule, in this order:
    an explanation. A sudden fall is one from at least 20 open findings to at most half of them, in all or in one account.
 3. Of the accounts that are judged: all off is **dark**. So is a night in which none of the known resources is scanned, and
    nothing that is missing is called gone then. One account whose state is not known makes the night **unknown**. All on,
-   and at least one resource scanned, is a **good** night, said loudly; all on and no resource known is **unknown**.
+   and at least one resource surely scanned, is a **good** night, said loudly; all on without that is **unknown**.
 4. A night in which findings are missing where it is not sure that Inspector scans is **unknown**.
 5. Everything else is a **good** night.
 """
@@ -166,10 +166,10 @@ def _judged(accounts: Iterable[str], coverage: Coverage, what: str) -> tuple[Lit
     if unknown or not states:
         where = f" in {_named(unknown, unknown)}" if unknown else ""
         return "unknown", f"{what}, and whether Inspector is scanning{where} is not known."
-    if coverage.scanned is None or coverage.not_scanned is None:
-        return "good", f"{what}, and Inspector is switched on; how many resources it scans could not be read."
     if coverage.scanned:
         return "good", f"{what} although Inspector is switched on and scans {coverage.scanned:,} resources."
+    if coverage.scanned is None or coverage.not_scanned is None:
+        return "unknown", f"{what}, and Inspector is switched on, but whether it scans any resource could not be read."
     return "unknown", f"{what}, and Inspector is switched on but knows no resource to scan."
 
 
