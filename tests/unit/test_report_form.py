@@ -195,6 +195,17 @@ def test_what_is_whole_here_is_read_there_and_the_other_way_round() -> None:
     assert refused > 500
 
 
+@pytest.mark.parametrize("line", [b"\n", b"\r\n", b"  \n", b"\t", b" \t\r\n\n"])
+@pytest.mark.parametrize("count", [3, 3000])
+def test_a_line_of_blanks_at_the_end_of_a_csv_is_no_row(line: bytes, count: int) -> None:
+    content = csv_report(findings(3000)[:count], NOW, "plain") + line
+    assert (len(content) > EDGE_BYTES) == (count == 3000)
+    if count == 3000:
+        assert fault(content, "CSV") is None
+    assert of_whole(content, "CSV").fault is None
+    assert sum(len(batch["type"]) for batch in read_csv(Stream(content))) == count
+
+
 def test_a_large_csv_that_is_cut_after_the_only_quote_is_told() -> None:
     header = b"Finding ARN,Finding Type,Severity,Status,First Seen"
     content = header + b"\n" + b"arn,T,HIGH,ACTIVE,2026-11-01\n" * 80_000

@@ -28,7 +28,7 @@ from findings_digest.errors import MalformedReportError
 from findings_digest.names import owner, resource_names
 from findings_digest.numbers import finite
 from findings_digest.timestamps import epoch_ms, epoch_ms_column
-from findings_exporter.report_form import MAX_ROW_BYTES
+from findings_exporter.report_form import MAX_ROW_BYTES, is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -225,7 +225,7 @@ def _rows(content: bytes, cells: int, findings: int) -> Iterator[list[str]]:
     header = not cells
     try:
         for row in csv.reader(io.StringIO(content.decode(errors="replace"), newline=""), strict=True):
-            if not row:
+            if is_blank(row):
                 continue
             if not header and len(row) != cells:
                 raise _malformed(f"it has {len(row)} cells where the header has {cells}", findings)

@@ -69,6 +69,11 @@ def of_whole(content: bytes, report_format: str) -> Form:
         return Form("findings" if _FINDING.search(text) else "unclear", str(fault))
 
 
+def is_blank(row: list[str]) -> bool:
+    """Return whether a line of a CSV holds nothing but white space: it is no row."""
+    return not row or (len(row) == 1 and not row[0].strip())
+
+
 def fault_of_edges(start: bytes, end: bytes, report_format: str) -> str | None:
     """Return what is wrong with a larger report by its first and its last :data:`EDGE_BYTES`, or None."""
     # An edge that ends in the midst of the report may cut a character in two.
@@ -202,7 +207,7 @@ def _csv_form(text: str) -> Form:
     rows = _rows(text)
     header, count = _header(rows), 1
     for row in rows:
-        if "".join(row).strip() or len(row) > 1:
+        if not is_blank(row):
             count += 1
             if len(row) != len(header):
                 raise _FaultError(
@@ -243,7 +248,7 @@ def _judge_csv_tail(tail: str, cells: int) -> None:
 
 def _are_rows(text: str, cells: int, *, within_quotes: bool) -> bool:
     try:
-        rows = [len(row) for row in _rows('"' * within_quotes + text) if row]
+        rows = [len(row) for row in _rows('"' * within_quotes + text) if not is_blank(row)]
     except _FaultError:
         return False
     # The first one is only a part of a row where it begins within quotes.
