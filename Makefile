@@ -84,7 +84,7 @@ endif
 
 .PHONY: messages
 messages: install ## Render every kind of message into docs/gallery
-	PYTHONPATH=layers/exporter .venv/bin/python -m tests.gallery
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.gallery
 
 .PHONY: pictures
 pictures: install browser ## Draw the README's workflow from the state machine, and pictures of messages and page

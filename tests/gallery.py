@@ -11,6 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from findings_digest.coverage import AccountScanning, Coverage, Scanning
+from findings_digest.keys import Counted, Header, Summary
+from findings_digest.verdict import judge
 from findings_exporter import messages
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
@@ -31,6 +34,7 @@ from tests.unit.builders import (
     plan,
 )
 
+ACCOUNT, OTHER = "123456789012", "210987654321"
 FOLDER = Path("docs/gallery")
 LANGUAGES = {"en": config(LANGUAGE="en", TIME_ZONE="Europe/Berlin"), "ja": config(LANGUAGE="ja", TIME_ZONE="Asia/Tokyo")}
 NIGHT = execution("4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11_5a7e1c52-4d2a-4b7c-9b43-1a2b3c4d5e6f")
@@ -84,28 +88,25 @@ def nights() -> dict[str, Run]:
     """Every kind of night that did not fail, by its name."""
     empty: dict[str, Any] = {"total": 0, "open": 0, "by_severity": {}, "worst_new": [], "fix_first": []}
     no_change = {"appeared": 0, "gone": 0, "counts": {"still_open": 1204}, "appeared_by_severity": {}, "gone_by_severity": {}}
-    all_gone = brief()["changes"] | {
-        "appeared": 0, "gone": 1222, "counts": {"no_longer_reported": 1222},
-        "appeared_by_severity": {}, "gone_by_severity": {"CRITICAL": 3, "HIGH": 477, "MEDIUM": 742},
-    }  # fmt: skip
+    unseen = no_change | {"counts": {"not_looked_at": 1222}}
     quiet = {"changes": no_change, "worst_new": [], "worst_gone": []}
     alone: dict[str, Any] = {"baseline": None, "changes": None, "worst_new": [], "worst_gone": []}
-    looked = "The report holds no open finding although Inspector is switched on and scans 412 resources."
-    unread = (
-        "The report holds no open finding, and whether Inspector is scanning could not be read: nobody knows if this is good."
+    on, everywhere = scanning(ec2="on", ecr="on"), {"ec2": 210, "ecr": 1012}
+    off, missing = scanning(ec2="off", ecr="off"), {"ec2": 131, "ecr": 600}
+    unread = scanning(state="unknown", why="the account status could not be read: AccessDeniedException")
+    looked = judged({}, {ACCOUNT: on})
+    nobody = judged({}, {ACCOUNT: on}, before={ACCOUNT: everywhere}, scanned=0, not_scanned=412)
+    dark = judged(
+        {ACCOUNT: {"ecr": 1204}},
+        {ACCOUNT: on, OTHER: off},
+        before={ACCOUNT: {"ecr": 1192}, OTHER: missing},
+        missing={OTHER: missing},
     )
-    dark_sentence = (
-        "Inspector does not scan any more: it is switched off in 210987654321 (ec2, ecr). What was open there (731) is neither"
-        " gone nor fixed: nobody looks at it."
-    )
-    dark = verdict("dark", dark={"210987654321": ["ec2", "ecr"]}, reasons=[dark_sentence])
     blind = brief()["changes"] | {
         "gone": 0,
         "counts": {"still_open": 1192, "new": 12, "not_looked_at": 731},
         "gone_by_severity": {},
     }
-    nobody = "The report holds no open finding, and Inspector scans none of its 412 resources: nobody is looking."
-    fall = "Sudden fall: 1,222 open findings at the baseline, 211 now."
     fallen = {"appeared": 2, "gone": 1013, "counts": {"new": 2, "closed": 1013}, "appeared_by_severity": {"LOW": 2},
               "gone_by_severity": {"HIGH": 400, "MEDIUM": 613}}  # fmt: skip
     image, instance, function = "AWS_ECR_CONTAINER_IMAGE", "AWS_EC2_INSTANCE", "AWS_LAMBDA_FUNCTION"
@@ -142,13 +143,13 @@ def nights() -> dict[str, Run]:
         "changes-in-several-places": night(brief(worst_new=several, worst_gone=several[:1])),
         "changes-without-a-page": night(brief(page_key=None)),
         "quiet": night(brief(**quiet)),
-        "dark": night(brief(verdict=dark, sentences=[dark_sentence], changes=blind)),
+        "dark": night(brief(verdict=dark, changes=blind)),
         "dark-nothing-scanned": night(
             brief(
                 **empty,
-                changes=no_change | {"counts": {"not_looked_at": 1222}},
+                changes=unseen,
                 worst_gone=[],
-                verdict=verdict("dark", reasons=[nobody], sudden_fall=True),
+                verdict=nobody,
                 coverage={"scanned": 0, "not_scanned": 412},
             ),
             delivery=nothing("no_findings"),
@@ -156,8 +157,11 @@ def nights() -> dict[str, Run]:
         "unknown": night(
             brief(
                 **empty,
-                changes=all_gone,
-                verdict=verdict("unknown", reasons=[unread], sudden_fall=True),
+                changes=unseen,
+                worst_gone=[],
+                verdict=judged(
+                    {}, {ACCOUNT: unread}, before={ACCOUNT: everywhere}, missing={ACCOUNT: everywhere}, scanned=None, not_scanned=None
+                ),
                 coverage={"scanned": None, "not_scanned": None},
             ),
             delivery=nothing("no_object"),
@@ -165,8 +169,7 @@ def nights() -> dict[str, Run]:
         "sudden-fall": night(
             brief(
                 total=211, open=211, by_severity={"HIGH": 90, "MEDIUM": 121}, changes=fallen, worst_new=[],
-                verdict=verdict("good", reasons=[fall, "So many are missing although Inspector is switched on and scans 412 resources."],
-                                sudden_fall=True),
+                verdict=judged({ACCOUNT: {"ecr": 211}}, {ACCOUNT: on}, before={ACCOUNT: everywhere}),
             )
         ),
         "first-night": night(brief(**alone, no_baseline="first_run")),
@@ -175,11 +178,11 @@ def nights() -> dict[str, Run]:
         "not-compared-unreadable": night(brief(**alone, no_baseline="unreadable")),
         "nothing-found": night(
             brief(**empty, changes=no_change | {"gone": 3, "counts": {"closed": 3}, "gone_by_severity": {"LOW": 3}},
-                  verdict=verdict("good", reasons=[looked])),
+                  verdict=looked),
             delivery=nothing("no_findings"),
         ),
         "nothing-found-again": night(
-            brief(**empty, changes=no_change | {"counts": {}}, worst_gone=[], verdict=verdict("good", reasons=[looked])),
+            brief(**empty, changes=no_change | {"counts": {}}, worst_gone=[], verdict=looked),
             delivery=nothing("empty_object"),
         ),
         "digest-failed": night(
@@ -194,15 +197,28 @@ def nights() -> dict[str, Run]:
     }  # fmt: skip
 
 
-def verdict(state: str, **fields: Any) -> dict[str, Any]:
-    """A verdict."""
-    return {
-        "state": state,
-        "sudden_fall": False,
-        "dark": {},
-        "dark_accounts": len(fields.get("dark", {})),
-        "reasons": [],
-    } | fields
+def scanning(state: Scanning = "on", why: str = "", **scan_types: Scanning) -> AccountScanning:
+    """What Inspector does in an account."""
+    return AccountScanning(state, scan_types, why)
+
+
+def judged(
+    tonight: Counted,
+    accounts: Mapping[str, AccountScanning],
+    before: Counted | None = None,
+    missing: Counted | None = None,
+    scanned: int | None = 412,
+    not_scanned: int | None = 6,
+) -> dict[str, Any]:
+    """The verdict of a night as a brief has it; findings by account and scan type."""
+    baseline = Header("nightly", "before", "2026-11-22T03:00:00+00:00", "", {}, {}), Summary(0, before or {}, {})
+    told = judge(places(tonight), Coverage(ACCOUNT, accounts, scanned, not_scanned), baseline, None, places(missing or {}))
+    return told.to_dict() | {"dark_accounts": len(told.dark)}
+
+
+def places(counted: Counted) -> dict[tuple[str, str], int]:
+    """Findings by place."""
+    return {(account, scan_type): count for account, each in counted.items() for scan_type, count in each.items()}
 
 
 def runs() -> dict[str, Run]:
