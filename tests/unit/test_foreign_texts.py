@@ -13,6 +13,7 @@ from findings_exporter import messages, recording
 from findings_exporter.errors import Failure
 from findings_exporter.explanations import OF_THE_SETUP
 from findings_exporter.messages import failure_from
+from findings_exporter.messages.export_ended import DIGEST, export_event
 from findings_exporter.plan import make_plan
 from findings_exporter.runs import Run
 from findings_exporter.setup import words
@@ -46,9 +47,16 @@ def hostile_brief(**fields: Any) -> dict[str, Any]:
     made["verdict"] = made["verdict"] | {"dark": {HOSTILE: [HOSTILE]}, "dark_accounts": 1, "reasons": [HOSTILE]}
     made["by_severity"] = {HOSTILE: 7}
     made["changes"]["appeared_by_severity"] = {HOSTILE: 7, "CRITICAL": 1}
-    exact = frozenset({name for name in made if name.endswith(("_key", "_version"))} | {"bucket"} | KEPT)
+    exact = frozenset({name for name in made if name.endswith("_key")} | {"bucket"} | KEPT)
     replaced: dict[str, Any] = each_text(made, lambda name, text: HOSTILE if name else text, exact)
     return replaced
+
+
+def test_a_key_of_any_length_is_told_as_it_is() -> None:
+    keys = {name: f"{'long/' * 200}{name}" for name in DIGEST if name.endswith("_key")}
+    assert len(keys) == 4
+    told = export_event(ended_run(digest=brief(**keys)), config())["digest"]
+    assert {name: told[name] for name in keys} == keys
 
 
 def planned(**fields: Any) -> Any:

@@ -23,9 +23,7 @@ LENGTHS = {
 """Characters of a text by its field's name, where they are others. Why a digest failed ends with what to do."""
 CAUSE_CHARACTERS = 3_000
 NOTES_TOLD = 10
-EXACT = frozenset(
-    {"bucket", "digest_key", "page_key", "parquet_key", "keys_key", "keys_version", "parquet_version", "statements"}
-)
+EXACT = frozenset({"bucket", "digest_key", "page_key", "parquet_key", "keys_key", "statements"})
 """Fields that are looked up or pasted, so that no character of theirs may change."""
 
 type Escape = Callable[[str], str]
