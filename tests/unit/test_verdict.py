@@ -114,6 +114,10 @@ class TestSuddenFall:
         assert (verdict.state, verdict.sudden_fall) == ("unknown", True)
         assert "40 open findings in the account 444455556666 when last scanned, 3 now" in text(verdict)
 
+    def test_the_fall_of_the_only_account_is_said_once(self) -> None:
+        verdict = judge(tonight(a=3), coverage(a="on"), baseline({ACCOUNT: 40}))
+        assert [each for each in verdict.reasons if "fall" in each] == ["Sudden fall: 40 open findings when last scanned, 3 now."]
+
     def test_an_account_whose_state_is_unknown_matters_only_if_it_fell(self) -> None:
         verdict = judge(tonight(a=900, b=39), coverage(a="on", b="unknown"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 40}))
         assert (verdict.state, verdict.reasons) == ("good", ())

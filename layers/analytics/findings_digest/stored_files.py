@@ -24,8 +24,6 @@ logger = logging.getLogger(__name__)
 COPY_BYTES = 1 << 20
 MOST_UNREADABLE = 10
 """So many key files are tried for first-seen days; each costs a request or more."""
-
-
 MOST_KINDS = 4
 """So many kinds of runs (a filter, with a notification or without) are looked for: each file is a pass more over the findings."""
 

@@ -83,7 +83,7 @@ def judge(
     baseline
         Of the baseline's key file; None without one.
     scanning_before
-        What the newest run knew of scanning: account, scan type, state; None for what the baseline knew.
+        What the baseline and the runs since knew of scanning: account, scan type, state; None for what the baseline knew.
     not_looked_at
         The missing findings that need not be gone; None where nothing was compared.
     """
@@ -101,7 +101,9 @@ def judge(
     judged: Iterable[str] = accounts if is_empty or coverage.is_blind or WHOLE in falls else falls
     state: Literal["good", "dark", "unknown"] = "good"
     if is_empty or falls or coverage.is_blind:
-        reasons += [_fall_sentence(account, *fall) for account, fall in sorted(falls.items())[:ACCOUNTS_NAMED]]
+        # The only account with findings fell as the report did: it is said once.
+        told = [(account, fall) for account, fall in sorted(falls.items()) if account == WHOLE or fall != falls.get(WHOLE)]
+        reasons += [_fall_sentence(account, *fall) for account, fall in told[:ACCOUNTS_NAMED]]
         what = "So many are missing" if falls else "The report still tells of open findings"
         state, sentence = _judged(judged, coverage, "The report holds no open finding" if is_empty else what)
         reasons.append(sentence)

@@ -17,8 +17,6 @@ INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 """Printable for Python, and yet not seen: joiners, fillers, variation selectors [Unicode: Default_Ignorable_Code_Point]."""
-
-
 ADDRESS = re.compile(r"://([^\s/]*)")
 """What makes a link of a text, whatever stands before it, and the host."""
 S3_URI = re.compile(r"(?:^|[^a-z0-9+.-])s3", re.ASCII | re.IGNORECASE)

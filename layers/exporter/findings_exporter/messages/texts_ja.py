@@ -97,7 +97,7 @@ TEXTS = {
     "dark.nothing_scanned": "Inspector はどのリソースもスキャンしていないか、すべて無効です。",
     "dark.missing": "そこで未解決だったものは、消えたのでも修正されたのでもありません。誰も見ていないだけです。",
     "dark.missing_count": "そこで未解決だった {count} 件は、消えたのでも修正されたのでもありません。誰も見ていないだけです。",
-    "dark.step": "Inspector コンソールの「アカウント管理」で Inspector を再び有効にするか、誰がなぜ無効にしたかを確認してください。",
+    "dark.step": "Inspector コンソールの「アカウント管理」で Inspector を再び有効にするか、無効になっている理由を確認してください。",
     "unknown.missing_count": "スキャンを確認できない場所で見当たらないもの: {count} 件。消失にも未解決にも数えていません。",
     "unknown.step": "Inspector コンソールの「アカウント管理」で、Inspector が有効かどうかを確認してください。",
     "compared": "比較対象: {time} の実行（{age}）。",
