@@ -117,8 +117,13 @@ def quiet() -> dict[str, Any]:
 
 
 def unknown() -> dict[str, Any]:
-    nobody = Coverage(ACCOUNT, {}, notes=("Whether Inspector scans is unknown: the account status could not be read.",))
-    return digest([], rows(60, 8), coverage=nobody, filter_criteria={}, key=None)
+    why = "the account status could not be read: AccessDeniedException"
+    unread = Coverage(
+        ACCOUNT,
+        {ACCOUNT: AccountScanning("unknown", why=why)},
+        notes=(f"Whether Inspector scans is unknown in the account {ACCOUNT} ({why}).",),
+    )
+    return digest([], rows(60, 8), coverage=unread, filter_criteria={}, key=None)
 
 
 def listed(number: int, text: str | None = None, **values: Any) -> dict[str, Any]:

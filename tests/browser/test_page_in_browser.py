@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESK, PHONE = (1280, 900), (390, 844)
+DESKTOP, PHONE = (1280, 900), (390, 844)
 NIGHTS: dict[str, Callable[[], dict[str, Any]]] = {
     "ordinary": lambda: nights.ordinary(80),
     "dark": nights.dark,
@@ -96,8 +97,18 @@ def open_page(browser: Browser, pages: Callable[..., Path]) -> Iterator[Open]:
     """Open a night's page; when the test ends it must have said nothing on the console and asked for nothing."""
     contexts, seen = [], []
 
-    def open_it(night: str, size: tuple[int, int] = DESK, theme: Any = "light", language: str = "en") -> Opened:
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme, locale=language)
+    def open_it(
+        night: str,
+        size: tuple[int, int] = DESKTOP,
+        theme: Any = "light",
+        language: str = "en",
+        *,
+        scripts: bool = True,
+        list_is_open: bool = True,
+    ) -> Opened:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, color_scheme=theme, locale=language, java_script_enabled=scripts
+        )
         contexts.append(context)
         opened = Opened(context.new_page())
         seen.append(opened)
@@ -107,6 +118,8 @@ def open_page(browser: Browser, pages: Callable[..., Path]) -> Iterator[Open]:
         opened.page.on("request", lambda request: opened.requests.append(request.url))
         opened.page.goto(address)
         assert opened.requests.pop(0) == address
+        if scripts and list_is_open and opened.page.locator("#search").count():
+            opened.page.locator("#search > summary").click()
         return opened
 
     yield open_it
@@ -119,12 +132,12 @@ def open_page(browser: Browser, pages: Callable[..., Path]) -> Iterator[Open]:
 
 
 @pytest.mark.parametrize("night", NIGHTS)
-def test_everybody_can_use_it_in_both_themes_and_nothing_is_wider_than_the_screen(open_page: Open, night: str) -> None:
+def test_it_is_accessible_in_both_themes_and_nothing_is_wider_than_the_screen(open_page: Open, night: str) -> None:
     shown = open_page(night)
     assert shown.axe() == []
     shown.page.emulate_media(color_scheme="dark")
     assert shown.axe("color-contrast") == []  # the other theme has other colours and the same structure
-    for width, height in (DESK, PHONE):
+    for width, height in (DESKTOP, PHONE):
         shown.page.set_viewport_size({"width": width, "height": height})
         for opened in (False, True):
             shown.page.evaluate(f"for (const each of document.querySelectorAll('details')) each.open = {str(opened).lower()}")
@@ -132,11 +145,60 @@ def test_everybody_can_use_it_in_both_themes_and_nothing_is_wider_than_the_scree
         assert len(shown.page.screenshot()) > 10_000
 
 
-def test_everybody_can_use_it_on_a_phone_and_in_japanese_with_details_opened(open_page: Open) -> None:
+def test_it_is_accessible_on_a_phone_and_in_japanese_with_details_opened(open_page: Open) -> None:
     phone = open_page("ordinary", PHONE, "dark", "ja")
     phone.page.evaluate("for (const each of [...document.querySelectorAll('details')].slice(0, 6)) each.open = true")
     assert phone.axe() == []
-    assert "最初に修正するもの" in phone.page.locator("main").inner_text()
+    assert "優先して修正" in phone.page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize("night", ["ordinary", "busy"])
+def test_what_to_do_first_is_on_the_first_screen_of_a_phone_and_no_list_hides_the_next_section(
+    open_page: Open, night: str
+) -> None:
+    shown = open_page(night, PHONE, list_is_open=False)
+    tops = dict[str, float](
+        shown.page.evaluate(
+            "[...document.querySelectorAll('section')].map("
+            "each => [each.getAttribute('aria-labelledby'), each.getBoundingClientRect().top + scrollY])"
+        )
+    )
+    assert list(tops) == ["fix", "new", "gone", "changes", "coverage", "trend", "age", "where", "facts"]
+    assert list(tops.values()) == sorted(tops.values())
+    assert tops["fix"] < PHONE[1]
+    heights = [below - above for above, below in pairwise(tops.values())]
+    assert max(heights) < 2 * PHONE[1]
+
+
+def test_lost_coverage_leaves_what_to_do_first_within_two_screens(open_page: Open) -> None:
+    for night in ("dark", "unknown"):
+        box = open_page(night, PHONE, list_is_open=False).page.locator("#fix").bounding_box()
+        assert box
+        assert box["y"] < 2 * PHONE[1]
+
+
+def test_a_section_leads_to_its_findings_in_the_list(open_page: Open) -> None:
+    shown = open_page("ordinary", PHONE, list_is_open=False)
+    assert not shown.page.locator(".list").is_visible()
+    shown.page.locator("#gone ~ p a").first.click()
+    assert shown.page.locator(".list").is_visible()
+    assert set(shown.column("kind")) <= {"closed", "no longer reported"}
+    assert len(shown.rows()) > 1
+    shown.page.locator(".controls").get_by_label("exploit available").check()
+    shown.page.locator("#new ~ p a").first.click()
+    assert set(shown.column("kind")) == {"new"}
+    assert not shown.page.locator(".controls").get_by_label("exploit available").is_checked()
+
+
+def test_without_javascript_the_new_findings_are_there_and_open_for_more(open_page: Open) -> None:
+    shown = open_page("ordinary", PHONE, scripts=False)
+    rows = shown.page.locator("#new ~ .changed > li, #new ~ details .changed > li")
+    seen = [row for row in rows.all() if row.is_visible()]
+    assert len(seen) == 5
+    shown.page.locator("#new ~ details > summary").click()
+    assert all(row.is_visible() for row in rows.all())
+    shown.page.locator("#search > summary").click()
+    assert shown.page.locator("noscript p").is_visible()
 
 
 def test_hostile_texts_do_nothing_and_are_shown(open_page: Open) -> None:
@@ -151,11 +213,11 @@ def test_hostile_texts_do_nothing_and_are_shown(open_page: Open) -> None:
 def test_a_long_text_opens_and_folds(open_page: Open) -> None:
     shown = open_page("hostile")
     cell = shown.page.locator(".list td.c-finding", has_text="WWWW").first
-    button = cell.get_by_role("button", name="whole text").first
+    button = cell.get_by_role("button", name="show all").first
     assert len(cell.locator("> bdi").inner_text()) == 161
     button.click()
     assert len(cell.locator("> bdi").inner_text()) == 2_000
-    cell.get_by_role("button", name="less").click()
+    cell.get_by_role("button", name="show less").click()
     assert len(cell.locator("> bdi").inner_text()) == 161
 
 
@@ -189,14 +251,14 @@ def test_the_list_is_searched_and_filtered(open_page: Open) -> None:
     shown.page.get_by_role("searchbox", name="Search").fill("openssl SHOP/cart")
     shown.page.wait_for_function("document.querySelector('[role=status]').textContent.includes('matching')")
     assert all("openssl" in row and "shop/cart" in row for row in shown.rows())
-    shown.page.get_by_role("combobox", name="Change", exact=True).select_option(label="Gone")
-    assert set(shown.column("kind")) == {"gone with the resource"}
+    shown.page.get_by_role("combobox", name="Change", exact=True).select_option(label="No longer open")
+    assert set(shown.column("kind")) == {"resource removed"}
     shown.page.get_by_role("combobox", name="Severity", exact=True).select_option(label="High")
     assert set(shown.column("severity")) == {"High"}
-    shown.page.get_by_label("fix available").check()
+    shown.page.locator(".controls").get_by_label("fix available").check()
     assert all("fix available" in each for each in shown.column("help"))
     shown.page.get_by_role("searchbox", name="Search").fill("no such thing")
-    shown.page.get_by_text("No finding matches.").wait_for()
+    shown.page.get_by_text("No findings match.").wait_for()
     shown.page.get_by_role("button", name="Reset").click()
     assert shown.status == "100 of 1,000 findings shown"
 
@@ -206,9 +268,9 @@ def test_the_numbers_of_a_filter_are_those_of_the_digest(open_page: Open, pages:
     html = pages("busy").read_text(encoding="utf-8")
     rows = json.loads(html.split('<script type="application/json" id="data">')[1].split("</script>")[0])["rows"]
     exploits = sum(row.get("exploit_known", False) and row["account_id"] == "111122223333" for row in rows)
-    shown.page.get_by_label("known exploit").check()
+    shown.page.locator(".controls").get_by_label("exploit available").check()
     shown.page.get_by_role("combobox", name="Account", exact=True).select_option("111122223333")
-    assert shown.status == f"{exploits} of {exploits} matching findings shown, of 1,000 in the list"
+    assert shown.status == f"{exploits} of {exploits} matching findings shown (1,000 in the list)"
 
 
 def test_more_rows_come_by_hundreds_or_all_at_once_and_the_focus_goes_to_the_first(open_page: Open) -> None:
@@ -225,22 +287,24 @@ def test_more_rows_come_by_hundreds_or_all_at_once_and_the_focus_goes_to_the_fir
 
 
 def test_the_keyboard_is_enough(open_page: Open) -> None:
-    shown = open_page("ordinary")
+    shown = open_page("ordinary", list_is_open=False)
     keyboard = shown.page.keyboard
     keyboard.press("Tab")
     assert shown.page.evaluate("document.activeElement.className") == "skip"
     keyboard.press("Enter")
-    assert shown.page.evaluate("location.hash") == "#changes"
+    assert shown.page.evaluate("location.hash") == "#main"
+    shown.page.locator("#search > summary").focus()
+    keyboard.press("Enter")
     shown.page.get_by_role("searchbox", name="Search").focus()
     keyboard.type("curl")
     shown.page.wait_for_function("document.querySelector('[role=status]').textContent.includes('matching')")
-    head = shown.page.get_by_role("columnheader", name="Resource").get_by_role("button")
+    head = shown.page.locator(".list").get_by_role("columnheader", name="Resource").get_by_role("button")
     for _ in range(30):
         keyboard.press("Tab")
         if head.evaluate("each => each === document.activeElement"):
             break
     keyboard.press("Enter")
-    assert shown.page.get_by_role("columnheader", name="Resource").get_attribute("aria-sort") == "ascending"
+    assert shown.page.locator(".list").get_by_role("columnheader", name="Resource").get_attribute("aria-sort") == "ascending"
     told = [each.split("\n")[0] for each in shown.column("resource")]
     assert told == sorted(told)
     summary = shown.page.locator(".list summary").first
@@ -254,15 +318,15 @@ def test_a_phone_sorts_by_a_choice_and_shows_rows_as_blocks_that_are_still_a_tab
     shown.page.get_by_role("combobox", name="Sort by").select_option(label="Days open")
     told = [int(each) for each in shown.column("days")]
     assert told == sorted(told, reverse=True)
-    shown.page.get_by_role("button", name="Turn the order round").click()
+    shown.page.get_by_role("button", name="Reverse the order").click()
     assert [int(each) for each in shown.column("days")] == sorted(told)
     assert shown.page.get_by_role("table", name="Changed findings").get_by_role("row").count() > 10
 
 
-def test_a_dark_night_is_seen_at_once_in_both_themes(open_page: Open) -> None:
+def test_lost_coverage_is_seen_at_once_in_both_themes(open_page: Open) -> None:
     for theme in ("light", "dark"):
         shown = open_page("dark", PHONE, theme)
-        assert shown.page.title().startswith("DARK")
+        assert shown.page.title().startswith("SCAN COVERAGE LOST")
         box = shown.page.locator(".alarm").first.bounding_box()
         assert box
         assert box["y"] < PHONE[1]

@@ -7,16 +7,27 @@ from collections.abc import Callable
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import botocore.session
 import pytest
 
 from findings_digest.changes import LISTED_KINDS
 from findings_digest.digest import KINDS
 from findings_digest.page import LANGUAGES, render
-from findings_digest.page.rendering import GROUPS, TEXT_CHARACTERS, WORST_FIRST, answer
+from findings_digest.page.rendering import (
+    GROUPS,
+    LISTED_IN_GROUP,
+    SHOWN_AT_FIRST,
+    TEXT_CHARACTERS,
+    WORST_FIRST,
+    answer,
+    score,
+)
 from findings_digest.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
 from findings_digest.page.words import TEXTS, words
+from findings_digest.records import SCAN_TYPES
+from findings_exporter.runs import Outcome
 from findings_exporter.texts import clean
 from tests import page_nights as nights
 
@@ -83,38 +94,46 @@ class TestTheAnswer:
     def test_a_night_says_first_what_is_new_gone_open_and_critical(self) -> None:
         night = nights.ordinary()
         told = answer(night, words("en", "UTC"))
-        assert told["headline"] == "40 new, 50 gone; 540 open, 15 of them critical."
+        assert told["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
         assert (told["new"], told["gone"]) == (night["changes"]["counts"]["appeared"], night["changes"]["counts"]["gone"])
         assert told["open"] == night["counts"]["by_status"]["ACTIVE"]
 
     def test_where_only_open_findings_are_reported_the_criticals_are_of_them(self) -> None:
-        assert "open, 0 of them critical." in answer(nights.dark(), words("en", "UTC"))["counted"]
+        assert answer(nights.dark(), words("en", "UTC"))["critical"] == 0
+        assert answer(nights.unknown(), words("en", "UTC"))["not_looked_at"] == 60
 
     def test_a_first_night_has_nothing_to_compare_with_and_says_why(self) -> None:
         night = nights.first()
         shown = page(night, runs=1).text
-        assert f"180 open, {night['counts']['by_severity']['CRITICAL']} of them critical." in shown
-        assert "No earlier report of this name is on record" in shown
+        assert f"180 open ({night['counts']['by_severity']['CRITICAL']} critical)." in shown
+        assert "No earlier report with this name is on record." in shown
         assert "not compared" in shown
 
-    def test_a_quiet_night_says_that_inspector_was_looking(self) -> None:
+    def test_without_open_findings_it_says_that_scanning_is_active(self) -> None:
         shown = page(nights.quiet()).text
-        assert "No open finding, and Inspector was looking." in shown
-        assert "Nothing changed since the baseline." in shown
-        assert "Inspector found nothing and wrote no file" in shown
+        assert "No open findings. Scanning is active." in shown
+        assert "No changes since the baseline." in shown
+        assert "Inspector found no findings and wrote no file" in shown
 
-    def test_a_dark_night_cannot_be_taken_for_a_good_one(self) -> None:
+    def test_lost_coverage_cannot_be_taken_for_good_news(self) -> None:
         dark = page(nights.dark())
-        assert dark.text.startswith("DARK: nightly")
-        assert "Inspector is not looking everywhere." in dark.text
-        assert "444455556666 : everything" in dark.text
+        assert dark.text.startswith("SCAN COVERAGE LOST: nightly")
+        assert "Inspector does not scan everything." in dark.text
+        assert "Account 444455556666: all scan types" in dark.text
         assert ("body", {"class": "state-dark"}) in dark.elements
-        assert "Dark night" not in page(nights.ordinary()).text
+        assert "coverage lost" not in page(nights.ordinary()).text.lower()
 
-    def test_a_night_of_which_nobody_knows_says_so(self) -> None:
-        shown = page(nights.unknown()).text
-        assert "nobody knows whether Inspector was looking" in shown
-        assert "Sudden fall" in shown
+    def test_unknown_coverage_is_said_with_its_reasons_and_is_no_good_news(self) -> None:
+        night = nights.unknown()
+        shown = page(night).text
+        assert shown.startswith("COVERAGE UNKNOWN: nightly")
+        assert "No open findings in this report, but scan coverage is unknown." in shown
+        assert "Coverage unknown · Unusual drop" in shown
+        assert "This report has no open findings to rank." in shown
+        assert "There are no open findings." not in shown
+        before_the_sections = shown[: shown.index("This report has no open findings to rank.")]
+        for reason in night["verdict"]["reasons"]:
+            assert before_the_sections.count(reason) == 1
 
 
 class TestOneFile:
@@ -196,7 +215,7 @@ class TestHostileTexts:
         assert set(turned) <= {"<bdi>", "ges: "}
 
     def test_only_a_well_known_id_becomes_a_link(self) -> None:
-        night = nights.ordinary()
+        night = nights.first()
         night["fix_first"] = [
             night["fix_first"][0] | {"vulnerability_id": each}
             for each in ("CVE-2026-1234", "GHSA-abcd-1234-wxyz", "CVE-2026-1234/../x", "CVE-2026-١٢٣٤", None)
@@ -209,13 +228,144 @@ class TestHostileTexts:
         assert len(links) == 2 + 4  # and the four links of the facts
 
 
+class TestOrder:
+    SECTIONS = ("fix", "new", "gone", "changes", "coverage", "trend", "age", "where", "facts")
+
+    @pytest.mark.parametrize("night", NIGHTS)
+    def test_every_page_has_all_sections_in_the_order_of_what_to_do_first(self, night: str) -> None:
+        shown = page(NIGHTS[night]())
+        assert [attributes["aria-labelledby"] for tag, attributes in shown.elements if tag == "section"] == [*self.SECTIONS]
+        menu = [attributes["href"] for tag, attributes in shown.elements if tag == "a" and str(attributes["href"])[0] == "#"]
+        links = [each for each in menu if each not in {"#main", "#search"}]
+        assert links == [f"#{section}" for section in self.SECTIONS]
+        ids = [attributes["id"] for _, attributes in shown.elements if attributes.get("id")]
+        assert len(ids) == len(set(ids))
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("night", NIGHTS)
+    def test_no_two_headings_of_a_page_are_the_same(self, night: str, language: str) -> None:
+        html = render(NIGHTS[night](), nights.trend(NIGHTS[night]()), nights.facts(), language)
+        headings = re.findall(r"<h[1-6][^>]*>(.*?)</h[1-6]>", html)
+        assert len(headings) > len(self.SECTIONS)
+        assert len(headings) == len(set(headings))
+
+    def test_the_most_severe_findings_of_all_kinds_come_first_in_new_and_in_no_longer_open(self) -> None:
+        lists = {
+            "new": [nights.listed(1, severity="LOW"), nights.listed(2, severity="CRITICAL", exploit_known=False)],
+            "reopened": [nights.listed(3, severity="CRITICAL", exploit_known=True), nights.listed(4, severity="HIGH")],
+            "closed": [nights.listed(5, severity="MEDIUM")],
+        }
+        shown = page(nights.with_listed(nights.ordinary(), lists)).text
+        new = shown[shown.index("Critical 2 High 1 Low 1") : shown.index("Search and filter the 4 new findings listed")]
+        assert "new 2 reopened 2" in new
+        assert re.findall(r"CVE-2026-1000\d", new) == [f"CVE-2026-1000{number}" for number in (3, 2, 4, 1)]
+        gone = shown[shown.index("Search and filter the 4") : shown.index("Search and filter the 1 finding listed")]
+        assert re.findall(r"CVE-2026-1000\d", gone) == ["CVE-2026-10005"]
+
+    def test_long_lists_show_a_few_entries_and_open_for_more(self) -> None:
+        made = nights.busy(1_000)
+        html = render(made, nights.trend(made), nights.facts())
+        new = html[html.index('<h2 id="new">') : html.index('<h2 id="gone">')]
+        first, rest = new.split('<details class="more">')
+        assert first.count('<span class="severity') - len(WORST_FIRST[:4]) - 1 == SHOWN_AT_FIRST
+        assert rest.count('<span class="severity') == LISTED_IN_GROUP - SHOWN_AT_FIRST
+        assert "Search and filter the 500 new findings listed" in new
+        fix = html[html.index('<h2 id="fix">') : html.index('<h2 id="new">')]
+        assert fix.split('<details class="more">')[0].count('<div class="what">') == SHOWN_AT_FIRST
+        assert fix.count('<div class="what">') == len(made["fix_first"])
+        assert re.findall(r'<ol class="fixes" start="(\d+)">', fix) == ["1", str(SHOWN_AT_FIRST + 1)]
+
+    def test_many_accounts_open_by_a_click(self) -> None:
+        night = nights.first()
+        night["counts"] = night["counts"] | {"by_account": {f"{number:012}": 1 for number in range(40)}}
+        html = render(night, [], nights.facts())
+        where = html[html.index('id="where"') :]
+        assert (
+            where.index("000000000009") < where.index('<details class="more"><summary>Show 30 more') < where.index("000000000010")
+        )
+
+
+CODES = re.compile(
+    r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b|\b(?:SUCCEEDED|FAILED|CRITICAL|HIGH|MEDIUM|LOW|UNTRIAGED|DISABLED|ACTIVE|CLOSED)\b"
+)
+
+
+class TestWords:
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("night", set(NIGHTS) - {"hostile"})
+    def test_codes_of_the_analysis_and_of_aws_are_words(self, night: str, language: str) -> None:
+        shown = page(NIGHTS[night](), language=language)
+        assert CODES.findall(shown.text) == []
+        assert not re.search(r"\b(lambdaCode|codeRepository|not_looked_at|appeared)\b", shown.text)
+
+    def test_the_details_of_the_list_name_types_in_words(self) -> None:
+        assert page(nights.ordinary(), language="ja").data["texts"]["type.AWS_ECR_CONTAINER_IMAGE"] == "ECR コンテナイメージ"
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_every_code_that_aws_and_the_analysis_have_today_has_a_word(self, language: str) -> None:
+        model = botocore.session.get_session().get_service_model("inspector2")
+
+        def codes(*shapes: str) -> set[str]:
+            return {code for shape in shapes for code in model.shape_for(shape).enum}  # type: ignore[attr-defined]
+
+        expected = {
+            "reason": codes("ScanStatusReason"),
+            "type": codes("CoverageResourceType", "ResourceType") | {"UNKNOWN"},
+            "code": codes("Status", "ErrorCode"),
+            "severity": codes("Severity") | {"OTHER"},
+            "status": codes("FindingStatus"),
+            "outcome": set(get_args(Outcome.__value__)),
+            "scan_type": set(SCAN_TYPES),
+        }
+        for group, names in expected.items():
+            assert {key.removeprefix(f"{group}.") for key in TEXTS[language] if key.startswith(f"{group}.")} == names
+
+    def test_a_code_that_is_newer_than_the_page_is_shown_as_it_is_and_stays_text(self) -> None:
+        night = nights.dark()
+        coverage = night["coverage"]
+        strange = "NEW_CODE<b>\u202e"
+        night["coverage"] = coverage | {
+            "resource_types": {strange: {"scanned": 1, "not_scanned": 2, "why_not": {strange: 2}}},
+            "accounts": {"111122223333": coverage["accounts"]["444455556666"] | {"why": strange}},
+        }
+        night["verdict"] = night["verdict"] | {"dark": {"444455556666": [strange]}}
+        night["counts"] = night["counts"] | {"by_resource_type": {strange: 3}}
+        runs = [nights.trend(night, 1)[0] | {"outcome": strange}]
+        html = render(night, runs, nights.facts())
+        shown = Page(html)
+        assert "Account 444455556666: NEW_CODE<b>" in shown.text
+        assert "NEW_CODE<b>: 2" in shown.text
+        assert shown.text.count("NEW_CODE<b>") == 6  # beside these the type twice, the account's reason and the outcome
+        assert "<b>" not in html
+        assert "\u202e" not in html
+
+    def test_a_reason_of_inspector_begins_with_a_word_and_its_sentence_is_marked_as_english(self) -> None:
+        html = render(nights.dark(), [], nights.facts(), "ja")
+        assert '<bdi>無効</bdi>: <span lang="en"><bdi>Inspector was disabled by the account.</bdi></span>' in " ".join(
+            html.split()
+        )
+
+    def test_a_priority_score_adds_up_in_words(self) -> None:
+        for entry in nights.ordinary()["fix_first"]:
+            told = score(entry, words("en", "UTC"))
+            terms, total = told.split(" = ")
+            assert sum(int(term.split()[-1]) for term in terms.split(" + ")) == int(total) == entry["points"]
+        top = nights.ordinary()["fix_first"][0]
+        told = score(top, words("en", "UTC"))
+        assert told == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
+        assert score(top, words("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
+        assert score(top | {"severity": "NEW", "exploit_available": "NO", "points": 11}, words("en", "UTC")).startswith(
+            "NEW 0 + EPSS"
+        )
+
+
 class TestSections:
     def test_all_changes_are_counted_by_kind_and_the_listed_ones_travel_with_the_page(self) -> None:
         night = nights.ordinary()
         shown = page(night)
         assert len(shown.data["rows"]) == sum(map(len, night["changes"]["lists"].values()))
-        assert "no longer reported missing, while its resource is still reported on" in shown.text
-        assert "Findings that were closed had been open for" in shown.text
+        assert "no longer reported missing; this report still has other findings of its resource" in shown.text
+        assert "On average, the closed findings were open for" in shown.text
 
     def test_a_finding_whose_names_are_not_known_has_what_is_known(self) -> None:
         row = nights.listed(1, title=None, vulnerability_id=None, packages=[], account_id=None, region=None, resource=None)
@@ -225,12 +375,15 @@ class TestSections:
 
     def test_coverage_says_what_is_not_scanned_and_why(self) -> None:
         shown = page(nights.dark()).text
-        assert "Inspector scans 319 of 336 known resources. Scanning is on in 1 account. It is off in 1 account." in shown
-        assert "UNMANAGED_EC2_INSTANCE: 5" in shown
-        assert "DISABLED: Inspector was disabled by the account." in shown
+        assert (
+            "Inspector scans 319 of the 336 resources that it knows. Scanning is active in 1 account. Scanning is deactivated in 1"
+            " account."
+        ) in shown
+        assert "EC2 instance not managed by SSM: 5" in shown
+        assert "Deactivated : Inspector was disabled by the account." in shown
 
     def test_coverage_that_could_not_be_read_says_so(self) -> None:
-        assert "How many resources Inspector scans could not be read." in page(nights.unknown()).text
+        assert "The number of scanned resources is unknown" in page(nights.unknown()).text
 
     def test_many_accounts_are_cut_and_the_rest_counted(self) -> None:
         night = nights.first()
@@ -242,7 +395,7 @@ class TestSections:
         night["counts"] = {name: value for name, value in night["counts"].items() if name != "top"}
         shown = page(night).text
         assert "By repository" not in shown
-        assert "By type of resource" in shown
+        assert "By resource type" in shown
 
     def test_a_top_list_that_is_not_exact_says_by_how_much(self) -> None:
         night = nights.first()
@@ -250,7 +403,7 @@ class TestSections:
         night["counts"] = night["counts"] | {
             "top": top | {"packages": top["packages"] | {"exact": False, "too_low_by_at_most": 12}}
         }
-        assert "each number may be too low by up to 12" in page(night).text
+        assert "every number can be too low by up to 12" in page(night).text
 
     def test_an_image_is_named_without_its_whole_arn(self) -> None:
         shown = page(nights.first())
@@ -275,9 +428,9 @@ class TestSections:
     def test_times_are_told_in_the_time_zone_and_in_utc_without_a_known_one(self) -> None:
         assert "12:00 JST" in page(nights.quiet(), time_zone="Asia/Tokyo").text
         unknown = page(nights.quiet(), time_zone="Europe/Pariss", duration_seconds=None).text
-        assert "UTC, since Europe/Pariss is no time zone that is known here" in unknown
+        assert "UTC (Europe/Pariss is not a known time zone)" in unknown
         assert "03:00 UTC" in unknown
-        assert "Took not known" in unknown
+        assert "Duration unknown" in unknown
 
 
 class TestTrend:
@@ -300,13 +453,13 @@ class TestTrend:
         (low,) = strips(runs, WORST_FIRST)
         assert low.bars[1].height > low.bars[2].height
 
-    def test_a_night_in_which_inspector_was_not_looking_everywhere_is_marked_and_explained(self) -> None:
+    def test_a_run_without_sure_coverage_is_marked_and_explained(self) -> None:
         runs = nights.trend(nights.dark())
         runs[-3]["is_dark"] = True
         shown = Page(render(nights.dark(), runs, nights.facts())).text
-        assert "but it is not sure that Inspector was looking everywhere" in shown
-        assert "Hatched: it is not sure that Inspector was looking everywhere" in shown
-        assert "SUCCEEDED, dark" in shown
+        assert "(scan coverage lost or unknown)" in shown
+        assert "Hatched: scan coverage was lost or unknown in that run" in shown
+        assert "succeeded (scan coverage lost or unknown)" in shown
         assert "Hatched" not in page(nights.ordinary()).text
 
     @pytest.mark.parametrize(
@@ -328,7 +481,7 @@ class TestTrend:
         assert strip.is_uncertain == uncertain
         shown = Page(render(nights.ordinary(), runs, nights.facts())).text
         assert ("57 fewer than before" in shown) != uncertain
-        assert ("not comparable: scan coverage" in shown) == uncertain
+        assert ("not comparable (scan coverage)" in shown) == uncertain
 
     def test_runs_of_one_day_are_told_apart_by_their_time(self) -> None:
         runs = nights.trend(nights.ordinary(), 2)
@@ -345,14 +498,19 @@ class TestTrend:
         shown = page(nights.ordinary())
         drawings = [attributes for tag, attributes in shown.elements if tag == "svg" and attributes.get("role") == "img"]
         assert len(drawings) == 5
-        assert re.search(
-            r"Critical: 15 in the last run, \d+ in the run of 25 Oct 2026; at least \d+, at most \d+\.", str(drawings)
-        )
-        assert "17 Nov 2026 04:00 CET FAILED no numbers" in shown.text
+        assert re.search(r"Critical: 15 in the last run, \d+ in the run of 25 Oct 2026; lowest \d+, highest \d+\.", str(drawings))
+        assert "17 Nov 2026 04:00 CET failed no numbers" in shown.text
 
     def test_runs_without_any_number_say_so(self) -> None:
         html = render(nights.first(), [], nights.facts())
-        assert "No run of this report has told its numbers yet." in html
+        assert "No run of this report has recorded its numbers yet." in html
+
+    def test_runs_without_open_findings_are_not_taken_for_runs_without_numbers(self) -> None:
+        assert "The last 30 runs recorded no open findings." in page(nights.quiet()).text
+        runs = nights.trend(nights.quiet(), 3)
+        assert "findings can be missing" not in Page(render(nights.quiet(), runs, nights.facts())).text
+        runs[1]["is_dark"] = True
+        assert "findings can be missing" in Page(render(nights.quiet(), runs, nights.facts())).text
 
 
 class TestLanguages:
@@ -386,6 +544,13 @@ class TestLanguages:
             "fix.",
             "coverage.state.",
             "where.",
+            "type.",
+            "reason.",
+            "code.",
+            "outcome.",
+            "scan_type.",
+            "account.",
+            "title.",
         )
         source = "".join(
             (FOLDER / name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.js", "rendering.py", "words.py")
@@ -398,11 +563,11 @@ class TestLanguages:
     def test_every_night_can_be_told_in_japanese(self, night: str) -> None:
         shown = page(NIGHTS[night](), language="ja")
         assert ("html", {"lang": "ja"}) in shown.elements
-        assert "最初に修正するもの" in shown.text
+        assert "優先して修正" in shown.text
 
     def test_numbers_and_dates_are_written_as_the_language_writes_them(self) -> None:
         shown = page(nights.ordinary(), language="ja").text
-        assert "新規 40 件、消失 50 件。未解決 540 件" in shown
+        assert "新規 40 件、未解決でなくなったもの 50 件、未解決 540 件" in shown
         assert "2026年11月23日 04:00 CET" in shown
         assert set(page(nights.ordinary(), language="ja").data["days"].values()) & {"2026年11月23日", "2026/11/20"}
 

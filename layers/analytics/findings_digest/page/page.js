@@ -47,7 +47,7 @@
     row.packages ??= [];
     row.help = (row.exploit_known ? 0 : 4) + (["YES", "PARTIAL", "NO"].indexOf(row.fix_available) + 4) % 4;
     row.haystack = [
-      row.vulnerability_id, row.title, row.resource, row.account_id, row.region, row.resource_type, ...row.packages, row.finding_arn,
+      row.vulnerability_id, row.title, row.resource, row.account_id, row.region, row.resource_type, known("type", row.resource_type), ...row.packages, row.finding_arn,
       known("kind", row.kind), known("severity", row.severity),
     ].join("\n").toLocaleLowerCase(language);
     return row;
@@ -101,7 +101,7 @@
   });
   const body = make("tbody", { role: "rowgroup" });
   const table = make(
-    "table", { className: "list", role: "table", "aria-label": place.parentElement.querySelector("h3").textContent },
+    "table", { className: "list", role: "table", "aria-label": place.dataset.name },
     make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads)), body,
   );
   const status = make("p", { role: "status", className: "quiet" });
@@ -121,7 +121,7 @@
   function details(row) {
     const list = make("dl");
     const told = [
-      ["list.first_seen", data.days[row.first_seen]], ["list.packages", row.packages.join(", ")], ["list.type", row.resource_type],
+      ["list.first_seen", data.days[row.first_seen]], ["list.packages", row.packages.join(", ")], ["list.type", row.resource_type && known("type", row.resource_type)],
       ["list.previous_severity", row.previous_severity && row.previous_severity !== row.severity ? known("severity", row.previous_severity) : ""],
       ["list.arn", row.finding_arn], ["list.previous_arn", row.previous_finding_arn],
     ];
@@ -213,5 +213,15 @@
     sort("severity", false);
     search.focus();
   });
+  // A link of a section shows its findings in the list.
+  for (const link of document.querySelectorAll("a[data-group]")) {
+    link.addEventListener("click", () => {
+      place.closest("details").open = true;
+      for (const control of [search, severity, account]) control.value = "";
+      exploit.checked = fix.checked = false;
+      kind.value = `group:${link.dataset.group}`;
+      redraw();
+    });
+  }
   redraw();
 })();

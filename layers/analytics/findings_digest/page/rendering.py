@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from findings_digest.changes import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN
+from findings_digest.fix_first import EPSS_POINTS, EXPLOIT_POINTS, FIX_POINTS, SEVERITY_POINTS
 from findings_digest.page.trend import HEIGHT, RUNS, strips
 from findings_digest.page.words import TEXTS, Words, words, zone
 from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES, SEVERITIES, STATUSES
@@ -34,6 +35,12 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 """The kinds of change in the order in which people ask for them; what is open in both reports unchanged is not listed."""
 ACCOUNTS_SHOWN = 50
+SHOWN_AT_FIRST = 5
+"""Entries of a list that are shown at once: the next section stays near, on a phone too."""
+ROWS_AT_FIRST = 10
+"""Rows of a table of accounts that are shown at once."""
+LISTED_IN_GROUP = 25
+"""New findings, and findings that are no longer open, that their sections list; the searchable list has all."""
 TEXT_CHARACTERS = 2_000
 """Of a text that a report brings: it is cleaned of what cannot be seen, as in every message."""
 CUT_AFTER = 160
@@ -47,6 +54,8 @@ _ADVISORIES = (
     (re.compile(r"GHSA(-[0-9a-z]{4}){3}", re.ASCII), "https://github.com/advisories/"),
 )
 _ARN = re.compile(r"arn:[\w-]+:[\w-]+:([\w-]*):(\d*):(.+)", re.ASCII | re.DOTALL)
+_CODE_AND_WORDS = re.compile(r"([A-Z][A-Z0-9_]+)(?:: (.*))?", re.ASCII | re.DOTALL)
+"""How a reason of Inspector begins: with its code."""
 _IMAGE_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _ICON_COLOURS = {"good": "#1a7f4b", "dark": "#c4122f", "unknown": "#b26a00"}
 _LISTED_FIELDS = (
@@ -77,6 +86,29 @@ class Row:
     percent: float
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedGroup:
+    """What a section of changed findings shows.
+
+    Attributes
+    ----------
+    count
+        All findings of the group; ``listed`` of them the analysis lists.
+    by_severity, kinds
+        All of them by severity, the most severe first, and by kind.
+    first, rest
+        Listed findings, the most severe first: those that are shown at once, and those that open by a click.
+    """
+
+    name: str
+    count: int
+    listed: int
+    by_severity: Sequence[tuple[str, int]]
+    kinds: Sequence[tuple[str, int]]
+    first: Sequence[Mapping[str, Any]]
+    rest: Sequence[Mapping[str, Any]]
+
+
 def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts: Mapping[str, Any], language: str = "en") -> str:
     """Return the page of a digest as HTML, to be stored as UTF-8.
 
@@ -100,7 +132,10 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         The page has no such language.
     """
     say = words(language, facts["time_zone"])
-    digest = each_text(digest, lambda _, text: clean(text, TEXT_CHARACTERS))
+    digest, trend = (each_text(each, lambda _, text: clean(text, TEXT_CHARACTERS)) for each in (digest, trend))
+    status = digest["verdict"]
+    # Where scan coverage is lost, the page says so in its own words.
+    reasons = status["reasons"] if status["state"] == "unknown" or (status["sudden_fall"] and status["state"] == "good") else []
     page = _TEMPLATE.render(
         say=say,
         language=language,
@@ -111,12 +146,17 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         policy=POLICY,
         icon=_icon(digest["verdict"]["state"]),
         answer=answer(digest, say),
+        reasons=reasons,
+        notes=[sentence for sentence in digest["sentences"] if sentence not in reasons],
         strips=strips(trend, WORST_FIRST),
         trend=trend[-RUNS:],
         axis=_axis(trend[-RUNS:], say),
         strip_height=HEIGHT,
         beside_open={status: count for status, count in digest["counts"]["by_status"].items() if status in STATUSES},
-        scan_types=OWN_SCAN_TYPES,
+        groups={name: _group(name, digest["changes"]) for name in ("appeared", "gone")},
+        listed=sum(map(len, digest["changes"]["lists"].values())) if digest["changes"] else 0,
+        recorded=any(run["by_severity"] is not None for run in trend[-RUNS:]),
+        recorded_dark=any(run["by_severity"] is not None and run["is_dark"] for run in trend[-RUNS:]),
         ages=_rows(digest["counts"]["by_age"]),
         age_severities=[severity for severity in WORST_FIRST if digest["counts"]["by_severity"].get(severity)],
         kinds=_kinds(digest["changes"]),
@@ -139,8 +179,8 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``headline``, ``counted`` (the numbers as a sentence), ``open``, ``critical``, ``not_looked_at``, and ``new``, ``gone``,
-        ``new_critical``, which are None without a baseline.
+        ``headline``, ``open``, ``critical``, ``not_looked_at``, and ``new``, ``gone``, ``new_critical``, which are None without a
+        baseline.
     """
     counts, changes, state = digest["counts"], digest["changes"], digest["verdict"]["state"]
     is_open, critical = counts["open"], counts["by_severity"].get("CRITICAL", 0)
@@ -153,15 +193,13 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
         parts |= {"new": say("headline.new", new), "gone": say("headline.gone", gone)}
         parts |= {"not_looked_at": say("headline.not_looked_at", not_looked_at)}
     how = "headline.alone" if not changes else "headline.compared_dark" if not_looked_at else "headline.compared"
-    counted = say(how, None, **parts)
-    headline = counted
+    headline = say(how, None, **parts)
     if not is_open:
         headline = say("headline.none" if state == "good" else f"headline.none_{state}")
     elif state == "dark":
         headline = say("headline.dark")
     return {
         "headline": headline,
-        "counted": counted,
         "open": is_open,
         "critical": critical,
         "not_looked_at": not_looked_at,
@@ -169,6 +207,65 @@ def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
         "gone": gone,
         "new_critical": new_critical,
     }
+
+
+def score(entry: Mapping[str, Any], say: Words) -> str:
+    """Return how the priority score of a vulnerability adds up, in words.
+
+    What the other parts leave of the score is that of the number of resources.
+    """
+    epss, severity = entry["epss_score"], entry["severity"]
+    parts = [(say.known("severity", severity), SEVERITY_POINTS.get(severity, 0))]
+    if entry["exploit_available"] == "YES":
+        parts.append((say("fix.exploit"), EXPLOIT_POINTS))
+    if epss is not None:
+        parts.append((say("fix.epss", share=say.share(epss)), round(EPSS_POINTS * min(max(epss, 0.0), 1.0))))
+    if entry["fix_available"] in FIX_POINTS:
+        parts.append((say.known("fix", entry["fix_available"]), FIX_POINTS[entry["fix_available"]]))
+    rest = entry["points"] - sum(points for _, points in parts)
+    parts.append((say("fix.resources", entry["resources"]), rest))
+    terms = [say("fix.term", what=what, points=say.number(points)) for what, points in parts]
+    return say("fix.sum", terms=say("fix.plus").join(terms), sum=say.number(entry["points"]))
+
+
+def scan_types_named(names: Sequence[str], say: Words) -> str:
+    """Return scan types in words; all that an account itself decides on are not listed one by one."""
+    if set(names) >= set(OWN_SCAN_TYPES):
+        return say("dark.everything")
+    return say("separator").join(say.known("scan_type", name) for name in sorted(names, key=lambda name: name == "other"))
+
+
+def _group(name: str, changes: Mapping[str, Any] | None) -> ChangedGroup:
+    kinds = GROUPS[name] if changes else ()
+    rows: list[dict[str, Any]] = []
+    by_severity = dict.fromkeys(WORST_FIRST, 0)
+    counts: list[tuple[str, int]] = []
+    for kind in kinds:
+        assert changes  # for the type checker: without changes there are no kinds here
+        rows += [{**row, "kind": kind} for row in changes["lists"][kind]]
+        counts.append((kind, changes["counts"][kind]))
+        for severity, count in changes["by_severity"][kind].items():
+            by_severity[severity] = by_severity.get(severity, 0) + count
+    rows.sort(key=lambda row: (_rank(row["severity"]), not row["exploit_known"]))
+    return ChangedGroup(
+        name,
+        sum(count for _, count in counts),
+        len(rows),
+        [(severity, count) for severity, count in by_severity.items() if count],
+        [(kind, count) for kind, count in counts if count],
+        rows[:SHOWN_AT_FIRST],
+        rows[SHOWN_AT_FIRST:LISTED_IN_GROUP],
+    )
+
+
+def _rank(severity: str) -> int:
+    return WORST_FIRST.index(severity) if severity in WORST_FIRST else len(WORST_FIRST)
+
+
+def _code_and_words(why: str) -> tuple[str, str]:
+    """Return the code that a reason begins with, or nothing, and the rest of it."""
+    found = _CODE_AND_WORDS.fullmatch(why)
+    return (found[1], found[2] or "") if found else ("", why)
 
 
 def _axis(trend: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
@@ -255,7 +352,7 @@ def _data(digest: Mapping[str, Any], say: Words) -> Markup:
             key: text
             for key, text in say.texts.items()
             if key.startswith(
-                ("list.", "kind.", "meaning.", "severity.", "group.", "fix.YES", "fix.PARTIAL", "fix.NO", "fix.expl")
+                ("list.", "kind.", "meaning.", "severity.", "group.", "type.", "fix.YES", "fix.PARTIAL", "fix.NO", "fix.expl")
             )
         },
     }
@@ -322,6 +419,11 @@ _ENVIRONMENT.tests["address"] = _is_address
 _ENVIRONMENT.filters["advisory"] = _advisory
 _ENVIRONMENT.filters["resource"] = _resource
 _ENVIRONMENT.filters["rest_of_title"] = _rest_of_title
+_ENVIRONMENT.filters["code_and_words"] = _code_and_words
 _ENVIRONMENT.globals["cut_after"] = CUT_AFTER
+_ENVIRONMENT.globals["shown_at_first"] = SHOWN_AT_FIRST
+_ENVIRONMENT.globals["rows_at_first"] = ROWS_AT_FIRST
+_ENVIRONMENT.globals["score"] = score
+_ENVIRONMENT.globals["scan_types_named"] = scan_types_named
 _ENVIRONMENT.globals["worst_first"] = WORST_FIRST
 _TEMPLATE = _ENVIRONMENT.get_template("page.html.j2")

@@ -51,8 +51,8 @@ class Words:
         return format_decimal(value, locale=self.locale)
 
     def share(self, value: float) -> str:
-        """Return a share from 0 to 1 as per cent, to a tenth."""
-        return format_percent(value, "#,##0.#%", locale=self.locale)
+        """Return a share from 0 to 1 as per cent, to a hundredth."""
+        return format_percent(value, "#,##0.##%", locale=self.locale)
 
     def day(self, value: str) -> str:
         """Return a day or the day of a time, of ISO 8601."""
