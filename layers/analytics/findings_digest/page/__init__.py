@@ -1,4 +1,4 @@
-"""The page of a night: one HTML file that asks for nothing else, beside each digest."""
+"""The page beside each analysis: one HTML file that loads nothing else."""
 
 from findings_digest.page.rendering import LANGUAGES, render
 

@@ -1,8 +1,8 @@
-"""Makes the page of a digest.
+"""Render the page of an analysis as HTML.
 
-Everything that a report says is hostile until shown: Jinja2 escapes it, the list's rows travel as JSON in which nothing can
-end a script, the page's script writes text and never HTML, and the content security policy allows exactly this page's own
-style and script and no request at all.
+Texts from a report are untrusted. They are cleaned, and Jinja2 escapes them. The rows of the list are JSON in which nothing can
+end the script element, and the page's script writes text, never HTML. The content security policy allows only the page's own
+style and script, and no requests.
 """
 
 import json
@@ -33,7 +33,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "stayed": (*MARKS_CHANGED, *STAYED[1:]),
     "unknown": (UNKNOWN,),
 }
-"""The kinds of change in the order in which people ask for them; what is open in both reports unchanged is not listed."""
+"""The kinds of change by group, in the order of the page. Findings that are open and unchanged in both reports are not listed."""
 ACCOUNTS_SHOWN = 50
 SHOWN_AT_FIRST = 5
 """Entries of a list that are shown at once: the next section stays near, on a phone too."""
@@ -42,9 +42,9 @@ ROWS_AT_FIRST = 10
 LISTED_IN_GROUP = 25
 """New findings, and findings that are no longer open, that their sections list; the searchable list has all."""
 TEXT_CHARACTERS = 2_000
-"""Of a text that a report brings: it is cleaned of what cannot be seen, as in every message."""
+"""The longest text from a report; invisible characters are removed from it, as in every message."""
 CUT_AFTER = 160
-"""Characters of a text that are shown at once; the whole opens by a click."""
+"""A longer text is cut here; a click shows all of it."""
 
 _FOLDER = Path(__file__).parent
 _STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8")
@@ -110,7 +110,7 @@ class ChangedGroup:
 
 
 def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts: Mapping[str, Any], language: str = "en") -> str:
-    """Return the page of a digest as HTML, to be stored as UTF-8.
+    """Return the page of an analysis as HTML, to be stored as UTF-8.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         A document of docs/digest.schema.json.
     trend
         The last runs of this report name, oldest first and this one last: ``started_at`` (ISO 8601), ``outcome``,
-        ``by_severity`` of the open findings, which is null for a run without numbers, and ``is_dark``: it is not sure that
-        Inspector was looking everywhere. Of more than 30 the last 30 are shown.
+        ``by_severity`` of the open findings, which is null for a run without numbers, and ``is_dark``: scan coverage was lost
+        or unknown. Only the last 30 are shown.
     facts
         ``deployment`` (``account``, ``region``, ``stack``), ``links`` (``report``, ``digest``, ``parquet``, ``execution``:
         addresses, or null), ``duration_seconds`` or null, and ``time_zone``, a name of the IANA database.
@@ -174,7 +174,7 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
 
 
 def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
-    """Return the night's answer: its headline, and the numbers beside it.
+    """Return the headline of the page and its numbers.
 
     Returns
     -------
@@ -297,7 +297,7 @@ def _rows(counts: Mapping[str, int]) -> list[Row]:
 
 
 def _tops(counts: Mapping[str, Any]) -> list[tuple[str, list[Row], int]]:
-    """Return the lists of the most frequent names, and by how much each of their numbers may be too low."""
+    """Return the lists of the most frequent names, and by how much each of their numbers can be too low."""
     found: list[tuple[str, list[Row], int]] = []
     for name in ("repositories", "resources", "vulnerabilities", "packages"):
         if top := counts.get("top", {}).get(name):
@@ -321,7 +321,7 @@ def _states(coverage: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _lacking(coverage: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], list[str]]]:
-    """Return the accounts whose scanning is not on in full, with the scan types that are off."""
+    """Return the accounts without full coverage, with their deactivated scan types."""
     found = []
     for account, each in coverage["accounts"].items():
         off = [scan_type for scan_type in SCAN_TYPES if each["scan_types"].get(scan_type) == "off"]
@@ -331,7 +331,7 @@ def _lacking(coverage: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], 
 
 
 def _data(digest: Mapping[str, Any], say: Words) -> Markup:
-    """Return what the page's script needs, as JSON that is safe inside a script element."""
+    """Return the data of the page's script as JSON that is safe inside a script element."""
     rows: list[dict[str, Any]] = []
     days: dict[str, str] = {}
     changes = digest["changes"]
@@ -378,7 +378,7 @@ def _advisory(vulnerability_id: str | None) -> str | None:
 
 
 def _resource(name: str) -> tuple[str, str]:
-    """Return a resource in few words, and where it is: an ARN says so at length, and an image's digest needs no 64 digits."""
+    """Return the short name of a resource, and the account and Region of its ARN. An image's digest is cut to 12 digits."""
     if found := _ARN.fullmatch(name):
         region, account, resource = found.groups()
         return _IMAGE_DIGEST.sub(r"\1…", resource), " · ".join(filter(None, (account, region)))
@@ -386,7 +386,7 @@ def _resource(name: str) -> tuple[str, str]:
 
 
 def _rest_of_title(finding: Mapping[str, Any]) -> str:
-    """Return what a title says beyond the vulnerability's id, with which Inspector begins most titles."""
+    """Return a title without the vulnerability's id, with which Inspector begins most titles."""
     return (finding["title"] or "").removeprefix(finding["vulnerability_id"] or "").removeprefix(" - ")
 
 

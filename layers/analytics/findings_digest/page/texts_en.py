@@ -60,7 +60,7 @@ TEXTS = {
     "tile.critical": "Critical",
     "tile.not_looked_at": "Not scanned",
     "tile.status_unknown": "status unknown",
-    "tile.beside": "{status}: {count}",
+    "tile.beside": "plus {count} {status}",
     "tile.new_critical.one": "{n} of them new",
     "tile.new_critical.other": "{n} of them new",
     "tile.not_compared": "not compared",

@@ -49,7 +49,7 @@ TEXTS = {
     "tile.critical": "重大",
     "tile.not_looked_at": "未スキャン",
     "tile.status_unknown": "ステータス不明",
-    "tile.beside": "{status}：{count}",
+    "tile.beside": "ほかに{status} {count} 件",
     "tile.new_critical.other": "うち新規 {n} 件",
     "tile.not_compared": "比較なし",
     "notes.other": "注記（{n} 件）",

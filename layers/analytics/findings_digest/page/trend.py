@@ -6,7 +6,7 @@ from typing import Any
 
 RUNS = 30
 FEWEST_PLACES = 12
-"""With fewer runs than this the bars keep the width that so many would have."""
+"""The bars of fewer runs are as wide as those of so many."""
 PLACE_WIDTH = 10
 BAR_WIDTH = 8
 HEIGHT = 40
@@ -23,7 +23,7 @@ class Bar:
     started_at: str
     outcome: str
     is_dark: bool
-    """It is not sure that Inspector was looking everywhere."""
+    """Scan coverage was lost or unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +49,17 @@ class Strip:
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether the change may be one of scanning and not of findings: in the last run with numbers, or the one before."""
+        """Whether lost or unknown coverage, in the last run with numbers or the one before, can explain the change."""
         return self.change is not None and any(bar.is_dark for bar in [bar for bar in self.bars if bar.count is not None][-2:])
 
     @property
     def has_dark(self) -> bool:
-        """Whether in a run with numbers it is not sure that Inspector was looking everywhere."""
+        """Whether a run with numbers had lost or unknown scan coverage."""
         return any(bar.is_dark and bar.count is not None for bar in self.bars)
 
 
 def strips(trend: Sequence[Mapping[str, Any]], severities: Sequence[str]) -> list[Strip]:
-    """Return the rows of the trend: those severities that any run tells of.
+    """Return the rows of the trend: the severities of which any run had open findings.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def _strip(severity: str, runs: Sequence[Mapping[str, Any]]) -> Strip:
     most = max(known)
     bars = []
     for place, (run, count) in enumerate(zip(runs, counts, strict=True)):
-        # What is not zero is seen, however small it is beside the others.
+        # A small number stays visible beside large ones.
         height = max(round((HEIGHT - 4) * count / most, 1), 2.0) if count else 1.0
         bars.append(Bar(place * PLACE_WIDTH, HEIGHT - height, height, count, run["started_at"], run["outcome"], run["is_dark"]))
     shown = [bar for bar in bars if bar.count is not None]

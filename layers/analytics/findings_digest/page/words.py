@@ -1,4 +1,4 @@
-"""What the page says in one language: its texts, and numbers, dates and times as that language writes them."""
+"""The page's words in one language: texts, and numbers, dates and times in its format."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Words:
         return self.texts[key].format(**values)
 
     def known(self, group: str, name: str) -> str:
-        """Return what a name of the digest is called; a name that is newer than this page stays as it is."""
+        """Return the word for a code; a code without a word, such as one that AWS adds later, stays as it is."""
         return self.texts.get(f"{group}.{name}", name)
 
     def number(self, value: float) -> str:
@@ -66,7 +66,7 @@ class Words:
         return f"{self._date(told.date())} {clock} {told.tzname()}"
 
     def duration(self, seconds: int) -> str:
-        """Return a duration as people say it."""
+        """Return a duration in words."""
         return format_timedelta(timedelta(seconds=seconds), locale=self.locale)
 
     def _date(self, day: date) -> str:
@@ -78,7 +78,7 @@ class Words:
         try:
             return told.astimezone(self.zone)
         except OverflowError:
-            # The first and the last day that there are lie outside of the calendar in some time zones.
+            # In some time zones the first and the last possible day are outside of the calendar.
             return told.astimezone(UTC)
 
 
@@ -88,12 +88,12 @@ def words(language: str, time_zone: str) -> Words:
     Parameters
     ----------
     time_zone
-        A name of the IANA database. With one that is not known times are told in UTC, and say so.
+        A name of the IANA database. If it is unknown, times are in UTC and say so.
 
     Raises
     ------
     ValueError
-        The language is none that the page has.
+        The page has no such language.
     """
     if language not in TEXTS:
         raise ValueError(f"The page has no language {language!r}. Use one of {', '.join(sorted(TEXTS))}.")
