@@ -1,6 +1,6 @@
-"""Pictures of messages as people see them, and of a night's page: `make pictures`, which wants Chromium.
+"""Pictures of messages and of the page: `make pictures`, which needs Chromium.
 
-Beside them lies what each was drawn from, as a digest, so that a test finds one that is out of date without drawing it.
+sources.json has the hash of what each picture was drawn from, so that a test finds an outdated one without drawing it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DOCS = Path("docs")
 SOURCES = DOCS / "gallery/pictures/sources.json"
 SHOWN = ("changes", "quiet", "dark", "first-night", "digest-failed", "failed-and-the-setup-was-checked")
 """Of each sort of message one; all of them stand in the gallery as text."""
-SIZES = {"page-desk.png": (1100, 1000), "page-phone.png": (390, 844)}
+SIZES = {"page-desktop.png": (1100, 1000), "page-phone.png": (390, 844)}
 MESSAGE_SIZE = (1240, 760)
 SIGNS = {":white_check_mark:": "✔", ":warning:": "⚠", ":rotating_light:": "✖"}
 """A chat shows these as coloured signs, for which not every machine has letters."""
