@@ -163,7 +163,7 @@ def test_what_to_do_first_is_on_the_first_screen_of_a_phone_and_no_list_hides_th
             "each => [each.getAttribute('aria-labelledby'), each.getBoundingClientRect().top + scrollY])"
         )
     )
-    assert list(tops) == ["fix", "new", "gone", "changes", "coverage", "trend", "age", "where", "facts"]
+    assert list(tops) == ["fix", "new", "no_longer_open", "changes", "coverage", "trend", "age", "where", "facts"]
     assert list(tops.values()) == sorted(tops.values())
     assert tops["fix"] < PHONE[1]
     heights = [below - above for above, below in pairwise(tops.values())]
@@ -180,7 +180,7 @@ def test_lost_coverage_leaves_what_to_do_first_within_two_screens(open_page: Ope
 def test_a_section_leads_to_its_findings_in_the_list(open_page: Open) -> None:
     shown = open_page("ordinary", PHONE, list_is_open=False)
     assert not shown.page.locator(".list").is_visible()
-    shown.page.locator("#gone ~ p a").first.click()
+    shown.page.locator("#no_longer_open ~ p a").first.click()
     assert shown.page.locator(".list").is_visible()
     assert set(shown.column("kind")) <= {"closed", "no longer reported"}
     assert len(shown.rows()) > 1

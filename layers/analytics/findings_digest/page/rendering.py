@@ -156,7 +156,7 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         groups={name: _group(name, digest["changes"]) for name in ("appeared", "gone")},
         listed=sum(map(len, digest["changes"]["lists"].values())) if digest["changes"] else 0,
         recorded=any(run["by_severity"] is not None for run in trend[-RUNS:]),
-        recorded_dark=any(run["by_severity"] is not None and run["is_dark"] for run in trend[-RUNS:]),
+        recorded_uncertain=any(run["by_severity"] is not None and run["is_dark"] for run in trend[-RUNS:]),
         ages=_rows(digest["counts"]["by_age"]),
         age_severities=[severity for severity in WORST_FIRST if digest["counts"]["by_severity"].get(severity)],
         kinds=_kinds(digest["changes"]),
