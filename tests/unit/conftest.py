@@ -1,9 +1,6 @@
 """No sockets, a cleared environment with fake credentials, and a fresh AWS for whoever asks for it."""
 
-import os
-import socket
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -18,15 +15,9 @@ from tests.unit.builders import FakeInspector, FakeStates
 
 
 @pytest.fixture(autouse=True)
-def _sealed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
-        raise AssertionError("a unit test opened a socket")
-
-    for name in [name for name in os.environ if not name.startswith(("PYTEST", "COV", "TMP", "PATH", "HOME"))]:
-        monkeypatch.delenv(name)
+def _environment(sealed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in builders.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
 @pytest.fixture(autouse=True)

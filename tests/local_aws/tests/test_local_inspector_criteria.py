@@ -10,6 +10,8 @@ from botocore.session import get_session
 from tests.local_aws.emulator.inspector import criteria
 from tests.local_aws.emulator.inspector.criteria import matcher, problems, request_problems
 
+pytestmark = pytest.mark.usefixtures("sealed")
+
 LIBRARY = {
     "name": "lodash",
     "version": "4.17.0",

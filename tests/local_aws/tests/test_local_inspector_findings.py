@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("sealed")
+
 NOW = 1_780_000_000.0
 ACCOUNTS = ("000000000000", "111122223333")
 

@@ -20,6 +20,8 @@ from tests.local_aws.emulator.inspector.report_files import CSV_COLUMNS, broken,
 if TYPE_CHECKING:
     from tests.local_aws.emulator.inspector.report_files import CsvStyle
 
+pytestmark = pytest.mark.usefixtures("sealed")
+
 NOW = 1_780_000_000.0
 REAL_FINDINGS = Path(os.environ.get("REAL_FINDINGS", "tests/data/real-findings.jsonl.gz"))
 TIMES = {
