@@ -21,12 +21,12 @@ help: ## List the targets
 
 .PHONY: demo
 demo: linux install build emulator ## Live two nights on the embedded AWS and show them (KEEP=1 leaves it running)
-	.venv/bin/python -m tests.local_aws.demo $(if $(KEEP),--keep)
+	.venv/bin/python -m tests.tools.demo $(if $(KEEP),--keep)
 
 .PHONY: analyze
 analyze: install ## Analyse report files of your own, without AWS (REPORTS="monday.json tuesday.csv"; OUT=, COVERAGE=)
 	@[ -n "$(REPORTS)" ] || { echo 'Name the report files, the oldest first: make analyze REPORTS="monday.json tuesday.csv"' >&2; exit 1; }
-	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.analyze $(REPORTS) \
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.tools.analyze $(REPORTS) \
 		$(if $(OUT),--out '$(OUT)') $(if $(COVERAGE),--coverage '$(COVERAGE)')
 
 .PHONY: test
@@ -88,7 +88,7 @@ messages: install ## Render every kind of message into docs/gallery
 
 .PHONY: pictures
 pictures: install browser ## Draw the README's workflow from the state machine, and pictures of messages and page
-	.venv/bin/python -m tests.workflow_picture
+	.venv/bin/python -m tests.tools.workflow_picture
 	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.pictures
 
 .PHONY: deploy

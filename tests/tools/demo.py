@@ -22,11 +22,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tests.local_aws import night, screenshot
 from tests.local_aws.analyst import Analyst, QuestionFailedError
 from tests.local_aws.exporter import Execution, Exporter, NotInTimeError, wait_until
 from tests.local_aws.inspector import InspectorControl
 from tests.local_aws.server import DEFAULT_REGION, REPOSITORY, LocalAws
+from tests.tools import demo_expectations as night
+from tests.tools import screenshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

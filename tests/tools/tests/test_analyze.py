@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from findings_digest import parquet
-from tests import analyze
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
+from tests.tools import analyze
 
 NOW, ACCOUNT, MEMBER = 1.78e9, "111122223333", "444455556666"
 FINDINGS = [

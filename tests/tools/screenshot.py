@@ -1,4 +1,4 @@
-"""Takes a picture of a page with headless Chromium: `python -m tests.local_aws.screenshot page.html picture.png`.
+"""Takes a picture of a page with headless Chromium: `python -m tests.tools.screenshot page.html picture.png`.
 
 A process of its own, since whoever waits for it can then stop it, the browser included, whatever the browser is doing.
 """
@@ -28,7 +28,7 @@ def take(page: Path, picture: Path) -> str:
     if not os.access(chromium(), os.X_OK):
         return f"there is no Chromium at {chromium()}; CHROMIUM=/path/to/chromium names another"
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.local_aws.screenshot", str(page), str(picture)],
+        [sys.executable, "-m", "tests.tools.screenshot", str(page), str(picture)],
         cwd=Path(__file__).resolve().parents[2],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
