@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.local_aws.inspector import CallRecord, ReportRecord
+    from tests.local_aws.inspector_control import CallRecord, ReportRecord
 
 RUNNING, SUCCEEDED, DUPLICATE = "RUNNING", "SUCCEEDED", "DUPLICATE"
 OUTCOME_OF_STATUS = {"FAILED": "FAILED", "ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.faults import FaultControl
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.fault_control import FaultControl
+from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import LocalAws
 
 if TYPE_CHECKING:

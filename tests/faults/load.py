@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tests.local_aws.exporter import Exporter
+    from tests.local_aws.deployed_exporter import Exporter
 
 RUNS = 50
 FRESH_CONCURRENCY = 10

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tests.faults.lanes import Lane
-    from tests.local_aws.faults import Call
+    from tests.local_aws.fault_control import Call
 
 type Scenario = Literal["nightly", "deadline", "refused", "stopped", "swept"]
 

@@ -8,14 +8,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.invariants import ExecutionSeen, FaultSeen, InvocationSeen, MessageSeen, Snapshot
-from tests.local_aws.exporter import FunctionFailedError
-from tests.local_aws.faults import FaultControl
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import FunctionFailedError
+from tests.local_aws.fault_control import FaultControl
+from tests.local_aws.inspector_control import InspectorControl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tests.local_aws.exporter import Exporter
+    from tests.local_aws.deployed_exporter import Exporter
 
 LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.25, 1.5
 """Between two looks, which grow with the time that has passed: many runs are watched at once."""

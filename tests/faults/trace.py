@@ -19,13 +19,13 @@ from tests.faults.model import (
     RunWritten,
     Seen,
 )
-from tests.local_aws.faults import FaultControl
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.fault_control import FaultControl
+from tests.local_aws.inspector_control import InspectorControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tests.local_aws.exporter import Exporter
+    from tests.local_aws.deployed_exporter import Exporter
 
 MILLISECOND_DIGITS = 20
 """The emulator's sequence numbers begin with the time in milliseconds; a record's own time has only seconds."""

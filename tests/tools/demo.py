@@ -22,9 +22,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tests.local_aws.analyst import Analyst, QuestionFailedError
-from tests.local_aws.exporter import Execution, Exporter, NotInTimeError, wait_until
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.athena_reader import Analyst, QuestionFailedError
+from tests.local_aws.deployed_exporter import Execution, Exporter, NotInTimeError, wait_until
+from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import DEFAULT_REGION, REPOSITORY, LocalAws
 from tests.tools import demo_expectations as night
 from tests.tools import screenshot
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.local_aws.inspector import Night
+    from tests.local_aws.inspector_control import Night
 
 DEMO = REPOSITORY / ".demo"
 STACK = "inspector-findings-exporter"

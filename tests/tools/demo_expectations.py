@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tests.local_aws.inspector import Night
+    from tests.local_aws.inspector_control import Night
 
 type Finding = Mapping[str, Any]
 

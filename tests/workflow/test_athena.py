@@ -17,9 +17,9 @@ import pytest
 
 from findings_digest import parquet
 from findings_digest.columns import NAMES
-from tests.local_aws.analyst import Analyst
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.athena_reader import Analyst
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.inspector_control import InspectorControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -14,7 +14,7 @@ from tests.faults.invariants import (
     Snapshot,
     violations,
 )
-from tests.local_aws.inspector import CallRecord, ReportRecord
+from tests.local_aws.inspector_control import CallRecord, ReportRecord
 
 MACHINE = "arn:aws:states:eu-west-1:111122223333:execution:exporter"
 ARN, OTHER = f"{MACHINE}:night-1", f"{MACHINE}:night-2"

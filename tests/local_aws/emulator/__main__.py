@@ -14,8 +14,8 @@ import ministack.app
 
 # The order matters: a later part may build on an earlier one.
 PARTS = (
-    "control",
-    "transport",
+    "control_routes",
+    "assumed_tls",
     "bucket_owner",
     "policy_simulation",
     "lambda_runtime",
@@ -24,14 +24,14 @@ PARTS = (
     "metrics",
     "state_machine_language",
     "state_machine_role",
-    "pace",
+    "wait_scales",
     "faults",
     "calls",
-    "notifications",
+    "published_messages",
     "scheduler",
     "cloudformation",
     "athena",
-    "saved_queries",
+    "logs_insights",
     "table_policies",
     "leading_keys",
     "inspector",

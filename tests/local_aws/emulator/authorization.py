@@ -11,7 +11,7 @@ from typing import Any
 from ministack.core import iam_evaluator as iam
 from ministack.core.responses import get_account_id, get_region
 
-from tests.local_aws.emulator.control import route
+from tests.local_aws.emulator.control_routes import route
 
 
 def denial(role_arn: str, session: str, action: str, resource_arn: str) -> str | None:

@@ -16,8 +16,8 @@ from ministack.core.router import detect_service, extract_access_key_id
 from ministack.services import sts
 
 from tests.local_aws.emulator import invocations
-from tests.local_aws.emulator.control import on_reset, route
-from tests.local_aws.emulator.record import Record
+from tests.local_aws.emulator.account_log import Record
+from tests.local_aws.emulator.control_routes import on_reset, route
 
 type Call = dict[str, Any]
 

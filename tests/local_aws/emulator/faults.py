@@ -43,7 +43,7 @@ from ministack.core.router import extract_access_key_id
 from ministack.services import lambda_svc, stepfunctions
 
 from tests.local_aws.emulator import calls, invocations
-from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.control_routes import on_reset, route
 
 type Answer = tuple[int, dict[str, str], Any]
 type Dispatch = Callable[[], Awaitable[Answer]]

@@ -22,7 +22,7 @@ from ministack.services import eventbridge, scheduler
 
 from tests.local_aws.emulator import authorization
 from tests.local_aws.emulator.asynchronous_invocation import send_to_queue
-from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.control_routes import on_reset, route
 
 _logger = logging.getLogger("scheduler")
 _TICK_SECONDS = 0.5

@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 
 from ministack.services import stepfunctions
 
-from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.control_routes import on_reset, route
 
 _SHORTEST_TIMEOUT = 10.0
 _TIMER_TICK = 0.1

@@ -1,4 +1,4 @@
-"""What a test tells Inspector's emulation, and asks of it. The client side with types is tests/local_aws/inspector.py."""
+"""What a test tells Inspector's emulation, and asks of it. The client side with types is tests/local_aws/inspector_control.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.control_routes import on_reset, route
 from tests.local_aws.emulator.inspector import criteria, reports
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load
 from tests.local_aws.emulator.inspector.misbehaviour import CALL_FAULTS, Fault, Misbehaviour

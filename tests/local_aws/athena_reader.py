@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.local_aws.exporter import wait_until
+from tests.local_aws.deployed_exporter import wait_until
 
 if TYPE_CHECKING:
-    from tests.local_aws.exporter import Exporter
+    from tests.local_aws.deployed_exporter import Exporter
 
 type Answer = list[dict[str, str | None]]
 

@@ -20,7 +20,7 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services import stepfunctions
 
-from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.control_routes import on_reset, route
 
 _scales: dict[str, dict[str, float]] = {}
 _seconds_ago: dict[str, float] = {}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.local_aws.exporter import Exporter
-    from tests.local_aws.inspector import Controlled
+    from tests.local_aws.deployed_exporter import Exporter
+    from tests.local_aws.inspector_control import Controlled
 
 
 class Where(TypedDict, total=False):
