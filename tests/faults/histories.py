@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.faults.invariants import violations
-from tests.faults.lanes import PACE
+from tests.faults.lanes import WAIT_SCALES
 from tests.faults.model import HOWS, RUNS, End, Event, History, broken_laws, disagreements, needs_sweep
 from tests.faults.observe import come_to_rest, is_anything_left, snapshot, summary, sweep_up
 from tests.faults.trace import TableStream, outcome_of, trace
@@ -173,7 +173,9 @@ class Driver:
 
     def _prepare(self) -> None:
         self.lane.clear()
-        self.lane.faults.pace({**PACE, "Wait for Other Report": PACE["*"], "Wait for Lock": 2 * PACE["*"]})
+        self.lane.faults.set_wait_scales(
+            {**WAIT_SCALES, "Wait for Other Report": WAIT_SCALES["*"], "Wait for Lock": 2 * WAIT_SCALES["*"]}
+        )
         self.inspector.configure(base_seconds=REPORT_SECONDS, least_looks=1, cancel_seconds=0.0)
         self.arns = [self.lane.new_execution() for _ in range(RUNS)]
         self.night = self.lane.scheduled_input()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FIRST_ACCOUNT = 200_000_000_001
 WAIT_SCALE = 0.02
-PACE = {"*": WAIT_SCALE, "StillCreatingError": 1.0, "ToldElsewhereError": 1.0, "Wait for Other Report": 1.0}
+WAIT_SCALES = {"*": WAIT_SCALE, "StillCreatingError": 1.0, "ToldElsewhereError": 1.0, "Wait for Other Report": 1.0}
 """What waits for a mark in the table waits for the functions' clock, which is not scaled."""
 FINDINGS = 5
 """More than fit into the few kilobytes that tell an empty report."""
@@ -47,7 +47,7 @@ class Lane:
         with exporter.aws.batch(exporter.account) as batch:
             faults, inspector = FaultControl(exporter, batch), InspectorControl(batch, exporter.account, exporter.region)
             faults.forget()
-            faults.pace(PACE)
+            faults.set_wait_scales(WAIT_SCALES)
             inspector.reset()
             inspector.seed(findings=FINDINGS, seed=1)
             inspector.configure(base_seconds=0.05, seconds_per_1000=0.0, least_looks=1)

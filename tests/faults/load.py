@@ -82,7 +82,7 @@ def run_load(lane: Lane, runs: int = RUNS) -> Load:
     """Start runs at once, and say what became of them."""
     history = History(tuple(Event("start", run, "plain") for run in range(runs)))
     lane.clear()
-    lane.faults.pace({"*": WAIT_SCALE})
+    lane.faults.set_wait_scales({"*": WAIT_SCALE})
     lane.inspector.configure(base_seconds=REPORT_SECONDS, least_looks=1)
     exporter, stream = lane.exporter, TableStream(lane.exporter)
     arns = [lane.new_execution() for _ in range(runs)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from findings_exporter.explanations import EXPLANATIONS
 from tests.faults.invariants import Snapshot, violations
-from tests.faults.lanes import PACE
+from tests.faults.lanes import WAIT_SCALES
 from tests.faults.observe import come_to_rest, summary, sweep_up
 
 if TYPE_CHECKING:
@@ -300,7 +300,7 @@ def _begin(lane: Lane, scenario: Scenario, arn: str) -> None:
             lane.start(arn, {**lane.scheduled_input(), "deadline_hours": LATEST_HOURS})
         case "deadline":
             lane.inspector.hold()
-            lane.faults.pace({**PACE, WAITS_IN: 1.0})
+            lane.faults.set_wait_scales({**WAIT_SCALES, WAITS_IN: 1.0})
             lane.start(arn, {"deadline_hours": DEADLINE_HOURS})
         case "refused":
             lane.inspector.misbehave("fail", error_code="INVALID_PERMISSIONS")

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 type Answer = list[dict[str, str | None]]
 
 
-class QuestionFailedError(Exception):
+class QueryFailedError(Exception):
     """Athena could not answer."""
 
 
-class Analyst:
+class AthenaReader:
     """Somebody whose role holds the stack's policy for readers, and nothing else.
 
     The embedded AWS knows a call's workgroup only where the call names it, so what is asked by a query's id is asked with all
@@ -28,8 +28,8 @@ class Analyst:
         iam, account = exporter.client("iam"), exporter.account
         trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        role = iam.create_role(RoleName="analyst", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-        iam.attach_role_policy(RoleName="analyst", PolicyArn=exporter.outputs["AthenaReaderPolicyArn"])
+        role = iam.create_role(RoleName="athena-reader", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        iam.attach_role_policy(RoleName="athena-reader", PolicyArn=exporter.outputs["AthenaReaderPolicyArn"])
         self.athena = exporter.aws.role_client("athena", role, account=account)
         self.by_id = exporter.client("athena")
         self.workgroup = exporter.stack_name
@@ -51,7 +51,7 @@ class Analyst:
 
         status = wait_until(ended, "Athena to answer")
         if status["State"] != "SUCCEEDED":
-            raise QuestionFailedError(f"Athena could not answer {question!r}: {status.get('StateChangeReason', status)}")
+            raise QueryFailedError(f"Athena could not answer {question!r}: {status.get('StateChangeReason', status)}")
         header, *rows = self.by_id.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
         names = [each["VarCharValue"] for each in header["Data"]]
         return [dict(zip(names, (each.get("VarCharValue") for each in row["Data"]), strict=True)) for row in rows]

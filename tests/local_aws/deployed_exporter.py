@@ -181,7 +181,7 @@ class Exporter:
         A deadline of seconds, which no input may have, is that of an execution which began the rest of a minute ago.
         """
         if isinstance(run_input, dict) and 0 < (seconds := run_input.get("deadline_hours", 1) * 3600) < MINUTE_SECONDS:
-            self.aws.control("/_local/begun", {"account": self.account, "seconds_ago": MINUTE_SECONDS - seconds})
+            self.aws.control("/_local/next_start", {"account": self.account, "seconds_ago": MINUTE_SECONDS - seconds})
             run_input = run_input | {"deadline_hours": MINUTE_SECONDS / 3600}
         text = run_input if isinstance(run_input, str) else json.dumps({} if run_input is None else run_input)
         named = {"name": name} if name else {}

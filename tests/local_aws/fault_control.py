@@ -114,9 +114,9 @@ class FaultControl:
         self._post("/_local/calls", clear=True)
         self._post("/_local/invocations", clear=True)
 
-    def pace(self, scales: Mapping[str, float]) -> None:
+    def set_wait_scales(self, scales: Mapping[str, float]) -> None:
         """Give waits factors of their own: by retried error, by waiting state, and `*` for all others."""
-        self._post("/_local/pace", scales=dict(scales))
+        self._post("/_local/wait_scales", scales=dict(scales))
 
     def _with_logical_ids(self, records: Any) -> list[Any]:
         return [{**each, "function": self._logical_ids.get(each["function"], "")} for each in records]

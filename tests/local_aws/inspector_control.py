@@ -48,7 +48,7 @@ class FaultDetails(TypedDict, total=False):
     kms_key_arn: str
 
 
-class Changes(TypedDict, total=False):
+class EvolveOptions(TypedDict, total=False):
     """How a night changes the findings; see the emulator's `findings.evolve`."""
 
     fixed: float
@@ -67,7 +67,7 @@ class Seeded(TypedDict):
     accounts: list[str]
 
 
-class Night(TypedDict):
+class ChangedFindings(TypedDict):
     """What a night has changed, by finding ARN."""
 
     fixed: list[str]
@@ -115,7 +115,7 @@ class CallRecord(TypedDict, total=False):
     fault: str
 
 
-class Record(TypedDict):
+class InspectorRecord(TypedDict):
     """All that Inspector was asked and did."""
 
     reports: list[ReportRecord]
@@ -150,9 +150,9 @@ class InspectorControl:
         """Take the findings from a file of JSON lines (.gz or not), as ListFindings sends them."""
         return self._post("load", path=str(path.resolve()))  # type: ignore[return-value]
 
-    def evolve(self, night: int = 1, **changes: Unpack[Changes]) -> Night:
+    def evolve(self, day: int = 1, **options: Unpack[EvolveOptions]) -> ChangedFindings:
         """Let a night pass: some findings are fixed, suppressed and new, and an image is rebuilt."""
-        return self._post("evolve", night=night, **changes)  # type: ignore[return-value]
+        return self._post("evolve", day=day, **options)  # type: ignore[return-value]
 
     def switch(self, member: str, *scan_types: str, on: bool) -> None:
         """Switch scanning on or off in an account, all of it or some scan types. The findings stay as they are."""
@@ -196,7 +196,7 @@ class InspectorControl:
         """End a report at once; nothing is written."""
         self._post("end_report", report_id=report_id, status=status, error_code=error_code)
 
-    def record(self) -> Record:
+    def record(self) -> InspectorRecord:
         """Return what Inspector was asked and did since the last reset."""
         return self._post("record")  # type: ignore[return-value]
 

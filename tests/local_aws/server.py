@@ -62,10 +62,10 @@ class LocalAws:
     """
 
     def __init__(
-        self, log: Path, *, parts: str = "all", wait_scale: float = 1.0, processes: int = 0, concurrency: int = 0
+        self, log: Path, *, patches: str = "all", wait_scale: float = 1.0, processes: int = 0, concurrency: int = 0
     ) -> None:
         self._log = log
-        self._parts = parts
+        self._patches = patches
         self._wait_scale = wait_scale
         self._processes, self._concurrency = processes, concurrency
         self._port = _free_port()
@@ -183,7 +183,7 @@ class LocalAws:
         return {
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",
-            "EMULATOR_PARTS": self._parts,
+            "EMULATOR_PATCHES": self._patches,
             "GATEWAY_PORT": str(self._port),
             "HOME": self._scratch.name,
             "IOT_MTLS_ENABLED": "0",

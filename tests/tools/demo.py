@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tests.local_aws.athena_reader import Analyst, QuestionFailedError
+from tests.local_aws.athena_reader import AthenaReader, QueryFailedError
 from tests.local_aws.deployed_exporter import Execution, Exporter, NotInTimeError, wait_until
 from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import DEFAULT_REGION, REPOSITORY, LocalAws
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.local_aws.inspector_control import Night
+    from tests.local_aws.inspector_control import ChangedFindings
 
 DEMO = REPOSITORY / ".demo"
 STACK = "inspector-findings-exporter"
@@ -71,7 +71,7 @@ def main() -> int:
     except KeyboardInterrupt:
         say("\nstopped; nothing is left running")
         return 130
-    except (NotSeenError, NotInTimeError, QuestionFailedError) as error:
+    except (NotSeenError, NotInTimeError, QueryFailedError) as error:
         say(f"\nNOT SEEN: {error}\nThe log of the embedded AWS is .demo/local-aws.log")
         return 1
     return 0
@@ -137,7 +137,7 @@ def show(exporter: Exporter) -> None:
 
 def first_night(exporter: Exporter, inspector: InspectorControl) -> list[Execution]:
     """Let the schedule start a run, start another one by hand meanwhile, and return both when they have ended."""
-    heading("Night one: the schedule fires")
+    heading("ChangedFindings one: the schedule fires")
     nightly = start_by_schedule(exporter)
     watch = Watch(exporter, {nightly: "night 1"})
     watch.until(lambda: "Wait for Report" in exporter.states_entered(nightly), "the nightly run to wait for its report")
@@ -161,7 +161,7 @@ def first_night(exporter: Exporter, inspector: InspectorControl) -> list[Executi
 
 def second_night(exporter: Exporter) -> Execution:
     """Let the schedule start the next night's run and return it when it has ended."""
-    heading("Night two: the schedule fires")
+    heading("ChangedFindings two: the schedule fires")
     nightly = start_by_schedule(exporter)
     Watch(exporter, {nightly: "night 2"}).until(lambda: exporter.describe(nightly).status != "RUNNING", "the run to end")
     run = exporter.describe(nightly)
@@ -169,7 +169,7 @@ def second_night(exporter: Exporter) -> Execution:
     return run
 
 
-def tell_the_day(changed: Night, unseen: list[dict[str, Any]]) -> None:
+def tell_the_day(changed: ChangedFindings, unseen: list[dict[str, Any]]) -> None:
     """Say what Inspector was told to change."""
     repository = changed["rebuilt_image"].split("repository/")[-1].split("/sha256:")[0]
     say(
@@ -336,7 +336,7 @@ def tell_the_change(expected: dict[str, Any], runs: list[Execution], after: list
 def tell_the_answer(exporter: Exporter, after: list[dict[str, Any]]) -> None:
     """Ask a saved question with Athena and say what it answers."""
     heading(f"What Athena answers an analyst from the Parquet ({QUESTION!r}, a saved query of the stack)")
-    rows = Analyst(exporter).ask(QUESTION)
+    rows = AthenaReader(exporter).ask(QUESTION)
     names = ("account_id", "open_criticals", "with_fix", "with_known_exploit")
     say("  " + "  ".join(f"{name:<18}" for name in names).rstrip())
     for row in rows:

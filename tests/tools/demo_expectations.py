@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tests.local_aws.inspector_control import Night
+    from tests.local_aws.inspector_control import ChangedFindings
 
 type Finding = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ GONE = ("resource_gone", "no_longer_reported", "copy_gone")
 """What a report of active findings alone can tell of what is fixed or suppressed."""
 
 
-def expected(before: Sequence[Finding], after: Sequence[Finding], night: Night, dark: str) -> dict[str, Any]:
+def expected(before: Sequence[Finding], after: Sequence[Finding], night: ChangedFindings, dark: str) -> dict[str, Any]:
     """Return what the digest should say.
 
     Parameters

@@ -275,9 +275,7 @@ class TestNightsOfTheEmbeddedInspector:
         found = generate(300, seed=seed, now=self.CLOCK, accounts=(ACCOUNT, OTHER_ACCOUNT), region="eu-west-1")
         kept, told, reports = [live(batches_of(self.of(found, statuses)))], [], [found]
         for number in range(1, 4):
-            found, happened = evolve(
-                found, night=number, seed=seed, now=self.CLOCK + 86_400 * number, fixed=0.03, suppressed=0.02
-            )
+            found, happened = evolve(found, day=number, seed=seed, now=self.CLOCK + 86_400 * number, fixed=0.03, suppressed=0.02)
             kept.append(live(batches_of(self.of(found, statuses)), kept[-1].keys))
             told.append(happened)
             reports.append(found)
@@ -329,7 +327,7 @@ class TestNightsOfTheEmbeddedInspector:
         found = generate(200, seed=5, now=self.CLOCK, accounts=(ACCOUNT, OTHER_ACCOUNT), region="eu-west-1")
         before = live(batches_of(self.of(found, frozenset({"ACTIVE"}))))
         later, _ = evolve(
-            found, night=1, seed=5, now=self.CLOCK + 86_400, new=0, fixed=0, suppressed=0, rebuild=False, switch_off=OTHER_ACCOUNT
+            found, day=1, seed=5, now=self.CLOCK + 86_400, new=0, fixed=0, suppressed=0, rebuild=False, switch_off=OTHER_ACCOUNT
         )
         off = not_scanned(OTHER_ACCOUNT)
         after = live(batches_of(self.of(later, frozenset({"ACTIVE"}))), before.keys, off)

@@ -13,7 +13,7 @@ import threading
 import ministack.app
 
 # The order matters: a later part may build on an earlier one.
-PARTS = (
+PATCHES = (
     "control_routes",
     "assumed_tls",
     "bucket_owner",
@@ -45,10 +45,10 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Install the parts that EMULATOR_PARTS names ("all", "none" or a comma list), and serve."""
+    """Install the parts that EMULATOR_PATCHES names ("all", "none" or a comma list), and serve."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    wanted = os.environ.get("EMULATOR_PARTS", "all")
-    for name in PARTS:
+    wanted = os.environ.get("EMULATOR_PATCHES", "all")
+    for name in PATCHES:
         module = f"{__package__}.{name}"
         if (wanted == "all" or name in wanted.split(",")) and importlib.util.find_spec(module):
             importlib.import_module(module).install()

@@ -3,7 +3,7 @@
 from collections import deque
 
 
-class Record[Entry]:
+class AccountLog[Entry]:
     """The latest entries of each account, bounded, so that a demo which runs for days does not grow."""
 
     def __init__(self, most: int) -> None:

@@ -16,12 +16,12 @@ from ministack.core.router import detect_service, extract_access_key_id
 from ministack.services import sts
 
 from tests.local_aws.emulator import invocations
-from tests.local_aws.emulator.account_log import Record
+from tests.local_aws.emulator.account_log import AccountLog
 from tests.local_aws.emulator.control_routes import on_reset, route
 
 type Call = dict[str, Any]
 
-_calls: Record[Call] = Record(20_000)  # one export makes about 40
+_calls: AccountLog[Call] = AccountLog(20_000)  # one export makes about 40
 
 current: ContextVar[Call | None] = ContextVar("call", default=None)
 """The call that is being answered; its status is None until then."""

@@ -17,10 +17,10 @@ from typing import Any
 from ministack.core import lambda_runtime as workers
 from ministack.services import lambda_svc, sts
 
-from tests.local_aws.emulator.account_log import Record
+from tests.local_aws.emulator.account_log import AccountLog
 from tests.local_aws.emulator.control_routes import on_reset, route
 
-_recorded: Record["Invocation"] = Record(10_000)
+_recorded: AccountLog["Invocation"] = AccountLog(10_000)
 _by_access_key: dict[str, Any] = {}
 _working: ContextVar[Any] = ContextVar("worker")
 

@@ -14,10 +14,10 @@ from typing import Any
 from ministack.core.iam_evaluator import caller_arn
 from ministack.services import sns
 
-from tests.local_aws.emulator.account_log import Record
+from tests.local_aws.emulator.account_log import AccountLog
 from tests.local_aws.emulator.control_routes import on_reset, route
 
-_published: Record[dict[str, Any]] = Record(10_000)
+_published: AccountLog[dict[str, Any]] = AccountLog(10_000)
 # At most 100 characters of printable text on one line.
 _SUBJECT = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
 

@@ -1,11 +1,11 @@
 """Gap: one factor scales all waits of all accounts, so that a wait for real time cannot be kept while others shrink.
 
 A function's clock is not scaled: `creating_until` and `telling_until` pass in real seconds, and a retry that waits for
-them has to wait as long as on AWS. The control route `/_local/pace` gives an account factors of its own:
+them has to wait as long as on AWS. The control route `/_local/wait_scales` gives an account factors of its own:
 {"scales": {"StillCreatingError": 1, "Wait for Report": 1, "*": 0.02}}, by the error that is retried, by the state that
 waits, and for all others.
 
-A deadline cannot be scaled either, and is a minute at least. `/_local/begun` {"seconds_ago": 58} lets the account's next
+A deadline cannot be scaled either, and is a minute at least. `/_local/next_start` {"seconds_ago": 58} lets the account's next
 execution have begun so long ago, as one does whose first step was long in coming.
 
 Guards: test_a_wait_can_have_a_pace_of_its_own, test_an_execution_can_have_begun_long_ago.
@@ -28,13 +28,13 @@ _begins = threading.local()
 _reason: ContextVar[str] = ContextVar("reason", default="*")
 
 
-@route("/_local/pace")
+@route("/_local/wait_scales")
 def _set(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
     _scales[account] = {str(reason): float(scale) for reason, scale in body.get("scales", {}).items()}
     return {"scales": _scales[account]}
 
 
-@route("/_local/begun")
+@route("/_local/next_start")
 def _begun(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
     _seconds_ago[account] = float(body["seconds_ago"])
     return {"seconds_ago": _seconds_ago[account]}

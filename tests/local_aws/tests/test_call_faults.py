@@ -269,14 +269,14 @@ def test_a_call_leads_to_the_process_that_made_it(sandbox: Sandbox) -> None:
     [({}, False), ({"Wait": 0.2}, True), ({"*": 0.2}, True), ({"*": 0.2, "Wait": 0.0}, False), ({"Work": 0.2}, False)],
 )
 def test_a_wait_can_have_a_pace_of_its_own(scales: dict[str, float], is_slow: bool, sandbox: Sandbox) -> None:
-    sandbox.control("/_local/pace", scales=scales)
+    sandbox.control("/_local/wait_scales", scales=scales)
     execution = sandbox.run({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 10, "End": True}}})
     assert ((execution["stopDate"] - execution["startDate"]).total_seconds() > 2) == is_slow
 
 
 @pytest.mark.parametrize(("error", "is_slow"), [("TooEarlyError", True), ("Exception", False)])
 def test_a_retry_can_have_the_pace_of_its_error(error: str, is_slow: bool, sandbox: Sandbox) -> None:
-    sandbox.control("/_local/pace", scales={"TooEarlyError": 2.0})
+    sandbox.control("/_local/wait_scales", scales={"TooEarlyError": 2.0})
     arn = sandbox.function("fail", "class TooEarlyError(Exception): pass\ndef handler(event, context): raise " + error)
     execution = ended(sandbox, start(sandbox, arn, Retry=_RETRY))
     first, second = sandbox.control("/_local/invocations")["invocations"]
@@ -285,7 +285,7 @@ def test_a_retry_can_have_the_pace_of_its_error(error: str, is_slow: bool, sandb
 
 
 def test_an_execution_can_have_begun_long_ago(sandbox: Sandbox) -> None:
-    sandbox.control("/_local/begun", seconds_ago=90)
+    sandbox.control("/_local/next_start", seconds_ago=90)
     began = "{% $states.context.Execution.StartTime %}"
     tell = {"StartAt": "Tell", "States": {"Tell": {"Type": "Pass", "Output": began, "End": True}}}
     execution = sandbox.run(tell)
@@ -298,7 +298,7 @@ def test_an_execution_can_have_begun_long_ago(sandbox: Sandbox) -> None:
 def test_control_requests_can_be_sent_in_one(sandbox: Sandbox) -> None:
     with sandbox.aws.batch(sandbox.account) as batch:
         batch.control("/_local/faults/put", {"kind": "denied"})
-        batch.control("/_local/pace", {"scales": {"*": 3}})
+        batch.control("/_local/wait_scales", {"scales": {"*": 3}})
     function(sandbox)
     assert sandbox.invoke("work")[1] == "AccessDeniedException"
     with pytest.raises(LocalAwsError, match="/_local/unheard-of"), sandbox.aws.batch(sandbox.account) as batch:

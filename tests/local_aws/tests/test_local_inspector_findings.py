@@ -12,7 +12,7 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from tests.local_aws.emulator.inspector.findings import DAY, Finding, Night, evolve, generate, load
+from tests.local_aws.emulator.inspector.findings import DAY, ChangedFindings, Finding, evolve, generate, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -135,68 +135,68 @@ class TestGenerated:
 class TestNight:
     def test_the_same_night_changes_the_same_and_leaves_the_day_before_alone(self) -> None:
         before = make()
-        first = evolve(before, night=1, seed=1, now=NOW + DAY)
+        first = evolve(before, day=1, seed=1, now=NOW + DAY)
         assert before == make()
-        assert first == evolve(before, night=1, seed=1, now=NOW + DAY)
-        assert first[1] != evolve(before, night=2, seed=1, now=NOW + DAY)[1]
+        assert first == evolve(before, day=1, seed=1, now=NOW + DAY)
+        assert first[1] != evolve(before, day=2, seed=1, now=NOW + DAY)[1]
 
     def test_what_it_tells_is_what_it_does(self) -> None:
         before = make()
-        after, night = evolve(before, night=1, seed=1, now=NOW + DAY)
+        after, changes = evolve(before, day=1, seed=1, now=NOW + DAY)
         old, new = by_arn(before), by_arn(after)
-        assert night.reissued
+        assert changes.reissued
         changed_to = {
-            "CLOSED": {*night.fixed, *night.reissued},
-            "SUPPRESSED": set(night.suppressed),
+            "CLOSED": {*changes.fixed, *changes.reissued},
+            "SUPPRESSED": set(changes.suppressed),
         }
         for status, arns in changed_to.items():
             assert {arn for arn in old if old[arn]["status"] == "ACTIVE" and new[arn]["status"] == status} == arns
-        assert new.keys() - old.keys() == {*night.new, *night.reissued.values()}
+        assert new.keys() - old.keys() == {*changes.new, *changes.reissued.values()}
         assert all(new[arn]["firstObservedAt"] == NOW + DAY for arn in new.keys() - old.keys())
-        assert (len(night.fixed), len(night.suppressed), len(night.new)) == (6, 2, 8)
+        assert (len(changes.fixed), len(changes.suppressed), len(changes.new)) == (6, 2, 8)
 
     def test_a_rebuilt_image_brings_the_same_vulnerabilities_under_new_arns(self) -> None:
         before = make()
-        after, night = evolve(before, night=1, seed=1, now=NOW + DAY)
+        after, changes = evolve(before, day=1, seed=1, now=NOW + DAY)
         old, new = by_arn(before), by_arn(after)
-        repository = night.rebuilt_image.rsplit("/", 1)[0]
-        for old_arn, new_arn in night.reissued.items():
-            assert old[old_arn]["resources"][0]["id"] == night.rebuilt_image
+        repository = changes.rebuilt_image.rsplit("/", 1)[0]
+        for old_arn, new_arn in changes.reissued.items():
+            assert old[old_arn]["resources"][0]["id"] == changes.rebuilt_image
             assert new[new_arn]["title"] == old[old_arn]["title"]
             (resource,) = new[new_arn]["resources"]
-            assert resource["id"] != night.rebuilt_image
+            assert resource["id"] != changes.rebuilt_image
             assert resource["id"] == f"{repository}/{resource['details']['awsEcrContainerImage']['imageHash']}"
-        assert not any(f["resources"][0]["id"] == night.rebuilt_image for f in active(after))
+        assert not any(f["resources"][0]["id"] == changes.rebuilt_image for f in active(after))
 
     def test_what_was_closed_long_ago_is_forgotten(self) -> None:
         before = make()
         closed = {finding["findingArn"] for finding in before if finding["status"] == "CLOSED"}
-        after, night = evolve(before, night=1, seed=1, now=NOW + 29 * DAY)
-        assert night.removed == ()
-        after, night = evolve(after, night=2, seed=1, now=NOW + 31 * DAY)
+        after, changes = evolve(before, day=1, seed=1, now=NOW + 29 * DAY)
+        assert changes.removed == ()
+        after, changes = evolve(after, day=2, seed=1, now=NOW + 31 * DAY)
         assert closed
-        assert set(night.removed) == closed
+        assert set(changes.removed) == closed
         assert not closed & by_arn(after).keys()
 
     def test_an_account_whose_inspector_is_switched_off_has_no_findings_any_more(self) -> None:
-        after, night = evolve(make(), night=1, seed=1, now=NOW + DAY, switch_off=ACCOUNTS[1])
+        after, changes = evolve(make(), day=1, seed=1, now=NOW + DAY, switch_off=ACCOUNTS[1])
         assert {finding["awsAccountId"] for finding in after} == {ACCOUNTS[0]}
-        assert len(night.removed) == sum(finding["awsAccountId"] == ACCOUNTS[1] for finding in make())
+        assert len(changes.removed) == sum(finding["awsAccountId"] == ACCOUNTS[1] for finding in make())
 
     def test_a_night_without_changes_only_looks_again(self) -> None:
         quiet: dict[str, Any] = {"fixed": 0, "suppressed": 0, "new": 0, "rebuild": False}
-        after, night = evolve(make(), night=1, seed=1, now=NOW + DAY, **quiet)
-        assert night == Night()
+        after, changes = evolve(make(), day=1, seed=1, now=NOW + DAY, **quiet)
+        assert changes == ChangedFindings()
         assert [{**finding, "lastObservedAt": 0} for finding in after] == [{**f, "lastObservedAt": 0} for f in make()]
         assert all(finding["lastObservedAt"] == NOW + DAY for finding in active(after))
 
     def test_nothing_stays_nothing(self) -> None:
-        assert evolve([], night=1, seed=1, now=NOW)[0] == []
+        assert evolve([], day=1, seed=1, now=NOW)[0] == []
 
     def test_a_month_of_nights_keeps_every_finding_valid(self) -> None:
         findings = make(100)
-        for night in range(1, 31):
-            findings, _ = evolve(findings, night=night, seed=1, now=NOW + night * DAY)
+        for day in range(1, 31):
+            findings, _ = evolve(findings, day=day, seed=1, now=NOW + day * DAY)
         assert len(by_arn(findings)) == len(findings)
         assert 60 <= len(active(findings)) <= 110
 

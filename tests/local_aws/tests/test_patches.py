@@ -39,7 +39,7 @@ _FAIL = "class SlotTakenError(Exception): pass\ndef handler(event, context):\n  
 
 @pytest.fixture(scope="module")
 def plain_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with LocalAws(tmp_path_factory.mktemp("plain") / "emulator.log", parts="none", wait_scale=0.01) as aws:
+    with LocalAws(tmp_path_factory.mktemp("plain") / "emulator.log", patches="none", wait_scale=0.01) as aws:
         yield aws
 
 
@@ -341,7 +341,7 @@ class TestLambdaRuntime:
 
         assert "HOME" in environment(plain)
         seen = environment(full)
-        assert not {"HOME", "AUTH", "EMULATOR_PARTS"} & seen.keys()
+        assert not {"HOME", "AUTH", "EMULATOR_PATCHES"} & seen.keys()
         assert seen["TABLE"] == "runs"
         assert seen["TZ"] == ":UTC"
         assert seen["AWS_LAMBDA_LOG_FORMAT"] == "JSON"

@@ -112,7 +112,7 @@ _NETWORK_ADVICE = "You can restrict access to your instance by modifying the Sec
 
 
 @dataclass(frozen=True)
-class Night:
+class ChangedFindings:
     """What a night has changed, by finding ARN."""
 
     fixed: tuple[str, ...] = ()
@@ -173,7 +173,7 @@ def load(path: Path) -> list[Finding]:
 def evolve(
     findings: Sequence[Finding],
     *,
-    night: int,
+    day: int,
     seed: int | str,
     now: float,
     fixed: float = 0.02,
@@ -181,7 +181,7 @@ def evolve(
     new: float = 0.025,
     rebuild: bool = True,
     switch_off: str | None = None,
-) -> tuple[list[Finding], Night]:
+) -> tuple[list[Finding], ChangedFindings]:
     """Return the findings of the next night, and what has changed; the given ones stay as they are.
 
     Parameters
@@ -194,7 +194,7 @@ def evolve(
     switch_off
         An account whose Inspector is disabled. AWS: this removes its findings.
     """
-    random = Random(f"night {night} of {seed}")
+    random = Random(f"night {day} of {seed}")
     forgotten = now - KEPT_CLOSED_DAYS * DAY
     kept: list[Finding] = []
     removed: list[Finding] = []
@@ -220,14 +220,14 @@ def evolve(
     others = [finding for finding in active if finding["findingArn"] not in replacements]
     random.shuffle(others)
     fixes = _share(fixed, len(active), others)
-    silenced = _share(suppressed, len(active), others[len(fixes) :])
+    suppressions = _share(suppressed, len(active), others[len(fixes) :])
     closed = {finding["findingArn"] for finding in fixes} | replacements.keys()
-    quiet = {finding["findingArn"] for finding in silenced}
+    now_suppressed = {finding["findingArn"] for finding in suppressions}
 
-    def tonight(finding: Finding) -> Finding:
+    def of_today(finding: Finding) -> Finding:
         if finding["findingArn"] in closed:
             return {**finding, "status": "CLOSED", "updatedAt": now}
-        if finding["findingArn"] in quiet:
+        if finding["findingArn"] in now_suppressed:
             return {**finding, "status": "SUPPRESSED", "updatedAt": now}
         return {**finding, "lastObservedAt": now} if finding["status"] == "ACTIVE" else finding
 
@@ -236,15 +236,15 @@ def evolve(
     added = _findings(random, wanted, _fleet_of(known), now)
     for finding in added:
         finding.update(firstObservedAt=now, lastObservedAt=now, updatedAt=now)
-    changes = Night(
+    changes = ChangedFindings(
         fixed=tuple(finding["findingArn"] for finding in fixes),
-        suppressed=tuple(sorted(quiet)),
+        suppressed=tuple(sorted(now_suppressed)),
         new=tuple(finding["findingArn"] for finding in added),
         rebuilt_image=image["id"] if image else "",
         reissued={old: finding["findingArn"] for old, finding in replacements.items()},
         removed=tuple(finding["findingArn"] for finding in removed),
     )
-    return [*map(tonight, kept), *replacements.values(), *added], changes
+    return [*map(of_today, kept), *replacements.values(), *added], changes
 
 
 def _share(share: float, whole: int, candidates: Sequence[Finding]) -> Sequence[Finding]:

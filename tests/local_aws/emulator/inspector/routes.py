@@ -66,10 +66,10 @@ def _load(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
 
 @route("/_local/inspector/evolve")
 def _evolve(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
-    given = _settings(body, "night", "now", "fixed", "suppressed", "new", "rebuild", "switch_off")
+    given = _settings(body, "day", "now", "fixed", "suppressed", "new", "rebuild", "switch_off")
     here = reports.place(account, region)
-    night, now = given.pop("night", 1), given.pop("now", time.time())
-    findings, changes = evolve(here.findings, night=night, seed=here.seed, now=now, **given)
+    day, now = given.pop("day", 1), given.pop("now", time.time())
+    findings, changes = evolve(here.findings, day=day, seed=here.seed, now=now, **given)
     with here.changed:
         here.findings = findings
         here.switched_off |= {(given["switch_off"], "")} if given.get("switch_off") else frozenset()
