@@ -20,7 +20,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: linux install build emulator ## Live two nights on the embedded AWS and show them (KEEP=1 leaves it running)
+demo: linux install build emulator ## Run two scheduled exports on an embedded AWS and show what they find (KEEP=1 keeps it running)
 	.venv/bin/python -m tests.tools.demo $(if $(KEEP),--keep)
 
 .PHONY: analyze

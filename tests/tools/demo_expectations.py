@@ -1,4 +1,4 @@
-"""What the digest of a night should say, reckoned from what the emulated Inspector was told to change."""
+"""What the analysis of the demo's second run should report, computed from what was changed in the emulated Inspector."""
 
 from __future__ import annotations
 
@@ -14,56 +14,56 @@ type Finding = Mapping[str, Any]
 
 NEW = ("new", "another_copy")
 GONE = ("resource_gone", "no_longer_reported", "copy_gone")
-"""What a report of active findings alone can tell of what is fixed or suppressed."""
+"""The kinds in which a report of active findings alone shows what was fixed or suppressed."""
 
 
-def expected(before: Sequence[Finding], after: Sequence[Finding], night: ChangedFindings, dark: str) -> dict[str, Any]:
-    """Return what the digest should say.
+def expected(before: Sequence[Finding], after: Sequence[Finding], changed: ChangedFindings, deactivated: str) -> dict[str, Any]:
+    """Return what the analysis should report.
 
     Parameters
     ----------
     before, after
-        The active findings of the two nights.
-    night
+        The active findings at the two runs.
+    changed
         What was changed in between.
-    dark
-        The account in which Inspector was switched off.
+    deactivated
+        The account in which scanning was deactivated.
     """
     was, now = by_arn(before), by_arn(after)
-    gone = [was[arn] for arn in (*night["fixed"], *night["suppressed"])]
-    unseen = [finding for finding in before if finding["awsAccountId"] == dark]
+    no_longer_open = [was[arn] for arn in (*changed["fixed"], *changed["suppressed"])]
+    not_scanned = [finding for finding in before if finding["awsAccountId"] == deactivated]
     return {
         "open": len(now),
-        "new": _severities(now[arn] for arn in night["new"]),
-        "gone": _severities(gone),
-        "reissued": _severities(now[arn] for arn in night["reissued"].values()),
-        "not_looked_at": _severities(unseen),
-        "still_open": len(was) - len(gone) - len(night["reissued"]) - len(unseen),
-        "dark": [dark],
+        "new": _severities(now[arn] for arn in changed["new"]),
+        "no_longer_open": _severities(no_longer_open),
+        "new_arn": _severities(now[arn] for arn in changed["reissued"].values()),
+        "status_unknown": _severities(not_scanned),
+        "unchanged": len(was) - len(no_longer_open) - len(changed["reissued"]) - len(not_scanned),
+        "coverage_lost": [deactivated],
     }
 
 
-def told(digest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same of a digest."""
-    counts, by_severity = digest["changes"]["counts"], digest["changes"]["by_severity"]
+def reported(analysis: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same numbers as an analysis reports them."""
+    counts, by_severity = analysis["changes"]["counts"], analysis["changes"]["by_severity"]
 
     def sum_of(*kinds: str) -> dict[str, int]:
         found: Counter[str] = sum((Counter(by_severity[kind]) for kind in kinds), Counter())
         return dict(found)
 
     return {
-        "open": digest["counts"]["by_status"].get("ACTIVE", 0),
+        "open": analysis["counts"]["by_status"].get("ACTIVE", 0),
         "new": sum_of(*NEW),
-        "gone": sum_of(*GONE),
-        "reissued": sum_of("reissued"),
-        "not_looked_at": sum_of("not_looked_at"),
-        "still_open": counts["still_open"],
-        "dark": list(digest["verdict"]["dark"]),
+        "no_longer_open": sum_of(*GONE),
+        "new_arn": sum_of("reissued"),
+        "status_unknown": sum_of("not_looked_at"),
+        "unchanged": counts["still_open"],
+        "coverage_lost": list(analysis["verdict"]["dark"]),
     }
 
 
 def resources_with(after: Iterable[Finding], vulnerability: str) -> int:
-    """Return on how many resources, as people name them, a vulnerability is open: images of one repository are one."""
+    """Return on how many resources a vulnerability is open; all images of one repository count as one."""
     return len(
         {
             (finding["awsAccountId"], finding["resources"][0]["id"].split("/sha256:")[0])
@@ -74,7 +74,7 @@ def resources_with(after: Iterable[Finding], vulnerability: str) -> int:
 
 
 def criticals(after: Iterable[Finding]) -> dict[str, dict[str, int]]:
-    """Return what the saved question about open criticals should answer, by account."""
+    """Return what the saved query about open criticals should answer, by account."""
     counted: dict[str, dict[str, int]] = {}
     for finding in after:
         if finding["severity"] == "CRITICAL":
