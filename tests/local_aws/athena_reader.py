@@ -1,4 +1,4 @@
-"""Somebody who asks the stack's saved questions with Athena, and may do nothing else."""
+"""Runs the stack's saved Athena queries with the rights of its reader policy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ type Answer = list[dict[str, str | None]]
 
 
 class QueryFailedError(Exception):
-    """Athena could not answer."""
+    """A query failed."""
 
 
 class AthenaReader:
-    """Somebody whose role holds the stack's policy for readers, and nothing else.
+    """An Athena client whose role holds the stack's reader policy, and no other policy.
 
-    The embedded AWS knows a call's workgroup only where the call names it, so what is asked by a query's id is asked with all
-    rights here.
+    The embedded AWS knows a call's workgroup only where the call names it. Calls that name only a query's id are therefore
+    made with all rights.
     """
 
     def __init__(self, exporter: Exporter) -> None:
@@ -35,13 +35,13 @@ class AthenaReader:
         self.workgroup = exporter.stack_name
 
     def saved(self) -> dict[str, str]:
-        """Return the SQL of the saved questions, by name."""
+        """Return the SQL of the saved queries, by name."""
         ids = self.athena.list_named_queries(WorkGroup=self.workgroup)["NamedQueryIds"]
         queries = self.by_id.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
         return {each["Name"]: each["QueryString"] for each in queries}
 
     def ask(self, question: str, sql: str | None = None) -> Answer:
-        """Ask a saved question, or this SQL instead, and return the rows of the answer."""
+        """Run a saved query, or this SQL instead, and return the rows of the result."""
         sql = sql or self.saved()[question]
         query = self.athena.start_query_execution(QueryString=sql, WorkGroup=self.workgroup)["QueryExecutionId"]
 

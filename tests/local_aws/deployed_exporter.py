@@ -1,4 +1,4 @@
-"""The deployed exporter as whoever uses it meets it: started, watched and asked what it left."""
+"""A deployed stack of the exporter: deploys it, starts and watches executions, and reads what they leave."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 BUILT = REPOSITORY / ".aws-sam/build"
 LOOK_SECONDS = 0.05
 MINUTE_SECONDS = 60
-"""The least deadline of a run."""
+"""The shortest deadline that a run may have."""
 
 
 class NotInTimeError(Exception):
-    """Something that was waited for did not come."""
+    """A wait ended before its condition was met."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution of the workflow, as Step Functions tells of it."""
+    """One execution of the workflow, as Step Functions describes it."""
 
     arn: str
     status: str
@@ -65,12 +65,12 @@ class Message:
 
     @property
     def outcome(self) -> str:
-        """The outcome that it tells."""
+        """The outcome that it reports."""
         return str(self.event["outcome"])
 
     @property
     def execution(self) -> str:
-        """The name of the execution that it tells of."""
+        """The name of the execution that it is about."""
         return str(self.event["execution"]["name"])
 
 
@@ -97,7 +97,7 @@ class Exporter:
         region: str = DEFAULT_REGION,
         parameters: Mapping[str, str] | None = None,
     ) -> Self:
-        """Create the stack from what sam build has built: what sam deploy does, in a second."""
+        """Create the stack from the output of sam build: the result of sam deploy, in a second."""
         s3 = aws.client("s3", account=account, region=region)
         bucket = f"packages-{account}-{region}"
         if bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
@@ -106,7 +106,7 @@ class Exporter:
             s3.put_object(Bucket=bucket, Key=key, Body=content)
         s3.put_object(Bucket=bucket, Key="template.json", Body=packaged_template(bucket).encode())
         cloudformation = aws.client("cloudformation", account=account, region=region)
-        # The schedules are off, since a test that runs at 03:00 must not meet the nightly export.
+        # The schedules are disabled: a test that runs at 03:00 must not meet the scheduled export.
         given = {"Architecture": "x86_64", "ScheduleState": "DISABLED", **(parameters or {})}
         cloudformation.create_stack(
             StackName=stack_name,
@@ -147,7 +147,7 @@ class Exporter:
 
     @contextmanager
     def without_statement(self, role: str, sid: str) -> Iterator[None]:
-        """Take a statement out of a role's policy for as long as the context lasts."""
+        """Remove a statement from a role's policy while the context lasts."""
         iam, name = self.client("iam"), self.resource(role)
         policy = iam.list_role_policies(RoleName=name)["PolicyNames"][0]
         document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
@@ -166,7 +166,7 @@ class Exporter:
 
     @contextmanager
     def without_alarm_subscription(self) -> Iterator[None]:
-        """Take the alarm topic's subscription away for a while."""
+        """Remove the alarm topic's subscription while the context lasts."""
         sns, topic = self.client("sns"), self.outputs["AlarmTopicArn"]
         (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
         sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
@@ -176,9 +176,10 @@ class Exporter:
             sns.subscribe(TopicArn=topic, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
 
     def start(self, run_input: object = None, name: str | None = None) -> str:
-        """Start an execution and return its ARN. Text is sent as it stands.
+        """Start an execution and return its ARN. A string is sent unchanged.
 
-        A deadline of seconds, which no input may have, is that of an execution which began the rest of a minute ago.
+        An input's deadline is at least a minute. For a shorter one, the execution gets a deadline of a minute and a start
+        time that lies the difference in the past.
         """
         if isinstance(run_input, dict) and 0 < (seconds := run_input.get("deadline_hours", 1) * 3600) < MINUTE_SECONDS:
             self.aws.control("/_local/next_start", {"account": self.account, "seconds_ago": MINUTE_SECONDS - seconds})
@@ -192,7 +193,7 @@ class Exporter:
         return self.ended(self.start(run_input), seconds)
 
     def describe(self, arn: str) -> Execution:
-        """Return an execution as it stands."""
+        """Return the current state of an execution."""
         told = self.states.describe_execution(executionArn=arn)
         output = told.get("output") if told["status"] == "SUCCEEDED" else None
         return Execution(
@@ -257,17 +258,17 @@ class Exporter:
         ]
 
     def message_of(self, arn: str, seconds: float = 20) -> Message:
-        """Wait for the message that tells of an execution; there must be just one."""
+        """Wait for the message about an execution, and fail if there is more than one."""
         name = arn.rsplit(":", 1)[-1]
         told = wait_until(
             lambda: [each for each in self.messages() if each.execution == name] or None, f"a message about {name}", seconds
         )
         if len(told) != 1:
-            raise AssertionError(f"{name} was told {len(told)} times")
+            raise AssertionError(f"{len(told)} messages about {name}")
         return told[0]
 
     def items(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return all that is written down, by key."""
+        """Return all items of the table, by key."""
         scanned = self.client("dynamodb").scan(TableName=self.outputs["TableName"], ConsistentRead=True)["Items"]
         plain = [{name: next(iter(value.values())) for name, value in item.items()} for item in scanned]
         return {(item["pk"], item["sk"]): item for item in plain}
@@ -283,7 +284,7 @@ class Exporter:
         self.client("dynamodb").put_item(TableName=self.outputs["TableName"], Item=typed)
 
     def run_item(self, arn: str) -> dict[str, Any]:
-        """Return what is written down about an execution."""
+        """Return the table's item about an execution."""
         return self.items()[f"EXECUTION#{arn.rsplit(':', 1)[-1]}", "EXECUTION"]
 
     def objects(self) -> list[str]:
@@ -309,18 +310,18 @@ class Exporter:
         return payload
 
     def send(self, function: str, event: object) -> None:
-        """Invoke a function by its logical id as EventBridge does: nobody waits, and a failure is tried again."""
+        """Invoke a function by its logical id as EventBridge does: asynchronously, with retries after a failure."""
         self.client("lambda").invoke(FunctionName=self.resource(function), Payload=json.dumps(event), InvocationType="Event")
 
     def forget(self) -> None:
-        """Clear what earlier tests left: executions that still run, records but those of told runs, and messages."""
+        """Clear what earlier tests left: running executions, messages, objects, and all items but those of ended runs."""
         running = self.states.list_executions(stateMachineArn=self.state_machine, statusFilter="RUNNING")["executions"]
         for each in running:
             with suppress(self.states.exceptions.ValidationException):  # it has ended meanwhile
                 self.states.stop_execution(executionArn=each["executionArn"])
         self.delete_items(lambda item: item["sk"] == "LOCK")
-        wait_until(self._swept, "every ended run to be told")
-        # A told run's record stays: without it the sweep would tell the run again.
+        wait_until(self._swept, "a notification of every ended run")
+        # The item of a notified run stays: without it the hourly cleanup would notify again.
         self.delete_items(lambda item: item["sk"] != "EXECUTION")
         self.forgotten |= {execution.arn for execution in self.executions()}
         self.aws.control("/_local/sns/published", {"account": self.account, "region": self.region, "clear": True})
@@ -343,7 +344,7 @@ class Exporter:
         try:
             self.invoke("CleanUpFunction", {})
         except FunctionFailedError:
-            return None  # the event's own clean-up is at it
+            return None  # the cleanup that the event started is still running
         return None if any("open" in item for item in self.items().values()) else True
 
 
@@ -356,7 +357,7 @@ class FunctionFailedError(Exception):
 
 
 def wait_until[T](look: Callable[[], T | None], what: str, seconds: float = 20) -> T:
-    """Look again and again until there is something to see."""
+    """Call a function repeatedly until it returns something, and return that."""
     deadline = time.monotonic() + seconds
     while (seen := look()) is None:
         if time.monotonic() > deadline:
@@ -377,7 +378,7 @@ def _archive(folder: Path) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
-            # The embedded AWS runs on this processor; the other one's libraries are half of the analytics layer.
+            # The embedded AWS runs on x86_64; the arm64 libraries are half of the analytics layer.
             if path.is_file() and "aarch64" not in path.name:
                 archive.write(path, path.relative_to(folder))
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Puts faults on the calls and steps of a deployed exporter, and tells where they have struck."""
+"""Client of the fault routes: puts faults on the calls and steps of a deployed exporter, and lists where they took effect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Where(TypedDict, total=False):
-    """What a fault is to meet; see the emulator's `faults.Fault`. Functions are named by their logical ids."""
+    """Which calls or steps a fault is for; see the emulator's `faults.Fault`. Functions are named by their logical ids."""
 
     function: str
     action: str
@@ -54,7 +54,7 @@ class Invocation(TypedDict):
 
 
 class Struck(TypedDict):
-    """One time that a fault has met something."""
+    """One time that a fault took effect."""
 
     kind: str
     function: str
@@ -66,7 +66,7 @@ class Struck(TypedDict):
 
 
 class AtWork(TypedDict):
-    """What has not come to an end yet."""
+    """What has not ended yet."""
 
     executions: list[str]
     functions: int
@@ -84,20 +84,20 @@ class FaultControl:
         return {name: logical_id for logical_id, name in self._exporter.functions().items()}
 
     def put(self, kind: str, **where: Unpack[Where]) -> None:
-        """Put a fault."""
+        """Add a fault."""
         named = {"function": self._exporter.resource(where["function"])} if where.get("function") else {}
         self._post("/_local/faults/put", kind=kind, **{**where, **named})
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         self._post("/_local/faults/clear")
 
     def struck(self) -> list[Struck]:
-        """Return where faults have struck since the last forget."""
+        """Return where faults took effect since the last forget."""
         return self._with_logical_ids(self._post("/_local/faults")["struck"])
 
     def at_work(self) -> AtWork:
-        """Return what has not come to an end yet."""
+        """Return what has not ended yet."""
         return self._post("/_local/faults/at_work")  # type: ignore[return-value]
 
     def calls(self) -> list[Call]:
@@ -105,17 +105,17 @@ class FaultControl:
         return self._with_logical_ids(call for call in self._post("/_local/calls")["calls"] if call["function"])
 
     def invocations(self) -> list[Invocation]:
-        """Return what was invoked since the last forget."""
+        """Return the invocations since the last forget."""
         return self._with_logical_ids(self._post("/_local/invocations")["invocations"])
 
     def forget(self) -> None:
-        """Take all faults away, and forget where they have struck, all calls and all invocations."""
+        """Remove all faults, and forget where they took effect, all calls and all invocations."""
         self._post("/_local/faults/clear", forget=True)
         self._post("/_local/calls", clear=True)
         self._post("/_local/invocations", clear=True)
 
     def set_wait_scales(self, scales: Mapping[str, float]) -> None:
-        """Give waits factors of their own: by retried error, by waiting state, and `*` for all others."""
+        """Set the factors on waits: by the retried error, by the waiting state, and `*` for all others."""
         self._post("/_local/wait_scales", scales=dict(scales))
 
     def _with_logical_ids(self, records: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Tells the embedded AWS' Inspector what findings it has and how to behave, and asks what it has done."""
+"""Client of the routes of the emulated Inspector: sets its findings and its behavior, and reads what it has done."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Settings(TypedDict, total=False):
 
 
 class FaultDetails(TypedDict, total=False):
-    """What a misbehaviour is about; see the emulator's `misbehaviour.Fault`."""
+    """What goes wrong, and how; see the emulator's `misbehaviour.Fault`."""
 
     operation: Operation | None
     times: int | None
@@ -49,7 +49,7 @@ class FaultDetails(TypedDict, total=False):
 
 
 class EvolveOptions(TypedDict, total=False):
-    """How a night changes the findings; see the emulator's `findings.evolve`."""
+    """How a day changes the findings; see the emulator's `findings.evolve`."""
 
     fixed: float
     suppressed: float
@@ -60,7 +60,7 @@ class EvolveOptions(TypedDict, total=False):
 
 
 class Seeded(TypedDict):
-    """What Inspector now has."""
+    """The findings that Inspector now has, counted."""
 
     active: int
     all: int
@@ -68,7 +68,7 @@ class Seeded(TypedDict):
 
 
 class ChangedFindings(TypedDict):
-    """What a night has changed, by finding ARN."""
+    """What a day has changed, by finding ARN."""
 
     fixed: list[str]
     suppressed: list[str]
@@ -104,7 +104,7 @@ class ReportRecord(TypedDict):
 
 
 class CallRecord(TypedDict, total=False):
-    """One call that IAM let through."""
+    """One call that IAM allowed."""
 
     operation: Operation
     caller: str
@@ -116,7 +116,7 @@ class CallRecord(TypedDict, total=False):
 
 
 class InspectorRecord(TypedDict):
-    """All that Inspector was asked and did."""
+    """All calls that Inspector received, and all reports that it made."""
 
     reports: list[ReportRecord]
     most_in_progress: int
@@ -134,14 +134,14 @@ class InspectorControl:
         self._post("reset")
 
     def seed(self, findings: int = 5_000, seed: int = 0, *, accounts: Sequence[str] = (), now: float | None = None) -> Seeded:
-        """Make findings up: so many active ones, and a few suppressed and closed ones.
+        """Generate findings: so many active ones, and a few suppressed and closed ones.
 
         Parameters
         ----------
         accounts
             The accounts that have findings; by default this one and two members.
         now
-            The clock of the findings, in epoch seconds; by default the emulator's.
+            The current time for the findings, in epoch seconds; by default the emulator's clock.
         """
         body: dict[str, Any] = {"findings": findings, "seed": seed, "accounts": list(accounts)}
         return self._post("seed", **body, **({} if now is None else {"now": now}))  # type: ignore[return-value]
@@ -151,15 +151,15 @@ class InspectorControl:
         return self._post("load", path=str(path.resolve()))  # type: ignore[return-value]
 
     def evolve(self, day: int = 1, **options: Unpack[EvolveOptions]) -> ChangedFindings:
-        """Let a night pass: some findings are fixed, suppressed and new, and an image is rebuilt."""
+        """Let a day pass: some findings are fixed, suppressed and new, and an image is rebuilt."""
         return self._post("evolve", day=day, **options)  # type: ignore[return-value]
 
     def switch(self, member: str, *scan_types: str, on: bool) -> None:
-        """Switch scanning on or off in an account, all of it or some scan types. The findings stay as they are."""
+        """Activate or deactivate scanning in an account, all of it or some scan types. Findings do not change."""
         self._post("switch", member=member, scan_types=list(scan_types), on=on)
 
     def findings(self, filter_criteria: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Return the findings that a report with these criteria (in the form of the wire) would hold."""
+        """Return the findings that a report with these criteria (in the API's own form) would hold."""
         found: list[dict[str, Any]] = self._post("findings", filter_criteria=filter_criteria or {})["findings"]
         return found
 
@@ -168,11 +168,11 @@ class InspectorControl:
         return self._post("configure", **settings)  # type: ignore[return-value]
 
     def misbehave(self, kind: CallFault | ReportFault, **details: Unpack[FaultDetails]) -> None:
-        """Make the next call or report go wrong: `times` ones after the first `skip`, or all until `behave`."""
+        """Make the next calls or reports fail: `times` of them after the first `skip`, or all until `behave`."""
         self._post("misbehave", kind=kind, **details)
 
     def behave(self) -> None:
-        """Forget the misbehaviours that are still to come."""
+        """Remove all faults that have not taken effect yet."""
         self._post("behave")
 
     def hold(self) -> None:
@@ -180,11 +180,11 @@ class InspectorControl:
         self._post("hold")
 
     def release(self) -> None:
-        """Let all held reports go on, foreign ones too."""
+        """Let all held reports continue, external ones too."""
         self._post("release")
 
     def foreign_report(self, **destination: str) -> str:
-        """Put somebody else's report into the slot and return its id; it is held until it is released or ended."""
+        """Start an external report (one from outside the stack) and return its id; it is in progress until released or ended."""
         return str(self._post("foreign_report", destination=destination)["report_id"])
 
     def end_report(
@@ -197,7 +197,7 @@ class InspectorControl:
         self._post("end_report", report_id=report_id, status=status, error_code=error_code)
 
     def record(self) -> InspectorRecord:
-        """Return what Inspector was asked and did since the last reset."""
+        """Return the calls and reports since the last reset."""
         return self._post("record")  # type: ignore[return-value]
 
     def _post(self, action: str, **body: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Run the emulator: `python -m tests.local_aws.emulator`, configured by the environment that LocalAws builds.
 
-It ends when its standard input closes, and its functions' processes with it: so nothing stays behind when the process
-that started it dies, however it dies.
+It ends when its standard input closes, and its functions' processes with it. So no process is left behind when the
+process that started it ends, even by a kill.
 """
 
 import importlib
@@ -12,7 +12,7 @@ import threading
 
 import ministack.app
 
-# The order matters: a later part may build on an earlier one.
+# The order matters: a later patch may build on an earlier one.
 PATCHES = (
     "control_routes",
     "assumed_tls",
@@ -45,7 +45,7 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Install the parts that EMULATOR_PATCHES names ("all", "none" or a comma list), and serve."""
+    """Install the patches that EMULATOR_PATCHES names ("all", "none" or a comma list), and serve."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     wanted = os.environ.get("EMULATOR_PATCHES", "all")
     for name in PATCHES:

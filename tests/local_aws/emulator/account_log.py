@@ -1,17 +1,17 @@
-"""What the emulator writes down of what happens, account by account: many threads write while others read."""
+"""A log of events for each account, such as calls, invocations and messages. Many threads write while others read."""
 
 from collections import deque
 
 
 class AccountLog[Entry]:
-    """The latest entries of each account, bounded, so that a demo which runs for days does not grow."""
+    """The latest entries of each account. Bounded, so that a demo which runs for days does not grow."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._by_account: dict[str, deque[Entry]] = {}
 
     def add(self, account: str, entry: Entry) -> None:
-        """Write an entry down."""
+        """Add an entry."""
         self._by_account.setdefault(account, deque(maxlen=self._most)).append(entry)
 
     def of(self, account: str) -> list[Entry]:

@@ -1,7 +1,7 @@
 """Gap: local traffic is plain HTTP, so a bucket or topic policy that denies `aws:SecureTransport: false` blocks all of it.
 
-Counts a request as TLS, as every request to AWS is, so that the product's policies stay as they are deployed. A request
-that says of itself that it came by plain HTTP (`x-forwarded-proto: http`, what a proxy would say) is taken at its word.
+Treats each request as one over TLS, so that the product's policies stay as they are deployed. A request with the header
+`x-forwarded-proto: http`, which a proxy would set, counts as plain HTTP.
 
 Guards: test_policies_that_demand_tls_let_local_traffic_through, test_a_request_may_say_that_it_came_by_plain_http.
 """

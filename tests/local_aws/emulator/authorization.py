@@ -1,7 +1,7 @@
-"""What a role may do, asked for the services that act as that role inside the emulator.
+"""Evaluates the policies of a role, for emulated services that act as that role.
 
-The control route `/_local/authorization/service` tells whether a resource's own policy lets an AWS service in, so that a
-test can try services and sources that nothing here acts for.
+The control route `/_local/authorization/service` evaluates a resource's own policy for an AWS service, so that a test can
+try services and sources that the emulator does not have.
 
 Guard: test_a_resources_policy_is_asked_for_a_service.
 """

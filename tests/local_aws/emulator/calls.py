@@ -1,4 +1,4 @@
-"""Gap: nothing shows which AWS calls the functions made, and CloudTrail's emulation names no role.
+"""Gap: there is no record of the AWS calls that functions make, and the emulated CloudTrail names no role.
 
 Records each API call that was made with a role's session (functions, and tests that assumed a role), with the execution
 that it was made for, and shows the record at the control route `/_local/calls`.

@@ -1,10 +1,10 @@
-"""Gap: a test cannot ask the emulator to do, or to show, what no AWS API does or shows.
+"""Gap: a test cannot control or read what no AWS API offers, such as faults, waits and recorded calls.
 
-Adds a registry of control routes beside MiniStack's own `/_ministack/...`: any part registers a function with `route`,
+Adds a registry of control routes beside MiniStack's own `/_ministack/...`: a patch registers a function with `route`,
 and a POST of JSON to that path calls it. A handler runs on a worker thread, so it may block, with MiniStack's request
-account and Region set to the ones that the body names. `on_reset` registers what a reset has to forget besides.
+account and Region set to the ones that the body names. `on_reset` registers what a reset has to clear as well.
 
-`/_local/batch` {"posts": [[path, body], …]} does several in one request.
+`/_local/batch` {"posts": [[path, body], …]} makes several requests in one.
 
 Guards: every test that posts to a control route, test_control_requests_can_be_sent_in_one.
 """
@@ -45,13 +45,13 @@ def _batch(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
 
 
 def on_reset(hook: Callable[[], None]) -> Callable[[], None]:
-    """Call a function before MiniStack forgets its state."""
+    """Call a function before MiniStack clears its state."""
     _reset_hooks.append(hook)
     return hook
 
 
 def install() -> None:
-    """Answer registered paths before MiniStack looks for a service."""
+    """Answer registered paths before MiniStack routes the request to a service."""
     shortcuts, reset = gateway._handle_post_body_shortcuts, gateway._reset_all_state
 
     def reset_all() -> None:

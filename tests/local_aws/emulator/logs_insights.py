@@ -1,6 +1,6 @@
 """Gap: a stack with a saved query of Logs Insights is refused.
 
-Takes the type and keeps nothing of it: no test asks Logs Insights.
+Accepts the resource type and does nothing with it: no test queries Logs Insights.
 
 Guards: test_a_stack_may_have_saved_queries.
 """

@@ -1,7 +1,7 @@
 """Gap: email is delivered nowhere, and Publish accepts what SNS refuses.
 
 Records each publish with its bodies by protocol and shows the record at the control route `/_local/sns/published`, so
-that a demo or a test can read an email as its reader would. Refuses a subject and a message structure that SNS refuses.
+that a demo or a test can read an email as the subscriber would. Refuses a subject and a message structure that SNS refuses.
 
 Guards: test_published_messages_can_be_read_by_protocol, test_sns_refuses_bad_subjects_and_structures.
 """

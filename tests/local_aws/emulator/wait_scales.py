@@ -1,12 +1,12 @@
-"""Gap: one factor scales all waits of all accounts, so that a wait for real time cannot be kept while others shrink.
+"""Gap: one factor scales all waits of all accounts, so no wait can keep its real length while others are shortened.
 
-A function's clock is not scaled: `creating_until` and `telling_until` pass in real seconds, and a retry that waits for
+A function's clock is not scaled: `creating_until` and `telling_until` pass in real seconds, so a retry that waits for
 them has to wait as long as on AWS. The control route `/_local/wait_scales` gives an account factors of its own:
 {"scales": {"StillCreatingError": 1, "Wait for Report": 1, "*": 0.02}}, by the error that is retried, by the state that
 waits, and for all others.
 
-A deadline cannot be scaled either, and is a minute at least. `/_local/next_start` {"seconds_ago": 58} lets the account's next
-execution have begun so long ago, as one does whose first step was long in coming.
+A deadline cannot be scaled either, and is at least a minute. `/_local/next_start` {"seconds_ago": 58} moves the start time
+of the account's next execution so far into the past, as if its first step had started late.
 
 Guards: test_a_wait_can_have_a_pace_of_its_own, test_an_execution_can_have_begun_long_ago.
 """
@@ -41,7 +41,7 @@ def _begun(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
 
 
 def install() -> None:
-    """Ask the account's own factors first."""
+    """Use the account's own factors first."""
     on_reset(_scales.clear)
     on_reset(_seconds_ago.clear)
     start, now_iso = stepfunctions._start_execution, stepfunctions.now_iso
@@ -54,7 +54,7 @@ def install() -> None:
             _begins.seconds_ago = 0.0
 
     def now_or_earlier() -> str:
-        # Asked by the thread that starts; the execution runs in another one.
+        # Only the starting thread is affected; the execution runs in another one.
         seconds, now = getattr(_begins, "seconds_ago", 0.0), str(now_iso())
         if not seconds:
             return now

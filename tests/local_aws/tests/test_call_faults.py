@@ -1,4 +1,4 @@
-"""The faults of the embedded AWS do to a function what AWS does to one: else the matrix would prove nothing."""
+"""A fault of the embedded AWS affects a function as the same failure on AWS does. The fault matrix relies on that."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def counted(sandbox: Sandbox) -> int:
 
 
 def start(sandbox: Sandbox, function_arn: str, **more: Any) -> str:
-    """Start an execution whose one step is told of it, as the exporter's are."""
+    """Start an execution whose one step gets the execution in its event, as the exporter's steps do."""
     task = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -251,7 +251,7 @@ def test_an_invocation_is_recorded_with_its_execution_and_its_end(sandbox: Sandb
 
 
 def test_a_call_leads_to_the_process_that_made_it(sandbox: Sandbox) -> None:
-    """Two processes of one function work at once, and each one's call is told apart."""
+    """Two processes of one function run at once, and each call is traced to its process."""
     function(sandbox, "import time; time.sleep(1); count()")
     for name in ("one", "two"):
         payload = json.dumps({"detail": {"executionArn": name}}).encode()

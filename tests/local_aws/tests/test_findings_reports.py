@@ -1,4 +1,4 @@
-"""The embedded Inspector makes findings reports as the service does, and goes wrong when it is told to."""
+"""The emulated Inspector makes findings reports as the service does, and fails where a test makes it fail."""
 
 from __future__ import annotations
 

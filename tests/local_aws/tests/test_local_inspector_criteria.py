@@ -1,4 +1,4 @@
-"""The embedded Inspector reads filterCriteria as the service does."""
+"""The emulated Inspector reads filterCriteria as the service does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded Inspector's findings look like real ones, and change from night to night as real ones do."""
+"""The emulated Inspector's findings look like real ones, and change from day to day as real ones do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded Inspector's files have the form of real ones."""
+"""The emulated Inspector's files have the form of real ones."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class TestCsv:
 
     def test_every_column_is_filled_somewhere(self) -> None:
         told = rows(csv_report(make(20_000), NOW))
-        # Nobody knows when a score of the vendor's second version is given.
+        # It is not known when Inspector gives a vendor's CVSS2 score.
         assert {name for name in CSV_COLUMNS if not any(row[name] for row in told)} == {
             "Vendor CVSS2 Score",
             "Vendor CVSS2 Vector",

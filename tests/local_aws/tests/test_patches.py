@@ -1,7 +1,7 @@
-"""Each part of the embedded AWS is still needed, and still fits.
+"""Each patch of the embedded AWS is still needed, and still works.
 
-A test that asks the plain emulator fails when MiniStack has closed the gap: the part can go. The same question to the
-full one fails when MiniStack's inside has moved and the part no longer fits.
+A test on the plain emulator fails when MiniStack has closed the gap: the patch can be removed. The same test on the patched
+emulator fails when MiniStack's internals have changed and the patch no longer works.
 """
 
 from __future__ import annotations
@@ -698,7 +698,7 @@ class TestScheduler:
             ("at(2030-07-01T02:00:00)", "2030-06-30T23:59:59Z", None),
             ("cron(0 2 1 1 ? 2030)", "2030-01-02T00:00:00Z", "2030-01-01T01:00:00Z"),
             ("cron(0 2 1 7 ? 2030)", "2030-07-02T00:00:00Z", "2030-07-01T00:00:00Z"),
-            # The night in which Berlin's clocks skip from two to three.
+            # The day on which Berlin's clocks skip from two to three.
             ("cron(30 2 31 3 ? 2030)", "2031-01-01T00:00:00Z", None),
         ],
     )

@@ -1,4 +1,4 @@
-"""Findings as Inspector has them: made up from a seed, aged by a night, or read from a file of real ones.
+"""Findings as Inspector has them: generated from a seed, changed by a day, or read from a file of real ones.
 
 A finding has the members of the API's `Finding`; its timestamps are epoch seconds, as `ListFindings` sends them. The
 same arguments always make the same findings.
@@ -113,7 +113,7 @@ _NETWORK_ADVICE = "You can restrict access to your instance by modifying the Sec
 
 @dataclass(frozen=True)
 class ChangedFindings:
-    """What a night has changed, by finding ARN."""
+    """What a day has changed, by finding ARN."""
 
     fixed: tuple[str, ...] = ()
     suppressed: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class ChangedFindings:
     reissued: Mapping[str, str] = field(default_factory=dict)
     """From a finding on the old image to the same vulnerability's finding on the new one."""
     removed: tuple[str, ...] = ()
-    """Findings that Inspector knows no more: closed long ago, or their account's Inspector was switched off."""
+    """Findings that Inspector no longer has: closed long ago, or scanning was deactivated in their account."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class _Fleet:
 
 
 def generate(count: int, *, seed: int | str, now: float, accounts: Sequence[str], region: str) -> list[Finding]:
-    """Make findings with the statistics of real ones.
+    """Generate findings with the statistics of real ones.
 
     Parameters
     ----------
@@ -182,14 +182,14 @@ def evolve(
     rebuild: bool = True,
     switch_off: str | None = None,
 ) -> tuple[list[Finding], ChangedFindings]:
-    """Return the findings of the next night, and what has changed; the given ones stay as they are.
+    """Return the findings of the next day, and what has changed; the given ones are not changed.
 
     Parameters
     ----------
     fixed, suppressed, new
         Shares of the active findings that are closed, suppressed and added; at least one finding unless the share is 0.
     rebuild
-        Whether one image is pushed anew. Seen by third parties: a new digest gets a new `findingArn` and a new
+        Whether one image is rebuilt and pushed. Seen by third parties: a new digest gets a new `findingArn` and a new
         `firstObservedAt` for the same vulnerability.
     switch_off
         An account whose Inspector is disabled. AWS: this removes its findings.
@@ -278,7 +278,7 @@ def _fleet(random: Random, size: int, accounts: Sequence[str], region: str, now:
         if random.random() < 0.5:
             tags = {"Name": f"{random.choice(('web', 'batch', 'api'))}-{number}", "team": random.choice(("a, b", "payments"))}
         if random.random() < 0.02:
-            # Cells of a report are text that customers write: a spreadsheet would run this one.
+            # Customers write this text, and a spreadsheet would run it as a formula.
             tags["note"] = '=HYPERLINK("https://example.com","click")'
         fleet[kind].append(_Place(account, {**resource, "partition": "aws", "region": region, "tags": tags}))
     return _Fleet(*fleet)
@@ -565,7 +565,7 @@ def _packages(random: Random, place: _Place, names: Sequence[str], manager: str,
 
 
 def _description(random: Random, project: str) -> str:
-    """Text of real lengths, with what makes real text hard to carry."""
+    """Text of real lengths, with characters that must be escaped."""
     version = f"{random.randrange(1, 9)}.{random.randrange(20)}"
     text = f"In {project} before {version}, " if random.random() < 0.6 else f"{project} before {version} has "
     text += " ".join(random.choices(_WORDS, k=4))
@@ -582,5 +582,5 @@ def _description(random: Random, project: str) -> str:
         length = max(len(text) + 20, min(int(random.lognormvariate(5.73, 0.42)), DESCRIPTION_LIMIT - 1))
     while len(text) < length:
         text += " ".join(random.choices(_WORDS, k=14)).capitalize() + ". "
-    # AWS: a description has at most 1,024 characters; real ones are cut there in the midst of a word.
+    # AWS: a description has at most 1,024 characters; real ones are cut there in the middle of a word.
     return text[: length - 1].rstrip() + "." if length < DESCRIPTION_LIMIT else text[:length]
