@@ -1,4 +1,4 @@
-"""Lanes: stacks of the exporter side by side, each in an account of its own, so that faults wait without each other."""
+"""Lanes: stacks of the exporter side by side, each in an account of its own, so that cells run at the same time."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 FIRST_ACCOUNT = 200_000_000_001
 WAIT_SCALE = 0.02
 WAIT_SCALES = {"*": WAIT_SCALE, "StillCreatingError": 1.0, "ToldElsewhereError": 1.0, "Wait for Other Report": 1.0}
-"""What waits for a mark in the table waits for the functions' clock, which is not scaled."""
+"""Retries that wait for a mark in the table keep their real length: the functions' clock is not scaled."""
 FINDINGS = 5
-"""More than fit into the few kilobytes that tell an empty report."""
+"""So many that the file is larger than the few kilobytes at which a report could be empty."""
 
 _minutes = count()
 
@@ -42,7 +42,7 @@ class Lane:
         return cls(Exporter.deploy(aws, f"lane{number}", account=str(FIRST_ACCOUNT + number)))
 
     def clear(self) -> None:
-        """Forget what the run before has left, and let everything behave."""
+        """Clear what the run before left, and remove all faults."""
         exporter = self.exporter
         with exporter.aws.batch(exporter.account) as batch:
             faults, inspector = FaultControl(exporter, batch), InspectorControl(batch, exporter.account, exporter.region)
@@ -59,7 +59,7 @@ class Lane:
         exporter.delete_objects()
 
     def send_events(self, *, wanted: bool) -> None:
-        """Let the events of ended executions come, or not."""
+        """Enable or disable the events of ended executions."""
         events, rule = self.exporter.client("events"), self.exporter.resource("CleanUpFunctionExecutionEnded")
         (events.enable_rule if wanted else events.disable_rule)(Name=rule)
         self._events_come = wanted
@@ -69,7 +69,7 @@ class Lane:
         return f"{self.exporter.state_machine.replace(':stateMachine:', ':execution:')}:{uuid.uuid4()}"
 
     def scheduled_input(self) -> dict[str, Any]:
-        """Return the input of a night that no run has claimed yet."""
+        """Return the input of a scheduled run whose time no run has claimed yet."""
         at = datetime.now(UTC) - timedelta(days=1, minutes=next(_minutes))
         arn = f"arn:aws:scheduler:{self.exporter.region}:{self.exporter.account}:schedule/default/nightly"
         return {"schedule": {"scheduled_for": f"{at:%Y-%m-%dT%H:%M:00Z}", "arn": arn}}

@@ -1,4 +1,4 @@
-"""Takes down what happened to lock, slot and runs, change by change: from the table's own stream and Inspector's record."""
+"""Records every change of lock, reports and runs: from the table's own stream and Inspector's record."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TableStream:
         self._iterator = self._now()
 
     def restart(self) -> None:
-        """Begin anew: what was written so far is not read."""
+        """Start again: what was written so far is not read."""
         self._iterator = self._now()
 
     def read(self) -> list[LockWritten | RunWritten]:
@@ -99,7 +99,7 @@ def outcome_of(item: Item) -> str:
 
 
 def trace(exporter: Exporter, stream: TableStream, arns: Sequence[str]) -> list[Seen]:
-    """Return all that was seen since the stream was restarted."""
+    """Return everything that was recorded since the stream was restarted."""
     seen: list[Seen] = list(stream.read())
     for arn in arns:
         execution = exporter.describe(arn)

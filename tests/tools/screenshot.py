@@ -1,6 +1,6 @@
 """Takes a picture of a page with headless Chromium: `python -m tests.tools.screenshot page.html picture.png`.
 
-A process of its own, since whoever waits for it can then stop it, the browser included, whatever the browser is doing.
+It runs in a process of its own, so that the caller can stop it and the browser at any time.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 SIZE = {"width": 1280, "height": 2000}
-"""Of a desk's screen in CSS pixels, and so high that the numbers of what changed are on it; all of a page is too long to look at."""
+"""A desktop screen's width in CSS pixels, and a height that shows the summary and the changes; the whole page is too long."""
 SECONDS = 40
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
 def chromium() -> Path:
-    """Return where Chromium is, if it is there: what CHROMIUM names, or where Debian puts it."""
+    """Return the path of Chromium: what CHROMIUM names, or where Debian installs it."""
     return Path(os.environ.get("CHROMIUM") or "/usr/bin/chromium")
 
 
@@ -34,7 +34,7 @@ def take(page: Path, picture: Path) -> str:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        # Ctrl-C reaches whoever waits, who then ends this group.
+        # Ctrl-C reaches the caller, which then ends this process group.
         start_new_session=True,
     )
     try:
@@ -42,7 +42,7 @@ def take(page: Path, picture: Path) -> str:
     except subprocess.TimeoutExpired:
         return f"Chromium was not done within {SECONDS} s"
     finally:
-        # With its helper gone, the browser ends by itself.
+        # The browser ends by itself when this process has ended.
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
@@ -53,7 +53,7 @@ def take(page: Path, picture: Path) -> str:
 
 
 def main(page: Path, picture: Path) -> None:
-    """Open the page as people see it at a desk, and take the picture of its beginning."""
+    """Open the page as on a desktop screen, and take a picture of its top."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -45,7 +45,7 @@ class Driver:
     """Fails whenever a stop of run 1 comes after its start."""
 
     def drive(self, history: History) -> Result:
-        """Judge a history without driving it."""
+        """Check a history without driving it."""
         text = str(history)
         troubles = ("wrong",) if "stop 1" in text.partition("start 1 plain")[2] else ()
         return Result(history, troubles, {}, 0, 0.0, "")

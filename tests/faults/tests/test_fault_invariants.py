@@ -43,12 +43,12 @@ def report(**changes: Any) -> ReportRecord:
         "is_foreign": False,
         **changes,
     }
-    return made  # type: ignore[no-any-return]  # the members that no rule looks at are left out
+    return made  # type: ignore[no-any-return]  # members that no rule reads are left out
 
 
 def call(operation: str, time: float, report_id: str, execution: str = ARN) -> CallRecord:
     made: Any = {"operation": operation, "time": time, "report_id": report_id, "execution": execution, "status_code": 200}
-    return made | {"caller": "somebody"}  # type: ignore[no-any-return]
+    return made | {"caller": "another role"}  # type: ignore[no-any-return]
 
 
 def message(**changes: Any) -> MessageSeen:
@@ -156,31 +156,31 @@ def test_rules_hold_for_what_a_working_exporter_leaves(seen: Snapshot) -> None:
         (1, replace(GOOD, reports=(report(), report(id="id-2", created_at=19.0, destination={"keyPrefix": "p/night-2/"}))), "in progress at once"),
         (1, replace(GOOD, inspector_calls=(call("create", 10.0, "id-1"), call("create", 15.0, "", OTHER))), "was tried"),
         (1, replace(GOOD, reports=(report(), report(created_at=30.0, ended_at=40.0))), "started 2 reports"),
-        (2, replace(GOOD, reports=(report(), FOREIGN), inspector_calls=(call("cancel", 15.0, "id-f"),)), "foreign report id-f"),
-        (2, replace(GOOD, reports=(report(), FOREIGN), inspector_calls=(call("cancel", 15.0, "id-f", ""),)), "somebody, whose plan"),
+        (2, replace(GOOD, reports=(report(), FOREIGN), inspector_calls=(call("cancel", 15.0, "id-f"),)), "external report id-f"),
+        (2, replace(GOOD, reports=(report(), FOREIGN), inspector_calls=(call("cancel", 15.0, "id-f", ""),)), "another role, whose plan"),
         (2, replace(GOOD, inspector_calls=(call("cancel", 15.0, "id-1", OTHER),)), "which was alive"),
         (3, replace(GOOD, executions=ended("RUNNING")), "still runs"),
         (3, replace(GOOD, items={**GOOD.items, LOCK_KEY: {"owner": ARN}}), "holds the lock"),
         (3, replace(GOOD, reports=(report(status="IN_PROGRESS", ended_at=None),)), "runs on"),
         (3, replace(GOOD, items=items(open="OPEN")), "still open"),
         (4, replace(GOOD, items={}), "no outcome is recorded"),
-        (4, replace(GOOD, messages=()), "never told"),
-        (4, replace(GOOD, items=items(told_at=None)), "not marked as told"),
-        (4, replace(GOOD, messages=TOLD_TWICE), "told 2 times, with 0 reasons"),
-        (4, replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("throttle", "NotifyFunction", "sns:Publish", ARN),)), "told 2 times"),
-        (4, replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("killed_after", "StartReportFunction", "", ARN),)), "told 2 times"),
-        (4, replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("killed_after", "NotifyFunction", "", OTHER),)), "told 2 times"),
-        (4, replace(GOOD, messages=(message(outcome="FAILED"),)), "told as FAILED"),
+        (4, replace(GOOD, messages=()), "no notification of"),
+        (4, replace(GOOD, items=items(told_at=None)), "not marked as sent"),
+        (4, replace(GOOD, messages=TOLD_TWICE), "2 notifications, with 0 reasons"),
+        (4, replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("throttle", "NotifyFunction", "sns:Publish", ARN),)), "2 notifications"),
+        (4, replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("killed_after", "StartReportFunction", "", ARN),)), "2 notifications"),
+        (4, replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("killed_after", "NotifyFunction", "", OTHER),)), "2 notifications"),
+        (4, replace(GOOD, messages=(message(outcome="FAILED"),)), "notified as FAILED"),
         (4, replace(GOOD, messages=(message(notification_id="n-2"),)), "(n-2)"),
         (4, replace(GOOD, items={**GOOD.items, HISTORY_KEY: history(outcome="FAILED")}), "the history says"),
-        (4, replace(GOOD, items=items(plan=json.dumps(SILENT)), invocations=()), "told to nobody"),
+        (4, replace(GOOD, items=items(plan=json.dumps(SILENT)), invocations=()), "must send no notification"),
         (4, replace(GOOD, executions=ended("ABORTED", "Wait for Report")), "ended as ABORTED and was recorded as SUCCEEDED"),
         (4, replace(GOOD, items=items(outcome="FAILED"), messages=(message(outcome="FAILED"),)), "ended as SUCCEEDED and was recorded as FAILED"),
         (5, replace(GOOD, items=items(delivery=None)), "without a delivery"),
         (5, replace(GOOD, executions=ended("FAILED", "Record Run", "Notify")), "not in its notification"),
         (5, replace(GOOD, objects={}), "has None bytes"),
         (5, replace(GOOD, objects={KEY: 8}), "has 8 bytes"),
-        (5, replace(GOOD, messages=(message(size_bytes=8),)), f"told {KEY} (8)"),
+        (5, replace(GOOD, messages=(message(size_bytes=8),)), f"notified {KEY} (8)"),
         (5, replace(GOOD, items=items(delivery=json.dumps({"key": None, "size_bytes": 0, "nothing_found": None}))), "nothing says"),
         (5, replace(GOOD, items=items(delivery=json.dumps({**DELIVERY, "key": "else/id-1.json"})), objects={"else/id-1.json": 9}), "not its own"),
         (6, replace(GOOD, invocations=(InvocationSeen("PlanExportFunction", ARN, result={"plan": {**PLAN, "notify": False}}),)), "changed by a repeat"),

@@ -54,11 +54,11 @@ NIGHT: list[Seen] = [
 
 def test_a_night_without_trouble_breaks_no_law() -> None:
     assert broken_laws(NIGHT) == []
-    assert broken_laws(reversed(NIGHT)) == []  # told in any order: time decides
+    assert broken_laws(reversed(NIGHT)) == []  # in any order: they are sorted by time
 
 
 def broken_by(*added: Seen, without: tuple[int, ...] = ()) -> set[str]:
-    """Return the laws that are broken when the night has these besides, and lacks what happened at these times."""
+    """Return the laws that are broken when the run also has these, and lacks what happened at these times."""
     broken = broken_laws([*[each for each in NIGHT if each.at not in without], *added])
     return {law for each in broken for law in re.findall(r"\b[LST]\d(?=:)", each)}
 

@@ -10,7 +10,7 @@ ARN, TRIES = "arn", 3
 
 
 class Emulator:
-    """Tells of an event's three tries; each question takes a while, in which things happen."""
+    """Answers about an event's three tries; time passes with each question."""
 
     def __init__(self, begins: int) -> None:
         self.asked, self.begins, self.ends = 0, begins, begins + 3
