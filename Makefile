@@ -62,7 +62,7 @@ lint: install .venv-security/.synced ## Check style, types, template, its polici
 	.venv/bin/cfn-lint template.yaml
 	$(sam) validate --lint --region eu-west-1
 	.venv-security/bin/checkov --config-file .checkov.yaml
-	.venv/bin/python -m tests.rendered | .venv-security/bin/python -W ignore .ci/check_policies.py
+	.venv/bin/python -m tests.builders.rendered | .venv-security/bin/python -W ignore .ci/check_policies.py
 
 .PHONY: audit
 audit: .venv-audit/.synced ## Ask for known vulnerabilities of what is deployed (OFFLINE=1: not to be able to ask is no failure)

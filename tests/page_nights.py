@@ -9,7 +9,7 @@ from typing import Any
 from findings_digest.changes import LISTED_KINDS
 from findings_digest.coverage import AccountScanning, Coverage, TypeCoverage
 from findings_digest.records import DAY_MS, SCAN_TYPES
-from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, arn, finding
+from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, arn, finding
 from tests.unit.test_digest import ALL_ON, ON, check, digest
 from tests.unit.test_night import NOW
 

@@ -12,7 +12,7 @@ from functools import cache, partial
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.cloudformation import read_template
+from tests.builders.cloudformation import read_template
 from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, REPOSITORY
 
 if TYPE_CHECKING:

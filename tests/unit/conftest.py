@@ -10,8 +10,8 @@ from findings_exporter.desk import Desk, StartDesk
 from findings_exporter.inspector import Inspector
 from findings_exporter.lock import Lock
 from findings_exporter.table import Table
-from tests.unit import builders
-from tests.unit.builders import FakeInspector, FakeStates
+from tests.builders import exporter as builders
+from tests.builders.exporter import FakeInspector, FakeStates
 
 
 @pytest.fixture(autouse=True)

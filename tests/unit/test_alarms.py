@@ -9,7 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
 from findings_exporter.alarms import unconfirmed_note
-from tests.unit.builders import ALARM_TOPIC, config
+from tests.builders.exporter import ALARM_TOPIC, config
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

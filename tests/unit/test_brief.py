@@ -10,7 +10,7 @@ from findings_digest.brief import CHARACTERS, KINDS, SENTENCE_CHARACTERS, Stored
 from findings_digest.changes import APPEARED, GONE
 from findings_digest.coverage import AccountScanning, Coverage
 from findings_digest.records import DAY_MS
-from tests.unit.nights import ACCOUNT, TODAY, finding
+from tests.builders.nights import ACCOUNT, TODAY, finding
 from tests.unit.test_digest import digest
 
 STORED = Stored("findings", "d/digest.json", StoredFile("f/night-1.parquet", "e1"), StoredFile("d/findings.keys", "e2"))

@@ -15,10 +15,10 @@ from findings_digest.changes import APPEARED, GONE, STAYED, UNKNOWN, Changes, No
 from findings_digest.identity import account_key, vulnerability_key
 from findings_digest.keys import Header, KeyReader, KeyWriter, Summary
 from findings_digest.records import CLOSED, DAY_MS, EXACT, FIRST_SEEN, KEY, SCAN_TYPES, Recorder, day
-from tests.unit import naive_comparison, nights
-from tests.unit.naive_comparison import RESOURCES, Seen
-from tests.unit.naive_comparison import SCAN_TYPES as SCAN_TYPE_OF
-from tests.unit.nights import TODAY, batch, finding, records
+from tests.builders import naive_comparison, nights
+from tests.builders.naive_comparison import RESOURCES, Seen
+from tests.builders.naive_comparison import SCAN_TYPES as SCAN_TYPE_OF
+from tests.builders.nights import TODAY, batch, finding, records
 
 STATUS_WORDS = ["ACTIVE", "SUPPRESSED", "CLOSED", "NOT LOOKED AT"]
 

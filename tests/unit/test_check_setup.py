@@ -9,8 +9,8 @@ import pytest
 from findings_exporter import RELEASE
 from findings_exporter.errors import ConfigurationError, UnsupportedReleaseError
 from findings_exporter.setup.checks import Check
-from tests.unit.builders import REGION, START, FakeContext, execution
-from tests.unit.setup_builders import SETUP_VARIABLES
+from tests.builders.exporter import REGION, START, FakeContext, execution
+from tests.builders.setup_builders import SETUP_VARIABLES
 from tests.unit.test_functions import load
 
 CONTEXT: Any = FakeContext()

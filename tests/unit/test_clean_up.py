@@ -22,7 +22,7 @@ from findings_exporter.errors import (
 )
 from findings_exporter.execution import Execution
 from findings_exporter.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
-from tests.unit.builders import (
+from tests.builders.exporter import (
     ALARM_TOPIC,
     OTHER_ID,
     REPORT_ID,

@@ -4,7 +4,7 @@ import pytest
 
 from findings_exporter.config import Config
 from findings_exporter.errors import ConfigurationError
-from tests.unit.builders import ACCOUNT, REGION, VARIABLES, config
+from tests.builders.exporter import ACCOUNT, REGION, VARIABLES, config
 
 
 def test_a_deployment_is_read_from_the_environment() -> None:

@@ -19,7 +19,7 @@ from findings_exporter.counts import (
     count_run,
 )
 from findings_exporter.errors import Failure
-from tests.unit.builders import brief, ended_run, failed_run, plan
+from tests.builders.exporter import brief, ended_run, failed_run, plan
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ from botocore.stub import Stubber
 from findings_digest import coverage
 from findings_digest.coverage import AccountScanning, Coverage, Scanning, TypeCoverage, read_coverage
 from findings_digest.records import OTHER_CLOUDS, OWN_SCAN_TYPES, scan_type
-from tests.unit import builders
-from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT
+from tests.builders import exporter as builders
+from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT
 
 
 class Service:

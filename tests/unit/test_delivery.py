@@ -16,7 +16,7 @@ from findings_exporter.errors import Failure, NotRecordedError
 from findings_exporter.inspector import matches_any
 from findings_exporter.report_form import EDGE_BYTES, of_whole
 from findings_exporter.table import Table
-from tests.unit.builders import (
+from tests.builders.exporter import (
     ACCOUNT,
     BUCKET,
     KEY,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from findings_exporter.desk import Desk, StartDesk
-from tests.unit.builders import ACCOUNT, REGION, VARIABLES, config
+from tests.builders.exporter import ACCOUNT, REGION, VARIABLES, config
 
 
 def attempts(client: Any) -> int:

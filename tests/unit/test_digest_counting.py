@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from findings_digest.counting import AGE_BANDS, UNKNOWN, Counts, Top
 from findings_digest.json_report import read_json
-from tests.unit.report_builders import FINDINGS, NOW_MS, Stream, expected_row, json_reports
+from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, expected_row, json_reports
 
 DAY = 86_400_000
 

@@ -19,9 +19,9 @@ from findings_digest.errors import MalformedReportError
 from findings_digest.json_elements import elements
 from findings_digest.json_findings import full_decoder
 from findings_digest.json_report import read_json
+from tests.builders.report_builders import FINDINGS, Stream, expected_row, json_reports, rows_of, tags_read
 from tests.local_aws.emulator.inspector.findings import generate, load
 from tests.local_aws.emulator.inspector.report_files import json_report
-from tests.unit.report_builders import FINDINGS, Stream, expected_row, json_reports, rows_of, tags_read
 
 REAL_FINDINGS = Path(os.environ.get("REAL_FINDINGS", "tests/data/real-findings.jsonl.gz"))
 PIECES = st.lists(st.sampled_from([1, 2, 3, 7, 64, 1000, 1 << 20]), min_size=1, max_size=4)

@@ -16,9 +16,9 @@ from findings_digest import parquet
 from findings_digest.columns import NAMES, TABLE_COLUMNS
 from findings_digest.errors import MalformedReportError
 from findings_digest.json_report import read_json
+from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, json_reports, rows_of
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import json_report
-from tests.unit.report_builders import FINDINGS, NOW_MS, Stream, json_reports, rows_of
 
 
 class Sink:

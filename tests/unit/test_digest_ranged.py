@@ -15,9 +15,9 @@ from findings_digest.counting import Counts
 from findings_digest.errors import ReportChangedError, ReportUnavailableError
 from findings_digest.json_report import read_json
 from findings_digest.ranged import Pinned, RangedObject, pin
+from tests.builders import exporter as builders
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import json_report
-from tests.unit import builders
 
 CONTENT = random.Random(1).randbytes(10_000)
 PINNED = Pinned("bucket", "key", len(CONTENT), '"etag"', "v1", builders.ACCOUNT)

@@ -22,10 +22,10 @@ from findings_exporter import runs
 from findings_exporter.delivery import Delivery
 from findings_exporter.errors import THROTTLED, ServiceUnavailableError, translated
 from findings_exporter.table import Table
+from tests.builders import exporter as builders
+from tests.builders.exporter import BUCKET, KEY, START, FakeInspector, client, client_error, config, execution, planned
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
-from tests.unit import builders
-from tests.unit.builders import BUCKET, KEY, START, FakeInspector, client, client_error, config, execution, planned
 
 FINDINGS = generate(40, seed=3, now=START.timestamp(), accounts=[builders.ACCOUNT], region=builders.REGION)
 ACTIVE = [each for each in FINDINGS if each["status"] == "ACTIVE"]

@@ -15,7 +15,7 @@ from findings_exporter.errors import (
     TransientError,
     translated,
 )
-from tests.unit.builders import client, client_error
+from tests.builders.exporter import client, client_error
 
 
 @pytest.mark.parametrize("code", sorted(errors.DENIED))

@@ -8,7 +8,7 @@ import pytest
 from findings_exporter import errors
 from findings_exporter.errors import Failure
 from findings_exporter.explanations import EXPLANATIONS, UNKNOWN, explain
-from tests.unit.builders import ACCOUNT, BUCKET, KEY, REGION, client, config
+from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, client, config
 
 EVERY_ERROR = pytest.mark.parametrize("error", [*EXPLANATIONS, "NobodyKnows"])
 PACKAGE = Path("layers/exporter/findings_exporter")

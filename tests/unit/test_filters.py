@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_exporter import filters
-from tests.unit.builders import START, client
+from tests.builders.exporter import START, client
 
 EPOCH = int(START.timestamp())
 DAY = 86_400

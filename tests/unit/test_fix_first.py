@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from findings_digest import fix_first
 from findings_digest.fix_first import FixFirst
 from findings_digest.identity import vulnerability_key
-from tests.unit.nights import batch, finding
+from tests.builders.nights import batch, finding
 
 
 def ranked(rows: list[dict[str, Any]], resources: dict[str, int] | None = None, **limits: int) -> list[dict[str, Any]]:

@@ -18,9 +18,7 @@ from findings_exporter import RELEASE, runs, step
 from findings_exporter.errors import AccessDeniedError, ConfigurationError, UnsupportedReleaseError
 from findings_exporter.lock import Lock
 from findings_exporter.table import Table
-from tests.contract.parts import folder_of
-from tests.contract.releases import FROZEN, kept
-from tests.unit.builders import (
+from tests.builders.exporter import (
     ACCOUNT,
     ALARM_TOPIC,
     KEY,
@@ -38,6 +36,8 @@ from tests.unit.builders import (
     planned,
     put_report,
 )
+from tests.contract.parts import folder_of
+from tests.contract.releases import FROZEN, kept
 
 CONTEXT: Any = FakeContext()
 ME = execution("night-1", step.utc_now())

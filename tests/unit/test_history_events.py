@@ -12,8 +12,7 @@ from findings_exporter.desk import StartDesk
 from findings_exporter.errors import translated
 from findings_exporter.plan import MAX_DEADLINE_HOURS
 from findings_exporter.polling import CEILING_SECONDS, NEAR_END, next_wait_seconds, turn_wait_seconds
-from tests.contract.parts import TASKS
-from tests.unit.builders import (
+from tests.builders.exporter import (
     EVENTS_A_LOOK,
     EVENTS_A_RETRY,
     EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,
@@ -25,6 +24,7 @@ from tests.unit.builders import (
     execution,
     planned,
 )
+from tests.contract.parts import TASKS
 
 DAY = MAX_DEADLINE_HOURS * 3600
 RETRIERS = TASKS["Check Report"]["Retry"]

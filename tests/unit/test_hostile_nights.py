@@ -13,9 +13,9 @@ import pytest
 
 from findings_digest.digesting import Desk, digest_run
 from findings_exporter import messages, runs
+from tests.builders.exporter import START, config
 from tests.local_aws.emulator.inspector.findings import Finding
 from tests.local_aws.emulator.inspector.report_files import csv_report
-from tests.unit.builders import START, config
 from tests.unit.test_digesting import FINDINGS, delivered
 from tests.unit.test_digesting import desk as desk  # noqa: PLC0414 - a fixture
 from tests.unit.test_digesting import s3 as s3  # noqa: PLC0414 - a fixture

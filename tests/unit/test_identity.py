@@ -8,8 +8,8 @@ import pytest
 
 from findings_digest import identity
 from findings_digest.identity import ACCOUNT, RESOURCE, VULNERABILITY, LogicalKeys, account_key, exact_keys, vulnerability_key
-from tests.unit import nights
-from tests.unit.nights import batch, finding
+from tests.builders import nights
+from tests.builders.nights import batch, finding
 
 
 def key(**values: Any) -> bytes:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.stub import Stubber
 
 from findings_exporter.inspector import Inspector, Report, create
-from tests.unit.builders import ACCOUNT, BUCKET, KEY, REPORT_ID, plan
+from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REPORT_ID, plan
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client

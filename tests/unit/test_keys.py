@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from findings_digest import keys
 from findings_digest.keys import Header, KeyFileError, KeyReader, KeyWriter, Summary
 from findings_digest.records import DAY_MS, MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, Recorder
-from tests.unit import nights
-from tests.unit.nights import TODAY, batch, finding
+from tests.builders import nights
+from tests.builders.nights import TODAY, batch, finding
 
 HEADER = Header("nightly", "night-1", "2026-11-23T03:00:00+00:00", "0123abcd", {"severity": []}, {nights.ACCOUNT: {"ec2": "on"}})
 

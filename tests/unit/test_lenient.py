@@ -20,9 +20,9 @@ from findings_digest.columns import NAMES, REQUIRED_NAMES
 from findings_digest.csv_report import read_csv
 from findings_digest.json_report import read_json
 from findings_digest.numbers import MAX_DIGITS, finite
+from tests.builders.report_builders import NOW_MS, Stream, rows_of
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
-from tests.unit.report_builders import NOW_MS, Stream, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from findings_exporter.errors import LockLostError, StillCreatingError
 from findings_exporter.execution import Execution
 from findings_exporter.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock, has_ended, take_turn
 from findings_exporter.table import Table
-from tests.unit.builders import FakeStates, client_error, execution, items, minutes, planned
+from tests.builders.exporter import FakeStates, client_error, execution, items, minutes, planned
 
 ME, OTHER, THIRD = execution("me"), execution("other"), execution("third")
 NEVER_EXPIRED = ME.started_at + EXECUTION_TIMEOUT + EXPIRY_MARGIN

@@ -18,7 +18,7 @@ from findings_exporter.filters import known_filters
 from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run
 from tests import gallery
-from tests.unit.builders import (
+from tests.builders.exporter import (
     ACCOUNT,
     BUCKET,
     KEY,

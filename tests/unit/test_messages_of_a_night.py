@@ -14,7 +14,7 @@ from findings_exporter.messages.night import night_of
 from findings_exporter.runs import Run
 from findings_exporter.texts import LINE_CHARACTERS, shown_lines, width
 from tests import gallery
-from tests.unit.builders import brief, config, delivery, ended_run, execution, failed_run, finding, fix, nothing, plan
+from tests.builders.exporter import brief, config, delivery, ended_run, execution, failed_run, finding, fix, nothing, plan
 from tests.unit.test_messages import BROKEN, SNS_BYTES
 
 NIGHTS = gallery.nights()

@@ -24,10 +24,10 @@ from findings_digest.keys import Header, KeyFile, KeyReader, checked
 from findings_digest.night import Night, Told
 from findings_digest.records import DAY_MS
 from findings_digest.resumption import surely_scanned
+from tests.builders import nights
+from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, batch, finding
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load
 from tests.local_aws.emulator.inspector.report_files import json_report
-from tests.unit import nights
-from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, batch, finding
 
 REAL_FINDINGS = Path(os.environ.get("REAL_FINDINGS", "tests/data/real-findings.jsonl.gz"))
 NOW = datetime.fromtimestamp(TODAY * 86_400 + 10_800, UTC)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from findings_exporter.errors import Failure
 from findings_exporter.execution import Execution
 from findings_exporter.plan import Plan, execution_of, make_plan, run_prefix
-from tests.unit.builders import ACCOUNT, BUCKET, HOSTILE_NAMES, KEY, SCHEDULE, START, config, execution, plan
+from tests.builders.exporter import ACCOUNT, BUCKET, HOSTILE_NAMES, KEY, SCHEDULE, START, config, execution, plan
 
 SCHEDULED = {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}
 PLACEHOLDERS = {"scheduled_for": "<aws.scheduler.scheduled-time>", "arn": "<aws.scheduler.schedule-arn>"}

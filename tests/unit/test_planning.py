@@ -9,7 +9,7 @@ from findings_exporter import runs
 from findings_exporter.errors import Failure
 from findings_exporter.planning import plan_run
 from findings_exporter.table import Table
-from tests.unit.builders import SCHEDULE, config, execution, items, minutes, plan
+from tests.builders.exporter import SCHEDULE, config, execution, items, minutes, plan
 
 ME, OTHER, THIRD = execution("me"), execution("other"), execution("third")
 SCHEDULED = {"schedule": {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}}

@@ -9,7 +9,7 @@ from findings_exporter import recording, runs
 from findings_exporter.errors import Failure
 from findings_exporter.recording import cause_text, record_run
 from findings_exporter.table import Table
-from tests.unit.builders import brief, config, delivery, execution, minutes, planned
+from tests.builders.exporter import brief, config, delivery, execution, minutes, planned
 
 ME = execution("me")
 SUCCESS: dict[str, Any] = {"failure": None, "delivery": delivery().to_dict(), "duplicate": False}

@@ -6,8 +6,8 @@ import pytest
 
 from findings_digest import records
 from findings_digest.records import DAY_MS, day
-from tests.unit import nights
-from tests.unit.nights import TODAY, batch, finding, record
+from tests.builders import nights
+from tests.builders.nights import TODAY, batch, finding, record
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from findings_exporter.errors import LockLostError, NotRecordedError, StillCreat
 from findings_exporter.lock import Lock
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
-from tests.unit.builders import (
+from tests.builders.exporter import (
     BUCKET,
     EVENTS_A_LOOK,
     EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,

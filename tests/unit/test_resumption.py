@@ -11,7 +11,7 @@ from findings_digest.identity import account_key
 from findings_digest.keys import Header, KeyFile, Summary
 from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES
 from findings_digest.resumption import Scanned, surely_scanned
-from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT
+from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 

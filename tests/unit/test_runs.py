@@ -9,7 +9,7 @@ import pytest
 from findings_exporter import runs
 from findings_exporter.errors import Failure, NotRecordedError, ToldElsewhereError
 from findings_exporter.table import Table
-from tests.unit.builders import (
+from tests.builders.exporter import (
     OTHER_ID,
     REPORT_ID,
     SCHEDULE,

@@ -13,9 +13,9 @@ from findings_exporter.setup import checks
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.deployment import Deployment, Permission
 from findings_exporter.setup.reading import BucketSeen, KeySeen, PermissionSeen, Unread
-from tests.setup_rows import OTHER_ACCOUNT, denies, document, encrypts, root, writes
-from tests.unit.builders import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, REGION, START, TOPIC
-from tests.unit.setup_builders import FIT_KEY, SETUP_VARIABLES, bucket, deployment, key, place
+from tests.builders.exporter import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, REGION, START, TOPIC
+from tests.builders.setup_builders import FIT_KEY, SETUP_VARIABLES, bucket, deployment, key, place
+from tests.builders.setup_rows import OTHER_ACCOUNT, denies, document, encrypts, root, writes
 
 HERE = deployment()
 UNREAD = Unread("AWS refused it", is_refused=True)

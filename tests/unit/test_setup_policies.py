@@ -7,10 +7,21 @@ import pytest
 from findings_exporter.setup import checks
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.policies import Request, _like, all_of, any_of, decide, shortfalls
-from tests.setup_rows import BUCKET_POLICIES, KEY_POLICIES, OTHER_ACCOUNT, Row, denies, document, encrypts, ours, root, writes
-from tests.unit.builders import START
-from tests.unit.report_builders import hang_guard
-from tests.unit.setup_builders import bucket, deployment, key, place
+from tests.builders.exporter import START
+from tests.builders.report_builders import hang_guard
+from tests.builders.setup_builders import bucket, deployment, key, place
+from tests.builders.setup_rows import (
+    BUCKET_POLICIES,
+    KEY_POLICIES,
+    OTHER_ACCOUNT,
+    Row,
+    denies,
+    document,
+    encrypts,
+    ours,
+    root,
+    writes,
+)
 
 ROWS = [*BUCKET_POLICIES, *KEY_POLICIES]
 EVERY_ROW = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])

@@ -16,9 +16,9 @@ from botocore.stub import ANY, Stubber
 from findings_exporter.setup import check_all, check_report
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.reading import READ_MARGIN, BucketSeen, Desk, Reader, Unread
-from tests.setup_rows import document, encrypts, root, writes
-from tests.unit.builders import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, MACHINE, REGION, START, TOPIC, Clock, minutes
-from tests.unit.setup_builders import FIT_KEY, QUEUE, deployment, place
+from tests.builders.exporter import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, MACHINE, REGION, START, TOPIC, Clock, minutes
+from tests.builders.setup_builders import FIT_KEY, QUEUE, deployment, place
+from tests.builders.setup_rows import document, encrypts, root, writes
 
 HERE = place(deployment())
 SERVICES = ("inspector2", "s3", "kms", "iam", "sns", "scheduler", "sqs")

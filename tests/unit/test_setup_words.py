@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 from findings_exporter.setup import checks, words
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.reading import Unread
-from tests.setup_rows import denies, document, writes
-from tests.unit.builders import ACCOUNT, BUCKET, REGION, START, TOPIC
-from tests.unit.setup_builders import bucket, deployment, key, place
+from tests.builders.exporter import ACCOUNT, BUCKET, REGION, START, TOPIC
+from tests.builders.setup_builders import bucket, deployment, key, place
+from tests.builders.setup_rows import denies, document, writes
 from tests.unit.test_messages import CHAT_SCHEMA, EVENT_SCHEMA, SNS_BYTES, flat, parts
 
 HERE = deployment()

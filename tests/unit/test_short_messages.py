@@ -18,7 +18,7 @@ from findings_exporter.runs import Run
 from findings_exporter.table import Table
 from findings_exporter.telling import tell
 from tests import gallery
-from tests.unit.builders import (
+from tests.builders.exporter import (
     REPORT_ID,
     START,
     brief,

@@ -11,7 +11,7 @@ import pytest
 
 from findings_exporter import explanations, explanations_ja
 from findings_exporter.messages.speech import LANGUAGES, SEVERITIES, Speech
-from tests.unit.builders import START, VARIABLES, config
+from tests.builders.exporter import START, VARIABLES, config
 
 ENGLISH, JAPANESE = LANGUAGES["en"], LANGUAGES["ja"]
 SOURCES = "".join(path.read_text(encoding="utf-8") for path in Path("layers/exporter/findings_exporter/messages").glob("*.py"))

@@ -9,7 +9,7 @@ from botocore.exceptions import ConnectionClosedError, IncompleteReadError
 from findings_exporter import RELEASE
 from findings_exporter.errors import AccessDeniedError, ServiceUnavailableError, UnsupportedReleaseError
 from findings_exporter.step import client, logger, over_at, step, utc_now
-from tests.unit.builders import FakeContext, client_error, execution
+from tests.builders.exporter import FakeContext, client_error, execution
 
 CONTEXT: Any = FakeContext()
 

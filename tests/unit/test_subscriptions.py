@@ -10,8 +10,8 @@ from moto.sns.utils import FilterPolicyMatcher
 
 from findings_exporter import messages
 from tests import gallery
-from tests.rendered import Place, Rendered
-from tests.unit.builders import TOPIC, client, config
+from tests.builders.exporter import TOPIC, client, config
+from tests.builders.rendered import Place, Rendered
 
 DOCUMENT = Path("docs/subscriptions.md").read_text(encoding="utf-8")
 POLICIES: dict[str, dict[str, Any]] = {

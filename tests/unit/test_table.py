@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from findings_exporter.table import Table, refused_item
-from tests.unit.builders import client_error
+from tests.builders.exporter import client_error
 
 ITEM: dict[str, str | int] = {"pk": "P", "sk": "S", "text": "ä", "number": 7}
 

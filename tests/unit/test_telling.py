@@ -16,7 +16,7 @@ from findings_exporter.errors import NotRecordedError, ToldElsewhereError
 from findings_exporter.messages import publication
 from findings_exporter.table import Table
 from findings_exporter.telling import tell
-from tests.unit.builders import config, delivery, execution, minutes, planned
+from tests.builders.exporter import config, delivery, execution, minutes, planned
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from findings_exporter.texts import LINE_CHARACTERS, clean, cut_to_line, each_text, in_chat, in_mail, shown_lines, width, wrapped
-from tests.unit.report_builders import hang_guard
+from tests.builders.report_builders import hang_guard
 
 
 def test_a_wide_letter_takes_two_columns() -> None:

@@ -8,7 +8,7 @@ from findings_digest.coverage import AccountScanning, Coverage, Scanning
 from findings_digest.keys import Header, Summary
 from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES
 from findings_digest.verdict import Verdict, judge
-from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT
+from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT
 
 THIRD = "777788889999"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cloudformation import read_template
+from tests.builders.cloudformation import read_template
 from tests.local_aws.deployed_exporter import Exporter, FunctionFailedError, wait_until
 from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import REPOSITORY

@@ -15,7 +15,7 @@ from boto3 import Session
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from tests.cloudformation import read_template
+from tests.builders.cloudformation import read_template
 
 TEMPLATE = Path("template.yaml")
 ACCOUNT, OTHER_ACCOUNT = "123456789012", "210987654321"

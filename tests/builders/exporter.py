@@ -20,7 +20,7 @@ from findings_exporter.execution import Execution
 from findings_exporter.plan import Plan, make_plan
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
-from tests.cloudformation import read_template
+from tests.builders.cloudformation import read_template
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:findings-ExportFindings"

@@ -10,7 +10,7 @@ from typing import Any
 
 from findings_digest.identity import exact_keys
 from findings_digest.records import DAY_MS
-from tests.unit import nights
+from tests.builders import nights
 
 RANKS = ["UNTRIAGED", "INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
 FIXES = ["NO", "PARTIAL", "YES"]

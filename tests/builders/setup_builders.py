@@ -4,8 +4,8 @@ from typing import Any
 
 from findings_exporter.setup.deployment import Deployment
 from findings_exporter.setup.reading import BucketSeen, KeySeen
-from tests.setup_rows import Place, Row, document, encrypts, root, writes
-from tests.unit.builders import ACCOUNT, BUCKET, KEY, REGION, TOPIC, config
+from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, TOPIC, config
+from tests.builders.setup_rows import Place, Row, document, encrypts, root, writes
 
 QUEUE = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/findings-DeadLetterQueue"
 INSPECTOR = "inspector2.amazonaws.com"
