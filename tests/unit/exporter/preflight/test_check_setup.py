@@ -11,7 +11,7 @@ from findings_exporter.errors import ConfigurationError, UnsupportedReleaseError
 from findings_exporter.setup.checks import Check
 from tests.builders.exporter import REGION, START, FakeContext, execution
 from tests.builders.setup_builders import SETUP_VARIABLES
-from tests.unit.test_functions import load
+from tests.unit.exporter.steps.test_functions import load
 
 CONTEXT: Any = FakeContext()
 RUN = {"execution": {"arn": execution().arn, "started_at": START.isoformat()}}

@@ -24,7 +24,7 @@ from findings_digest.records import DAY_MS, SCAN_TYPES, SEVERITIES
 from findings_digest.resumption import surely_scanned
 from findings_digest.verdict import judge
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
-from tests.unit.test_night import NOW, key_file
+from tests.unit.analysis.comparison.test_night import NOW, key_file
 
 SCHEMA = json.loads(Path("docs/digest.schema.json").read_text(encoding="utf-8"))
 DOCUMENT = Path("docs/digest.md").read_text(encoding="utf-8")

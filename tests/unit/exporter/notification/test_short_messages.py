@@ -33,7 +33,7 @@ from tests.builders.exporter import (
     plan,
     planned,
 )
-from tests.unit.test_messages import CHAT_SCHEMA, EVENT_SCHEMA, LARGEST_SETUP, SNS_BYTES
+from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA, EVENT_SCHEMA, LARGEST_SETUP, SNS_BYTES
 
 ME = execution("me")
 FIRST_DAY = "0001-01-01T00:00:00+00:00"

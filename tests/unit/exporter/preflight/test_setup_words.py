@@ -13,7 +13,7 @@ from findings_exporter.setup.reading import Unread
 from tests.builders.exporter import ACCOUNT, BUCKET, REGION, START, TOPIC
 from tests.builders.setup_builders import bucket, deployment, key, place
 from tests.builders.setup_rows import denies, document, writes
-from tests.unit.test_messages import CHAT_SCHEMA, EVENT_SCHEMA, SNS_BYTES, flat, parts
+from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA, EVENT_SCHEMA, SNS_BYTES, flat, parts
 
 HERE = deployment()
 SCHEMA = json.loads(Path("docs/setup-check.schema.json").read_text(encoding="utf-8"))

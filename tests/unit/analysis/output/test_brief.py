@@ -11,7 +11,7 @@ from findings_digest.changes import APPEARED, GONE
 from findings_digest.coverage import AccountScanning, Coverage
 from findings_digest.records import DAY_MS
 from tests.builders.nights import ACCOUNT, TODAY, finding
-from tests.unit.test_digest import digest
+from tests.unit.analysis.output.test_digest import digest
 
 STORED = Stored("findings", "d/digest.json", StoredFile("f/night-1.parquet", "e1"), StoredFile("d/findings.keys", "e2"))
 HOSTILE = [

@@ -21,7 +21,7 @@ from findings_exporter.setup.checks import Check
 from findings_exporter.texts import each_text
 from tests.builders.exporter import START, brief, config, delivery, ended_run, execution, failed_run, finding, fix, plan
 from tests.builders.setup_builders import deployment
-from tests.unit.test_messages import CHAT_SCHEMA
+from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA
 
 UNSEEN = "\u202e\u2066\u200b\u200d\u2060\ufeff\u00ad\u061c\u115f\u3164\ufe0f\U000e0041\U000e0101\x00\x1b\x85\u2028"
 """What turns the direction, is not seen, controls a terminal or breaks a line."""

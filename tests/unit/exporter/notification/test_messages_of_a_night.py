@@ -15,7 +15,7 @@ from findings_exporter.runs import Run
 from findings_exporter.texts import LINE_CHARACTERS, shown_lines, width
 from tests import gallery
 from tests.builders.exporter import brief, config, delivery, ended_run, execution, failed_run, finding, fix, nothing, plan
-from tests.unit.test_messages import BROKEN, SNS_BYTES
+from tests.unit.exporter.notification.test_messages import BROKEN, SNS_BYTES
 
 NIGHTS = gallery.nights()
 LANGUAGES = pytest.mark.parametrize("language", ["en", "ja"])

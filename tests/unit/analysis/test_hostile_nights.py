@@ -16,10 +16,10 @@ from findings_exporter import messages, runs
 from tests.builders.exporter import START, config
 from tests.local_aws.emulator.inspector.findings import Finding
 from tests.local_aws.emulator.inspector.report_files import csv_report
-from tests.unit.test_digesting import FINDINGS, delivered
-from tests.unit.test_digesting import desk as desk  # noqa: PLC0414 - a fixture
-from tests.unit.test_digesting import s3 as s3  # noqa: PLC0414 - a fixture
-from tests.unit.test_messages import SNS_BYTES
+from tests.unit.analysis.test_digesting import FINDINGS, delivered
+from tests.unit.analysis.test_digesting import desk as desk  # noqa: PLC0414 - a fixture
+from tests.unit.analysis.test_digesting import s3 as s3  # noqa: PLC0414 - a fixture
+from tests.unit.exporter.notification.test_messages import SNS_BYTES
 
 NIGHTS = 3
 TEXTS = ["", " ", "\0", "\ud800", "x" * 20_000, "\u202eabc", "<script>alert(1)</script>", "=cmd|' /C calc'!A0", "a\nb\r\nc", "\u2028",
