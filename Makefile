@@ -20,13 +20,13 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: linux install build emulator ## Live two nights on the embedded AWS and show them (KEEP=1 leaves it running)
-	.venv/bin/python -m tests.local_aws.demo $(if $(KEEP),--keep)
+demo: linux install build emulator ## Run two scheduled exports on an embedded AWS and show what they find (KEEP=1 keeps it running)
+	.venv/bin/python -m tests.tools.demo $(if $(KEEP),--keep)
 
 .PHONY: analyze
 analyze: install ## Analyse report files of your own, without AWS (REPORTS="monday.json tuesday.csv"; OUT=, COVERAGE=)
 	@[ -n "$(REPORTS)" ] || { echo 'Name the report files, the oldest first: make analyze REPORTS="monday.json tuesday.csv"' >&2; exit 1; }
-	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.analyze $(REPORTS) \
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.tools.analyze $(REPORTS) \
 		$(if $(OUT),--out '$(OUT)') $(if $(COVERAGE),--coverage '$(COVERAGE)')
 
 .PHONY: test
@@ -62,7 +62,7 @@ lint: install .venv-security/.synced ## Check style, types, template, its polici
 	.venv/bin/cfn-lint template.yaml
 	$(sam) validate --lint --region eu-west-1
 	.venv-security/bin/checkov --config-file .checkov.yaml
-	.venv/bin/python -m tests.rendered | .venv-security/bin/python -W ignore .ci/check_policies.py
+	.venv/bin/python -m tests.builders.rendered | .venv-security/bin/python -W ignore .ci/check_policies.py
 
 .PHONY: audit
 audit: .venv-audit/.synced ## Ask for known vulnerabilities of what is deployed (OFFLINE=1: not to be able to ask is no failure)
@@ -88,7 +88,7 @@ messages: install ## Render every kind of message into docs/gallery
 
 .PHONY: pictures
 pictures: install browser ## Draw the README's workflow from the state machine, and pictures of messages and page
-	.venv/bin/python -m tests.workflow_picture
+	.venv/bin/python -m tests.tools.workflow_picture
 	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.pictures
 
 .PHONY: deploy

@@ -2,7 +2,7 @@
 
 Its data are AWS' service authorization reference, shipped with it, so that nothing is asked over the network.
 
-Usage: python -m tests.rendered | check_policies.py   (in the environment of the group security)
+Usage: python -m tests.builders.rendered | check_policies.py   (in the environment of the group security)
 """
 
 import json

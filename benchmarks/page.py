@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 from benchmarks.results import Row, at_most, show
 from findings_digest.page import render
 from tests import page_nights as nights
-from tests.local_aws.screenshot import ARGUMENTS, chromium
+from tests.tools.screenshot import ARGUMENTS, chromium
 
 CHANGED = 5_000
 ROUNDS = 7

@@ -19,7 +19,7 @@ from findings_exporter.config import Config
 from findings_exporter.errors import Failure
 from findings_exporter.explanations import EXPLANATIONS
 from findings_exporter.runs import Run
-from tests.unit.builders import (
+from tests.builders.exporter import (
     BUCKET,
     REPORT_ID,
     SCHEDULE,

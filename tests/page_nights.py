@@ -9,9 +9,9 @@ from typing import Any
 from findings_digest.changes import LISTED_KINDS
 from findings_digest.coverage import AccountScanning, Coverage, TypeCoverage
 from findings_digest.records import DAY_MS, SCAN_TYPES
-from tests.unit.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, arn, finding
-from tests.unit.test_digest import ALL_ON, ON, check, digest
-from tests.unit.test_night import NOW
+from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, arn, finding
+from tests.unit.analysis.comparison.test_night import NOW
+from tests.unit.analysis.output.test_digest import ALL_ON, ON, check, digest
 
 REPOSITORIES = ("shop/cart", "shop/checkout", "shop/search", "platform/gateway", "platform/auth", "data/ingest", "data/reports")
 PACKAGES = ("openssl", "curl", "glibc", "zlib", "libxml2", "python3.12", "log4j-core", "jackson-databind", "busybox", "sqlite")

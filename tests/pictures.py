@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from findings_digest.page import render
 from findings_exporter import messages
 from tests import gallery, page_nights
-from tests.local_aws.screenshot import ARGUMENTS, chromium
+from tests.tools.screenshot import ARGUMENTS, chromium
 
 if TYPE_CHECKING:
     from findings_exporter.runs import Run

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.cloudformation import read_template
+from tests.builders.cloudformation import read_template
 
 FUNCTIONS = Path("functions")
 PACKAGE = Path("layers/exporter/findings_exporter")

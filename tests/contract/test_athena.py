@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from findings_digest.columns import TABLE_COLUMNS
+from tests.builders.rendered import ACCOUNT, EXISTING, OTHER_ACCOUNT, VARIANTS, Place, Rendered
 from tests.contract.parts import RESOURCES, TEMPLATE, TEMPLATE_TEXT, listed
-from tests.rendered import ACCOUNT, EXISTING, OTHER_ACCOUNT, VARIANTS, Place, Rendered
 
 PARTS = {
     "AWS::Athena::NamedQuery",

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.builders.rendered import ACCOUNT, CHAT, CHINA, GOV, STACK, VARIANTS, Place, Rendered
 from tests.contract.parts import TEMPLATE
-from tests.rendered import ACCOUNT, CHAT, CHINA, GOV, STACK, VARIANTS, Place, Rendered
 
 CHANNELS = "AWS::Chatbot::SlackChannelConfiguration", "AWS::Chatbot::MicrosoftTeamsChannelConfiguration"
 SLACK, TEAMS = ({name: each for name, each in CHAT.items() if name.startswith(kind)} for kind in ("Slack", "Teams"))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from findings_exporter.counts import BY_REPORT, BY_STACK, NAMESPACE
+from tests.builders.rendered import STACK, Place, Rendered
 from tests.contract.parts import ANALYTICS, PACKAGE, TEMPLATE
-from tests.rendered import STACK, Place, Rendered
 
 RENDERED = Rendered()
 ALARMS = RENDERED.of_type("AWS::CloudWatch::Alarm")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from botocore.session import Session
 
-from tests import workflow_picture
 from tests.contract.parts import MACHINE, RESOURCES, STATES, TEMPLATE
+from tests.tools import workflow_picture
 
 README = Path("README.md").read_text(encoding="utf-8")
 COMMANDS = [

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.builders.rendered import VARIANTS, Rendered
 from tests.contract.parts import listed
-from tests.rendered import VARIANTS, Rendered
 
 FUNCTION = """
     logs:CreateLogStream logs:PutLogEvents

@@ -12,9 +12,9 @@ import botocore.session
 import pytest
 import yaml
 
-from tests.cloudformation import read_template
+from tests.builders.cloudformation import read_template
+from tests.builders.rendered import ACCOUNT, VARIANTS, Policy, Rendered
 from tests.contract.parts import RESOURCES, TEMPLATE_TEXT, listed, of_type
-from tests.rendered import ACCOUNT, VARIANTS, Policy, Rendered
 
 REGION = "eu-west-1"
 OWN = Rendered()

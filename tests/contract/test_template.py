@@ -14,10 +14,10 @@ from jsonschema import Draft202012Validator
 
 from findings_exporter import messages, runs, table
 from findings_exporter.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
+from tests.builders import setup_builders
+from tests.builders.exporter import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
+from tests.builders.rendered import Rendered
 from tests.contract.parts import FUNCTIONS, RESOURCES, TEMPLATE, TEMPLATE_TEXT, camel, listed, of_type, source_files
-from tests.rendered import Rendered
-from tests.unit import setup_builders
-from tests.unit.builders import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
 
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
 FOLDERS = sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py"))

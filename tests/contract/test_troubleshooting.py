@@ -9,9 +9,9 @@ import pytest
 
 from findings_exporter import errors, messages
 from findings_exporter.explanations import EXPLANATIONS, UNKNOWN
+from tests.builders.exporter import client
+from tests.builders.rendered import Rendered
 from tests.contract.parts import ANALYTICS, PACKAGE, TEMPLATE, of_type
-from tests.rendered import Rendered
-from tests.unit.builders import client
 
 DOCUMENT = Path("docs/troubleshooting.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL))

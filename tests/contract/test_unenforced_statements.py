@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.builders.rendered import CHINA, GOV, Place, Rendered
 from tests.contract.parts import TEMPLATE, of_type
-from tests.rendered import CHINA, GOV, Place, Rendered
 
 REPORTS_KEY = {"Fn::If": ["UseStackKey", {"Fn::GetAtt": ["Key", "Arn"]}, {"Ref": "ExistingKeyArn"}]}
 STEPS = [name.removesuffix("Function") for name in of_type("AWS::Serverless::Function")]

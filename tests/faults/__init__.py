@@ -1,1 +1,1 @@
-"""Everything is broken on purpose, and the exporter's six rules are checked afterwards: `python -m tests.faults`."""
+"""`make faults`: breaks every call and step on purpose and checks the exporter's six rules afterwards."""

@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: the fault matrix, random histories and a load, or one cell or history alone, and what became of it."""
+"""`python -m tests.faults`: runs the fault matrix, random histories and a load, or one cell or one history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EMULATORS = 2
 HISTORIES = 200
 LANES_EACH = 14
-"""Most cells wait for most of their time: for a client that gives up, or for a mark that has to pass. A lane takes some 0.6 GB."""
+"""Most cells wait most of the time: for a client to give up, or for a mark to expire. A lane takes some 0.6 GB."""
 TOLD_EVERY_SECONDS = 30.0
 LONG_SECONDS = 30.0
 
@@ -71,7 +71,7 @@ def in_order(found: Sequence[Cell], seed: int) -> list[Cell]:
     """
     shuffled = random.Random(seed).sample(found, len(found))
     long = [cell for cell in shuffled if cell.seconds > LONG_SECONDS]
-    # Whoever reads a report waits longest for an answer that does not come.
+    # Of these, first the step that reads the report: it waits longest for an answer that does not come.
     long.sort(key=lambda cell: (-cell.seconds, cell.step != "DigestReport"))
     return long + [cell for cell in shuffled if cell.seconds <= LONG_SECONDS]
 
@@ -79,7 +79,7 @@ def in_order(found: Sequence[Cell], seed: int) -> list[Cell]:
 def main() -> int:
     """Run what the command line asks for; return 1 when a rule was broken."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
-    parser.add_argument("--cell", help="run this cell alone, and tell its story")
+    parser.add_argument("--cell", help="run this cell alone, and print what happened")
     parser.add_argument("--only", help="run the cells whose name holds this, and nothing else")
     parser.add_argument("--history", help="drive this history alone, as it is printed or by its number, such as 7.42")
     parser.add_argument("--histories", type=int, default=HISTORIES, help="how many histories to drive")
@@ -105,7 +105,7 @@ def main() -> int:
 
 
 def run_matrix(chosen: argparse.Namespace, folder: Path) -> bool:
-    """Run the matrix, or a part of it; tell whether every rule held."""
+    """Run the matrix, or a part of it; return whether every rule held."""
     alone = Cell.named(chosen.cell) if chosen.cell else None
     with lanes(folder, emulators=1 if alone else chosen.emulators, each=1 if alone else chosen.lanes) as made:
         started = time.monotonic()
@@ -123,7 +123,7 @@ def run_matrix(chosen: argparse.Namespace, folder: Path) -> bool:
 
 
 def drive_alone(asked: str, folder: Path) -> bool:
-    """Drive one history; tell whether it agrees with the model."""
+    """Drive one history; return whether it agrees with the model."""
     history = histories.numbered(asked)
     with lanes(folder, emulators=1, each=1, processes=histories.PROCESSES) as (lane,):
         result = histories.Driver(lane).drive(history)
@@ -132,7 +132,7 @@ def drive_alone(asked: str, folder: Path) -> bool:
 
 
 def drive_histories(chosen: argparse.Namespace, folder: Path) -> bool:
-    """Drive random histories; tell whether all agree with the model."""
+    """Drive random histories; return whether all agree with the model."""
     if not chosen.histories:
         return True
     drawn = [histories.drawn(chosen.seed, number) for number in range(chosen.histories)]
@@ -146,7 +146,7 @@ def drive_histories(chosen: argparse.Namespace, folder: Path) -> bool:
 
 
 def load_it(chosen: argparse.Namespace, folder: Path) -> bool:
-    """Start many runs at once; tell whether every rule held."""
+    """Start many runs at once; return whether every rule held."""
     if not chosen.load:
         return True
     with load.fresh_account(folder) as lane:

@@ -1,7 +1,7 @@
-"""Random histories: runs are started, stopped and robbed in any order, and what becomes of them is held against the model.
+"""Random histories: runs are started, stopped and lose their lock in any order, and their ends are compared with the model.
 
 A history is drawn by hypothesis from a seed that is printed, driven against the real workflow on the embedded AWS, and
-made shorter when it fails. Its printed form is all that it takes to drive it again.
+made shorter when it fails. Its printed form is enough to drive it again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.faults.invariants import violations
-from tests.faults.lanes import PACE
+from tests.faults.lanes import WAIT_SCALES
 from tests.faults.model import HOWS, RUNS, End, Event, History, broken_laws, disagreements, needs_sweep
 from tests.faults.observe import come_to_rest, is_anything_left, snapshot, summary, sweep_up
 from tests.faults.trace import TableStream, outcome_of, trace
@@ -49,17 +49,17 @@ OUTLIVING = {
     "record": ("RecordRunFunction", "dynamodb:UpdateItem"),
     "publish": ("NotifyFunction", "sns:Publish"),
 }
-"""The calls in which a function is while its execution is stopped; with "late" the call takes effect after clean_up came."""
+"""The calls that a function makes while its execution is stopped; with "late" the call takes effect after clean_up ran."""
 KINDS: tuple[tuple[tuple[str, ...], tuple[Event, ...]], ...] = (
     ((*HOWS, "plain", "plain"), ()),
     (("plain", "quiet"), ()),
     (("night", "night", "plain"), ()),
     (("fail", "cancel", "short", "plain"), (Event("foreign"),)),
 )
-"""How the runs of a history are started, and what comes first: everything, the usual, one scheduled time, a taken slot."""
+"""How the runs of a history are started, and what comes first: any way, the usual one, one scheduled time, another report."""
 EXAMPLES = 3
 LANES_EACH, PROCESSES = 2, 2
-"""On each emulator; and of a function, so that six runs at once start no more than a laptop can bear."""
+"""Lanes on each emulator, and processes of each function: as many as a laptop can start for six runs at once."""
 SHORTER_SECONDS = 90.0
 LINE_CHARACTERS = 400
 
@@ -71,7 +71,7 @@ def drawn(of_seed: int, number: int) -> History:
     """Return one of a seed's histories: always the same one, whatever else is drawn."""
     found: list[History] = []
 
-    # Hypothesis begins with the simplest example and then varies the one before: the last of a few is a stranger to both.
+    # Hypothesis begins with the simplest example and then varies the one before: the last of a few is like neither.
     @seed(f"{of_seed}.{number}")
     @settings(max_examples=EXAMPLES, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(_histories())
@@ -126,7 +126,7 @@ def numbered(asked: str) -> History:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a history."""
+    """The result of a history."""
 
     history: History
     troubles: tuple[str, ...]
@@ -145,7 +145,7 @@ class Driver:
         self.stream = TableStream(lane.exporter)
 
     def drive(self, history: History) -> Result:
-        """Make a history happen, let everything settle, and judge it."""
+        """Drive a history, wait until everything has settled, and check it."""
         began = time.monotonic()
         self._prepare()
         for event in history.events:
@@ -166,14 +166,16 @@ class Driver:
         else:
             last_states = [state for each in seen.executions for state in each.states[-1:]]
             if is_left and not needs_sweep(history, _clean_ups_failed(seen), last_states):
-                troubles.append("no event was lost, and yet something was left for the sweep")
+                troubles.append("no event was lost, but something was left for the hourly cleanup")
             if sweeps > 1:
-                troubles.append(f"one sweep was not enough: it took {sweeps}")
+                troubles.append(f"one hourly cleanup was not enough: it took {sweeps}")
         return Result(history, tuple(troubles), ends, sweeps, time.monotonic() - began, summary(seen))
 
     def _prepare(self) -> None:
         self.lane.clear()
-        self.lane.faults.pace({**PACE, "Wait for Other Report": PACE["*"], "Wait for Lock": 2 * PACE["*"]})
+        self.lane.faults.set_wait_scales(
+            {**WAIT_SCALES, "Wait for Other Report": WAIT_SCALES["*"], "Wait for Lock": 2 * WAIT_SCALES["*"]}
+        )
         self.inspector.configure(base_seconds=REPORT_SECONDS, least_looks=1, cancel_seconds=0.0)
         self.arns = [self.lane.new_execution() for _ in range(RUNS)]
         self.night = self.lane.scheduled_input()
@@ -222,7 +224,7 @@ class Driver:
             case "expire":
                 self._expire_lock()
             case "foreign":
-                with suppress(LocalAwsError):  # the slot is taken
+                with suppress(LocalAwsError):  # another report is in progress
                     self.foreign = self.inspector.foreign_report()
             case "leaves":
                 self._end_foreign()
@@ -242,7 +244,7 @@ class Driver:
                 raise ValueError(f"nothing is known of: {event}")
 
     def _clean_up(self, event: dict[str, object]) -> None:
-        # As EventBridge does it: nobody waits for the answer, and a failure is tried again.
+        # As EventBridge does it: asynchronously, with retries after a failure.
         self.exporter.send("CleanUpFunction", event)
 
     def _expire_lock(self) -> None:
@@ -292,7 +294,7 @@ def _end(seen: Snapshot, arn: str) -> End:
 
 
 def judge_all(lanes: Sequence[Lane], histories: Iterable[History]) -> list[Result]:
-    """Drive histories on all lanes at once, make those shorter that fail, and return what became of them in their order."""
+    """Drive histories on all lanes at once, make those shorter that fail, and return the results in their order."""
     waiting: queue.SimpleQueue[tuple[int, History]] = queue.SimpleQueue()
     for numbered in enumerate(histories):
         waiting.put(numbered)
@@ -332,7 +334,7 @@ def made_shorter(driver: Driver, failed: Result) -> Result:
 
 
 def section(of_seed: int, results: Sequence[Result], histories: Sequence[History], seconds: float) -> Iterator[str]:
-    """Yield the lines that tell of many histories."""
+    """Yield the lines about many histories."""
     durations = sorted(result.seconds for result in results)
     ends = Counter(end.outcome for result in results for end in result.ends.values())
     happened = Counter(event.what for history in histories for event in history.events)
@@ -349,10 +351,10 @@ def section(of_seed: int, results: Sequence[Result], histories: Sequence[History
 
 
 def story(result: Result) -> Iterator[str]:
-    """Yield the lines that tell of one history."""
+    """Yield the lines about one history."""
     yield from result.troubles
     for run, end in result.ends.items():
-        yield f"run {run}: {end.outcome or 'no outcome'}, told {end.told} times"
+        yield f"run {run}: {end.outcome or 'no outcome'}, {end.told} notifications"
     yield from (line[:LINE_CHARACTERS] for line in result.seen.splitlines())
 
 

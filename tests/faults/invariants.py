@@ -1,7 +1,7 @@
-"""The six rules that hold whatever fails (docs/design.md), as pure functions of what was seen after all had settled.
+"""The six rules that hold whatever fails, as pure functions of a snapshot that is taken when everything has settled.
 
-Nothing of the exporter is imported here: its rules are judged by what the emulator recorded and by what lies in the
-table, never by its own code.
+No module of the exporter is imported here: the rules are checked on the emulator's records and the table's items, not with
+the exporter's own code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.local_aws.inspector import CallRecord, ReportRecord
+    from tests.local_aws.inspector_control import CallRecord, ReportRecord
 
 RUNNING, SUCCEEDED, DUPLICATE = "RUNNING", "SUCCEEDED", "DUPLICATE"
 OUTCOME_OF_STATUS = {"FAILED": "FAILED", "ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
@@ -21,14 +21,14 @@ OUTCOME_OF_STATUS = {"FAILED": "FAILED", "ABORTED": "ABORTED", "TIMED_OUT": "TIM
 PUBLISHERS = ("NotifyFunction", "CleanUpFunction")
 KILLS = frozenset({"killed_before", "killed_after"})
 LOSES_THE_ANSWER = frozenset({"lost_answer", "short_answer", "late"})
-"""Faults of Publish after which a publisher cannot know that SNS has the message."""
+"""Faults of Publish after which a publisher cannot know whether SNS has the message."""
 KEEPS_FROM_MARKING = LOSES_THE_ANSWER | {"throttle", "server_error", "denied", "hang"}
-"""Faults of UpdateItem after which a publisher may not have written down that it has published."""
+"""Faults of UpdateItem after which a publisher may not have recorded that it has published."""
 
 
 @dataclass(frozen=True)
 class ExecutionSeen:
-    """One execution, as Step Functions tells of it."""
+    """One execution, as Step Functions describes it."""
 
     arn: str
     status: str
@@ -61,18 +61,18 @@ class InvocationSeen:
     function: str
     """Its logical id."""
     execution: str
-    """The ARN of the execution that it worked for; empty for a sweep."""
+    """The ARN of the execution that it worked for; empty for the hourly cleanup."""
     error: str = ""
     result: Any = None
 
 
 @dataclass(frozen=True)
 class FaultSeen:
-    """One time that a fault met a call or a step."""
+    """One time that a fault took effect on a call or a step."""
 
     kind: str
     function: str
-    """The logical id of the function that it met."""
+    """The logical id of the function."""
     action: str
     """The IAM action of the call; empty for a fault of a step."""
     execution: str
@@ -80,7 +80,7 @@ class FaultSeen:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What there is to see once nothing is left to do. Times are epoch seconds."""
+    """The state of everything once nothing is left to do. Times are epoch seconds."""
 
     bucket: str
     executions: tuple[ExecutionSeen, ...]
@@ -95,7 +95,7 @@ class Snapshot:
     faults: tuple[FaultSeen, ...] = ()
 
     def item(self, execution: ExecutionSeen) -> Mapping[str, Any]:
-        """Return what is written down about an execution; empty when nothing is."""
+        """Return the table's item of an execution; empty when there is none."""
         return next((item for (_, sk), item in self.items.items() if sk == "EXECUTION" and item["arn"] == execution.arn), {})
 
     def plan(self, execution: ExecutionSeen) -> dict[str, Any] | None:
@@ -169,7 +169,7 @@ def one_report_at_a_time(seen: Snapshot) -> Iterator[str]:
 
 
 def foreign_reports_are_left_alone(seen: Snapshot) -> Iterator[str]:
-    """Invariant 2, and its sister: nobody cancels the report of another run that lives."""
+    """Invariant 2, and a related one: no run cancels the report of another run that is still running."""
     by_id = {report["id"]: report for report in seen.reports}
     plans = {execution.arn: seen.plan(execution) for execution in seen.executions}
     living = {e.name: e for e in seen.executions if e.status in (RUNNING, SUCCEEDED)}
@@ -180,13 +180,13 @@ def foreign_reports_are_left_alone(seen: Snapshot) -> Iterator[str]:
         caller = call.get("execution", "")
         if report["is_foreign"]:
             if (plans.get(caller) or {}).get("on_busy") != "cancel":
-                yield f"the foreign report {report['id']} was cancelled by {caller or call['caller']}, whose plan does not say so"
+                yield f"the external report {report['id']} was cancelled by {caller or call['caller']}, whose plan does not say so"
         elif (owner := living.get(owner_name(report))) and owner.arn != caller:
             yield f"the report of {owner.name}, which was alive, was cancelled by {caller or call['caller']}"
 
 
 def nothing_is_left_of_an_ended_execution(seen: Snapshot) -> Iterator[str]:
-    """Invariant 3. The executions that still run are somebody's fault too: nothing hangs."""
+    """Invariant 3. An execution that still runs breaks it too: no execution may hang."""
     locks = [item for (pk, _), item in seen.items.items() if pk.startswith("LOCK#")]
     for execution in seen.executions:
         if execution.status == RUNNING:
@@ -212,22 +212,22 @@ def every_outcome_is_told_once(seen: Snapshot) -> Iterator[str]:
             yield f"{name} has ended ({execution.status}) and no outcome is recorded"
             continue
         if "told_at" not in item:
-            yield f"{name}: its outcome is not marked as told"
+            yield f"{name}: its notification is not marked as sent"
         yield from _fits_the_status(execution, outcome)
         history = [line["outcome"] for line in seen.history(execution)]
         if any(line != outcome for line in history):
             yield f"{name}: recorded as {outcome}, but the history says {history}"
         if _is_silent(seen, execution, outcome):
             if told:
-                yield f"{name}: {outcome} is told to nobody, but was told {len(told)} times"
+                yield f"{name}: {outcome} must send no notification, but {len(told)} were sent"
             continue
         if not told:
-            yield f"{name}: {outcome} was never told"
+            yield f"{name}: no notification of {outcome} was sent"
         for message in told:
             if (message.outcome, message.notification_id) != (outcome, item["notification_id"]):
-                yield f"{name}: recorded as {outcome} ({item['notification_id']}), told as {message.outcome} ({message.notification_id})"
+                yield f"{name}: recorded as {outcome} ({item['notification_id']}), notified as {message.outcome} ({message.notification_id})"
         if len(told) - 1 > (reasons := _reasons_for_a_copy(seen, execution)):
-            yield f"{name}: told {len(told)} times, with {reasons} reasons for a second copy"
+            yield f"{name}: {len(told)} notifications, with {reasons} reasons for a second copy"
 
 
 def a_success_was_verified(seen: Snapshot) -> Iterator[str]:
@@ -252,10 +252,10 @@ def a_success_was_verified(seen: Snapshot) -> Iterator[str]:
         elif f"/{execution.name}/" not in delivery["key"]:
             yield f"{execution.name}: {delivery['key']} is not its own report"
         if execution.status == "FAILED" and not _notification_failed(seen, execution):
-            yield f"{execution.name}: success was told, but the execution failed ({execution.error}), and not in its notification"
+            yield f"{execution.name}: success was notified, but the execution failed ({execution.error}), and not in its notification"
         for message in successes:
             if (message.key, message.size_bytes) != (delivery["key"], delivery["size_bytes"]):
-                yield f"{execution.name}: told {message.key} ({message.size_bytes}), recorded {delivery['key']} ({delivery['size_bytes']})"
+                yield f"{execution.name}: notified {message.key} ({message.size_bytes}), recorded {delivery['key']} ({delivery['size_bytes']})"
 
 
 def repeats_change_nothing(seen: Snapshot) -> Iterator[str]:
@@ -286,7 +286,7 @@ def _in_progress(report: ReportRecord, at: float) -> bool:
 def _is_as_planned(report: ReportRecord, plan: Mapping[str, Any]) -> bool:
     destination = plan["destination"]
     asked = report["destination"]
-    # The criteria by name only: a date has one form in the plan and another one on the wire.
+    # The criteria by name only: a date has one form in the plan and another one in the API.
     planned = plan["report_format"], plan["filter_criteria"].keys(), destination["bucket"], destination["prefix"]
     return planned == (report["format"], report["filter_criteria"].keys(), asked["bucketName"], asked["keyPrefix"])
 
@@ -297,10 +297,10 @@ def _is_silent(seen: Snapshot, execution: ExecutionSeen, outcome: str) -> bool:
 
 
 def _fits_the_status(execution: ExecutionSeen, outcome: str) -> Iterator[str]:
-    """What is told must be what became of the execution.
+    """The recorded outcome must be how the execution ended.
 
-    Only an outcome that the workflow had recorded before its execution was stopped, or before its notification failed,
-    may be another one: then the file is there, or the failure is known, and that is what people are told.
+    One exception: an outcome that the workflow recorded before its execution was stopped, or before its notification
+    failed. Then the file is there, or the failure is known, and the notification says so.
     """
     if execution.status == SUCCEEDED:
         fits = outcome in (SUCCEEDED, DUPLICATE)
@@ -317,7 +317,7 @@ def _notification_failed(seen: Snapshot, execution: ExecutionSeen) -> bool:
 
 
 def _reasons_for_a_copy(seen: Snapshot, execution: ExecutionSeen) -> int:
-    """Count how often a publisher of this execution died, or could not know or write down that it had published."""
+    """Count how often a publisher of this execution was killed, or could not know or record that it had published."""
     met = [f for f in seen.faults if f.function in PUBLISHERS and f.execution in (execution.arn, "")]
     return sum(
         fault.kind in KILLS

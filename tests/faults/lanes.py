@@ -1,4 +1,4 @@
-"""Lanes: stacks of the exporter side by side, each in an account of its own, so that faults wait without each other."""
+"""Lanes: stacks of the exporter side by side, each in an account of its own, so that cells run at the same time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.faults import FaultControl
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.fault_control import FaultControl
+from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import LocalAws
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 FIRST_ACCOUNT = 200_000_000_001
 WAIT_SCALE = 0.02
-PACE = {"*": WAIT_SCALE, "StillCreatingError": 1.0, "ToldElsewhereError": 1.0, "Wait for Other Report": 1.0}
-"""What waits for a mark in the table waits for the functions' clock, which is not scaled."""
+WAIT_SCALES = {"*": WAIT_SCALE, "StillCreatingError": 1.0, "ToldElsewhereError": 1.0, "Wait for Other Report": 1.0}
+"""Retries that wait for a mark in the table keep their real length: the functions' clock is not scaled."""
 FINDINGS = 5
-"""More than fit into the few kilobytes that tell an empty report."""
+"""So many that the file is larger than the few kilobytes at which a report could be empty."""
 
 _minutes = count()
 
@@ -42,12 +42,12 @@ class Lane:
         return cls(Exporter.deploy(aws, f"lane{number}", account=str(FIRST_ACCOUNT + number)))
 
     def clear(self) -> None:
-        """Forget what the run before has left, and let everything behave."""
+        """Clear what the run before left, and remove all faults."""
         exporter = self.exporter
         with exporter.aws.batch(exporter.account) as batch:
             faults, inspector = FaultControl(exporter, batch), InspectorControl(batch, exporter.account, exporter.region)
             faults.forget()
-            faults.pace(PACE)
+            faults.set_wait_scales(WAIT_SCALES)
             inspector.reset()
             inspector.seed(findings=FINDINGS, seed=1)
             inspector.configure(base_seconds=0.05, seconds_per_1000=0.0, least_looks=1)
@@ -59,7 +59,7 @@ class Lane:
         exporter.delete_objects()
 
     def send_events(self, *, wanted: bool) -> None:
-        """Let the events of ended executions come, or not."""
+        """Enable or disable the events of ended executions."""
         events, rule = self.exporter.client("events"), self.exporter.resource("CleanUpFunctionExecutionEnded")
         (events.enable_rule if wanted else events.disable_rule)(Name=rule)
         self._events_come = wanted
@@ -69,7 +69,7 @@ class Lane:
         return f"{self.exporter.state_machine.replace(':stateMachine:', ':execution:')}:{uuid.uuid4()}"
 
     def scheduled_input(self) -> dict[str, Any]:
-        """Return the input of a night that no run has claimed yet."""
+        """Return the input of a scheduled run whose time no run has claimed yet."""
         at = datetime.now(UTC) - timedelta(days=1, minutes=next(_minutes))
         arn = f"arn:aws:scheduler:{self.exporter.region}:{self.exporter.account}:schedule/default/nightly"
         return {"schedule": {"scheduled_for": f"{at:%Y-%m-%dT%H:%M:00Z}", "arn": arn}}

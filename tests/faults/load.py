@@ -1,7 +1,7 @@
 """Load: many runs started at once, in an account as fresh as AWS gives it, with a Lambda concurrency of 10.
 
-No queue is promised and none is kept: whoever asks when the lock is free gets it. What is promised holds all the same, and
-what the waiting costs is counted on the executions' own histories.
+The lock is not a queue: the run that asks when the lock is free gets it. The six rules must hold all the same, and the cost
+of waiting is counted on the executions' own histories.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tests.local_aws.exporter import Exporter
+    from tests.local_aws.deployed_exporter import Exporter
 
 RUNS = 50
 FRESH_CONCURRENCY = 10
 PROCESSES = 4
 WAIT_SCALE = 0.2
-"""At the histories' scale the waiting runs would ask more often than two cores can answer."""
+"""With the scale of the histories, the waiting runs would ask more often than two cores can answer."""
 LANE = 99
 MOST_SECONDS = 600.0
 REPORT_SECONDS = 1.0
@@ -43,7 +43,7 @@ FIRST_ASKING = 2
 
 @dataclass(frozen=True)
 class Served:
-    """What one run of many went through."""
+    """How one run of many was served."""
 
     name: str
     started_at: float
@@ -61,7 +61,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Load:
-    """What became of many runs at once."""
+    """The result of many runs at once."""
 
     served: tuple[Served, ...]
     ends: tuple[End, ...]
@@ -72,17 +72,17 @@ class Load:
 
 @contextmanager
 def fresh_account(folder: Path) -> Iterator[Lane]:
-    """Deploy the exporter to an account that AWS has just given: ten functions at once, and the next one is throttled."""
+    """Deploy the exporter to an account with the limits of a new AWS account: ten functions at once, the next is throttled."""
     log = folder / "local-aws-load.log"
     with LocalAws(log, wait_scale=WAIT_SCALE, concurrency=FRESH_CONCURRENCY, processes=PROCESSES) as aws:
         yield Lane.deploy(aws, LANE)
 
 
 def run_load(lane: Lane, runs: int = RUNS) -> Load:
-    """Start runs at once, and say what became of them."""
+    """Start runs at once, and return the result."""
     history = History(tuple(Event("start", run, "plain") for run in range(runs)))
     lane.clear()
-    lane.faults.pace({"*": WAIT_SCALE})
+    lane.faults.set_wait_scales({"*": WAIT_SCALE})
     lane.inspector.configure(base_seconds=REPORT_SECONDS, least_looks=1)
     exporter, stream = lane.exporter, TableStream(lane.exporter)
     arns = [lane.new_execution() for _ in range(runs)]
@@ -115,7 +115,7 @@ def _served(exporter: Exporter, arn: str, reports: dict[str, float]) -> Served:
     failed = [event["taskFailedEventDetails"]["error"] for event in events if "taskFailedEventDetails" in event]
     name = arn.rsplit(":", 1)[-1]
     waiting = sum(entered.count(state) for state in WAITING) - FIRST_ASKING
-    # AWS charges a further try of a task like a transition.
+    # AWS charges a retry of a task like a transition.
     return Served(
         name=name,
         started_at=events[0]["timestamp"].timestamp(),
@@ -133,7 +133,7 @@ def tau(order: Sequence[int]) -> float:
 
 
 def section(load: Load) -> Iterator[str]:
-    """Yield the lines that tell of a load."""
+    """Yield the lines about a load."""
     served = [run for run in load.served if run.report_at]
     order = sorted(range(len(load.served)), key=lambda place: load.served[place].report_at or float("inf"))
     waits, transitions = sorted(run.waited for run in served), sorted(run.transitions for run in load.served)

@@ -1,8 +1,8 @@
 """The fault matrix: every call that real runs make, and every step, each broken in every way.
 
-The calls are recorded, not listed: a new call of a step is covered by itself. A cell is named
+The calls are recorded, not listed, so a new call of a step is covered automatically. A cell is named
 `<scenario>/<step>/<call>#<number>/<kind>`; the call is `step` for a fault of the whole step, and `state` for one that
-strikes on entering it.
+takes effect when the state is entered.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from findings_exporter.explanations import EXPLANATIONS
 from tests.faults.invariants import Snapshot, violations
-from tests.faults.lanes import PACE
+from tests.faults.lanes import WAIT_SCALES
 from tests.faults.observe import come_to_rest, summary, sweep_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tests.faults.lanes import Lane
-    from tests.local_aws.faults import Call
+    from tests.local_aws.fault_control import Call
 
 type Scenario = Literal["nightly", "deadline", "refused", "stopped", "swept"]
 
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario.__value__)
-"""A nightly success; a run that its deadline ends; one whose setup is wrong; one that is stopped while it waits; the same,
-but the event of its end is lost."""
+"""A scheduled run that succeeds; a run that its deadline ends; one whose setup is wrong; one that is stopped while it waits;
+the same, but the event of its end is lost."""
 USUAL = {
     "nightly": ("SUCCEEDED", ""),
     "deadline": ("FAILED", "DeadlineExceeded"),
@@ -38,12 +38,12 @@ USUAL = {
 """Status and error of the execution when nothing is broken."""
 WAITS_IN = "Wait for Report"
 DEADLINE_HOURS = 0.0015
-"""5.4 s: enough for the steps before the report, which then waits in real time until the deadline has passed."""
+"""5.4 s: enough for the steps before the report; the report then waits in real time until the deadline has passed."""
 LATEST_HOURS = 0.05
-"""3 minutes: longer than any fault keeps a run that passes, and the end of what would try again for ever."""
+"""3 minutes: longer than any temporary fault delays a run, and the end of retries that would go on forever."""
 TRIES_TO_MEET = 2
 CLIENT_TRIES = 3
-"""How often the functions' clients try a call by themselves."""
+"""How often the functions' clients try a call."""
 STEP, STATE = "step", "state"
 OTHERWISE: dict[Scenario, tuple[str, ...]] = {
     "nightly": (),
@@ -52,16 +52,16 @@ OTHERWISE: dict[Scenario, tuple[str, ...]] = {
     "stopped": ("CleanUp",),
     "swept": ("CleanUp",),
 }
-"""The steps that do something else in a scenario than in those before; what others do there was broken already."""
+"""The steps that behave differently in a scenario than in those before. The others were already broken there."""
 ONLY: dict[Scenario, tuple[str, ...]] = {
-    # The setup check reads and writes nothing: what it cannot read is unknown, and the run is told either way.
+    # The setup check writes nothing: what it cannot read is unknown, and the run's notification is sent either way.
     "refused": ("throttle", "short", "denied-on", "killed-bef", "stopped"),
-    # The sweep calls the same clean_up as the event does.
+    # The hourly cleanup calls the same clean_up as the event does.
     "swept": ("error", "lost-3", "denied-on", "late", "killed-bef", "killed-aft", "overlap-bef", "overlap-aft"),
 }
-"""The kinds that tell something of a scenario's calls; all, where none are named."""
+"""The kinds that test something new for a scenario's calls; all kinds, where none are named."""
 MARK_SECONDS = {"StartReport": 75, "Notify": 75, "CleanUp": 165}
-"""How long the mark of a function stands: a little longer than it may run."""
+"""How long the mark of a function is valid: a little longer than it may run."""
 READ = re.compile(r"\w+:(?:Get|List|Describe|Query)")
 
 
@@ -75,15 +75,15 @@ class Kind:
     error: str = "Lambda.SdkClientException"
     is_event_lost: bool = False
     needs_effect: bool = False
-    """What it shows beyond another kind is the effect that the call had: of a read, nothing."""
+    """It differs from another kind only by the call's effect. A read has none, so it is left out."""
     is_alike_for_reads: bool = False
-    """What it shows of a read it shows of the step's other reads, or of the writes around it: put on the first call at a service."""
+    """All reads of a step behave alike with it, so it is put only on the first call at a service."""
     seconds: float = 2.0
     """About how long a cell takes, for the order."""
 
     @property
     def is_lasting(self) -> bool:
-        """Whether it strikes again and again."""
+        """Whether it takes effect again and again."""
         return self.times is None
 
     @property
@@ -111,7 +111,7 @@ CALL_KINDS = (
     Kind("overlap-aft", "overlap_after", needs_effect=True, seconds=5),
 )
 HANG_ON = Kind("hang-on", "hang", None, seconds=190)
-"""Takes minutes, and what it shows depends on the step and the service alone: put once on each one's first call."""
+"""Takes minutes, and its result depends on the step and the service alone: put once on each one's first call."""
 STEP_KINDS = (
     Kind("result-lost", "result_lost"),
     Kind("unknown", "result_lost", error="Lambda.Unknown"),
@@ -136,7 +136,7 @@ class Cell:
 
     @property
     def seconds(self) -> float:
-        """About how long it takes, for the order: what fails after it has set a mark leaves it, and a mark passes in real time."""
+        """About how long it takes, for the order. A function that fails after it has set a mark leaves it, and it expires in real time."""
         is_cut_off = self.kind.fault.startswith(("killed", "stopped_held", "overlap"))
         is_a_write = self.call not in (STEP, STATE) and not READ.match(self.call)
         left = MARK_SECONDS.get(self.step, 0) if is_cut_off or is_a_write or self.kind.is_lasting else 0
@@ -155,7 +155,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a cell."""
+    """The result of a cell."""
 
     cell: Cell
     outcome: str
@@ -176,7 +176,7 @@ def cells(lane: Lane) -> list[Cell]:
         troubles = [*map(str, violations(seen)), *_troubles_of_end(scenario, None, seen)]
         if troubles:
             raise AssertionError(f"{scenario} does not hold without any fault: {troubles}\n{summary(seen)}")
-        # A sweep works for no execution in particular; where the event comes, it finds nothing left to do.
+        # The hourly cleanup works for no single execution; where the event arrives, nothing is left for it to do.
         worked_for = "" if scenario == "swept" else seen.executions[0].arn
         places = list(_places(call for call in lane.faults.calls() if call["execution"] == worked_for))
         steps = {invocation.function for invocation in seen.invocations if invocation.function != "CleanUpFunction"}
@@ -193,7 +193,7 @@ def cells(lane: Lane) -> list[Cell]:
             *(Cell(scenario, _short(step), STEP, kind) for step in sorted(steps) for kind in STEP_KINDS),
             *(Cell(scenario, state, STATE, kind) for state in dict.fromkeys(seen.executions[0].states) for kind in STATE_KINDS),
         ]
-        # The steps before the fork are the nightly run's own.
+        # The steps before the scenarios differ were broken in the first scenario already.
         made += [
             cell
             for cell in found
@@ -242,7 +242,7 @@ def _short(function: str) -> str:
 
 
 def try_cell(lane: Lane, cell: Cell) -> Result:
-    """Run a cell and judge it."""
+    """Run a cell and check the rules."""
     started = time.monotonic()
     for _ in range(TRIES_TO_MEET):
         try:
@@ -255,7 +255,7 @@ def try_cell(lane: Lane, cell: Cell) -> Result:
             break
         # Functions that start cold may use up the deadline before the report is made: then nothing is to be cancelled.
     if not has_met:
-        troubles.append("the fault has met nothing")
+        troubles.append("the fault has taken no effect")
     return Result(cell, _outcome(seen), tuple(troubles), time.monotonic() - started, sweeps, summary(seen))
 
 
@@ -266,15 +266,15 @@ def run(lane: Lane, scenario: Scenario, cell: Cell | None = None) -> tuple[Snaps
     if cell:
         _break(lane, cell, arn)
     _begin(lane, scenario, arn)
-    come_to_rest(lane.exporter, [arn])  # if it does not, the rules tell
-    # A sweep heals what is left once the cause is gone.
+    come_to_rest(lane.exporter, [arn])  # if it does not, a rule is broken
+    # The hourly cleanup clears what is left once the cause is removed.
     lift = lane.faults.clear if cell and cell.kind.is_lasting else None
     return sweep_up(lane.exporter, [arn], lift, lift_after=int(scenario == "swept"))
 
 
 def _break(lane: Lane, cell: Cell, arn: str) -> None:
     kind = cell.kind
-    # A sweep works for no execution in particular.
+    # The hourly cleanup works for no single execution.
     execution = "" if cell.scenario == "swept" else arn
     if cell.call == STATE:
         lane.faults.put(kind.fault, state=cell.step, execution=arn)
@@ -300,7 +300,7 @@ def _begin(lane: Lane, scenario: Scenario, arn: str) -> None:
             lane.start(arn, {**lane.scheduled_input(), "deadline_hours": LATEST_HOURS})
         case "deadline":
             lane.inspector.hold()
-            lane.faults.pace({**PACE, WAITS_IN: 1.0})
+            lane.faults.set_wait_scales({**WAIT_SCALES, WAITS_IN: 1.0})
             lane.start(arn, {"deadline_hours": DEADLINE_HOURS})
         case "refused":
             lane.inspector.misbehave("fail", error_code="INVALID_PERMISSIONS")
@@ -314,7 +314,7 @@ def _begin(lane: Lane, scenario: Scenario, arn: str) -> None:
 
 
 def _troubles_of_end(scenario: Scenario, kind: Kind | None, seen: Snapshot) -> Iterator[str]:
-    """Judge how the execution ended: as usual after a fault that passed, explained after one that lasted."""
+    """Check how the execution ended: as usual after a temporary fault, with an explained error after a lasting one."""
     (execution,) = seen.executions
     ended, usual = (execution.status, execution.error), USUAL[scenario]
     if kind and kind.is_stop:

@@ -1,7 +1,8 @@
-"""The model of lock, slot and telling (docs/model.md), in Python.
+"""The model of lock, report and notification (docs/model.md), in Python.
 
-It judges a history twice. `disagreements` says what its events allow to become of each run; `broken_laws` replays what
-was seen, in the order of time, and says which change nobody may make. Nothing of the exporter is imported here.
+It checks a history in two ways. `disagreements` lists the runs whose end the history's events do not allow; `broken_laws`
+replays what was recorded, in the order of time, and lists the changes that break a law. No module of the exporter is
+imported here.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ RUNS = 6
 """The most runs of a history."""
 HOWS = {
     "plain": "as the console starts it",
-    "quiet": "a success is told to nobody",
+    "quiet": "a success sends no notification",
     "cancel": "on_busy is cancel",
     "fail": "on_busy is fail",
     "short": "its deadline passes within seconds",
@@ -35,7 +36,7 @@ HIT = ("ABORTED", "TIMED_OUT")
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happens in a history; what there is, docs/model.md lists."""
+    """One thing that happens in a history; docs/model.md lists them."""
 
     what: str
     run: int | None = None
@@ -54,7 +55,7 @@ class Event:
 
 @dataclass(frozen=True)
 class History:
-    """What happens, in its order. Any part of a history is one, too, so that it can be made shorter."""
+    """What happens, in order. Any part of a history is a history too, so it can be made shorter."""
 
     events: tuple[Event, ...]
 
@@ -71,7 +72,7 @@ class History:
         return {event.run: event.how for event in self.events if event.what == "start" and event.run is not None}
 
     def has(self, what: str, run: int | None = None) -> bool:
-        """Tell whether something happens, to anybody or to one run."""
+        """Return whether something happens, to any run or to one."""
         return any(event.what == what and (run is None or event.run == run) for event in self.events)
 
     def without(self, index: int) -> History:
@@ -84,14 +85,14 @@ class History:
 
 @dataclass(frozen=True)
 class End:
-    """What became of a run: its outcome (a failure's with its error), and how often it was told."""
+    """How a run ended: its outcome (a failure's with its error), and how many notifications were sent."""
 
     outcome: str
     told: int
 
 
 def allowed(history: History, run: int) -> frozenset[str]:
-    """Return what may become of a run: success, unless one of the history's events can reach it."""
+    """Return the outcomes that a run may have: success, unless one of the history's events can affect it."""
     started = history.started()
     how, others = started[run], len(started) > 1
     reasons = {
@@ -113,7 +114,7 @@ def allowed(history: History, run: int) -> frozenset[str]:
 
 
 def tellings(how: str, outcome: str) -> int:
-    """Return how often an outcome is told: once, or never where nobody is to be told."""
+    """Return how many notifications an outcome has: one, or none where the run asks for none."""
     return 0 if outcome == "DUPLICATE" or (outcome, how) == ("SUCCEEDED", "quiet") else 1
 
 
@@ -124,7 +125,7 @@ def disagreements(history: History, ends: Mapping[int, End]) -> Iterator[str]:
         if end.outcome not in (may := allowed(history, run)):
             yield f"run {run} ({how}) ended as {end.outcome}; allowed: {', '.join(sorted(may))}"
         if end.told != (times := tellings(how, end.outcome)):
-            yield f"run {run} ({how}) ended as {end.outcome} and was told {end.told} times, not {times}"
+            yield f"run {run} ({how}) ended as {end.outcome} and had {end.told} notifications, not {times}"
     nights = [ends[run].outcome for run, how in history.started().items() if how == "night"]
     exported = [outcome for outcome in nights if outcome != "DUPLICATE"]
     if nights and (not exported or len([outcome for outcome in exported if outcome not in HIT]) > 1):
@@ -136,10 +137,10 @@ def disagreements(history: History, ends: Mapping[int, End]) -> Iterator[str]:
 
 
 def needs_sweep(history: History, clean_ups_failed: int, last_states: Collection[str]) -> bool:
-    """Tell whether something may be left for the sweep.
+    """Return whether something may be left for the hourly cleanup.
 
-    Where an event was lost, or given up after three tries; or where a function that outlived its execution took the lock
-    after the event had been dealt with.
+    That is the case when an event was lost, or failed three times, or when a function that outlived its execution took the
+    lock after the event had been handled.
     """
     return history.has("lose") or clean_ups_failed >= TRIES_OF_AN_EVENT or "Acquire Lock" in last_states
 
@@ -158,7 +159,7 @@ class LockState:
 
 @dataclass(frozen=True)
 class RunState:
-    """What is written down about a run."""
+    """The table's item of a run."""
 
     on_busy: str = ""
     """Empty without a plan."""
@@ -206,7 +207,7 @@ class RunWritten:
 
 @dataclass(frozen=True)
 class ReportBegan:
-    """A report got the slot; without a run it is a foreign one."""
+    """A report has started; without a run it is an external one."""
 
     at: float
     report: str
@@ -215,7 +216,7 @@ class ReportBegan:
 
 @dataclass(frozen=True)
 class ReportOver:
-    """A report has left the slot."""
+    """A report has ended."""
 
     at: float
     report: str
@@ -224,13 +225,13 @@ class ReportOver:
 
 @dataclass(frozen=True)
 class CancelAsked:
-    """Inspector was asked to cancel a report: by a step or a clean-up of a run, or by a sweep, which names none."""
+    """Inspector was asked to cancel a report: by a step or a cleanup of a run, or by the hourly cleanup, which names none."""
 
     at: float
     report: str
     run: str
     began: float
-    """When the Start Report began that asked, which looked at the lock after that; ``at`` where another function asked."""
+    """When the Start Report began that asked (it read the lock after that); ``at`` where another function asked."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,7 @@ type Seen = Began | Over | LockWritten | RunWritten | ReportBegan | ReportOver |
 
 
 def broken_laws(seen: Iterable[Seen]) -> list[str]:
-    """Replay what was seen and return every change that nobody may make, with the law of docs/model.md that forbids it."""
+    """Replay what was recorded and return every change that is not allowed, with the law of docs/model.md that forbids it."""
     replay = Replay()
     broken = [f"{each.at:.3f} {law}" for each in sorted(seen, key=lambda each: each.at) for law in replay.step(each)]
     return broken + list(replay.left_behind())
@@ -255,7 +256,7 @@ def broken_laws(seen: Iterable[Seen]) -> list[str]:
 
 @dataclass
 class Replay:
-    """The states of lock, slot and runs, so far."""
+    """The states of lock, reports and runs, so far."""
 
     lock: LockState | None = None
     held_until: dict[str, float] = field(default_factory=dict)
@@ -265,7 +266,7 @@ class Replay:
     """Statuses by run."""
     runs: dict[str, RunState] = field(default_factory=dict)
     slot: dict[str, str] = field(default_factory=dict)
-    """Whose each report in progress is, empty for a foreign one."""
+    """The run of each report in progress, empty for an external one."""
     finished: dict[str, set[str]] = field(default_factory=dict)
     """How the reports of each run have ended."""
     owners: dict[str, str] = field(default_factory=dict)
@@ -304,7 +305,7 @@ class Replay:
         if self.lock:
             yield f"L2: at the end the lock is still held by {self.lock.owner}"
         yield from (f"S1: at the end the report {report} of {run} runs on" for report, run in self.slot.items() if run)
-        yield from (f"T4: at the end {run} is untold" for run, state in self.runs.items() if not state.told)
+        yield from (f"T4: at the end no notification of {run} was sent" for run, state in self.runs.items() if not state.told)
         yield from (f"T4: {run} has ended and no record of it was ever made" for run in self.ended.keys() - self.runs.keys())
 
     def _lock_laws(self, seen: LockWritten) -> Iterator[str]:
@@ -323,11 +324,11 @@ class Replay:
                 yield f"L2: the lock of {before.owner} was given back while its report was in progress"
         elif after.owner != before.owner:
             if before.owner in self.living and before.expires_at >= at:
-                yield f"L1: {after.owner} took the lock of {before.owner}, which lives"
+                yield f"L1: {after.owner} took the lock of {before.owner}, which still runs"
             if stands:
                 yield f"L1: {after.owner} took the lock of {before.owner} while a report may still be created"
         elif stands and after.creating_until > before.creating_until:
-            yield f"L3: a mark of {before.owner} was set over one that stands"
+            yield f"L3: a mark of {before.owner} was set over one that is still valid"
 
     def _create_laws(self, seen: ReportBegan) -> Iterator[str]:
         if not seen.run:
@@ -335,7 +336,7 @@ class Replay:
         if self.lock is None or self.lock.owner != seen.run:
             yield f"S1: {seen.run} created a report without holding the lock"
         elif self.lock.creating_until < seen.at:
-            yield f"S1: {seen.run} created a report without a mark that stands"
+            yield f"S1: {seen.run} created a report without a valid mark"
         if others := [run for run in self.slot.values() if run]:
             yield f"S1: {seen.run} created a report while one of {others} was in progress"
         if self.runs.get(seen.run, RunState()).outcome:
@@ -346,15 +347,15 @@ class Replay:
     def _cancel_laws(self, seen: CancelAsked) -> Iterator[str]:
         owner = self.owners.get(seen.report)
         if owner is None:
-            yield f"S2: {seen.run} asked to cancel {seen.report}, which nobody has started"
+            yield f"S2: {seen.run} asked to cancel {seen.report}, which was never started"
         elif not owner:
             holds = self.lock is not None and self.lock.owner == seen.run
-            # Inspector's cancel knows no condition: whoever is robbed after its look at the lock cannot know.
+            # Inspector's cancel has no condition: a run that loses the lock after it has read it cannot know.
             held = holds or self.held_until.get(seen.run, 0) >= seen.began
             if not held or self.runs.get(seen.run, RunState()).on_busy != "cancel":
-                yield f"S3: {seen.run or 'a sweep'} asked to cancel a foreign report"
+                yield f"S3: {seen.run or 'the hourly cleanup'} asked to cancel an external report"
         elif owner in self.living and seen.run != owner:
-            yield f"S2: {seen.run or 'a sweep'} asked to cancel the report of {owner}, which lives"
+            yield f"S2: {seen.run or 'the hourly cleanup'} asked to cancel the report of {owner}, which still runs"
 
     def _record_laws(self, seen: RunWritten) -> Iterator[str]:
         before, after, run = seen.before, seen.after, seen.run
@@ -364,7 +365,7 @@ class Replay:
         if after.outcome and not before.outcome:
             yield from self._outcome_laws(run, after)
         if after.told and not before.told and run not in self.published and not _is_silent(before, after):
-            yield f"T4: {run} was marked as told before anybody was"
+            yield f"T4: {run} was marked as notified before a notification was sent"
 
     def _outcome_laws(self, run: str, state: RunState) -> Iterator[str]:
         outcome, status = state.outcome, self.ended.get(run, "RUNNING")
@@ -378,13 +379,13 @@ class Replay:
     def _telling_laws(self, seen: Published) -> Iterator[str]:
         state = self.runs.get(seen.run, RunState())
         if not state.outcome:
-            yield f"T3: {seen.run} was told as {seen.outcome} before an outcome was recorded"
+            yield f"T3: {seen.run} was notified as {seen.outcome} before an outcome was recorded"
         elif (seen.outcome, seen.notification_id) != (state.outcome.partition(":")[0], state.notification_id):
-            yield f"T3: {seen.run} was told as {seen.outcome} and recorded as {state.outcome}"
+            yield f"T3: {seen.run} was notified as {seen.outcome} and recorded as {state.outcome}"
         if seen.run in self.published:
-            yield f"T3: {seen.run} was told again, though no publisher died"
+            yield f"T3: {seen.run} was notified again, though no publisher was killed"
 
 
 def _is_silent(before: RunState, after: RunState) -> bool:
-    # Closed by the same write that recorded it: nobody is to be told.
+    # Closed by the same write that recorded it: no notification is to be sent.
     return not before.outcome and after.outcome in ("SUCCEEDED", "DUPLICATE")

@@ -1,4 +1,4 @@
-"""Lets runs settle, and takes down what there is to see then."""
+"""Waits until runs have settled, and takes a snapshot then."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.invariants import ExecutionSeen, FaultSeen, InvocationSeen, MessageSeen, Snapshot
-from tests.local_aws.exporter import FunctionFailedError
-from tests.local_aws.faults import FaultControl
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import FunctionFailedError
+from tests.local_aws.fault_control import FaultControl
+from tests.local_aws.inspector_control import InspectorControl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tests.local_aws.exporter import Exporter
+    from tests.local_aws.deployed_exporter import Exporter
 
 LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.25, 1.5
-"""Between two looks, which grow with the time that has passed: many runs are watched at once."""
+"""Between two checks. The pause grows with the time that has passed, since many runs are watched at once."""
 QUIET_LOOKS, QUIET_LOOKS_BEFORE_A_RETRY = 2, 40
-"""A failed event is sent again after one minute and two, which the emulator scales: 2.4 s at the usual scale, later on a busy
-machine. So long a quiet comes only where it is not."""
+"""Checks without activity before runs count as settled. A failed event is sent again after one minute and two, which the
+emulator scales: 2.4 s at the usual scale, later on a busy machine. After the larger number, no retry is coming."""
 TRIES_OF_AN_EVENT = 3
 SWEEP_SECONDS = 4.0
-"""Between two sweeps, at least: a mark that still stands is waited for, since no sweep can do anything before."""
+"""The least time between two hourly cleanups. They wait longer for a mark to expire, since they can do nothing before."""
 SETTLE_SECONDS = 220.0
-"""A mark stands as long as its function may run, which passes in real time: clean_up's for 150 s."""
+"""A mark is valid as long as its function may run, in real time: clean_up's for 150 s."""
 
 
 def come_to_rest(exporter: Exporter, arns: Sequence[str], seconds: float = 300.0) -> bool:
-    """Wait until executions have ended and clean_up by event has had its chance; tell whether that came in time."""
+    """Wait until executions have ended and the clean_up of their events too; return whether that happened in time."""
     faults, quiet, started = FaultControl(exporter), 0, time.monotonic()
     while True:
-        # Asked first: an event that is sent again between the two answers is then at work, not done.
+        # In this order: an event that is sent again between the two requests then counts as at work.
         is_to_be_sent_again = bool(quiet) and _is_to_be_sent_again(faults, arns)
         now = faults.at_work()
         is_at_work = now["functions"] or now["held_calls"] or not set(arns).isdisjoint(now["executions"])
@@ -57,24 +57,24 @@ def _is_to_be_sent_again(faults: FaultControl, arns: Sequence[str]) -> bool:
 def sweep_up(
     exporter: Exporter, arns: Sequence[str], lift: Callable[[], None] | None = None, lift_after: int = 0
 ) -> tuple[Snapshot, int]:
-    """Sweep until nothing is left; bounded, so that what is left then is a violation and not a hang.
+    """Run the hourly cleanup until nothing is left; bounded, so that the rest is a violation and not a hang.
 
     Parameters
     ----------
     lift
-        Called after so many sweeps: what lasts until then may end there.
+        Called after so many cleanups, to remove what has lasted until then.
 
     Returns
     -------
     tuple
-        What there is to see then, and how many sweeps it took: one at least.
+        The snapshot, and how many cleanups it took: at least one.
     """
     sweeps, deadline = 0, time.monotonic() + SETTLE_SECONDS
     while True:
         if lift and sweeps == lift_after:
             lift()
         sweeps += 1
-        with suppress(FunctionFailedError):  # it says that something cannot be done yet
+        with suppress(FunctionFailedError):  # something cannot be done yet
             exporter.invoke("CleanUpFunction", {})
         seen = snapshot(exporter, arns)
         if not is_anything_left(seen):
@@ -82,7 +82,7 @@ def sweep_up(
         if time.monotonic() > deadline:
             return seen, sweeps
         time.sleep(min(max(SWEEP_SECONDS, _until_marks_have_passed(seen)), max(0.0, deadline - time.monotonic())))
-    # What was late may have met a later sweep.
+    # A late call may have taken effect during a later cleanup.
     return (snapshot(exporter, arns) if sweeps > 1 and come_to_rest(exporter, arns) else seen), sweeps
 
 
@@ -93,14 +93,14 @@ def _until_marks_have_passed(seen: Snapshot) -> float:
 
 
 def is_anything_left(seen: Snapshot) -> bool:
-    """Tell whether anything is left for a sweep: a lock, an open record, or a report of ours in progress."""
+    """Return whether anything is left for the hourly cleanup: a lock, an open record, or a report of ours in progress."""
     if any(sk == "LOCK" or "open" in item for (_, sk), item in seen.items.items()):
         return True
     return any(report["status"] == "IN_PROGRESS" for report in seen.ours())
 
 
 def snapshot(exporter: Exporter, arns: Sequence[str]) -> Snapshot:
-    """Take down what there is to see of these executions."""
+    """Take a snapshot of these executions."""
     faults = FaultControl(exporter)
     record = InspectorControl(exporter.aws, exporter.account, exporter.region).record()
     return Snapshot(
@@ -135,7 +135,7 @@ def _message(event: dict[str, Any]) -> MessageSeen:
 
 
 def summary(seen: Snapshot) -> str:
-    """Return a snapshot in a few lines, for whoever has to understand a violation."""
+    """Return a snapshot in a few lines, to help understand a violation."""
     lines = [f"{each.name}: {each.status} {each.error} {' > '.join(each.states)}" for each in seen.executions]
     lines += [json.dumps(item) for (_, sk), item in seen.items.items() if sk in ("LOCK", "EXECUTION")]
     lines += [

@@ -1,4 +1,4 @@
-"""The matrix as a person reads it."""
+"""Prints the matrix as tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = {
     "ServiceUnavailableError": "outage",
     "Lambda.TooManyRequestsException": "crowded",
 }
-"""How an execution ended, in the width of a column."""
+"""How an execution ended, in a word that fits a column."""
 WIDTH = 12
 LONGEST = 12
 

@@ -1,4 +1,4 @@
-"""Takes down what happened to lock, slot and runs, change by change: from the table's own stream and Inspector's record."""
+"""Records every change of lock, reports and runs: from the table's own stream and Inspector's record."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.faults.model import (
     RunWritten,
     Seen,
 )
-from tests.local_aws.faults import FaultControl
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.fault_control import FaultControl
+from tests.local_aws.inspector_control import InspectorControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tests.local_aws.exporter import Exporter
+    from tests.local_aws.deployed_exporter import Exporter
 
 MILLISECOND_DIGITS = 20
 """The emulator's sequence numbers begin with the time in milliseconds; a record's own time has only seconds."""
@@ -45,7 +45,7 @@ class TableStream:
         self._iterator = self._now()
 
     def restart(self) -> None:
-        """Begin anew: what was written so far is not read."""
+        """Start again: what was written so far is not read."""
         self._iterator = self._now()
 
     def read(self) -> list[LockWritten | RunWritten]:
@@ -99,7 +99,7 @@ def outcome_of(item: Item) -> str:
 
 
 def trace(exporter: Exporter, stream: TableStream, arns: Sequence[str]) -> list[Seen]:
-    """Return all that was seen since the stream was restarted."""
+    """Return everything that was recorded since the stream was restarted."""
     seen: list[Seen] = list(stream.read())
     for arn in arns:
         execution = exporter.describe(arn)

@@ -1,1 +1,1 @@
-"""The embedded AWS of the tests and of the demo: a child process that runs MiniStack with what it lacks."""
+"""The embedded AWS of the tests and of the demo: MiniStack with our patches, in a child process. Start with README.md."""

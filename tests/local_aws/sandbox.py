@@ -1,4 +1,4 @@
-"""An account of its own in an embedded AWS, with short ways to make what a test of the emulator needs."""
+"""An account of its own for a test of the emulator, with short ways to create functions, roles, queues and executions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
 def eventually[T](look: Callable[[], T], *, seconds: float = 15.0) -> T:
-    """Look again until there is something to see, and return it."""
+    """Call a function repeatedly until it returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
         if time.monotonic() > deadline:
@@ -108,7 +108,7 @@ class Sandbox:
         return eventually(lambda: (ended := self.execution(arn))["status"] in ENDED and ended)
 
     def queue(self, name: str) -> tuple[str, str]:
-        """Make a queue that everybody may write to; return its URL and its ARN."""
+        """Create a queue that any principal may write to; return its URL and its ARN."""
         sqs = self.client("sqs")
         arn = f"arn:aws:sqs:eu-west-1:{self.account}:{name}"
         everybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}

@@ -1,4 +1,4 @@
-"""Starts, reaches and ends the embedded AWS."""
+"""Starts and stops the process of the embedded AWS, and makes clients for it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LocalAwsError(Exception):
 
 
 class Batch:
-    """Control requests whose answers nobody needs."""
+    """Control requests whose answers are not needed."""
 
     def __init__(self) -> None:
         self.posts: list[tuple[str, Mapping[str, Any]]] = []
@@ -45,14 +45,14 @@ class Batch:
 
 
 class LocalAws:
-    """An AWS of one's own, in a child process, for as long as the context lasts.
+    """An embedded AWS in a child process, for as long as the context lasts.
 
     Parameters
     ----------
     log
         File for everything the emulator and its functions print.
-    parts
-        Which of the emulator's parts to install: "all", "none" (plain MiniStack) or a comma list of module names.
+    patches
+        Which patches of MiniStack to install: "all", "none" (plain MiniStack) or a comma list of module names.
     wait_scale
         Factor on the state machines' waits and retry pauses; 0 leaves them out.
     processes
@@ -62,10 +62,10 @@ class LocalAws:
     """
 
     def __init__(
-        self, log: Path, *, parts: str = "all", wait_scale: float = 1.0, processes: int = 0, concurrency: int = 0
+        self, log: Path, *, patches: str = "all", wait_scale: float = 1.0, processes: int = 0, concurrency: int = 0
     ) -> None:
         self._log = log
-        self._parts = parts
+        self._patches = patches
         self._wait_scale = wait_scale
         self._processes, self._concurrency = processes, concurrency
         self._port = _free_port()
@@ -98,7 +98,7 @@ class LocalAws:
                 [REPOSITORY / ".venv-emulator/bin/python", "-m", "tests.local_aws.emulator"],
                 cwd=REPOSITORY,
                 env=self._environment(),
-                # Never written to: its end, when this process is gone, is the emulator's signal to end.
+                # Never written to. It closes when this process ends, and that ends the emulator.
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -131,7 +131,7 @@ class LocalAws:
         self._scratch.cleanup()
 
     def client(self, service: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> Any:
-        """Return a client with all rights in an account; accounts see nothing of each other."""
+        """Return a client with all rights in an account. Accounts are isolated from each other."""
         return self._client(service, region, account, "test")
 
     def role_client(self, service: str, role_arn: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> Any:
@@ -183,7 +183,7 @@ class LocalAws:
         return {
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",
-            "EMULATOR_PARTS": self._parts,
+            "EMULATOR_PATCHES": self._patches,
             "GATEWAY_PORT": str(self._port),
             "HOME": self._scratch.name,
             "IOT_MTLS_ENABLED": "0",

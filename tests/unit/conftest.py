@@ -1,9 +1,6 @@
 """No sockets, a cleared environment with fake credentials, and a fresh AWS for whoever asks for it."""
 
-import os
-import socket
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -13,20 +10,14 @@ from findings_exporter.desk import Desk, StartDesk
 from findings_exporter.inspector import Inspector
 from findings_exporter.lock import Lock
 from findings_exporter.table import Table
-from tests.unit import builders
-from tests.unit.builders import FakeInspector, FakeStates
+from tests.builders import exporter as builders
+from tests.builders.exporter import FakeInspector, FakeStates
 
 
 @pytest.fixture(autouse=True)
-def _sealed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
-        raise AssertionError("a unit test opened a socket")
-
-    for name in [name for name in os.environ if not name.startswith(("PYTEST", "COV", "TMP", "PATH", "HOME"))]:
-        monkeypatch.delenv(name)
+def _environment(sealed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in builders.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
 @pytest.fixture(autouse=True)

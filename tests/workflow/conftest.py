@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import LocalAws
 
 if TYPE_CHECKING:

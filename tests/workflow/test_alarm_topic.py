@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.inspector_control import InspectorControl
 
 NOTE = "Alarms are not delivered: the topic "
 

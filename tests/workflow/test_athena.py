@@ -17,9 +17,9 @@ import pytest
 
 from findings_digest import parquet
 from findings_digest.columns import NAMES
-from tests.local_aws.analyst import Analyst
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.athena_reader import AthenaReader
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.inspector_control import InspectorControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -129,12 +129,12 @@ def put(exporter: Exporter, report: str, run: Run) -> None:
 
 
 @pytest.fixture(scope="module")
-def analyst(asked: Exporter) -> Iterator[Analyst]:
-    analyst = Analyst(asked)
+def analyst(asked: Exporter) -> Iterator[AthenaReader]:
+    analyst = AthenaReader(asked)
     yield analyst
     iam = asked.client("iam")
-    iam.detach_role_policy(RoleName="analyst", PolicyArn=asked.outputs["AthenaReaderPolicyArn"])
-    iam.delete_role(RoleName="analyst")
+    iam.detach_role_policy(RoleName="athena-reader", PolicyArn=asked.outputs["AthenaReaderPolicyArn"])
+    iam.delete_role(RoleName="athena-reader")
 
 
 def moment(text: str | None) -> datetime:
@@ -149,7 +149,7 @@ def thing(finding: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def test_the_latest_run_is_the_one_that_began_last_whatever_its_name(analyst: Analyst) -> None:
+def test_the_latest_run_is_the_one_that_began_last_whatever_its_name(analyst: AthenaReader) -> None:
     rows = analyst.ask("Findings of the latest run")
     assert sorted(str(row["finding_arn"]) for row in rows) == sorted(each["finding_arn"] for each in LATEST.findings)
     assert {moment(row["run_started_at"]) for row in rows} == {LATEST.started_at}
@@ -162,7 +162,7 @@ def test_the_latest_run_is_the_one_that_began_last_whatever_its_name(analyst: An
         assert (row["title"], row["vulnerability_id"]) == (finding["title"], finding["vulnerability_id"])
 
 
-def test_open_criticals_by_account(analyst: Analyst) -> None:
+def test_open_criticals_by_account(analyst: AthenaReader) -> None:
     critical = [each for each in LATEST.open() if each["severity"] == "CRITICAL"]
     counts = Counter(each["account_id"] for each in critical)
     rows = analyst.ask("Open criticals by account")
@@ -175,7 +175,7 @@ def test_open_criticals_by_account(analyst: Analyst) -> None:
         assert ms(moment(row["oldest_first_observed_at"])) == min(each["first_observed_at"] for each in of_account)
 
 
-def test_oldest_fixable(analyst: Analyst) -> None:
+def test_oldest_fixable(analyst: AthenaReader) -> None:
     fixable = [each for each in LATEST.open() if each["fix_available"] == "YES"]
     oldest = sorted(fixable, key=lambda each: (each["first_observed_at"], each["finding_arn"]))
     rows = analyst.ask("Oldest fixable")
@@ -186,7 +186,7 @@ def test_oldest_fixable(analyst: Analyst) -> None:
     assert {(row["resource"], row["vulnerability"]) for row in rows} == {thing(each)[1:] for each in oldest}
 
 
-def test_appeared_this_week_is_compared_with_the_run_of_a_week_ago_and_knows_rebuilt_images(analyst: Analyst) -> None:
+def test_appeared_this_week_is_compared_with_the_run_of_a_week_ago_and_knows_rebuilt_images(analyst: AthenaReader) -> None:
     before = {thing(each) for each in A_WEEK_AGO.open()}
     appeared = {thing(each) for each in LATEST.open()} - before
     rows = analyst.ask("Appeared this week")
@@ -196,7 +196,7 @@ def test_appeared_this_week_is_compared_with_the_run_of_a_week_ago_and_knows_reb
     assert {moment(row["compared_with"]) for row in rows} == {A_WEEK_AGO.started_at}
 
 
-def test_mean_time_to_close(analyst: Analyst) -> None:
+def test_mean_time_to_close(analyst: AthenaReader) -> None:
     closed: dict[str, Finding] = {}
     for run in RUNS:
         closed |= {each["finding_arn"]: each for each in run.findings if each["status"] == "CLOSED"}
@@ -216,7 +216,7 @@ def test_mean_time_to_close(analyst: Analyst) -> None:
         assert float(str(row["longest_days"])) == pytest.approx(max(of_severity), abs=0.051)
 
 
-def test_open_findings_by_day_are_those_of_each_days_latest_run(analyst: Analyst) -> None:
+def test_open_findings_by_day_are_those_of_each_days_latest_run(analyst: AthenaReader) -> None:
     rows = analyst.ask("Open findings by day")
     latest = {run.day: run for run in RUNS}
     assert [row["day"] for row in rows] == sorted(latest)
@@ -227,25 +227,25 @@ def test_open_findings_by_day_are_those_of_each_days_latest_run(analyst: Analyst
         assert told == (counts["CRITICAL"], counts["HIGH"], counts["MEDIUM"], others, counts.total())
 
 
-def test_another_report_is_asked_for_by_its_name(analyst: Analyst) -> None:
+def test_another_report_is_asked_for_by_its_name(analyst: AthenaReader) -> None:
     sql = analyst.saved()["Findings of the latest run"].replace("'nightly'", "'other'")
     assert len(analyst.ask("", sql)) == 20
 
 
-def test_results_lie_where_the_workgroup_says(asked: Exporter, analyst: Analyst) -> None:
+def test_results_lie_where_the_workgroup_says(asked: Exporter, analyst: AthenaReader) -> None:
     analyst.ask("Open criticals by account")
     listed = asked.client("s3").list_objects_v2(Bucket=asked.outputs["BucketName"], Prefix="inspector/athena/")
     assert any(each["Key"].endswith(".csv") for each in listed["Contents"])
 
 
-def test_an_analyst_may_ask_in_this_workgroup_only(analyst: Analyst) -> None:
+def test_an_analyst_may_ask_in_this_workgroup_only(analyst: AthenaReader) -> None:
     with pytest.raises(analyst.athena.exceptions.ClientError, match="AccessDenied"):
         analyst.athena.start_query_execution(
             QueryString="SELECT 1", WorkGroup="primary", ResultConfiguration={"OutputLocation": "s3://elsewhere/"}
         )
 
 
-def test_what_a_run_leaves_can_be_asked_for(asked: Exporter, analyst: Analyst) -> None:
+def test_what_a_run_leaves_can_be_asked_for(asked: Exporter, analyst: AthenaReader) -> None:
     inspector = InspectorControl(asked.aws, asked.account, asked.region)
     inspector.reset()
     inspector.seed(findings=30, seed=1)

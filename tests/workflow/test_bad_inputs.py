@@ -5,8 +5,8 @@ from itertools import batched
 
 import pytest
 
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.inspector_control import InspectorControl
 
 AT_ONCE = 2
 """Runs at a time: each one more starts processes for all its steps, where a waiting one would be quicker."""

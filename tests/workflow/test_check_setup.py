@@ -18,10 +18,21 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.exporter import Exporter, wait_until
-from tests.local_aws.inspector import InspectorControl
+from tests.builders.setup_rows import (
+    BUCKET_POLICIES,
+    KEY_POLICIES,
+    OTHER_ACCOUNT,
+    Place,
+    Row,
+    denies,
+    document,
+    encrypts,
+    root,
+    writes,
+)
+from tests.local_aws.deployed_exporter import Exporter, wait_until
+from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, REPOSITORY, LocalAws
-from tests.setup_rows import BUCKET_POLICIES, KEY_POLICIES, OTHER_ACCOUNT, Place, Row, denies, document, encrypts, root, writes
 
 STACK, BUCKET = "exporter-to-judge", "findings-to-judge"
 ROWS_A_TEST = 8

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from tests.local_aws.exporter import Exporter, FunctionFailedError, wait_until
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter, FunctionFailedError, wait_until
+from tests.local_aws.inspector_control import InspectorControl
 
 
 def stop(exporter: Exporter, arn: str) -> None:

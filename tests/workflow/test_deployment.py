@@ -3,8 +3,8 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import DEFAULT_ACCOUNT, LocalAws
 
 OPT_IN_REGION = "me-south-1"

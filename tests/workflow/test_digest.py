@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 from findings_digest import parquet
 from findings_digest.keys import KeyReader
-from tests.local_aws.exporter import Execution, Exporter
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Execution, Exporter
+from tests.local_aws.inspector_control import InspectorControl
 
 SCHEMA = Draft202012Validator(json.loads(Path("docs/digest.schema.json").read_text(encoding="utf-8")))
 EVERY_STATUS = {"findingStatus": [{"comparison": "EQUALS", "value": each} for each in ("ACTIVE", "SUPPRESSED", "CLOSED")]}

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, LocalAws
 
 IN_THE_BUCKET = ("BucketStatementForInspector", "BucketStatementForExporter")

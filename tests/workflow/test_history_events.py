@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from tests.local_aws.exporter import Exporter, wait_until
-from tests.local_aws.inspector import InspectorControl
-from tests.unit.builders import EVENTS_A_LOOK, EVENTS_A_RETRY
+from tests.builders.exporter import EVENTS_A_LOOK, EVENTS_A_RETRY
+from tests.local_aws.deployed_exporter import Exporter, wait_until
+from tests.local_aws.inspector_control import InspectorControl
 
 
 def costs(exporter: Exporter, arn: str, wait: str) -> list[int]:

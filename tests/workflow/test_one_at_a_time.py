@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from tests.local_aws.exporter import Exporter, wait_until
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter, wait_until
+from tests.local_aws.inspector_control import InspectorControl
 
 
 @pytest.mark.parametrize("count", [2, 5])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.inspector_control import InspectorControl
 
 
 def test_foreign_report_is_waited_for(exporter: Exporter, inspector: InspectorControl) -> None:

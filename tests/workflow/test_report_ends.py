@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from findings_exporter.explanations import EXPLANATIONS
-from tests.local_aws.exporter import Exporter
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter
+from tests.local_aws.inspector_control import InspectorControl
 
 ERROR_CODES = ["INTERNAL_ERROR", "INVALID_PERMISSIONS", "BUCKET_NOT_FOUND", "INCOMPATIBLE_BUCKET_REGION", "MALFORMED_KMS_KEY"]
 

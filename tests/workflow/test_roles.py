@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.cloudformation import read_template
-from tests.local_aws.exporter import Exporter, FunctionFailedError, wait_until
-from tests.local_aws.inspector import InspectorControl
+from tests.builders.cloudformation import read_template
+from tests.local_aws.deployed_exporter import Exporter, FunctionFailedError, wait_until
+from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import REPOSITORY
 
 type Scenario = Callable[[Exporter, InspectorControl], None]

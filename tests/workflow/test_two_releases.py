@@ -3,8 +3,8 @@
 import json
 
 from findings_exporter import RELEASE
-from tests.local_aws.exporter import Exporter, packages
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter, packages
+from tests.local_aws.inspector_control import InspectorControl
 
 
 def test_a_run_that_began_under_the_release_before_ends_well_after_a_deployment(

@@ -1,1 +1,1 @@
-"""MiniStack, with each gap that matters to this project closed by one module. Runs in the emulator's environment only."""
+"""MiniStack with our patches: each module closes one gap of it. Runs in the environment .venv-emulator only."""

@@ -1,7 +1,7 @@
 """Run the emulator: `python -m tests.local_aws.emulator`, configured by the environment that LocalAws builds.
 
-It ends when its standard input closes, and its functions' processes with it: so nothing stays behind when the process
-that started it dies, however it dies.
+It ends when its standard input closes, and its functions' processes with it. So no process is left behind when the
+process that started it ends, even by a kill.
 """
 
 import importlib
@@ -12,10 +12,10 @@ import threading
 
 import ministack.app
 
-# The order matters: a later part may build on an earlier one.
-PARTS = (
-    "control",
-    "transport",
+# The order matters: a later patch may build on an earlier one.
+PATCHES = (
+    "control_routes",
+    "assumed_tls",
     "bucket_owner",
     "policy_simulation",
     "lambda_runtime",
@@ -24,14 +24,14 @@ PARTS = (
     "metrics",
     "state_machine_language",
     "state_machine_role",
-    "pace",
+    "wait_scales",
     "faults",
     "calls",
-    "notifications",
+    "published_messages",
     "scheduler",
     "cloudformation",
     "athena",
-    "saved_queries",
+    "logs_insights",
     "table_policies",
     "leading_keys",
     "inspector",
@@ -45,10 +45,10 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Install the parts that EMULATOR_PARTS names ("all", "none" or a comma list), and serve."""
+    """Install the patches that EMULATOR_PATCHES names ("all", "none" or a comma list), and serve."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    wanted = os.environ.get("EMULATOR_PARTS", "all")
-    for name in PARTS:
+    wanted = os.environ.get("EMULATOR_PATCHES", "all")
+    for name in PATCHES:
         module = f"{__package__}.{name}"
         if (wanted == "all" or name in wanted.split(",")) and importlib.util.find_spec(module):
             importlib.import_module(module).install()

@@ -2,7 +2,7 @@
 
 On AWS such an invocation is asynchronous: retried twice, after one minute and two, and then sent to the function's
 failure destination or dead-letter queue. MiniStack does that for direct asynchronous invocations alone, with pauses of
-its own and one message form for both ends. This part sends every event the same way, scales the pauses with the wait
+its own and one message form for both ends. This patch sends every event the same way, scales the pauses with the wait
 scale, gives a dead-letter queue the event itself, and lets only a role that may write there write there.
 
 Guards: test_a_failing_event_target_is_retried_and_goes_to_the_dead_letter_queue,
@@ -63,7 +63,7 @@ def install() -> None:
 def send_to_queue(queue_arn: str, body: str, attributes: dict[str, str]) -> None:
     """Put a message of one of AWS' own services into a queue."""
     values = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
-    # No request brought the message here, so nothing says yet that it travels by TLS, which queue policies ask for.
+    # There is no request here, so the context does not say TLS yet, which queue policies require.
     iam_evaluator.pin_request_origin("127.0.0.1", True)
     url = sqs._queue_url(queue_arn.rsplit(":", 1)[-1])
     sqs._act_send_message({"MessageBody": body, "MessageAttributes": values}, url)

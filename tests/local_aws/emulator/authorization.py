@@ -1,7 +1,7 @@
-"""What a role may do, asked for the services that act as that role inside the emulator.
+"""Evaluates the policies of a role, for emulated services that act as that role.
 
-The control route `/_local/authorization/service` tells whether a resource's own policy lets an AWS service in, so that a
-test can try services and sources that nothing here acts for.
+The control route `/_local/authorization/service` evaluates a resource's own policy for an AWS service, so that a test can
+try services and sources that the emulator does not have.
 
 Guard: test_a_resources_policy_is_asked_for_a_service.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from ministack.core import iam_evaluator as iam
 from ministack.core.responses import get_account_id, get_region
 
-from tests.local_aws.emulator.control import route
+from tests.local_aws.emulator.control_routes import route
 
 
 def denial(role_arn: str, session: str, action: str, resource_arn: str) -> str | None:

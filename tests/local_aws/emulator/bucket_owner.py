@@ -1,6 +1,6 @@
-"""Gap: S3 takes a bucket for anybody's, whatever owner a request expects.
+"""Gap: S3 ignores the bucket owner that a request expects.
 
-Refuses a request whose `x-amz-expected-bucket-owner` is not the account that has the bucket.
+Refuses a request whose `x-amz-expected-bucket-owner` is not the account that owns the bucket.
 
 Guard: test_s3_refuses_a_bucket_of_another_owner_than_expected.
 """
@@ -11,7 +11,7 @@ from ministack.services import s3
 
 
 def install() -> None:
-    """Look at the expected owner before anything else."""
+    """Check the expected owner before anything else."""
     scope = s3._apply_bucket_scope
 
     def scope_of_owner(method: str, bucket: str, key: str, headers: dict[str, str], *request: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Gap: nothing shows which AWS calls the functions made, and CloudTrail's emulation names no role.
+"""Gap: there is no record of the AWS calls that functions make, and the emulated CloudTrail names no role.
 
 Records each API call that was made with a role's session (functions, and tests that assumed a role), with the execution
 that it was made for, and shows the record at the control route `/_local/calls`.
@@ -16,12 +16,12 @@ from ministack.core.router import detect_service, extract_access_key_id
 from ministack.services import sts
 
 from tests.local_aws.emulator import invocations
-from tests.local_aws.emulator.control import on_reset, route
-from tests.local_aws.emulator.record import Record
+from tests.local_aws.emulator.account_log import AccountLog
+from tests.local_aws.emulator.control_routes import on_reset, route
 
 type Call = dict[str, Any]
 
-_calls: Record[Call] = Record(20_000)  # one export makes about 40
+_calls: AccountLog[Call] = AccountLog(20_000)  # one export makes about 40
 
 current: ContextVar[Call | None] = ContextVar("call", default=None)
 """The call that is being answered; its status is None until then."""

@@ -1,7 +1,7 @@
-"""Gap: CloudFormation drops properties in silence.
+"""Gap: CloudFormation ignores some properties without an error.
 
 Buckets lose their encryption and lifecycle, topics their key, functions their dead-letter queue, schedules everything
-beyond expression, target and state. This part hands these properties to the services that know them.
+beyond expression, target and state. This patch passes these properties to the services that support them.
 
 Guards: test_a_stack_s_bucket_keeps_its_encryption_and_lifecycle, test_a_stack_s_topic_keeps_its_key,
 test_a_stack_s_schedule_keeps_its_time_zone, test_a_stack_s_function_keeps_its_dead_letter_queue.
@@ -52,7 +52,7 @@ def _lifecycle_xml(properties: Properties) -> bytes:
 
 
 def then(resource_type: str, keep: Callable[[str, Properties], None]) -> None:
-    """Let a function look at each created or updated resource's physical id and properties."""
+    """Call a function with the physical id and properties of each created or updated resource."""
     handlers = provisioners._RESOURCE_HANDLERS[resource_type]
     create, update = handlers["create"], handlers["update"]
 

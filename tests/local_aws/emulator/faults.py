@@ -1,7 +1,7 @@
-"""Gap: an emulator's calls succeed, and so nothing shows what a function does when they do not.
+"""Gap: the emulator's calls always succeed, so a test cannot see what a function does when they fail.
 
 Puts a fault on a call that a function makes (chosen by function, IAM action and how many to let pass), or on a step of
-a state machine. A fault of a call, for `times` calls or for ever:
+a state machine. Faults of a call, for `times` calls or for all of them:
 
 - `throttle`, `server_error`, `denied`: refused before any effect, in the service's own protocol and words.
 - `lost_answer`: the effect happens, and the connection is closed without an answer; `short_answer`: the answer breaks
@@ -9,19 +9,19 @@ a state machine. A fault of a call, for `times` calls or for ever:
 - `hang`: no effect, and no answer for as long as the client waits; `late`: the same, but after the client has given up
   the effect happens.
 - `killed_before`, `killed_after`: the function's process is killed before or after the effect.
-- `stopped`: the execution is stopped while its function works on, and the effect happens; `stopped_held`: it happens
-  only after whoever was told of the stop has come back.
+- `stopped`: the execution is stopped while its function continues, and the effect happens; `stopped_held`: it happens
+  only after the function that the stop event invoked (clean_up) has returned.
 - `overlap_before`, `overlap_after`: Step Functions loses the invocation and repeats the step (an event is delivered
-  twice, where no step invoked the function) while this invocation hangs in the call; it goes on once the repeat has
-  come back.
+  twice, where no step invoked the function) while this invocation hangs in the call; it continues once the repeat has
+  returned.
 
-A fault of a step, by function: `result_lost` (it has worked, but Step Functions gets `error`), `lambda_throttled`.
-By state: `stopped_between` (the execution is stopped on entering it).
+Faults of a step, by function: `result_lost` (the function succeeded, but Step Functions receives `error`) and
+`lambda_throttled`; by state: `stopped_between` (the execution is stopped when it enters the state).
 
-Control routes: `/_local/faults/put`, `/_local/faults/clear`, `/_local/faults`, which tells where faults have struck, and
-`/_local/faults/at_work`, which tells what has not come to an end yet.
+Control routes: `/_local/faults/put`, `/_local/faults/clear`, `/_local/faults`, which lists where faults took effect, and
+`/_local/faults/at_work`, which lists what has not ended yet.
 
-Guards: TestFaults in test_local_aws_parts.
+Guards: test_call_faults.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ from ministack.core.router import extract_access_key_id
 from ministack.services import lambda_svc, stepfunctions
 
 from tests.local_aws.emulator import calls, invocations
-from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.control_routes import on_reset, route
 
 type Answer = tuple[int, dict[str, str], Any]
 type Dispatch = Callable[[], Awaitable[Answer]]
@@ -66,12 +66,12 @@ STEP_FAULTS = ("result_lost", "lambda_throttled")
 STATE_FAULTS = ("stopped_between",)
 
 _HOLD_SECONDS = 6.0
-"""The longest that a call is held for what happens beside it: less than its client waits."""
+"""The longest time that a call is held; less than the client's read timeout."""
 _LOOK_SECONDS = 0.02
 _NO_ANSWER: Answer = (444, {}, b"")
 """Closes the connection; the number is nginx's for that."""
 
-# Status, code and text, as each service tells of it.
+# Status, code and text, as each service answers.
 _JSON = {
     "throttle": (400, "ThrottlingException", "Rate exceeded"),
     "server_error": (500, "InternalServerError", "Internal server error"),
@@ -98,24 +98,24 @@ _ERRORS: dict[str, dict[str, tuple[int, str, str]]] = {
 
 @dataclasses.dataclass
 class Fault:
-    """One fault that was put."""
+    """One fault that a test has put."""
 
     kind: str
     account: str
     function: str = ""
-    """The name of the function that it is to meet; empty for any."""
+    """The name of the function; empty for any."""
     action: str = ""
     """The IAM action of the call; empty for any."""
     state: str = ""
     """For `stopped_between`."""
     execution: str = ""
-    """The ARN of the execution that it is to meet; empty for any."""
+    """The ARN of the execution; empty for any."""
     skip: int = 0
-    """How many calls, or invocations, to let pass before."""
+    """How many calls, or invocations, pass before the fault takes effect."""
     times: int | None = 1
-    """How many to meet then; None for all."""
+    """For how many it then takes effect; None for all."""
     error: str = "Lambda.SdkClientException"
-    """For `result_lost`: what Step Functions gets."""
+    """For `result_lost`: the error that Step Functions receives."""
     seconds: float = 9.0
     """How long `hang` and `late` keep the client waiting: longer than the functions' read timeout of 8 s."""
 
@@ -126,7 +126,7 @@ class Fault:
 
 @dataclasses.dataclass
 class _Struck:
-    """One time that a fault has met something."""
+    """One time that a fault took effect."""
 
     account: str
     kind: str
@@ -142,7 +142,7 @@ _faults: list[Fault] = []
 _struck: list[_Struck] = []
 _held: dict[str, int] = {}
 _abandon: dict[tuple[str, str], Future[Any]] = {}
-"""By function and execution: what a step that may be repeated early waits for beside its function."""
+"""By function and execution: set to make a step stop waiting for its function, so that it is repeated early."""
 
 
 @route("/_local/faults/put")
@@ -274,7 +274,7 @@ def _cut(answer: Answer) -> Answer:
 
 
 def _stop(execution_arn: str) -> None:
-    # Refused when it has ended meanwhile, as it should be.
+    # Refused if it has ended in the meantime, which is right.
     stepfunctions._stop_execution({"executionArn": execution_arn, "error": "Operator", "cause": "stopped by a fault"})
 
 
@@ -284,7 +284,7 @@ async def _repeat(working: invocations.Invocation) -> None:
     if abandoned and not abandoned.done():
         abandoned.set_result(None)
     else:
-        # No step waits: an event, which is delivered at least once.
+        # No step invoked the function: repeat the event, as at-least-once delivery may.
         function, config, _ = lambda_svc._get_func_record_for_ref(working.function)
         lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), working.event)
     await _until_back(working, moment, other_function=False)
@@ -341,7 +341,7 @@ def _call_until_abandoned(function: str, execution: str, call: Callable[[], Any]
 
 
 def install() -> None:
-    """Stand between the record of calls and MiniStack, and between steps and their functions."""
+    """Wrap MiniStack's dispatcher (inside the record of calls), and the invocation of functions by steps."""
     on_reset(_forget)
     dispatch, call_function = gateway._dispatch_service_request, stepfunctions._call_lambda
     add_event, app_send = stepfunctions._add_event, HTTPStream.app_send

@@ -1,8 +1,8 @@
-"""Gap: nothing shows what a function was asked and answered, nor which of its processes made a call.
+"""Gap: there is no record of a function's events and results, nor of which of its processes made a call.
 
-All processes of a function share one pair of credentials in MiniStack; on AWS each has its own. Here each one gets its
-own too, so that a call leads to the process that made it and to the execution that it works for. The record of all
-invocations stands at the control route `/_local/invocations`.
+All processes of a function share one pair of credentials in MiniStack; on AWS each has its own. With this patch each one
+has its own too, so that a call can be traced to its process and execution. The control route `/_local/invocations` returns
+the record of all invocations.
 
 Guards: test_an_invocation_is_recorded_with_its_execution_and_its_end, test_a_call_leads_to_the_process_that_made_it.
 """
@@ -17,10 +17,10 @@ from typing import Any
 from ministack.core import lambda_runtime as workers
 from ministack.services import lambda_svc, sts
 
-from tests.local_aws.emulator.control import on_reset, route
-from tests.local_aws.emulator.record import Record
+from tests.local_aws.emulator.account_log import AccountLog
+from tests.local_aws.emulator.control_routes import on_reset, route
 
-_recorded: Record["Invocation"] = Record(10_000)
+_recorded: AccountLog["Invocation"] = AccountLog(10_000)
 _by_access_key: dict[str, Any] = {}
 _working: ContextVar[Any] = ContextVar("worker")
 
@@ -64,7 +64,7 @@ def working(account: str) -> int:
 
 
 def execution_of(event: Any) -> str:
-    """Return the ARN of the execution that an event names: a step's, or one whose end EventBridge tells."""
+    """Return the ARN of the execution in an event: a step's event, or EventBridge's event of an execution's end."""
     if not isinstance(event, dict):
         return ""
     named = event.get("execution") or event.get("detail")

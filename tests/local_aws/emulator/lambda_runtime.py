@@ -1,11 +1,11 @@
 """Gap: functions run on a runtime client of MiniStack's own, inside MiniStack's environment.
 
-There every exception arrives as `Runtime.HandlerError`, a dependency that the layer forgot is found among the
-emulator's packages, and JSON logging does nothing. This part runs functions on AWS' own runtime client, awslambdaric,
+With it every exception arrives as `Runtime.HandlerError`, a dependency that the layer forgot is found among the
+emulator's packages, and JSON logging does nothing. This patch runs functions on AWS' own runtime client, awslambdaric,
 in an environment that holds nothing else: error names, log lines and missing modules then show as on AWS.
 
-A burst of invocations starts a process for each one, which takes a laptop far longer than AWS. With LAMBDA_PROCESSES a
-function has so many at most, and a further invocation waits for one of them: it looks like a slow cold start.
+A burst of invocations starts a process for each one, which takes a laptop far longer than AWS. LAMBDA_PROCESSES limits the
+processes of a function. A further invocation then waits for one of them, which looks like a slow cold start.
 
 Guards: test_a_function_s_exception_keeps_its_class_name, test_a_function_sees_only_its_layers_and_its_own_code,
 test_a_function_that_cannot_be_imported_says_so, test_a_function_has_lambda_s_environment,

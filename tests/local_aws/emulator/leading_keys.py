@@ -1,6 +1,6 @@
 """Gap: `dynamodb:LeadingKeys` has no value in any request, so a statement with it applies to all or to none.
 
-Tells the partition key's values that a request on a table's own key names: in its key, its item, or the equality of its key
+Adds the values of the partition key that a request on a table names: in its key, its item, or the equality of its key
 condition. Where a request names none (a scan, a batch, a transaction, a query of an index) the key stays absent, and a
 condition `Null: {dynamodb:LeadingKeys: "false"}` refuses it.
 
@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core import iam_actions
 from ministack.services import dynamodb
 
-# The equality of the partition key stands alone or beside the sort key's condition.
+# The partition key's equality is the whole condition, or the sort key's condition follows.
 _EQUALITY = re.compile(r"([#\w]+)\s*=\s*(:\w+)")
 
 

@@ -1,4 +1,4 @@
-"""Gap: metrics in a function's log (EMF) are only text, and Step Functions counts nothing.
+"""Gap: metrics in a function's log (EMF) do not reach CloudWatch, and Step Functions has no metrics.
 
 Turns EMF log lines into CloudWatch metrics, and counts executions in AWS/States.
 

@@ -1,9 +1,9 @@
-"""Gap: IAM's simulation of a role's policies knows no condition context, and its own permission no role.
+"""Gap: IAM's policy simulation ignores condition context, other accounts, and the resource of its own permission.
 
 MiniStack simulates without the context that a request brings, so that a statement with a condition never applies, and
-asks for iam:SimulatePrincipalPolicy on `*` alone. It takes a resource of another account for one's own. This part simulates
-with the context entries, tells the decision by kind of policy for another account's resource (AWS does not document what the
-kinds are called), and asks for the permission on the role that is simulated.
+requires iam:SimulatePrincipalPolicy on `*` alone. It treats a resource of another account as the account's own. This patch
+uses the context entries, returns the decision by kind of policy for another account's resource (AWS does not document the
+names of the kinds), and requires the permission on the simulated role.
 
 Guards: test_a_simulation_knows_the_requests_context, test_a_simulation_tells_a_roles_part_of_another_accounts_key, test_a_simulation_needs_the_permission_on_the_role.
 """
@@ -51,7 +51,7 @@ def _decision(role: str, action: str, resource: str, entries: dict[str, str]) ->
 def _result(role: str, action: str, resource: str, entries: dict[str, str]) -> str:
     decision, details = _decision(role, action, resource, entries), ""
     if resource.count(":") > 4 and resource.split(":")[4] not in {"", role.split(":")[4]}:
-        # Another account's resource needs its own policy, too, which is not a part of the simulation.
+        # Another account's resource policy must allow the call too, and it is not in the simulation.
         kinds = {"identity-based policy": decision, "resource-based policy": "implicitDeny"}
         entry = "".join(f"<entry><key>{kind}</key><value>{value}</value></entry>" for kind, value in kinds.items())
         decision, details = "implicitDeny", f"<EvalDecisionDetails>{entry}</EvalDecisionDetails>"

@@ -1,11 +1,12 @@
-"""Gap: EventBridge Scheduler fires in UTC alone, as nobody, and with its placeholders as they stand.
+"""Gap: EventBridge Scheduler ignores time zones and roles, and does not fill in placeholders.
 
-MiniStack's sweep ignores time zones, stops at the first expression that it cannot read, delivers
-`<aws.scheduler.scheduled-time>` literally, asks no role, knows no dead-letter queue, and lets a rate begin with a
-pause, where AWS fires at once. This part is a sweep of its own, every half second, which fires each schedule once at
-most. A denied delivery goes to the dead-letter queue at once: the retries before that are left out.
+MiniStack's scheduler loop ignores time zones, stops at the first expression that it cannot read, delivers
+`<aws.scheduler.scheduled-time>` literally, checks no role, has no dead-letter queue, and starts a rate with a pause, where
+AWS fires at once. This patch replaces the loop: it runs every half second and fires each schedule at most once. A denied
+delivery goes to the dead-letter queue at once, without the retries that AWS makes first.
 
-The control route `/_local/scheduler/tick` {"now": "2030-01-01T02:00:00Z"} sweeps one account as if it were that time.
+The control route `/_local/scheduler/tick` {"now": "2030-01-01T02:00:00Z"} runs the loop once for one account, as if it
+were that time.
 
 Guards: test_a_schedule_fires_in_its_time_zone, test_a_schedule_passes_its_context,
 test_a_bad_expression_does_not_stop_other_schedules, test_a_schedule_without_permission_goes_to_its_dead_letter_queue.
@@ -22,7 +23,7 @@ from ministack.services import eventbridge, scheduler
 
 from tests.local_aws.emulator import authorization
 from tests.local_aws.emulator.asynchronous_invocation import send_to_queue
-from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.control_routes import on_reset, route
 
 _logger = logging.getLogger("scheduler")
 _TICK_SECONDS = 0.5
@@ -62,7 +63,7 @@ def _next_cron_time(expression: str, since: datetime) -> datetime | None:
     if fields is None:
         raise ValueError(f"cannot read {expression}")
     due: datetime | None = eventbridge._cron_next_fire(fields, since)
-    # The hour that a change to summer time leaves out never comes.
+    # Skip the hour that a change to summer time leaves out.
     while due and due.astimezone(UTC).astimezone(due.tzinfo).replace(fold=0) != due.replace(fold=0):
         due = eventbridge._cron_next_fire(fields, due)
     return due
@@ -107,7 +108,7 @@ def _fire_if_due(key: Key, schedule: dict[str, Any], now: datetime) -> None:
     if due is None or not _is_active(schedule, now):
         return
     one_time = schedule["ScheduleExpression"].startswith("at(")
-    # A one-time schedule has fired from now on, also when its moment lay before its creation.
+    # A one-time schedule counts as fired from now on, even when its time lies before its creation.
     scheduler._schedule_last_fired[key] = (max(due, now) if one_time else due).timestamp()
     _deliver(schedule, due)
     if one_time and schedule["ActionAfterCompletion"] == "DELETE":
@@ -138,7 +139,7 @@ def _tick(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
 
 
 def install() -> None:
-    """Replace the sweep."""
+    """Replace the loop."""
     on_reset(scheduler._schedule_last_fired.clear)
     scheduler._SCHEDULE_TICK_INTERVAL = _TICK_SECONDS
     scheduler._tick_schedules = lambda: _sweep(datetime.now(UTC))

@@ -1,14 +1,14 @@
-"""Gap: executions differ from AWS in what JSONata fields do, and in how an execution ends.
+"""Gap: executions differ from AWS in some JSONata fields, and in how they end.
 
 - Succeed ignores Output; Assign evaluates one variable after the other, so that later ones see earlier ones' new
-  values; a Condition that is not a boolean is judged by truthiness.
+  values; a Condition that is not a boolean is evaluated by truthiness.
 - A task's history lacks TaskStarted, which counts among the 25,000 events that an execution may have.
 - A throttled function is `Lambda.Unknown`; a retrier's MaxDelaySeconds and JitterStrategy do nothing.
 - The machine's TimeoutSeconds does nothing. Here it counts in scaled time, but never ends an execution before
-  `_SHORTEST_TIMEOUT` real seconds (or the time-out itself, when that is shorter), because the work between the waits
-  takes its real time at any scale. The control route `/_local/executions/time_out` ends one at once.
-- Executions are kept for ever. The control route `/_local/executions/forget` forgets an account's ended ones.
-- An execution that was stopped goes on: it writes events, retries its task, and turns FAILED when that task fails.
+  `_SHORTEST_TIMEOUT` real seconds (or the time-out itself, when that is shorter), because only waits are scaled: the
+  work between them takes its real time. The control route `/_local/executions/time_out` ends one at once.
+- Executions are kept forever. The control route `/_local/executions/forget` removes an account's ended ones.
+- An execution that was stopped continues: it writes events, retries its task, and turns FAILED when that task fails.
 
 Guards: test_succeed_has_an_output, test_assign_sees_the_values_of_before, test_a_condition_must_be_a_boolean,
 test_an_undefined_variable_fails_the_evaluation, test_a_throttled_function_has_its_own_error,
@@ -26,14 +26,14 @@ from typing import Any, NoReturn
 
 from ministack.services import stepfunctions
 
-from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.control_routes import on_reset, route
 
 _SHORTEST_TIMEOUT = 10.0
 _TIMER_TICK = 0.1
 
 
 class _ExecutionEndedError(BaseException):
-    """Ends the thread of an execution that was stopped: not an Exception, since that would fail it anew."""
+    """Ends the thread of an execution that was stopped. Not an Exception, which would fail the execution again."""
 
 
 def _assign(state: dict[str, Any], state_input: Any, context: Any, result: Any = None, error_output: Any = None) -> None:
@@ -68,7 +68,7 @@ def _time_out(execution: dict[str, Any]) -> None:
 def _time_out_when_due(execution: dict[str, Any], seconds: float) -> None:
     started = time.monotonic()
     while execution["status"] == "RUNNING":
-        # Asked anew each time, since a test may change the scale while an execution runs.
+        # Computed each time, since a test may change the scale while an execution runs.
         limit = max(seconds * stepfunctions._SFN_WAIT_SCALE, min(seconds, _SHORTEST_TIMEOUT))
         if time.monotonic() - started >= limit:
             _time_out(execution)

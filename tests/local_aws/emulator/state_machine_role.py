@@ -1,7 +1,7 @@
-"""Gap: a state machine may do anything, whatever its role allows.
+"""Gap: a state machine's role is not enforced.
 
-Asks the role's policies before each task calls its service, and fails the task as AWS does. It knows the resources of
-the services in `_RESOURCES` and of Lambda; a call to another service passes only when the role allows it on `*`.
+Evaluates the role's policies before each task calls its service, and fails the task as AWS does. It knows the resources of
+Lambda and of the services in `_RESOURCES`. A call to another service is allowed only when the role allows it on `*`.
 
 Guard: test_a_state_machine_may_do_only_what_its_role_allows.
 """

@@ -1,7 +1,7 @@
-"""Gap: a DynamoDB table's own policy is kept but asked by nobody, and CloudFormation drops it.
+"""Gap: a DynamoDB table's own policy is stored but not enforced, and CloudFormation ignores it.
 
-Hands the policy to the identity check, as the policies of buckets, topics and queues are, for a table and its indexes,
-and keeps the one of a stack's table.
+Adds the policy of a table and its indexes to the IAM evaluation, as the policies of buckets, topics and queues are, and
+stores the one of a stack's table.
 
 Guard: test_a_tables_own_policy_is_enforced.
 """
@@ -31,7 +31,7 @@ def _keep_policy(table: str, properties: dict[str, Any]) -> None:
 
 
 def install() -> None:
-    """Let the identity check find table policies."""
+    """Add table policies to the IAM evaluation."""
     dynamodb.table_policy_for_arn = _policy_for_arn
     iam_evaluator._RESOURCE_POLICY_LOOKUPS["dynamodb"] = ("dynamodb", "table_policy_for_arn")
     then("AWS::DynamoDB::Table", _keep_policy)

@@ -1,8 +1,8 @@
 """Gap: MiniStack's Inspector has no findings reports (its status answers SUCCEEDED to anything), and lists findings of its own.
 
-Makes findings, takes a report's time for a report, judges bucket and key as the service does, writes the file, and can
-be told to misbehave. What is known of the service stands in the docstrings: "AWS" for its documentation and service
-model, "seen by third parties" for what others met, and the rest is named as a guess.
+Generates findings, takes time for a report, checks bucket and key as the service does, writes the file, and can be made to
+fail. The docstrings say how each behavior is known: "AWS" is its documentation or service model, "seen by third parties" is
+what others observed, and the rest is named as a guess.
 
 Guard: test_plain_ministack_still_lacks_findings_reports.
 """

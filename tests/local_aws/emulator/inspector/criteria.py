@@ -1,4 +1,4 @@
-"""Which findings a report's filterCriteria mean, and what is wrong with criteria that the service refuses.
+"""Selects the findings that match a report's filterCriteria, and validates the criteria as the service does.
 
 The members and their kinds are those of the service model of 2026 (the emulator's own botocore is older); a test
 compares them with the model of the developers' environment.
@@ -29,7 +29,7 @@ _VM = "resources.details.vm."
 _CLOUD_IMAGE = "resources.details.image."
 _CLOUD_FUNCTION = "resources.details.serverlessFunction."
 
-# Where each member looks in a finding. Lists on the way are entered.
+# The path in a finding that each member is compared with. Lists on the path are entered.
 STRINGS = {
     "findingArn": "findingArn",
     "awsAccountId": "awsAccountId",

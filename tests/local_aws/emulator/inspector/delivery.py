@@ -1,4 +1,4 @@
-"""Whether Inspector may write a report to a bucket with a key, judged as the service does, and the writing itself."""
+"""Checks whether Inspector may write a report to a bucket with a key, as the service does, and writes it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CONTENT_TYPES = {"json": "application/json", "csv": "text/csv"}
 
 @dataclass(frozen=True)
 class Refusal(Exception):  # noqa: N818 - what Inspector answers, not what went wrong in the emulator
-    """Why a report cannot be delivered, in the report's errorCode and errorMessage."""
+    """Why a report cannot be delivered: the report's errorCode and errorMessage."""
 
     code: str
     message: str
@@ -52,7 +52,7 @@ class Refusal(Exception):  # noqa: N818 - what Inspector answers, not what went 
 
 @dataclass(frozen=True)
 class Source:
-    """The report that asks: what its service principal's conditions are about."""
+    """The report to be written, with the values that policies compare: service principal, account, ARN."""
 
     account: str
     region: str
@@ -70,9 +70,9 @@ class Source:
 
 
 def judge(source: Source, destination: Mapping[str, str], object_key: str) -> None:
-    """Raise Refusal unless bucket and key are there, are fit, and let Inspector in.
+    """Raise Refusal unless bucket and key exist, have the required properties, and allow Inspector.
 
-    That it looks at the bucket before the key, and when it writes rather than when the report is created, are guesses.
+    Guesses: the bucket is checked before the key, and both when the file is written, not when the report is created.
     """
     name = destination["bucketName"]
     owner = s3._bucket_owner_account(name)

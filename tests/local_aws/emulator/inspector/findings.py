@@ -1,4 +1,4 @@
-"""Findings as Inspector has them: made up from a seed, aged by a night, or read from a file of real ones.
+"""Findings as Inspector has them: generated from a seed, changed by a day, or read from a file of real ones.
 
 A finding has the members of the API's `Finding`; its timestamps are epoch seconds, as `ListFindings` sends them. The
 same arguments always make the same findings.
@@ -112,8 +112,8 @@ _NETWORK_ADVICE = "You can restrict access to your instance by modifying the Sec
 
 
 @dataclass(frozen=True)
-class Night:
-    """What a night has changed, by finding ARN."""
+class ChangedFindings:
+    """What a day has changed, by finding ARN."""
 
     fixed: tuple[str, ...] = ()
     suppressed: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class Night:
     reissued: Mapping[str, str] = field(default_factory=dict)
     """From a finding on the old image to the same vulnerability's finding on the new one."""
     removed: tuple[str, ...] = ()
-    """Findings that Inspector knows no more: closed long ago, or their account's Inspector was switched off."""
+    """Findings that Inspector no longer has: closed long ago, or scanning was deactivated in their account."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class _Fleet:
 
 
 def generate(count: int, *, seed: int | str, now: float, accounts: Sequence[str], region: str) -> list[Finding]:
-    """Make findings with the statistics of real ones.
+    """Generate findings with the statistics of real ones.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def load(path: Path) -> list[Finding]:
 def evolve(
     findings: Sequence[Finding],
     *,
-    night: int,
+    day: int,
     seed: int | str,
     now: float,
     fixed: float = 0.02,
@@ -181,20 +181,20 @@ def evolve(
     new: float = 0.025,
     rebuild: bool = True,
     switch_off: str | None = None,
-) -> tuple[list[Finding], Night]:
-    """Return the findings of the next night, and what has changed; the given ones stay as they are.
+) -> tuple[list[Finding], ChangedFindings]:
+    """Return the findings of the next day, and what has changed; the given ones are not changed.
 
     Parameters
     ----------
     fixed, suppressed, new
         Shares of the active findings that are closed, suppressed and added; at least one finding unless the share is 0.
     rebuild
-        Whether one image is pushed anew. Seen by third parties: a new digest gets a new `findingArn` and a new
+        Whether one image is rebuilt and pushed. Seen by third parties: a new digest gets a new `findingArn` and a new
         `firstObservedAt` for the same vulnerability.
     switch_off
         An account whose Inspector is disabled. AWS: this removes its findings.
     """
-    random = Random(f"night {night} of {seed}")
+    random = Random(f"night {day} of {seed}")
     forgotten = now - KEPT_CLOSED_DAYS * DAY
     kept: list[Finding] = []
     removed: list[Finding] = []
@@ -220,14 +220,14 @@ def evolve(
     others = [finding for finding in active if finding["findingArn"] not in replacements]
     random.shuffle(others)
     fixes = _share(fixed, len(active), others)
-    silenced = _share(suppressed, len(active), others[len(fixes) :])
+    suppressions = _share(suppressed, len(active), others[len(fixes) :])
     closed = {finding["findingArn"] for finding in fixes} | replacements.keys()
-    quiet = {finding["findingArn"] for finding in silenced}
+    now_suppressed = {finding["findingArn"] for finding in suppressions}
 
-    def tonight(finding: Finding) -> Finding:
+    def of_today(finding: Finding) -> Finding:
         if finding["findingArn"] in closed:
             return {**finding, "status": "CLOSED", "updatedAt": now}
-        if finding["findingArn"] in quiet:
+        if finding["findingArn"] in now_suppressed:
             return {**finding, "status": "SUPPRESSED", "updatedAt": now}
         return {**finding, "lastObservedAt": now} if finding["status"] == "ACTIVE" else finding
 
@@ -236,15 +236,15 @@ def evolve(
     added = _findings(random, wanted, _fleet_of(known), now)
     for finding in added:
         finding.update(firstObservedAt=now, lastObservedAt=now, updatedAt=now)
-    changes = Night(
+    changes = ChangedFindings(
         fixed=tuple(finding["findingArn"] for finding in fixes),
-        suppressed=tuple(sorted(quiet)),
+        suppressed=tuple(sorted(now_suppressed)),
         new=tuple(finding["findingArn"] for finding in added),
         rebuilt_image=image["id"] if image else "",
         reissued={old: finding["findingArn"] for old, finding in replacements.items()},
         removed=tuple(finding["findingArn"] for finding in removed),
     )
-    return [*map(tonight, kept), *replacements.values(), *added], changes
+    return [*map(of_today, kept), *replacements.values(), *added], changes
 
 
 def _share(share: float, whole: int, candidates: Sequence[Finding]) -> Sequence[Finding]:
@@ -278,7 +278,7 @@ def _fleet(random: Random, size: int, accounts: Sequence[str], region: str, now:
         if random.random() < 0.5:
             tags = {"Name": f"{random.choice(('web', 'batch', 'api'))}-{number}", "team": random.choice(("a, b", "payments"))}
         if random.random() < 0.02:
-            # Cells of a report are text that customers write: a spreadsheet would run this one.
+            # Customers write this text, and a spreadsheet would run it as a formula.
             tags["note"] = '=HYPERLINK("https://example.com","click")'
         fleet[kind].append(_Place(account, {**resource, "partition": "aws", "region": region, "tags": tags}))
     return _Fleet(*fleet)
@@ -565,7 +565,7 @@ def _packages(random: Random, place: _Place, names: Sequence[str], manager: str,
 
 
 def _description(random: Random, project: str) -> str:
-    """Text of real lengths, with what makes real text hard to carry."""
+    """Text of real lengths, with characters that must be escaped."""
     version = f"{random.randrange(1, 9)}.{random.randrange(20)}"
     text = f"In {project} before {version}, " if random.random() < 0.6 else f"{project} before {version} has "
     text += " ".join(random.choices(_WORDS, k=4))
@@ -582,5 +582,5 @@ def _description(random: Random, project: str) -> str:
         length = max(len(text) + 20, min(int(random.lognormvariate(5.73, 0.42)), DESCRIPTION_LIMIT - 1))
     while len(text) < length:
         text += " ".join(random.choices(_WORDS, k=14)).capitalize() + ". "
-    # AWS: a description has at most 1,024 characters; real ones are cut there in the midst of a word.
+    # AWS: a description has at most 1,024 characters; real ones are cut there in the middle of a word.
     return text[: length - 1].rstrip() + "." if length < DESCRIPTION_LIMIT else text[:length]

@@ -1,4 +1,4 @@
-"""What a test can make go wrong, for the next calls or reports or until it is cleared."""
+"""The faults of Inspector that a test can choose, for the next calls or reports, or until they are cleared."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ REPORT_FAULTS: tuple[str, ...] = get_args(ReportFault.__value__)
 
 @dataclass
 class Fault:
-    """One misbehaviour.
+    """One fault.
 
     Faults of a call: "throttle" (429) and "server_error" (500) have no effect; "lose_answer" has the call's effect and
     closes the connection, or answers 500 with `answer="500"`; "hang" answers after `seconds`.
 
-    Faults of a report, chosen when it is created: "fail" (with `error_code`, which may be one that nobody knows),
+    Faults of a report, chosen when it is created: "fail" (with `error_code`, which may be one that the API does not have),
     "cancel_itself", "unknown_status" (`status` instead of IN_PROGRESS for `seconds`), "hold" (until released),
     "no_object", "broken_object", "other_prefix" (the object is under `prefix`), "other_key" (it is encrypted with
     `kms_key_arn`).
@@ -38,7 +38,7 @@ class Fault:
     times: int | None = 1
     """For how many calls or reports; None until cleared."""
     skip: int = 0
-    """How many to let pass before."""
+    """How many pass before the fault takes effect."""
     seconds: float = 1.0
     answer: str = "close"
     error_code: str = "INTERNAL_ERROR"
@@ -59,7 +59,7 @@ class Fault:
 
 @dataclass
 class Misbehaviour:
-    """The faults that are due. The caller sees to it that one thread at a time asks."""
+    """The faults that are due. Callers must make sure that only one thread at a time uses it."""
 
     faults: list[Fault] = field(default_factory=list)
 
@@ -74,7 +74,7 @@ class Misbehaviour:
         return {fault.kind: fault for fault in due}
 
     def told(self) -> list[dict[str, Any]]:
-        """Return the faults that are still to come."""
+        """Return the faults that have not taken effect yet."""
         return [vars(fault) for fault in self.faults if fault.times != 0]
 
 

@@ -1,4 +1,4 @@
-"""A report's file, as Inspector writes it."""
+"""Writes a report's file in the form that Inspector's have."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def json_report(findings: Iterable[Finding], timestamps: Timestamps = "iso") -> 
     timestamps
         ISO 8601 or epoch seconds. Third parties saw both.
     """
-    # One finding at a time: the encoder is C and keeps the interpreter to itself while it runs, so that a report of
-    # tens of megabytes in one call would freeze the emulator.
+    # One finding at a time: the C encoder holds the interpreter while it runs, so a report of tens of megabytes in one
+    # call would block the emulator.
     texts = (
         json.dumps(_with_iso_timestamps(finding) if timestamps == "iso" else finding, ensure_ascii=False, separators=(",", ":"))
         for finding in findings
@@ -59,7 +59,7 @@ def csv_report(findings: Iterable[Finding], now: float, style: CsvStyle = "plain
         The clock, for Age (Days).
     style
         "plain" quotes what must be quoted, ends lines with LF and separates values in a cell by a comma; "quoted"
-        quotes everything, ends lines with CR LF and puts a blank after the comma. Nobody knows which one AWS writes.
+        quotes everything, ends lines with CR LF and puts a blank after the comma. It is not known which one AWS writes.
     """
     text = io.StringIO()
     quoted = style == "quoted"
@@ -72,7 +72,7 @@ def csv_report(findings: Iterable[Finding], now: float, style: CsvStyle = "plain
 
 
 def empty_report(report_format: str, kind: str) -> bytes:
-    """Return what stands for nothing: an "empty_object", a "header_only" or a "malformed" one.
+    """Return the file of a report without findings: an "empty_object", a "header_only" or a "malformed" one.
 
     Seen by third parties: a malformed tiny JSON where nothing was found.
     """
@@ -84,7 +84,7 @@ def empty_report(report_format: str, kind: str) -> bytes:
 
 
 def broken(content: bytes) -> bytes:
-    """Return a file that ends in the midst of a finding: within the ARN, where neither JSON nor a CSV row can end."""
+    """Return a file that ends in the middle of a finding: within the ARN, where neither JSON nor a CSV row can end."""
     mark = b":finding/"
     place = content.find(mark, len(content) // 2)
     if place < 0:
@@ -98,7 +98,7 @@ def iso(epoch: float) -> str:
 
 
 def _with_iso_timestamps(finding: Finding) -> Finding:
-    # By their places and not by a walk over everything: it is half of what a large report takes.
+    # By their known places: a walk over all members would take half of the time of a large report.
     told = _iso_members(finding, ("firstObservedAt", "lastObservedAt", "updatedAt"))
     for part, names in (
         ("packageVulnerabilityDetails", ("vendorCreatedAt", "vendorUpdatedAt")),

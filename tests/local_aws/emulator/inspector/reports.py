@@ -1,4 +1,4 @@
-"""A report's life, the three calls around it, and ListFindings."""
+"""A report from its creation to its end, the three calls for it, and ListFindings."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ _RETRY_AFTER = {"Retry-After": "1"}
 
 @dataclass
 class Settings:
-    """How this Inspector behaves where nobody knows how the real one does, and how long it takes."""
+    """How this Inspector behaves where the real one's behavior is unknown, and how long it takes."""
 
     base_seconds: float = 1.0
     seconds_per_1000: float = 0.2
     """By the number of findings that match."""
     cancel_seconds: float = 0.0
-    """From the cancel call until the report is CANCELLED; until then it keeps the slot."""
+    """From the cancel call until the report is CANCELLED; until then it counts as the one report in progress."""
     least_looks: int = 0
-    """A report does not succeed before its status was asked by its id so often, however slow the asker is."""
+    """A report does not succeed before so many status checks by its id, however slow the caller is."""
     without_report: str = "not_found"
-    """What a status call without an id tells when no report is in progress: "not_found", "empty" or "last"."""
+    """The answer to a status call without an id when no report is in progress: "not_found", "empty" or "last"."""
     when_nothing_found: str = "fail"
     """"fail" (NO_FINDINGS_FOUND), or SUCCEEDED with "no_object", an "empty_object", "header_only" or "malformed"."""
     timestamps: str = "iso"
@@ -91,14 +91,14 @@ class Report:
     findings: int | None = None
     """How many match; None until they are counted."""
     object_key: str = ""
-    """What was written; empty when nothing was."""
+    """The object's key; empty when nothing was written."""
     cancelled_by: str = ""
     cancelled_at: float | None = None
     ended_at: float | None = None
     looks: int = 0
 
     def shown_status(self) -> str:
-        """Return the status that the API tells."""
+        """Return the status that the API returns."""
         odd = self.faults.get("unknown_status")
         if self.status == IN_PROGRESS and odd and time.time() < self.created_at + odd.seconds:
             return odd.status
@@ -115,7 +115,7 @@ class Report:
 
 
 class Place:
-    """Inspector in one account and Region: its findings, its one slot, and the record of what was done.
+    """Inspector in one account and Region: its findings, its one report in progress, and the record of calls.
 
     `changed` guards everything here and wakes the reports' threads. It is held for moments only, so that a call's
     handler on the event loop never waits for long.
@@ -128,7 +128,7 @@ class Place:
         self.seed: int | str = 0
         self.accounts: tuple[str, ...] = ()
         self.switched_off: frozenset[tuple[str, str]] = frozenset()
-        """Accounts with the scan type that is off in them; an empty one stands for all."""
+        """Accounts with the scan type that is deactivated in them; an empty scan type means all."""
         self.settings = Settings()
         self.misbehaviour = Misbehaviour()
         self.is_held = False
@@ -137,15 +137,15 @@ class Place:
         self.most_in_progress = 0
 
     def is_scanned(self, account: str, scan_type: str) -> bool:
-        """Tell whether Inspector scans this in an account."""
+        """Return whether Inspector scans this in an account."""
         return not self.switched_off & {(account, ""), (account, scan_type)}
 
     def in_progress(self) -> Report | None:
-        """Return the report that has the slot. AWS: one at a time in an account and Region."""
+        """Return the report in progress. AWS: one at a time in an account and Region."""
         return next((report for report in self.reports.values() if report.status == IN_PROGRESS), None)
 
     def add(self, report: Report) -> None:
-        """Give a report the slot and let it live. The caller holds `changed`."""
+        """Start a report. The caller holds `changed`."""
         self.reports[report.id] = report
         count = sum(other.status == IN_PROGRESS for other in self.reports.values())
         self.most_in_progress = max(self.most_in_progress, count)
@@ -170,7 +170,7 @@ def place(account: str, region: str) -> Place:
 
 
 def forget(account: str, region: str) -> None:
-    """Forget all that an account's Inspector was told and has done in a Region; what runs writes nothing more."""
+    """Forget the settings, findings and reports of an account and Region; a running report writes nothing more."""
     _abandon(_places.pop((account, region), None))
 
 
@@ -186,7 +186,7 @@ def _abandon(gone: Place | None) -> None:
             gone.end(report, CANCELLED)
 
 
-# ---- a report's life, on a thread of its own
+# ---- a report, on a thread of its own
 
 
 def _live(here: Place, report: Report) -> None:
@@ -195,7 +195,7 @@ def _live(here: Place, report: Report) -> None:
     except delivery.Refusal as refusal:
         here.end(report, FAILED, refusal.code, refusal.message)
     except Exception as error:
-        # Ended before it is raised: a report that nobody ends would hold the slot for ever.
+        # End the report before raising, or it would stay in progress forever.
         here.end(report, FAILED, "INTERNAL_ERROR", repr(error))
         raise
 
@@ -211,7 +211,7 @@ def _make(here: Place, report: Report) -> None:
     if "cancel_itself" in report.faults:
         here.end(report, CANCELLED)
     elif fault := report.faults.get("fail"):
-        here.end(report, FAILED, fault.error_code, "The emulator was told to fail this report")
+        here.end(report, FAILED, fault.error_code, "A test made the emulator fail this report")
     elif report.status == IN_PROGRESS:
         if not report.is_foreign:
             _deliver(here, report, matching, settings)
@@ -315,7 +315,7 @@ def _status(here: Place, request: dict[str, Any], _caller: str) -> Answer:
     if invalid := _invalid_report_id(request, is_required=False):
         return invalid
     report_id = request.get("reportId")
-    # AWS: without an id it tells of the report in progress. What it tells when there is none is not known.
+    # AWS: without an id it describes the report in progress. Its answer when there is none is not known.
     report = here.reports.get(report_id) if report_id else here.in_progress()
     if report is None and not report_id:
         if here.settings.without_report == "last":
@@ -357,7 +357,7 @@ def _list(here: Place, request: dict[str, Any], _caller: str) -> Answer:
         problems.append(("maxResults", f"must be from 1 to {_MOST_LISTED}"))
     if problems:
         return _invalid(problems)
-    # Unlike a report it tells of findings of every status, unless findingStatus names some: a guess.
+    # Unlike a report it lists findings of every status, unless findingStatus names some: a guess.
     matches = criteria.matcher(_ANY_STATUS | wanted)
     found, start = list(filter(matches, here.findings)), int(request.get("nextToken") or 0)
     more = {"nextToken": str(start + most)} if start + most < len(found) else {}
@@ -405,13 +405,13 @@ def _lost(fault: Fault) -> Answer:
     async def stop_in_the_midst(send: Any, _receive: Any) -> None:
         await send({"type": "http.response.body", "body": b"{", "more_body": True})
 
-    # Without a length the answer comes in chunks, and their end never comes: the connection is closed instead, which
-    # botocore tells as a ConnectionClosedError. (It takes an answer shorter than its Content-Length for a whole one.)
+    # Without a length the answer is chunked and its last chunk is missing: the connection closes, and botocore raises a
+    # ConnectionClosedError. (botocore accepts an answer that is shorter than its Content-Length.)
     return 200, {"Content-Type": "application/json"}, StreamingResponse(stop_in_the_midst)
 
 
 def install() -> None:
-    """Register the calls in MiniStack's table of Inspector paths: what is in there is subject to IAM."""
+    """Register the calls in MiniStack's table of Inspector paths, where IAM is enforced."""
     handlers = {
         "/reporting/create": _call("create", _create),
         "/reporting/status/get": _call("status", _status),

@@ -1,4 +1,4 @@
-"""What a test tells Inspector's emulation, and asks of it. The client side with types is tests/local_aws/inspector.py."""
+"""The control routes of the emulated Inspector. The typed client is tests/local_aws/inspector_control.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.local_aws.emulator.control import on_reset, route
+from tests.local_aws.emulator.control_routes import on_reset, route
 from tests.local_aws.emulator.inspector import criteria, reports
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load
 from tests.local_aws.emulator.inspector.misbehaviour import CALL_FAULTS, Fault, Misbehaviour
@@ -23,7 +23,7 @@ def install() -> None:
 
 
 def _settings(body: dict[str, Any], *wanted: str) -> dict[str, Any]:
-    """Return the body without what the launcher takes from it, refusing what nobody asked for."""
+    """Return the body without account and Region; refuse members that the route does not have."""
     given = {name: value for name, value in body.items() if name not in ("account", "region")}
     if wanted and (unknown := sorted(given.keys() - set(wanted))):
         raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(wanted)}")
@@ -66,10 +66,10 @@ def _load(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
 
 @route("/_local/inspector/evolve")
 def _evolve(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
-    given = _settings(body, "night", "now", "fixed", "suppressed", "new", "rebuild", "switch_off")
+    given = _settings(body, "day", "now", "fixed", "suppressed", "new", "rebuild", "switch_off")
     here = reports.place(account, region)
-    night, now = given.pop("night", 1), given.pop("now", time.time())
-    findings, changes = evolve(here.findings, night=night, seed=here.seed, now=now, **given)
+    day, now = given.pop("day", 1), given.pop("now", time.time())
+    findings, changes = evolve(here.findings, day=day, seed=here.seed, now=now, **given)
     with here.changed:
         here.findings = findings
         here.switched_off |= {(given["switch_off"], "")} if given.get("switch_off") else frozenset()
@@ -149,7 +149,7 @@ def _release(_body: dict[str, Any], account: str, region: str) -> dict[str, Any]
 def _foreign_report(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     given = _settings(body, "destination")
     destination = {
-        "bucketName": f"somebody-elses-bucket-{account}",
+        "bucketName": f"external-bucket-{account}",
         "keyPrefix": "by-hand/",
         "kmsKeyArn": f"arn:aws:kms:{region}:{account}:key/{uuid.UUID(int=0)}",
     }
@@ -159,7 +159,7 @@ def _foreign_report(body: dict[str, Any], account: str, region: str) -> dict[str
         format="CSV",
         destination=destination | given.get("destination", {}),
         filter_criteria={},
-        started_by=f"arn:aws:iam::{account}:user/somebody-else",
+        started_by=f"arn:aws:iam::{account}:user/external",
         created_at=time.time(),
         is_foreign=True,
         is_held=True,
@@ -182,7 +182,7 @@ def _end_report(body: dict[str, Any], account: str, region: str) -> dict[str, An
     if report is None:
         raise ValueError(f"there is no report {given.get('report_id')}")
     error_code = given.get("error_code", "INTERNAL_ERROR") if status == reports.FAILED else ""
-    here.end(report, status, error_code, "The emulator was told to end this report" if error_code else "")
+    here.end(report, status, error_code, "A test made the emulator end this report" if error_code else "")
     return {}
 
 

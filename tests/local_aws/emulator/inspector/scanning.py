@@ -1,9 +1,9 @@
 """Gap: MiniStack says that every account's Inspector is disabled, lists no members, knows no connectors, and counts coverage from
 scans of its own.
 
-Tells of the accounts and resources that the emulated findings belong to, once there are any: the asking account
-administers the others. Besides the resources with findings every account has some without any, and an instance that is
-not scanned, so that a quiet night has something to be quiet about.
+Once there are emulated findings, answers with the accounts and resources that they belong to; the calling account
+administers the others. Every account also has resources without findings, and an instance that is not scanned, so that
+coverage is not empty when there are no findings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SCAN_TYPE_OF = {
     "AWS_ECR_REPOSITORY": "ecr",
     "AWS_LAMBDA_FUNCTION": "lambda",
 }
-# The model wants an error code and a message in any case; which ones stand for none is a guess.
+# The model requires an error code and a message in any case; which ones mean "no error" is a guess.
 _ENABLED = {"status": "ENABLED", "errorCode": "ALREADY_ENABLED", "errorMessage": "Inspector is enabled"}
 _DISABLED = {"status": "DISABLED", "errorCode": "RESOURCE_NOT_FOUND", "errorMessage": "Inspector is not enabled"}
 _ACCOUNTS_A_CALL = 100
@@ -36,7 +36,7 @@ _MEMBERS_A_PAGE = 50
 
 
 class Resource(NamedTuple):
-    """A resource that Inspector knows."""
+    """A resource in Inspector's coverage."""
 
     account: str
     kind: str
@@ -65,7 +65,7 @@ _FILTERS: dict[str, Callable[[Resource], str]] = {
 
 
 def resources(here: reports.Place) -> list[Resource]:
-    """Return what Inspector knows: nothing of accounts and scan types that are switched off."""
+    """Return the resources in Inspector's coverage: none of accounts and scan types that are deactivated."""
     found = {
         (finding["awsAccountId"], resource["type"], resource["id"]): "SUCCESSFUL"
         for finding in here.findings
@@ -140,7 +140,7 @@ def install() -> None:
             counts = sorted(Counter(map(group, found)).items())
             page, token = _page(counts, data, _GROUPS_A_PAGE)
             answer |= token
-            if page:  # the model wants at least one
+            if page:  # the model requires at least one
                 answer["countsByGroup"] = [{"groupKey": key, "count": count} for key, count in page]
         return json_response(answer)
 
@@ -153,7 +153,7 @@ def install() -> None:
 
 
 def _matches(value: str, filters: Sequence[dict[str, str]]) -> bool:
-    """Tell whether one of the filters that include matches, and none of those that exclude."""
+    """Return whether one of the EQUALS filters matches, and none of the NOT_EQUALS filters."""
     included = [each["value"] for each in filters if each["comparison"] == "EQUALS"]
     excluded = [each["value"] for each in filters if each["comparison"] == "NOT_EQUALS"]
     return value not in excluded and (not included or value in included)

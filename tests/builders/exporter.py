@@ -1,0 +1,456 @@
+"""Small builders of everything that a test needs, with a value for whatever the test does not care about."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import boto3
+from botocore.exceptions import ClientError
+
+from findings_exporter import runs
+from findings_exporter.config import Config
+from findings_exporter.delivery import Delivery
+from findings_exporter.errors import Failure
+from findings_exporter.execution import Execution
+from findings_exporter.plan import Plan, make_plan
+from findings_exporter.runs import Run
+from findings_exporter.table import Table
+from tests.builders.cloudformation import read_template
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:findings-ExportFindings"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:findings-Topic"
+ALARM_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:findings-Alarms"
+BUCKET = "findings-bucket"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
+SCHEDULE = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/findings-nightly"
+START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+REPORT_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+OTHER_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+VARIABLES = {
+    "TABLE_NAME": "findings-Table",
+    "TOPIC_ARN": TOPIC,
+    "STATE_MACHINE_ARN": MACHINE,
+    "BUCKET": BUCKET,
+    "BUCKET_OWNER": ACCOUNT,
+    "KEY_PREFIX": "inspector",
+    "KMS_KEY_ARN": KEY,
+    "REPORT_NAME": "nightly",
+    "REPORT_FORMAT": "JSON",
+    "FILTER_CRITERIA": "{}",
+    "ON_BUSY": "wait",
+    "DEADLINE_HOURS": "6",
+}
+ENVIRONMENT = CREDENTIALS | VARIABLES
+EVENTS_A_LOOK, EVENTS_A_RETRY = 9, 3
+"""Of Wait, Task and Choice together, and of a task's further try; counted in tests/workflow/test_history_events.py."""
+EVENTS_A_STANDARD_EXECUTION_MAY_HAVE = 25_000
+
+HOSTILE_NAMES = [
+    "..", ".", ".hidden", "a/b", "year=2026", "x" * 80, "ä" * 80, "夜", "a b", "a+b@c", "-", "x\n", "%2e%2e", "night-1",
+]  # fmt: skip
+"""Names that Step Functions may give an execution, and that must not stand in a key as they are."""
+
+
+def minutes(count: float) -> datetime:
+    """The time so many minutes after the run's start."""
+    return START + timedelta(minutes=count)
+
+
+def config(**variables: str) -> Config:
+    """A deployment; variables by their environment's names."""
+    return Config.from_env(VARIABLES | variables)
+
+
+def execution(name: str = "night-1", started_at: datetime = START, region: str = REGION, partition: str = "aws") -> Execution:
+    """An execution by its name."""
+    return Execution(f"arn:{partition}:states:{region}:{ACCOUNT}:execution:findings-ExportFindings:{name}", started_at)
+
+
+def plan(run_input: Mapping[str, Any] | None = None, of: Execution | None = None, **variables: str) -> Plan:
+    """The plan of an input that is right."""
+    made = make_plan(dict(run_input or {}), config(**variables), of or execution())
+    assert isinstance(made, Plan), made
+    return made
+
+
+def delivery(**fields: Any) -> Delivery:
+    """A verified delivery with findings."""
+    prefix = plan().destination.prefix
+    defaults: dict[str, Any] = {
+        "bucket": BUCKET,
+        "prefix": prefix,
+        "key": f"{prefix}{REPORT_ID}.json",
+        "size_bytes": 1_234_567,
+        "etag": '"abc-2"',
+        "version_id": "v1",
+        "kms_key_arn": KEY,
+        "nothing_found": None,
+    }
+    return Delivery(**defaults | fields)
+
+
+def nothing(how: str) -> Delivery:
+    """A delivery that holds nothing."""
+    return delivery(key=None, size_bytes=0, etag=None, version_id=None, kms_key_arn=None, nothing_found=how)
+
+
+def ended_run(**fields: Any) -> Run:
+    """A run as it is recorded after a success."""
+    defaults: dict[str, Any] = {
+        "execution": execution(),
+        "input": "{}",
+        "plan": plan(),
+        "report_id": REPORT_ID,
+        "report_created_at": minutes(1),
+        "report_ended_at": minutes(11),
+        "outcome": "SUCCEEDED",
+        "delivery": delivery(),
+        "ended_at": minutes(12),
+        "notification_id": "5f0c0b0e-0000-5000-8000-000000000000",
+    }
+    return Run(**defaults | fields)
+
+
+def failed_run(failure: Failure, **fields: Any) -> Run:
+    """A run as it is recorded after a failure."""
+    return ended_run(outcome="FAILED", failure=failure, delivery=None, **fields)
+
+
+def brief(**fields: Any) -> dict[str, Any]:
+    """The brief of a night's digest: 12 findings are new, 30 are gone."""
+    folder = "inspector/digests/nightly/year=2026/month=11/day=23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
+    table = "inspector/findings/report=nightly/day=2026-11-23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
+    return {
+        "schema_version": "1.0",
+        "bucket": BUCKET,
+        "digest_key": f"{folder}/digest.json",
+        "page_key": f"{folder}/index.html",
+        "parquet_key": f"{table}.parquet",
+        "keys_key": f"{table}.keys",
+        "keys_etag": '"e1"',
+        "parquet_etag": '"e2"',
+        "carried_key": None,
+        "carried_etag": None,
+        "total": 1204,
+        "open": 1204,
+        "by_severity": {"CRITICAL": 3, "HIGH": 482, "MEDIUM": 642, "LOW": 77},
+        "by_status": {"ACTIVE": 1204},
+        "baseline": {"execution": "night-0", "started_at": "2026-11-22T03:00:00+00:00", "age": "24 hours"},
+        "no_baseline": None,
+        "changes": {
+            "appeared": 12,
+            "gone": 30,
+            "counts": {"still_open": 1192, "new": 11, "reopened": 1, "closed": 22, "resource_gone": 8},
+            "appeared_by_severity": {"CRITICAL": 2, "HIGH": 4, "MEDIUM": 6},
+            "gone_by_severity": {"HIGH": 5, "MEDIUM": 25},
+        },
+        "worst_new": [
+            finding(),
+            finding(vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_known=False),
+            finding(severity="HIGH", vulnerability_id="CVE-2026-19876", title="CVE-2026-19876 - curl", packages=["curl", "libcurl"],
+                    resource="i-0abc1234def567890", fix_available="NO", exploit_known=False),
+            finding(severity="HIGH", vulnerability_id=None, title="Port 22 is reachable from an Internet Gateway - TCP", packages=[],
+                    resource="i-0abc1234def567890", fix_available=None, exploit_known=None),
+        ],
+        "worst_gone": [finding(severity="HIGH", vulnerability_id="CVE-2025-48100", title="CVE-2025-48100 - zlib", packages=["zlib"])],
+        "fix_first": [
+            fix(),
+            fix(rank=2, points=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
+                why="CRITICAL 40 + known exploit 25 + EPSS 12.0% 2 + fix available 10 + open on 3 resources 2 = 79"),
+            fix(rank=3, points=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1, exploit_known=False,
+                why="CRITICAL 40 + EPSS 38.1% 8 + fix available 10 + open on 1 resource 0 = 58"),
+            fix(rank=4, points=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
+                exploit_known=False,
+                why="HIGH 30 + fix available 10 + open on 40 resources 10 = 50"),
+        ],
+        "verdict": {"state": "good", "sudden_fall": False, "dark": {}, "dark_accounts": 0, "reasons": []},
+        "coverage": {"scanned": 412, "not_scanned": 6},
+        "sentences": [
+            (
+                "The filter does not ask for closed or suppressed findings: whether a missing finding was closed, suppressed or"
+                " went with its resource cannot be told. Gone with the resource means that nothing is reported on its resource any"
+                " more, no longer reported that other findings still are."
+            ),
+        ],
+    } | fields  # fmt: skip
+
+
+def finding(**fields: Any) -> dict[str, Any]:
+    """A finding as the brief lists it."""
+    return {
+        "severity": "CRITICAL",
+        "vulnerability_id": "CVE-2026-21001",
+        "title": "CVE-2026-21001 - openssl, openssl-libs",
+        "resource": "shop/api",
+        "resource_type": "AWS_ECR_CONTAINER_IMAGE",
+        "resources": 1,
+        "resources_at_least": False,
+        "findings": 1,
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "packages": ["openssl", "openssl-libs"],
+        "fix_available": "YES",
+        "exploit_known": True,
+        "first_seen": "2026-11-23",
+    } | fields
+
+
+def fix(**fields: Any) -> dict[str, Any]:
+    """A vulnerability as the brief ranks it."""
+    return {
+        "rank": 1,
+        "points": 100,
+        "vulnerability_id": "CVE-2021-44228",
+        "title": "CVE-2021-44228 - org.apache.logging.log4j:log4j-core",
+        "severity": "CRITICAL",
+        "exploit_known": True,
+        "resources": 14,
+        "why": "CRITICAL 40 + known exploit 25 + EPSS 94.4% 19 + fix available 10 + open on 14 resources 6 = 100",
+    } | fields
+
+
+@cache
+def client(service: str) -> Any:
+    """A client with fake credentials; inside the fixture ``aws`` it talks to moto."""
+    return boto3.client(
+        cast("Any", service),
+        region_name=REGION,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+
+
+@cache
+def _table_properties() -> dict[str, Any]:
+    properties = read_template(Path("template.yaml"))["Resources"]["Table"]["Properties"]
+    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+    return {name: properties[name] for name in wanted}
+
+
+def make_table() -> Table:
+    """Create the template's table in moto."""
+    client("dynamodb").create_table(TableName=VARIABLES["TABLE_NAME"], **_table_properties())
+    return Table(client("dynamodb"), VARIABLES["TABLE_NAME"])
+
+
+def make_bucket() -> None:
+    """Create the bucket in moto."""
+    client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+
+def put_report(content: bytes, key: str | None = None, **encryption: str) -> str:
+    """Put a report where Inspector would."""
+    key = key or f"{plan().destination.prefix}{REPORT_ID}.json"
+    encryption = encryption or {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KEY}
+    client("s3").put_object(Bucket=BUCKET, Key=key, Body=content, **encryption)
+    return key
+
+
+def items(table: Table) -> list[dict[str, Any]]:
+    """Everything in the table, as DynamoDB holds it."""
+    return sorted(table.client.scan(TableName=table.name)["Items"], key=str)
+
+
+def planned(table: Table, of: Execution, run_input: Mapping[str, Any] | None = None) -> Run:
+    """Write a run with its plan down."""
+    runs.open_run(table, of, json.dumps(run_input or {}))
+    runs.note_plan(table, of, plan(run_input, of))
+    return runs.load(table, of)
+
+
+def client_error(code: str, status: int = 400, operation: str = "Operation", text: str = "said AWS") -> ClientError:
+    """An error answer of AWS."""
+    answer: Any = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, operation)
+
+
+@dataclass
+class Clock:
+    """A clock that moves on by itself, at each look."""
+
+    time: datetime = START
+    step: timedelta = timedelta(seconds=1)
+
+    def __call__(self) -> datetime:
+        self.time += self.step
+        return self.time
+
+
+class FakeContext:
+    """A Lambda context with a minute left."""
+
+    function_name = "the-function"
+    aws_request_id = "the-request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """A minute."""
+        return 60_000
+
+
+class _Doing:
+    """Answers for a boto3 client; what it misses is missing."""
+
+    meta = SimpleNamespace(endpoint_url="https://fake", events=SimpleNamespace(register=lambda *_: None))
+
+    @property
+    def client(self) -> Any:
+        """The same, for whoever wants a typed client."""
+        return self
+
+
+@dataclass
+class FakeStates(_Doing):
+    """Step Functions: executions by ARN, as DescribeExecution tells of them; it may be refused, for all or for one."""
+
+    executions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refusal: ClientError | None = None
+    refused_arn: str | None = None
+    listing_refusal: ClientError | None = None
+    page_size: int = 2
+    forgotten_token: str | None = None
+    listed: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def exceptions(self) -> Any:
+        """The real client's exceptions."""
+        return client("stepfunctions").exceptions
+
+    def add(self, each: Execution, status: str = "RUNNING", **fields: Any) -> Execution:
+        """Add an execution, or change its status."""
+        self.executions[each.arn] = {
+            "executionArn": each.arn,
+            "status": status,
+            "startDate": each.started_at,
+            "input": "{}",
+        } | fields
+        return each
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        """DescribeExecution."""
+        if self.refusal and self.refused_arn in {None, executionArn}:
+            raise self.refusal
+        if executionArn not in self.executions:
+            raise self.exceptions.ExecutionDoesNotExist(client_error("ExecutionDoesNotExist").response, "DescribeExecution")
+        return self.executions[executionArn]
+
+    def list_executions(
+        self,
+        stateMachineArn: str,  # noqa: N803
+        statusFilter: str,  # noqa: N803
+        maxResults: int,  # noqa: N803
+        nextToken: str = "0",  # noqa: N803
+    ) -> dict[str, Any]:
+        """ListExecutions, the newest first; a page's name is where it begins."""
+        assert stateMachineArn == MACHINE
+        assert maxResults <= 1000
+        if self.listing_refusal:
+            raise self.listing_refusal
+        if nextToken == self.forgotten_token:
+            self.forgotten_token = None
+            raise client_error("InvalidToken")
+        found = [each for each in self.executions.values() if each["status"] == statusFilter]
+        found.sort(key=lambda each: each["startDate"], reverse=True)
+        start = int(nextToken)
+        end = start + min(self.page_size, maxResults)
+        self.listed.append((statusFilter, nextToken))
+        return {"executions": found[start:end]} | ({"nextToken": str(end)} if end < len(found) else {})
+
+
+@dataclass
+class FakeInspector(_Doing):
+    """Inspector's slot: reports by id, at most one in progress, and errors to raise once by the operation's name."""
+
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, list[Exception]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    looks_to_cancel: int = 0
+    on_create: Callable[[], None] | None = None
+
+    @property
+    def exceptions(self) -> Any:
+        """The real client's exceptions."""
+        return client("inspector2").exceptions
+
+    def put(self, report_id: str, status: str, prefix: str, bucket: str = BUCKET, **fields: Any) -> None:
+        """Let a report be."""
+        self.reports[report_id] = {
+            "reportId": report_id,
+            "status": status,
+            "destination": {"bucketName": bucket, "keyPrefix": prefix, "kmsKeyArn": KEY},
+        } | fields
+
+    def refuse(self, operation: str, error: Exception) -> None:
+        """Let the operation's next call fail."""
+        self.errors.setdefault(operation, []).append(error)
+
+    def get_findings_report_status(self, reportId: str | None = None) -> dict[str, Any]:  # noqa: N803
+        """GetFindingsReportStatus."""
+        self._called("status" if reportId else "current")
+        if reportId is None:
+            running = [each for each in self.reports.values() if each["status"] not in {"SUCCEEDED", "FAILED", "CANCELLED"}]
+            if not running:
+                raise self._not_found("GetFindingsReportStatus")
+            return running[-1]
+        if reportId not in self.reports:
+            raise self._not_found("GetFindingsReportStatus")
+        report = self.reports[reportId]
+        if report["status"] == "CANCELLING":
+            self.looks_to_cancel -= 1
+            if self.looks_to_cancel < 0:
+                report["status"] = "CANCELLED"
+        return dict(report)
+
+    def cancel_findings_report(self, reportId: str) -> dict[str, Any]:  # noqa: N803
+        """CancelFindingsReport."""
+        self._called("cancel")
+        self.reports[reportId]["status"] = "CANCELLING"
+        return {"reportId": reportId}
+
+    def create_findings_report(self, **request: Any) -> dict[str, Any]:
+        """CreateFindingsReport."""
+        if self.on_create:
+            self.on_create()
+        self._called("create")
+        self.requests.append(request)
+        destination = request["s3Destination"]
+        self.put(REPORT_ID, "IN_PROGRESS", destination["keyPrefix"], destination["bucketName"])
+        return {"reportId": REPORT_ID}
+
+    def batch_get_account_status(self, accountIds: list[str]) -> dict[str, Any]:  # noqa: N803
+        """BatchGetAccountStatus: every account is switched on."""
+        self._called("account_status")
+        on = {"status": "ENABLED", "errorCode": "ALREADY_ENABLED", "errorMessage": ""}
+        scan_types = dict.fromkeys(("ec2", "ecr", "lambda", "lambdaCode"), on)
+        return {"accounts": [{"accountId": each, "state": on, "resourceState": scan_types} for each in accountIds]}
+
+    def get_paginator(self, name: str) -> Any:
+        """ListMembers: there are none; ListCoverageStatistics: seven resources are scanned."""
+        self._called(name)
+        return SimpleNamespace(paginate=lambda **asked: [{"totalCounts": 7 if "ACTIVE" in str(asked).split("'") else 0}])
+
+    def _called(self, operation: str) -> None:
+        self.calls.append(operation)
+        if self.errors.get(operation):
+            raise self.errors[operation].pop(0)
+
+    def _not_found(self, operation: str) -> Exception:
+        error: Exception = self.exceptions.ResourceNotFoundException(
+            client_error("ResourceNotFoundException", 404).response, operation
+        )
+        return error

@@ -1,0 +1,398 @@
+"""A deployed stack of the exporter: deploys it, starts and watches executions, and reads what they leave."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Self
+
+from tests.builders.cloudformation import read_template
+from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from tests.local_aws.server import LocalAws
+
+BUILT = REPOSITORY / ".aws-sam/build"
+LOOK_SECONDS = 0.05
+MINUTE_SECONDS = 60
+"""The shortest deadline that a run may have."""
+
+
+class NotInTimeError(Exception):
+    """A wait ended before its condition was met."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of the workflow, as Step Functions describes it."""
+
+    arn: str
+    status: str
+    input: str
+    started_at: datetime
+    ended_at: datetime | None
+    output: Any
+    error: str | None
+    cause: str | None
+
+    @property
+    def name(self) -> str:
+        """The execution's name."""
+        return self.arn.rsplit(":", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One notification: its bodies by protocol."""
+
+    subject: str
+    email: str
+    chat: dict[str, Any]
+    event: dict[str, Any]
+    attributes: dict[str, Any]
+    published_at: float
+    """Epoch seconds."""
+
+    @property
+    def outcome(self) -> str:
+        """The outcome that it reports."""
+        return str(self.event["outcome"])
+
+    @property
+    def execution(self) -> str:
+        """The name of the execution that it is about."""
+        return str(self.event["execution"]["name"])
+
+
+class Exporter:
+    """A stack of the exporter on the embedded AWS."""
+
+    def __init__(self, aws: LocalAws, stack_name: str, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
+        self.aws, self.stack_name, self.account, self.region = aws, stack_name, account, region
+        self._clients: dict[str, Any] = {}
+        self._resources: dict[str, tuple[str, str]] = {}
+        stack = self.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
+        self.outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+        self.states = self.client("stepfunctions")
+        self.state_machine = self.outputs["StateMachineArn"]
+        self.forgotten: set[str] = set()
+
+    @classmethod
+    def deploy(
+        cls,
+        aws: LocalAws,
+        stack_name: str,
+        *,
+        account: str = DEFAULT_ACCOUNT,
+        region: str = DEFAULT_REGION,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Create the stack from the output of sam build: the result of sam deploy, in a second."""
+        s3 = aws.client("s3", account=account, region=region)
+        bucket = f"packages-{account}-{region}"
+        if bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+        for key, content in packages().items():
+            s3.put_object(Bucket=bucket, Key=key, Body=content)
+        s3.put_object(Bucket=bucket, Key="template.json", Body=packaged_template(bucket).encode())
+        cloudformation = aws.client("cloudformation", account=account, region=region)
+        # The schedules are disabled: a test that runs at 03:00 must not meet the scheduled export.
+        given = {"Architecture": "x86_64", "ScheduleState": "DISABLED", **(parameters or {})}
+        cloudformation.create_stack(
+            StackName=stack_name,
+            TemplateURL=f"{aws.endpoint_url}/{bucket}/template.json",
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+        )
+
+        def created() -> bool | None:
+            stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+            if "FAILED" in stack["StackStatus"] or "ROLLBACK" in stack["StackStatus"]:
+                raise NotInTimeError(f"the stack could not be created: {stack.get('StackStatusReason', stack['StackStatus'])}")
+            return True if stack["StackStatus"] == "CREATE_COMPLETE" else None
+
+        wait_until(created, "the stack to be created", seconds=60)
+        return cls(aws, stack_name, account, region)
+
+    def client(self, service: str) -> Any:
+        """Return a client with all rights in the stack's account."""
+        if service not in self._clients:  # to make one takes longer than most calls
+            self._clients[service] = self.aws.client(service, account=self.account, region=self.region)
+        return self._clients[service]
+
+    def resource(self, logical_id: str) -> str:
+        """Return the physical id of one of the stack's resources."""
+        return self._listed()[logical_id][1]
+
+    def functions(self) -> dict[str, str]:
+        """Return the names of the stack's functions, by logical id."""
+        return {logical_id: name for logical_id, (kind, name) in self._listed().items() if kind == "AWS::Lambda::Function"}
+
+    def _listed(self) -> dict[str, tuple[str, str]]:
+        if not self._resources:
+            pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack_name)
+            listed = [each for page in pages for each in page["StackResourceSummaries"]]
+            self._resources |= {each["LogicalResourceId"]: (each["ResourceType"], each["PhysicalResourceId"]) for each in listed}
+        return self._resources
+
+    @contextmanager
+    def without_statement(self, role: str, sid: str) -> Iterator[None]:
+        """Remove a statement from a role's policy while the context lasts."""
+        iam, name = self.client("iam"), self.resource(role)
+        policy = iam.list_role_policies(RoleName=name)["PolicyNames"][0]
+        document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        kept = [each for each in document["Statement"] if each["Sid"] != sid]
+        if len(kept) == len(document["Statement"]):
+            raise LookupError(f"{role} has no statement {sid}")
+        put = partial(iam.put_role_policy, RoleName=name, PolicyName=policy)
+        if kept:
+            put(PolicyDocument=json.dumps(document | {"Statement": kept}))
+        else:
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        try:
+            yield
+        finally:
+            put(PolicyDocument=json.dumps(document))
+
+    @contextmanager
+    def without_alarm_subscription(self) -> Iterator[None]:
+        """Remove the alarm topic's subscription while the context lasts."""
+        sns, topic = self.client("sns"), self.outputs["AlarmTopicArn"]
+        (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+        try:
+            yield
+        finally:
+            sns.subscribe(TopicArn=topic, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
+
+    def start(self, run_input: object = None, name: str | None = None) -> str:
+        """Start an execution and return its ARN. A string is sent unchanged.
+
+        An input's deadline is at least a minute. For a shorter one, the execution gets a deadline of a minute and a start
+        time that lies the difference in the past.
+        """
+        if isinstance(run_input, dict) and 0 < (seconds := run_input.get("deadline_hours", 1) * 3600) < MINUTE_SECONDS:
+            self.aws.control("/_local/next_start", {"account": self.account, "seconds_ago": MINUTE_SECONDS - seconds})
+            run_input = run_input | {"deadline_hours": MINUTE_SECONDS / 3600}
+        text = run_input if isinstance(run_input, str) else json.dumps({} if run_input is None else run_input)
+        named = {"name": name} if name else {}
+        return str(self.states.start_execution(stateMachineArn=self.state_machine, input=text, **named)["executionArn"])
+
+    def run(self, run_input: object = None, seconds: float = 40) -> Execution:
+        """Start an execution and wait until it has ended."""
+        return self.ended(self.start(run_input), seconds)
+
+    def describe(self, arn: str) -> Execution:
+        """Return the current state of an execution."""
+        told = self.states.describe_execution(executionArn=arn)
+        output = told.get("output") if told["status"] == "SUCCEEDED" else None
+        return Execution(
+            arn=arn,
+            status=told["status"],
+            input=told["input"],
+            started_at=told["startDate"],
+            ended_at=told.get("stopDate"),
+            output=json.loads(output) if output else None,
+            error=told.get("error"),
+            cause=told.get("cause"),
+        )
+
+    def ended(self, arn: str, seconds: float = 40) -> Execution:
+        """Wait until an execution has ended."""
+
+        def ended() -> Execution | None:
+            execution = self.describe(arn)
+            return None if execution.status == "RUNNING" else execution
+
+        return wait_until(ended, f"{arn} to end", seconds)
+
+    def reached(self, arn: str, state: str, seconds: float = 20) -> None:
+        """Wait until an execution has entered a state."""
+        wait_until(lambda: state in self.states_entered(arn) or None, f"{arn} to reach {state}", seconds)
+
+    def states_entered(self, arn: str) -> list[str]:
+        """Return the names of the states that an execution has entered, in order."""
+        return [name for name, _ in self.history(arn)]
+
+    def history(self, arn: str) -> list[tuple[str, datetime]]:
+        """Return the states that an execution has entered, with the time."""
+        pages = self.states.get_paginator("get_execution_history").paginate(executionArn=arn)
+        events = [event for page in pages for event in page["events"]]
+        return [
+            (event["stateEnteredEventDetails"]["name"], event["timestamp"])
+            for event in events
+            if "stateEnteredEventDetails" in event
+        ]
+
+    def executions(self) -> list[Execution]:
+        """Return the executions since the last forget, the oldest first."""
+        pages = self.states.get_paginator("list_executions").paginate(stateMachineArn=self.state_machine)
+        arns = [each["executionArn"] for page in pages for each in page["executions"]]
+        found = [self.describe(arn) for arn in arns if arn not in self.forgotten]
+        return sorted(found, key=lambda execution: execution.started_at)
+
+    def messages(self) -> list[Message]:
+        """Return what was published about exports to the topic, the oldest first."""
+        published = self.aws.control("/_local/sns/published", {"account": self.account, "region": self.region})["messages"]
+        return [
+            Message(
+                subject=each["subject"],
+                email=each["bodies"]["email"],
+                chat=json.loads(each["bodies"]["https"]),
+                event=json.loads(each["bodies"]["default"]),
+                attributes=each["attributes"],
+                published_at=each["time"],
+            )
+            for each in published
+            if each["topic_arn"] == self.outputs["TopicArn"] and "outcome" in each["attributes"]
+        ]
+
+    def message_of(self, arn: str, seconds: float = 20) -> Message:
+        """Wait for the message about an execution, and fail if there is more than one."""
+        name = arn.rsplit(":", 1)[-1]
+        told = wait_until(
+            lambda: [each for each in self.messages() if each.execution == name] or None, f"a message about {name}", seconds
+        )
+        if len(told) != 1:
+            raise AssertionError(f"{len(told)} messages about {name}")
+        return told[0]
+
+    def items(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return all items of the table, by key."""
+        scanned = self.client("dynamodb").scan(TableName=self.outputs["TableName"], ConsistentRead=True)["Items"]
+        plain = [{name: next(iter(value.values())) for name, value in item.items()} for item in scanned]
+        return {(item["pk"], item["sk"]): item for item in plain}
+
+    def lock(self) -> dict[str, Any] | None:
+        """Return the lock's item, or None when it is free."""
+        return self.items().get((f"LOCK#{self.account}#{self.region}", "LOCK"))
+
+    def put_lock(self, **attributes: Any) -> None:
+        """Write the lock's item, as a crashed run would have left it."""
+        item = {"pk": f"LOCK#{self.account}#{self.region}", "sk": "LOCK", **attributes}
+        typed = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in item.items()}
+        self.client("dynamodb").put_item(TableName=self.outputs["TableName"], Item=typed)
+
+    def run_item(self, arn: str) -> dict[str, Any]:
+        """Return the table's item about an execution."""
+        return self.items()[f"EXECUTION#{arn.rsplit(':', 1)[-1]}", "EXECUTION"]
+
+    def objects(self) -> list[str]:
+        """Return the keys of all objects in the bucket."""
+        return list(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Return the sizes of all objects in the bucket, by key."""
+        pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.outputs["BucketName"])
+        return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
+
+    def read(self, key: str) -> bytes:
+        """Return an object's content."""
+        content: bytes = self.client("s3").get_object(Bucket=self.outputs["BucketName"], Key=key)["Body"].read()
+        return content
+
+    def invoke(self, function: str, event: object) -> Any:
+        """Invoke a function by its logical id and return its answer, or raise with its error."""
+        answer = self.client("lambda").invoke(FunctionName=self.resource(function), Payload=json.dumps(event))
+        payload = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise FunctionFailedError(payload)
+        return payload
+
+    def send(self, function: str, event: object) -> None:
+        """Invoke a function by its logical id as EventBridge does: asynchronously, with retries after a failure."""
+        self.client("lambda").invoke(FunctionName=self.resource(function), Payload=json.dumps(event), InvocationType="Event")
+
+    def forget(self) -> None:
+        """Clear what earlier tests left: running executions, messages, objects, and all items but those of ended runs."""
+        running = self.states.list_executions(stateMachineArn=self.state_machine, statusFilter="RUNNING")["executions"]
+        for each in running:
+            with suppress(self.states.exceptions.ValidationException):  # it has ended meanwhile
+                self.states.stop_execution(executionArn=each["executionArn"])
+        self.delete_items(lambda item: item["sk"] == "LOCK")
+        wait_until(self._swept, "a notification of every ended run")
+        # The item of a notified run stays: without it the hourly cleanup would notify again.
+        self.delete_items(lambda item: item["sk"] != "EXECUTION")
+        self.forgotten |= {execution.arn for execution in self.executions()}
+        self.aws.control("/_local/sns/published", {"account": self.account, "region": self.region, "clear": True})
+        self.delete_objects()
+
+    def delete_items(self, unwanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Delete records."""
+        keys = [{"pk": {"S": pk}, "sk": {"S": sk}} for (pk, sk), item in self.items().items() if unwanted(item)]
+        for some in batched(keys, 25, strict=False):  # as many as BatchWriteItem takes
+            deletes = [{"DeleteRequest": {"Key": key}} for key in some]
+            self.client("dynamodb").batch_write_item(RequestItems={self.outputs["TableName"]: deletes})
+
+    def delete_objects(self) -> None:
+        """Delete all objects in the bucket."""
+        for some in batched(self.objects(), 1000, strict=False):
+            deletes = {"Objects": [{"Key": key} for key in some], "Quiet": True}
+            self.client("s3").delete_objects(Bucket=self.outputs["BucketName"], Delete=deletes)
+
+    def _swept(self) -> bool | None:
+        try:
+            self.invoke("CleanUpFunction", {})
+        except FunctionFailedError:
+            return None  # the cleanup that the event started is still running
+        return None if any("open" in item for item in self.items().values()) else True
+
+
+class FunctionFailedError(Exception):
+    """A function ended in an error."""
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        super().__init__(json.dumps(payload))
+        self.type, self.message = payload.get("errorType", ""), payload.get("errorMessage", "")
+
+
+def wait_until[T](look: Callable[[], T | None], what: str, seconds: float = 20) -> T:
+    """Call a function repeatedly until it returns something, and return that."""
+    deadline = time.monotonic() + seconds
+    while (seen := look()) is None:
+        if time.monotonic() > deadline:
+            raise NotInTimeError(f"waited {seconds} s for {what}")
+        time.sleep(LOOK_SECONDS)
+    return seen
+
+
+@cache
+def packages() -> dict[str, bytes]:
+    """Return the built functions and the layer as archives, by the name of their folder."""
+    if not (BUILT / "template.yaml").exists():
+        raise FileNotFoundError("there is no build: run make build")
+    return {folder.name: _archive(folder) for folder in BUILT.iterdir() if folder.is_dir()}
+
+
+def _archive(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            # The embedded AWS runs on x86_64; the arm64 libraries are half of the analytics layer.
+            if path.is_file() and "aarch64" not in path.name:
+                archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+def packaged_template(bucket: str) -> str:
+    """Return the built template with its code in a bucket."""
+    template = read_template(BUILT / "template.yaml")
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{name}"
+        elif resource["Type"] == "AWS::Serverless::LayerVersion":
+            resource["Properties"]["ContentUri"] = f"s3://{bucket}/{name}"
+        elif resource["Type"] == "AWS::Serverless::StateMachine":
+            definition = (BUILT / resource["Properties"].pop("DefinitionUri")).read_text()
+            resource["Properties"]["Definition"] = json.loads(definition)
+    return json.dumps(template)

@@ -1,0 +1,212 @@
+"""The key file: written and read as a stream, small, and never believed when it is damaged."""
+
+import io
+import json
+import random
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from findings_digest import keys
+from findings_digest.keys import Header, KeyFileError, KeyReader, KeyWriter, Summary
+from findings_digest.records import DAY_MS, MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, Recorder
+from tests.builders import nights
+from tests.builders.nights import TODAY, batch, finding
+
+HEADER = Header("nightly", "night-1", "2026-11-23T03:00:00+00:00", "0123abcd", {"severity": []}, {nights.ACCOUNT: {"ec2": "on"}})
+
+
+def written(records: list[bytes], piece: int = 1_000, findings: int | None = None) -> bytes:
+    file = io.BytesIO()
+    writer = KeyWriter(file.write, HEADER)
+    for at in range(0, len(records), piece):
+        writer.add(records[at : at + piece])
+    writer.finish(Summary(writer.findings if findings is None else findings, {nights.ACCOUNT: {"ec2": len(records)}}, {}))
+    return file.getvalue()
+
+
+def read(content: bytes) -> list[bytes]:
+    return list(chain.from_iterable(KeyReader(io.BytesIO(content)).blocks()))
+
+
+def night(count: int) -> list[bytes]:
+    """Findings as they are: 60 on a resource, 3 of a vulnerability, digests at random."""
+    dice = random.Random(1)
+    rows = [
+        finding(
+            f"{dice.getrandbits(128):032x}",
+            resource_name=f"r{dice.randrange(count // 60)}",
+            vulnerability_id=f"v{dice.randrange(count // 3)}",
+            severity=dice.choices(["MEDIUM", "HIGH", "CRITICAL"], [50, 45, 5])[0],
+            fix_available=dice.choices(["YES", "NO"], [9, 1])[0],
+            first_observed_at=int((TODAY - dice.expovariate(1 / 120)) * DAY_MS),
+        )
+        for _ in range(count)
+    ]
+    return sorted(Recorder(TODAY).of(batch(*rows)))
+
+
+def possible(record: bytes) -> bytes:
+    """A record whose severity and scan type there are."""
+    return record[:MARKS] + bytes([record[MARKS] % (len(SEVERITIES) << 5), record[SCAN_TYPE] % len(SCAN_TYPES)]) + record[26:]
+
+
+records = st.lists(st.binary(min_size=RECORD_BYTES, max_size=RECORD_BYTES).map(possible), max_size=30).map(sorted)
+
+
+@given(records, st.integers(1, 31))
+def test_what_is_written_is_read(given: list[bytes], piece: int) -> None:
+    content = written(given, piece)
+    reader = KeyReader(io.BytesIO(content))
+    assert reader.header == HEADER
+    assert list(chain.from_iterable(reader.blocks())) == given
+    assert reader.summary == Summary(len(given), {nights.ACCOUNT: {"ec2": len(given)}}, {})
+
+
+def test_more_findings_than_a_block_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "BLOCK_RECORDS", 64)
+    many = [number.to_bytes(RECORD_BYTES) for number in range(1_000)]
+    content = written(many, piece=150)
+    assert read(content) == many
+    assert max(len(block) for block in KeyReader(io.BytesIO(content)).blocks()) == 64
+
+
+def test_a_finding_takes_about_18_bytes() -> None:
+    many = night(6_000)
+    assert 15 < len(written(many)) / len(many) < 19
+
+
+def test_a_stream_may_give_less_than_it_was_asked_for() -> None:
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(size or 0, 7))
+
+    many = night(300)
+    assert list(chain.from_iterable(KeyReader(Slow(written(many))).blocks())) == many
+
+
+def forged(**values: Any) -> bytes:
+    """A header with other values."""
+    return json.dumps(asdict(HEADER) | values).encode()
+
+
+def test_a_file_that_was_read_through_can_be_read_again_and_is_of_the_run_that_was_said(tmp_path: Path) -> None:
+    many = night(300)
+    path = tmp_path / "keys"
+    path.write_bytes(written(many))
+    found = keys.checked(path, "nightly", "night-1")
+    for _ in range(2):
+        assert list(chain.from_iterable(found.blocks())) == many
+    assert (found.header, found.summary.findings) == (HEADER, 300)
+    for report, execution in (("weekly", "night-1"), ("nightly", "night-2")):
+        with pytest.raises(KeyFileError, match="of another run"):
+            keys.checked(path, report, execution)
+    path.write_bytes(written(many)[:-1])
+    with pytest.raises(KeyFileError, match="truncated"):
+        keys.checked(path, "nightly", "night-1")
+
+
+class TestDamage:
+    CONTENT = written(night(300))
+
+    @given(st.integers(0, len(CONTENT) - 1))
+    def test_a_truncated_file_is_refused(self, length: int) -> None:
+        with pytest.raises(KeyFileError, match="truncated"):
+            read(self.CONTENT[:length])
+
+    @given(st.integers(0, len(CONTENT) - 1), st.integers(1, 255))
+    def test_a_changed_byte_is_found(self, at: int, change: int) -> None:
+        damaged = bytearray(self.CONTENT)
+        damaged[at] ^= change
+        with pytest.raises(KeyFileError):
+            read(bytes(damaged))
+
+    @given(st.binary(max_size=200), st.booleans())
+    def test_anything_else_is_refused(self, content: bytes, begins_well: bool) -> None:
+        with pytest.raises(KeyFileError):
+            read((keys.MAGIC if begins_well else b"") + content)
+
+    def test_the_message_says_where_it_broke_off(self) -> None:
+        with pytest.raises(KeyFileError, match=r"truncated at its finding 301"):
+            read(self.CONTENT[:-10])
+
+    def test_another_version_is_said_to_be_one(self) -> None:
+        with pytest.raises(KeyFileError, match="version 2, of another release"):
+            read(keys.MAGIC[:-1] + b"\x02" + self.CONTENT[8:])
+
+    def test_other_rules_of_identity_are_said_to_be_some(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(keys, "IDENTITY_VERSION", 3)
+        with pytest.raises(KeyFileError, match="rules of another release"):
+            read(self.CONTENT)
+
+    def test_a_file_that_holds_another_number_than_it_says_is_refused(self) -> None:
+        with pytest.raises(KeyFileError, match="holds 3 findings, where 4 were written"):
+            read(written(night(300)[:3], findings=4))
+
+    def test_findings_that_are_not_sorted_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(keys, "BLOCK_RECORDS", 2)
+        with pytest.raises(KeyFileError, match="damaged at its finding 3"):
+            read(written(night(300)[:4][::-1]))
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            (0).to_bytes(4),  # no finding at all
+            (1).to_bytes(4) + b"not zlib",
+            (2).to_bytes(4) + keys._packed([bytes(RECORD_BYTES)])[4:],  # fewer than it says
+            (1).to_bytes(4) + keys._packed([bytes(RECORD_BYTES)] * 2)[4:],  # more than it says
+            (keys.BLOCK_RECORDS + 1).to_bytes(4),
+            keys._packed([bytes(SCAN_TYPE) + bytes([len(SCAN_TYPES)]) + bytes(4)]),  # a scan type that there is not
+            keys._packed([bytes(MARKS) + b"\xe0" + bytes(5)]),  # a severity that there is not
+        ],
+    )
+    def test_a_block_that_does_not_hold_what_it_should_is_refused(self, content: bytes) -> None:
+        file = io.BytesIO()
+        KeyWriter(file.write, HEADER)._section(keys.BLOCK, content)
+        with pytest.raises(KeyFileError, match="damaged at its finding 1"):
+            read(file.getvalue())
+
+    @pytest.mark.parametrize(("kind", "content", "told"), [
+        (keys.SUMMARY, b"{}", "does not begin with its header"),
+        (keys.HEADER, b"{}", "header cannot be understood"),
+        (keys.HEADER, b"no json", "header cannot be understood"),
+        (keys.HEADER, b"[]", "header cannot be understood"),
+        (keys.HEADER, b"\xff", "header cannot be understood"),
+        (keys.HEADER, forged(scanning=7), "header cannot be understood"),
+        (keys.HEADER, forged(scanning={"1": {"ec2": 1}}), "header cannot be understood"),
+        (keys.HEADER, forged(filter_criteria=[]), "header cannot be understood"),
+        (keys.HEADER, forged(report=None), "header cannot be understood"),
+        (keys.HEADER, forged(filter_criteria="DEEP").replace(b'"DEEP"', b'{"a":' * 9_000 + b"1" + b"}" * 9_000), "header cannot be understood"),
+    ])  # fmt: skip
+    def test_a_header_must_be_one(self, kind: bytes, content: bytes, told: str) -> None:
+        file = io.BytesIO()
+        KeyWriter(file.write, HEADER)._section(kind, content)
+        whole = file.getvalue()
+        second = whole.index(kind + len(content).to_bytes(4), len(keys.MAGIC) + 9)
+        with pytest.raises(KeyFileError, match=told):
+            read(keys.MAGIC + whole[second:])
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b'{"findings": 0}',
+            b'{"findings":0,"open":{"1":{"ec2":-1}},"not_looked_at":{}}',
+            b'{"findings":0,"open":{"1":{"ec2":1e999}},"not_looked_at":{}}',
+            b'{"findings":"0","open":{},"not_looked_at":{}}',
+            b'{"findings":0,"open":{"1":["ec2"]},"not_looked_at":{}}',
+        ],
+    )
+    def test_a_summary_that_is_none_is_refused(self, content: bytes) -> None:
+        file = io.BytesIO()
+        KeyWriter(file.write, HEADER)._section(keys.SUMMARY, content)
+        with pytest.raises(KeyFileError, match="summary cannot be understood"):
+            read(file.getvalue())
+
+    def test_a_damaged_length_costs_no_memory(self) -> None:
+        with pytest.raises(KeyFileError, match="damaged at its header"):
+            read(keys.MAGIC + keys.HEADER + b"\xff" * 8)

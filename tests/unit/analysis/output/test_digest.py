@@ -1,0 +1,314 @@
+"""The digest keeps its schema, and says in words what numbers cannot."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from findings_digest import changes, naming
+from findings_digest.baseline import Earlier, NoBaseline, NoBaselineReason, StoredFile
+from findings_digest.changes import NotScanned
+from findings_digest.counting import Counts
+from findings_digest.coverage import AccountScanning, Coverage, Scanning, TypeCoverage
+from findings_digest.digest import KINDS, Report, assemble, statuses_asked
+from findings_digest.keys import Header
+from findings_digest.night import Night, Told
+from findings_digest.records import DAY_MS, SCAN_TYPES, SEVERITIES
+from findings_digest.resumption import surely_scanned
+from findings_digest.verdict import judge
+from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
+from tests.unit.analysis.comparison.test_night import NOW, key_file
+
+SCHEMA = json.loads(Path("docs/digest.schema.json").read_text(encoding="utf-8"))
+DOCUMENT = Path("docs/digest.md").read_text(encoding="utf-8")
+EVERY_STATUS = {"findingStatus": [{"comparison": "EQUALS", "value": each} for each in ("ACTIVE", "SUPPRESSED", "CLOSED")]}
+BASELINE = Earlier(
+    "night-0", NOW - timedelta(days=1), "h", True, True, "JSON", "findings", "reports/r.json",
+    StoredFile("k", "e1"), StoredFile("p", "e2"), None,
+)  # fmt: skip
+NONE = NoBaseline("first_run", "This is the first one.")
+ALL_ON: dict[str, Scanning] = dict.fromkeys(SCAN_TYPES, "on")
+ON = Coverage(
+    ACCOUNT,
+    {ACCOUNT: AccountScanning("on", ALL_ON), OTHER_ACCOUNT: AccountScanning("on", ALL_ON)},
+    7,
+    0,
+    {"AWS_EC2_INSTANCE": TypeCoverage(7)},
+)
+
+
+def report(**fields: Any) -> Report:
+    values: dict[str, Any] = {
+        "name": "nightly",
+        "format": "JSON",
+        "execution": "night-1",
+        "started_at": NOW,
+        "account": ACCOUNT,
+        "region": REGION,
+        "filter_hash": "0123456789abcdef",
+        "filter_criteria": EVERY_STATUS,
+        "bucket": "findings",
+        "key": "reports/r.json",
+    }
+    return Report(**values | fields)
+
+
+def digest(
+    tonight: list[dict[str, Any]],
+    before: list[dict[str, Any]] | None = None,
+    *,
+    coverage: Coverage = ON,
+    baseline: Earlier | NoBaseline = BASELINE,
+    criteria_before: dict[str, Any] | None = None,
+    named: bool = True,
+    **fields: Any,
+) -> dict[str, Any]:
+    """The digest of a night, made as the workflow's function makes it, and held against the schema."""
+    of = report(**fields)
+    written, counts = io.BytesIO(), Counts(int(NOW.timestamp() * 1000))
+    keys_before = None
+    if before is not None:
+        with Night(NOW - timedelta(days=1)) as night:
+            night.add(batch(*before))
+            night.compare(Header("nightly", "night-0", "", "h", criteria_before or dict(of.filter_criteria), {}), written)
+        keys_before = written.getvalue()
+    scanned = surely_scanned(coverage, {}, (), NOW)
+    with Night(NOW) as night:
+        night.add(batch(*tonight))
+        counts.add(batch(*tonight))
+        told = night.compare(
+            Header("nightly", "night-1", "", "h", of.filter_criteria, scanned.states),
+            io.BytesIO(),
+            key_file(keys_before, 0) if keys_before is not None else None,
+            not_scanned=NotScanned(scanned.unsure(), scanned.off()),
+        )
+    compared = told.compared
+    names: dict[bytes, dict[str, Any]] = {}
+    if compared and named:
+        of_baseline, of_tonight = naming.wanted(compared.changes)
+        names = naming.find([batch(*(before or []))], of_baseline) | naming.find([batch(*tonight)], of_tonight)
+    verdict = judge(night.open, coverage, (compared.header, compared.summary) if compared else None)
+    made = assemble(of, counts.to_dict(), told, baseline if before is not None else NONE, verdict, names)
+    check(made)
+    return made
+
+
+def check(made: dict[str, Any]) -> None:
+    stored = json.loads(json.dumps(made))
+    Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(stored)
+    assert stored == made, "a digest is the same after it was stored"
+
+
+def text(made: dict[str, Any]) -> str:
+    return " ".join(made["sentences"])
+
+
+class TestSchema:
+    def test_it_describes_and_requires_every_field_and_allows_no_other(self) -> None:
+        Draft202012Validator.check_schema(SCHEMA)
+        for each in objects(SCHEMA):
+            assert all("description" in field for field in each["properties"].values())
+            if "by_severity" not in each["properties"] or "total" not in each["properties"]:  # counts stay open for more
+                assert each["additionalProperties"] is False
+                assert list(each["required"]) == list(each["properties"])
+
+    def test_it_knows_the_kinds_scan_types_and_severities_of_the_code(self) -> None:
+        told = SCHEMA["properties"]["changes"]["oneOf"][1]["properties"]
+        assert set(told["counts"]["properties"]) == {*KINDS, "appeared", "gone"}
+        assert set(told["lists"]["properties"]) == set(told["by_severity"]["properties"]) == set(changes.LISTED_KINDS)
+        verdict = SCHEMA["properties"]["verdict"]["properties"]["dark"]["additionalProperties"]["items"]["enum"]
+        assert verdict == list(SCAN_TYPES)
+        assert SCHEMA["$defs"]["listed"]["properties"]["severity"]["enum"] == sorted(
+            SEVERITIES, key=lambda each: (SEVERITIES.index(each) == 0, -SEVERITIES.index(each))
+        )
+
+    def test_the_document_explains_every_kind_and_every_reason(self) -> None:
+        explained = set(re.findall(r"`([a-z_]+)`", DOCUMENT))
+        reasons: tuple[NoBaselineReason, ...] = ("first_run", "filter_changed", "first_notified", "no_digest", "unreadable")
+        assert {*KINDS, *reasons} <= explained
+        assert set(SCHEMA["properties"]["no_baseline"]["enum"]) == {*reasons, None}
+
+
+def objects(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a schema that names its fields."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+            yield schema
+        for value in schema.values():
+            yield from objects(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from objects(value)
+
+
+class TestFirstNight:
+    def test_it_has_counts_and_no_changes_and_says_why(self) -> None:
+        made = digest([finding("a"), finding("b", vulnerability_id="CVE-2", status="CLOSED")])
+        assert (made["baseline"], made["changes"], made["no_baseline"]) == (None, None, "first_run")
+        assert (made["counts"]["total"], made["counts"]["by_status"]) == (2, {"ACTIVE": 1, "CLOSED": 1})
+        assert made["sentences"] == ["This is the first one."]
+        assert [entry["vulnerability_id"] for entry in made["fix_first"]] == ["CVE-2026-1"]
+
+    def test_a_night_without_findings_has_a_digest_too(self) -> None:
+        made = digest([], key=None)
+        assert (made["counts"]["total"], made["fix_first"], made["report"]["key"]) == (0, [], None)
+        assert "holds no open finding although Inspector is switched on" in text(made)
+
+    def test_it_names_the_baseline_and_its_age(self) -> None:
+        assert digest([finding("a")], [finding("a")])["baseline"] == {
+            "execution": "night-0",
+            "started_at": (NOW - timedelta(days=1)).isoformat(),
+            "age_seconds": 86_400,
+            "age": "24 hours",
+            "format": "JSON",
+            "key": "reports/r.json",
+        }
+
+    def test_a_reissued_finding_is_listed_with_both_arns_and_its_first_day(self) -> None:
+        made = digest(
+            [finding("b", severity="CRITICAL", fix_available="YES", package_names=["openssl", None])],
+            [finding("a", first_observed_at=(TODAY - 100) * DAY_MS, package_names=["openssl"])],
+        )
+        expected = {
+            "finding_arn": arn("b"),
+            "previous_finding_arn": arn("a"),
+            "title": "CVE-2026-1 - openssl",
+            "vulnerability_id": "CVE-2026-1",
+            "packages": ["openssl"],
+            "account_id": ACCOUNT,
+            "region": REGION,
+            "resource_type": "AWS_ECR_CONTAINER_IMAGE",
+            "resource": "shop/cart",
+            "resource_id": f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/shop/cart/sha256:{'b':0>64}",
+            "severity": "CRITICAL",
+            "previous_severity": "HIGH",
+            "exploit_known": False,
+            "fix_available": "YES",
+            "first_seen": "2026-08-15",
+            "days_open": 100,
+        }
+        assert made["changes"]["lists"]["reissued"] == [expected]
+        for kind in ("severity_raised", "fix_became_available"):
+            assert made["changes"]["lists"][kind] == [expected | {"previous_finding_arn": None}]
+
+    def test_a_gone_finding_has_its_name_from_the_baseline(self) -> None:
+        made = digest([], [finding("a", resource_name=None)])
+        (gone,) = made["changes"]["lists"]["resource_gone"]
+        assert (gone["finding_arn"], gone["previous_severity"], gone["days_open"]) == (arn("a"), None, 10)
+        assert gone["resource"].startswith("arn:aws:ecr")
+
+    def test_another_copy_has_the_first_day_of_the_first_copy(self) -> None:
+        old = finding("a", first_observed_at=(TODAY - 50) * DAY_MS)
+        made = digest([old, finding("b", first_observed_at=TODAY * DAY_MS)], [old])
+        assert [each["days_open"] for each in made["changes"]["lists"]["another_copy"]] == [50]
+
+    def test_counts_and_sums_and_severities_and_accounts(self) -> None:
+        stays = finding("s", vulnerability_id="CVE-0")
+        made = digest(
+            [
+                stays,
+                finding("n", severity="LOW", vulnerability_id="CVE-N", account_id=OTHER_ACCOUNT),
+                finding("c", status="CLOSED"),
+            ],
+            [stays, finding("c")],
+        )["changes"]
+        assert {kind: count for kind, count in made["counts"].items() if count} == {
+            "still_open": 1, "new": 1, "closed": 1, "appeared": 1, "gone": 1,
+        }  # fmt: skip
+        assert (made["by_severity"]["new"], made["by_severity"]["closed"]) == ({"LOW": 1}, {"HIGH": 1})
+        assert made["by_account"] == {
+            ACCOUNT: {"appeared": 0, "gone": 1, "not_looked_at": 0},
+            OTHER_ACCOUNT: {"appeared": 1, "gone": 0, "not_looked_at": 0},
+        }
+
+    def test_mean_days_to_close_are_told_where_something_was_closed(self) -> None:
+        first = [(TODAY - 9) * DAY_MS, (TODAY - 4) * DAY_MS]
+        before = [finding(f"{at}", vulnerability_id=f"{at}", first_observed_at=at) for at in first]
+        after = [each | {"status": "CLOSED", "updated_at": TODAY * DAY_MS} for each in before]
+        assert digest(after, before)["changes"]["mean_days_to_close"] == 6.5
+        assert digest(before, before)["changes"]["mean_days_to_close"] is None
+
+    def test_thousands_of_changes_stay_a_list_that_a_page_can_hold(self) -> None:
+        rows = [finding(f"{number}", vulnerability_id=f"v{number}", resource_name=f"r{number}") for number in range(3_000)]
+        made = digest(rows, [])
+        assert made["changes"]["counts"]["new"] == 3_000
+        assert len(made["changes"]["lists"]["new"]) == made["changes"]["listed_at_most"] == 300
+        assert len(json.dumps(made)) < 256 << 10
+
+
+class TestSentences:
+    def test_active_findings_alone_leave_open_why_one_is_missing(self) -> None:
+        made = digest([], [finding("a")], filter_criteria={})
+        assert made["report"]["statuses"] == ["ACTIVE"]
+        assert "does not ask for closed or suppressed findings" in text(made)
+
+    def test_a_filter_that_asks_for_closed_ones_leaves_less_open(self) -> None:
+        closed_too = {"findingStatus": EVERY_STATUS["findingStatus"][::2]}
+        assert "does not ask for suppressed findings" in text(digest([], [finding("a")], filter_criteria=closed_too))
+
+    def test_with_every_status_nothing_must_be_said(self) -> None:
+        assert digest([finding("a")], [finding("a")])["sentences"] == []
+
+    def test_a_window_that_moves_is_said_to(self) -> None:
+        def window(start: float) -> dict[str, Any]:
+            return EVERY_STATUS | {"firstObservedAt": [{"startInclusive": start, "endInclusive": start + 604_800}]}
+
+        moved = digest([finding("a")], [finding("a")], filter_criteria=window(86_400.0), criteria_before=window(0.0))
+        assert "gone includes what aged out of it" in text(moved)
+        assert digest([finding("a")], [finding("a")], filter_criteria=window(0), criteria_before=window(0.0))["sentences"] == []
+
+    def test_a_dark_account_is_said_first_and_its_findings_are_neither_gone_nor_open(self) -> None:
+        coverage = replace(ON, accounts={**ON.accounts, OTHER_ACCOUNT: AccountScanning("off", why="DISABLED")})
+        made = digest([finding("a")], [finding("a"), finding("b", account_id=OTHER_ACCOUNT)], coverage=coverage)
+        assert made["verdict"]["state"] == "dark"
+        assert made["sentences"][0] == made["verdict"]["reasons"][0]
+        assert made["changes"]["counts"]["not_looked_at"] == 1
+        assert made["changes"]["by_account"] == {OTHER_ACCOUNT: {"appeared": 0, "gone": 0, "not_looked_at": 1}}
+        assert "1 finding is missing from the report where it is not sure that Inspector scans" in text(made)
+
+    def test_what_could_not_be_read_is_said(self) -> None:
+        made = digest([finding("a")], coverage=Coverage(ACCOUNT, {}, notes=("The coverage could not be read.",)))
+        assert "The coverage could not be read." in made["sentences"]
+
+    def test_names_that_could_not_be_read_are_null_and_counted(self) -> None:
+        made = digest([finding("a"), finding("b", vulnerability_id="x")], [finding("a", severity="LOW")], named=False)
+        assert made["changes"]["lists"]["new"][0]["finding_arn"] is None
+        assert "Of the listed findings 2 have no names" in text(made)
+
+    def test_a_baseline_of_another_format_is_said_to_be_one(self) -> None:
+        of_csv, code = replace(BASELINE, report_format="CSV"), finding("c", type="CODE_VULNERABILITY")
+        told = text(digest([code], [code], baseline=of_csv))
+        assert "The last comparable report was in CSV, this one is in JSON. A CSV does not name all" in told
+        assert "was in CSV" not in text(digest([code], [code], baseline=of_csv, format="CSV"))
+        assert "was in CSV" not in text(digest([finding("a")], [finding("a")], baseline=of_csv))
+
+    def test_a_list_that_is_not_exact_says_so(self) -> None:
+        told = Told(None, [], fix_first_is_exact=False, open_accounts=frozenset())
+        made = assemble(report(), Counts(0).to_dict(), told, NONE, judge({(ACCOUNT, "ecr"): 1}, ON), {})
+        assert "too many vulnerabilities" in text(made)
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (None, {"ACTIVE"}),
+        ([], {"ACTIVE"}),
+        ([("EQUALS", "CLOSED")], {"CLOSED"}),
+        ([("EQUALS", "ACTIVE"), ("EQUALS", "CLOSED")], {"ACTIVE", "CLOSED"}),
+        ([("PREFIX", "S")], {"SUPPRESSED"}),
+        ([("PREFIX", "")], {"ACTIVE", "SUPPRESSED", "CLOSED"}),
+        ([("NOT_EQUALS", "CLOSED")], {"ACTIVE", "SUPPRESSED"}),
+        ([("NOT_EQUALS", "CLOSED"), ("NOT_EQUALS", "SUPPRESSED")], {"ACTIVE"}),
+        ([("EQUALS", "ACTIVE"), ("NOT_EQUALS", "CLOSED")], {"ACTIVE"}),
+    ],
+)
+def test_the_filter_tells_which_statuses_a_report_holds(filters: list[tuple[str, str]] | None, expected: set[str]) -> None:
+    criteria = {} if filters is None else {"findingStatus": [{"comparison": how, "value": what} for how, what in filters]}
+    assert statuses_asked(criteria) == expected

@@ -1,0 +1,458 @@
+"""What is told of a run: to a person at 7 a.m., to a chat, to a program; within every limit, whatever the run holds."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from findings_exporter import messages
+from findings_exporter.errors import Failure
+from findings_exporter.explanations import EXPLANATIONS, explain
+from findings_exporter.filters import known_filters
+from findings_exporter.messages.speech import Speech
+from findings_exporter.runs import Run
+from tests import gallery
+from tests.builders.exporter import (
+    ACCOUNT,
+    BUCKET,
+    KEY,
+    REGION,
+    REPORT_ID,
+    SCHEDULE,
+    TOPIC,
+    config,
+    delivery,
+    ended_run,
+    execution,
+    failed_run,
+    minutes,
+    nothing,
+    plan,
+)
+
+SNS_BYTES = 256 * 1024
+EVENT_SCHEMA = json.loads(Path("docs/export-event.schema.json").read_text(encoding="utf-8"))
+CHAT_SCHEMA = json.loads(Path("tests/contract/custom-notification.schema.json").read_text(encoding="utf-8"))
+BROKEN = Failure("Report.INVALID_PERMISSIONS", f"The report {REPORT_ID} ended as FAILED.")
+STATEMENTS: list[dict[str, Any]] = [
+    {"Sid": name, "Effect": "Allow", "Principal": {"Service": "inspector2.amazonaws.com"}, "Action": "s3:*", "Resource": "*"}
+    for name in ("InspectorMayWriteReports", "Another")
+]
+MISSING: dict[str, Any] = {
+    "check": "bucket_policy_for_inspector",
+    "sentence": "The policy of the bucket does not allow s3:PutObject.",
+    "evidence": ["statement 1 does not apply: it does not name s3:PutObject"],
+    "fix": "Add the statements to the policy of the bucket.",
+    "statements": STATEMENTS,
+}
+UNSEEN = {"check": "key", "sentence": "It is not known whether the key can be used: AWS refused DescribeKey."}
+WRONG_SETUP = replace(BROKEN, setup={"verdict": "wrong", "wrong": [MISSING], "unknown": [UNSEEN]})
+CLEAR_SETUP = replace(BROKEN, setup={"verdict": "unknown", "wrong": [], "unknown": [UNSEEN]})
+LARGEST_SETUP = {
+    "verdict": "wrong",
+    "wrong": [
+        MISSING | {"sentence": "ä" * 400, "evidence": ["ä" * 400] * 3, "fix": "ä" * 400, "statements": STATEMENTS}
+        for _ in range(10)
+    ],
+    "unknown": [{"check": "key", "sentence": "ä" * 400} for _ in range(10)],
+}
+SCHEDULED = plan({"schedule": {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}})
+UNPLANNED = failed_run(
+    Failure("InvalidInput", "The execution's input is wrong, so nothing was exported:\n- zzz is not known"),
+    plan=None,
+    report_id=None,
+    report_created_at=None,
+    report_ended_at=None,
+)
+LARGEST = failed_run(
+    replace(messages.failure_from("x" * 256, "💥" * 32_768), setup=LARGEST_SETUP),
+    execution=execution("夜" * 80, partition="aws-us-gov"),
+    plan=plan(
+        {"report": {"name": "n" * 63, "filter_criteria": {"updatedAt": ["last 7 days"]}}},
+        KEY_PREFIX="p" * 500,
+    ),
+    notes=tuple(f'{number} "quoted" \\ 💥 ' + "ä" * 1200 for number in range(50)),
+)
+RUNS = {
+    "success": ended_run(),
+    "scheduled": ended_run(plan=SCHEDULED, notes=("This run waited for its turn: the run x was exporting.",)),
+    "no findings": ended_run(delivery=nothing("no_findings")),
+    "no object": ended_run(delivery=nothing("no_object")),
+    "empty object": ended_run(delivery=delivery(size_bytes=15, nothing_found="empty_object")),
+    "failed": failed_run(BROKEN),
+    "wrong setup": failed_run(WRONG_SETUP),
+    "setup without a fault": failed_run(CLEAR_SETUP),
+    "unplanned": UNPLANNED,
+    "stopped": ended_run(outcome="ABORTED", failure=Failure("Stopped", "The execution was stopped."), delivery=None),
+    "timed out": ended_run(outcome="TIMED_OUT", failure=Failure("TimedOut", "Too long."), delivery=None),
+    "never seen to start": failed_run(BROKEN, ended_at=None),
+    "largest": LARGEST,
+} | gallery.nights()
+JAPANESE = config(LANGUAGE="ja", TIME_ZONE="Asia/Tokyo")
+EVERY_RUN = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
+EVERY_ERROR = pytest.mark.parametrize("error", [*EXPLANATIONS, "States.Runtime", "Report.SOMETHING_NEW"])
+
+
+def flat(text: str) -> str:
+    """A text without its line breaks."""
+    return " ".join(text.split())
+
+
+class TestSubject:
+    @pytest.mark.parametrize(
+        ("name", "subject"),
+        [
+            ("success", "Inspector 23 Nov: nightly delivered, 1.2 MB"),
+            ("no findings", "Inspector 23 Nov: nightly delivered, nothing found"),
+            ("empty object", "Inspector 23 Nov: nightly delivered, nothing found"),
+            ("failed", "Inspector 23 Nov: nightly FAILED: Inspector may not write the report"),
+            ("unplanned", "Inspector 23 Nov: export FAILED: the input is wrong"),
+            ("stopped", "Inspector 23 Nov: nightly STOPPED: the run was stopped"),
+            ("timed out", "Inspector 23 Nov: nightly TIMED OUT: the run took too long"),
+        ],
+    )
+    def test_it_tells_the_night_by_itself(self, name: str, subject: str) -> None:
+        assert messages.subject(RUNS[name], config()) == subject
+
+    def test_a_day_has_no_leading_zero(self) -> None:
+        early = ended_run(execution=execution(started_at=minutes(60 * 24 * 10)))
+        assert messages.subject(early, config()).startswith("Inspector 3 Dec: ")
+
+    def test_a_success_without_a_delivery_does_not_break_it(self) -> None:
+        assert messages.subject(ended_run(delivery=None), config()).endswith("delivered, 0 bytes")
+
+    @EVERY_RUN
+    def test_it_is_what_sns_takes(self, run: Run) -> None:
+        subject = messages.subject(run, config())
+        assert messages.subject(run, replace(JAPANESE, time_zone="UTC")) == subject
+        assert 0 < len(subject) < 100
+        assert subject.isascii()
+        assert subject.isprintable()
+
+    @EVERY_ERROR
+    def test_it_fits_for_each_error_with_the_longest_name(self, error: str) -> None:
+        run = failed_run(Failure(error, "x"), plan=plan({"report": {"name": "n" * 63}}))
+        assert len(messages.subject(run, config())) < 100
+
+
+class TestEmail:
+    def test_a_success_is_told_with_its_file_first(self) -> None:
+        key = f"inspector/reports/nightly/year=2026/month=11/day=23/night-1/{REPORT_ID}.json"
+        console = f"https://{REGION}.console.aws.amazon.com"
+        arn = RUNS["scheduled"].execution.arn
+        assert messages.email(RUNS["scheduled"], config()) == (
+            'The findings report "nightly" was delivered.\n'
+            "\n"
+            f"File       s3://{BUCKET}/{key} (1.2 MB)\n"
+            f"Open       {console}/s3/object/{BUCKET}?region={REGION}&prefix={key}\n"
+            "Format     JSON\n"
+            "Filter     none: all active findings\n"
+            "Scheduled  23 Nov 2026, 03:00:00 UTC\n"
+            "Started    23 Nov 2026, 03:00:00 UTC\n"
+            "Took       12 min 0 s, of which Inspector 10 min 0 s\n"
+            f"Account    {ACCOUNT}, {REGION}\n"
+            f"Execution  {console}/states/home?region={REGION}#/v2/executions/details/{arn}\n"
+            "\n"
+            "What else happened\n"
+            "- This run waited for its turn: the run x was exporting.\n"
+            "\n"
+            "The links ask you to sign in to the account, and stay valid.\n"
+            "Notification 5f0c0b0e-0000-5000-8000-000000000000\n"
+        )
+
+    @pytest.mark.parametrize("how", ["no_findings", "no_object", "empty_object"])
+    def test_nothing_found_is_told_with_how_it_is_known(self, how: str) -> None:
+        body = messages.email(ended_run(delivery=nothing(how)), config())
+        assert body.startswith('The findings report "nightly" was made: nothing found.\n')
+        assert messages.NOTHING_FOUND[how] in flat(body)
+        assert "File " not in body
+
+    def test_only_a_doubtful_nothing_tells_to_check_the_scanning(self) -> None:
+        told = {how: "check that Inspector is scanning" in text for how, text in messages.NOTHING_FOUND.items()}
+        assert told == {"no_findings": False, "no_object": True, "empty_object": True}
+
+    @EVERY_ERROR
+    def test_a_failure_tells_what_why_and_what_to_do_now(self, error: str) -> None:
+        run = failed_run(Failure(error, "This is\nwhat happened."))
+        explanation = explain(Failure(error, ""), config())
+        body = messages.email(run, config())
+        assert body.startswith('The findings report "nightly" was NOT delivered.\n')
+        assert f"What happened ({error})\n  This is\n  what happened.\n\nWhy\n  " in body
+        assert explanation.why in flat(body)
+        for number, step in enumerate(explanation.fix, 1):
+            assert f"{number}. {step}" in flat(body)
+        assert "/v2/executions/details/" in body
+
+    def test_a_stopped_run_says_so(self) -> None:
+        assert messages.email(RUNS["stopped"], config()).startswith(
+            'The findings report "nightly" was NOT delivered: the run was stopped.'
+        )
+
+    def test_a_run_without_a_plan_is_told_without_its_name(self) -> None:
+        body = messages.email(UNPLANNED, config())
+        assert body.startswith("The export was NOT delivered.")
+        assert "- zzz is not known" in body
+        assert "Format" not in body
+
+    def test_the_filters_are_named(self) -> None:
+        criteria = {"updatedAt": ["last 7 days"], "severity": [{"comparison": "EQUALS", "value": "HIGH"}]}
+        run = ended_run(plan=plan({"report": {"filter_criteria": criteria}}))
+        assert "\nFilter     updatedAt, severity\n" in messages.email(run, config())
+
+    def test_lines_are_short_but_links_stay_whole(self) -> None:
+        long = Failure("AccessDeniedError", "word " * 100 + KEY + "x" * 100)
+        body = messages.email(failed_run(long), config())
+        assert all(len(line) <= 72 or "://" in line or KEY in line for line in body.splitlines())
+        assert KEY + "x" * 100 in body
+
+    def test_at_most_ten_notes_are_told(self) -> None:
+        run = ended_run(notes=tuple(f"note {number:02}." for number in range(20)))
+        assert messages.email(run, config()).count("\n- note") == 10
+
+
+class TestChat:
+    @EVERY_RUN
+    def test_it_keeps_the_custom_notifications_schema(self, run: Run) -> None:
+        for of in (config(), JAPANESE):
+            Draft202012Validator(CHAT_SCHEMA).validate(messages.chat(run, of))
+
+    @EVERY_ERROR
+    def test_each_error_keeps_it_with_the_longest_names(self, error: str) -> None:
+        for language in ("en", "ja"):
+            key = KEY.replace("aws:", "aws-us-gov:")
+            long = config(BUCKET="b" * 63, KMS_KEY_ARN=key, BUCKET_OWNER=ACCOUNT, LANGUAGE=language)
+            content = messages.chat(failed_run(Failure(error, "x" * 3000)), long)
+            Draft202012Validator(CHAT_SCHEMA).validate(content)
+            assert not any(step.endswith("…") for step in content["content"]["nextSteps"])
+
+    def test_a_success_leads_to_the_file(self) -> None:
+        chat = messages.chat(RUNS["success"], config())
+        assert chat["content"]["title"] == ":white_check_mark: Inspector 23 Nov: nightly delivered, 1.2 MB"
+        assert chat["content"]["nextSteps"] == [f"Open the report: {messages.report_url(RUNS['success'], config())}"]
+        assert chat["metadata"]["additionalContext"]["uri"] == RUNS["success"].delivery.uri  # type: ignore[union-attr]
+
+    def test_a_link_that_is_too_long_for_a_step_is_not_cut_in_two(self) -> None:
+        far = ended_run(delivery=delivery(key=f"{'p' * 300}/{'k' * 60}.json"))
+        chat = messages.chat(far, config())
+        assert chat["content"]["nextSteps"] == ["Open the report with the link above."]
+        assert str(messages.report_url(far, config())) in chat["content"]["description"]
+
+    def test_nothing_found_has_nothing_to_open(self) -> None:
+        chat = messages.chat(RUNS["no findings"], config())
+        assert chat["content"]["nextSteps"] == []
+        assert messages.NOTHING_FOUND["no_findings"] in chat["content"]["description"]
+
+    def test_a_failure_warns_and_leads_to_the_fix(self) -> None:
+        chat = messages.chat(RUNS["failed"], config())
+        assert chat["content"]["title"].startswith(":warning: ")
+        assert chat["content"]["nextSteps"] == list(explain(BROKEN, config()).fix)
+        assert BROKEN.cause in chat["content"]["description"]
+        context = chat["metadata"]["additionalContext"]
+        assert (context["outcome"], context["error"], context["report"]) == ("FAILED", BROKEN.error, "nightly")
+
+    def test_the_nights_of_one_report_are_one_thread(self) -> None:
+        threads = {messages.chat(RUNS[name], config())["metadata"]["threadId"] for name in ("success", "failed", "no object")}
+        assert len(threads) == 1
+
+
+class TestSetup:
+    def test_a_mail_tells_what_was_found_and_what_to_paste_instead_of_what_may_be(self) -> None:
+        mail = messages.email(RUNS["wrong setup"], config())
+        told = flat(mail)
+        assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in told
+        assert "It is not known whether the key can be used" in told
+        assert "- statement 1 does not apply" in told
+        assert "1. Add the statements to the policy of the bucket. 2. Then start" in told
+        assert "or a Deny statement forbids it" not in told
+        pasted = mail.split("To paste (bucket policy for inspector)\n")[1].split("\n\n")[0]
+        assert json.loads(f"[{pasted}]") == STATEMENTS
+
+    def test_a_mail_says_so_when_nothing_was_found_and_keeps_the_general_advice(self) -> None:
+        told = flat(messages.email(RUNS["setup without a fault"], config()))
+        general = explain(BROKEN, config())
+        assert f"{general.why} The setup check found nothing wrong. It is not known whether the key can be used" in told
+        assert "It cannot see an organisation's policies" in told
+        assert all(step in told for step in general.fix)
+        assert "To paste" not in told
+
+    def test_a_chat_shows_whole_statements_or_none(self) -> None:
+        description = messages.chat(RUNS["wrong setup"], config())["content"]["description"]
+        assert json.loads(f"[{description.split('```')[1]}]") == STATEMENTS
+        assert "```" not in messages.chat(LARGEST, config())["content"]["description"]
+
+    def test_programs_get_all_of_it(self) -> None:
+        assert messages.export_event(RUNS["wrong setup"], config())["failure"]["setup"] == WRONG_SETUP.setup
+        assert messages.export_event(RUNS["failed"], config())["failure"]["setup"] is None
+
+
+class TestEvent:
+    @EVERY_RUN
+    def test_it_keeps_its_published_schema(self, run: Run) -> None:
+        event = json.loads(json.dumps(messages.export_event(run, config())))
+        Draft202012Validator(EVENT_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(event)
+
+    def test_the_schema_describes_and_requires_every_field_and_allows_no_other(self) -> None:
+        Draft202012Validator.check_schema(EVENT_SCHEMA)
+        objects = list(parts(EVENT_SCHEMA))
+        assert len(objects) == 17
+        for each in objects:
+            assert each["additionalProperties"] is False
+            assert sorted(each["required"]) == sorted(each["properties"])
+            assert all(field["description"].endswith(".") for field in each["properties"].values())
+
+    def test_it_tells_a_success(self) -> None:
+        event = messages.export_event(RUNS["scheduled"], config())
+        assert (event["outcome"], event["failure"]) == ("SUCCEEDED", None)
+        assert event["delivery"]["uri"] == f"s3://{BUCKET}/{event['delivery']['key']}"
+        assert event["report"]["scheduled_for"] == "2026-11-23T03:00:00+00:00"
+        assert (event["execution"]["duration_seconds"], event["report"]["report_seconds"]) == (720, 600)
+
+    def test_it_tells_a_failure(self) -> None:
+        event = messages.export_event(RUNS["failed"], config())
+        assert (event["outcome"], event["delivery"]) == ("FAILED", None)
+        assert (event["failure"]["error"], event["failure"]["what"]) == (BROKEN.error, BROKEN.cause)
+        assert event["failure"]["why"]
+        assert event["failure"]["fix"]
+
+    def test_what_is_not_known_is_null(self) -> None:
+        event = messages.export_event(UNPLANNED, config())
+        assert (event["report"], event["delivery"]) == (None, None)
+
+
+def parts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every object of a schema."""
+    if "properties" in schema:
+        yield schema
+        for field in schema["properties"].values():
+            yield from parts(field)
+            yield from parts(field.get("items", {}))
+
+
+class TestPublication:
+    @EVERY_RUN
+    def test_it_is_what_sns_takes(self, run: Run) -> None:
+        published = max(
+            (messages.publication(run, of) for of in (config(), JAPANESE)), key=lambda each: len(each["Message"].encode())
+        )
+        attributes = "".join(name + value["StringValue"] for name, value in published["MessageAttributes"].items())
+        assert len(published["Message"].encode()) + len(attributes) < SNS_BYTES
+        assert set(json.loads(published["Message"])) == {"default", "email", "https"}
+        assert (published["TopicArn"], published["MessageStructure"]) == (TOPIC, "json")
+
+    def test_each_protocol_gets_its_own_form(self) -> None:
+        run = RUNS["failed"]
+        bodies = json.loads(messages.publication(run, config())["Message"])
+        assert json.loads(bodies["default"]) == messages.export_event(run, config())
+        assert bodies["email"] == messages.email(run, config())
+        assert json.loads(bodies["https"]) == messages.chat(run, config())
+
+    @pytest.mark.parametrize(
+        ("name", "attributes"), [("success", ("SUCCEEDED", "nightly")), ("unplanned", ("FAILED", "unknown"))]
+    )
+    def test_subscribers_may_filter(self, name: str, attributes: tuple[str, str]) -> None:
+        told = messages.publication(RUNS[name], config())["MessageAttributes"]
+        assert (told["outcome"]["StringValue"], told["report"]["StringValue"]) == attributes
+        assert told["region"] == {"DataType": "String", "StringValue": REGION}
+
+    def test_even_every_filter_and_the_most_hostile_text_fit(self) -> None:
+        criteria: dict[str, Any] = {name: [] for name in known_filters()}
+        every_filter = plan(KEY_PREFIX="p" * 900)
+        object.__setattr__(every_filter, "filter_criteria", criteria)
+        hostile = messages.failure_from("x" * 256, '"\\\n\x01' * 8000)
+        run = failed_run(hostile, plan=every_filter, notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
+        assert len(messages.publication(run, config())["Message"].encode()) < SNS_BYTES
+
+    def test_what_a_setup_check_saw_gives_way_before_what_it_found(self) -> None:
+        hostile = messages.failure_from("x" * 256, '"\\\n\x01' * 8000)
+
+        def told(text: str, count: int) -> dict[str, Any]:
+            wrong = MISSING | {"sentence": text, "evidence": [text] * 3, "fix": text}
+            setup = {"verdict": "wrong", "wrong": [wrong] * count, "unknown": []}
+            run = failed_run(replace(hostile, setup=setup), notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
+            message = messages.publication(run, config())["Message"]
+            assert len(message.encode()) < SNS_BYTES - 1000
+            event: dict[str, Any] = json.loads(json.loads(message)["default"])
+            return event
+
+        assert [each["evidence"] for each in told('"\\' * 150, 20)["failure"]["setup"]["wrong"]] == [[]] * 20
+        assert told('"\\' * 200, 30)["failure"]["setup"] is None
+
+    def test_the_same_run_is_told_in_the_same_words(self) -> None:
+        assert messages.publication(RUNS["failed"], config()) == messages.publication(RUNS["failed"], config())
+
+
+class TestFailureFrom:
+    @pytest.mark.parametrize(
+        ("cause", "told"),
+        [
+            ('{"errorMessage": "no", "errorType": "X", "stackTrace": ["f"]}', "no"),
+            ('{"errorMessage": "  no \\n"}', "no"),
+            ('{"errorMessage": ""}', "The workflow ended with X and no further word."),
+            ('{"message": "no"}', '{"message": "no"}'),
+            ("[1]", "[1]"),
+            ("7", "7"),
+            ('"text"', '"text"'),
+            ("plain text", "plain text"),
+            ('{"errorMessage": "cut off', '{"errorMessage": "cut off'),
+            ("", "The workflow ended with X and no further word."),
+            (" \n", "The workflow ended with X and no further word."),
+        ],
+    )
+    def test_a_cause_is_read_whatever_its_form(self, cause: str, told: str) -> None:
+        assert messages.failure_from("X", cause) == Failure("X", told)
+
+    def test_a_long_cause_is_cut(self) -> None:
+        cause = messages.failure_from("X", "y" * 32_768).cause
+        assert (len(cause), cause[-2:]) == (messages.CAUSE_CHARACTERS, "y…")
+
+    @settings(deadline=None)
+    @given(cause=st.text(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
+    def test_any_cause_gives_a_failure_that_can_be_told(self, cause: str) -> None:
+        failure = messages.failure_from("X", cause)
+        assert failure.cause
+        assert messages.email(failed_run(failure), config())
+
+
+class TestLinks:
+    @pytest.mark.parametrize(
+        ("partition", "region", "console"),
+        [
+            ("aws", "eu-central-1", "https://eu-central-1.console.aws.amazon.com"),
+            ("aws-cn", "cn-north-1", "https://cn-north-1.console.amazonaws.cn"),
+            ("aws-us-gov", "us-gov-west-1", "https://us-gov-west-1.console.amazonaws-us-gov.com"),
+            ("aws-new", "new-1", "https://new-1.console.aws.amazon.com"),
+        ],
+    )
+    def test_they_lead_to_the_partitions_own_console(self, partition: str, region: str, console: str) -> None:
+        there = config(STATE_MACHINE_ARN=f"arn:{partition}:states:{region}:{ACCOUNT}:stateMachine:x-ExportFindings")
+        run = ended_run(execution=execution(partition=partition, region=region))
+        assert messages.execution_url(run, there) == (
+            f"{console}/states/home?region={region}#/v2/executions/details/{run.execution.arn}"
+        )
+        assert str(messages.report_url(run, there)).startswith(f"{console}/s3/object/{BUCKET}?region={region}&prefix=inspector/")
+
+    def test_hostile_names_are_quoted(self) -> None:
+        run = ended_run(execution=execution("a b&c#d?夜"), delivery=delivery(key="a b&c#d.json"))
+        assert messages.execution_url(run, config()).endswith(":a%20b%26c%23d%3F%E5%A4%9C")
+        assert str(messages.report_url(run, config())).endswith("&prefix=a%20b%26c%23d.json")
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (913_000_000, "913.0 MB"), (2_500_000_000_000, "2,500.0 GB")],
+)
+def test_sizes_are_told_as_people_read_them(size: int, text: str) -> None:
+    assert Speech().size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (86_400, "24 h 0 min")]
+)
+def test_durations_are_told_as_people_read_them(seconds: int, text: str) -> None:
+    assert Speech().duration(seconds) == text

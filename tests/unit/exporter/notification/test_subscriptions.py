@@ -1,0 +1,100 @@
+"""The filter policies that docs/subscriptions.md offers let through what they promise, and never silence an alarm."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.sns.utils import FilterPolicyMatcher
+
+from findings_exporter import messages
+from tests import gallery
+from tests.builders.exporter import TOPIC, client, config
+from tests.builders.rendered import Place, Rendered
+
+DOCUMENT = Path("docs/subscriptions.md").read_text(encoding="utf-8")
+POLICIES: dict[str, dict[str, Any]] = {
+    head: json.loads(text) for head, text in re.findall(r"^### (.+?)\n.*?```json\n(.*?)```", DOCUMENT, re.MULTILINE | re.DOTALL)
+}
+RUNS = gallery.runs()
+FAILURES = {kind for kind in RUNS if kind.startswith("failed-")}
+DARK = {"dark", "dark-nothing-scanned"}
+WITH_NEW_CRITICALS = {"changes", "changes-in-several-places", "changes-without-a-page", "changes-of-another-report", "dark"}
+ALARM: dict[str, Any] = {}
+ADDRESS = {"NotificationEmail": "a@example.com"}
+SETUP_CHECK = {"region": {"Type": "String", "Value": "eu-central-1"}}
+EXAMPLES = {
+    "Only when something failed": FAILURES,
+    "Only when there is something to do": FAILURES | DARK | WITH_NEW_CRITICALS,
+    "Everything but good nights without anything new": set(RUNS) - {"quiet", "nothing-found", "nothing-found-again"},
+    "Only dark nights": DARK,
+    "Only one report": set(RUNS) - {"changes-of-another-report"},
+}
+EVERY_EXAMPLE = pytest.mark.parametrize("example", EXAMPLES)
+
+
+def passes(policy: dict[str, Any], attributes: dict[str, Any]) -> bool:
+    """Whether a message with such attributes comes through.
+
+    No filter policy matches a message without any attribute, whatever it says; moto's matcher does not know that. [AWS: SNS
+    developer guide, key matching]
+    """
+    return bool(attributes) and bool(FilterPolicyMatcher(policy, "MessageAttributes").matches(attributes, "{}"))
+
+
+def test_every_example_of_the_page_is_tried() -> None:
+    assert set(POLICIES) == set(EXAMPLES)
+
+
+@EVERY_EXAMPLE
+def test_an_example_lets_through_what_it_promises_and_nothing_else(example: str) -> None:
+    told = {
+        kind: {name: {"Type": "String", "Value": value} for name, value in messages.attributes(run, config()).items()}
+        for kind, run in RUNS.items()
+    }
+    assert {kind for kind, attributes in told.items() if passes(POLICIES[example], attributes)} == EXAMPLES[example]
+
+
+@EVERY_EXAMPLE
+def test_an_example_silences_no_setup_check(example: str) -> None:
+    assert passes(POLICIES[example], SETUP_CHECK)
+
+
+@pytest.mark.parametrize("policy", [*POLICIES.values(), {"outcome": [{"exists": False}]}])
+def test_no_filter_policy_lets_an_alarm_through_so_alarms_have_a_topic_without_one(policy: dict[str, Any]) -> None:
+    assert not passes(policy, ALARM)
+    subscriptions = [
+        each
+        for each in Rendered(Place(parameters=ADDRESS)).of_type("AWS::SNS::Subscription").values()
+        if each["TopicArn"].endswith("-Alarms")
+    ]
+    assert subscriptions
+    assert all("FilterPolicy" not in each for each in subscriptions)
+    assert "without a filter policy" in DOCUMENT
+
+
+@EVERY_EXAMPLE
+def test_sns_takes_an_example(example: str, aws: None) -> None:
+    sns = client("sns")
+    topic = sns.create_topic(Name=TOPIC.rsplit(":", 1)[-1])["TopicArn"]
+    policy = json.dumps(POLICIES[example])
+    subscription = sns.subscribe(
+        TopicArn=topic,
+        Protocol="email",
+        Endpoint="a@example.com",
+        Attributes={"FilterPolicy": policy, "FilterPolicyScope": "MessageAttributes"},
+        ReturnSubscriptionArn=True,
+    )["SubscriptionArn"]
+    assert (
+        json.loads(sns.get_subscription_attributes(SubscriptionArn=subscription)["Attributes"]["FilterPolicy"])
+        == POLICIES[example]
+    )
+
+
+def test_the_page_names_every_attribute_and_its_values() -> None:
+    table = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
+    told = [messages.attributes(run, config()) for run in RUNS.values()]
+    assert set(table) == set(told[0])
+    for name in ("outcome", "night", "worst_new_severity"):
+        assert {each[name] for each in told} <= set(re.findall(r"`(\w+)`", table[name]))

@@ -1,0 +1,533 @@
+"""Each check by what was read: fine, wrong with its mending, and unknown for what could not be read."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from findings_exporter.errors import ConfigurationError
+from findings_exporter.setup import checks
+from findings_exporter.setup.checks import Check
+from findings_exporter.setup.deployment import Deployment, Permission
+from findings_exporter.setup.reading import BucketSeen, KeySeen, PermissionSeen, Unread
+from tests.builders.exporter import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, REGION, START, TOPIC
+from tests.builders.setup_builders import FIT_KEY, SETUP_VARIABLES, bucket, deployment, key, place
+from tests.builders.setup_rows import OTHER_ACCOUNT, denies, document, encrypts, root, writes
+
+HERE = deployment()
+UNREAD = Unread("AWS refused it", is_refused=True)
+FOREIGN = {"BUCKET_OWNER": OTHER_ACCOUNT, "KMS_KEY_ARN": KEY.replace(ACCOUNT, OTHER_ACCOUNT)}
+
+
+def test_what_was_not_read_is_unknown_and_never_fine() -> None:
+    nothing, no_key = BucketSeen(UNREAD, UNREAD, UNREAD), KeySeen(UNREAD, UNREAD)
+    seen = PermissionSeen(HERE.report_permissions(START)[0], UNREAD)
+    for check in (
+        checks.inspector_enabled(UNREAD, HERE),
+        checks.anything_scanned(UNREAD),
+        checks.anything_scanned(None),
+        checks.bucket_exists(nothing, HERE),
+        checks.bucket_owner(nothing, HERE),
+        checks.bucket_policy_for_inspector(nothing, HERE, START),
+        checks.bucket_policy_for_exporter(nothing, HERE, START),
+        checks.bucket_policy_for_digest(nothing, HERE, START),
+        checks.key_policy_for_digest(no_key, HERE),
+        checks.key_usable(no_key, HERE),
+        checks.key_policy_for_inspector(no_key, HERE),
+        checks.key_policy_for_exporter(no_key, HERE),
+        checks.permissions("permissions", "read", [seen]),
+        checks.topic_tells(UNREAD, HERE),
+        checks.topic_key_usable(UNREAD, None, HERE),
+        checks.topic_key_usable(None, None, HERE),
+        checks.topic_key_usable({"KmsMasterKeyId": KEY}, no_key, HERE),
+        checks.schedule_fires(UNREAD, START),
+        checks.nothing_undelivered(UNREAD),
+    ):
+        assert check.verdict == "unknown", check.name
+        assert check.sentence.startswith("It is not known w"), check.sentence
+        assert check.policy is None
+
+
+def test_a_policy_that_cannot_be_read_still_comes_with_the_statement_to_look_for() -> None:
+    check = checks.bucket_policy_for_inspector(bucket(policy=UNREAD), HERE, START)
+    assert check.statements == (writes(place(HERE)),)
+    assert check.fix.startswith("Make sure that")
+
+
+class TestInspector:
+    @staticmethod
+    def account(status: str, **types: str) -> dict[str, Any]:
+        return {
+            "accountId": ACCOUNT,
+            "state": {"status": status},
+            "resourceState": {kind: {"status": each} for kind, each in types.items()},
+        }
+
+    @pytest.mark.parametrize(
+        ("status", "types", "verdict", "told"),
+        [
+            ("ENABLED", {"ec2": "ENABLED", "ecr": "ENABLED"}, "fine", "enabled for ec2, ecr."),
+            ("ENABLED", {"ec2": "ENABLED", "ecr": "DISABLED"}, "fine", "enabled for ec2; not for ecr."),
+            ("ENABLED", {"ec2": "DISABLED"}, "wrong", "scans nothing"),
+            ("DISABLED", {"ec2": "DISABLED"}, "wrong", "scans nothing"),
+            ("SUSPENDED", {}, "wrong", "scans nothing"),
+            ("ENABLING", {"ec2": "ENABLING"}, "unknown", "is ENABLING"),
+            ("DISABLING", {"ec2": "ENABLED"}, "unknown", "is DISABLING"),
+            ("SOMETHING_NEW", {}, "unknown", "is SOMETHING_NEW"),
+        ],
+    )
+    def test_it_is_enabled_for_something(self, status: str, types: dict[str, str], verdict: str, told: str) -> None:
+        check = checks.inspector_enabled(self.account(status, **types), HERE)
+        assert (check.verdict, told in check.sentence) == (verdict, True)
+        assert f"account: {status}" in check.evidence
+
+    def test_an_account_that_it_does_not_know_is_wrong(self) -> None:
+        assert checks.inspector_enabled(None, HERE).verdict == "wrong"
+
+    @pytest.mark.parametrize(("count", "verdict"), [(0, "wrong"), (1, "fine"), (12_345, "fine")])
+    def test_a_quiet_report_says_something_only_if_something_is_scanned(self, count: int, verdict: str) -> None:
+        assert checks.anything_scanned(count).verdict == verdict
+
+
+class TestBucket:
+    @pytest.mark.parametrize(
+        ("region", "verdict", "told"),
+        [(REGION, "fine", f"is in {REGION}"), (None, "wrong", "There is no bucket"), ("us-east-1", "wrong", "is in us-east-1")],
+    )
+    def test_it_is_there_and_in_the_region(self, region: str | None, verdict: str, told: str) -> None:
+        check = checks.bucket_exists(bucket(region=region), HERE)
+        assert (check.verdict, told in check.sentence) == (verdict, True)
+        assert bool(check.fix) is (verdict == "wrong")
+
+    def test_it_belongs_to_whom_the_deployment_names(self) -> None:
+        assert checks.bucket_owner(bucket(), HERE).verdict == "fine"
+        assert checks.bucket_owner(bucket(is_owners=False), HERE).verdict == "wrong"
+
+    @pytest.mark.parametrize(
+        ("changes", "verdict"),
+        [
+            ({"Principal": {"AWS": HERE.verify_role}}, "wrong"),
+            ({"Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}}, "wrong"),
+            ({"Condition": {"ArnNotLike": {"aws:PrincipalArn": [HERE.verify_role, HERE.start_role]}}}, "fine"),
+            ({"Condition": {"ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/admin"}}}, "wrong"),
+            ({"Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-1234567890"}}}, "unknown"),
+            ({"Condition": {"Bool": {"aws:SecureTransport": "false"}}}, "fine"),
+            ({"Action": "s3:PutObject"}, "fine"),
+            ({"Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}}, "fine"),
+        ],
+    )
+    def test_a_deny_keeps_the_exporter_out_whatever_its_roles_may_do(self, changes: dict[str, Any], verdict: str) -> None:
+        policy = document([writes(place(HERE)), denies(place(HERE), **{"action": "s3:GetObject"} | changes_of(changes))])
+        check = checks.bucket_policy_for_exporter(bucket(policy=policy), HERE, START)
+        assert (check.name, check.verdict) == ("bucket_policy_for_exporter", verdict)
+
+    def test_in_one_account_the_roles_own_policies_are_enough(self) -> None:
+        assert checks.bucket_policy_for_exporter(bucket(policy=None), HERE, START).verdict == "fine"
+
+    def test_another_accounts_bucket_must_let_the_exporter_in(self) -> None:
+        there = deployment(**FOREIGN)
+        wrong = checks.bucket_policy_for_exporter(bucket(policy=None), there, START)
+        assert wrong.verdict == "wrong"
+        assert wrong.policy == document([dict(each) for each in wrong.statements])
+        assert [each["Sid"] for each in wrong.statements] == ["ExporterMayList", "ExporterMayReadAndWrite"]
+        assert checks.bucket_policy_for_exporter(bucket(policy=wrong.policy), there, START).verdict == "fine"
+
+    def test_another_accounts_bucket_may_name_the_roles_one_by_one(self) -> None:
+        there = deployment(**FOREIGN)
+        lists = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": there.bucket_arn, "Sid": "List"}
+        reads = {"Effect": "Allow", "Action": "s3:Get*", "Resource": f"{there.bucket_arn}/*", "Sid": "Read"}
+        both = {"Principal": {"AWS": [there.start_role, there.verify_role]}}
+        enough = document([lists | both, reads | {"Principal": {"AWS": there.verify_role}}])
+        assert checks.bucket_policy_for_exporter(bucket(policy=enough), there, START).verdict == "fine"
+        one = document([lists | {"Principal": {"AWS": there.verify_role}}, reads | both])
+        assert checks.bucket_policy_for_exporter(bucket(policy=one), there, START).verdict == "wrong"
+
+    def test_listing_below_another_prefix_is_not_enough(self) -> None:
+        there = deployment(**FOREIGN, KEY_PREFIX="team/inspector")
+        statements = [dict(each) for each in deployment(**FOREIGN).bucket_statements_for_exporter()]
+        assert checks.bucket_policy_for_exporter(bucket(policy=document(statements)), there, START).verdict == "wrong"
+
+    @pytest.mark.parametrize(("folder", "verdict"), [("digests", "wrong"), ("findings", "wrong"), ("elsewhere", "fine")])
+    def test_a_deny_may_keep_the_digest_alone_out(self, folder: str, verdict: str) -> None:
+        deny = denies(place(HERE), Resource=f"{HERE.bucket_arn}/{HERE.config.key_prefix}/{folder}/*")
+        seen = bucket(policy=document([writes(place(HERE)), deny]))
+        assert checks.bucket_policy_for_digest(seen, HERE, START).verdict == verdict
+        assert checks.bucket_policy_for_exporter(seen, HERE, START).verdict == "fine"
+
+    def test_what_lets_the_exporter_in_lets_the_digest_in(self) -> None:
+        there = deployment(**FOREIGN)
+        wrong = checks.bucket_policy_for_digest(bucket(policy=None), there, START)
+        assert (wrong.name, wrong.verdict) == ("bucket_policy_for_digest", "wrong")
+        assert checks.bucket_policy_for_digest(bucket(policy=wrong.policy), there, START).verdict == "fine"
+
+
+def changes_of(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes to a Deny; its action has a name of its own."""
+    return {"action" if name == "Action" else name: value for name, value in changes.items()}
+
+
+class TestKey:
+    @pytest.mark.parametrize(
+        ("description", "told"),
+        [
+            ({"KeyState": "Disabled"}, "is not enabled (Disabled)"),
+            ({"KeyState": "PendingDeletion"}, "is not enabled (PendingDeletion)"),
+            ({"KeyState": "PendingImport"}, "is not enabled (PendingImport)"),
+            ({"KeyState": "Unavailable"}, "is not enabled (Unavailable)"),
+            ({"KeySpec": "RSA_2048"}, "is not a symmetric key"),
+            ({"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}, "is not a symmetric key and is not for encryption"),
+            ({"KeyUsage": "SIGN_VERIFY"}, "is not for encryption"),
+            ({"KeyManager": "AWS"}, "is not customer managed"),
+        ],
+    )
+    def test_a_key_that_inspector_cannot_use_is_wrong(self, description: dict[str, str], told: str) -> None:
+        check = checks.key_usable(key(description=FIT_KEY | description), HERE)
+        assert (check.verdict, told in check.sentence) == ("wrong", True)
+        assert "ExistingKeyArn" in check.fix
+        assert f"{next(iter(description))}: {next(iter(description.values()))}" in check.evidence
+
+    def test_a_key_that_is_fit_is_fine(self) -> None:
+        assert checks.key_usable(key(), HERE).verdict == "fine"
+
+    def test_a_key_that_is_not_there_is_wrong(self) -> None:
+        assert "There is no key" in checks.key_usable(key(description=None), HERE).sentence
+
+    @pytest.mark.parametrize(
+        ("arn", "told"),
+        [
+            (f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/findings", "is not the ARN of a key"),
+            ("11111111-2222-3333-4444-555555555555", "is not the ARN of a key"),
+            (KEY.replace(REGION, "us-east-1"), f"is not in {REGION}"),
+        ],
+    )
+    def test_a_key_is_named_by_an_arn_of_this_region(self, arn: str, told: str) -> None:
+        check = checks.key_usable(key(), deployment(KMS_KEY_ARN=arn))
+        assert (check.verdict, told in check.sentence) == ("wrong", True)
+
+    def test_the_account_may_leave_the_key_to_its_roles_policies(self) -> None:
+        here = place(HERE)
+        assert checks.key_policy_for_exporter(key(policy=document([root(here)])), HERE).verdict == "fine"
+        wrong = checks.key_policy_for_exporter(key(policy=document([encrypts(here)])), HERE)
+        assert (wrong.verdict, [each["Sid"] for each in wrong.statements]) == ("wrong", ["ExporterMayUseTheKey"])
+        assert checks.key_policy_for_exporter(key(policy=wrong.policy), HERE).verdict == "fine"
+
+    def test_a_role_may_be_let_in_by_name(self) -> None:
+        by_name = root(place(HERE)) | {"Principal": {"AWS": HERE.verify_role}, "Action": "kms:Decrypt"}
+        assert checks.key_policy_for_exporter(key(policy=document([by_name])), HERE).verdict == "fine"
+
+    def test_who_may_decrypt_only_cannot_keep_digests(self) -> None:
+        reads = root(place(HERE)) | {"Action": "kms:Decrypt"}
+        assert checks.key_policy_for_exporter(key(policy=document([reads])), HERE).verdict == "fine"
+        wrong = checks.key_policy_for_digest(key(policy=document([reads])), HERE)
+        assert (wrong.name, wrong.verdict) == ("key_policy_for_digest", "wrong")
+        assert checks.key_policy_for_digest(key(policy=wrong.policy), HERE).verdict == "fine"
+
+    @pytest.mark.parametrize(
+        ("service", "partition", "verdict"), [("s3", "aws", "fine"), ("sns", "aws", "wrong"), ("s3", "aws-cn", "unknown")]
+    )
+    def test_the_exporter_decrypts_through_s3(self, service: str, partition: str, verdict: str) -> None:
+        region = "cn-north-1" if partition == "aws-cn" else REGION
+        there = deployment(region=region, partition=partition)
+        via = {"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}}
+        policy = document([root(place(there)) | {"Condition": via}])
+        assert checks.key_policy_for_exporter(key(policy=policy), there).verdict == verdict
+
+    def test_another_accounts_key_must_let_the_exporter_in(self) -> None:
+        there = deployment(**FOREIGN)
+        theirs = root(place(there)) | {"Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}}
+        wrong = checks.key_policy_for_exporter(key(policy=document([theirs])), there)
+        assert wrong.verdict == "wrong"
+        assert checks.key_policy_for_exporter(key(policy=wrong.policy), there).verdict == "fine"
+
+
+class TestRegions:
+    OPT_IN = "inspector2.me-south-1.amazonaws.com"
+
+    def judged(self, there: Deployment, service: str) -> tuple[str, str]:
+        here = replace(place(there), inspector=service)
+        writing = bucket(policy=document([writes(here)]))
+        encrypting = key(policy=document([root(here), encrypts(here)]))
+        return (
+            checks.bucket_policy_for_inspector(writing, there, START).verdict,
+            checks.key_policy_for_inspector(encrypting, there).verdict,
+        )
+
+    def test_an_opt_in_region_wants_its_own_principal(self) -> None:
+        there = deployment(region="me-south-1", inspector=self.OPT_IN)
+        assert self.judged(there, self.OPT_IN) == ("fine", "fine")
+        assert self.judged(there, "inspector2.amazonaws.com") == ("wrong", "wrong")
+        assert self.judged(there, "inspector2.af-south-1.amazonaws.com") == ("unknown", "unknown")
+
+    @pytest.mark.parametrize(
+        ("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("eu-central-1", "aws")]
+    )
+    def test_each_partition_has_its_own_arns(self, region: str, partition: str) -> None:
+        there = deployment(region=region, partition=partition)
+        assert self.judged(there, "inspector2.amazonaws.com") == ("fine", "fine")
+        other = deployment(region=region, partition="aws" if partition != "aws" else "aws-cn")
+        wrong = checks.bucket_policy_for_inspector(bucket(of=other, policy=document([writes(place(other))])), there, START)
+        assert wrong.verdict == "wrong"
+        assert wrong.statements[0]["Resource"] == f"arn:{partition}:s3:::{BUCKET}/*"
+        assert f"arn:{partition}:inspector2:{region}:{ACCOUNT}:report/*" in str(wrong.statements[0])
+        assert checks.bucket_policy_for_inspector(bucket(policy=wrong.policy), there, START).verdict == "fine"
+
+
+class TestPermissions:
+    @staticmethod
+    def seen(**result: Any) -> PermissionSeen:
+        told = {"EvalActionName": "s3:GetObject", "EvalResourceName": "arn:${Partition}", "EvalDecision": "allowed"} | result
+        return PermissionSeen(Permission(HERE.verify_role, ("s3:GetObject",), "arn"), [told])
+
+    def check(self, *seen: PermissionSeen) -> Check:
+        return checks.permissions("permissions", "read reports", seen)
+
+    def test_what_iam_simulates_as_allowed_is_fine(self) -> None:
+        assert self.check(self.seen(), self.seen()).verdict == "fine"
+
+    @pytest.mark.parametrize("decision", ["implicitDeny", "explicitDeny"])
+    def test_what_it_simulates_as_denied_is_wrong(self, decision: str) -> None:
+        check = self.check(self.seen(), self.seen(EvalDecision=decision))
+        assert check.verdict == "wrong"
+        assert "findings-VerifyReportFunctionRole" in check.sentence
+        assert check.evidence == (f"findings-VerifyReportFunctionRole: s3:GetObject on arn: {decision}",)
+        assert "Deploy the stack again" in check.fix
+
+    def test_a_boundary_that_forbids_it_is_told(self) -> None:
+        boundary = {"AllowedByPermissionsBoundary": False}
+        check = self.check(self.seen(EvalDecision="implicitDeny", PermissionsBoundaryDecisionDetail=boundary))
+        assert check.verdict == "wrong"
+        assert check.evidence[0].endswith("implicitDeny by its permissions boundary")
+
+    @pytest.mark.parametrize("decision", ["implicitDeny", "explicitDeny"])
+    def test_what_an_organisations_policy_forbids_in_a_simulation_is_unknown_and_told(self, decision: str) -> None:
+        refused = self.seen(EvalDecision=decision, OrganizationsDecisionDetail={"AllowedByOrganizations": False})
+        check = self.check(self.seen(), refused)
+        assert check.verdict == "unknown"
+        assert check.sentence.startswith(
+            "In IAM's simulation a policy of the organisation does not let the exporter read reports"
+        )
+        assert check.evidence == (
+            f"findings-VerifyReportFunctionRole: s3:GetObject on arn: {decision} by a policy of the organisation",
+        )
+        assert "Ask the owner" in check.fix
+
+    def test_what_the_organisation_allows_is_judged_by_the_rest(self) -> None:
+        allowing = {"AllowedByOrganizations": True}
+        assert self.check(self.seen(EvalDecision="implicitDeny", OrganizationsDecisionDetail=allowing)).verdict == "wrong"
+        assert self.check(self.seen(OrganizationsDecisionDetail=allowing)).verdict == "fine"
+
+    @pytest.mark.parametrize(
+        ("details", "verdict"),
+        [
+            ({"identity-based policy": "allowed", "resource-based policy": "implicitDeny"}, "fine"),
+            ({"IAM Policy": "allowed"}, "fine"),
+            ({"identity-based policy": "implicitDeny", "resource-based policy": "allowed"}, "unknown"),
+            ({"identity-based policy": "allowed", "permissions boundary": "implicitDeny"}, "unknown"),
+            ({"resource-based policy": "implicitDeny"}, "unknown"),
+            ({}, "unknown"),
+        ],
+    )
+    @pytest.mark.parametrize("is_specific", [False, True])
+    def test_a_key_of_another_account_is_judged_by_the_roles_part_and_never_wrong(
+        self, details: dict[str, str], verdict: str, is_specific: bool
+    ) -> None:
+        key = f"arn:aws:kms:{REGION}:{OTHER_ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
+        specific = {"EvalResourceName": key, "EvalResourceDecision": "implicitDeny", "EvalDecisionDetails": details}
+        found = {"EvalActionName": "kms:Decrypt", "EvalDecision": "implicitDeny"} | (
+            {"ResourceSpecificResults": [specific]} if is_specific else {"EvalDecisionDetails": details}
+        )
+        check = self.check(PermissionSeen(Permission(HERE.verify_role, ("kms:Decrypt",), key), [found]))
+        assert check.verdict == verdict
+        assert check.evidence
+
+    def test_a_key_of_this_account_is_judged_by_the_whole(self) -> None:
+        found = {
+            "EvalActionName": "kms:Decrypt",
+            "EvalDecision": "implicitDeny",
+            "EvalDecisionDetails": {"IAM Policy": "allowed"},
+        }
+        assert self.check(PermissionSeen(Permission(HERE.verify_role, ("kms:Decrypt",), KEY), [found])).verdict == "wrong"
+
+    def test_conditions_on_the_region_and_the_caller_are_simulated_with_them(self) -> None:
+        for each in [*HERE.report_permissions(START), *HERE.digest_permissions(START), *HERE.topic_permissions(KEY)]:
+            context = dict(each.context)
+            assert context["aws:RequestedRegion"] == REGION
+            assert context["aws:PrincipalArn"] == each.role
+            assert context["aws:PrincipalAccount"] == ACCOUNT
+            assert ("kms:ViaService" in context) is any(action.startswith("kms:") for action in each.actions)
+
+    def test_a_condition_that_was_not_given_its_key_says_nothing(self) -> None:
+        missing = {"MissingContextValues": ["aws:PrincipalOrgID"]}
+        specific = {"EvalResourceName": "arn", "EvalResourceDecision": "implicitDeny"} | missing
+        for told in (missing, {"ResourceSpecificResults": [specific]}):
+            assert self.check(self.seen(EvalDecision="implicitDeny", **told)).verdict == "unknown"
+
+    def test_what_is_surely_denied_is_wrong_even_where_the_rest_is_unread(self) -> None:
+        unread = PermissionSeen(Permission(HERE.start_role, ("s3:ListBucket",), "arn"), UNREAD)
+        assert self.check(unread, self.seen(EvalDecision="explicitDeny")).verdict == "wrong"
+        assert self.check(unread, self.seen()).verdict == "unknown"
+
+    def test_they_are_what_the_steps_do(self) -> None:
+        wanted = {(each.role, action) for each in HERE.report_permissions(START) for action in each.actions}
+        assert wanted == {
+            (HERE.start_role, "inspector2:CreateFindingsReport"),
+            (HERE.start_role, "inspector2:GetFindingsReportStatus"),
+            (HERE.start_role, "inspector2:ListFindings"),
+            (HERE.start_role, "s3:ListBucket"),
+            (HERE.verify_role, "inspector2:ListFindings"),
+            (HERE.verify_role, "s3:ListBucket"),
+            (HERE.verify_role, "s3:GetObject"),
+            (HERE.verify_role, "kms:Decrypt"),
+        }
+        assert {(each.role, action) for each in HERE.digest_permissions(START) for action in each.actions} == {
+            (HERE.digest_role, "inspector2:BatchGetAccountStatus"),
+            (HERE.digest_role, "inspector2:ListCoverageStatistics"),
+            (HERE.digest_role, "inspector2:ListMembers"),
+            (HERE.digest_role, "s3:GetObject"),
+            (HERE.digest_role, "s3:PutObject"),
+            (HERE.digest_role, "kms:Decrypt"),
+            (HERE.digest_role, "kms:GenerateDataKey"),
+        }
+        assert [each.actions for each in HERE.topic_permissions(None)] == [("sns:Publish",)]
+        assert {each.role for each in HERE.topic_permissions(KEY)} == {HERE.notify_role}
+
+
+class TestTopic:
+    @staticmethod
+    def topic(**attributes: str) -> dict[str, str]:
+        return {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0", "KmsMasterKeyId": KEY} | attributes
+
+    def denying(self, **changes: Any) -> str:
+        statement = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": TOPIC} | changes
+        return json.dumps(document([statement]))
+
+    def test_it_reaches_somebody(self) -> None:
+        assert checks.topic_tells(self.topic(), HERE).sentence == "The topic reaches 1 subscription."
+        assert checks.topic_tells(self.topic(SubscriptionsConfirmed="2"), HERE).sentence == "The topic reaches 2 subscriptions."
+
+    def test_it_reaches_nobody_until_a_mail_is_confirmed(self) -> None:
+        check = checks.topic_tells(self.topic(SubscriptionsConfirmed="0", SubscriptionsPending="1"), HERE)
+        assert (check.verdict, "1 wait to be confirmed" in check.sentence) == ("wrong", True)
+
+    def test_it_is_there(self) -> None:
+        assert checks.topic_tells(None, HERE).verdict == "wrong"
+
+    def test_its_policy_lets_the_exporter_publish(self) -> None:
+        plain_http = self.denying(Condition={"Bool": {"aws:SecureTransport": "false"}})
+        odd = self.denying(Condition={"IpAddress": {"aws:SourceIp": "192.0.2.1"}})
+        verdicts = [
+            checks.topic_tells(self.topic(Policy=policy), HERE).verdict for policy in (plain_http, self.denying(), odd, "[]")
+        ]
+        assert verdicts == ["fine", "wrong", "unknown", "unknown"]
+
+    def alarm_topic(self, confirmed: int = 1, pending: int = 0, **changes: Any) -> dict[str, str]:
+        condition = {
+            "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"},
+        }
+        allow = {"Sid": "AlarmsMayTell", "Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                 "Action": "sns:Publish", "Resource": ALARM_TOPIC, "Condition": condition} | changes  # fmt: skip
+        return self.topic(
+            SubscriptionsConfirmed=str(confirmed), SubscriptionsPending=str(pending), Policy=json.dumps(document([allow]))
+        )
+
+    @pytest.mark.parametrize(
+        ("confirmed", "pending", "verdict", "sentence"),
+        [
+            (1, 0, "fine", "Alarms reach 1 subscription."),
+            (2, 0, "fine", "Alarms reach 2 subscriptions."),
+            (0, 0, "wrong", f"Alarms are not delivered: the alarm topic {ALARM_TOPIC} has no subscription."),
+            (0, 1, "wrong", f"The alarm topic {ALARM_TOPIC} has unconfirmed subscriptions: 1."),
+            (1, 1, "wrong", f"The alarm topic {ALARM_TOPIC} has unconfirmed subscriptions: 1."),
+        ],
+    )
+    def test_alarms_are_delivered_once_every_subscription_is_confirmed(
+        self, confirmed: int, pending: int, verdict: str, sentence: str
+    ) -> None:
+        check = checks.alarms_delivered(self.alarm_topic(confirmed, pending), HERE)
+        assert (check.name, check.verdict, check.sentence) == ("alarm_topic", verdict, sentence)
+        assert bool(check.fix) is (verdict == "wrong")
+
+    def test_alarms_need_a_topic_whose_policy_lets_cloudwatch_in(self) -> None:
+        assert checks.alarms_delivered(None, HERE).verdict == "wrong"
+        assert checks.alarms_delivered(Unread("denied"), HERE).verdict == "unknown"
+        of_another = {"StringEquals": {"aws:SourceAccount": OTHER_ACCOUNT}}
+        odd = {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}
+        told = [checks.alarms_delivered(self.alarm_topic(Condition=each), HERE).verdict for each in (of_another, odd)]
+        assert told == ["wrong", "unknown"]
+        closed = checks.alarms_delivered(self.alarm_topic(Effect="Deny"), HERE)
+        assert (closed.verdict, "deploy" in closed.fix.lower() or "Narrow" in closed.fix) == ("wrong", True)
+
+    def test_its_key_can_be_used(self) -> None:
+        assert checks.topic_key_usable(self.topic(), key(), HERE).verdict == "fine"
+        assert checks.topic_key_usable(self.topic(), None, HERE).verdict == "fine"
+        disabled = checks.topic_key_usable(self.topic(), key(description=FIT_KEY | {"KeyState": "Disabled"}), HERE)
+        assert (disabled.name, disabled.verdict) == ("topic_key", "wrong")
+        closed = checks.topic_key_usable(self.topic(), key(policy=document([])), HERE)
+        assert (closed.verdict, closed.statements, closed.policy) == ("wrong", (), None)
+        assert "Deploy the stack again" in closed.fix
+
+
+class TestSchedule:
+    @staticmethod
+    def schedule(expression: str = "cron(0 3 * * ? *)", **fields: Any) -> dict[str, Any]:
+        return {
+            "Name": "findings-nightly",
+            "ScheduleExpression": expression,
+            "State": "ENABLED",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+        } | fields
+
+    def test_it_tells_when_it_fires_next(self) -> None:
+        check = checks.schedule_fires([self.schedule()], START)
+        assert (check.verdict, check.sentence) == ("fine", "The schedule fires next on 24 Nov 2026 at 03:00 UTC.")
+        assert check.evidence == ("findings-nightly: cron(0 3 * * ? *) UTC, ENABLED",)
+
+    def test_it_tells_the_time_of_its_zone_and_how_late_it_may_be(self) -> None:
+        window = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}
+        there = self.schedule(ScheduleExpressionTimezone="Europe/Berlin", FlexibleTimeWindow=window)
+        sentence = checks.schedule_fires([there], START).sentence
+        assert sentence == (
+            "The schedule fires next on 24 Nov 2026 at 03:00 Europe/Berlin (24 Nov 02:00 UTC), up to 15 minutes later."
+        )
+
+    def test_the_first_of_several_counts(self) -> None:
+        several = [self.schedule(), self.schedule("cron(0 1 * * ? *)"), self.schedule("cron(0 0 * * ? *)", State="DISABLED")]
+        assert "at 01:00" in checks.schedule_fires(several, START).sentence
+
+    @pytest.mark.parametrize(
+        ("schedules", "verdict", "told"),
+        [
+            ([], "wrong", "No schedule starts the workflow"),
+            ([schedule(State="DISABLED")], "wrong", "is disabled"),
+            ([schedule("at(2020-01-01T00:00:00)")], "wrong", "does not fire any more"),
+            ([schedule("cron(0 3 L * ? *)")], "unknown", "L in its cron expression"),
+            ([schedule(ScheduleExpressionTimezone="Mars/Olympus")], "unknown", "time zone Mars/Olympus"),
+        ],
+    )
+    def test_one_that_does_not_fire_is_wrong_and_one_that_is_not_understood_unknown(
+        self, schedules: list[dict[str, Any]], verdict: str, told: str
+    ) -> None:
+        check = checks.schedule_fires(schedules, START)
+        assert (check.verdict, told in check.sentence) == (verdict, True)
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(0, "fine"), (3, "wrong"), (None, "wrong")])
+def test_the_dead_letter_queue_is_there_and_empty(count: int | None, verdict: str) -> None:
+    assert checks.nothing_undelivered(count).verdict == verdict
+
+
+class TestDeployment:
+    @pytest.mark.parametrize("name", SETUP_VARIABLES)
+    def test_a_missing_variable_is_named(self, name: str) -> None:
+        with pytest.raises(ConfigurationError, match=name):
+            Deployment.from_env(HERE.config, {each: "x" for each in SETUP_VARIABLES if each != name})
+
+    def test_a_sample_report_lies_where_tonights_would(self) -> None:
+        tomorrow = datetime(2026, 12, 31, 23, 59, tzinfo=UTC) + timedelta(minutes=1)
+        csv = deployment(REPORT_NAME="weekly", REPORT_FORMAT="CSV", KEY_PREFIX="a/b")
+        assert csv.report_key(tomorrow).startswith("a/b/reports/weekly/year=2027/month=01/day=01/")
+        assert csv.report_key(tomorrow).endswith(".csv")

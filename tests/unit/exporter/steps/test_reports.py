@@ -1,0 +1,655 @@
+"""Starting, watching and stopping a report, whatever else happens in Inspector's slot."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+from findings_exporter import reports, runs
+from findings_exporter.desk import Desk, StartDesk
+from findings_exporter.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
+from findings_exporter.lock import Lock
+from findings_exporter.runs import Run
+from findings_exporter.table import Table
+from tests.builders.exporter import (
+    BUCKET,
+    EVENTS_A_LOOK,
+    EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,
+    OTHER_ID,
+    REPORT_ID,
+    START,
+    Clock,
+    FakeInspector,
+    FakeStates,
+    client_error,
+    execution,
+    minutes,
+    plan,
+    planned,
+    put_report,
+)
+
+ME, OTHER = execution("night-1"), execution("night-0")
+FOREIGN_PREFIX = "console/exports/"
+ONE_AT_A_TIME = "Cannot have multiple reports in-progress"
+ANY_REFUSAL = pytest.mark.parametrize(
+    ("code", "status"), [("ValidationException", 400), ("ConflictException", 409), ("ServiceQuotaExceededException", 402)]
+)
+
+
+def my_turn(desk: Desk, run_input: dict[str, Any] | None = None) -> Run:
+    """Write my run down and give it the lock."""
+    run = planned(desk.table, ME, run_input)
+    assert desk.lock.acquire(FakeStates().client, ME, START) is None
+    return run
+
+
+def start(start_desk: StartDesk, at: float = 1) -> dict[str, Any]:
+    """Run the step as its handler does."""
+    return reports.start(start_desk, runs.load(start_desk.desk.table, ME), lambda: minutes(at), minutes(at + 1))
+
+
+def creating_until(lock: Lock) -> object:
+    """Until when a function of the lock's holder may create."""
+    holder = lock.holder()
+    assert holder is not None
+    return holder.creating_until
+
+
+def my_prefix() -> str:
+    """Where my run's report goes."""
+    return plan(of=ME).destination.prefix
+
+
+def notes(table: Table) -> tuple[str, ...]:
+    """What my run's notification tells besides."""
+    return runs.load(table, ME).notes
+
+
+class TestStart:
+    def test_a_report_is_created_in_a_free_slot(self, start_desk: StartDesk, inspector: FakeInspector, table: Table) -> None:
+        my_turn(start_desk.desk)
+        assert start(start_desk) == {"state": "STARTED", "report_id": REPORT_ID, "wait_seconds": 15}
+        assert inspector.requests[0]["s3Destination"]["keyPrefix"] == my_prefix()
+        run = runs.load(table, ME)
+        assert (run.report_id, run.report_created_at) == (REPORT_ID, minutes(1))
+        assert creating_until(start_desk.desk.lock) is None
+
+    def test_a_repeated_step_starts_no_second_report(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
+        my_turn(start_desk.desk)
+        first = start(start_desk)
+        assert start(start_desk, at=1.1)["report_id"] == first["report_id"]
+        assert inspector.calls.count("create") == 1
+
+    def test_without_the_lock_nothing_is_done(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
+        planned(start_desk.desk.table, ME)
+        with pytest.raises(LockLostError):
+            start(start_desk)
+        start_desk.desk.lock.acquire(FakeStates().client, OTHER, START)
+        with pytest.raises(LockLostError):
+            start(start_desk)
+        assert inspector.calls == []
+
+    def test_a_run_without_a_plan_is_not_started(self, start_desk: StartDesk) -> None:
+        runs.open_run(start_desk.desk.table, ME, "{}")
+        with pytest.raises(NotRecordedError):
+            start(start_desk)
+
+    @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
+    @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED"])
+    def test_a_report_of_an_earlier_try_is_found_by_its_status(
+        self, start_desk: StartDesk, inspector: FakeInspector, status: str, told: str
+    ) -> None:
+        my_turn(start_desk.desk)
+        inspector.put(REPORT_ID, status, told)
+        assert start(start_desk)["report_id"] == REPORT_ID
+        assert "create" not in inspector.calls
+
+    def test_a_finished_report_of_an_earlier_try_is_found_by_listing(
+        self, start_desk: StartDesk, inspector: FakeInspector
+    ) -> None:
+        my_turn(start_desk.desk)
+        put_report(b"{}", f"{my_prefix()}{REPORT_ID}.json")
+        assert start(start_desk)["report_id"] == REPORT_ID
+        assert "create" not in inspector.calls
+
+    def test_an_object_that_is_no_report_is_not_taken_for_one(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
+        my_turn(start_desk.desk)
+        put_report(b"", my_prefix())
+        put_report(b"x", f"{my_prefix()}readme.json")
+        put_report(b"x", f"{my_prefix()}deeper/{OTHER_ID}.json")
+        assert start(start_desk)["report_id"] == REPORT_ID
+        assert inspector.calls.count("create") == 1
+
+    def test_a_finished_foreign_report_does_not_keep_the_slot(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
+        my_turn(start_desk.desk)
+        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.reports[OTHER_ID]["status"] = "SUCCEEDED"
+
+        def the_last_one(reportId: str | None = None) -> dict[str, Any]:  # noqa: N803
+            return inspector.reports[reportId or OTHER_ID]
+
+        inspector.get_findings_report_status = the_last_one  # type: ignore[method-assign]
+        assert start(start_desk)["state"] == "STARTED"
+
+    def test_a_foreign_report_is_waited_for(self, start_desk: StartDesk, inspector: FakeInspector, table: Table) -> None:
+        my_turn(start_desk.desk, {"on_busy": "wait"})
+        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX, "their-bucket")
+        assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
+        assert start(start_desk, at=30) == {"state": "BUSY", "wait_seconds": 180}
+        assert inspector.calls == ["current", "current"]
+        place = f"s3://their-bucket/{FOREIGN_PREFIX}"
+        assert notes(table) == (
+            f"Another report ({OTHER_ID}, to {place}) had Inspector's slot first; this run waited for it.",
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("on_busy", "told"),
+        [("wait", "had Inspector's slot first; this run waited for it."), ("cancel", "was cancelled: on_busy is cancel.")],
+    )
+    def test_a_prefix_of_any_length_and_content_leaves_what_became_of_its_report(
+        self, start_desk: StartDesk, inspector: FakeInspector, table: Table, on_busy: str, told: str
+    ) -> None:
+        my_turn(start_desk.desk, {"on_busy": on_busy})
+        inspector.put(OTHER_ID, "IN_PROGRESS", "x\n\u202e\u200b" * 300, "their-bucket")
+        start(start_desk, at=20)
+        (note,) = notes(table)
+        assert note.endswith(told)
+        assert note.isprintable()
+
+    def test_a_foreign_report_ends_the_run_where_on_busy_is_fail(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
+        my_turn(start_desk.desk, {"on_busy": "fail"})
+        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        result = start(start_desk)
+        assert (result["state"], result["failure"]["error"]) == ("FAILED", "SlotBusy")
+        assert OTHER_ID in result["failure"]["cause"]
+        assert "cancel" not in inspector.calls
+
+    def test_a_foreign_report_is_cancelled_only_where_on_busy_says_so(
+        self, start_desk: StartDesk, inspector: FakeInspector, table: Table
+    ) -> None:
+        my_turn(start_desk.desk, {"on_busy": "cancel"})
+        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        assert start(start_desk) == {"state": "BUSY", "wait_seconds": 15}
+        assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
+        assert start(start_desk, at=100) == {"state": "BUSY", "wait_seconds": 300}
+        assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
+        assert "on_busy is cancel" in notes(table)[0]
+        inspector.reports[OTHER_ID]["status"] = "CANCELLED"
+        assert start(start_desk)["state"] == "STARTED"
+
+    @pytest.mark.parametrize(
+        ("bucket", "prefix"),
+        [
+            ("their-bucket", "inspector/reports/nightly/year=2026/month=11/day=23/night-0/"),
+            (BUCKET, "inspector/reports/nightly/year=2026/month=11/day=23/unknown/"),
+            (BUCKET, "inspector/reports/weekly/year=2026/month=11/day=23/night-0/"),
+            (BUCKET, "elsewhere/reports/nightly/year=2026/month=11/day=23/night-0/"),
+        ],
+        ids=[
+            "our layout in another bucket",
+            "our layout, but no execution of ours",
+            "an execution's name, but another report's place",
+            "an execution's name, but another prefix",
+        ],
+    )
+    def test_a_report_that_only_looks_like_ours_is_foreign(
+        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, bucket: str, prefix: str
+    ) -> None:
+        my_turn(start_desk.desk, {"on_busy": "fail"})
+        planned(start_desk.desk.table, OTHER)
+        states.add(OTHER, "ABORTED")
+        inspector.put(OTHER_ID, "IN_PROGRESS", prefix, bucket)
+        assert start(start_desk)["failure"]["error"] == "SlotBusy"
+        assert "cancel" not in inspector.calls
+
+    @pytest.mark.parametrize("on_busy", ["wait", "fail"])
+    def test_a_dead_runs_report_is_cancelled_whatever_on_busy_says(
+        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, on_busy: str
+    ) -> None:
+        my_turn(start_desk.desk, {"on_busy": on_busy})
+        planned(start_desk.desk.table, OTHER)
+        states.add(OTHER, "ABORTED")
+        inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix)
+        assert start(start_desk) == {"state": "BUSY", "wait_seconds": 15}
+        assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
+        assert start(start_desk, at=100) == {"state": "BUSY", "wait_seconds": 300}
+        assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
+        assert notes(start_desk.desk.table) == (
+            f"The report {OTHER_ID}, left behind by the ended run night-0, was cancelled.",
+        )  # fmt: skip
+
+    def test_a_dead_runs_report_is_recognised_where_inspector_tells_its_prefix_without_the_last_slash(
+        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates
+    ) -> None:
+        my_turn(start_desk.desk, {"on_busy": "fail"})
+        planned(start_desk.desk.table, OTHER)
+        states.add(OTHER, "ABORTED")
+        inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix.rstrip("/"))
+        assert start(start_desk)["state"] == "BUSY"
+        assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
+
+    def test_a_dead_runs_report_is_recognised_after_a_deployment_has_moved_the_place(
+        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates
+    ) -> None:
+        my_turn(start_desk.desk, {"on_busy": "fail"})
+        runs.open_run(start_desk.desk.table, OTHER, "{}")
+        before = plan({}, OTHER, BUCKET="the-bucket-before", KEY_PREFIX="before")
+        runs.note_plan(start_desk.desk.table, OTHER, before)
+        states.add(OTHER, "ABORTED")
+        inspector.put(OTHER_ID, "IN_PROGRESS", before.destination.prefix, before.destination.bucket)
+        assert start(start_desk)["state"] == "BUSY"
+        assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
+
+    @pytest.mark.parametrize("whose", ["dead", "foreign"])
+    def test_a_cancelled_report_that_never_stops_is_asked_for_until_the_deadline_within_the_history(
+        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, whose: str
+    ) -> None:
+        hours = 4  # later on a wait is at its longest: what holds by then holds all day
+        my_turn(start_desk.desk, {"on_busy": "cancel", "deadline_hours": hours})
+        planned(start_desk.desk.table, OTHER)
+        states.add(OTHER, "ABORTED")
+        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX if whose == "foreign" else plan(of=OTHER).destination.prefix)
+        elapsed = 0
+        for _ in range(EVENTS_A_STANDARD_EXECUTION_MAY_HAVE // EVENTS_A_LOOK // 5 * hours // 24):
+            result = start(start_desk, at=elapsed / 60)
+            if result["state"] != "BUSY":
+                break
+            elapsed += result["wait_seconds"]
+        assert (elapsed, result["failure"]["error"]) == (hours * 3600, "DeadlineExceeded")
+
+    @pytest.mark.parametrize("on_busy", ["wait", "cancel", "fail"])
+    def test_a_living_runs_report_is_waited_for_whatever_on_busy_says(
+        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, on_busy: str
+    ) -> None:
+        my_turn(start_desk.desk, {"on_busy": on_busy})
+        planned(start_desk.desk.table, OTHER)
+        states.add(OTHER)
+        inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix)
+        assert start(start_desk)["state"] == "BUSY"
+        assert "cancel" not in inspector.calls
+
+    @pytest.mark.parametrize("whose", ["foreign", "dead"])
+    def test_a_slot_that_stays_taken_ends_the_run_at_its_deadline(
+        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, whose: str
+    ) -> None:
+        my_turn(start_desk.desk)
+        planned(start_desk.desk.table, OTHER)
+        states.add(OTHER, "ABORTED")
+        inspector.put(OTHER_ID, "STUCK", FOREIGN_PREFIX if whose == "foreign" else plan(of=OTHER).destination.prefix)
+        result = start(start_desk, at=360)
+        assert result["failure"]["error"] == "DeadlineExceeded"
+        assert "The deadline of 6 hours has passed. Another report" in result["failure"]["cause"]
+
+    def test_a_slot_that_becomes_free_too_late_is_not_used(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
+        my_turn(start_desk.desk)
+        result = start(start_desk, at=361)
+        assert result["failure"]["error"] == "DeadlineExceeded"
+        assert inspector.calls == ["current"]
+
+    def test_creating_is_marked_until_the_function_is_surely_over(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
+        seen: list[object] = []
+        inspector.on_create = lambda: seen.append(creating_until(start_desk.desk.lock))
+        my_turn(start_desk.desk)
+        start(start_desk)
+        assert seen == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
+
+    @pytest.mark.parametrize(
+        "lost",
+        [
+            client_error("InternalServerException", 500),
+            client_error("ServiceUnavailable", 503),
+            ReadTimeoutError(endpoint_url="https://inspector2"),
+            ConnectionClosedError(endpoint_url="https://inspector2"),
+        ],
+        ids=["500", "503", "timeout", "closed"],
+    )
+    def test_after_a_lost_answer_the_next_try_looks_and_waits_rather_than_creates_twice(
+        self, start_desk: StartDesk, inspector: FakeInspector, lost: Exception
+    ) -> None:
+        my_turn(start_desk.desk)
+        inspector.refuse("create", lost)
+        with pytest.raises(type(lost)):
+            start(start_desk)
+        assert creating_until(start_desk.desk.lock) == minutes(1) + reports.LANDING
+        assert start(start_desk, at=1.1) == {"state": "BUSY", "wait_seconds": 15}
+        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())  # the create had its effect after all
+        assert start(start_desk, at=1.15)["report_id"] == REPORT_ID
+        assert inspector.calls.count("create") == 1
+        assert creating_until(start_desk.desk.lock) is None
+
+    def test_a_lost_answer_keeps_the_mark_from_the_time_at_which_it_was_lost(
+        self, start_desk: StartDesk, inspector: FakeInspector
+    ) -> None:
+        run = my_turn(start_desk.desk)
+        clock = Clock(minutes(1))
+
+        def half_a_minute_passes() -> None:
+            clock.time = minutes(1.5)
+
+        inspector.on_create = half_a_minute_passes
+        inspector.refuse("create", ReadTimeoutError(endpoint_url="https://inspector2"))
+        with pytest.raises(ReadTimeoutError):
+            reports.start(start_desk, run, clock, minutes(2))
+        assert creating_until(start_desk.desk.lock) == minutes(1.5) + clock.step + reports.LANDING
+
+    def test_a_second_function_of_the_run_creates_nothing_beside_the_first(
+        self, start_desk: StartDesk, inspector: FakeInspector
+    ) -> None:
+        my_turn(start_desk.desk)
+        marks: list[object] = []
+
+        def second() -> None:
+            inspector.on_create = None
+            run = runs.load(start_desk.desk.table, ME)
+            with pytest.raises(StillCreatingError):
+                reports._create(start_desk, run, None, lambda: minutes(1), minutes(5))
+            marks.append(creating_until(start_desk.desk.lock))
+
+        inspector.on_create = second
+        assert start(start_desk)["state"] == "STARTED"
+        assert marks == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
+        assert inspector.calls.count("create") == 1
+
+    def test_a_try_that_looked_before_another_one_created_takes_that_report(
+        self, start_desk: StartDesk, inspector: FakeInspector
+    ) -> None:
+        stale = my_turn(start_desk.desk)
+        first = start(start_desk)
+        inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already: the slot is free again
+        second = reports._create(start_desk, stale, None, lambda: minutes(2), minutes(3))
+        assert (second["state"], second["report_id"]) == ("STARTED", first["report_id"])
+        assert inspector.calls.count("create") == 1
+        assert creating_until(start_desk.desk.lock) is None
+
+    def test_a_try_that_looked_before_an_answer_was_lost_looks_again(
+        self, start_desk: StartDesk, inspector: FakeInspector
+    ) -> None:
+        stale = my_turn(start_desk.desk)
+        inspector.refuse("create", ConnectionClosedError(endpoint_url="https://inspector2"))
+        with pytest.raises(ConnectionClosedError):
+            start(start_desk)
+        with pytest.raises(StillCreatingError):
+            reports._create(start_desk, stale, None, lambda: minutes(5), minutes(6))
+        assert inspector.calls.count("create") == 1
+
+    @pytest.mark.parametrize("answer", ["lost", "refused", "created"])
+    def test_an_answer_that_comes_after_the_mark_has_passed_leaves_the_next_functions_mark_alone(
+        self, start_desk: StartDesk, inspector: FakeInspector, answer: str
+    ) -> None:
+        run = my_turn(start_desk.desk)
+        lock, marks = start_desk.desk.lock, []
+        inspector.on_create = lambda: marks.append(
+            lock.mark_creating(ME, minutes(9), minutes(5), lock.require(ME).creating_until)
+        )
+        if answer == "lost":
+            inspector.refuse("create", ConnectionClosedError(endpoint_url="https://inspector2"))
+        elif answer == "refused":
+            inspector.refuse("create", client_error("ThrottlingException", 429))
+        with suppress(ClientError, ConnectionClosedError):
+            reports.start(start_desk, run, lambda: minutes(1), minutes(2))
+        assert [creating_until(lock)] == marks
+
+    def test_after_a_lost_answer_that_had_no_effect_the_report_is_created_when_it_is_safe(
+        self, start_desk: StartDesk, inspector: FakeInspector
+    ) -> None:
+        my_turn(start_desk.desk)
+        inspector.refuse("create", client_error("InternalServerException", 500))
+        with pytest.raises(ClientError):
+            start(start_desk)
+        assert start(start_desk, at=1.15)["state"] == "BUSY"
+        assert start(start_desk, at=1.3)["state"] == "STARTED"
+
+    @pytest.mark.parametrize("code", ["ThrottlingException", "TooManyRequestsException", "AccessDeniedException", "AccessDenied"])
+    def test_a_create_that_was_refused_for_sure_keeps_nobody_waiting(
+        self, start_desk: StartDesk, inspector: FakeInspector, code: str
+    ) -> None:
+        my_turn(start_desk.desk)
+        inspector.refuse("create", client_error(code, 429))
+        with pytest.raises(ClientError, match=code):
+            start(start_desk)
+        assert creating_until(start_desk.desk.lock) is None
+        assert start(start_desk)["state"] == "STARTED"
+
+    @ANY_REFUSAL
+    def test_a_create_that_lost_the_race_for_the_slot_waits(
+        self, start_desk: StartDesk, inspector: FakeInspector, code: str, status: int
+    ) -> None:
+        my_turn(start_desk.desk)
+        inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.refuse("create", client_error(code, status, text="whatever the text says"))
+        assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
+        assert creating_until(start_desk.desk.lock) is None
+        assert OTHER_ID in notes(start_desk.desk.table)[0]
+
+    @ANY_REFUSAL
+    def test_a_refused_create_with_a_free_slot_is_tried_again_where_the_text_tells_of_another_report(
+        self, start_desk: StartDesk, inspector: FakeInspector, code: str, status: int
+    ) -> None:
+        my_turn(start_desk.desk)
+        inspector.refuse("create", client_error(code, status, text=ONE_AT_A_TIME))
+        assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
+        assert creating_until(start_desk.desk.lock) is None
+
+    @ANY_REFUSAL
+    def test_a_refused_create_that_finds_its_own_report_takes_it(
+        self, start_desk: StartDesk, inspector: FakeInspector, code: str, status: int
+    ) -> None:
+        my_turn(start_desk.desk)
+        inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", my_prefix())
+        inspector.refuse("create", client_error(code, status, text=ONE_AT_A_TIME))
+        assert start(start_desk)["report_id"] == OTHER_ID
+
+    @ANY_REFUSAL
+    def test_a_create_that_inspector_refuses_ends_the_run_with_inspectors_words(
+        self, start_desk: StartDesk, inspector: FakeInspector, code: str, status: int
+    ) -> None:
+        my_turn(start_desk.desk)
+        inspector.refuse("create", client_error(code, status, text="FilterCriteria is too narrow"))
+        assert start(start_desk)["failure"] == {
+            "error": "CreateRefused",
+            "cause": f"Inspector refused to create the report ({code}): FilterCriteria is too narrow",
+        }
+        assert creating_until(start_desk.desk.lock) is None
+
+    def test_the_first_wait_is_as_long_as_recent_reports_took(self, start_desk: StartDesk) -> None:
+        table = start_desk.desk.table
+        for seconds, name in ((1000, "n-3"), (900, "n-2")):
+            of = execution(name, START - timedelta(days=int(name[-1])))
+            planned(table, of)
+            runs.note_report(table, of, OTHER_ID, of.started_at)
+            runs.note_report_ended(table, of, of.started_at + timedelta(seconds=seconds))
+            runs.record(table, of, "SUCCEEDED", None, None, of.started_at + timedelta(hours=1))
+        my_turn(start_desk.desk)
+        assert start(start_desk)["wait_seconds"] == 810
+
+
+class TestCheck:
+    @pytest.fixture
+    def started(self, desk: Desk) -> Run:
+        my_turn(desk)
+        runs.note_report(desk.table, ME, REPORT_ID, minutes(1))
+        return runs.load(desk.table, ME)
+
+    @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED", "CANCELLING_SOON"])
+    def test_a_report_that_has_not_ended_is_looked_at_again(
+        self, desk: Desk, started: Run, inspector: FakeInspector, status: str
+    ) -> None:
+        inspector.put(REPORT_ID, status, my_prefix())
+        assert reports.check(desk, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
+        assert reports.check(desk, started, minutes(359.9))["wait_seconds"] == 6
+
+    def test_each_look_is_counted(
+        self, desk: Desk, started: Run, inspector: FakeInspector, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
+        for minute in (11, 12, 13):
+            reports.check(desk, started, minutes(minute))
+        assert capsys.readouterr().out.count('"ReportLooks":[1.0]') == 3
+
+    def test_a_report_that_succeeded_has_finished(self, desk: Desk, started: Run, inspector: FakeInspector) -> None:
+        inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
+        assert reports.check(desk, started, minutes(11)) == {"state": "FINISHED", "found_nothing": False}
+        assert reports.check(desk, started, minutes(12))["state"] == "FINISHED"
+        assert runs.load(desk.table, ME).report_ended_at == minutes(11)
+
+    def test_a_report_without_findings_has_finished(self, desk: Desk, started: Run, inspector: FakeInspector) -> None:
+        inspector.put(REPORT_ID, "FAILED", my_prefix(), errorCode="NO_FINDINGS_FOUND")
+        assert reports.check(desk, started, minutes(11)) == {"state": "FINISHED", "found_nothing": True}
+
+    @pytest.mark.parametrize(
+        ("fields", "error", "cause"),
+        [
+            ({"status": "FAILED", "errorCode": "INTERNAL_ERROR"}, "Report.INTERNAL_ERROR", "ended as FAILED."),
+            (
+                {"status": "FAILED", "errorCode": "INVALID_PERMISSIONS", "errorMessage": "no"},
+                "Report.INVALID_PERMISSIONS",
+                "(no)",
+            ),
+            ({"status": "FAILED", "errorCode": "BUCKET_NOT_FOUND"}, "Report.BUCKET_NOT_FOUND", REPORT_ID),
+            ({"status": "FAILED", "errorCode": "INCOMPATIBLE_BUCKET_REGION"}, "Report.INCOMPATIBLE_BUCKET_REGION", "FAILED"),
+            ({"status": "FAILED", "errorCode": "MALFORMED_KMS_KEY"}, "Report.MALFORMED_KMS_KEY", "FAILED"),
+            ({"status": "FAILED", "errorCode": "SOMETHING_NEW"}, "Report.SOMETHING_NEW", "FAILED"),
+            ({"status": "FAILED"}, "Report.UNKNOWN_ERROR", "FAILED"),
+            ({"status": "CANCELLED"}, "Report.CANCELLED", "ended as CANCELLED."),
+            ({"status": "CANCELLED", "errorCode": "INTERNAL_ERROR"}, "Report.CANCELLED", "CANCELLED"),
+        ],
+        ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
+    )
+    def test_a_report_that_failed_ends_the_run_by_its_error(
+        self, desk: Desk, started: Run, inspector: FakeInspector, fields: dict[str, str], error: str, cause: str
+    ) -> None:
+        status = fields["status"]
+        inspector.put(REPORT_ID, status, my_prefix(), **{name: value for name, value in fields.items() if name != "status"})
+        result = reports.check(desk, started, minutes(11))
+        assert (result["state"], result["failure"]["error"]) == ("FAILED", error)
+        assert cause in result["failure"]["cause"]
+
+    def test_a_report_that_inspector_forgot_ends_the_run(self, desk: Desk, started: Run) -> None:
+        assert reports.check(desk, started, minutes(11))["failure"]["error"] == "Report.UNKNOWN"
+
+    def test_a_report_that_runs_past_the_deadline_ends_the_run(self, desk: Desk, started: Run, inspector: FakeInspector) -> None:
+        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
+        assert reports.check(desk, started, minutes(360))["failure"] == {
+            "error": "DeadlineExceeded",
+            "cause": "The deadline of 6 hours has passed."
+            f" The report {REPORT_ID} was still IN_PROGRESS and is being cancelled.",
+        }  # fmt: skip
+
+    def test_a_report_that_ends_just_past_the_deadline_still_counts(
+        self, desk: Desk, started: Run, inspector: FakeInspector
+    ) -> None:
+        inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
+        assert reports.check(desk, started, minutes(361))["state"] == "FINISHED"
+
+    def test_without_the_lock_nothing_is_looked_at(self, desk: Desk, started: Run, inspector: FakeInspector) -> None:
+        desk.lock.release(ME, minutes(2))
+        with pytest.raises(LockLostError):
+            reports.check(desk, started, minutes(11))
+        assert inspector.calls == []
+
+
+class TestCancel:
+    def cancel(self, desk: Desk, clock: Clock | None = None) -> str:
+        return reports.cancel(desk, ME, clock or Clock(minutes(5)), minutes(6))
+
+    def test_a_run_that_was_never_written_down_has_nothing_to_cancel(self, desk: Desk, inspector: FakeInspector) -> None:
+        assert self.cancel(desk) == "NONE"
+        assert inspector.calls == []
+
+    def test_a_run_without_a_plan_has_nothing_to_cancel(self, desk: Desk, inspector: FakeInspector) -> None:
+        runs.open_run(desk.table, ME, "{}")
+        assert self.cancel(desk) == "NONE"
+        assert inspector.calls == []
+
+    @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
+    @pytest.mark.parametrize("id_is_known", [True, False])
+    def test_the_runs_report_is_cancelled_and_waited_out(
+        self, desk: Desk, inspector: FakeInspector, id_is_known: bool, told: str
+    ) -> None:
+        my_turn(desk)
+        if id_is_known:
+            runs.note_report(desk.table, ME, REPORT_ID, minutes(1))
+        inspector.put(REPORT_ID, "IN_PROGRESS", told)
+        inspector.looks_to_cancel = 5
+        assert self.cancel(desk) == "CANCELLED"
+        assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
+
+    def test_a_cancel_that_takes_too_long_is_tried_again(self, desk: Desk, inspector: FakeInspector) -> None:
+        my_turn(desk)
+        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
+        inspector.looks_to_cancel = 100
+        with pytest.raises(StillRunningError, match=f"{REPORT_ID} was cancelled but is still CANCELLING"):
+            self.cancel(desk)
+        assert 55 <= inspector.calls.count("status") <= 60
+
+    def test_a_report_that_vanishes_while_it_is_cancelled_is_gone(
+        self, desk: Desk, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        my_turn(desk)
+        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
+        monkeypatch.setattr(FakeInspector, "cancel_findings_report", lambda self, reportId: self.reports.pop(reportId))  # noqa: N803
+        assert self.cancel(desk) == "CANCELLED"
+
+    def test_nothing_is_cancelled_before_a_create_can_no_longer_land(self, desk: Desk, inspector: FakeInspector) -> None:
+        my_turn(desk)
+        desk.lock.mark_creating(ME, minutes(5.5), minutes(5))
+        with pytest.raises(StillCreatingError):
+            self.cancel(desk)
+        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())  # a function that outlived its execution created it
+        assert self.cancel(desk, Clock(minutes(5.6))) == "CANCELLED"
+
+    def test_another_runs_creating_is_no_reason_to_wait(self, desk: Desk) -> None:
+        planned(desk.table, ME)
+        desk.lock.acquire(FakeStates().client, OTHER, START)
+        desk.lock.mark_creating(OTHER, minutes(50), minutes(5))
+        assert self.cancel(desk) == "NONE"
+
+    @pytest.mark.parametrize("first", ["SUCCEEDED", "FAILED", "CANCELLED", "forgotten"])
+    def test_a_second_report_of_the_run_is_cancelled_where_the_noted_one_has_ended(
+        self, desk: Desk, inspector: FakeInspector, first: str
+    ) -> None:
+        my_turn(desk)
+        runs.note_report(desk.table, ME, OTHER_ID, minutes(1))
+        if first != "forgotten":
+            inspector.put(OTHER_ID, first, my_prefix())
+        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
+        assert self.cancel(desk) == "CANCELLED"
+        assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
+
+    @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
+    def test_a_report_that_has_ended_is_left_alone(self, desk: Desk, inspector: FakeInspector, status: str) -> None:
+        my_turn(desk)
+        runs.note_report(desk.table, ME, REPORT_ID, minutes(1))
+        inspector.put(REPORT_ID, status, my_prefix())
+        assert self.cancel(desk) == "NONE"
+        assert "cancel" not in inspector.calls
+
+    def test_a_report_that_inspector_does_not_know_is_left_alone(self, desk: Desk) -> None:
+        my_turn(desk)
+        runs.note_report(desk.table, ME, REPORT_ID, minutes(1))
+        assert self.cancel(desk) == "NONE"
+
+    @pytest.mark.parametrize("on_busy", ["wait", "cancel", "fail"])
+    @pytest.mark.parametrize("id_is_known", [True, False])
+    @pytest.mark.parametrize(
+        ("bucket", "prefix"),
+        [
+            (BUCKET, FOREIGN_PREFIX),
+            (BUCKET, plan(of=OTHER).destination.prefix),
+            (BUCKET, plan(of=ME).destination.prefix + "deeper/"),
+            (BUCKET, plan(of=ME).destination.prefix.rstrip("/") + "0"),
+            ("their-bucket", plan(of=ME).destination.prefix),
+        ],
+    )
+    def test_a_report_elsewhere_is_never_cancelled(
+        self, desk: Desk, inspector: FakeInspector, on_busy: str, id_is_known: bool, bucket: str, prefix: str
+    ) -> None:
+        my_turn(desk, {"on_busy": on_busy})
+        if id_is_known:
+            runs.note_report(desk.table, ME, OTHER_ID, minutes(1))
+        inspector.put(OTHER_ID, "IN_PROGRESS", prefix, bucket)
+        assert self.cancel(desk) == "NONE"
+        assert "cancel" not in inspector.calls
