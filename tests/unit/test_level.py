@@ -93,7 +93,9 @@ def test_a_first_report_is_no_news_only_when_nothing_was_found_and_scanning_is_a
     assert level_of(replace(first(), delivery=SCHEDULED["quiet"].delivery)) == "CHANGES"
 
 
-@pytest.mark.parametrize(("overall", "level"), [("fine", "NONE"), ("unknown", "PROBLEM"), ("wrong", "PROBLEM"), ("new", "PROBLEM")])
+@pytest.mark.parametrize(
+    ("overall", "level"), [("fine", "NONE"), ("unknown", "PROBLEM"), ("wrong", "PROBLEM"), ("new", "PROBLEM")]
+)
 def test_a_setup_check_has_a_level(overall: str, level: str) -> None:
     assert level_of(overall) == level
 
