@@ -6,10 +6,10 @@ import subprocess
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import cfnlint.data.schemas.resources
 import pytest
 import yaml
 
@@ -231,7 +231,10 @@ TYPES = {
 def declared() -> dict[str, set[str]]:
     """The permissions that CloudFormation's handlers of each type declare, but for listing the account's."""
     found: dict[str, set[str]] = {}
-    for path in Path(next(iter(cfnlint.data.schemas.resources.__path__))).glob("*.json"):
+    package = find_spec("cfnlint")
+    assert package
+    assert package.origin
+    for path in (Path(package.origin).parent / "data/schemas/resources").glob("*.json"):
         schema = json.loads(path.read_text(encoding="utf-8"))
         if schema.get("typeName") in TYPES:
             handlers = [each for name, each in schema.get("handlers", {}).items() if name != "list"]
