@@ -1,4 +1,4 @@
-# Everything that a developer or CI runs. Needs make and Python 3.13; all else is installed into this folder.
+# Everything that a developer or CI runs. It needs make and Python 3.13; each target installs what else it needs into this folder.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -16,45 +16,44 @@ sync = UV_PROJECT_ENVIRONMENT=$(1) $(UV) sync --quiet --locked --python $(PYTHON
 sam = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" sam
 
 .PHONY: help
-help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## List the targets (also: make)
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nSet options on the command line, for example: make deploy YES=1\n'
 
+##@ Try it (needs no AWS account)
 .PHONY: demo
-demo: linux install build emulator ## Run two scheduled exports on an embedded AWS and show what they find (KEEP=1 keeps it running)
+demo: linux install build emulator ## Run two scheduled exports on an embedded AWS, without an AWS account (KEEP=1 leaves it running)
 	.venv/bin/python -m tests.tools.demo $(if $(KEEP),--keep)
 
 .PHONY: analyze
-analyze: install ## Analyse report files of your own, without AWS (REPORTS="monday.json tuesday.csv"; OUT=, COVERAGE=)
+analyze: install ## Analyze your own report files on this machine (REPORTS="monday.json tuesday.csv"; OUT=folder, COVERAGE=file)
 	@[ -n "$(REPORTS)" ] || { echo 'Name the report files, the oldest first: make analyze REPORTS="monday.json tuesday.csv"' >&2; exit 1; }
 	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.tools.analyze $(REPORTS) \
 		$(if $(OUT),--out '$(OUT)') $(if $(COVERAGE),--coverage '$(COVERAGE)')
 
+##@ Deploy
+# The SAM CLI knows AWS_DEFAULT_REGION only; most other tools of AWS know AWS_REGION.
+ifdef AWS_REGION
+deploy: export AWS_DEFAULT_REGION ?= $(AWS_REGION)
+endif
+
+.PHONY: deploy
+deploy: build ## Deploy to the AWS account of your credentials; asks before it changes anything (YES=1 does not ask, for CI)
+	$(sam) deploy $(if $(YES),--no-confirm-changeset --no-fail-on-empty-changeset)
+
+.PHONY: build
+build: .venv-sam/.synced ## Build the functions and layers that make deploy deploys
+	@mkdir -p .aws-sam && $(sam) build --cached --parallel > .aws-sam/build.log 2>&1 || { cat .aws-sam/build.log; exit 1; }
+
+##@ Develop
 .PHONY: test
-test: linux install build emulator .venv-security/.synced ## Run all tests, with coverage of the layer and the functions
+test: linux install build emulator .venv-security/.synced ## Run all tests and report code coverage (TESTS=path runs some of them)
 	@$(MAKE) --no-print-directory browser || echo 'The tests of the page in a browser are skipped: there is none.' >&2
 	.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(TESTS)
 	.venv/bin/coverage report
 
-# The tests of the page want a real browser. Debian calls it chromium; CHROMIUM names another one.
-export CHROMIUM ?= /usr/bin/chromium
-
-.PHONY: browser
-browser: ## Make sure of Chromium, for the tests of the page (CHROMIUM=: one that is there)
-	@if [ -x "$(CHROMIUM)" ]; then exit 0; fi; \
-	if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then as_root=; \
-	elif command -v apt-get > /dev/null && sudo -n true 2> /dev/null; then as_root='sudo -n'; \
-	else echo 'There is no Chromium at $(CHROMIUM). Install it (Debian: apt-get install chromium) or say where it is: make CHROMIUM=/path/to/chromium' >&2; exit 1; fi; \
-	{ $$as_root apt-get update -qq && $$as_root apt-get install -qq -y --no-install-recommends chromium > /dev/null; } && [ -x "$(CHROMIUM)" ] \
-	|| { echo 'Chromium could not be installed at $(CHROMIUM). Say where another one is: make CHROMIUM=/path/to/chromium' >&2; exit 1; }
-
-.PHONY: faults
-faults: linux install build emulator ## Break everything on purpose and check the six rules (CELL=, HISTORY=: one alone; HISTORIES=, LOAD=: how many; LANES=: at once; SEED=)
-	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(HISTORY),--history '$(HISTORY)') \
-		$(if $(HISTORIES),--histories $(HISTORIES)) $(if $(LOAD),--load $(LOAD)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(LANES),--lanes $(LANES))
-
 .PHONY: lint
-lint: install .venv-security/.synced ## Check style, types, template, its policies and state machine
+lint: install .venv-security/.synced ## Check code style, types, the template, its IAM policies and the state machine
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -64,59 +63,66 @@ lint: install .venv-security/.synced ## Check style, types, template, its polici
 	.venv-security/bin/checkov --config-file .checkov.yaml
 	.venv/bin/python -m tests.builders.rendered | .venv-security/bin/python -W ignore .ci/check_policies.py
 
-.PHONY: audit
-audit: .venv-audit/.synced ## Ask for known vulnerabilities of what is deployed (OFFLINE=1: not to be able to ask is no failure)
-	.venv-audit/bin/python .ci/audit.py $(sort $(wildcard layers/*/requirements.txt)) $(if $(OFFLINE),--unasked-is-fine)
-
 .PHONY: format
-format: install ## Format the code and mend what ruff can mend
+format: install ## Format the code and fix what ruff can fix
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
+.PHONY: faults
+faults: linux install build emulator ## Inject faults into every step and check the six invariants (CELL=, HISTORY= run one; HISTORIES=, LOAD= say how many; LANES=, SEED=)
+	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(HISTORY),--history '$(HISTORY)') \
+		$(if $(HISTORIES),--histories $(HISTORIES)) $(if $(LOAD),--load $(LOAD)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(LANES),--lanes $(LANES))
+
 .PHONY: bench
-bench: linux install build emulator .venv-bench/.synced ## Measure waits, price, reading reports and cold starts, each beside its baseline (BENCH=full)
+bench: linux install build emulator .venv-bench/.synced ## Measure waiting times, cost, analysis speed and cold starts, each against a baseline (BENCH=full, ONLY=)
 	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m benchmarks $(ONLY)
 
-# The SAM CLI knows AWS_DEFAULT_REGION only; most other tools of AWS know AWS_REGION.
-ifdef AWS_REGION
-deploy: export AWS_DEFAULT_REGION ?= $(AWS_REGION)
-endif
+.PHONY: audit
+audit: .venv-audit/.synced ## Check the deployed packages for known vulnerabilities (OFFLINE=1 passes when the database cannot be reached)
+	.venv-audit/bin/python .ci/audit.py $(sort $(wildcard layers/*/requirements.txt)) $(if $(OFFLINE),--unasked-is-fine)
 
+##@ Documents
 .PHONY: messages
-messages: install ## Render every kind of message into docs/gallery
+messages: install ## Render the example messages in docs/gallery
 	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.gallery
 
 .PHONY: pictures
-pictures: install browser ## Draw the README's workflow from the state machine, and pictures of messages and page
+pictures: install browser ## Draw the workflow diagram and the pictures of messages and page for the documents
 	.venv/bin/python -m tests.tools.workflow_picture
 	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.pictures
 
-.PHONY: deploy
-deploy: install build ## Deploy to the AWS account of your credentials (asks before it changes anything)
-	$(sam) deploy
-
-.PHONY: build
-build: install ## Build the functions and the layer for deployment
-	@mkdir -p .aws-sam && $(sam) build --cached --parallel > .aws-sam/build.log 2>&1 || { cat .aws-sam/build.log; exit 1; }
+##@ This folder
+.PHONY: install
+install: .venv/.synced .venv-sam/.synced ## Install the development environment and the SAM CLI into this folder
 
 .PHONY: lock
-lock: $(UV) ## Bring the lock and the layers' pinned requirements up to date
+lock: $(UV) ## Update uv.lock and the pinned requirements of the layers
 	$(UV) lock --upgrade
 	$(UV) export --quiet --only-group layer --no-emit-project --no-header --output-file layers/exporter/requirements.txt
 	$(UV) export --quiet --only-group analytics --no-emit-project --no-header --output-file layers/analytics/requirements.txt
 
 .PHONY: clean
-clean: ## Remove what the other targets made
+clean: ## Remove everything that the other targets created
 	rm -rf .analysis .aws-sam .bench .demo .venv .venv-* .uv .coverage* .*_cache .hypothesis
 
-.PHONY: install
-install: .venv/.synced .venv-sam/.synced ## Install what the other targets need, into this folder
+# The tests of the page use a real browser. /usr/bin/chromium is where Debian installs it.
+export CHROMIUM ?= /usr/bin/chromium
+
+.PHONY: browser
+browser: ## Install Chromium if it is missing; the tests of the page use it (CHROMIUM=path names another one)
+	@if [ -x "$(CHROMIUM)" ]; then exit 0; fi; \
+	if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif command -v apt-get > /dev/null && sudo -n true 2> /dev/null; then as_root='sudo -n'; \
+	else echo 'There is no Chromium at $(CHROMIUM). Install it (Debian: apt-get install chromium) or say where it is: make CHROMIUM=/path/to/chromium' >&2; exit 1; fi; \
+	{ $$as_root apt-get update -qq && $$as_root apt-get install -qq -y --no-install-recommends chromium > /dev/null; } && [ -x "$(CHROMIUM)" ] \
+	|| { echo 'Chromium could not be installed at $(CHROMIUM). Say where another one is: make CHROMIUM=/path/to/chromium' >&2; exit 1; }
 
 .PHONY: emulator
-emulator: .venv-emulator/.synced .venv-runtime/.synced
+emulator: .venv-emulator/.synced .venv-runtime/.synced ## Install the embedded AWS that demo, test, faults and bench use
 
 .PHONY: linux
-linux:
+linux: ## Stop with an explanation where the embedded AWS cannot run (it needs Linux)
 	@[ "$$(uname -s)" = Linux ] || { echo "The embedded AWS needs Linux, not $$(uname -s): it runs functions on Lambda's own runtime client \
 	(awslambdaric), whose native part is built for Linux only. Use a Linux machine or container; make lint and make deploy do not need it." >&2; exit 1; }
 

@@ -37,7 +37,8 @@ def the(kind: str, rendered: Rendered = OWN) -> dict[str, Any]:
 
 
 def reader(rendered: Rendered) -> list[dict[str, Any]]:
-    statements: list[dict[str, Any]] = the("AWS::IAM::ManagedPolicy", rendered)["PolicyDocument"]["Statement"]
+    policy = rendered.of_type("AWS::IAM::ManagedPolicy")["AthenaReaderPolicy"]
+    statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
     return statements
 
 
@@ -65,7 +66,7 @@ def allows(statements: list[dict[str, Any]], action: str, resource: str, context
 
 class TestSwitch:
     def test_nothing_of_it_is_there_unless_it_is_asked_for(self) -> None:
-        assert {name for name, each in Rendered().resources.items() if each["Type"] in PARTS} == set()
+        assert {name for name, each in Rendered().resources.items() if each["Type"] in PARTS} == {"TracePolicy"}
         assert [name for name in Rendered().outputs if "Athena" in name or "Reader" in name] == []
         (rules,) = (each["LifecycleConfiguration"]["Rules"] for each in Rendered().of_type("AWS::S3::Bucket").values())
         assert "ExpireQueryResults" not in {each["Id"] for each in rules}

@@ -1,6 +1,8 @@
 """What each role may do, action by action: whoever gives a role more, or takes something away, changes this table, too."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -101,19 +103,31 @@ ROLES = {
         s3:ListMultipartUploadParts s3:PutObject
     """,
 }  # fmt: skip
-"""By role its actions; behind a slash the kind of the table's items that an action reaches."""
+"""By role its actions, with those of the managed policies that it has; behind a slash the kind of the table's items."""
+BOUNDARY = "arn:aws:iam::123456789012:policy/teams/developer-boundary"
 OF_VARIANTS = {"AthenaReaderPolicy", "ChatRole"}
 """Those that only some stacks have."""
 
 
 def allowed(rendered: Rendered) -> Iterator[tuple[str, str]]:
-    """Each role of a stack with each of its actions."""
+    """Each role of a stack with each of its actions; a managed policy that no role of the stack has stands for itself."""
     for policy in rendered.policies():
+        roles = attached(rendered).get(policy.where, [policy.where])
         for statement in policy.document["Statement"] if policy.kind == "identity" else []:
             for action in listed(statement["Action"]):
                 kinds = listed(statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", []))
-                for kind in kinds or [""]:
-                    yield policy.where, f"{action}/{kind.removesuffix('#*')}".removesuffix("/")
+                for role, kind in product(roles, kinds or [""]):
+                    yield role, f"{action}/{kind.removesuffix('#*')}".removesuffix("/")
+
+
+def attached(rendered: Rendered) -> dict[str, list[str]]:
+    """The roles that have each managed policy of the stack; a managed policy of somebody else is a KeyError."""
+    names = {rendered.arn(name): name for name in rendered.of_type("AWS::IAM::ManagedPolicy")}
+    found: dict[str, list[str]] = {}
+    for role, properties in rendered.of_type("AWS::IAM::Role").items():
+        for arn in properties.get("ManagedPolicyArns", []):
+            found.setdefault(names[arn], []).append(role)
+    return found
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -128,10 +142,28 @@ def test_each_role_may_do_what_the_table_says_and_nothing_else(variant: str) -> 
     }
 
 
-def test_no_managed_policy_gives_a_role_more() -> None:
-    for variant in VARIANTS.values():
-        for name, role in Rendered(variant).of_type("AWS::IAM::Role").items():
-            assert set(role) <= {"AssumeRolePolicyDocument", "Path", "Policies"}, name
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_functions_roles_share_one_managed_policy_and_other_roles_have_none(variant: str) -> None:
+    rendered = Rendered(VARIANTS[variant])
+    functions = {each["Role"] for each in rendered.of_type("AWS::Lambda::Function").values()}
+    roles = {name for name in rendered.of_type("AWS::IAM::Role") if rendered.arn(name) in functions}
+    assert {policy: set(found) for policy, found in attached(rendered).items()} == {"TracePolicy": roles}
+    for name, role in rendered.of_type("AWS::IAM::Role").items():
+        assert set(role) <= {"AssumeRolePolicyDocument", "ManagedPolicyArns", "Path", "Policies"}, name
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_role_has_the_permissions_boundary_that_the_deployment_names(variant: str) -> None:
+    place = VARIANTS[variant]
+    bounded = Rendered(replace(place, parameters={**place.parameters, "PermissionsBoundaryArn": BOUNDARY}))
+    roles = bounded.of_type("AWS::IAM::Role")
+    assert len(roles) >= 15
+    assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, BOUNDARY)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_role_has_a_permissions_boundary_unless_the_deployment_names_one(variant: str) -> None:
+    assert all("PermissionsBoundary" not in role for role in Rendered(VARIANTS[variant]).of_type("AWS::IAM::Role").values())
 
 
 def test_a_request_without_a_leading_key_matches_no_condition_on_it() -> None:

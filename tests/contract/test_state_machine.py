@@ -23,6 +23,7 @@ from tests.contract.parts import (
     RESOURCES,
     STATES,
     TASKS,
+    TEMPLATE,
     camel,
     folder_of,
     of_type,
@@ -130,7 +131,8 @@ class TestTasks:
     def test_a_task_invokes_its_own_function_and_waits_longer_than_it_runs(self, name: str) -> None:
         function = f"{camel(folder_of(name))}Function"
         assert TASKS[name]["Arguments"]["FunctionName"] == f"${{{function}Arn}}"
-        assert TASKS[name]["TimeoutSeconds"] > of_type("AWS::Serverless::Function")[function]["Timeout"]
+        default = TEMPLATE["Globals"]["Function"]["Timeout"]
+        assert TASKS[name]["TimeoutSeconds"] > of_type("AWS::Serverless::Function")[function].get("Timeout", default)
 
     @EVERY_TASK
     def test_a_task_retries_what_passes_and_nothing_else(self, name: str) -> None:

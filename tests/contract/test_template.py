@@ -156,6 +156,11 @@ class TestParameters:
             ),
             ("ExistingBucketOwner", ["", ACCOUNT], ["123", "12345678901a"]),
             ("NotificationEmail", ["", "a@b.example"], ["a", "a@b", "a b@c.d"]),
+            (
+                "PermissionsBoundaryArn",
+                ["", f"arn:aws:iam::{ACCOUNT}:policy/teams/boundary", "arn:aws-us-gov:iam::aws:policy/PowerUserAccess"],
+                ["boundary", f"arn:aws:iam::{ACCOUNT}:role/boundary", f"arn:aws:iam::{ACCOUNT}:policy/a b"],
+            ),
             ("SlackWorkspaceId", ["", "T0123ABCD"], ["t0123", "https://x.slack.com"]),
             ("SlackChannelId", ["", "C0123ABCD"], ["#general", "C 1"]),
             ("TeamsTeamId", ["", "22222222-0000-4000-8000-000000000000"], ["team", "22222222"]),
@@ -447,11 +452,11 @@ def shape(value: Any) -> Any:
 
 
 def nodes(root: Any) -> Iterator[yaml.MappingNode]:
-    """Statements of roles' policies for every resource, where they stand in the text."""
+    """Statements of roles' and managed policies for every resource, where they stand in the text."""
     document = {key.value: value for key, value in root.value}
     for _, resource in document["Resources"].value:
         fields = {key.value: value for key, value in resource.value}
-        if fields["Type"].value == "AWS::IAM::Role":
+        if fields["Type"].value in {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}:
             yield from for_everything(fields["Properties"])
 
 

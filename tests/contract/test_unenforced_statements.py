@@ -34,7 +34,10 @@ def test_each_function_may_write_its_own_log_and_no_other(step: str) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_each_function_may_send_its_trace(step: str) -> None:
-    assert statement(f"{step}FunctionRole", "Trace") == {
+    assert TEMPLATE["Resources"][f"{step}FunctionRole"]["Properties"]["ManagedPolicyArns"] == [{"Ref": "TracePolicy"}]
+    (trace,) = TEMPLATE["Resources"]["TracePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert trace == {
+        "Sid": "Trace",
         "Effect": "Allow",
         "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
         "Resource": "*",

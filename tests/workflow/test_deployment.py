@@ -14,13 +14,13 @@ OPT_IN_REGION = "me-south-1"
     ("parameters", "told"),
     [
         ({"ExistingBucketName": "a-bucket"}, "ExistingBucketName needs ExistingBucketOwner"),
-        ({"ExistingBucketOwner": "111122223333"}, "ExistingBucketOwner says nothing without ExistingBucketName"),
+        ({"ExistingBucketOwner": "111122223333"}, "ExistingBucketOwner has no effect without ExistingBucketName"),
         ({"DeadlineHours": "25"}, "DeadlineHours"),
-        ({"KeyPrefix": "/inspector/"}, "must be a key prefix without slashes at its ends"),
+        ({"KeyPrefix": "/inspector/"}, "must be a key prefix without a slash at the start or end"),
         ({"FilterCriteria": "severity=HIGH"}, "must be a JSON object"),
-        ({"ReportName": "a/b"}, "must be 1 to 63 letters, digits, - or _"),
-        ({"ExistingKeyArn": "alias/reports"}, "must be the ARN of a key"),
-        ({"NotificationEmail": "nobody"}, "must be an email address or empty"),
+        ({"ReportName": "a/b"}, "must be 1 to 63 letters, digits, hyphens or underscores"),
+        ({"ExistingKeyArn": "alias/reports"}, "must be the ARN of a KMS key"),
+        ({"NotificationEmail": "nobody"}, "must be an email address, or empty"),
     ],
 )
 def test_wrong_parameters_are_refused_before_anything_is_created(

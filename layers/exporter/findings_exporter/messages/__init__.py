@@ -16,6 +16,7 @@ from findings_exporter.errors import Failure
 from findings_exporter.messages import custom_notification, short
 from findings_exporter.messages.export_ended import EVENT_VERSION, export_event
 from findings_exporter.messages.foreign import CAUSE_CHARACTERS, ERROR_CHARACTERS, for_programs
+from findings_exporter.messages.level import LEVELS, level_of
 from findings_exporter.messages.lines import TITLE_CHARACTERS
 from findings_exporter.messages.links import execution_url, object_url, report_url
 from findings_exporter.messages.mail import email, subject
@@ -27,6 +28,7 @@ from findings_exporter.texts import clean, cut
 __all__ = [
     "CAUSE_CHARACTERS",
     "EVENT_VERSION",
+    "LEVELS",
     "MESSAGE_BYTES",
     "NOTHING_FOUND",
     "attributes",
@@ -35,6 +37,7 @@ __all__ = [
     "execution_url",
     "export_event",
     "failure_from",
+    "level_of",
     "object_url",
     "publication",
     "report_url",
@@ -82,6 +85,7 @@ def attributes(run: Run, config: Config) -> dict[str, str]:
         "region": config.region,
         "night": night.state if night else "unknown",
         "worst_new_severity": worst_severity(night),
+        "level": level_of(run),
     }
 
 

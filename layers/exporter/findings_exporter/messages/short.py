@@ -55,13 +55,14 @@ def bodies(run: Run, config: Config) -> dict[str, str]:
 
 
 def attributes(run: Run, config: Config) -> dict[str, str]:
-    """Return what subscribers may filter by; what it was like is unknown, which no filter takes for good."""
+    """Return what subscribers may filter by; coverage and changes are unknown, so that the level is that of a problem."""
     return {
         "outcome": _outcome(run),
         "report": _report(run) or "unknown",
         "region": config.region,
         "night": "unknown",
         "worst_new_severity": "UNKNOWN",
+        "level": "PROBLEM",
     }
 
 

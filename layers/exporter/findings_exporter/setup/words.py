@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from findings_exporter.messages.level import level_of
 from findings_exporter.setup.checks import Check, Verdict
 from findings_exporter.setup.deployment import Deployment
 from findings_exporter.texts import clean, cut, each_text, in_chat, in_mail, wrapped
@@ -139,7 +140,10 @@ def _publication(checks: Sequence[Check], deployment: Deployment, now: datetime)
         "Subject": f"Inspector setup: {verdict_of(checks)} ({config.region})",
         "MessageStructure": "json",
         "Message": json.dumps(bodies, ensure_ascii=False),
-        "MessageAttributes": {"region": {"DataType": "String", "StringValue": config.region}},
+        "MessageAttributes": {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in (("region", config.region), ("level", level_of(verdict_of(checks))))
+        },
     }
 
 

@@ -203,6 +203,7 @@ class TestPublication:
             "region": "eu-central-1",
             "night": "unknown",
             "worst_new_severity": "UNKNOWN",
+            "level": "PROBLEM",
         }
 
     def test_it_speaks_the_deployments_language(self) -> None:

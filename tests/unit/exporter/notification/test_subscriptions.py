@@ -23,12 +23,13 @@ DARK = {"dark", "dark-nothing-scanned"}
 WITH_NEW_CRITICALS = {"changes", "changes-in-several-places", "changes-without-a-page", "changes-of-another-report", "dark"}
 ALARM: dict[str, Any] = {}
 ADDRESS = {"NotificationEmail": "a@example.com"}
-SETUP_CHECK = {"region": {"Type": "String", "Value": "eu-central-1"}}
+SETUP_CHECK = {name: {"Type": "String", "Value": value} for name, value in (("region", "eu-central-1"), ("level", "PROBLEM"))}
 EXAMPLES = {
-    "Only when something failed": FAILURES,
-    "Only when there is something to do": FAILURES | DARK | WITH_NEW_CRITICALS,
-    "Everything but good nights without anything new": set(RUNS) - {"quiet", "nothing-found", "nothing-found-again"},
-    "Only dark nights": DARK,
+    "Only problems": FAILURES | DARK | {"unknown", "sudden-fall", "digest-failed"},
+    "Problems and changes": set(RUNS) - {"quiet", "nothing-found-again"},
+    "Only failed runs": FAILURES,
+    "Only what needs action": FAILURES | DARK | WITH_NEW_CRITICALS,
+    "Only lost scan coverage": DARK,
     "Only one report": set(RUNS) - {"changes-of-another-report"},
 }
 EVERY_EXAMPLE = pytest.mark.parametrize("example", EXAMPLES)
@@ -93,8 +94,9 @@ def test_sns_takes_an_example(example: str, aws: None) -> None:
 
 
 def test_the_page_names_every_attribute_and_its_values() -> None:
-    table = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
+    section = DOCUMENT.split("## What you can filter by\n")[1]
+    table = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
     told = [messages.attributes(run, config()) for run in RUNS.values()]
     assert set(table) == set(told[0])
-    for name in ("outcome", "night", "worst_new_severity"):
+    for name in ("outcome", "night", "worst_new_severity", "level"):
         assert {each[name] for each in told} <= set(re.findall(r"`(\w+)`", table[name]))

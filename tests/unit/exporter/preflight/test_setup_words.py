@@ -74,7 +74,7 @@ def test_what_is_published_is_what_sns_and_the_chat_take(found: list[Check]) -> 
     Draft202012Validator(CHAT_SCHEMA).validate(json.loads(bodies["https"]))
     told = json.loads(bodies["default"])
     assert (told["type"], told["verdict"]) == (words.RESULT_TYPE, words.verdict_of(found))
-    assert "outcome" not in published["MessageAttributes"]  # it is no export's end
+    assert set(published["MessageAttributes"]) == {"region", "level"}  # no outcome, since it is not about a run
 
 
 def test_the_largest_check_still_fits_into_a_message() -> None:

@@ -1,0 +1,45 @@
+"""How urgent a message is: its attribute ``level``, by which the stack's own email subscription filters (``NotifyOn``)."""
+
+from typing import Literal
+
+from findings_exporter.messages.night import Night, digest_failure, night_of
+from findings_exporter.runs import Run
+
+type Level = Literal["PROBLEM", "CHANGES", "NONE"]
+
+LEVELS: tuple[Level, ...] = ("PROBLEM", "CHANGES", "NONE")
+
+
+def level_of(subject: Run | str) -> Level:
+    """Return the level of a message about a run, or about a setup check, whose overall result is given.
+
+    The first row that holds is the level:
+
+    =========  ==============================================================================================
+    level      the message is about
+    =========  ==============================================================================================
+    PROBLEM    a run that failed, was stopped or timed out
+    PROBLEM    a report whose analysis failed
+    PROBLEM    scan coverage that is lost or unknown
+    PROBLEM    an unusual drop in the number of findings
+    PROBLEM    a setup check that failed, or could not be made
+    CHANGES    findings that are new, no longer open, rediscovered, or changed while they stayed open
+    CHANGES    a report that was not compared, or not analyzed; but for a first report in which nothing was found
+    NONE       no changes, or a first report in which nothing was found; scanning is active
+    NONE       a setup check that passed
+    =========  ==============================================================================================
+
+    A message about anything else, or one that cannot be read, is a PROBLEM: what is not known is never filtered out.
+    """
+    if isinstance(subject, str):
+        return "NONE" if subject == "fine" else "PROBLEM"
+    night = night_of(subject)
+    if subject.outcome != "SUCCEEDED" or subject.failure or digest_failure(subject) or (night and not night.is_good):
+        return "PROBLEM"
+    if night and (night.is_quiet or _is_first_and_empty(night, subject)):
+        return "NONE"
+    return "CHANGES"
+
+
+def _is_first_and_empty(night: Night, run: Run) -> bool:
+    return night.compared == "first_run" and run.delivery is not None and run.delivery.nothing_found is not None
