@@ -295,7 +295,7 @@ def test_a_holder_whose_name_is_hostile_is_told_by_its_id(lock: Lock, states: Fa
     assert lock.acquire(states.client, hostile, minutes(0)) is None
     run = planned(table, ME)
     take_turn(lock, states.client, run, minutes(20))
-    assert runs.load(table, ME).notes == (f"This run waited for its turn: the run {hostile.id} was exporting.",)
+    assert runs.load(table, ME).notes == (f"The run waited: the run {hostile.id} was exporting.",)
     failed = take_turn(lock, states.client, run, minutes(361))["failure"]["cause"]
     assert hostile.id in failed
     assert failed.isascii()
@@ -306,7 +306,7 @@ def test_a_held_turn_is_waited_for_and_the_reason_noted_once(lock: Lock, states:
     run = planned(table, ME)
     assert take_turn(lock, states.client, run, minutes(20)) == {"state": "HELD", "wait_seconds": 120, "holder": "other"}
     assert take_turn(lock, states.client, run, minutes(359))["wait_seconds"] == 60
-    assert runs.load(table, ME).notes == ("This run waited for its turn: the run other was exporting.",)
+    assert runs.load(table, ME).notes == ("The run waited: the run other was exporting.",)
 
 
 def test_a_turn_that_comes_after_the_deadline_is_given_up(lock: Lock, states: FakeStates, table: Table) -> None:

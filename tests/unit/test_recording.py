@@ -153,7 +153,7 @@ def test_a_digest_that_broke_down_is_recorded_with_a_sentence_and_counted(
     assert digest is not None
     assert digest["error"] == "Sandbox.Timedout"
     assert digest["sentence"].startswith(
-        "The report was delivered, but its digest could not be made: Task timed out after 600 seconds."
+        "The report was delivered, but it could not be analysed: Task timed out after 600 seconds."
     )
     assert "Look into the log of digest_report" in digest["sentence"]
     assert len(digest["sentence"]) < 600

@@ -142,12 +142,12 @@ class TestStart:
         assert inspector.calls == ["current", "current"]
         place = f"s3://their-bucket/{FOREIGN_PREFIX}"
         assert notes(table) == (
-            f"Another report ({OTHER_ID}, to {place}) had Inspector's slot first; this run waited for it.",
+            f"The run waited: Inspector was already creating another report ({OTHER_ID}, to {place}).",
         )  # fmt: skip
 
     @pytest.mark.parametrize(
         ("on_busy", "told"),
-        [("wait", "had Inspector's slot first; this run waited for it."), ("cancel", "was cancelled: on_busy is cancel.")],
+        [("wait", "Inspector was already creating another report"), ("cancel", "was cancelled, because on_busy is cancel")],
     )
     def test_a_prefix_of_any_length_and_content_leaves_what_became_of_its_report(
         self, start_desk: StartDesk, inspector: FakeInspector, table: Table, on_busy: str, told: str
@@ -156,7 +156,7 @@ class TestStart:
         inspector.put(OTHER_ID, "IN_PROGRESS", "x\n\u202e\u200b" * 300, "their-bucket")
         start(start_desk, at=20)
         (note,) = notes(table)
-        assert note.endswith(told)
+        assert told in note
         assert note.isprintable()
 
     def test_a_foreign_report_ends_the_run_where_on_busy_is_fail(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
@@ -218,7 +218,7 @@ class TestStart:
         assert start(start_desk, at=100) == {"state": "BUSY", "wait_seconds": 300}
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
         assert notes(start_desk.desk.table) == (
-            f"The report {OTHER_ID}, left behind by the ended run night-0, was cancelled.",
+            f"The report {OTHER_ID}, left by the ended run night-0, was cancelled.",
         )  # fmt: skip
 
     def test_a_dead_runs_report_is_recognised_where_inspector_tells_its_prefix_without_the_last_slash(

@@ -27,6 +27,7 @@ from findings_exporter.errors import (
 )
 from findings_exporter.execution import Execution
 from findings_exporter.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
+from findings_exporter.notes import Note
 from findings_exporter.runs import Outcome, SweepMark
 from findings_exporter.step import named
 
@@ -160,7 +161,7 @@ def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], until: 
         runs.note(
             desk.table,
             execution,
-            f"Its report or its lock could not be cleaned up yet ({type(error).__name__}); this is tried again.",
+            Note("run.not_cleaned_up", error=type(error).__name__),
         )
         return error
     return None

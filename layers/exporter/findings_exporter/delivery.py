@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from findings_exporter import report_form
+from findings_exporter import notes, report_form
 from findings_exporter.errors import THROTTLED, Failure, code_of, is_refused
 from findings_exporter.inspector import matches_any
+from findings_exporter.notes import Note
 from findings_exporter.plan import Destination
 from findings_exporter.report_form import EDGE_BYTES
 
@@ -49,7 +50,7 @@ class Delivery:
         ``no_findings`` (Inspector said so), ``no_object`` (success without an object), ``empty_object`` (an object
         without any finding), or None when the report holds findings.
     note
-        A sentence for whoever reads of the run: how an object was judged that is in none of the known forms.
+        How an object was judged that is in none of the known forms, as :func:`findings_exporter.notes.to_text` writes it.
     """
 
     bucket: str
@@ -205,11 +206,8 @@ def _judged_by_inspector(ask: AsksInspector, delivery: Delivery, fault: str) -> 
         return _corrupt(delivery, f"{fault}. It may mean that nothing was found, but the answer of ListFindings does not tell")
     if matches:
         return _corrupt(delivery, f"{fault}. It does not mean that nothing was found: ListFindings shows findings that match")
-    note = (
-        f"The report {delivery.uri} ({delivery.size_bytes:,} bytes) {fault}. ListFindings, asked with the same filter, shows no"
-        " finding, so nothing was found."
-    )
-    return replace(delivery, nothing_found="empty_object", note=note)
+    note = Note("run.tiny_report", uri=delivery.uri, size=delivery.size_bytes, fault=fault)
+    return replace(delivery, nothing_found="empty_object", note=notes.to_text(note))
 
 
 def _corrupt(delivery: Delivery, fault: str) -> Failure:

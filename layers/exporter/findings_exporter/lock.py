@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 from findings_exporter import runs
 from findings_exporter.errors import DENIED, Failure, LockLostError, StillCreatingError, code_of
 from findings_exporter.execution import Execution
+from findings_exporter.notes import Note
 from findings_exporter.polling import turn_wait_seconds
 from findings_exporter.runs import Run
 from findings_exporter.table import Table, refused_item
@@ -219,7 +220,7 @@ def take_turn(lock: Lock, states: "SFNClient", run: Run, now: datetime) -> dict[
         text = f"The run {holder.execution.id} held the lock until this run's deadline of {plan.deadline_hours:g} hours."
         return {"state": "FAILED", "failure": Failure("LockNotObtained", text).to_dict()}
     logger.info("the run %s holds the lock", holder.execution.id)
-    runs.note(lock.table, run.execution, f"This run waited for its turn: the run {holder.execution.id} was exporting.")
+    runs.note(lock.table, run.execution, Note("run.waited", run=holder.execution.id))
     elapsed = (now - run.execution.started_at).total_seconds()
     return {"state": "HELD", "wait_seconds": turn_wait_seconds(elapsed, remaining), "holder": holder.execution.name}
 

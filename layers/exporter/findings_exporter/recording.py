@@ -15,6 +15,7 @@ from findings_exporter.execution import Execution
 from findings_exporter.explanations import evidence, explain, statements
 from findings_exporter.messages import failure_from
 from findings_exporter.messages.foreign import ERROR_CHARACTERS, for_programs
+from findings_exporter.notes import Note
 from findings_exporter.runs import Outcome, Run
 from findings_exporter.table import Table
 from findings_exporter.texts import clean, cut
@@ -91,8 +92,7 @@ def digest_failure(error: str, cause: str) -> dict[str, str]:
     what = cut(" ".join(failure_from(error, cause).cause.split()), DIGEST_CAUSE_CHARACTERS).rstrip(".")
     return {
         "error": error,
-        "sentence": f"The report was delivered, but its digest could not be made: {what} ({error})."
-        " So nothing is said of what changed. Look into the log of digest_report; the next run makes its own digest.",
+        "sentence": Note("analysis.failed", what=f"{what} ({error})", do=Note("analysis.broke_down")),
     }
 
 

@@ -29,6 +29,7 @@ from findings_exporter.errors import (
 from findings_exporter.execution import Execution
 from findings_exporter.inspector import Report, create
 from findings_exporter.lock import has_ended
+from findings_exporter.notes import Note
 from findings_exporter.plan import Plan, execution_of
 from findings_exporter.polling import next_wait_seconds, turn_wait_seconds
 from findings_exporter.runs import Run
@@ -186,7 +187,7 @@ def _create(
     except ClientError as error:
         if not is_refused(error):
             desk.lock.move_mark(run.execution, mark, clock() + LANDING)
-            runs.note(desk.table, run.execution, f"Inspector failed when it was asked for the report ({code_of(error)}).")
+            runs.note(desk.table, run.execution, Note("run.create_failed", code=code_of(error)))
             raise
         desk.lock.clear_mark(run.execution, mark)
         if code_of(error) in THROTTLED | DENIED:
@@ -225,7 +226,7 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
         runs.note(
             desk.table,
             run.execution,
-            f"The report {other.id}, left behind by the ended run {whose.id}, was cancelled.",
+            Note("run.cancelled_left", report=other.id, run=whose.id),
         )
         return _busy(_turn_wait(run, now))
     if whose is None and plan.on_busy == "fail":
@@ -235,14 +236,14 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
         runs.note(
             desk.table,
             run.execution,
-            f"The report {other.id} to {place}, which this exporter did not start, was cancelled: on_busy is cancel.",
+            Note("run.cancelled_external", report=other.id, place=place),
         )
         return _busy(_turn_wait(run, now))
     logger.info("Inspector's slot is taken by another report %s", other.id)
     runs.note(
         desk.table,
         run.execution,
-        f"Another report ({other.id}, to {place}) had Inspector's slot first; this run waited for it.",
+        Note("run.waited_external", report=other.id, place=place),
     )
     return _busy(_turn_wait(run, now))
 

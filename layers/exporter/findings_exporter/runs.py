@@ -26,12 +26,12 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from findings_exporter import notes
 from findings_exporter.delivery import Delivery
 from findings_exporter.errors import Failure, NotRecordedError, ToldElsewhereError, code_of
 from findings_exporter.execution import Execution
 from findings_exporter.plan import Plan
 from findings_exporter.table import Table, known_fields
-from findings_exporter.texts import clean
 
 type Outcome = Literal["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "DUPLICATE"]
 
@@ -230,8 +230,8 @@ def note_report_ended(table: Table, execution: Execution, ended_at: datetime) ->
 
 
 def note(table: Table, execution: Execution, text: str) -> None:
-    """Add a sentence that the notification tells, cleaned and cut. The same sentence is told once."""
-    table.update(_key(execution), "ADD notes :note", {}, {":note": {clean(text, NOTE_CHARACTERS)}})
+    """Add a sentence to the run's notes, cleaned and cut. The same sentence is kept once."""
+    table.update(_key(execution), "ADD notes :note", {}, {":note": {notes.to_text(notes.cut(text, NOTE_CHARACTERS))}})
 
 
 def note_digest(table: Table, execution: Execution, brief: Mapping[str, Any]) -> bool:
@@ -252,7 +252,7 @@ def note_digest_failure(table: Table, execution: Execution, failed: Mapping[str,
 
 
 def _note_digest(table: Table, execution: Execution, brief: Mapping[str, Any], condition: str) -> bool:
-    text = json.dumps(brief, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(notes.to_stored(brief), ensure_ascii=False, separators=(",", ":"))
     return table.update(_key(execution), "SET digest = :digest", {}, {":digest": text}, condition=condition)
 
 
@@ -457,6 +457,7 @@ def _run(item: Mapping[str, Any]) -> Run:
             return None
 
     delivery = read("delivery", _delivery)
+    kept_notes = {*item.get("notes", ()), *([delivery.note] if delivery and delivery.note else ())}
     return Run(
         execution=_execution(item),
         input=item.get("input", ""),
@@ -470,7 +471,7 @@ def _run(item: Mapping[str, Any]) -> Run:
         ended_at=read("ended_at", datetime.fromisoformat),
         notification_id=item.get("notification_id"),
         told_at=read("told_at", datetime.fromisoformat),
-        notes=tuple(sorted({*item.get("notes", ()), *([delivery.note] if delivery and delivery.note else ())})),
+        notes=tuple(sorted(map(notes.from_text, kept_notes))),
         digest=read("digest", _digest),
         unread=tuple(unread),
     )
@@ -487,5 +488,5 @@ def _delivery(text: str) -> Delivery | None:
 
 
 def _digest(text: str) -> Mapping[str, Any] | None:
-    digest: Mapping[str, Any] | None = json.loads(text)
+    digest: Mapping[str, Any] | None = notes.from_stored(json.loads(text))
     return digest if digest is None else dict(digest)
