@@ -1,5 +1,5 @@
 """The sentences of :mod:`findings_exporter.notes`, in Japanese."""
-# ruff: noqa: E501, RUF001 - a line counts a Japanese letter twice; full-width punctuation is how Japanese is written
+# ruff: noqa: E501 - a line counts a Japanese letter twice; full-width punctuation is how Japanese is written
 
 NOTES = {
     "list": "、",
@@ -36,7 +36,7 @@ NOTES = {
     "place.all": "{account}（すべてのスキャンタイプ）",
     "place.types": "{account}（{types}）",
     "place.why": "{account}（{why}）",
-    "place.type_why": "{account}（{type}: {why}）",
+    "place.type_why": "{account}（{types}: {why}）",
     "place.more": "ほか {count}",
     "place.no_account": "アカウント不明",
     "drop": "異常な減少: 前回スキャン時の未解決 {before} 件が {now} 件になりました。",
