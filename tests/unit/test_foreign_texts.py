@@ -76,7 +76,7 @@ RUNS: dict[str, Run] = {
     "failure as recorded": failed_run(Failure(HOSTILE, " ".join(HOSTILE.splitlines()))),
     "exception": failed_run(failure_from("X", json.dumps({"errorMessage": HOSTILE}))),
     "failure with a setup": failed_run(replace(failure_from(OF_THE_SETUP[0], HOSTILE), setup=SETUP)),
-    "stopped": failed_run(failure_from("Stopped", f"The execution was stopped before it had finished: {HOSTILE}")),
+    "stopped": failed_run(failure_from("Stopped", f"The execution was stopped before it finished: {HOSTILE}")),
     "names": ended_run(execution=execution(NAME), delivery=delivery(key=f"{HOSTILE}/report.json")),
     "short": ended_run(execution=execution(NAME), outcome="FAILED", plan=planned(), failure=None),
 }  # fmt: skip

@@ -29,6 +29,7 @@ from botocore.exceptions import ClientError
 from findings_exporter.delivery import Delivery
 from findings_exporter.errors import Failure, NotRecordedError, ToldElsewhereError, code_of
 from findings_exporter.execution import Execution
+from findings_exporter.phrase import phrase
 from findings_exporter.plan import Plan
 from findings_exporter.table import Table, known_fields
 from findings_exporter.texts import clean
@@ -84,7 +85,7 @@ class Run:
             The run has none: its input was wrong, or it ended before it was planned.
         """
         if self.plan is None:
-            raise NotRecordedError(f"the execution {self.execution.id} has no plan: start a new one")
+            raise NotRecordedError(phrase("cause.no_plan", run=self.execution.id))
         return self.plan
 
     @property
@@ -146,7 +147,7 @@ def load(table: Table, execution: Execution) -> Run:
     """
     run = find(table, execution.id)
     if run is None:
-        raise NotRecordedError(f"the execution {execution.id} was never recorded: start a new one")
+        raise NotRecordedError(phrase("cause.not_recorded", run=execution.id))
     return run
 
 
@@ -328,13 +329,13 @@ def claim_telling(table: Table, execution: Execution, teller: str, now: datetime
     )
     item = table.get(f"EXECUTION#{execution.id}", "EXECUTION") or {}
     if "outcome" not in item:
-        raise NotRecordedError(f"the execution {execution.id} has no recorded outcome to tell")
+        raise NotRecordedError(phrase("cause.no_outcome", run=execution.id))
     if "told_at" in item:
         return None
     # The client retries by itself: a claim whose answer was lost is refused the second time, but is ours.
     if claimed or item.get("teller") == teller:
         return _run(item)
-    raise ToldElsewhereError(f"another function is telling the outcome of {execution.id} now")
+    raise ToldElsewhereError(phrase("cause.notified_elsewhere", run=execution.id))
 
 
 def give_back_telling(table: Table, execution: Execution, teller: str) -> None:
