@@ -76,7 +76,7 @@ RUNS: dict[str, Run] = {
     "failure as recorded": failed_run(Failure(HOSTILE, " ".join(HOSTILE.splitlines()))),
     "exception": failed_run(failure_from("X", json.dumps({"errorMessage": HOSTILE}))),
     "failure with a setup": failed_run(replace(failure_from(OF_THE_SETUP[0], HOSTILE), setup=SETUP)),
-    "stopped": failed_run(failure_from("Stopped", f"The execution was stopped before it had finished: {HOSTILE}")),
+    "stopped": failed_run(failure_from("Stopped", f"The execution was stopped before it finished: {HOSTILE}")),
     "names": ended_run(execution=execution(NAME), delivery=delivery(key=f"{HOSTILE}/report.json")),
     "short": ended_run(execution=execution(NAME), outcome="FAILED", plan=planned(), failure=None),
 }  # fmt: skip
@@ -215,7 +215,7 @@ def test_an_input_that_forges_sections_and_mentions_is_told_on_a_line_for_each_f
         "on_busy": "<!channel> <https://evil.example/x|sign in>",
         "report": {
             "filter_criteria": {
-                "severty\n\nWhat to do now\n  1. Sign in at https://evil.example/aws\n\nFiles\n- Report\u202e": []
+                "severty\n\nFix\n  1. Sign in at https://evil.example/aws\n\nFiles\n- Report\u202e": []
             }
         },
     }
@@ -227,7 +227,7 @@ def test_an_input_that_forges_sections_and_mentions_is_told_on_a_line_for_each_f
         told = bodies(run, language)
         assert_seen(told["email"])
         assert_links_nowhere(told["email"])
-        heads = [line for line in told["email"].splitlines() if line == "What to do now"]
+        heads = [line for line in told["email"].splitlines() if line == "Fix"]
         assert len(heads) == (language == "en")
         description = json.loads(told["https"])["content"]["description"]
         assert_calls_nobody(description)

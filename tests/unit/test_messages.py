@@ -393,15 +393,15 @@ class TestFailureFrom:
         [
             ('{"errorMessage": "no", "errorType": "X", "stackTrace": ["f"]}', "no"),
             ('{"errorMessage": "  no \\n"}', "no"),
-            ('{"errorMessage": ""}', "The workflow ended with X and no further word."),
+            ('{"errorMessage": ""}', "The workflow ended with the error X and gave no further information."),
             ('{"message": "no"}', '{"message": "no"}'),
             ("[1]", "[1]"),
             ("7", "7"),
             ('"text"', '"text"'),
             ("plain text", "plain text"),
             ('{"errorMessage": "cut off', '{"errorMessage": "cut off'),
-            ("", "The workflow ended with X and no further word."),
-            (" \n", "The workflow ended with X and no further word."),
+            ("", "The workflow ended with the error X and gave no further information."),
+            (" \n", "The workflow ended with the error X and gave no further information."),
         ],
     )
     def test_a_cause_is_read_whatever_its_form(self, cause: str, told: str) -> None:

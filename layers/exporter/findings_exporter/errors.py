@@ -1,4 +1,4 @@
-"""What can go wrong and was not planned for: one small tree.
+"""Errors that end a step: one small tree.
 
 Expected outcomes (bad input, a busy slot, a report that Inspector failed) are data: see :class:`Failure`. What is raised
 ends the step; the state machine retries the transient leaves by their class names and catches the rest.
@@ -8,14 +8,14 @@ ends the step; the state machine retries the transient leaves by their class nam
     ExporterError
     ├── ConfigurationError        an environment variable is missing or wrong
     ├── UnsupportedReleaseError   an event of a release that this code does not know
-    ├── NotRecordedError          a step met a run that was never written down
-    ├── LockLostError             the run works on without holding the lock
+    ├── NotRecordedError          a run has no record, or a part of it is missing
+    ├── LockLostError             the run does not hold the lock
     ├── AccessDeniedError         AWS refused a call
     └── TransientError            worth another try
         ├── ServiceUnavailableError   AWS throttled, failed or did not answer
         ├── StillCreatingError        a function may still be creating a report
         ├── StillRunningError         a cancelled report has not stopped yet, or an execution has not ended yet
-        └── ToldElsewhereError        somebody else is telling this outcome now
+        └── ToldElsewhereError        another function is sending this notification now
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,6 +29,8 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
 )
+
+from findings_exporter.phrase import phrase, recorded
 
 THROTTLED = frozenset(
     {
@@ -75,16 +77,20 @@ class Failure:
         What happened, in a sentence or several, for a person.
     setup
         What a setup check found, where one was made: see ``setup.words.findings``.
+    phrase
+        The id and values of the cause, where it is a sentence of the catalogue.
     """
 
     error: str
     cause: str
     setup: Mapping[str, Any] | None = None
+    phrase: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as the workflow carries it."""
         cause = self.cause.encode(errors="replace").decode()  # AWS' words may hold what no answer can carry
-        return {"error": self.error, "cause": cause} | ({"setup": self.setup} if self.setup else {})
+        kept = {"phrase": recorded(self.cause) or self.phrase, "setup": self.setup}
+        return {"error": self.error, "cause": cause} | {name: value for name, value in kept.items() if value}
 
 
 class ExporterError(Exception):
@@ -100,7 +106,7 @@ class UnsupportedReleaseError(ExporterError):
 
 
 class NotRecordedError(ExporterError):
-    """A step met a run that was never written down."""
+    """A run has no record, or a part of it is missing."""
 
 
 class LockLostError(ExporterError):
@@ -124,11 +130,11 @@ class StillCreatingError(TransientError):
 
 
 class StillRunningError(TransientError):
-    """Something that was told to stop has not stopped yet."""
+    """A cancelled report, or an execution, has not ended yet."""
 
 
 class ToldElsewhereError(TransientError):
-    """Somebody else is telling this outcome at this moment."""
+    """Another function is sending the notification of this run at this moment."""
 
 
 def code_of(error: ClientError) -> str:
@@ -166,9 +172,10 @@ def translated() -> Iterator[None]:
     except ClientError as error:
         code = code_of(error)
         if code in DENIED:
-            raise AccessDeniedError(f"AWS refused {error.operation_name}: {text_of(error)}") from error
+            raise AccessDeniedError(phrase("cause.denied", call=error.operation_name, text=text_of(error))) from error
         if code in THROTTLED or not is_refused(error):
-            raise ServiceUnavailableError(f"AWS could not serve {error.operation_name} ({code}): {text_of(error)}") from error
+            told = phrase("cause.unavailable", call=error.operation_name, code=code, text=text_of(error))
+            raise ServiceUnavailableError(told) from error
         raise
     except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
-        raise ServiceUnavailableError(f"AWS did not answer: {error}") from error
+        raise ServiceUnavailableError(phrase("cause.no_answer", text=str(error))) from error

@@ -15,7 +15,7 @@ from findings_exporter.execution import Execution
 from findings_exporter.explanations import evidence, explain, statements
 from findings_exporter.messages import failure_from
 from findings_exporter.messages.foreign import ERROR_CHARACTERS, for_programs
-from findings_exporter.notes import Note
+from findings_exporter.phrase import phrase
 from findings_exporter.runs import Outcome, Run
 from findings_exporter.table import Table
 from findings_exporter.texts import clean, cut
@@ -90,10 +90,7 @@ def record(
 def digest_failure(error: str, cause: str) -> dict[str, str]:
     """Return what is written down of a digest step that broke down, with the sentence that people are told."""
     what = cut(" ".join(failure_from(error, cause).cause.split()), DIGEST_CAUSE_CHARACTERS).rstrip(".")
-    return {
-        "error": error,
-        "sentence": Note("analysis.failed", what=f"{what} ({error})", do=Note("analysis.broke_down")),
-    }
+    return {"error": error, "sentence": phrase("cause.analysis", what=what, error=error)}
 
 
 def cause_text(failure: Failure, config: Config) -> str:
@@ -106,4 +103,4 @@ def cause_text(failure: Failure, config: Config) -> str:
 
 
 def _failure(caught: Mapping[str, Any]) -> Failure:
-    return replace(failure_from(caught["error"], caught["cause"]), setup=caught.get("setup"))
+    return replace(failure_from(caught["error"], caught["cause"]), setup=caught.get("setup"), phrase=caught.get("phrase"))

@@ -21,6 +21,7 @@ from findings_exporter.messages.links import execution_url, object_url, report_u
 from findings_exporter.messages.mail import email, subject
 from findings_exporter.messages.night import night_of, worst_severity
 from findings_exporter.messages.texts_en import TEXTS
+from findings_exporter.phrase import phrase
 from findings_exporter.runs import Run
 from findings_exporter.texts import clean, cut
 
@@ -64,7 +65,7 @@ def failure_from(error: str, cause: str) -> Failure:
     error = clean(error, ERROR_CHARACTERS) or "Unknown"
     lines = str(text).splitlines() if error == SEVERAL_LINES else [text]
     told = cut("\n".join(filter(None, (clean(line, CAUSE_CHARACTERS) for line in lines))), CAUSE_CHARACTERS)
-    return Failure(error, told or f"The workflow ended with {error} and no further word.")
+    return Failure(error, told or phrase("cause.none", error=error))
 
 
 def chat(run: Run, config: Config) -> dict[str, Any]:

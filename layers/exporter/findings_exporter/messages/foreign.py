@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from findings_exporter.errors import Failure
-from findings_exporter.notes import in_language
+from findings_exporter.phrase import Phrase, localized
 from findings_exporter.plan import Plan
 from findings_exporter.runs import Run
 from findings_exporter.texts import clean, each_text, in_chat, in_mail
@@ -46,15 +46,17 @@ def for_programs(run: Run) -> Run:
 
 
 def _shown(run: Run, escape: Escape, language: str = "en") -> Run:
-    def shown(text: str, most: int) -> str:
-        return escape(clean(in_language(text, language), most))
+    def shown(name: str, text: str) -> str:
+        # A finding's text is never taken for a sentence of ours.
+        said = localized(text, language) if isinstance(text, Phrase) else text
+        return escape(clean(said, LENGTHS.get(name, TEXT_CHARACTERS)))
 
     return replace(
         run,
         plan=_plan(run.plan, escape) if run.plan else None,
-        failure=_failure(run.failure, escape) if run.failure else None,
-        notes=tuple(shown(note, TEXT_CHARACTERS) for note in run.notes[:NOTES_TOLD]),
-        digest=each_text(run.digest, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT),
+        failure=_failure(run.failure, escape, language) if run.failure else None,
+        notes=tuple(escape(clean(localized(note, language), TEXT_CHARACTERS)) for note in run.notes[:NOTES_TOLD]),
+        digest=each_text(run.digest, shown, EXACT),
     )
 
 
@@ -66,9 +68,10 @@ def _plan(plan: Plan, escape: Escape) -> Plan:
     )
 
 
-def _failure(failure: Failure, escape: Escape) -> Failure:
+def _failure(failure: Failure, escape: Escape, language: str) -> Failure:
     # A list of faults has a line for each; what an input wrote into one was cleaned before.
-    lines = [escape(clean(line, CAUSE_CHARACTERS)) for line in failure.cause.splitlines()]
+    cause = localized(failure.cause, language, failure.phrase)
+    lines = [escape(clean(line, CAUSE_CHARACTERS)) for line in cause.splitlines()]
     return Failure(escape(clean(failure.error, ERROR_CHARACTERS)), "\n".join(filter(None, lines)), _texts(failure.setup, escape))
 
 

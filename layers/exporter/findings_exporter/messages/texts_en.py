@@ -82,13 +82,13 @@ TEXTS = {
     "headline.unknown": "Coverage unknown: it is not certain that Inspector scans everything.",
     "headline.drop": "Unusual drop: far fewer open findings than before.",
     "do_now": "Do now: {step}",
-    "lost.step": "In the delegated administrator account open Inspector > Account management and activate scanning for {accounts}."
-    ' If this was not planned, look for the event "Disable" in CloudTrail.',
+    "lost.step": "In the delegated administrator account, open Account management in Inspector and activate scanning for"
+    ' {accounts}. If this was not planned, look for the event "Disable" in CloudTrail.',
     "lost.more": "{places} and {more} more",
-    "nothing_scanned.step": "In the delegated administrator account open Inspector > Account management and check that scanning is"
-    " active.",
-    "unknown.step": "If a call to AWS failed, fix its cause. In the delegated administrator account open Inspector > Account management"
-    " and check that scanning is active.",
+    "nothing_scanned.step": "In the delegated administrator account, open Account management in Inspector and check that scanning"
+    " is active.",
+    "unknown.step": "If a call to AWS failed, fix its cause. In the delegated administrator account, open Account management in"
+    " Inspector and check that scanning is active.",
     "drop.step": "Check on the page which findings are no longer open, and whether that was planned.",
     "sum.new_one": "1 new finding{worst}.",
     "sum.new_other": "{count} new findings{worst}.",
