@@ -213,11 +213,7 @@ def test_a_policy_of_megabytes_is_told_without_what_was_seen() -> None:
 def test_an_input_that_forges_sections_and_mentions_is_told_on_a_line_for_each_fault() -> None:
     run_input = {
         "on_busy": "<!channel> <https://evil.example/x|sign in>",
-        "report": {
-            "filter_criteria": {
-                "severty\n\nFix\n  1. Sign in at https://evil.example/aws\n\nFiles\n- Report\u202e": []
-            }
-        },
+        "report": {"filter_criteria": {"severty\n\nFix\n  1. Sign in at https://evil.example/aws\n\nFiles\n- Report\u202e": []}},
     }
     failure = make_plan(run_input, config(), execution())
     assert isinstance(failure, Failure)

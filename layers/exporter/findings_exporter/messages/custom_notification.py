@@ -44,7 +44,7 @@ def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
         "content": {
             "textType": "client-markdown",
             "title": f"{(sign := _sign(run, night))} {title(run, config, speech, TITLE_CHARACTERS - len(sign) - 1)}",
-            "description": cut("\n".join(_lines(run, night, config, speech)), DESCRIPTION_CHARACTERS),
+            "description": _description(run, night, config, speech),
             "nextSteps": [cut(step, STEP_CHARACTERS) for step in _steps(run, night, config, speech)],
             "keywords": [cut(word, KEYWORD_CHARACTERS) for word in keywords],
         },
@@ -78,7 +78,7 @@ def _sign(run: Run, night: Night | None) -> str:
     return ":white_check_mark:"
 
 
-def _lines(run: Run, night: Night | None, config: Config, speech: Speech) -> list[str]:
+def _description(run: Run, night: Night | None, config: Config, speech: Speech) -> str:
     """Return the headline, coverage, what is new, what to fix first, and one link: details are on the page."""
     first, *lines = _of_a_night(run, night, config, speech) if night else outcome_lines(run, config, speech)
     lines = [f"*{first}*", *lines]
@@ -86,13 +86,15 @@ def _lines(run: Run, night: Night | None, config: Config, speech: Speech) -> lis
         lines += [failure["error"], failure["sentence"]]
     if run.failure:
         lines += [run.failure.cause, explain(run.failure, config, speech.language).why]
-    lines += [_link(run, night, config, speech), *run.notes]
-    for check, statement in statements(run.failure) if run.failure else ():
-        block = f"*{speech.say('to_paste', check=check)}*\n```{statement}```"
+    link = _link(run, night, config, speech)
+    told = f"{cut('\n'.join(lines), DESCRIPTION_CHARACTERS - len(link) - 1)}\n{link}"
+    pasted = statements(run.failure) if run.failure else ()
+    blocks = [f"*{speech.say('to_paste', check=check)}*\n```{statement}```" for check, statement in pasted]
+    for block in (*run.notes, *blocks):
         # Half a statement is of no use: what does not fit is in the mail and in the event.
-        if len("\n".join([*lines, block])) <= DESCRIPTION_CHARACTERS:
-            lines.append(block)
-    return lines
+        if len(f"{told}\n{block}") <= DESCRIPTION_CHARACTERS:
+            told = f"{told}\n{block}"
+    return told
 
 
 def _of_a_night(run: Run, night: Night, config: Config, speech: Speech) -> list[str]:

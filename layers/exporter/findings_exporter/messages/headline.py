@@ -102,7 +102,11 @@ def _numbers(night: Night, speech: Speech) -> list[str]:
     if night.new is None:
         known = night.compared in {"first_run", "filter_changed"} and night.is_good
         return [speech.say(f"told.{night.compared if known else 'not_compared'}", **counted)]
-    parts = [speech.say("told.new", **counted)]
+    # Where it is not known which account is not scanned, the missing findings say how much is at stake.
+    parts = []
+    if night.not_looked_at and not night.is_good and not night.dark:
+        parts.append(speech.say("told.missing", count=speech.number(night.not_looked_at)))
+    parts.append(speech.say("told.new", **counted))
     if night.gone:
         parts.append(speech.say("told.no_longer_open", **counted))
     if night.seen_again:

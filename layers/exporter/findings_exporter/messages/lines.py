@@ -116,25 +116,24 @@ def finding_line(finding: Mapping[str, Any], speech: Speech, most: int | None = 
     ----------
     most
         The columns that a line has. First the resource's name is cut, then the packages, then that there is a fix is left
-        out; the vulnerability's id never is, though the line be longer.
+        out, then that it is an exploit that is available is said shorter; the vulnerability's id never is cut.
     """
     several = (finding.get("resources") or 1) > 1
     names = (finding.get("resource_names") if several else None) or [finding.get("resource") or "?"]
-    fix = speech.say("mark.fix") if finding.get("fix_available") == "YES" else ""
+    marks = _marks(finding)
 
-    def line(resource: str, packages: str, fix: str = fix) -> str:
+    def line(resource: str, packages: str, mark: str = "") -> str:
         return speech.say(
             "finding",
             severity=speech.severity(str(finding.get("severity"))).upper(),
             vulnerability=_named(finding, packages),
             where=_where(finding, resource, len(names), speech),
-            exploit=speech.say("mark.exploit") if finding.get("exploit_known") else "",
-            fix=fix,
+            marks=speech.say(f"marks.{mark}") if mark else "",
         )
 
     # Of several resources the number says more than examples of names.
     shown = [speech.listed(names), ""] if several else [speech.listed(names)]
-    tries = [_fitted(form, resource, finding, most) for form in (line, partial(line, fix="")) for resource in shown]
+    tries = [_fitted(partial(line, mark=mark), resource, finding, most) for mark in marks for resource in shown]
     return next((told for told in tries if most is None or width(told) <= most), tries[-1])
 
 
@@ -181,6 +180,14 @@ def file_of(delivery: Delivery, speech: Speech) -> str:
 def bucket_of(run: Run) -> str:
     """Return the bucket of a night's files."""
     return str((run.digest or {}).get("bucket"))
+
+
+def _marks(finding: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a line may say of exploit and fix, the longest first."""
+    has_fix = finding.get("fix_available") == "YES"
+    if finding.get("exploit_known"):
+        return ("both", "exploit", "short") if has_fix else ("exploit", "short")
+    return ("fix", "") if has_fix else ("",)
 
 
 def _where(finding: Mapping[str, Any], resource: str, names: int, speech: Speech) -> str:
