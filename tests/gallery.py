@@ -48,13 +48,13 @@ CAUSES = {
 }
 OUTCOMES: dict[str, Any] = {"Stopped": "ABORTED", "TimedOut": "TIMED_OUT"}
 SETUP = {
-    "verdict": "wrong",
-    "wrong": [
+    "verdict": "failed",
+    "failed": [
         {
             "check": "bucket_policy_for_inspector",
             "sentence": f"The policy of the bucket {BUCKET} does not allow Inspector s3:PutObject.",
             "evidence": ["statement 1 does not apply: it does not name s3:PutObject"],
-            "fix": "Add the statement below to the policy of the bucket.",
+            "fix": ["Add the policy statement below to the bucket policy."],
             "statements": [
                 {
                     "Sid": "InspectorMayWriteReports",

@@ -31,7 +31,8 @@ URI_CHARACTERS = 2_000
 
 def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
     """Return the custom notification of a run."""
-    run, speech = for_chat(run), Speech.of(config)
+    speech = Speech.of(config)
+    run = for_chat(run, speech.language)
     night, uri = night_of(run), _uri(run)
     name = run.plan.report_name if run.plan else "export"
     keywords = [name, run.outcome or "", config.region]
@@ -101,7 +102,7 @@ def _lines(run: Run, night: Night | None, config: Config, speech: Speech) -> lis
         f"*{name}* {value if value.startswith('https://') else in_chat(value)}" for name, value in facts(run, config, speech)
     ]
     lines += [*(night.sentences if night else ()), *run.notes]
-    for check, statement in statements(run.failure) if run.failure else ():
+    for check, statement in statements(run.failure, speech.language) if run.failure else ():
         block = f"*{speech.say('to_paste', check=check)}*\n```{statement}```"
         # Half a statement is of no use: what does not fit stands in the mail and in the event.
         if len("\n".join([*lines, block])) <= DESCRIPTION_CHARACTERS:

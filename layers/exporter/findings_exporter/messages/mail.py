@@ -36,7 +36,8 @@ def subject(run: Run, config: Config) -> str:
 
 def email(run: Run, config: Config) -> str:
     """Return a mail's body, as its reader wants it at 7 a.m.: the outcome first, details last."""
-    run, speech = for_mail(run), Speech.of(config)
+    speech = Speech.of(config)
+    run = for_mail(run, speech.language)
     night = night_of(run)
     parts = _of_a_night(run, night, config, speech) if night else _of_an_outcome(run, config, speech)
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -191,5 +192,5 @@ def _failure_parts(failure: Failure, explanation: Explanation, speech: Speech) -
         f"{speech.say('why')}\n{why}",
         f"{speech.say('what_to_do')}\n{fix}",
         # Not wrapped: it is to be pasted.
-        *(f"{speech.say('to_paste', check=check)}\n{statement}" for check, statement in statements(failure)),
+        *(f"{speech.say('to_paste', check=check)}\n{statement}" for check, statement in statements(failure, speech.language)),
     ]
