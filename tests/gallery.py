@@ -20,7 +20,7 @@ from findings_digest.verdict import judge
 from findings_exporter import messages
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
-from findings_exporter.phrase import Phrase, phrase
+from findings_exporter.notes import Note, from_stored
 from findings_exporter.plan import make_plan
 from findings_exporter.runs import Run
 from findings_exporter.setup import checks, words
@@ -67,9 +67,9 @@ SHOWN = {
 }
 """Every message of the gallery, in a line."""
 OPEN = {"CRITICAL": 18, "HIGH": 467, "MEDIUM": 642, "LOW": 77}
-NOT_ASKED = phrase(
+NOT_ASKED = Note(
     "compared.status_filter",
-    statuses=phrase("compared.or", first=phrase("status.closed"), second=phrase("status.suppressed")),
+    statuses=Note("compared.or", first=Note("status.closed"), second=Note("status.suppressed")),
 )
 
 
@@ -116,7 +116,7 @@ def counted(
     )
 
 
-def alone(reason: str, sentence: Phrase, **fields: Any) -> dict[str, Any]:
+def alone(reason: str, sentence: Note, **fields: Any) -> dict[str, Any]:
     """The brief of a report that is not compared."""
     apart: dict[str, Any] = {"baseline": None, "changes": None, "worst_new": [], "worst_gone": []}
     return counted(OPEN, {}, no_baseline=reason, sentences=[sentence], **apart | fields)
@@ -169,16 +169,16 @@ def no_longer_open() -> list[dict[str, Any]]:
 
 def to_fix() -> list[dict[str, Any]]:
     """What to fix first."""
-    exploit, available = phrase("priority.exploit", score=25), phrase("priority.fix", score=10)
+    exploit, available = Note("priority.exploit", score=25), Note("priority.fix", score=10)
 
-    def why(severity: str, score: int, count: int, count_score: int, *terms: Phrase) -> Phrase:
-        first = phrase("priority.severity", severity=phrase(f"severity.{severity}"), score=score)
-        last = phrase("priority.resources", count=count, score=count_score)
+    def why(severity: str, score: int, count: int, count_score: int, *terms: Note) -> Note:
+        first = Note("priority.severity", severity=Note(f"severity.{severity}"), score=score)
+        last = Note("priority.resources", count=count, score=count_score)
         every = [first, *terms, available, last]
-        return phrase("priority", terms=every, total=sum(each.values["score"] for each in every))
+        return Note("priority", terms=every, total=sum(each.values["score"] for each in every))
 
-    def epss(percent: str, score: int) -> Phrase:
-        return phrase("priority.epss", percent=percent, score=score)
+    def epss(percent: str, score: int) -> Note:
+        return Note("priority.epss", percent=percent, score=score)
 
     return [
         fix(why=why("CRITICAL", 40, 14, 6, exploit, epss("94.4%", 19))),
@@ -218,7 +218,7 @@ def places(found: Counted) -> dict[tuple[str, str], int]:
 def analysed() -> dict[str, Run]:
     """Every kind of run that was analysed, by its name."""
     on, off = scanning(ec2="on", ecr="on"), AccountScanning("off", dict.fromkeys(OWN_SCAN_TYPES, "off"))
-    unread = scanning("unknown", phrase("why.status_unread", error="An error occurred (AccessDeniedException)"))
+    unread = scanning("unknown", Note("why.status_unread", error="An error occurred (AccessDeniedException)"))
     gone = {"no_longer_reported": {"HIGH": 405, "MEDIUM": 534, "LOW": 66}}
     left = {"CRITICAL": 18, "HIGH": 62, "MEDIUM": 108, "LOW": 15}
     many = {"CRITICAL": 40, "HIGH": 1021, "MEDIUM": 1538, "LOW": 179}
@@ -226,17 +226,17 @@ def analysed() -> dict[str, Run]:
     more = dict(Counter(OPEN) + Counter(back))
     before_unknown = {ACCOUNT: {"ec2": 210, "ecr": 994}}
     missing = {OTHER: {"ec2": 210, "ecr": 1011}}
-    status = phrase("compared.not_scanned", count=1221)
+    status = Note("compared.not_scanned", count=1221)
     return {
         "changes": night(
             counted(OPEN, {"new": {"CRITICAL": 2, "HIGH": 3, "MEDIUM": 6}, "another_copy": {"HIGH": 1}, "no_longer_reported": {"HIGH": 5, "MEDIUM": 17},
                            "resource_gone": {"MEDIUM": 8}})
         ),
         "no-changes": night(counted(OPEN, {})),
-        "first-report": night(alone("first_run", phrase("baseline.first_run"))),
+        "first-report": night(alone("first_run", Note("baseline.first_run"))),
         "filter-changed": night(
-            alone("filter_changed", phrase("baseline.filter_changed", at="2026-11-22T03:00:00+00:00")),
-            notes=(phrase("note.waited_for_report", report="7c9e6679-7425-40de-944b-e07fc1f90ae7", place="s3://their-bucket/exports/"),),
+            alone("filter_changed", Note("baseline.filter_changed", at="2026-11-22T03:00:00+00:00")),
+            notes=(Note("run.waited_external", report="7c9e6679-7425-40de-944b-e07fc1f90ae7", place="s3://their-bucket/exports/"),),
         ),
         "scan-coverage-lost": night(
             counted(
@@ -247,7 +247,7 @@ def analysed() -> dict[str, Run]:
         ),
         "coverage-unknown": night(
             counted(
-                {}, {}, 1204, sentences=[phrase("compared.not_scanned", count=1204)],
+                {}, {}, 1204, sentences=[Note("compared.not_scanned", count=1204)],
                 verdict=judged({}, {ACCOUNT: unread}, before_unknown, before_unknown, None, None),
                 coverage={"scanned": None, "not_scanned": None},
             ),
@@ -272,14 +272,14 @@ def failures() -> dict[str, Run]:
     check = checks.bucket_policy_for_inspector(bucket(policy=policy), here, START)
     wrong = make_plan({"report": {"nmae": "weekly", "format": "PDF"}}, config(), NIGHT)
     assert isinstance(wrong, Failure)
-    ended = phrase(
+    ended = Note(
         "cause.report_ended_text", report=REPORT_ID, status="FAILED", text="Inspector is not allowed to write to the bucket."
     )
-    late = phrase("cause.too_late_running", hours=6.0, report=REPORT_ID, status="IN_PROGRESS")
+    late = Note("cause.too_late_running", hours=6.0, report=REPORT_ID, status="IN_PROGRESS")
     scheduled = night(None).plan
     return {
         "failed-policy": failed_run(
-            Failure("Report.INVALID_PERMISSIONS", ended, words.findings([check])), execution=NIGHT, plan=scheduled
+            Failure("Report.INVALID_PERMISSIONS", ended, from_stored(words.findings([check]))), execution=NIGHT, plan=scheduled
         ),
         "failed-deadline": failed_run(
             Failure("DeadlineExceeded", late), execution=NIGHT, plan=scheduled, report_ended_at=None, ended_at=minutes(360)
@@ -290,7 +290,7 @@ def failures() -> dict[str, Run]:
         ),
         "stopped": replace(
             failed_run(
-                Failure("Stopped", phrase("cause.stopped_text", text="Key maintenance")), execution=NIGHT, plan=scheduled,
+                Failure("Stopped", Note("cause.stopped_text", text="Key maintenance")), execution=NIGHT, plan=scheduled,
                 report_ended_at=None, ended_at=minutes(4),
             ),
             outcome="ABORTED",

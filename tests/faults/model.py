@@ -18,7 +18,7 @@ RUNS = 6
 HOWS = {
     "plain": "as the console starts it",
     "quiet": "a success is told to nobody",
-    "cancel": "on_busy is set to cancel",
+    "cancel": "on_busy is cancel",
     "fail": "on_busy is fail",
     "short": "its deadline passes within seconds",
     "night": "for the one scheduled time, which all such runs of a history share",

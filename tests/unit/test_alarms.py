@@ -32,9 +32,9 @@ def sns(client: "SNSClient") -> Iterator[Stubber]:
     [
         ("1", "0", None),
         ("3", "0", None),
-        ("0", "0", "The alarm topic findings-Alarms has no subscription, so no alarm is delivered."),
-        ("0", "1", "The alarm topic findings-Alarms has subscriptions that are not confirmed: 1. Open the link"),
-        ("2", "1", "The alarm topic findings-Alarms has subscriptions that are not confirmed: 1. Open the link"),
+        ("0", "0", "Alarms are not delivered: the topic findings-Alarms has no subscription."),
+        ("0", "1", "Alarms have unconfirmed subscriptions: 1. Open the link"),
+        ("2", "1", "Alarms have unconfirmed subscriptions: 1. Open the link"),
     ],
 )
 def test_a_note_says_while_a_subscription_is_missing(

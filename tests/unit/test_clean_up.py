@@ -274,7 +274,9 @@ class TestCleanUp:
             cleaned(desk, topic)
         assert type(error.value) is raised
         run = runs.load(desk.table, ME)
-        note = f"The report or the lock of this run is not cleaned up yet ({raised.__name__}). The exporter tries again."
+        note = (
+            f"The report or the lock of the run could not be cleaned up yet ({raised.__name__}). The hourly cleanup tries again."
+        )
         assert (run.outcome, run.told_at is not None, run.notes) == ("ABORTED", True, (note,))
         assert topic.told == [("night-1", "ABORTED")]
         assert note in topic.published[0]["Message"]

@@ -87,7 +87,7 @@ WRONG: list[tuple[object, str]] = [
     ({"title": [TEXT | {"comparison": "equals"}]}, 'must be EQUALS, PREFIX or NOT_EQUALS, not "equals". Did you mean "EQUALS"?'),
     ({"title": [TEXT | {"comparison": 1}]}, "comparison must be a text, not the number 1"),
     ({"title": [TEXT | {"value": ""}]}, "value must be 1 to 1024 characters long, not 0"),
-    ({"title": [TEXT | {"value": "x" * 1025}]}, "value must be 1 to 1024 characters long, not 1025"),
+    ({"title": [TEXT | {"value": "x" * 1025}]}, "value must be 1 to 1024 characters long, not 1,025"),
     ({"title": [TEXT | {"value": 5}]}, "value must be a text, not the number 5"),
     ({"title": [TEXT, TEXT | {"value": None}]}, "filter_criteria.title[1].value must be a text, not null"),
     ({"severity": [{"comparison": "EQUALS", "value": "CRITCAL"}]}, 'not "CRITCAL". Did you mean "CRITICAL"?'),

@@ -32,8 +32,8 @@ HOSTILE = (
 NAME = "FOREIGN\u202e@here"
 """As hostile as Step Functions lets a name be."""
 SETUP = {
-    "verdict": "wrong",
-    "wrong": [{"check": "key", "sentence": HOSTILE, "evidence": [HOSTILE], "fix": HOSTILE, "statements": [{"Sid": "Ours"}]}],
+    "verdict": "failed",
+    "failed": [{"check": "key", "sentence": HOSTILE, "evidence": [HOSTILE], "fix": [HOSTILE], "statements": [{"Sid": "Ours"}]}],
     "unknown": [{"check": "key", "sentence": HOSTILE}],
 }
 KEPT = {"state", "no_baseline", "started_at", "severity", "fix_available", "resource_type"}
@@ -180,7 +180,7 @@ def test_a_cause_of_an_exception_is_one_line() -> None:
 
 
 def test_what_a_setup_check_read_is_shown_harmless() -> None:
-    check = Check("key", "wrong", HOSTILE, (HOSTILE,), HOSTILE, ({"Sid": "Ours"},))
+    check = Check("key", "failed", HOSTILE, (HOSTILE,), (HOSTILE,), ({"Sid": "Ours"},))
     told = messages_of_the_check(check)
     assert_seen(told["email"])
     assert_links_nowhere(told["email"])
@@ -202,7 +202,7 @@ def messages_of_the_check(check: Check) -> dict[str, str]:
 
 def test_a_policy_of_megabytes_is_told_without_what_was_seen() -> None:
     found = [
-        Check(f"{number}", "wrong", "夜" * 5_000, ("夜" * 5_000,) * 40, "夜" * 5_000, ({"Sid": "x" * 3_000},))
+        Check(f"{number}", "failed", "夜" * 5_000, ("夜" * 5_000,) * 40, ("夜" * 5_000,), ({"Sid": "x" * 3_000},))
         for number in range(25)
     ]
     told = words.publication(found, deployment(), START)

@@ -9,6 +9,7 @@ from findings_exporter import runs
 from findings_exporter.errors import LockLostError, StillCreatingError
 from findings_exporter.execution import Execution
 from findings_exporter.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock, has_ended, take_turn
+from findings_exporter.notes import Note, to_stored
 from findings_exporter.table import Table
 from tests.unit.builders import FakeStates, client_error, execution, items, minutes, planned
 
@@ -297,7 +298,7 @@ def test_a_holder_whose_name_is_hostile_is_told_by_its_id(lock: Lock, states: Fa
     assert lock.acquire(states.client, hostile, minutes(0)) is None
     run = planned(table, ME)
     take_turn(lock, states.client, run, minutes(20))
-    assert runs.load(table, ME).notes == (f"This run waited because the run {hostile.id} was exporting.",)
+    assert runs.load(table, ME).notes == (f"The run waited: the run {hostile.id} was exporting.",)
     failed = take_turn(lock, states.client, run, minutes(361))["failure"]["cause"]
     assert hostile.id in failed
     assert failed.isascii()
@@ -308,7 +309,7 @@ def test_a_held_turn_is_waited_for_and_the_reason_noted_once(lock: Lock, states:
     run = planned(table, ME)
     assert take_turn(lock, states.client, run, minutes(20)) == {"state": "HELD", "wait_seconds": 120, "holder": "other"}
     assert take_turn(lock, states.client, run, minutes(359))["wait_seconds"] == 60
-    assert runs.load(table, ME).notes == ("This run waited because the run other was exporting.",)
+    assert runs.load(table, ME).notes == ("The run waited: the run other was exporting.",)
 
 
 def test_a_turn_that_comes_after_the_deadline_is_given_up(lock: Lock, states: FakeStates, table: Table) -> None:
@@ -319,7 +320,7 @@ def test_a_turn_that_comes_after_the_deadline_is_given_up(lock: Lock, states: Fa
         "failure": {
             "error": "LockNotObtained",
             "cause": "The run other was still exporting when this run's deadline of 6 hours passed.",
-            "phrase": {"id": "cause.lock_held", "values": {"run": "other", "hours": 6}},
+            "note": to_stored(Note("cause.lock_held", run="other", hours="6")),
         },
     }
 

@@ -47,16 +47,16 @@ MISSING: dict[str, Any] = {
     "check": "bucket_policy_for_inspector",
     "sentence": "The policy of the bucket does not allow s3:PutObject.",
     "evidence": ["statement 1 does not apply: it does not name s3:PutObject"],
-    "fix": "Add the statements to the policy of the bucket.",
+    "fix": ["Add the statements to the policy of the bucket."],
     "statements": STATEMENTS,
 }
 UNSEEN = {"check": "key", "sentence": "It is not known whether the key can be used: AWS refused DescribeKey."}
-WRONG_SETUP = replace(BROKEN, setup={"verdict": "wrong", "wrong": [MISSING], "unknown": [UNSEEN]})
-CLEAR_SETUP = replace(BROKEN, setup={"verdict": "unknown", "wrong": [], "unknown": [UNSEEN]})
+WRONG_SETUP = replace(BROKEN, setup={"verdict": "failed", "failed": [MISSING], "unknown": [UNSEEN]})
+CLEAR_SETUP = replace(BROKEN, setup={"verdict": "unknown", "failed": [], "unknown": [UNSEEN]})
 LARGEST_SETUP = {
-    "verdict": "wrong",
-    "wrong": [
-        MISSING | {"sentence": "ä" * 400, "evidence": ["ä" * 400] * 3, "fix": "ä" * 400, "statements": STATEMENTS}
+    "verdict": "failed",
+    "failed": [
+        MISSING | {"sentence": "ä" * 400, "evidence": ["ä" * 400] * 3, "fix": ["ä" * 400], "statements": STATEMENTS}
         for _ in range(10)
     ],
     "unknown": [{"check": "key", "sentence": "ä" * 400} for _ in range(10)],
@@ -269,16 +269,16 @@ class TestSetup:
         assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in told
         assert "It is not known whether the key can be used" in told
         assert "- statement 1 does not apply" in told
-        assert "1. Add the statements to the policy of the bucket. 2. Then start" in told
+        assert "1. Add the statements to the policy of the bucket. 2. Run a test export" in told
         assert "or a Deny statement forbids it" not in told
-        pasted = mail.split("Policy statement to add (bucket policy for inspector)\n")[1].split("\n\n")[0]
+        pasted = mail.split("Policy statement to add (Bucket policy for Inspector)\n")[1].split("\n\n")[0]
         assert json.loads(f"[{pasted}]") == STATEMENTS
 
     def test_a_mail_says_so_when_nothing_was_found_and_keeps_the_general_advice(self) -> None:
         told = flat(messages.email(RUNS["setup without a fault"], config()))
         general = explain(BROKEN, config())
-        assert f"{general.why} The setup check found nothing wrong. It is not known whether the key can be used" in told
-        assert "It cannot see an organisation's policies" in told
+        assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in told
+        assert "The check cannot see policies of the organisation" in told
         assert all(step in told for step in general.fix)
         assert "Policy statement to add" not in told
 
@@ -373,15 +373,15 @@ class TestPublication:
         hostile = messages.failure_from("x" * 256, '"\\\n\x01' * 8000)
 
         def told(text: str, count: int) -> dict[str, Any]:
-            wrong = MISSING | {"sentence": text, "evidence": [text] * 3, "fix": text}
-            setup = {"verdict": "wrong", "wrong": [wrong] * count, "unknown": []}
+            wrong = MISSING | {"sentence": text, "evidence": [text] * 3, "fix": [text]}
+            setup = {"verdict": "failed", "failed": [wrong] * count, "unknown": []}
             run = failed_run(replace(hostile, setup=setup), notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
             message = messages.publication(run, config())["Message"]
             assert len(message.encode()) < SNS_BYTES - 1000
             event: dict[str, Any] = json.loads(json.loads(message)["default"])
             return event
 
-        assert [each["evidence"] for each in told('"\\' * 150, 20)["failure"]["setup"]["wrong"]] == [[]] * 20
+        assert [each["evidence"] for each in told('"\\' * 150, 20)["failure"]["setup"]["failed"]] == [[]] * 20
         assert told('"\\' * 200, 30)["failure"]["setup"] is None
 
     def test_the_same_run_is_told_in_the_same_words(self) -> None:

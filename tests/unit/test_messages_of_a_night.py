@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from findings_exporter import messages
 from findings_exporter.messages.headline import fitted
 from findings_exporter.messages.night import night_of
-from findings_exporter.phrase import localized
+from findings_exporter.notes import in_language
 from findings_exporter.runs import Run
 from findings_exporter.texts import LINE_CHARACTERS, shown_lines, width
 from tests import gallery
@@ -321,7 +321,7 @@ class TestEmail:
         run = NIGHTS[kind]
         told = " ".join(messages.email(run, config(LANGUAGE=language)).split())
         for reason in night_of(run).reasons:  # type: ignore[union-attr]
-            assert told.count(" ".join(localized(reason, language).split())) <= 1
+            assert told.count(" ".join(in_language(reason, language).split())) <= 1
 
     def test_no_change_is_not_called_so_where_coverage_is_lost(self) -> None:
         none = brief()["changes"] | {"appeared": 0, "gone": 0}

@@ -152,8 +152,10 @@ def test_a_digest_that_broke_down_is_recorded_with_a_sentence_and_counted(
     digest = runs.load(table, ME).digest
     assert digest is not None
     assert digest["error"] == "Sandbox.Timedout"
-    assert digest["sentence"].startswith("The report was delivered, but its analysis failed: Task timed out after 600 seconds.")
-    assert "See the log of the function digest_report" in digest["sentence"]
+    assert digest["sentence"].startswith(
+        "The report was delivered, but it could not be analysed: Task timed out after 600 seconds."
+    )
+    assert "Look into the log of digest_report" in digest["sentence"]
     assert len(digest["sentence"]) < 600
     _, of_digests = counted(capsys)
     assert of_digests["DigestsFailed"] == [1.0]

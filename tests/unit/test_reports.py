@@ -11,6 +11,7 @@ from findings_exporter import reports, runs
 from findings_exporter.desk import Desk, StartDesk
 from findings_exporter.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
 from findings_exporter.lock import Lock
+from findings_exporter.notes import Note, to_stored
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
 from tests.unit.builders import (
@@ -142,12 +143,12 @@ class TestStart:
         assert inspector.calls == ["current", "current"]
         place = f"s3://their-bucket/{FOREIGN_PREFIX}"
         assert notes(table) == (
-            f"This run waited because Inspector was creating another report ({OTHER_ID}, to {place}).",
+            f"The run waited: Inspector was already creating another report ({OTHER_ID}, to {place}).",
         )  # fmt: skip
 
     @pytest.mark.parametrize(
         ("on_busy", "told"),
-        [("wait", ")."), ("cancel", ") was cancelled, because on_busy is set to cancel.")],
+        [("wait", "Inspector was already creating another report"), ("cancel", "was cancelled, because on_busy is cancel")],
     )
     def test_a_prefix_of_any_length_and_content_leaves_what_became_of_its_report(
         self, start_desk: StartDesk, inspector: FakeInspector, table: Table, on_busy: str, told: str
@@ -156,7 +157,7 @@ class TestStart:
         inspector.put(OTHER_ID, "IN_PROGRESS", "x\n\u202e\u200b" * 300, "their-bucket")
         start(start_desk, at=20)
         (note,) = notes(table)
-        assert note.endswith(told)
+        assert told in note
         assert note.isprintable()
 
     def test_a_foreign_report_ends_the_run_where_on_busy_is_fail(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
@@ -176,7 +177,7 @@ class TestStart:
         assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_desk, at=100) == {"state": "BUSY", "wait_seconds": 300}
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
-        assert "on_busy is set to cancel" in notes(table)[0]
+        assert "on_busy is cancel" in notes(table)[0]
         inspector.reports[OTHER_ID]["status"] = "CANCELLED"
         assert start(start_desk)["state"] == "STARTED"
 
@@ -218,7 +219,7 @@ class TestStart:
         assert start(start_desk, at=100) == {"state": "BUSY", "wait_seconds": 300}
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
         assert notes(start_desk.desk.table) == (
-            f"The report {OTHER_ID} of the ended run night-0 was still in progress; it was cancelled.",
+            f"The report {OTHER_ID}, left by the ended run night-0, was cancelled.",
         )  # fmt: skip
 
     def test_a_dead_runs_report_is_recognised_where_inspector_tells_its_prefix_without_the_last_slash(
@@ -451,7 +452,7 @@ class TestStart:
         assert start(start_desk)["failure"] == {
             "error": "CreateRefused",
             "cause": f"Inspector refused to create the report ({code}): FilterCriteria is too narrow",
-            "phrase": {"id": "cause.refused", "values": {"code": code, "text": "FilterCriteria is too narrow"}},
+            "note": to_stored(Note("cause.refused", code=code, text="FilterCriteria is too narrow")),
         }
         assert creating_until(start_desk.desk.lock) is None
 
@@ -537,10 +538,7 @@ class TestCheck:
             "error": "DeadlineExceeded",
             "cause": "The deadline of 6 hours has passed."
             f" The report {REPORT_ID} still has the status IN_PROGRESS and is being cancelled.",
-            "phrase": {
-                "id": "cause.too_late_running",
-                "values": {"hours": 6, "report": REPORT_ID, "status": "IN_PROGRESS"},
-            },
+            "note": to_stored(Note("cause.too_late_running", hours="6", report=REPORT_ID, status="IN_PROGRESS")),
         }  # fmt: skip
 
     def test_a_report_that_ends_just_past_the_deadline_still_counts(

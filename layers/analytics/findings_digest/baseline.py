@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Self
 
-from findings_exporter.phrase import phrase
+from findings_exporter.notes import Note
 
 HISTORY_FIELDS = ("digest_keys", "digest_keys_etag", "digest_parquet", "digest_parquet_etag")
 """What a digest adds to its run's line in the history: keys and ETags of its objects in the run's bucket. Where findings are
@@ -151,18 +151,18 @@ def choose(earlier: Iterable[Earlier], filter_hash: str, *, scheduled: bool) -> 
         if run.keys and run.bucket:
             return run
     if newest is None:
-        return NoBaseline("first_run", phrase("baseline.first_run"))
+        return NoBaseline("first_run", Note("baseline.first_run"))
     if not same:
-        return NoBaseline("filter_changed", phrase("baseline.filter_changed", at=_utc(newest.started_at)))
+        return NoBaseline("filter_changed", Note("baseline.filter_changed", at=_utc(newest.started_at)))
     if not comparable:
-        return NoBaseline("first_notified", phrase("baseline.first_scheduled" if scheduled else "baseline.first_notified"))
-    return NoBaseline("no_digest", phrase("baseline.no_analysis"))
+        return NoBaseline("first_notified", Note("baseline.first_scheduled" if scheduled else "baseline.first_notified"))
+    return NoBaseline("no_digest", Note("baseline.no_analysis"))
 
 
 def unreadable(baseline: Earlier, why: str) -> NoBaseline:
     """Return what is said when the baseline's key file cannot be read."""
     key = baseline.keys.key if baseline.keys else ""
-    return NoBaseline("unreadable", phrase("baseline.unreadable", at=_utc(baseline.started_at), key=key, why=why))
+    return NoBaseline("unreadable", Note("baseline.unreadable", at=_utc(baseline.started_at), key=key, why=why))
 
 
 def _stored(line: Mapping[str, Any], name: str) -> StoredFile | None:

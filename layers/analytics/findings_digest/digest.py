@@ -17,7 +17,7 @@ from findings_digest.naming import Names
 from findings_digest.night import Compared, Told
 from findings_digest.records import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
 from findings_digest.verdict import Verdict
-from findings_exporter.phrase import phrase
+from findings_exporter.notes import Note
 
 SCHEMA_VERSION = "1.0"
 """Of docs/digest.schema.json; from the first release on a new field comes with a new version."""
@@ -98,9 +98,9 @@ def assemble(
         changes = _changes(told.compared, told.open_accounts, names, report)
         sentences += change_sentences(told.compared, report.filter_criteria, names)
         if baseline.report_format != report.format and counts["by_type"].keys() - {"PACKAGE_VULNERABILITY"}:
-            sentences.append(phrase("compared.formats", before=baseline.report_format, now=report.format))
+            sentences.append(Note("compared.formats", before=baseline.report_format, now=report.format))
     if not told.fix_first_is_exact:
-        sentences.append(phrase("priorities.inexact"))
+        sentences.append(Note("priorities.inexact"))
     return {
         "schema_version": SCHEMA_VERSION,
         "report": {
@@ -132,16 +132,16 @@ def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], nam
     statuses = statuses_asked(filter_criteria)
     sentences: list[str] = []
     if not {"CLOSED", "SUPPRESSED"} <= statuses and any(changes.counts[kind] for kind in GONE):
-        first, *others = [phrase(f"status.{each.lower()}") for each in ("CLOSED", "SUPPRESSED") if each not in statuses]
-        left_out = phrase("compared.or", first=first, second=others[0]) if others else first
-        sentences.append(phrase("compared.status_filter", statuses=left_out))
+        first, *others = [Note(f"status.{each.lower()}") for each in ("CLOSED", "SUPPRESSED") if each not in statuses]
+        left_out = Note("compared.or", first=first, second=others[0]) if others else first
+        sentences.append(Note("compared.status_filter", statuses=left_out))
     if dict(filter_criteria) != dict(compared.header.filter_criteria):
-        sentences.append(phrase("compared.moving_window"))
+        sentences.append(Note("compared.moving_window"))
     if unknown := changes.counts[UNKNOWN]:
-        sentences.append(phrase("compared.not_scanned", count=unknown))
+        sentences.append(Note("compared.not_scanned", count=unknown))
     listed = {change.record[EXACT] for kind in LISTED_KINDS for change in changes.listed(kind)}
     if nameless := len(listed - names.keys()):
-        sentences.append(phrase("compared.no_details", count=nameless))
+        sentences.append(Note("compared.no_details", count=nameless))
     return sentences
 
 

@@ -50,7 +50,7 @@ from findings_exporter.config import Config
 from findings_exporter.counts import count_digest
 from findings_exporter.delivery import Delivery
 from findings_exporter.messages import links as links_to
-from findings_exporter.phrase import phrase
+from findings_exporter.notes import Note
 from findings_exporter.plan import Plan
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
@@ -149,7 +149,7 @@ def _failed(error: Exception) -> dict[str, str]:
             name, do = "Digest.ReportUnreadable", "unreadable"
         case _:
             name, do = "Digest.NotStored", "not_stored"
-    return {"error": name, "sentence": phrase("analysis.failed", what=what, do=phrase(f"analysis.{do}"))}
+    return {"error": name, "sentence": Note("analysis.failed", what=what, do=Note(f"analysis.{do}"))}
 
 
 def _digested(
@@ -214,7 +214,7 @@ def _digested(
         )
         digest["sentences"] += [*found.sentences, *_sentences(unreadable_values, night.arns)]
         if not before and any(each.keys for each in earlier()):
-            digest["sentences"].append(phrase("compared.no_first_seen"))
+            digest["sentences"].append(Note("compared.no_first_seen"))
         stored = _stored(desk, run, digest, table_file, key_file, carried_file if found.carried else None)
         page = _page(desk, run, delivery, digest, history(), stored)
         if page is not None:
@@ -247,11 +247,11 @@ def _scanning_before(before: Iterable[KeyFile]) -> dict[str, dict[str, str]]:
 def _sentences(unreadable_values: Mapping[str, int], arns: Arns) -> Iterator[str]:
     """Say what of the report was left out."""
     if arns.duplicates:
-        yield phrase("read.duplicates", count=arns.duplicates)
+        yield Note("read.duplicates", count=arns.duplicates)
     if arns.reopened:
-        yield phrase("read.reopened", count=arns.reopened)
+        yield Note("read.reopened", count=arns.reopened)
     for column, count in sorted(unreadable_values.items()):
-        yield phrase("read.values", count=count, column=column)
+        yield Note("read.values", count=count, column=column)
 
 
 def _page(
@@ -361,12 +361,12 @@ def _found_names(
             try:
                 batches.append(files.copy(chosen.bucket, stored))
             except UnreadableFileError as error:
-                sentences.append(phrase("compared.details_unread", key=stored.key, why=str(error)))
+                sentences.append(Note("compared.details_unread", key=stored.key, why=str(error)))
         passing = naming.passing(batches, of_baseline, compared.carried, names)
         try:
             parquet.write_named(passing, carried_file)
         except UnreadableParquetError as error:
-            sentences.append(phrase("compared.details_wrong", why=str(error)))
+            sentences.append(Note("compared.details_wrong", why=str(error)))
             carried_file.seek(0)
             carried_file.truncate()
     if of_tonight:

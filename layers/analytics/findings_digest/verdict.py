@@ -22,7 +22,7 @@ from typing import Any, Literal
 from findings_digest.coverage import Coverage, Scanning
 from findings_digest.keys import Header, Summary
 from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES
-from findings_exporter.phrase import Phrase, named, phrase
+from findings_exporter.notes import Note, named
 
 FALL_FROM = 20
 FALL_TO = 0.5
@@ -90,7 +90,7 @@ def judge(
     """
     before = _open_at(baseline[1]) if baseline else Counter[tuple[str, str]]()
     scanning = scanning_before if scanning_before is not None else baseline[0].scanning if baseline else {}
-    reasons: list[Phrase] = []
+    reasons: list[Note] = []
     dark = _dark_places(before, scanning, coverage)
     if dark:
         reasons += _lost(dark, not_looked_at)
@@ -106,8 +106,8 @@ def judge(
         told = [(account, fall) for account, fall in sorted(falls.items()) if account == WHOLE or fall != falls.get(WHOLE)]
         reasons += [_drop(account, *fall) for account, fall in told[:ACCOUNTS_NAMED]]
         state, sentence = _judged(judged, coverage)
-        what = phrase("what.empty") if is_empty else phrase("what.drop") if falls else phrase("what.open")
-        reasons.append(phrase("assessed", what=what, coverage=sentence))
+        what = Note("what.empty") if is_empty else Note("what.drop") if falls else Note("what.open")
+        reasons.append(Note("assessed", what=what, coverage=sentence))
     unsure = {place: count for place, count in (not_looked_at or {}).items() if count and place[1] not in dark.get(place[0], ())}
     if unsure and not coverage.is_blind:
         state = "unknown"
@@ -156,82 +156,82 @@ def _by_account(counted: Open) -> Counter[str]:
     return found
 
 
-def _judged(accounts: Iterable[str], coverage: Coverage) -> tuple[Literal["good", "dark", "unknown"], Phrase]:
+def _judged(accounts: Iterable[str], coverage: Coverage) -> tuple[Literal["good", "dark", "unknown"], Note]:
     judged = {account: coverage.accounts.get(account) for account in accounts}
     told = {account: each for account, each in judged.items() if each is None or each.is_member}
     states: dict[str, Scanning] = {account: each.state if each else "unknown" for account, each in told.items()}
     if states and all(state == "off" for state in states.values()):
         whys = {account: each.why if each else "" for account, each in told.items()}
-        return "dark", phrase("coverage.off", places=_named(whys))
+        return "dark", Note("coverage.off", places=_named(whys))
     if coverage.is_blind:
-        return "dark", phrase("coverage.none_scanned", not_scanned=coverage.not_scanned)
+        return "dark", Note("coverage.none_scanned", not_scanned=coverage.not_scanned)
     unknown = {account: each.why if each else "" for account, each in told.items() if states[account] == "unknown"}
     if unknown:
-        return "unknown", phrase("coverage.unknown_in", places=_named(unknown))
+        return "unknown", Note("coverage.unknown_in", places=_named(unknown))
     if not states:
-        return "unknown", phrase("coverage.unknown")
+        return "unknown", Note("coverage.unknown")
     if coverage.scanned:
-        return "good", phrase("coverage.active", count=coverage.scanned)
+        return "good", Note("coverage.active", count=coverage.scanned)
     if coverage.scanned is None or coverage.not_scanned is None:
-        return "unknown", phrase("coverage.active_unread")
-    return "unknown", phrase("coverage.active_no_resource")
+        return "unknown", Note("coverage.active_unread")
+    return "unknown", Note("coverage.active_no_resource")
 
 
-def _lost(dark: Mapping[str, tuple[str, ...]], not_looked_at: Open | None) -> list[Phrase]:
+def _lost(dark: Mapping[str, tuple[str, ...]], not_looked_at: Open | None) -> list[Note]:
     """Say where scanning is off, and what that does to the findings there."""
     missing = sum((not_looked_at or {}).get((account, scan_type), 0) for account, types in dark.items() for scan_type in types)
-    status = phrase("lost.missing", count=missing) if missing else phrase("lost.missing_unknown")
+    status = Note("lost.missing", count=missing) if missing else Note("lost.missing_unknown")
     if len(dark) > 1:
         places = [
-            phrase("place.all" if _is_all(types) else "place.types", account=account, types=_types(types))
+            Note("place.all", account=account) if _is_all(types) else Note("place.types", account=account, types=_types(types))
             for account, types in list(dark.items())[:ACCOUNTS_NAMED]
         ]
-        return [phrase("lost.accounts", count=len(dark), places=[*places, *_more(len(dark))]), status]
+        return [Note("lost.accounts", count=len(dark), places=[*places, *_more(len(dark))]), status]
     ((account, types),) = dark.items()
-    where = phrase("lost.account", account=account) if _is_all(types) else None
-    return [where or phrase("lost.account_types", account=account, types=_types(types)), status]
+    where = Note("lost.account", account=account) if _is_all(types) else None
+    return [where or Note("lost.account_types", account=account, types=_types(types)), status]
 
 
-def _unsure(unsure: Open, coverage: Coverage) -> Phrase:
+def _unsure(unsure: Open, coverage: Coverage) -> Note:
     places: dict[tuple[str, str], list[str]] = {}
     for account, scan_type in sorted(unsure):
         types = places.setdefault((account, _why_unsure(coverage, account, scan_type)), [])
         types.append(named("scan_type", scan_type))
     told = [
-        phrase("place.type_why", account=account or phrase("place.no_account"), types=types, why=why)
+        Note("place.type_why", account=account or Note("place.no_account"), types=types, why=why)
         for (account, why), types in places.items()
     ]
-    return phrase("missing_unknown", count=sum(unsure.values()), places=[*told[:ACCOUNTS_NAMED], *_more(len(told))])
+    return Note("missing_unknown", count=sum(unsure.values()), places=[*told[:ACCOUNTS_NAMED], *_more(len(told))])
 
 
 def _why_unsure(coverage: Coverage, account: str, scan_type: str) -> str:
     match coverage.scanning(account, scan_type):
         case "on":
-            return phrase("why.resuming")
+            return Note("why.resuming")
         case "off":
-            return phrase("why.off")
+            return Note("why.off")
         case _:
             why = coverage.accounts[account].why if account in coverage.accounts else ""
-            return why or phrase("why.not_returned")
+            return why or Note("why.not_returned")
 
 
-def _drop(account: str, before: int, now: int) -> Phrase:
+def _drop(account: str, before: int, now: int) -> Note:
     if account == WHOLE:
-        return phrase("drop", before=before, now=now)
+        return Note("drop", before=before, now=now)
     return (
-        phrase("drop.account", account=account, before=before, now=now)
+        Note("drop.account", account=account, before=before, now=now)
         if account
-        else phrase("drop.no_account", before=before, now=now)
+        else Note("drop.no_account", before=before, now=now)
     )
 
 
 def _named(whys: Mapping[str, str]) -> list[str]:
-    listed = [phrase("place.why", account=account, why=why) if why else account for account, why in whys.items()]
+    listed = [Note("place.why", account=account, why=why) if why else account for account, why in whys.items()]
     return [*listed[:ACCOUNTS_NAMED], *_more(len(listed))]
 
 
-def _more(places: int) -> list[Phrase]:
-    return [phrase("place.more", count=places - ACCOUNTS_NAMED)] if places > ACCOUNTS_NAMED else []
+def _more(places: int) -> list[Note]:
+    return [Note("place.more", count=places - ACCOUNTS_NAMED)] if places > ACCOUNTS_NAMED else []
 
 
 def _is_all(types: Sequence[str]) -> bool:

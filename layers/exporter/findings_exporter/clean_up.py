@@ -27,7 +27,7 @@ from findings_exporter.errors import (
 )
 from findings_exporter.execution import Execution
 from findings_exporter.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
-from findings_exporter.phrase import phrase
+from findings_exporter.notes import Note
 from findings_exporter.runs import Outcome, SweepMark
 from findings_exporter.step import named
 from findings_exporter.texts import clean
@@ -73,9 +73,9 @@ class Ended:
         said = clean(": ".join(text for text in (self.error, self.cause) if text), STOPPED_CHARACTERS)
         match self.status:
             case "ABORTED":
-                return Failure("Stopped", phrase("cause.stopped_text", text=said) if said else phrase("cause.stopped"))
+                return Failure("Stopped", Note("cause.stopped_text", text=said) if said else Note("cause.stopped"))
             case "TIMED_OUT":
-                return Failure("TimedOut", phrase("cause.timed_out"))
+                return Failure("TimedOut", Note("cause.timed_out"))
             case _:
                 return messages.failure_from(self.error or "Unknown", self.cause)
 
@@ -99,7 +99,7 @@ def clean_up_event(
     """
     ended = _ended(states, execution, now())
     if ended is None:
-        raise StillRunningError(phrase("cause.not_ended", run=execution.id))
+        raise StillRunningError(Note("cause.not_ended", run=execution.id))
     return clean_up(desk, sns, ended, now, over_at)
 
 
@@ -162,7 +162,7 @@ def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], until: 
         runs.note(
             desk.table,
             execution,
-            phrase("note.cleanup_pending", error=type(error).__name__),
+            Note("run.not_cleaned_up", error=type(error).__name__),
         )
         return error
     return None
@@ -349,7 +349,7 @@ def _ended(states: "SFNClient", execution: Execution, now: datetime) -> Ended | 
         # Step Functions forgets an execution after 90 days; one that is older than the time limit cannot be running.
         if now < execution.started_at + EXECUTION_TIMEOUT + EXPIRY_MARGIN:
             return None
-        return Ended(execution, "FAILED", "", "Unknown", phrase("cause.forgotten"))
+        return Ended(execution, "FAILED", "", "Unknown", Note("cause.forgotten"))
     if told["status"] not in ENDED:
         return None
     return Ended(execution, told["status"], told.get("input", ""), told.get("error", ""), told.get("cause", ""))

@@ -21,7 +21,7 @@ ends the step; the state machine retries the transient leaves by their class nam
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from botocore.exceptions import (
     ClientError,
@@ -30,7 +30,7 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 
-from findings_exporter.phrase import phrase, recorded
+from findings_exporter.notes import Note, bounded, from_stored, to_stored
 
 THROTTLED = frozenset(
     {
@@ -63,6 +63,8 @@ DENIED = frozenset(
      "UnauthorizedOperation"},
 )  # fmt: skip
 SERVER_ERROR = 500
+NOTE_CHARACTERS = 1_000
+"""Of each value of a cause that is a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +76,27 @@ class Failure:
     error
         A stable name, such as ``InvalidInput`` or ``Report.INVALID_PERMISSIONS``; ``explanations`` is keyed by it.
     cause
-        What happened, in a sentence or several, for a person.
+        What happened, in a sentence or several, for a person; a note, as far as it is one of ours.
     setup
         What a setup check found, where one was made: see ``setup.words.findings``.
-    phrase
-        The id and values of the cause, where it is a sentence of the catalogue.
     """
 
     error: str
     cause: str
     setup: Mapping[str, Any] | None = None
-    phrase: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as the workflow carries it."""
         cause = self.cause.encode(errors="replace").decode()  # AWS' words may hold what no answer can carry
-        kept = {"phrase": recorded(self.cause) or self.phrase, "setup": self.setup}
+        note = to_stored(bounded(self.cause, NOTE_CHARACTERS)) if isinstance(self.cause, Note) else None
+        kept = {"note": note, "setup": to_stored(self.setup)}
         return {"error": self.error, "cause": cause} | {name: value for name, value in kept.items() if value}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Read a failure as it is stored; what a later release may have added is left out."""
+        note = from_stored(fields.get("note"))
+        return cls(fields["error"], note if isinstance(note, Note) else fields["cause"], from_stored(fields.get("setup")))
 
 
 class ExporterError(Exception):
@@ -172,10 +178,10 @@ def translated() -> Iterator[None]:
     except ClientError as error:
         code = code_of(error)
         if code in DENIED:
-            raise AccessDeniedError(phrase("cause.denied", call=error.operation_name, text=text_of(error))) from error
+            raise AccessDeniedError(Note("cause.denied", call=error.operation_name, text=text_of(error))) from error
         if code in THROTTLED or not is_refused(error):
-            told = phrase("cause.unavailable", call=error.operation_name, code=code, text=text_of(error))
+            told = Note("cause.unavailable", call=error.operation_name, code=code, text=text_of(error))
             raise ServiceUnavailableError(told) from error
         raise
     except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
-        raise ServiceUnavailableError(phrase("cause.no_answer", text=str(error))) from error
+        raise ServiceUnavailableError(Note("cause.no_answer", text=str(error))) from error

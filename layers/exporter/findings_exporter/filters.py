@@ -18,7 +18,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ListShape, ServiceModel, Shape, StringShape, StructureShape
 
-from findings_exporter.phrase import Phrase, phrase
+from findings_exporter.notes import Note
 
 UNITS = {"hour": "hours", "day": "days", "week": "weeks"}
 LAST = re.compile(r"last (\d{1,4}) (hour|day|week)s?", re.ASCII)
@@ -32,7 +32,7 @@ LONG_NUMBER = 10**20
 NAMES_SHOWN = 12
 """Of the names that could stand in a field: a fault is one line of a message."""
 
-type Fault = Callable[[str, Phrase], None]
+type Fault = Callable[[str, Note], None]
 """Takes a field's path and what is wrong with it."""
 
 
@@ -116,7 +116,7 @@ def suggestion(word: str, known: list[str]) -> str:
     if not near:
         lower = {each.lower(): each for each in known}
         near = [lower[word.lower()]] if word.lower() in lower else []
-    return phrase("suggestion", word=near[0]) if near else ""
+    return Note("suggestion", word=near[0]) if near else ""
 
 
 def _value(value: object, shape: Shape, path: str, now: datetime, fault: Fault) -> Any:  # noqa: ANN401 - any JSON
@@ -135,19 +135,19 @@ def _structure(value: object, shape: StructureShape, path: str, now: datetime, f
     if shape.name == "DateFilter" and isinstance(value, str):
         return _last(value, path, now, fault)
     if not isinstance(value, dict):
-        fault(path, phrase("input.members", choices=_some(list(shape.members)), found=kind_of(value)))
+        fault(path, Note("input.members", choices=_some(list(shape.members)), found=kind_of(value)))
         return {}
     resolved = {}
     for name, member in value.items():
         if name in shape.members:
             resolved[name] = _value(member, shape.members[name], f"{path}.{name}", now, fault)
         else:
-            fault(f"{path}.{name}", phrase("input.unknown", suggestion=suggestion(name, list(shape.members))))
+            fault(f"{path}.{name}", Note("input.unknown", suggestion=suggestion(name, list(shape.members))))
     for name in shape.required_members:
         if name not in value:
-            fault(f"{path}.{name}", phrase("input.missing"))
+            fault(f"{path}.{name}", Note("input.missing"))
     if not shape.required_members and not value and shape.name != "FilterCriteria":
-        fault(path, phrase("input.empty", choices=_some(list(shape.members))))
+        fault(path, Note("input.empty", choices=_some(list(shape.members))))
     _ordered(resolved, path, fault)
     return resolved
 
@@ -161,29 +161,29 @@ def _ordered(resolved: Mapping[str, Any], path: str, fault: Fault) -> None:
     for low, high in pairs:
         first, last = resolved.get(low), resolved.get(high)
         if first is not None and last is not None and first > last:
-            fault(f"{path}.{low}", phrase("input.order", high=high))
+            fault(f"{path}.{low}", Note("input.order", high=high))
 
 
 def _list(value: object, shape: ListShape, path: str, now: datetime, fault: Fault) -> list[Any]:
     if not isinstance(value, list):
-        fault(path, phrase("input.list", found=kind_of(value)))
+        fault(path, Note("input.list", found=kind_of(value)))
         return []
     least, most = shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
     if not least <= len(value) <= most:
-        fault(path, phrase("input.list_length", least=str(least), most=str(most), count=len(value)))
+        fault(path, Note("input.list_length", least=str(least), most=str(most), count=len(value)))
         return []
     return [_value(each, shape.member, f"{path}[{index}]", now, fault) for index, each in enumerate(value)]
 
 
 def _string(value: object, shape: StringShape, path: str, fault: Fault) -> str:
     if not isinstance(value, str):
-        fault(path, phrase("input.text", found=kind_of(value)))
+        fault(path, Note("input.text", found=kind_of(value)))
         return ""
     if shape.enum and value not in shape.enum:
         fault(path, _not_one_of(value, list(shape.enum)))
     least, most = shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
     if not least <= len(value) <= most:
-        fault(path, phrase("input.text_length", least=str(least), most=str(most), count=len(value)))
+        fault(path, Note("input.text_length", least=str(least), most=str(most), count=len(value)))
     return value
 
 
@@ -192,18 +192,18 @@ def _number(value: object, shape: Shape, path: str, fault: Fault) -> float:
     # Not isfinite: it raises for a whole number that no float can hold.
     finite = isinstance(value, int | float) and abs(value) <= sys.float_info.max
     if not finite or isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        fault(path, phrase("input.whole_number" if whole else "input.number", found=kind_of(value)))
+        fault(path, Note("input.whole_number" if whole else "input.number", found=kind_of(value)))
         return 0
     least, most = shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
     if not least <= value <= most:
-        fault(path, phrase("input.range", least=str(least), most=str(most), value=str(value)))
+        fault(path, Note("input.range", least=str(least), most=str(most), value=str(value)))
     return value
 
 
 def _date(value: object, path: str, now: datetime, fault: Fault) -> float:
     date = _parsed_date(value, now)
     if date is None or not EARLIEST <= date <= LATEST:
-        fault(path, phrase("input.date", first=f"{EARLIEST:%Y}", last=f"{LATEST:%Y}", found=kind_of(value)))
+        fault(path, Note("input.date", first=f"{EARLIEST:%Y}", last=f"{LATEST:%Y}", found=kind_of(value)))
         return 0
     return date.timestamp()
 
@@ -231,7 +231,7 @@ def _parsed_date(value: object, now: datetime) -> datetime | None:
 def _last(value: str, path: str, now: datetime, fault: Fault) -> dict[str, Any]:
     if (last := LAST.fullmatch(value)) and now - _span(last) >= EARLIEST:
         return {"startInclusive": (now - _span(last)).timestamp(), "endInclusive": now.timestamp()}
-    fault(path, phrase("input.date_filter", found=kind_of(value)))
+    fault(path, Note("input.date_filter", found=kind_of(value)))
     return {}
 
 
@@ -256,13 +256,13 @@ def kind_of(value: object) -> str:
             return "true" if value else "false"
         case int() | float():
             is_long = isinstance(value, int) and abs(value) >= LONG_NUMBER
-            return phrase("kind.long_number") if is_long else phrase("kind.number", number=str(value))
+            return Note("kind.long_number") if is_long else Note("kind.number", number=str(value))
         case str():
-            return phrase("kind.quoted", text=_short(value))
+            return Note("kind.quoted", text=_short(value))
         case list():
-            return phrase("kind.list")
+            return Note("kind.list")
         case _:
-            return phrase("kind.object")
+            return Note("kind.object")
 
 
 def _short(value: str) -> str:
@@ -273,5 +273,5 @@ def _some(names: list[str]) -> list[str]:
     return names if len(names) <= NAMES_SHOWN else [*names[:NAMES_SHOWN], "…"]
 
 
-def _not_one_of(value: str, known: list[str]) -> Phrase:
-    return phrase("input.one_of", choices=_some(known), found=kind_of(value), suggestion=suggestion(value, known))
+def _not_one_of(value: str, known: list[str]) -> Note:
+    return Note("input.one_of", choices=_some(known), found=kind_of(value), suggestion=suggestion(value, known))

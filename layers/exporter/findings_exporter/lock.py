@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 from findings_exporter import runs
 from findings_exporter.errors import DENIED, Failure, LockLostError, StillCreatingError, code_of
 from findings_exporter.execution import Execution
-from findings_exporter.phrase import phrase
+from findings_exporter.notes import Note
 from findings_exporter.polling import turn_wait_seconds
 from findings_exporter.runs import Run
 from findings_exporter.table import Table, refused_item
@@ -210,7 +210,7 @@ def take_turn(lock: Lock, states: "SFNClient", run: Run, now: datetime) -> dict[
     """
     if run.outcome is not None:
         # The run has an outcome: a redrive, or a function that still works after the run was stopped, must not begin again.
-        recorded = phrase("cause.stopped_before", run=run.execution.id)
+        recorded = Note("cause.stopped_before", run=run.execution.id)
         return {"state": "FAILED", "failure": Failure("LockLostError", recorded).to_dict()}
     holder = lock.acquire(states, run.execution, now)
     if holder is None:
@@ -218,10 +218,10 @@ def take_turn(lock: Lock, states: "SFNClient", run: Run, now: datetime) -> dict[
     plan = run.require_plan()
     remaining = plan.remaining_seconds(now)
     if remaining <= 0:
-        held = phrase("cause.lock_held", run=holder.execution.id, hours=plan.deadline_hours)
+        held = Note("cause.lock_held", run=holder.execution.id, hours=f"{plan.deadline_hours:g}")
         return {"state": "FAILED", "failure": Failure("LockNotObtained", held).to_dict()}
     logger.info("the run %s holds the lock", holder.execution.id)
-    runs.note(lock.table, run.execution, phrase("note.waited_for_run", run=holder.execution.id))
+    runs.note(lock.table, run.execution, Note("run.waited", run=holder.execution.id))
     elapsed = (now - run.execution.started_at).total_seconds()
     return {"state": "HELD", "wait_seconds": turn_wait_seconds(elapsed, remaining), "holder": holder.execution.name}
 
@@ -247,15 +247,15 @@ def _holder(item: dict[str, Any]) -> Holder:
 
 def _lost(me: Execution, holder: Holder | None) -> str:
     if holder is None:
-        return phrase("cause.lock_of_none", run=me.id)
-    return phrase("cause.lock_of_other", run=me.id, holder=holder.execution.id)
+        return Note("cause.lock_of_none", run=me.id)
+    return Note("cause.lock_of_other", run=me.id, holder=holder.execution.id)
 
 
 def _still_creating(holder: Holder) -> str:
     # Between the refusal and this look its mark may have been cleared.
     if holder.creating_until is None:
-        return phrase("cause.still_creating", run=holder.execution.id)
-    return phrase("cause.still_creating_until", run=holder.execution.id, time=f"{holder.creating_until:%H:%M:%S}")
+        return Note("cause.still_creating", run=holder.execution.id)
+    return Note("cause.still_creating_until", run=holder.execution.id, time=f"{holder.creating_until:%H:%M:%S}")
 
 
 def _epoch(time: datetime) -> int:

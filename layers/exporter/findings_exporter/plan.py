@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
-from findings_exporter import filters
+from findings_exporter import filters, notes
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
 from findings_exporter.execution import Execution
 from findings_exporter.filters import kind_of, suggestion
-from findings_exporter.phrase import Phrase, bounded, phrase
+from findings_exporter.notes import Note
 from findings_exporter.table import known_fields
 from findings_exporter.texts import clean
 
@@ -135,17 +135,17 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
     Plan or Failure
         The failure ``InvalidInput`` tells all faults of the input at once, each with its field.
     """
-    faults: list[Phrase] = []
+    faults: list[Note] = []
 
-    def fault(path: str, text: Phrase) -> None:
-        faults.append(phrase("input.fault", path=clean(path, PATH_CHARACTERS), fault=bounded(text, FAULT_CHARACTERS)))
+    def fault(path: str, text: Note) -> None:
+        faults.append(Note("input.fault", path=clean(path, PATH_CHARACTERS), fault=notes.bounded(text, FAULT_CHARACTERS)))
 
     _texts(run_input, "input", fault)
     if faults:
         return _invalid(faults)
     fields = _object(run_input, "input", KEYS, fault)
     if len(json.dumps(run_input)) > MAX_INPUT_CHARACTERS:
-        fault("input", phrase("input.too_long", most=MAX_INPUT_CHARACTERS))
+        fault("input", Note("input.too_long", most=MAX_INPUT_CHARACTERS))
         return _invalid(faults)
     report = _object(fields.get("report", {}), "report", REPORT_KEYS, fault)
     schedule = _object(fields.get("schedule", {}), "schedule", SCHEDULE_KEYS, fault)
@@ -193,29 +193,29 @@ def execution_of(prefix: str) -> str | None:
     return match[1] if match else None
 
 
-type Fault = Callable[[str, Phrase], None]
+type Fault = Callable[[str, Note], None]
 
 
-def _invalid(faults: list[Phrase]) -> Failure:
+def _invalid(faults: list[Note]) -> Failure:
     told = faults[:MAX_FAULTS_TOLD]
     if len(faults) > len(told):
-        told.append(phrase("input.more", count=len(faults) - len(told)))
-    return Failure("InvalidInput", phrase("cause.input", faults=told))
+        told.append(Note("input.more", count=len(faults) - len(told)))
+    return Failure("InvalidInput", Note("cause.input", faults=told))
 
 
 def _object(value: object, path: str, known: list[str], fault: Fault) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        fault(path, phrase("input.not_object", found=kind_of(value)))
+        fault(path, Note("input.not_object", found=kind_of(value)))
         return {}
     prefix = "" if path == "input" else f"{path}."
     for name in value:
         if name in known or (path == "input" and name in IGNORED_KEYS):
             continue
         if name.lower() in DEPLOYMENT_WORDS:
-            fault(f"{prefix}{name}", phrase("input.of_the_stack"))
+            fault(f"{prefix}{name}", Note("input.of_the_stack"))
         else:
             near = suggestion(name, known)
-            unknown = phrase("input.unknown", suggestion=near) if near else phrase("input.unknown_known", known=known)
+            unknown = Note("input.unknown", suggestion=near) if near else Note("input.unknown_known", known=known)
             fault(f"{prefix}{clean(name, NAME_CHARACTERS)}", unknown)
     return value
 
@@ -226,13 +226,13 @@ def _texts(value: object, path: str, fault: Fault) -> None:
     while left:
         path, value, depth = left.pop()
         if depth > MAX_DEPTH:
-            fault(path, phrase("input.too_deep", most=MAX_DEPTH))
+            fault(path, Note("input.too_deep", most=MAX_DEPTH))
         elif isinstance(value, str) and LONE_SURROGATE.search(value):
-            fault(path, phrase("input.half_character"))
+            fault(path, Note("input.half_character"))
         elif isinstance(value, dict):
             within = "" if path == "input" else f"{path}."
             for name in filter(LONE_SURROGATE.search, value):
-                fault(f"{within}{name}", phrase("input.half_character_in_name"))
+                fault(f"{within}{name}", Note("input.half_character_in_name"))
             left.extend((f"{within}{clean(name, NAME_CHARACTERS)}", each, depth + 1) for name, each in reversed(value.items()))
         elif isinstance(value, list):
             left.extend((f"{path}[{index}]", each, depth + 1) for index, each in reversed([*enumerate(value)]))
@@ -240,7 +240,7 @@ def _texts(value: object, path: str, fault: Fault) -> None:
 
 def _name(value: object, fault: Fault) -> str:
     if not isinstance(value, str) or not REPORT_NAME.fullmatch(value):
-        fault("report.name", phrase("input.report_name", found=kind_of(value)))
+        fault("report.name", Note("input.report_name", found=kind_of(value)))
         return "invalid"
     return value
 
@@ -253,7 +253,7 @@ def _criteria(report: Mapping[str, Any], config: Config, fault: Fault) -> tuple[
         criteria = json.loads(config.defaults.filter_criteria)
         _texts(criteria, path, fault)
     except ValueError as error:
-        fault(path, phrase("input.not_json", text=str(error)))
+        fault(path, Note("input.not_json", text=str(error)))
         return {}, path
     return criteria, path
 
@@ -275,7 +275,7 @@ def _number(parameter: str) -> float | str:
 def _hours(value: object, fault: Fault) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and MIN_DEADLINE_HOURS <= value <= MAX_DEADLINE_HOURS:
         return value
-    hours = phrase("input.hours", least=MIN_DEADLINE_HOURS, most=MAX_DEADLINE_HOURS, found=kind_of(value))
+    hours = Note("input.hours", least=f"{MIN_DEADLINE_HOURS:.3f}", most=MAX_DEADLINE_HOURS, found=kind_of(value))
     fault("deadline_hours", hours)
     return 1
 
@@ -285,13 +285,13 @@ def _one_of[T: str](value: object, path: str, known: list[T], fault: Fault) -> T
         if value == each:
             return each
     hint = suggestion(value, list(known)) if isinstance(value, str) else ""
-    fault(path, phrase("input.one_of", choices=list(known), found=kind_of(value), suggestion=hint))
+    fault(path, Note("input.one_of", choices=list(known), found=kind_of(value), suggestion=hint))
     return known[0]
 
 
 def _boolean(value: object, path: str, fault: Fault) -> bool:
     if not isinstance(value, bool):
-        fault(path, phrase("input.boolean", found=kind_of(value)))
+        fault(path, Note("input.boolean", found=kind_of(value)))
         return True
     return value
 
@@ -306,12 +306,12 @@ def _scheduled_for(schedule: Mapping[str, Any], started_at: datetime, fault: Fau
     except (ValueError, OverflowError):  # the year 1 or 9999 may have no UTC
         time = None
     if time is None:
-        fault("schedule.scheduled_for", phrase("input.time", found=kind_of(value)))
+        fault("schedule.scheduled_for", Note("input.time", found=kind_of(value)))
         return None
     if time > started_at + SCHEDULE_AHEAD:
-        fault("schedule.scheduled_for", phrase("input.future"))
+        fault("schedule.scheduled_for", Note("input.future"))
     if time < started_at - SCHEDULE_BACK:
-        fault("schedule.scheduled_for", phrase("input.past", days=SCHEDULE_BACK.days))
+        fault("schedule.scheduled_for", Note("input.past", days=SCHEDULE_BACK.days))
     return time.isoformat()
 
 
@@ -322,6 +322,6 @@ def _schedule_arn(schedule: Mapping[str, Any], fault: Fault) -> str | None:
     if not isinstance(value, str) or not re.fullmatch(
         r"arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule/[\w.-]{1,64}/[\w.-]{1,64}", value, re.ASCII
     ):
-        fault("schedule.arn", phrase("input.schedule_arn", found=kind_of(value)))
+        fault("schedule.arn", Note("input.schedule_arn", found=kind_of(value)))
         return None
     return value

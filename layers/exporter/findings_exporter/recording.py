@@ -15,7 +15,7 @@ from findings_exporter.execution import Execution
 from findings_exporter.explanations import evidence, explain, statements
 from findings_exporter.messages import failure_from
 from findings_exporter.messages.foreign import ERROR_CHARACTERS, for_programs
-from findings_exporter.phrase import phrase
+from findings_exporter.notes import Note
 from findings_exporter.runs import Outcome, Run
 from findings_exporter.table import Table
 from findings_exporter.texts import clean, cut
@@ -90,7 +90,10 @@ def record(
 def digest_failure(error: str, cause: str) -> dict[str, str]:
     """Return what is written down of a digest step that broke down, with the sentence that people are told."""
     what = cut(" ".join(failure_from(error, cause).cause.split()), DIGEST_CAUSE_CHARACTERS).rstrip(".")
-    return {"error": error, "sentence": phrase("cause.analysis", what=what, error=error)}
+    return {
+        "error": error,
+        "sentence": Note("analysis.failed", what=f"{what} ({error})", do=Note("analysis.broke_down")),
+    }
 
 
 def cause_text(failure: Failure, config: Config) -> str:
@@ -98,9 +101,10 @@ def cause_text(failure: Failure, config: Config) -> str:
     explanation = explain(failure, config)
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(explanation.fix, 1))
     seen = "".join(f"\n- {line}" for line in evidence(failure))
-    paste = "".join(f"\n\nTo paste ({check}):\n{statement}" for check, statement in statements(failure))
-    return f"{failure.cause}\n\nWhy: {explanation.why}{seen}\n\nWhat to do now:\n{steps}{paste}"[:CAUSE_CHARACTERS]
+    add = "".join(f"\n\nPolicy statement to add ({check}):\n{statement}" for check, statement in statements(failure))
+    return f"{failure.cause}\n\nCause: {explanation.why}{seen}\n\nFix:\n{steps}{add}"[:CAUSE_CHARACTERS]
 
 
 def _failure(caught: Mapping[str, Any]) -> Failure:
-    return replace(failure_from(caught["error"], caught["cause"]), setup=caught.get("setup"), phrase=caught.get("phrase"))
+    told, read = failure_from(caught["error"], caught["cause"]), Failure.from_dict(caught)
+    return replace(told, cause=read.cause if isinstance(read.cause, Note) else told.cause, setup=read.setup)

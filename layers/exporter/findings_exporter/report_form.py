@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from findings_exporter.phrase import Phrase, phrase
+from findings_exporter.notes import Note
 
 EDGE_BYTES = 1 << 20
 """Some three hundred findings. What stands before and after the findings of a JSON report is no longer than that, either."""
@@ -53,14 +53,14 @@ class Form:
     """
 
     holds: Literal["findings", "nothing", "unclear"]
-    fault: Phrase | None = None
+    fault: Note | None = None
 
 
 class _FaultError(Exception):
     """The text is not what a report is."""
 
     def __init__(self, name: str, **values: object) -> None:
-        self.fault = phrase(name, **values)
+        self.fault = Note(name, **values)
         super().__init__(self.fault)
 
 
@@ -80,7 +80,7 @@ def is_blank(row: list[str]) -> bool:
     return not row or (len(row) == 1 and not row[0].strip())
 
 
-def fault_of_edges(start: bytes, end: bytes, report_format: str) -> Phrase | None:
+def fault_of_edges(start: bytes, end: bytes, report_format: str) -> Note | None:
     """Return what is wrong with a larger report by its first and its last :data:`EDGE_BYTES`, or None."""
     # An edge that ends in the midst of the report may cut a character in two.
     head, tail = start.removeprefix(BOM).decode(errors="replace"), end.decode(errors="replace")
@@ -101,7 +101,7 @@ def _json_form(text: str) -> Form:
     if _NOTHING.fullmatch(text.strip(" \t\r\n")):
         return Form("nothing")
     if not _findings(text):
-        return Form("unclear", phrase("form.no_findings"))
+        return Form("unclear", Note("form.no_findings"))
     return Form("findings")
 
 
@@ -161,7 +161,7 @@ def _judge_json_tail(tail: str, first_member: str) -> None:
                 position = _value(tail, _skip(tail, _expect(",", tail, after)))[1]
             return _judge_end(tail, after + 1)
         except _FaultError as fault:
-            if fault.fault.id == _CUT:
+            if fault.fault.name == _CUT:
                 raise
             # A border within a finding, whose list ends before the report does: the search goes on behind it.
     # Without any border, one finding, or what stands after the last one, fills the whole edge.
@@ -220,7 +220,7 @@ def _csv_form(text: str) -> Form:
     if count > 1:
         return Form("findings")
     if not text.rstrip(" \t").endswith(("\n", "\r")):
-        return Form("unclear", phrase("form.cut_header"))
+        return Form("unclear", Note("form.cut_header"))
     return Form("nothing")
 
 

@@ -29,7 +29,7 @@ from findings_exporter.errors import (
 from findings_exporter.execution import Execution
 from findings_exporter.inspector import Report, create
 from findings_exporter.lock import has_ended
-from findings_exporter.phrase import phrase
+from findings_exporter.notes import Note
 from findings_exporter.plan import Plan, execution_of
 from findings_exporter.polling import next_wait_seconds, turn_wait_seconds
 from findings_exporter.runs import Run
@@ -110,7 +110,7 @@ def check(desk: Desk, run: Run, now: datetime) -> Result:
     report = desk.inspector.status(run.report_id or "")
     count_look(plan.report_name)
     if report is None:
-        return _failed(Failure("Report.UNKNOWN", phrase("cause.report_unknown", report=run.report_id)))
+        return _failed(Failure("Report.UNKNOWN", Note("cause.report_unknown", report=run.report_id)))
     if not report.has_ended:
         if report.status != IN_PROGRESS:
             logger.warning("Inspector told an unknown report status, which counts as in progress: %s", report.status)
@@ -124,9 +124,9 @@ def check(desk: Desk, run: Run, now: datetime) -> Result:
     if report.error_code == "NO_FINDINGS_FOUND":
         return {"state": "FINISHED", "found_nothing": True}
     code = "CANCELLED" if report.status == "CANCELLED" else report.error_code or "UNKNOWN_ERROR"
-    ended = phrase("cause.report_ended", report=report.id, status=report.status)
+    ended = Note("cause.report_ended", report=report.id, status=report.status)
     if report.error_message:
-        ended = phrase("cause.report_ended_text", report=report.id, status=report.status, text=report.error_message)
+        ended = Note("cause.report_ended_text", report=report.id, status=report.status, text=report.error_message)
     return _failed(Failure(f"Report.{code}", ended))
 
 
@@ -154,7 +154,7 @@ def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until:
         return "NONE"
     holder = desk.lock.holder()
     if holder and holder.arn == execution.arn and holder.creating_until and holder.creating_until >= now():
-        raise StillCreatingError(phrase("cause.still_creating", run=execution.id))
+        raise StillCreatingError(Note("cause.still_creating", run=execution.id))
     report = _own_in_progress(desk, run, run.plan)
     if report is None:
         return "NONE"
@@ -162,7 +162,7 @@ def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until:
     desk.inspector.cancel(report.id)
     while (seen := desk.inspector.status(report.id)) and not seen.has_ended:
         if now() + timedelta(seconds=CANCEL_LOOK_SECONDS) >= until:
-            raise StillRunningError(phrase("cause.still_running", report=report.id, status=seen.status))
+            raise StillRunningError(Note("cause.still_running", report=report.id, status=seen.status))
         time.sleep(CANCEL_LOOK_SECONDS)
     return "CANCELLED"
 
@@ -189,7 +189,7 @@ def _create(
     except ClientError as error:
         if not is_refused(error):
             desk.lock.move_mark(run.execution, mark, clock() + LANDING)
-            runs.note(desk.table, run.execution, phrase("note.create_failed", code=code_of(error)))
+            runs.note(desk.table, run.execution, Note("run.create_failed", code=code_of(error)))
             raise
         desk.lock.clear_mark(run.execution, mark)
         if code_of(error) in THROTTLED | DENIED:
@@ -212,7 +212,7 @@ def _refused(start_desk: StartDesk, run: Run, error: ClientError, now: datetime)
         return _slot_taken(start_desk, run, current, now)
     if ONE_AT_A_TIME_TEXT in text_of(error):
         return _busy(_turn_wait(run, now))
-    return _failed(Failure("CreateRefused", phrase("cause.refused", code=code_of(error), text=text_of(error))))
+    return _failed(Failure("CreateRefused", Note("cause.refused", code=code_of(error), text=text_of(error))))
 
 
 def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -> Result:
@@ -228,24 +228,24 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
         runs.note(
             desk.table,
             run.execution,
-            phrase("note.left_over", report=other.id, run=whose.id),
+            Note("run.cancelled_left", report=other.id, run=whose.id),
         )
         return _busy(_turn_wait(run, now))
     if whose is None and plan.on_busy == "fail":
-        return _failed(Failure("SlotBusy", phrase("cause.busy", report=other.id, place=place)))
+        return _failed(Failure("SlotBusy", Note("cause.busy", report=other.id, place=place)))
     if whose is None and plan.on_busy == "cancel":
         desk.inspector.cancel(other.id)
         runs.note(
             desk.table,
             run.execution,
-            phrase("note.external_cancelled", report=other.id, place=place),
+            Note("run.cancelled_external", report=other.id, place=place),
         )
         return _busy(_turn_wait(run, now))
     logger.info("Inspector's slot is taken by another report %s", other.id)
     runs.note(
         desk.table,
         run.execution,
-        phrase("note.waited_for_report", report=other.id, place=place),
+        Note("run.waited_external", report=other.id, place=place),
     )
     return _busy(_turn_wait(run, now))
 
@@ -278,7 +278,7 @@ def _is_at(report: Report, plan: Plan) -> bool:
 
 
 def _too_late(plan: Plan, name: str, **values: str) -> Failure:
-    return Failure("DeadlineExceeded", phrase(name, hours=plan.deadline_hours, **values))
+    return Failure("DeadlineExceeded", Note(name, hours=f"{plan.deadline_hours:g}", **values))
 
 
 def _turn_wait(run: Run, now: datetime) -> int:

@@ -18,7 +18,7 @@ from findings_exporter import RELEASE
 from findings_exporter.counts import count_failed_step
 from findings_exporter.errors import UnsupportedReleaseError, code_of, translated
 from findings_exporter.execution import Execution
-from findings_exporter.phrase import phrase
+from findings_exporter.notes import Note
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -110,7 +110,7 @@ def step(function: Step) -> Callable[[Event, "LambdaContext"], dict[str, Any]]:
     def handler(event: Event, context: "LambdaContext") -> dict[str, Any]:
         release = event.get("release")
         if release not in RELEASES:
-            raise UnsupportedReleaseError(phrase("cause.release", theirs=release, ours=RELEASE))
+            raise UnsupportedReleaseError(Note("cause.release", theirs=release, ours=RELEASE))
         execution, began = Execution.from_dict(event["execution"]), utc_now()
         with observed(execution.name, context):
             result = function(execution, event, context)

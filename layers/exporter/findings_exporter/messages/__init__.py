@@ -21,7 +21,7 @@ from findings_exporter.messages.links import execution_url, object_url, report_u
 from findings_exporter.messages.mail import email, subject
 from findings_exporter.messages.night import night_of, worst_severity
 from findings_exporter.messages.texts_en import TEXTS
-from findings_exporter.phrase import phrase
+from findings_exporter.notes import Note
 from findings_exporter.runs import Run
 from findings_exporter.texts import clean, cut
 
@@ -65,7 +65,7 @@ def failure_from(error: str, cause: str) -> Failure:
     error = clean(error, ERROR_CHARACTERS) or "Unknown"
     lines = str(text).splitlines() if error == SEVERAL_LINES else [text]
     told = cut("\n".join(filter(None, (clean(line, CAUSE_CHARACTERS) for line in lines))), CAUSE_CHARACTERS)
-    return Failure(error, told or phrase("cause.none", error=error))
+    return Failure(error, told or Note("cause.none", error=error))
 
 
 def chat(run: Run, config: Config) -> dict[str, Any]:
@@ -147,8 +147,8 @@ def _shorter_and_shorter(run: Run) -> Iterator[Run]:
     """
     yield run
     if run.failure and run.failure.setup:
-        wrong = [{**each, "evidence": []} for each in run.failure.setup["wrong"]]
-        yield replace(run, failure=replace(run.failure, setup={**run.failure.setup, "wrong": wrong}))
+        failed = [{**each, "evidence": []} for each in run.failure.setup["failed"]]
+        yield replace(run, failure=replace(run.failure, setup={**run.failure.setup, "failed": failed}))
     if run.digest:
         yield replace(run, digest={**run.digest, "sentences": [], "worst_gone": []})
 

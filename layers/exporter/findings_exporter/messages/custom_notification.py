@@ -88,7 +88,7 @@ def _description(run: Run, night: Night | None, config: Config, speech: Speech) 
         lines += [run.failure.cause, explain(run.failure, config, speech.language).why]
     link = _link(run, night, config, speech)
     told = f"{cut('\n'.join(lines), DESCRIPTION_CHARACTERS - len(link) - 1)}\n{link}"
-    pasted = statements(run.failure) if run.failure else ()
+    pasted = statements(run.failure, speech.language) if run.failure else ()
     blocks = [f"*{speech.say('to_paste', check=check)}*\n```{statement}```" for check, statement in pasted]
     for block in (*run.notes, *blocks):
         # Half a statement is of no use: what does not fit is in the mail and in the event.

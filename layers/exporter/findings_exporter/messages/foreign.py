@@ -7,13 +7,12 @@ What programs look things up by (ARNs, S3 keys) stays as it is; people see it in
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from findings_exporter.errors import Failure
-from findings_exporter.phrase import Phrase, localized
+from findings_exporter.notes import in_language, recognized
 from findings_exporter.plan import Plan
 from findings_exporter.runs import Run
-from findings_exporter.texts import clean, each_text, in_chat, in_mail
+from findings_exporter.texts import clean, cut, each_text, in_chat, in_mail
 
 TEXT_CHARACTERS = 400
 ERROR_CHARACTERS = 256
@@ -46,17 +45,15 @@ def for_programs(run: Run) -> Run:
 
 
 def _shown(run: Run, escape: Escape, language: str = "en") -> Run:
-    def shown(name: str, text: str) -> str:
-        # A finding's text is never taken for a sentence of ours.
-        said = localized(text, language) if isinstance(text, Phrase) else text
-        return escape(clean(said, LENGTHS.get(name, TEXT_CHARACTERS)))
+    def shown(text: str, most: int) -> str:
+        return escape(clean(in_language(text, language), most))
 
     return replace(
         run,
         plan=_plan(run.plan, escape) if run.plan else None,
-        failure=_failure(run.failure, escape, language) if run.failure else None,
-        notes=tuple(escape(clean(localized(note, language), TEXT_CHARACTERS)) for note in run.notes[:NOTES_TOLD]),
-        digest=each_text(run.digest, shown, EXACT),
+        failure=_failure(run.failure, shown, language) if run.failure else None,
+        notes=tuple(shown(note, TEXT_CHARACTERS) for note in run.notes[:NOTES_TOLD]),
+        digest=each_text(run.digest, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT),
     )
 
 
@@ -68,12 +65,9 @@ def _plan(plan: Plan, escape: Escape) -> Plan:
     )
 
 
-def _failure(failure: Failure, escape: Escape, language: str) -> Failure:
-    # A list of faults has a line for each; what an input wrote into one was cleaned before.
-    cause = localized(failure.cause, language, failure.phrase)
-    lines = [escape(clean(line, CAUSE_CHARACTERS)) for line in cause.splitlines()]
-    return Failure(escape(clean(failure.error, ERROR_CHARACTERS)), "\n".join(filter(None, lines)), _texts(failure.setup, escape))
-
-
-def _texts(value: Any, escape: Escape) -> Any:  # noqa: ANN401 - any JSON
-    return each_text(value, lambda name, text: escape(clean(text, LENGTHS.get(name, TEXT_CHARACTERS))), EXACT)
+def _failure(failure: Failure, shown: Callable[[str, int], str], language: str) -> Failure:
+    # A list of faults has a line for each; what an input wrote into one was cleaned before. An exception's message is English.
+    cause = in_language(recognized(failure.cause), language)
+    lines = [shown(line, CAUSE_CHARACTERS) for line in cut(cause, CAUSE_CHARACTERS).splitlines()]
+    setup = each_text(failure.setup, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT)
+    return Failure(shown(failure.error, ERROR_CHARACTERS), "\n".join(filter(None, lines)), setup)

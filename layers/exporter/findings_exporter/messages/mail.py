@@ -200,5 +200,5 @@ def _failure_parts(failure: Failure, explanation: Explanation, speech: Speech) -
         "\n".join([speech.say("cause", error=failure.error), *cause]),
         "\n".join([speech.say("fix_now"), *fix]),
         # Not wrapped: it is to be pasted.
-        *(f"{speech.say('to_paste', check=check)}\n{statement}" for check, statement in statements(failure)),
+        *(f"{speech.say('to_paste', check=check)}\n{statement}" for check, statement in statements(failure, speech.language)),
     ]

@@ -1,24 +1,24 @@
-"""Every sentence that a step or a setup check says, in English; :mod:`findings_exporter.phrase` fills them in.
+"""What happened in a run that failed, in English; the names in braces are the same in every language.
 
-``cause.``: what happened in a run that failed. ``note.``: what else happened. ``input.``: what is wrong with an input, after
-the name of the field. ``form.``: what is wrong with a report file, after "it".
+``cause.``: the whole sentence. ``input.``: what is wrong with an input, after the name of the field. ``form.``: what is wrong
+with a report file, after "it".
 """
 
-PHRASES = {
+CAUSES = {
     # ---- what happened in a run that failed
     "cause.input": "The execution input is not valid, so nothing was exported:\n- {faults}",
     "cause.report_unknown": "Inspector no longer knows the report {report}.",
-    "cause.too_late_running": "The deadline of {hours:g} hours has passed. The report {report} still has the status {status} and"
+    "cause.too_late_running": "The deadline of {hours} hours has passed. The report {report} still has the status {status} and"
     " is being cancelled.",
-    "cause.too_late_not_started": "The deadline of {hours:g} hours passed before Inspector could start the report: it was busy"
+    "cause.too_late_not_started": "The deadline of {hours} hours passed before Inspector could start the report: it was busy"
     " with another report, or it failed.",
-    "cause.too_late_other": "The deadline of {hours:g} hours has passed. Inspector was still creating another report ({report},"
+    "cause.too_late_other": "The deadline of {hours} hours has passed. Inspector was still creating another report ({report},"
     " to {place}).",
     "cause.report_ended": "The report {report} ended with the status {status}.",
     "cause.report_ended_text": "The report {report} ended with the status {status}. Inspector says: {text}",
     "cause.refused": "Inspector refused to create the report ({code}): {text}",
     "cause.busy": "Inspector is creating another report ({report}, to {place}), and on_busy is set to fail.",
-    "cause.lock_held": "The run {run} was still exporting when this run's deadline of {hours:g} hours passed.",
+    "cause.lock_held": "The run {run} was still exporting when this run's deadline of {hours} hours passed.",
     "cause.lock_of_other": "The execution {run} does not hold the lock; the execution {holder} holds it. This execution stops"
     " here. Redrive is not supported: start a new execution.",
     "cause.lock_of_none": "The execution {run} does not hold the lock; it is free. This execution stops here."
@@ -28,12 +28,12 @@ PHRASES = {
     "cause.encryption": "The report {uri} is encrypted with {encryption} and the key {key}. The requested key is {wanted}.",
     "cause.encryption_s3": "The report {uri} is encrypted with {encryption} and a key of S3. The requested key is {wanted}.",
     "cause.encryption_none": "The report {uri} is not encrypted. The requested key is {wanted}.",
-    "cause.corrupt": "The report {uri} ({bytes:,} bytes) is not a complete findings report: it {fault}.",
-    "cause.corrupt_refused": "The report {uri} ({bytes:,} bytes) is not a complete findings report: it {fault}."
+    "cause.corrupt": "The report {uri} ({bytes} bytes) is not a complete findings report: it {fault}.",
+    "cause.corrupt_refused": "The report {uri} ({bytes} bytes) is not a complete findings report: it {fault}."
     " It may be an empty report, but AWS refused ListFindings, which would confirm that ({code}).",
-    "cause.corrupt_unclear": "The report {uri} ({bytes:,} bytes) is not a complete findings report: it {fault}."
+    "cause.corrupt_unclear": "The report {uri} ({bytes} bytes) is not a complete findings report: it {fault}."
     " It may be an empty report, but ListFindings returned an incomplete answer, which does not confirm that.",
-    "cause.corrupt_findings": "The report {uri} ({bytes:,} bytes) is not a complete findings report: it {fault}."
+    "cause.corrupt_findings": "The report {uri} ({bytes} bytes) is not a complete findings report: it {fault}."
     " It is not an empty report, because ListFindings returns findings for the same filter.",
     "cause.denied": "AWS refused {call}: {text}",
     "cause.unavailable": "AWS could not process {call} ({code}): {text}",
@@ -56,24 +56,10 @@ PHRASES = {
     "cause.forgotten": "Step Functions no longer knows the execution.",
     "cause.none": "The workflow ended with the error {error} and gave no further information.",
     "cause.unknown_answer": "{state} gave an answer that the workflow does not know: {text}",
-    "cause.analysis": "The report was delivered, but its analysis failed: {what} ({error}). Changes since the previous run are"
-    " unknown. See the log of the function digest_report. The next run makes an analysis of its own.",
-    # ---- what else happened
-    "note.waited_for_run": "This run waited because the run {run} was exporting.",
-    "note.waited_for_report": "This run waited because Inspector was creating another report ({report}, to {place}).",
-    "note.create_failed": "Inspector failed when it was asked to create the report ({code}).",
-    "note.left_over": "The report {report} of the ended run {run} was still in progress; it was cancelled.",
-    "note.external_cancelled": "The external report {report} (to {place}) was cancelled, because on_busy is set to cancel.",
-    "note.empty": "The report {uri} ({bytes:,} bytes) counts as empty: it {fault}, and ListFindings returns no finding for the"
-    " same filter.",
-    "note.cleanup_pending": "The report or the lock of this run is not cleaned up yet ({error}). The exporter tries again.",
-    "note.alarms_unconfirmed": "The alarm topic {topic} has subscriptions that are not confirmed: {pending}."
-    " Open the link in the email that SNS sent about this topic.",
-    "note.alarms_none": "The alarm topic {topic} has no subscription, so no alarm is delivered. Subscribe an address to it.",
     # ---- what is wrong with an input
     "input.fault": "{path} {fault}",
     "input.more": "and {count} more",
-    "input.too_long": "is longer than {most:,} characters. Shorten its filter criteria.",
+    "input.too_long": "is longer than {most} characters. Shorten its filter criteria.",
     "input.not_object": "must be an object, not {found}",
     "input.unknown": "is not a known field{suggestion}",
     "input.unknown_known": "is not a known field. Known fields: {known}",
@@ -83,7 +69,7 @@ PHRASES = {
     "input.half_character_in_name": "has half of a surrogate pair, which is not a valid character, in its name",
     "input.report_name": "must be 1 to 63 letters, digits, - or _, beginning with a letter or digit, not {found}",
     "input.not_json": "is not JSON ({text}). Deploy the stack with a valid value.",
-    "input.hours": "must be a number of hours from {least:.3f} (one minute) to {most}, not {found}",
+    "input.hours": "must be a number of hours from {least} (one minute) to {most}, not {found}",
     "input.one_of": "must be {choices}, not {found}{suggestion}",
     "input.boolean": "must be true or false, not {found}",
     "input.time": "must be a date and time with a UTC offset, such as 2026-11-23T03:00:00Z, not {found}",
@@ -119,9 +105,9 @@ PHRASES = {
     "form.second_list": "has a second list of findings",
     "form.goes_on": "continues after its end",
     "form.bad_start": "begins with an entry that is not a finding",
-    "form.no_json": "is not valid JSON at character {position:,}",
+    "form.no_json": "is not valid JSON at character {position}",
     "form.too_deep": "is nested too deeply",
-    "form.cells": "has {cells} cells in row {row:,}, but the header has {header}",
+    "form.cells": "has {cells} cells in row {row}, but the header has {header}",
     "form.cut_header": "breaks off within its header or directly after it",
     "form.cut_quotes": "breaks off within quotation marks",
     "form.no_csv": "cannot be read as CSV: {text}",
