@@ -1,4 +1,4 @@
-"""Check Setup: is everything right? Invoked by hand or, after a failure that the setup explains, by the workflow."""
+"""Check Setup: check what the exporter needs. Invoked by hand or, after a failure that the setup may explain, by the workflow."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ desk = Desk.from_deployment(Deployment.from_env(Config.from_env()))
 
 @step
 def explain(_: Execution, __: Event, context: LambdaContext) -> dict[str, Any]:
-    """Check what a report needs, for the message that tells the run's failure."""
+    """Check what a report needs, for the message of a failed run."""
     return {"state": "CHECKED", "setup": words.findings(check_report(desk, utc_now, over_at(context)))}
 
 
 def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
-    """Explain the failure of an event's ``execution``; else check all, and with ``tell`` publish the verdict to the topic."""
+    """Explain the failure of an event's ``execution``; else check all, and with ``tell`` publish the result to the topic."""
     if "execution" in event:
         return explain(event, context)
     with observed("setup check", context):

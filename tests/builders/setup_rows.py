@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 type Statement = dict[str, Any]
-type Verdict = Literal["fine", "wrong", "unknown"]
+type Verdict = Literal["passed", "failed", "unknown"]
 
 OTHER_ACCOUNT = "999988887777"
 
@@ -142,20 +142,20 @@ def beside(statement: Change) -> Change:
 
 
 BUCKET_POLICIES = [
-    on_bucket("the guide's statement", "fine", lambda p: [writes(p)]),
-    on_bucket("no policy", "wrong", lambda _: []),
+    on_bucket("the guide's statement", "passed", lambda p: [writes(p)]),
+    on_bucket("no policy", "failed", lambda _: []),
     # ---- actions
-    on_bucket("all actions of s3", "fine", lambda p: [writes(p, Action="s3:*")]),
-    on_bucket("all actions", "fine", lambda p: [writes(p, Action="*")]),
-    on_bucket("actions by wildcard", "fine", lambda p: [writes(p, Action=["s3:Put*", "s3:Abort*"])]),
-    on_bucket("actions in another case", "fine", lambda p: [writes(p, Action=["S3:putobject*", "s3:ABORTMULTIPARTUPLOAD"])]),
-    on_bucket("one letter by wildcard", "fine", lambda p: [writes(p, Action=["s3:PutObject*", "s3:AbortMultipartUploa?"])]),
-    on_bucket("no PutObjectAcl", "wrong", lambda p: [writes(p, Action=["s3:PutObject", "s3:AbortMultipartUpload"])]),
-    on_bucket("no AbortMultipartUpload", "wrong", lambda p: [writes(p, Action=["s3:PutObject", "s3:PutObjectAcl"])]),
-    on_bucket("reading only", "wrong", lambda p: [writes(p, Action="s3:Get*")]),
+    on_bucket("all actions of s3", "passed", lambda p: [writes(p, Action="s3:*")]),
+    on_bucket("all actions", "passed", lambda p: [writes(p, Action="*")]),
+    on_bucket("actions by wildcard", "passed", lambda p: [writes(p, Action=["s3:Put*", "s3:Abort*"])]),
+    on_bucket("actions in another case", "passed", lambda p: [writes(p, Action=["S3:putobject*", "s3:ABORTMULTIPARTUPLOAD"])]),
+    on_bucket("one letter by wildcard", "passed", lambda p: [writes(p, Action=["s3:PutObject*", "s3:AbortMultipartUploa?"])]),
+    on_bucket("no PutObjectAcl", "failed", lambda p: [writes(p, Action=["s3:PutObject", "s3:AbortMultipartUpload"])]),
+    on_bucket("no AbortMultipartUpload", "failed", lambda p: [writes(p, Action=["s3:PutObject", "s3:PutObjectAcl"])]),
+    on_bucket("reading only", "failed", lambda p: [writes(p, Action="s3:Get*")]),
     on_bucket(
         "actions over several statements",
-        "fine",
+        "passed",
         lambda p: [
             writes(p, Action="s3:PutObject"),
             writes(p, Sid="Two", Action=["s3:PutObjectAcl", "s3:AbortMultipartUpload"]),
@@ -163,24 +163,24 @@ BUCKET_POLICIES = [
     ),
     on_bucket("NotAction", "unknown", lambda p: [writes(p, Action=None, NotAction="s3:DeleteObject")]),
     # ---- resources
-    on_bucket("under the prefix only", "fine", lambda p: [writes(p, Resource=f"{p.bucket_arn}/{p.prefix}/*")]),
-    on_bucket("a list of resources", "fine", lambda p: [writes(p, Resource=[p.bucket_arn, f"{p.bucket_arn}/*"])]),
-    on_bucket("a wildcard for one letter", "fine", lambda p: [writes(p, Resource=f"{p.bucket_arn}/inspecto?/*")]),
-    on_bucket("another prefix", "wrong", lambda p: [writes(p, Resource=f"{p.bucket_arn}/other/*")]),
-    on_bucket("a prefix that is too narrow", "wrong", lambda p: [writes(p, Resource=f"{p.bucket_arn}/{p.prefix}/reports/x/*")]),
-    on_bucket("a prefix in another case", "wrong", lambda p: [writes(p, Resource=f"{p.bucket_arn}/Inspector/*")]),
-    on_bucket("the bucket without its objects", "wrong", lambda p: [writes(p, Resource=p.bucket_arn)]),
+    on_bucket("under the prefix only", "passed", lambda p: [writes(p, Resource=f"{p.bucket_arn}/{p.prefix}/*")]),
+    on_bucket("a list of resources", "passed", lambda p: [writes(p, Resource=[p.bucket_arn, f"{p.bucket_arn}/*"])]),
+    on_bucket("a wildcard for one letter", "passed", lambda p: [writes(p, Resource=f"{p.bucket_arn}/inspecto?/*")]),
+    on_bucket("another prefix", "failed", lambda p: [writes(p, Resource=f"{p.bucket_arn}/other/*")]),
+    on_bucket("a prefix that is too narrow", "failed", lambda p: [writes(p, Resource=f"{p.bucket_arn}/{p.prefix}/reports/x/*")]),
+    on_bucket("a prefix in another case", "failed", lambda p: [writes(p, Resource=f"{p.bucket_arn}/Inspector/*")]),
+    on_bucket("the bucket without its objects", "failed", lambda p: [writes(p, Resource=p.bucket_arn)]),
     on_bucket("NotResource", "unknown", lambda p: [writes(p, Resource=None, NotResource=f"{p.bucket_arn}/secret/*")]),
     on_bucket(
         "a policy variable in the resource", "unknown", lambda p: [writes(p, Resource=f"{p.bucket_arn}/${{aws:SourceAccount}}/*")]
     ),
     # ---- principals
-    on_bucket("a list of services", "fine", lambda p: [writes(p, Principal={"Service": ["s3.amazonaws.com", p.inspector]})]),
-    on_bucket("everybody, with the conditions", "fine", lambda p: [writes(p, Principal="*")]),
-    on_bucket("all of AWS, with the conditions", "fine", lambda p: [writes(p, Principal={"AWS": "*"})]),
-    on_bucket("the old Inspector", "wrong", lambda p: [writes(p, Principal={"Service": "inspector.amazonaws.com"})]),
-    on_bucket("the account instead of the service", "wrong", lambda p: [writes(p, Principal={"AWS": p.root})]),
-    on_bucket("a role instead of the service", "wrong", lambda p: [writes(p, Principal={"AWS": p.start_role})]),
+    on_bucket("a list of services", "passed", lambda p: [writes(p, Principal={"Service": ["s3.amazonaws.com", p.inspector]})]),
+    on_bucket("everybody, with the conditions", "passed", lambda p: [writes(p, Principal="*")]),
+    on_bucket("all of AWS, with the conditions", "passed", lambda p: [writes(p, Principal={"AWS": "*"})]),
+    on_bucket("the old Inspector", "failed", lambda p: [writes(p, Principal={"Service": "inspector.amazonaws.com"})]),
+    on_bucket("the account instead of the service", "failed", lambda p: [writes(p, Principal={"AWS": p.root})]),
+    on_bucket("a role instead of the service", "failed", lambda p: [writes(p, Principal={"AWS": p.start_role})]),
     on_bucket(
         "another Region's name of the service",
         "unknown",
@@ -192,13 +192,13 @@ BUCKET_POLICIES = [
         beside(lambda p: [denies(p, Principal=None, NotPrincipal={"Service": p.inspector})]),
     ),
     # ---- conditions
-    on_bucket("no condition", "fine", lambda p: [writes(p, Condition=None)]),
-    on_bucket("only the account", "fine", with_condition(lambda p: {"StringEquals": {"aws:SourceAccount": p.account}})),
-    on_bucket("only the ARN", "fine", with_condition(lambda p: {"ArnLike": {"aws:SourceArn": p.reports_of(p.account)}})),
-    on_bucket("another account", "wrong", with_condition(lambda p: ours(p, StringEquals={"aws:SourceAccount": OTHER_ACCOUNT}))),
+    on_bucket("no condition", "passed", lambda p: [writes(p, Condition=None)]),
+    on_bucket("only the account", "passed", with_condition(lambda p: {"StringEquals": {"aws:SourceAccount": p.account}})),
+    on_bucket("only the ARN", "passed", with_condition(lambda p: {"ArnLike": {"aws:SourceArn": p.reports_of(p.account)}})),
+    on_bucket("another account", "failed", with_condition(lambda p: ours(p, StringEquals={"aws:SourceAccount": OTHER_ACCOUNT}))),
     on_bucket(
         "a list of accounts",
-        "fine",
+        "passed",
         with_condition(
             lambda p: {
                 "StringEquals": {"aws:SourceAccount": [OTHER_ACCOUNT, p.account]},
@@ -208,7 +208,7 @@ BUCKET_POLICIES = [
     ),
     on_bucket(
         "lists of accounts that disagree",
-        "wrong",
+        "failed",
         with_condition(
             lambda p: {
                 "StringEquals": {"aws:SourceAccount": [OTHER_ACCOUNT, p.account]},
@@ -218,30 +218,30 @@ BUCKET_POLICIES = [
     ),
     on_bucket(
         "another Region in the ARN",
-        "wrong",
+        "failed",
         with_condition(lambda p: ours(p, ArnLike={"aws:SourceArn": p.reports_of(p.account, region="us-east-1")})),
     ),
     on_bucket(
         "another partition in the ARN",
-        "wrong",
+        "failed",
         with_condition(lambda p: ours(p, ArnLike={"aws:SourceArn": p.reports_of(p.account, partition="aws-us-gov")})),
     ),
     on_bucket(
         "every Region in the ARN",
-        "fine",
+        "passed",
         with_condition(lambda p: ours(p, ArnLike={"aws:SourceArn": p.reports_of(p.account, region="*")})),
     ),
     on_bucket(
-        "ArnEquals", "fine", with_condition(lambda p: ours(p, ArnLike={}, ArnEquals={"aws:SourceArn": p.reports_of(p.account)}))
+        "ArnEquals", "passed", with_condition(lambda p: ours(p, ArnLike={}, ArnEquals={"aws:SourceArn": p.reports_of(p.account)}))
     ),
     on_bucket(
         "StringLike on the ARN",
-        "fine",
+        "passed",
         with_condition(lambda p: ours(p, ArnLike={}, StringLike={"aws:SourceArn": p.reports_of(p.account)})),
     ),
     on_bucket(
         "StringEquals on an ARN with a wildcard",
-        "wrong",
+        "failed",
         with_condition(lambda p: {"StringEquals": {"aws:SourceArn": p.reports_of(p.account)}}),
     ),
     on_bucket(
@@ -251,17 +251,17 @@ BUCKET_POLICIES = [
     ),
     on_bucket(
         "StringEqualsIgnoreCase",
-        "fine",
+        "passed",
         with_condition(lambda p: ours(p, StringEquals={}, StringEqualsIgnoreCase={"aws:SourceAccount": p.account})),
     ),
     on_bucket(
         "...IfExists",
-        "fine",
+        "passed",
         with_condition(lambda p: ours(p, StringEquals={}, StringEqualsIfExists={"AWS:sourceaccount": p.account})),
     ),
-    on_bucket("a Null check that holds", "fine", with_condition(lambda p: ours(p, Null={"aws:SourceArn": "false"}))),
-    on_bucket("a Null check that does not", "wrong", with_condition(lambda p: ours(p, Null={"aws:SourceArn": "true"}))),
-    on_bucket("TLS demanded in the Allow", "fine", with_condition(lambda p: ours(p, Bool={"aws:SecureTransport": "true"}))),
+    on_bucket("a Null check that holds", "passed", with_condition(lambda p: ours(p, Null={"aws:SourceArn": "false"}))),
+    on_bucket("a Null check that does not", "failed", with_condition(lambda p: ours(p, Null={"aws:SourceArn": "true"}))),
+    on_bucket("TLS demanded in the Allow", "passed", with_condition(lambda p: ours(p, Bool={"aws:SecureTransport": "true"}))),
     on_bucket(
         "an operator for sets",
         "unknown",
@@ -275,43 +275,43 @@ BUCKET_POLICIES = [
     # ---- Deny statements
     on_bucket(
         "plain HTTP denied",
-        "fine",
+        "passed",
         beside(lambda p: [denies(p, "s3:*", Condition={"Bool": {"aws:SecureTransport": "false"}})]),
     ),
     on_bucket(
         "plain HTTP denied, as JSON's false",
-        "fine",
+        "passed",
         beside(lambda p: [denies(p, "s3:*", Condition={"Bool": {"aws:SecureTransport": False}})]),
     ),
     on_bucket(
         "TLS denied by mistake",
-        "wrong",
+        "failed",
         beside(lambda p: [denies(p, Condition={"Bool": {"aws:SecureTransport": "true"}})]),
     ),
-    on_bucket("writing denied to everybody", "wrong", beside(lambda p: [denies(p)])),
-    on_bucket("writing denied to Inspector", "wrong", beside(lambda p: [denies(p, Principal={"Service": p.inspector})])),
-    on_bucket("ACLs denied", "wrong", beside(lambda p: [denies(p, "s3:PutObjectAcl")])),
-    on_bucket("deleting denied", "fine", beside(lambda p: [denies(p, "s3:DeleteObject")])),
-    on_bucket("another prefix denied", "fine", beside(lambda p: [denies(p, Resource=f"{p.bucket_arn}/other/*")])),
-    on_bucket("a role denied", "fine", beside(lambda p: [denies(p, Principal={"AWS": p.start_role})])),
+    on_bucket("writing denied to everybody", "failed", beside(lambda p: [denies(p)])),
+    on_bucket("writing denied to Inspector", "failed", beside(lambda p: [denies(p, Principal={"Service": p.inspector})])),
+    on_bucket("ACLs denied", "failed", beside(lambda p: [denies(p, "s3:PutObjectAcl")])),
+    on_bucket("deleting denied", "passed", beside(lambda p: [denies(p, "s3:DeleteObject")])),
+    on_bucket("another prefix denied", "passed", beside(lambda p: [denies(p, Resource=f"{p.bucket_arn}/other/*")])),
+    on_bucket("a role denied", "passed", beside(lambda p: [denies(p, Principal={"AWS": p.start_role})])),
     on_bucket(
         "other accounts' services denied",
-        "fine",
+        "passed",
         beside(lambda p: [denies(p, Condition={"StringNotEquals": {"aws:SourceAccount": p.account}})]),
     ),
     on_bucket(
         "all but another account's services denied",
-        "wrong",
+        "failed",
         beside(lambda p: [denies(p, Condition={"StringNotEquals": {"aws:SourceAccount": OTHER_ACCOUNT}})]),
     ),
     on_bucket(
         "whoever is not of the organisation denied",
-        "wrong",
+        "failed",
         beside(lambda p: [denies(p, Condition={"StringNotEquals": {"aws:PrincipalOrgID": "o-1234567890"}})]),
     ),
     on_bucket(
         "the same, with services let through",
-        "fine",
+        "passed",
         beside(
             lambda p: [
                 denies(
@@ -326,7 +326,7 @@ BUCKET_POLICIES = [
     ),
     on_bucket(
         "whoever comes through another endpoint denied",
-        "wrong",
+        "failed",
         beside(lambda p: [denies(p, Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}})]),
     ),
     on_bucket(
@@ -341,17 +341,17 @@ BUCKET_POLICIES = [
     ),
     on_bucket(
         "a Deny not understood, of something else",
-        "fine",
+        "passed",
         beside(lambda p: [denies(p, "s3:DeleteObject", Condition={"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}})]),
     ),
     on_bucket(
         "a Deny not understood, and nothing allowed",
-        "wrong",
+        "failed",
         lambda p: [denies(p, Condition={"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}})],
     ),
     on_bucket(
         "an Allow not understood beside a clear one",
-        "fine",
+        "passed",
         beside(lambda p: [writes(p, Sid="Two", Condition={"DateLessThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}})]),
     ),
     on_bucket(
@@ -362,22 +362,22 @@ BUCKET_POLICIES = [
 ]
 
 KEY_POLICIES = [
-    on_key("the key: the guide's statement", "fine", lambda p: [encrypts(p)]),
-    on_key("the key: no statement for Inspector", "wrong", lambda _: []),
-    on_key("the key: all actions", "fine", lambda p: [encrypts(p, Action="kms:*")]),
-    on_key("the key: named as resource", "fine", lambda p: [encrypts(p, Resource=p.key)]),
-    on_key("the key: another key as resource", "wrong", lambda p: [encrypts(p, Resource=f"{p.key[:-4]}ffff")]),
-    on_key("the key: no Decrypt", "wrong", lambda p: [encrypts(p, Action="kms:GenerateDataKey*")]),
-    on_key("the key: no GenerateDataKey", "wrong", lambda p: [encrypts(p, Action="kms:Decrypt")]),
+    on_key("the key: the guide's statement", "passed", lambda p: [encrypts(p)]),
+    on_key("the key: no statement for Inspector", "failed", lambda _: []),
+    on_key("the key: all actions", "passed", lambda p: [encrypts(p, Action="kms:*")]),
+    on_key("the key: named as resource", "passed", lambda p: [encrypts(p, Resource=p.key)]),
+    on_key("the key: another key as resource", "failed", lambda p: [encrypts(p, Resource=f"{p.key[:-4]}ffff")]),
+    on_key("the key: no Decrypt", "failed", lambda p: [encrypts(p, Action="kms:GenerateDataKey*")]),
+    on_key("the key: no GenerateDataKey", "failed", lambda p: [encrypts(p, Action="kms:Decrypt")]),
     on_key("the key: not the whole family", "unknown", lambda p: [encrypts(p, Action=["kms:Decrypt", "kms:GenerateDataKey"])]),
     on_key(
         "the key: another account",
-        "wrong",
+        "failed",
         lambda p: [encrypts(p, Condition=ours(p, StringEquals={"aws:SourceAccount": OTHER_ACCOUNT}))],
     ),
     on_key(
         "the key: another Region in the ARN",
-        "wrong",
+        "failed",
         lambda p: [encrypts(p, Condition=ours(p, ArnLike={"aws:SourceArn": p.reports_of(p.account, region="us-east-1")}))],
     ),
     on_key(
@@ -387,7 +387,7 @@ KEY_POLICIES = [
     ),
     on_key(
         "the key: denied to services",
-        "wrong",
+        "failed",
         lambda p: [
             encrypts(p),
             {

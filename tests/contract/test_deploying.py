@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.builders.rendered import VARIANTS, Place, Rendered
 from tests.contract.parts import TEMPLATE, listed
-from tests.rendered import VARIANTS, Place, Rendered
 
 MAKEFILE = Path("Makefile").read_text(encoding="utf-8")
 SAMCONFIG = Path("samconfig.toml").read_text(encoding="utf-8")

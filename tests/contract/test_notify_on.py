@@ -9,11 +9,11 @@ from findings_exporter import messages
 from findings_exporter.messages import short
 from findings_exporter.setup import words
 from tests import gallery
+from tests.builders.exporter import START, config
+from tests.builders.rendered import Place, Rendered
 from tests.contract.parts import TEMPLATE
-from tests.rendered import Place, Rendered
-from tests.unit.builders import START, config
-from tests.unit.test_setup_words import HERE, SETS
-from tests.unit.test_subscriptions import passes
+from tests.unit.exporter.notification.test_subscriptions import passes
+from tests.unit.exporter.preflight.test_setup_words import HERE, SETS
 
 ADDRESS = "security@example.com"
 CHOICES: dict[str, set[str]] = {"ALL": {"PROBLEM", "CHANGES", "NONE"}, "CHANGES": {"PROBLEM", "CHANGES"}, "PROBLEMS": {"PROBLEM"}}

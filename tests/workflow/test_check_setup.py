@@ -73,7 +73,7 @@ class Court:
     def verdict_on_report(self, checks: dict[str, Any]) -> str:
         """Return the verdict on what Inspector needs, as a whole."""
         verdicts = {checks[name]["verdict"] for name in OF_THE_REPORT}
-        return "wrong" if "wrong" in verdicts else "unknown" if "unknown" in verdicts else "fine"
+        return "failed" if "failed" in verdicts else "unknown" if "unknown" in verdicts else "passed"
 
     def report_ends(self, key: str | None = None) -> str:
         """Make a report, as the workflow does, and return how it ends: SUCCEEDED or an error code."""
@@ -141,7 +141,7 @@ def chunks(rows: list[Row]) -> list[Any]:
 
 def agrees(verdict: str, ended: str, error: str) -> bool:
     """Whether a verdict and what then happened go together."""
-    return verdict == "unknown" or ended == ("SUCCEEDED" if verdict == "fine" else error)
+    return verdict == "unknown" or ended == ("SUCCEEDED" if verdict == "passed" else error)
 
 
 @pytest.mark.parametrize("rows", chunks([*BUCKET_POLICIES, *KEY_POLICIES]))
@@ -163,7 +163,7 @@ def test_a_policy_does_what_its_verdict_says(rows: list[Row], court: Court) -> N
 def test_the_policies_to_paste_mend_what_they_are_for(court: Court) -> None:
     still_wrong = []
     for row in [*BUCKET_POLICIES, *KEY_POLICIES]:
-        if row.verdict != "wrong" or "denied" in row.name:
+        if row.verdict != "failed" or "denied" in row.name:
             continue
         court.set_right()
         (court.set_bucket_policy if row.bucket else court.set_key_policy)(document((row.bucket or row.key)(court.place)))  # type: ignore[misc]
@@ -286,23 +286,28 @@ def deployed_with(court: Court, key: str) -> Iterator[None]:
 
 type Scenario = Callable[[Court], AbstractContextManager[str]]
 STATES: dict[str, tuple[Scenario, str, str, str]] = {
-    "the bucket is not there": (no_bucket, "bucket", "wrong", "BUCKET_NOT_FOUND"),
-    "the bucket is in another Region": (bucket_elsewhere, "bucket", "wrong", "INCOMPATIBLE_BUCKET_REGION"),
+    "the bucket is not there": (no_bucket, "bucket", "failed", "BUCKET_NOT_FOUND"),
+    "the bucket is in another Region": (bucket_elsewhere, "bucket", "failed", "INCOMPATIBLE_BUCKET_REGION"),
     "the bucket is another account's and closed": (strangers_closed_bucket, "bucket_owner", "unknown", ""),
-    "the bucket is another account's and open": (strangers_open_bucket, "bucket_owner", "wrong", "INVALID_PERMISSIONS"),
-    "the key is disabled": (disabled_key, "key", "wrong", "MALFORMED_KMS_KEY"),
-    "the key waits for its deletion": (key_waiting_for_deletion, "key", "wrong", "MALFORMED_KMS_KEY"),
-    "the key is another, and right": (other_key(), "key", "fine", ""),
-    "the key is asymmetric": (other_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT"), "key", "wrong", "MALFORMED_KMS_KEY"),
-    "the key signs": (other_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"), "key", "wrong", "MALFORMED_KMS_KEY"),
-    "the key authenticates": (other_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"), "key", "wrong", "MALFORMED_KMS_KEY"),
-    "the key waits for its material": (other_key(Origin="EXTERNAL"), "key", "wrong", "MALFORMED_KMS_KEY"),
-    "the key is in another Region": (other_key(region="us-east-1"), "key", "wrong", "MALFORMED_KMS_KEY"),
-    "the key is not there": (named(lambda key: f"{key[:-12]}000000000000"), "key", "wrong", "MALFORMED_KMS_KEY"),
+    "the bucket is another account's and open": (strangers_open_bucket, "bucket_owner", "failed", "INVALID_PERMISSIONS"),
+    "the key is disabled": (disabled_key, "key", "failed", "MALFORMED_KMS_KEY"),
+    "the key waits for its deletion": (key_waiting_for_deletion, "key", "failed", "MALFORMED_KMS_KEY"),
+    "the key is another, and right": (other_key(), "key", "passed", ""),
+    "the key is asymmetric": (other_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT"), "key", "failed", "MALFORMED_KMS_KEY"),
+    "the key signs": (other_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"), "key", "failed", "MALFORMED_KMS_KEY"),
+    "the key authenticates": (
+        other_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"),
+        "key",
+        "failed",
+        "MALFORMED_KMS_KEY",
+    ),
+    "the key waits for its material": (other_key(Origin="EXTERNAL"), "key", "failed", "MALFORMED_KMS_KEY"),
+    "the key is in another Region": (other_key(region="us-east-1"), "key", "failed", "MALFORMED_KMS_KEY"),
+    "the key is not there": (named(lambda key: f"{key[:-12]}000000000000"), "key", "failed", "MALFORMED_KMS_KEY"),
     "the key is named by an alias": (
         named(lambda key: f"{key.split(':key/')[0]}:alias/findings"),
         "key",
-        "wrong",
+        "failed",
         "MALFORMED_KMS_KEY",
     ),
 }
@@ -315,7 +320,7 @@ def test_a_state_of_bucket_or_key_does_what_its_verdict_says(name: str, court: C
         checks, ended = court.judged(), court.report_ends(key)
     assert checks[check]["verdict"] == verdict, checks[check]
     assert agrees(court.verdict_on_report(checks), ended, error), ended
-    assert court.verdict_on_report(court.judged()) == "fine"  # and all is as it was
+    assert court.verdict_on_report(court.judged()) == "passed"  # and all is as it was
 
 
 def test_an_opt_in_region_wants_its_own_principal(exporter_aws: LocalAws, court: Court) -> None:
@@ -331,7 +336,7 @@ def test_an_opt_in_region_wants_its_own_principal(exporter_aws: LocalAws, court:
         statement = writes(place, Principal={"Service": principal})
         there.client("s3").put_bucket_policy(Bucket=place.bucket, Policy=json.dumps(document([statement])))
         ended[principal] = (opt_in.verdict_on_report(opt_in.judged()), opt_in.report_ends())
-    assert ended == {regional: ("fine", "SUCCEEDED"), "inspector2.amazonaws.com": ("wrong", "INVALID_PERMISSIONS")}
+    assert ended == {regional: ("passed", "SUCCEEDED"), "inspector2.amazonaws.com": ("failed", "INVALID_PERMISSIONS")}
 
 
 # ---- what the exporter's own roles may do
@@ -355,12 +360,12 @@ def can_read(court: Court) -> bool:
 @pytest.mark.parametrize(
     ("name", "changes", "verdict"),
     [
-        ("nothing denied", {"Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}}, "fine"),
-        ("reading denied to everybody", {}, "wrong"),
-        ("listing denied", {"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::findings-to-judge"}, "wrong"),
-        ("all roles but one denied", {"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/admin"}}}, "wrong"),
-        ("whoever has no endpoint denied", {"Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}}, "wrong"),
-        ("plain HTTP denied", {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}, "fine"),
+        ("nothing denied", {"Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}}, "passed"),
+        ("reading denied to everybody", {}, "failed"),
+        ("listing denied", {"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::findings-to-judge"}, "failed"),
+        ("all roles but one denied", {"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/admin"}}}, "failed"),
+        ("whoever has no endpoint denied", {"Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}}, "failed"),
+        ("plain HTTP denied", {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}, "passed"),
     ],
 )
 def test_the_exporter_can_read_as_the_verdict_says(name: str, changes: dict[str, Any], verdict: str, court: Court) -> None:
@@ -368,7 +373,7 @@ def test_the_exporter_can_read_as_the_verdict_says(name: str, changes: dict[str,
     deny = denies(court.place, "s3:GetObject") | changes
     court.set_bucket_policy(document([writes(court.place), deny]))
     assert court.judged()["bucket_policy_for_exporter"]["verdict"] == verdict
-    assert can_read(court) is (verdict == "fine")
+    assert can_read(court) is (verdict == "passed")
     empty(court.client("s3"))
 
 
@@ -386,7 +391,7 @@ def test_a_role_that_lacks_a_statement_is_named(role: str, sid: str, court: Cour
     with court.exporter.without_statement(role, sid):
         check = court.judged()["permissions"]
         told = court.exporter.run({}).error
-    assert check["verdict"] == "wrong"
+    assert check["verdict"] == "failed"
     assert court.exporter.resource(role) in check["sentence"]
     # KMS permission on S3's traffic is not enforced here.
     assert told == ("AccessDeniedError" if sid != "DecryptTheReport" else None)
@@ -394,7 +399,7 @@ def test_a_role_that_lacks_a_statement_is_named(role: str, sid: str, court: Cour
 
 def wrong(checks: dict[str, Any]) -> set[str]:
     """The checks that are wrong, but for the schedule, which is switched off in tests."""
-    return {name for name, check in checks.items() if check["verdict"] == "wrong"} - {"schedule"}
+    return {name for name, check in checks.items() if check["verdict"] == "failed"} - {"schedule"}
 
 
 @pytest.mark.parametrize("sid", ["ReadTheReport", "KeepDigests"])
@@ -427,7 +432,7 @@ def test_what_a_failed_run_tells_to_paste_mends_it(court: Court) -> None:
 
     assert ended.error == "Report.INVALID_PERMISSIONS"
     message = court.exporter.message_of(ended.arn)
-    (wrong,) = message.event["failure"]["setup"]["wrong"]
+    (wrong,) = message.event["failure"]["setup"]["failed"]
     assert wrong["check"] == "bucket_policy_for_inspector"
     told = " ".join(message.email.split())
     assert wrong["sentence"] in told
@@ -462,7 +467,7 @@ def test_a_failure_of_the_setup_is_told_with_the_verdict(error: str, scenario: S
     assert ended.error == error
     message = court.exporter.message_of(ended.arn)
     setup = message.event["failure"]["setup"]
-    assert [each["check"] for each in setup["wrong"]] == ([check] if check else [])
+    assert [each["check"] for each in setup["failed"]] == ([check] if check else [])
     told = " ".join(message.email.split())
     assert ("The setup check found: " if check else "The setup check found nothing wrong. ") in told
     assert "Check Setup" in court.exporter.states_entered(ended.arn)
@@ -498,6 +503,6 @@ def test_a_check_is_told_to_the_topic_on_demand(court: Court) -> None:
     (published,) = court.exporter.aws.control("/_local/sns/published", place)["messages"]
     assert published["topic_arn"] == court.exporter.outputs["TopicArn"]
     assert published["bodies"]["email"] == result["text"]
-    assert result["verdict"] == "wrong"  # the tests' schedules are off
-    assert [check["name"] for check in result["checks"] if check["verdict"] == "wrong"] == ["schedule"]
-    assert json.loads(published["bodies"]["default"])["verdict"] == "wrong"
+    assert result["verdict"] == "failed"  # the tests' schedules are off
+    assert [check["name"] for check in result["checks"] if check["verdict"] == "failed"] == ["schedule"]
+    assert json.loads(published["bodies"]["default"])["verdict"] == "failed"

@@ -117,7 +117,7 @@ def test_an_unreadable_title_is_left_out_and_said_and_its_finding_counts(
     brief = brief_of(exporter, exporter.run({}))
 
     assert brief["total"] == total
-    assert "1 value of title could not be read, and left out." in digest_of(exporter, brief)["sentences"]
+    assert "1 value of title could not be read and was left out." in digest_of(exporter, brief)["sentences"]
 
 
 def load_with(inspector: InspectorControl, folder: Path, **members: object) -> int:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.local_aws.exporter import Exporter, wait_until
-from tests.local_aws.inspector import InspectorControl
+from tests.local_aws.deployed_exporter import Exporter, wait_until
+from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import LocalAws
 
 

@@ -243,7 +243,7 @@ def test_a_malformed_object_although_findings_match_is_a_broken_report(exporter:
     ended = exporter.ended(run)
 
     assert (ended.status, ended.error) == ("FAILED", "Delivery.Corrupt")
-    assert "ListFindings shows findings that match" in " ".join(exporter.message_of(run).email.split())
+    assert "ListFindings returns findings for the same filter" in " ".join(exporter.message_of(run).email.split())
 
 
 def test_a_csv_that_breaks_off_within_a_row_is_a_broken_report(exporter: Exporter, inspector: InspectorControl) -> None:

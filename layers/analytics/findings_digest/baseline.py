@@ -8,8 +8,10 @@ format may be another one: keys are made from what both formats tell.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Self
+
+from findings_exporter.notes import Note
 
 HISTORY_FIELDS = ("digest_keys", "digest_keys_etag", "digest_parquet", "digest_parquet_etag")
 """What a digest adds to its run's line in the history: keys and ETags of its objects in the run's bucket. Where findings are
@@ -149,32 +151,18 @@ def choose(earlier: Iterable[Earlier], filter_hash: str, *, scheduled: bool) -> 
         if run.keys and run.bucket:
             return run
     if newest is None:
-        return NoBaseline("first_run", "No earlier report of this name is on record, so there is nothing to compare it with yet.")
+        return NoBaseline("first_run", Note("baseline.first_run"))
     if not same:
-        return NoBaseline(
-            "filter_changed",
-            "The filter is not the one of the earlier reports of this name (the last one began on"
-            f" {_time_text(newest.started_at)}), so nothing can be said of what changed. The next report with this filter will be"
-            " compared with this one.",
-        )
+        return NoBaseline("filter_changed", Note("baseline.filter_changed", at=_utc(newest.started_at)))
     if not comparable:
-        kind = "scheduled report" if scheduled else "report"
-        return NoBaseline(
-            "first_notified",
-            f"This is the first {kind} of this name and filter with a notification, so nothing can be said of what changed."
-            " Reports without a notification" + (" and reports on demand are" if scheduled else " are") + " not compared with.",
-        )
-    return NoBaseline("no_digest", "No earlier report of this name and filter has a digest to compare this one with.")
+        return NoBaseline("first_notified", Note("baseline.first_scheduled" if scheduled else "baseline.first_notified"))
+    return NoBaseline("no_digest", Note("baseline.no_analysis"))
 
 
 def unreadable(baseline: Earlier, why: str) -> NoBaseline:
     """Return what is said when the baseline's key file cannot be read."""
     key = baseline.keys.key if baseline.keys else ""
-    return NoBaseline(
-        "unreadable",
-        f"What changed cannot be told: the keys of the last comparable report ({_time_text(baseline.started_at)}, {key})"
-        f" cannot be read: {why}. The next report will be compared with this one.",
-    )
+    return NoBaseline("unreadable", Note("baseline.unreadable", at=_utc(baseline.started_at), key=key, why=why))
 
 
 def _stored(line: Mapping[str, Any], name: str) -> StoredFile | None:
@@ -182,5 +170,5 @@ def _stored(line: Mapping[str, Any], name: str) -> StoredFile | None:
     return StoredFile(str(key), str(etag)) if key and etag else None
 
 
-def _time_text(time: datetime) -> str:
-    return f"{time:%d %b %Y, %H:%M} UTC"
+def _utc(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat()

@@ -13,7 +13,7 @@ from typing import Any
 from findings_digest.baseline import StoredFile
 from findings_digest.changes import APPEARED, GONE, MARKS_CHANGED, STAYED, UNKNOWN
 from findings_digest.records import FIXES, SEVERITIES
-from findings_exporter.texts import clean
+from findings_exporter import notes
 
 SCHEMA_VERSION = "1.0"
 CHARACTERS = 24_000
@@ -187,5 +187,5 @@ def _few(counted: Mapping[str, int]) -> dict[str, int]:
 
 
 def _cut[T: str | None](text: T, most: int) -> T:
-    """Return a text cleaned and cut to a length; None stays."""
-    return text if text is None else clean(text, most)  # type: ignore[return-value] # None went above
+    """Return a text cleaned and cut to a length; None stays, and a note stays one."""
+    return text if text is None else notes.cut(text, most)  # type: ignore[return-value] # None went above

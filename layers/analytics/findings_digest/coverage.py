@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_digest.records import OTHER_CLOUDS
+from findings_exporter.notes import Note, named
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
@@ -181,14 +182,11 @@ def _members(client: "Inspector2Client", notes: list[str]) -> set[str] | None:
         for page, answer in enumerate(client.get_paginator("list_members").paginate(onlyAssociated=True)):
             members |= {member["accountId"] for member in answer.get("members", []) if "accountId" in member}
             if page >= MOST_PAGES:
-                notes.append(f"Inspector lists more than {MOST_PAGES:,} pages of members: the others were not asked for.")
+                notes.append(Note("coverage.member_pages", pages=MOST_PAGES))
                 return None
     except (ClientError, BotoCoreError) as error:
         # Whether a permission is missing or the account administers no others: Inspector does not tell apart.
-        notes.append(
-            f"Inspector did not list member accounts ({_short(error)}): only this account and accounts with findings were"
-            " asked for."
-        )
+        notes.append(Note("coverage.members_unread", error=_short(error)))
         return None
     return members
 
@@ -197,8 +195,8 @@ def _states(client: "Inspector2Client", accounts: list[str]) -> dict[str, Accoun
     try:
         answer = client.batch_get_account_status(accountIds=accounts)
     except (ClientError, BotoCoreError) as error:
-        return dict.fromkeys(accounts, AccountScanning("unknown", why=f"the account status could not be read: {_short(error)}"))
-    states = dict.fromkeys(accounts, AccountScanning("unknown", why="Inspector did not tell"))
+        return dict.fromkeys(accounts, AccountScanning("unknown", why=Note("why.status_unread", error=_short(error))))
+    states = dict.fromkeys(accounts, AccountScanning("unknown", why=Note("why.not_returned")))
     for told in answer.get("accounts", []):
         state: Mapping[str, Any] = told.get("state", {})
         resource_state: Mapping[str, Any] = told.get("resourceState", {})
@@ -229,14 +227,11 @@ def _state_notes(states: Mapping[str, AccountScanning]) -> Iterator[str]:
         if each.state == "unknown":
             unknown.setdefault((each.is_member, each.why), []).append(account)
     for (is_member, why), accounts in unknown.items():
-        more = f" and {len(accounts) - 1:,} more" if len(accounts) > 1 else ""
+        more = {"more": len(accounts) - 1} if len(accounts) > 1 else {}
         if is_member:
-            yield f"Whether Inspector scans is unknown in the account {accounts[0]}{more} ({why})."
+            yield Note("coverage.accounts_unknown" if more else "coverage.account_unknown", account=accounts[0], why=why, **more)
         else:
-            yield (
-                f"Inspector does not list the account {accounts[0]}{more} among the members: findings of accounts that are no"
-                " members are in no report."
-            )
+            yield Note("coverage.no_members" if more else "coverage.no_member", account=accounts[0], **more)
 
 
 def _with_connectors(
@@ -255,12 +250,13 @@ def _with_connectors(
                 break
     except (ClientError, BotoCoreError) as error:
         healthy.clear()
-        notes.append(f"Whether other clouds are scanned is unknown: the connectors could not be listed ({_short(error)}).")
+        notes.append(Note("coverage.connectors_unread", error=_short(error)))
     else:
-        ill = sorted({f"{cloud} in {account}" for (account, cloud), is_well in healthy.items() if not is_well})
+        ill = sorted((cloud, account) for (account, cloud), is_well in healthy.items() if not is_well)
         if ill:
-            more = f" and {len(ill) - 1:,} more" if len(ill) > 1 else ""
-            notes.append(f"Whether all is scanned is unknown of {ill[0]}{more}: not every connector is connected and enabled.")
+            (cloud, of_account), more = ill[0], {"more": len(ill) - 1} if len(ill) > 1 else {}
+            name = "coverage.connectors" if more else "coverage.connector"
+            notes.append(Note(name, cloud=named("scan_type", cloud), account=of_account, **more))
     clouds: dict[Place, Scanning] = {place: "on" if is_well else "unknown" for place, is_well in healthy.items()}
     return {
         account: replace(
@@ -322,10 +318,10 @@ def _counts(
             for each in answer.get("countsByGroup", []):
                 counts[each.get("groupKey", "")] = counts.get(each.get("groupKey", ""), 0) + each.get("count", 0)
             if page >= MOST_PAGES:
-                notes.append(f"How many resources Inspector scans is unknown: its coverage has more than {MOST_PAGES:,} pages.")
+                notes.append(Note("coverage.resources_pages", pages=MOST_PAGES))
                 return None
     except (ClientError, BotoCoreError) as error:
-        notes.append(f"How many resources Inspector scans is unknown: its coverage could not be read ({_short(error)}).")
+        notes.append(Note("coverage.resources_unread", error=_short(error)))
         return None
     # The model gives a group's key the type of the names of groupings, the examples show the group itself.
     return total, {} if group in counts else counts

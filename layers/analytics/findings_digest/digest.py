@@ -17,6 +17,7 @@ from findings_digest.naming import Names
 from findings_digest.night import Compared, Told
 from findings_digest.records import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
 from findings_digest.verdict import Verdict
+from findings_exporter.notes import Note
 
 SCHEMA_VERSION = "1.0"
 """Of docs/digest.schema.json; from the first release on a new field comes with a new version."""
@@ -97,13 +98,9 @@ def assemble(
         changes = _changes(told.compared, told.open_accounts, names, report)
         sentences += change_sentences(told.compared, report.filter_criteria, names)
         if baseline.report_format != report.format and counts["by_type"].keys() - {"PACKAGE_VULNERABILITY"}:
-            sentences.append(
-                f"The last comparable report was in {baseline.report_format}, this one is in {report.format}. A CSV does not name"
-                " all that distinguishes findings of code and network paths: where their ARNs changed too, they count as new and"
-                " as gone."
-            )
+            sentences.append(Note("compared.formats", before=baseline.report_format, now=report.format))
     if not told.fix_first_is_exact:
-        sentences.append("There are too many vulnerabilities to rank them all exactly: one may be missing in fix_first.")
+        sentences.append(Note("priorities.inexact"))
     return {
         "schema_version": SCHEMA_VERSION,
         "report": {
@@ -133,29 +130,18 @@ def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], nam
     """Return what must be said of a comparison in words: what it cannot tell apart."""
     changes = compared.changes
     statuses = statuses_asked(filter_criteria)
-    sentences = []
+    sentences: list[str] = []
     if not {"CLOSED", "SUPPRESSED"} <= statuses and any(changes.counts[kind] for kind in GONE):
-        left_out = [word for word, status in (("closed", "CLOSED"), ("suppressed", "SUPPRESSED")) if status not in statuses]
-        sentences.append(
-            f"The filter does not ask for {' or '.join(left_out)} findings: whether a missing finding was"
-            f" {', '.join(left_out)} or went with its resource cannot be told. Gone with the resource means that nothing is"
-            " reported on its resource any more, no longer reported that other findings still are."
-        )
+        first, *others = [Note(f"status.{each.lower()}") for each in ("CLOSED", "SUPPRESSED") if each not in statuses]
+        left_out = Note("compared.or", first=first, second=others[0]) if others else first
+        sentences.append(Note("compared.status_filter", statuses=left_out))
     if dict(filter_criteria) != dict(compared.header.filter_criteria):
-        sentences.append(
-            "The filter has a window of time that moves: gone includes what aged out of it, and new what aged into it."
-        )
+        sentences.append(Note("compared.moving_window"))
     if unknown := changes.counts[UNKNOWN]:
-        are = "finding is" if unknown == 1 else "findings are"
-        sentences.append(
-            f"{unknown:,} {are} missing from the report where it is not sure that Inspector scans, and so counted neither as gone"
-            " nor as open. First-seen days are kept."
-        )
+        sentences.append(Note("compared.not_scanned", count=unknown))
     listed = {change.record[EXACT] for kind in LISTED_KINDS for change in changes.listed(kind)}
     if nameless := len(listed - names.keys()):
-        sentences.append(
-            f"Of the listed findings {nameless:,} have no names: they stand in no file of the last comparable report."
-        )
+        sentences.append(Note("compared.no_details", count=nameless))
     return sentences
 
 

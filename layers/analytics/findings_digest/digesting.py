@@ -50,6 +50,7 @@ from findings_exporter.config import Config
 from findings_exporter.counts import count_digest
 from findings_exporter.delivery import Delivery
 from findings_exporter.messages import links as links_to
+from findings_exporter.notes import Note
 from findings_exporter.plan import Plan
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
@@ -141,18 +142,14 @@ def _failed(error: Exception) -> dict[str, str]:
     what = (what if len(what) <= CAUSE_CHARACTERS else f"{what[: CAUSE_CHARACTERS - 1]}…").rstrip(".")
     match error:
         case MalformedReportError():
-            name, why = "Digest.ReportMalformed", "A part of a report is not taken for the whole. Look at the file"
+            name, do = "Digest.ReportMalformed", "malformed"
         case ReportChangedError():
-            name, why = "Digest.ReportChanged", "A digest of two reports mixed would be wrong. See who writes into the bucket"
+            name, do = "Digest.ReportChanged", "changed"
         case ReportUnavailableError():
-            name, why = "Digest.ReportUnreadable", "See whether digest_report may read the bucket and use the key"
+            name, do = "Digest.ReportUnreadable", "unreadable"
         case _:
-            name, why = "Digest.NotStored", "See whether digest_report may write into the bucket and use the key"
-    sentence = (
-        f"The report was delivered, but its digest could not be made: {what}. {why}; the next run makes its own digest."
-        " Until then nothing is said of what changed."
-    )
-    return {"error": name, "sentence": sentence}
+            name, do = "Digest.NotStored", "not_stored"
+    return {"error": name, "sentence": Note("analysis.failed", what=what, do=Note(f"analysis.{do}"))}
 
 
 def _digested(
@@ -217,7 +214,7 @@ def _digested(
         )
         digest["sentences"] += [*found.sentences, *_sentences(unreadable_values, night.arns)]
         if not before and any(each.keys for each in earlier()):
-            digest["sentences"].append("First-seen days are Inspector's own: no key file of an earlier report could be read.")
+            digest["sentences"].append(Note("compared.no_first_seen"))
         stored = _stored(desk, run, digest, table_file, key_file, carried_file if found.carried else None)
         page = _page(desk, run, delivery, digest, history(), stored)
         if page is not None:
@@ -250,13 +247,11 @@ def _scanning_before(before: Iterable[KeyFile]) -> dict[str, dict[str, str]]:
 def _sentences(unreadable_values: Mapping[str, int], arns: Arns) -> Iterator[str]:
     """Say what of the report was left out."""
     if arns.duplicates:
-        what = "1 finding stands" if arns.duplicates == 1 else f"{arns.duplicates:,} findings stand"
-        yield f"{what} in the report again under an ARN that it had already: each ARN is counted once, as it stands first."
+        yield Note("read.duplicates", count=arns.duplicates)
     if arns.reopened:
-        what = "1 of them is" if arns.reopened == 1 else f"{arns.reopened:,} of them are"
-        yield f"{what} open where the ARN stands again, and not open where it stands first: do not take them for closed."
+        yield Note("read.reopened", count=arns.reopened)
     for column, count in sorted(unreadable_values.items()):
-        yield f"{'1 value' if count == 1 else f'{count:,} values'} of {column} could not be read, and left out."
+        yield Note("read.values", count=count, column=column)
 
 
 def _page(
@@ -359,19 +354,19 @@ def _found_names(
         return _FoundNames({}, carried=False, sentences=[])
     of_baseline, of_tonight = naming.wanted(compared.changes)
     names: dict[bytes, dict[str, Any]] = {}
-    sentences = []
+    sentences: list[str] = []
     if of_baseline or compared.carried:
         batches = []
         for stored in filter(None, (chosen.carried, chosen.parquet)):
             try:
                 batches.append(files.copy(chosen.bucket, stored))
             except UnreadableFileError as error:
-                sentences.append(f"Names of missing findings may be lacking: {stored.key} cannot be read: {error}.")
+                sentences.append(Note("compared.details_unread", key=stored.key, why=str(error)))
         passing = naming.passing(batches, of_baseline, compared.carried, names)
         try:
             parquet.write_named(passing, carried_file)
         except UnreadableParquetError as error:
-            sentences.append(f"Names of missing findings may be lacking: {error}.")
+            sentences.append(Note("compared.details_wrong", why=str(error)))
             carried_file.seek(0)
             carried_file.truncate()
     if of_tonight:

@@ -19,12 +19,13 @@ from typing import Any
 from findings_digest.columns import Batch
 from findings_digest.identity import vulnerability_key
 from findings_digest.records import STATUSES
+from findings_exporter.notes import Note, named
 
 SEVERITY_POINTS = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}
 EXPLOIT_POINTS = 25
 EPSS_POINTS = 20
 FIX_POINTS = {"YES": 10, "PARTIAL": 5}
-FIX_WORDS = {"YES": "fix available", "PARTIAL": "fix for a part"}
+FIX_TERMS = {"YES": "priority.fix", "PARTIAL": "priority.fix_partial"}
 RESOURCE_POINTS_A_DOUBLING, MOST_RESOURCE_POINTS = 2, 10
 LISTED = 10
 FIRST_ROOM = 500
@@ -168,13 +169,17 @@ def _resource_points(count: int) -> int:
     return min(RESOURCE_POINTS_A_DOUBLING * (max(count, 1).bit_length() - 1), MOST_RESOURCE_POINTS)
 
 
-def _why(each: Candidate, count: int) -> str:
-    terms = [(each.severity, SEVERITY_POINTS.get(each.severity, 0))]
+def _why(each: Candidate, count: int) -> Note:
+    scores = [SEVERITY_POINTS.get(each.severity, 0), _resource_points(count)]
+    terms = [Note("priority.severity", severity=named("severity", each.severity), score=scores[0])]
     if each.exploit_available == "YES":
-        terms.append(("known exploit", EXPLOIT_POINTS))
+        terms.append(Note("priority.exploit", score=EXPLOIT_POINTS))
+        scores.append(EXPLOIT_POINTS)
     if each.epss_score is not None:
-        terms.append((f"EPSS {each.epss_score:.1%}", _epss_points(each.epss_score)))
+        terms.append(Note("priority.epss", percent=f"{each.epss_score:.1%}", score=_epss_points(each.epss_score)))
+        scores.append(_epss_points(each.epss_score))
     if each.fix_available in FIX_POINTS:
-        terms.append((FIX_WORDS[each.fix_available], FIX_POINTS[each.fix_available]))
-    terms.append((f"open on {count:,} resource{'s' if count > 1 else ''}", _resource_points(count)))
-    return " + ".join(f"{what} {points}" for what, points in terms) + f" = {sum(points for _, points in terms)}"
+        terms.append(Note(FIX_TERMS[each.fix_available], score=FIX_POINTS[each.fix_available]))
+        scores.append(FIX_POINTS[each.fix_available])
+    terms.append(Note("priority.resources", count=count, score=scores[1]))
+    return Note("priority", terms=terms, total=sum(scores))

@@ -15,13 +15,14 @@ The rule, in this order:
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from findings_digest.coverage import Coverage, Scanning
 from findings_digest.keys import Header, Summary
 from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES
+from findings_exporter.notes import Note, named
 
 FALL_FROM = 20
 FALL_TO = 0.5
@@ -89,10 +90,10 @@ def judge(
     """
     before = _open_at(baseline[1]) if baseline else Counter[tuple[str, str]]()
     scanning = scanning_before if scanning_before is not None else baseline[0].scanning if baseline else {}
-    reasons = []
+    reasons: list[Note] = []
     dark = _dark_places(before, scanning, coverage)
     if dark:
-        reasons.append(_dark_sentence(dark, not_looked_at))
+        reasons += _lost(dark, not_looked_at)
     # What is dark explains itself.
     looked_at = {place: count for place, count in before.items() if place[1] not in dark.get(place[0], ())}
     falls = _falls(looked_at, tonight)
@@ -103,14 +104,14 @@ def judge(
     if is_empty or falls or coverage.is_blind:
         # The only account with findings fell as the report did: it is said once.
         told = [(account, fall) for account, fall in sorted(falls.items()) if account == WHOLE or fall != falls.get(WHOLE)]
-        reasons += [_fall_sentence(account, *fall) for account, fall in told[:ACCOUNTS_NAMED]]
-        what = "So many are missing" if falls else "The report still tells of open findings"
-        state, sentence = _judged(judged, coverage, "The report holds no open finding" if is_empty else what)
-        reasons.append(sentence)
+        reasons += [_drop(account, *fall) for account, fall in told[:ACCOUNTS_NAMED]]
+        state, sentence = _judged(judged, coverage)
+        what = Note("what.empty") if is_empty else Note("what.drop") if falls else Note("what.open")
+        reasons.append(Note("assessed", what=what, coverage=sentence))
     unsure = {place: count for place, count in (not_looked_at or {}).items() if count and place[1] not in dark.get(place[0], ())}
     if unsure and not coverage.is_blind:
         state = "unknown"
-        reasons.append(_unsure_sentence(unsure, coverage))
+        reasons.append(_unsure(unsure, coverage))
     return Verdict("dark" if dark else state, bool(falls), dark, tuple(reasons), coverage)
 
 
@@ -155,67 +156,87 @@ def _by_account(counted: Open) -> Counter[str]:
     return found
 
 
-def _judged(accounts: Iterable[str], coverage: Coverage, what: str) -> tuple[Literal["good", "dark", "unknown"], str]:
+def _judged(accounts: Iterable[str], coverage: Coverage) -> tuple[Literal["good", "dark", "unknown"], Note]:
     judged = {account: coverage.accounts.get(account) for account in accounts}
     told = {account: each for account, each in judged.items() if each is None or each.is_member}
     states: dict[str, Scanning] = {account: each.state if each else "unknown" for account, each in told.items()}
     if states and all(state == "off" for state in states.values()):
         whys = {account: each.why if each else "" for account, each in told.items()}
-        return "dark", f"{what}, and Inspector is off in {_named(states, whys)}: these findings are not scanned."
+        return "dark", Note("coverage.off", places=_named(whys))
     if coverage.is_blind:
-        return "dark", f"{what}, and Inspector scans none of its {coverage.not_scanned:,} resources."
+        return "dark", Note("coverage.none_scanned", not_scanned=coverage.not_scanned)
     unknown = {account: each.why if each else "" for account, each in told.items() if states[account] == "unknown"}
-    if unknown or not states:
-        where = f" in {_named(unknown, unknown)}" if unknown else ""
-        return "unknown", f"{what}, and whether Inspector is scanning{where} is not known."
+    if unknown:
+        return "unknown", Note("coverage.unknown_in", places=_named(unknown))
+    if not states:
+        return "unknown", Note("coverage.unknown")
     if coverage.scanned:
-        return "good", f"{what} although Inspector is switched on and scans {coverage.scanned:,} resources."
+        return "good", Note("coverage.active", count=coverage.scanned)
     if coverage.scanned is None or coverage.not_scanned is None:
-        return "unknown", f"{what}, and Inspector is switched on, but whether it scans any resource could not be read."
-    return "unknown", f"{what}, and Inspector is switched on but knows no resource to scan."
+        return "unknown", Note("coverage.active_unread")
+    return "unknown", Note("coverage.active_no_resource")
 
 
-def _dark_sentence(dark: Mapping[str, tuple[str, ...]], not_looked_at: Open | None) -> str:
+def _lost(dark: Mapping[str, tuple[str, ...]], not_looked_at: Open | None) -> list[Note]:
+    """Say where scanning is off, and what that does to the findings there."""
     missing = sum((not_looked_at or {}).get((account, scan_type), 0) for account, types in dark.items() for scan_type in types)
-    places = [
-        f"{account} ({'everything' if len(types) == len(OWN_SCAN_TYPES) else ', '.join(types)})"
-        for account, types in list(dark.items())[:ACCOUNTS_NAMED]
-    ]
-    more = f" and {len(dark) - ACCOUNTS_NAMED:,} more" if len(dark) > ACCOUNTS_NAMED else ""
-    return (
-        f"Inspector does not scan any more: it is off in {', '.join(places)}{more}."
-        f" What is missing there{f' ({missing:,})' if missing else ''} is neither gone nor fixed: it is not scanned."
-    )
+    status = Note("lost.missing", count=missing) if missing else Note("lost.missing_unknown")
+    if len(dark) > 1:
+        places = [
+            Note("place.all", account=account) if _is_all(types) else Note("place.types", account=account, types=_types(types))
+            for account, types in list(dark.items())[:ACCOUNTS_NAMED]
+        ]
+        return [Note("lost.accounts", count=len(dark), places=[*places, *_more(len(dark))]), status]
+    ((account, types),) = dark.items()
+    where = Note("lost.account", account=account) if _is_all(types) else None
+    return [where or Note("lost.account_types", account=account, types=_types(types)), status]
 
 
-def _unsure_sentence(unsure: Open, coverage: Coverage) -> str:
-    findings = sum(unsure.values())
-    are = "finding is" if findings == 1 else "findings are"
-    places = [
-        f"{account or 'an unknown account'} ({scan_type}: {_why_unsure(coverage, account, scan_type)})"
-        for account, scan_type in sorted(unsure)[:ACCOUNTS_NAMED]
+def _unsure(unsure: Open, coverage: Coverage) -> Note:
+    places: dict[tuple[str, str], list[str]] = {}
+    for account, scan_type in sorted(unsure):
+        types = places.setdefault((account, _why_unsure(coverage, account, scan_type)), [])
+        types.append(named("scan_type", scan_type))
+    told = [
+        Note("place.type_why", account=account or Note("place.no_account"), types=types, why=why)
+        for (account, why), types in places.items()
     ]
-    more = f" and {len(unsure) - ACCOUNTS_NAMED:,} more" if len(unsure) > ACCOUNTS_NAMED else ""
-    return f"{findings:,} {are} missing where it is not known whether Inspector scans: {', '.join(places)}{more}."
+    return Note("missing_unknown", count=sum(unsure.values()), places=[*told[:ACCOUNTS_NAMED], *_more(len(told))])
 
 
 def _why_unsure(coverage: Coverage, account: str, scan_type: str) -> str:
     match coverage.scanning(account, scan_type):
         case "on":
-            return "on, but not surely so at the last run, and what was open there is not back yet"
+            return Note("why.resuming")
         case "off":
-            return "off"
+            return Note("why.off")
         case _:
-            return coverage.accounts[account].why or "not told" if account in coverage.accounts else "not told"
+            why = coverage.accounts[account].why if account in coverage.accounts else ""
+            return why or Note("why.not_returned")
 
 
-def _fall_sentence(account: str, before: int, now: int) -> str:
-    where = "" if account == WHOLE else f" in the account {account or 'without a name'}"
-    return f"Sudden fall: {before:,} open findings{where} when last scanned, {now:,} now."
+def _drop(account: str, before: int, now: int) -> Note:
+    if account == WHOLE:
+        return Note("drop", before=before, now=now)
+    return (
+        Note("drop.account", account=account, before=before, now=now)
+        if account
+        else Note("drop.no_account", before=before, now=now)
+    )
 
 
-def _named(accounts: Iterable[str], whys: Mapping[str, str]) -> str:
-    listed = list(accounts)
-    more = f" and {len(listed) - ACCOUNTS_NAMED:,} more" if len(listed) > ACCOUNTS_NAMED else ""
-    named = [f"{account} ({whys[account]})" if whys[account] else account for account in listed[:ACCOUNTS_NAMED]]
-    return f"{', '.join(named)}{more}"
+def _named(whys: Mapping[str, str]) -> list[str]:
+    listed = [Note("place.why", account=account, why=why) if why else account for account, why in whys.items()]
+    return [*listed[:ACCOUNTS_NAMED], *_more(len(listed))]
+
+
+def _more(places: int) -> list[Note]:
+    return [Note("place.more", count=places - ACCOUNTS_NAMED)] if places > ACCOUNTS_NAMED else []
+
+
+def _is_all(types: Sequence[str]) -> bool:
+    return len(types) == len(OWN_SCAN_TYPES)
+
+
+def _types(types: Iterable[str]) -> list[str]:
+    return [named("scan_type", each) for each in types]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_exporter.config import Config
+from findings_exporter.notes import Note
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -33,7 +34,7 @@ def unconfirmed_note(sns: "SNSClient", config: Config) -> str | None:
     confirmed, pending = subscriptions(attributes)
     topic = config.alarm_topic_arn.rpartition(":")[2]
     if pending:
-        return f"Alarms have unconfirmed subscriptions: {pending}. Open the link in the mail from SNS about the topic {topic}."
+        return Note("alarms.pending", pending=pending, topic=topic)
     if not confirmed:
-        return f"Alarms are not delivered: the topic {topic} has no subscription. Subscribe an address to it."
+        return Note("alarms.none", topic=topic)
     return None

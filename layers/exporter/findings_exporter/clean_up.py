@@ -27,8 +27,10 @@ from findings_exporter.errors import (
 )
 from findings_exporter.execution import Execution
 from findings_exporter.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
+from findings_exporter.notes import Note
 from findings_exporter.runs import Outcome, SweepMark
 from findings_exporter.step import named
+from findings_exporter.texts import clean
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -48,6 +50,8 @@ TIME_TO_TELL = timedelta(seconds=20)
 """What is left of it when a report has not stopped."""
 CANCEL_WAIT = timedelta(seconds=15)
 """How long a sweep waits for one report to stop: others have a right to its time."""
+STOPPED_CHARACTERS = 1_000
+"""Of the cause that a person gave for stopping an execution: it may have 32,768."""
 EVENT_PATIENCE = timedelta(minutes=15)
 """More than a function has: who comes for one run alone waits as long as it can."""
 OUTCOMES: dict[str, Outcome] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
@@ -66,14 +70,12 @@ class Ended:
     @property
     def failure(self) -> Failure:
         """Why the execution ended, for its record."""
-        said = ": ".join(text for text in (self.error, self.cause) if text)
+        said = clean(": ".join(text for text in (self.error, self.cause) if text), STOPPED_CHARACTERS)
         match self.status:
             case "ABORTED":
-                # Whoever stops an execution may give a cause of 32,768 characters: it is cut like any other.
-                text = f"The execution was stopped before it had finished{f': {said}' if said else '.'}"
-                return messages.failure_from("Stopped", text)
+                return Failure("Stopped", Note("cause.stopped_text", text=said) if said else Note("cause.stopped"))
             case "TIMED_OUT":
-                return Failure("TimedOut", "The execution reached the state machine's time limit before it had finished.")
+                return Failure("TimedOut", Note("cause.timed_out"))
             case _:
                 return messages.failure_from(self.error or "Unknown", self.cause)
 
@@ -97,7 +99,7 @@ def clean_up_event(
     """
     ended = _ended(states, execution, now())
     if ended is None:
-        raise StillRunningError(f"the execution {execution.id} has not ended; this is tried again")
+        raise StillRunningError(Note("cause.not_ended", run=execution.id))
     return clean_up(desk, sns, ended, now, over_at)
 
 
@@ -160,7 +162,7 @@ def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], until: 
         runs.note(
             desk.table,
             execution,
-            f"Its report or its lock could not be cleaned up yet ({type(error).__name__}); this is tried again.",
+            Note("run.not_cleaned_up", error=type(error).__name__),
         )
         return error
     return None
@@ -347,7 +349,7 @@ def _ended(states: "SFNClient", execution: Execution, now: datetime) -> Ended | 
         # Step Functions forgets an execution after 90 days; one that is older than the time limit cannot be running.
         if now < execution.started_at + EXECUTION_TIMEOUT + EXPIRY_MARGIN:
             return None
-        return Ended(execution, "FAILED", "", "Unknown", "Step Functions does not know the execution any more.")
+        return Ended(execution, "FAILED", "", "Unknown", Note("cause.forgotten"))
     if told["status"] not in ENDED:
         return None
     return Ended(execution, told["status"], told.get("input", ""), told.get("error", ""), told.get("cause", ""))

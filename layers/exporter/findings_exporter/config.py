@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from findings_exporter.errors import ConfigurationError
+from findings_exporter.notes import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Config:
         names = ("TABLE_NAME", "TOPIC_ARN", "STATE_MACHINE_ARN", "BUCKET", "BUCKET_OWNER", "KEY_PREFIX", "KMS_KEY_ARN",
                  "REPORT_NAME", "REPORT_FORMAT", "FILTER_CRITERIA", "ON_BUSY", "DEADLINE_HOURS")  # fmt: skip
         if missing := [name for name in names if not environ.get(name)]:
-            raise ConfigurationError(f"the function's environment lacks {', '.join(missing)}: deploy the stack again")
+            raise ConfigurationError(Note("cause.environment", names=missing))
         return cls(
             table_name=environ["TABLE_NAME"],
             topic_arn=environ["TOPIC_ARN"],

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from findings_exporter import report_form
+from findings_exporter import notes, report_form
 from findings_exporter.errors import THROTTLED, Failure, code_of, is_refused
 from findings_exporter.inspector import matches_any
+from findings_exporter.notes import Note
 from findings_exporter.plan import Destination
 from findings_exporter.report_form import EDGE_BYTES
 
@@ -49,7 +50,7 @@ class Delivery:
         ``no_findings`` (Inspector said so), ``no_object`` (success without an object), ``empty_object`` (an object
         without any finding), or None when the report holds findings.
     note
-        A sentence for whoever reads of the run: how an object was judged that is in none of the known forms.
+        How an object was judged that is in none of the known forms, as :func:`findings_exporter.notes.to_text` writes it.
     """
 
     bucket: str
@@ -165,11 +166,9 @@ def _nothing(destination: Destination, how: Literal["no_findings", "no_object"])
 def _wrong_encryption(delivery: Delivery, encryption: str | None, destination: Destination) -> Failure | None:
     if encryption in {"aws:kms", "aws:kms:dsse"} and delivery.kms_key_arn == destination.kms_key_arn:
         return None
-    by = f"with {encryption} under the key {delivery.kms_key_arn or 'of S3'}" if encryption else "not at all"
-    return Failure(
-        "Delivery.Encryption",
-        f"The report {delivery.uri} is encrypted {by}, rather than with the key {destination.kms_key_arn} that was asked for.",
-    )
+    how = "cause.encryption" if delivery.kms_key_arn else "cause.encryption_s3"
+    told = {"uri": delivery.uri, "encryption": encryption, "key": delivery.kms_key_arn, "wanted": destination.kms_key_arn}
+    return Failure("Delivery.Encryption", Note(how if encryption else "cause.encryption_none", **told))
 
 
 def _judged(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_format: str, owner: str) -> Delivery | Failure:
@@ -180,40 +179,35 @@ def _judged(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_forma
         return _corrupt(delivery, fault) if fault else delivery
     form = report_form.of_whole(start, report_format)
     if form.holds != "findings" and delivery.size_bytes > TINY_BYTES:
-        return _corrupt(delivery, form.fault or "holds no finding, and is too long for a report of none")
+        return _corrupt(delivery, form.fault or Note("form.no_findings_long"))
     match form.holds:
         case "findings":
             return _corrupt(delivery, form.fault) if form.fault else delivery
         case "nothing":
             return replace(delivery, nothing_found="empty_object")
         case "unclear":
-            return _judged_by_inspector(ask, delivery, str(form.fault))
+            return _judged_by_inspector(ask, delivery, form.fault or Note("form.no_findings"))
 
 
-def _judged_by_inspector(ask: AsksInspector, delivery: Delivery, fault: str) -> Delivery | Failure:
+def _judged_by_inspector(ask: AsksInspector, delivery: Delivery, fault: Note) -> Delivery | Failure:
     """Judge a tiny object without any finding that is in no known form: a malformed one was seen where nothing matched."""
     try:
         matches = ask()
     except ClientError as error:
         if code_of(error) in THROTTLED or not is_refused(error):
             raise
-        return _corrupt(
-            delivery,
-            f"{fault}. It may mean that nothing was found, but ListFindings, which would tell, was refused ({code_of(error)})",
-        )
+        return _corrupt(delivery, fault, "cause.corrupt_refused", code=code_of(error))
     if matches is None:
-        return _corrupt(delivery, f"{fault}. It may mean that nothing was found, but the answer of ListFindings does not tell")
+        return _corrupt(delivery, fault, "cause.corrupt_unclear")
     if matches:
-        return _corrupt(delivery, f"{fault}. It does not mean that nothing was found: ListFindings shows findings that match")
-    note = (
-        f"The report {delivery.uri} ({delivery.size_bytes:,} bytes) {fault}. ListFindings, asked with the same filter, shows no"
-        " finding, so nothing was found."
-    )
-    return replace(delivery, nothing_found="empty_object", note=note)
+        return _corrupt(delivery, fault, "cause.corrupt_findings")
+    note = Note("run.tiny_report", uri=delivery.uri, size=delivery.size_bytes, fault=fault)
+    return replace(delivery, nothing_found="empty_object", note=notes.to_text(note))
 
 
-def _corrupt(delivery: Delivery, fault: str) -> Failure:
-    return Failure("Delivery.Corrupt", f"The report {delivery.uri} ({delivery.size_bytes:,} bytes) {fault}.")
+def _corrupt(delivery: Delivery, fault: Note, name: str = "cause.corrupt", **values: str) -> Failure:
+    told = Note(name, uri=delivery.uri, bytes=delivery.size_bytes, fault=fault, **values)
+    return Failure("Delivery.Corrupt", told)
 
 
 def _read(s3: "S3Client", delivery: Delivery, byte_range: str, owner: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What can go wrong and was not planned for: one small tree.
+"""Errors that end a step: one small tree.
 
 Expected outcomes (bad input, a busy slot, a report that Inspector failed) are data: see :class:`Failure`. What is raised
 ends the step; the state machine retries the transient leaves by their class names and catches the rest.
@@ -8,20 +8,20 @@ ends the step; the state machine retries the transient leaves by their class nam
     ExporterError
     ├── ConfigurationError        an environment variable is missing or wrong
     ├── UnsupportedReleaseError   an event of a release that this code does not know
-    ├── NotRecordedError          a step met a run that was never written down
-    ├── LockLostError             the run works on without holding the lock
+    ├── NotRecordedError          a run has no record, or a part of it is missing
+    ├── LockLostError             the run does not hold the lock
     ├── AccessDeniedError         AWS refused a call
     └── TransientError            worth another try
         ├── ServiceUnavailableError   AWS throttled, failed or did not answer
         ├── StillCreatingError        a function may still be creating a report
         ├── StillRunningError         a cancelled report has not stopped yet, or an execution has not ended yet
-        └── ToldElsewhereError        somebody else is telling this outcome now
+        └── ToldElsewhereError        another function is sending this notification now
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from botocore.exceptions import (
     ClientError,
@@ -29,6 +29,8 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
 )
+
+from findings_exporter.notes import Note, bounded, from_stored, to_stored
 
 THROTTLED = frozenset(
     {
@@ -61,6 +63,8 @@ DENIED = frozenset(
      "UnauthorizedOperation"},
 )  # fmt: skip
 SERVER_ERROR = 500
+NOTE_CHARACTERS = 1_000
+"""Of each value of a cause that is a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class Failure:
     error
         A stable name, such as ``InvalidInput`` or ``Report.INVALID_PERMISSIONS``; ``explanations`` is keyed by it.
     cause
-        What happened, in a sentence or several, for a person.
+        What happened, in a sentence or several, for a person; a note, as far as it is one of ours.
     setup
         What a setup check found, where one was made: see ``setup.words.findings``.
     """
@@ -84,7 +88,15 @@ class Failure:
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as the workflow carries it."""
         cause = self.cause.encode(errors="replace").decode()  # AWS' words may hold what no answer can carry
-        return {"error": self.error, "cause": cause} | ({"setup": self.setup} if self.setup else {})
+        note = to_stored(bounded(self.cause, NOTE_CHARACTERS)) if isinstance(self.cause, Note) else None
+        kept = {"note": note, "setup": to_stored(self.setup)}
+        return {"error": self.error, "cause": cause} | {name: value for name, value in kept.items() if value}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Read a failure as it is stored; what a later release may have added is left out."""
+        note = from_stored(fields.get("note"))
+        return cls(fields["error"], note if isinstance(note, Note) else fields["cause"], from_stored(fields.get("setup")))
 
 
 class ExporterError(Exception):
@@ -100,7 +112,7 @@ class UnsupportedReleaseError(ExporterError):
 
 
 class NotRecordedError(ExporterError):
-    """A step met a run that was never written down."""
+    """A run has no record, or a part of it is missing."""
 
 
 class LockLostError(ExporterError):
@@ -124,11 +136,11 @@ class StillCreatingError(TransientError):
 
 
 class StillRunningError(TransientError):
-    """Something that was told to stop has not stopped yet."""
+    """A cancelled report, or an execution, has not ended yet."""
 
 
 class ToldElsewhereError(TransientError):
-    """Somebody else is telling this outcome at this moment."""
+    """Another function is sending the notification of this run at this moment."""
 
 
 def code_of(error: ClientError) -> str:
@@ -166,9 +178,10 @@ def translated() -> Iterator[None]:
     except ClientError as error:
         code = code_of(error)
         if code in DENIED:
-            raise AccessDeniedError(f"AWS refused {error.operation_name}: {text_of(error)}") from error
+            raise AccessDeniedError(Note("cause.denied", call=error.operation_name, text=text_of(error))) from error
         if code in THROTTLED or not is_refused(error):
-            raise ServiceUnavailableError(f"AWS could not serve {error.operation_name} ({code}): {text_of(error)}") from error
+            told = Note("cause.unavailable", call=error.operation_name, code=code, text=text_of(error))
+            raise ServiceUnavailableError(told) from error
         raise
     except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
-        raise ServiceUnavailableError(f"AWS did not answer: {error}") from error
+        raise ServiceUnavailableError(Note("cause.no_answer", text=str(error))) from error

@@ -1,11 +1,12 @@
-"""Why a run failed and what to do now, for each error that a run can end with.
+"""Why a run failed and how to fix it, for each error that a run can end with.
 
-Keyed by :attr:`findings_exporter.errors.Failure.error`. What happened is told by the failure itself; here stand the
-reason in words and the fix. ``{names}`` are filled in by :func:`explain`.
+Keyed by :attr:`findings_exporter.errors.Failure.error`. The failure itself says what happened; here are the cause and the fix.
+``{names}`` are filled in by :func:`explain`. docs/troubleshooting.md is made from these texts.
 
 An error ``States.X`` that the state machine catches is ``Workflow.X`` here: a Fail state should not use a name that Step
 Functions reserves.
 """
+# ruff: noqa: E501, ISC004 - each step is a text of its own line
 
 import json
 from collections.abc import Mapping
@@ -16,18 +17,19 @@ from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
+from findings_exporter.notes import in_language, named
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a person needs to know of a failure.
+    """The cause of a failure and its fix.
 
     Attributes
     ----------
     title
         A few words for a subject line.
     why
-        The reason, in a sentence or two.
+        The cause, in a sentence or two.
     fix
         What to do now, step by step.
     """
@@ -37,110 +39,112 @@ class Explanation:
     fix: tuple[str, ...]
 
 
-START_AGAIN = "Start the export again from the Step Functions console with the input {{}}; it needs no clean-up first."
+START_AGAIN = "Start a new execution of the state machine with the input {{}}. No clean-up is needed first."
 PROBE = (
-    "Then start an execution with events/probe.json: a small real report that proves the setup in minutes,"
-    " unless it finds nothing."
+    "Run a test export: start an execution with the input in events/probe.json. It exports a small real report within minutes."
+    " If it finds nothing, it does not prove the setup."
 )
+CHECK_SETUP = "Run the setup check (stack output CheckSetupCommand). It names what is missing."
 POLICIES = (
-    "Compare the policies of the bucket and the key with those in template.yaml or, where the bucket or key is your own,"
-    " with the statements in the stack's outputs."
+    "Compare the bucket policy and the key policy with template.yaml. For your own bucket or key, compare them with the policy"
+    " statements in the stack outputs."
 )
+HEALTH = "Check the AWS Health Dashboard for {region}."
+REPORT_BUG = "If it happens again, open an issue and attach the execution history."
 
 OF_THE_SETUP = (
     "Report.INVALID_PERMISSIONS", "Report.BUCKET_NOT_FOUND", "Report.INCOMPATIBLE_BUCKET_REGION", "Report.MALFORMED_KMS_KEY",
     "NoSuchBucket", "AccessDeniedError",
 )  # fmt: skip
-"""After these the workflow checks the setup, and the failure tells what was found; the state machine names them, too."""
-NOT_SEEN = "It cannot see an organisation's policies, nor what has changed since the failure."
-FOUND, NOTHING_WRONG = "The setup check found: {sentences}", "The setup check found nothing wrong."
+"""After these the workflow checks the setup, and the failure has what was found; the state machine names them, too."""
+NOT_SEEN = "The check cannot see policies of the organisation, nor changes since the failure."
+FOUND, NOTHING_WRONG = "The setup check found: {sentences}", "The setup check found no problem."
 
 NO_BUCKET = Explanation(
     "the bucket does not exist",
-    "There is no bucket {bucket}, or it does not belong to the account {owner} any more.",
+    "The bucket {bucket} does not exist, or the account {owner} no longer owns it.",
     (
-        "Check the bucket in the S3 console; a stack's own bucket comes back by deploying the stack anew under another name.",
-        "With an existing bucket: correct the parameters ExistingBucketName and ExistingBucketOwner, and deploy.",
+        "Look for the bucket in the S3 console.",
+        "If it is your own bucket, correct the parameters ExistingBucketName and ExistingBucketOwner and deploy the stack.",
+        "If it was the bucket of the stack, deploy the stack under a new name. This creates a new bucket.",
         PROBE,
     ),
 )
 SLOW = Explanation(
-    "a step took too long",
-    "A function did not end in its time, again and again: an AWS service that it calls hangs.",
-    ("See the AWS Health Dashboard for {region}.", START_AGAIN),
+    "a step timed out",
+    "A function did not finish within its timeout, in every attempt. Usually an AWS service that it calls does not answer.",
+    (HEALTH, START_AGAIN),
 )
 LAMBDA_FAILED = Explanation(
-    "Lambda failed",
-    "Step Functions could not reach Lambda, or got no answer from it, again and again.",
-    ("See the AWS Health Dashboard for Lambda in {region}.", START_AGAIN),
+    "Lambda did not answer",
+    "Step Functions could not call Lambda or got no answer, in every attempt.",
+    ("Check the AWS Health Dashboard for Lambda in {region}.", START_AGAIN),
 )
 DIED = Explanation(
-    "a step died",
-    "A function's process ended before it had answered, again and again: most often it ran out of memory.",
+    "a step ended unexpectedly",
+    "The process of a function ended before it answered, in every attempt. The usual cause is too little memory.",
     (
-        "Open the execution and see which step failed; the last lines of its log group tell how far it came.",
-        "If its memory was used up, raise MemorySize in template.yaml and deploy.",
+        "Open the execution to see which step failed, and read the last lines of its log group.",
+        "If the function used all its memory, increase MemorySize in template.yaml and deploy the stack.",
         START_AGAIN,
     ),
 )
 WORKFLOW_BROKE = Explanation(
-    "the workflow could not go on",
-    "Step Functions could not process the workflow's own data. That is an error of this program, or of a change to it.",
-    (
-        "If somebody changed the state machine, deploy the stack again.",
-        "Otherwise please report it with the execution's history.",
-        START_AGAIN,
-    ),
+    "the workflow has an error",
+    "Step Functions could not evaluate the workflow's own data. This is an error in this program or in a change to it.",
+    ("If the state machine was changed by hand, deploy the stack again.", START_AGAIN, REPORT_BUG),
 )
 EXPLANATIONS = {
     "InvalidInput": Explanation(
-        "the input is wrong",
-        "The execution's input, or a default that it uses, does not have the form that the README's input table shows.",
+        "the input is not valid",
+        "The execution input, or a stack parameter that it uses by default, does not have the form that the README describes.",
         (
-            "Correct the fields named above and start a new execution.",
-            "The files in events/ are inputs that work as they stand.",
+            "Correct the fields that are named above.",
+            "Start a new execution. The files in events/ are examples of valid input.",
         ),
     ),
     "LockNotObtained": Explanation(
         "another run was exporting",
-        "Runs export one after the other, since Inspector makes one report at a time."
-        " An earlier run took until this one's deadline.",
+        "Inspector has a limit of one report at a time, so runs export one after the other."
+        " An earlier run did not finish before this run's deadline.",
         (
-            "See what the other run is doing: its execution is named above.",
-            "If its reports really take that long, raise the parameter DeadlineHours or narrow the filter criteria.",
+            "Open the execution of the other run, which is named above, and wait until it has finished.",
+            "If reports regularly take this long, raise the parameter DeadlineHours or narrow the filter criteria.",
             START_AGAIN,
         ),
     ),
     "SlotBusy": Explanation(
-        "Inspector was making another report",
-        "Inspector makes one report at a time in an account and Region, and the run was told not to wait for a foreign one.",
-        ("Start the export again when that report has finished, or with on_busy: wait.",),
+        "Inspector is creating another report",
+        "Inspector has a limit of one report at a time in an account and Region."
+        " An external report was in progress, and on_busy is set to fail.",
+        ("Start a new execution when the other report has finished, or start one with on_busy set to wait.",),
     ),
     "DeadlineExceeded": Explanation(
         "the deadline has passed",
-        "Inspector gives no time for a report: many findings, or a busy service, make it slow.",
+        "The report did not finish in time. Inspector promises no duration: many findings or a busy service take longer.",
         (
-            "Raise the parameter DeadlineHours (at most 24), or the input's deadline_hours.",
-            "If reports were quick before, see the AWS Health Dashboard for Inspector in {region}.",
+            "If reports used to be quick, check the AWS Health Dashboard for Inspector in {region}.",
+            "Otherwise raise the parameter DeadlineHours (at most 24) or deadline_hours in the input, or narrow the filter criteria.",
             START_AGAIN,
         ),
     ),
     "CreateRefused": Explanation(
         "Inspector refused the report",
-        "Inspector judged the request and said no; its own words stand above.",
+        "Inspector did not accept the request. Its reason is quoted above.",
         (
-            "If it names a filter, correct the filter criteria.",
+            "If the reason names a filter, correct the filter criteria.",
             "Check that Inspector is enabled in {region}.",
             START_AGAIN,
         ),
     ),
     "Report.INVALID_PERMISSIONS": Explanation(
-        "Inspector may not write the report",
-        "The bucket policy of {bucket} or the key policy of {key} does not let Inspector write this account's report,"
+        "Inspector cannot write the report",
+        "The bucket policy of {bucket} or the key policy of {key} does not allow Inspector to write reports of this account,"
         " or a Deny statement forbids it.",
         (
+            CHECK_SETUP,
             POLICIES,
-            "They must name the account {account} and the Region {region} in aws:SourceAccount and aws:SourceArn.",
+            "Make sure that aws:SourceAccount is {account} and that aws:SourceArn contains the Region {region}.",
             PROBE,
         ),
     ),
@@ -148,105 +152,115 @@ EXPLANATIONS = {
     "NoSuchBucket": NO_BUCKET,
     "Report.INCOMPATIBLE_BUCKET_REGION": Explanation(
         "the bucket is in another Region",
-        "Inspector writes a report only into a bucket of the findings' own Region, {region}.",
+        "Inspector writes reports only to a bucket in the Region of the findings, {region}.",
         (
-            "Name a bucket in {region} in the parameter ExistingBucketName, or leave it empty and let the stack create one.",
+            "Set the parameter ExistingBucketName to a bucket in {region}, or leave it empty to use a bucket of the stack.",
+            "Deploy the stack.",
             PROBE,
         ),
     ),
     "Report.MALFORMED_KMS_KEY": Explanation(
-        "the key cannot be used",
-        "The key {key} must exist, be enabled, symmetric and customer managed, lie in {region}, and be named by its ARN.",
+        "the KMS key cannot be used",
+        "Inspector cannot encrypt with the key {key}. The key must exist, be enabled, symmetric and customer managed, be in {region},"
+        " and be given by its ARN.",
         (
-            "Check its state and type in the KMS console: a key that is disabled or waits for deletion cannot be used.",
-            "Name another key in the parameter ExistingKeyArn, or leave it empty and use the stack's key.",
+            "Check the state and the type of the key in the KMS console. Enable it if it is disabled; cancel its deletion if it is"
+            " scheduled.",
+            "If that is not possible, set the parameter ExistingKeyArn to another key or leave it empty to use the key of the stack,"
+            " and deploy the stack.",
             PROBE,
         ),
     ),
     "Report.INTERNAL_ERROR": Explanation(
-        "Inspector failed",
-        "Inspector had an error of its own. It usually passes.",
-        (START_AGAIN, "If it stays, see the AWS Health Dashboard and give AWS Support the report id above."),
+        "Inspector had an internal error",
+        "Inspector ended the report with an error of its own. This is usually temporary.",
+        (START_AGAIN, HEALTH, "If it happens again, give AWS Support the report id that is named above."),
     ),
     "Report.CANCELLED": Explanation(
-        "somebody cancelled the report",
-        "The report was cancelled while this run waited for it: in the Inspector console, or by another tool."
-        " CloudTrail says by whom (event CancelFindingsReport).",
-        (START_AGAIN,),
+        "the report was cancelled",
+        "A user or another tool cancelled the report in Inspector while this run waited for it.",
+        ("Find out who cancelled it: CloudTrail, Event history, event name CancelFindingsReport.", START_AGAIN),
     ),
     "Report.UNKNOWN": Explanation(
-        "Inspector lost the report",
-        "Inspector does not know the report that it had accepted. Disabling Inspector does that.",
+        "Inspector no longer has the report",
+        "Inspector had accepted the report but no longer knows it. This happens when Inspector is disabled.",
         ("Check that Inspector is enabled in {region}.", START_AGAIN),
     ),
     "Delivery.Encryption": Explanation(
         "the report has the wrong encryption",
-        "A default of the bucket {bucket}, or another writer, has replaced the encryption that Inspector was asked for.",
+        "The report is not encrypted with the requested key. The default encryption of the bucket {bucket}, or another writer,"
+        " replaced it.",
         (
-            "Check the bucket's default encryption; the key must be {key}.",
-            "Delete the wrongly encrypted report if it must not stay.",
+            "Set the default encryption of the bucket to the key {key}.",
+            "Delete the report that is named above if it must not be kept.",
             PROBE,
         ),
     ),
     "Delivery.Corrupt": Explanation(
-        "the report is broken",
-        "Inspector said that the report succeeded, but the file is not a whole findings report.",
-        ("Look at the file named above; it was kept.", START_AGAIN, "If it stays, give AWS Support the report id."),
+        "the report file is damaged",
+        "Inspector reported success, but the file is not a complete findings report.",
+        (
+            "Look at the file that is named above. It was kept.",
+            START_AGAIN,
+            "If it happens again, give AWS Support the report id.",
+        ),
     ),
     "AccessDeniedError": Explanation(
         "AWS refused a call",
-        "A policy does not allow what the exporter must do, or forbids it: the function's role, the bucket, the key, or a"
-        " service control policy of the organisation. The call is named above. Inspector also refuses where it is not enabled,"
-        " and S3 where the bucket belongs to another account than {owner}.",
+        "A policy does not allow the call that is named above, or denies it: the role of the function, the bucket policy, the key"
+        " policy, or a service control policy of the organisation. Inspector also refuses calls where it is not enabled, and S3 where"
+        " the bucket does not belong to {owner}.",
         (
-            "Check that Inspector is enabled in {region}, and that the bucket belongs to {owner}.",
-            "Deploy the stack again if somebody changed its roles.",
+            CHECK_SETUP,
+            "Check that Inspector is enabled in {region} and that the bucket belongs to the account {owner}.",
+            "If a role of the stack was changed by hand, deploy the stack again.",
             POLICIES,
-            "Ask who owns the organisation's service control policies.",
+            "If AWS names a service control policy, ask its owner to allow the call.",
             PROBE,
         ),
     ),
     "LockLostError": Explanation(
-        "the run lost the lock",
-        "Another run has the lock, so this one stopped rather than disturb it. A redriven execution ends like this.",
-        ("Redrive is not supported: start a new execution.",),
+        "the run does not hold the lock",
+        "The run stopped because it does not hold the lock. This happens when an execution is redriven.",
+        ("Start a new execution. Redrive is not supported.",),
     ),
     "ServiceUnavailableError": Explanation(
-        "AWS did not answer",
-        "An AWS service throttled or failed, again and again.",
-        ("See the AWS Health Dashboard for {region}.", START_AGAIN),
+        "an AWS service is unavailable",
+        "An AWS service throttled the call, failed or did not answer, in every attempt.",
+        (HEALTH, START_AGAIN),
     ),
     "StillCreatingError": Explanation(
         "a report may still be starting",
-        "A function was cut off while it asked Inspector for the report, so its lock is kept until that can no longer succeed.",
-        ("Nothing: the next run, or the hourly sweep, cancels the report and releases the lock.", START_AGAIN),
+        "A function was interrupted while it asked Inspector to create the report. The lock is kept until no report can appear.",
+        ("Do nothing: the next run or the hourly cleanup cancels the report and releases the lock.", START_AGAIN),
     ),
     "StillRunningError": Explanation(
-        "a cancelled report has not stopped",
-        "Inspector was told to cancel the report, but still shows it as in progress.",
-        ("Nothing: the next run, or the hourly sweep, cancels it again and waits until it has stopped.", START_AGAIN),
+        "a cancelled report is still running",
+        "Inspector was asked to cancel the report but still shows it as in progress.",
+        ("Do nothing: the next run or the hourly cleanup cancels the report again and waits for it.", START_AGAIN),
     ),
     "ToldElsewhereError": Explanation(
-        "another function was telling",
-        "The outcome was recorded, but another function had claimed to tell it and had not finished in time.",
+        "a notification is pending",
+        "The outcome is recorded. Another function had started to send the notification and did not finish in time.",
         (
-            "Nothing, if a message about this run has come: it tells the recorded outcome.",
-            "Otherwise wait for the next hourly sweep, which tells it.",
+            "If you have received a message about this run, do nothing: it has the recorded outcome.",
+            "Otherwise wait for the next hourly cleanup, which sends the notification.",
         ),
     ),
     "NotRecordedError": Explanation(
-        "the run was not written down",
-        "A step met a run without a record: somebody deleted it from the table, or it was redriven after its record had expired.",
-        ("See that nobody else changes the table of the stack.", START_AGAIN),
+        "the run has no record",
+        "The run has no record in the table, or a part of it is missing. It was deleted, or the execution was redriven after the"
+        " record had expired.",
+        ("Make sure that only the stack changes its table.", START_AGAIN),
     ),
     "ConfigurationError": Explanation(
-        "the deployment is incomplete",
-        "A function lacks variables of its environment, which are named above: somebody has changed the function by hand.",
+        "a function lacks its configuration",
+        "Environment variables of a function are missing. The function was changed by hand.",
         ("Deploy the stack again.", PROBE),
     ),
     "UnsupportedReleaseError": Explanation(
         "the run is older than the deployment",
-        "The execution was started long before the deployed code, whose steps do not know its form any more.",
+        "The execution was started before the stack was updated, and the deployed release does not support it.",
         (START_AGAIN,),
     ),
     "Sandbox.Timedout": SLOW,
@@ -256,59 +270,64 @@ EXPLANATIONS = {
     "Lambda.ClientExecutionTimeoutException": LAMBDA_FAILED,
     "Lambda.AWSLambdaException": Explanation(
         "Lambda did not run a step",
-        "The workflow may not invoke the function, or the function cannot start: its state, its role or its layer is wrong."
-        " Lambda's own words stand above.",
+        "The workflow is not allowed to invoke the function, or the function cannot start because of its state, role or layer."
+        " The reason that Lambda gives is quoted above.",
         (
-            "Open the function in the Lambda console: it says why it cannot run.",
-            "Deploy the stack again if somebody changed a function or the workflow's role.",
-            "If an explicit deny is named, ask who owns the organisation's service control policies.",
+            "Open the function in the Lambda console. It shows why the function cannot run.",
+            "If a function or a role was changed by hand, deploy the stack again.",
+            "If an explicit deny is named, ask the owner of the organisation's service control policies.",
             PROBE,
         ),
     ),
     "Lambda.Unknown": DIED,
     "Runtime.ExitError": DIED,
     "Lambda.TooManyRequestsException": Explanation(
-        "Lambda had no room",
-        "Other functions used up the account's Lambda concurrency in {region}, again and again. A fresh account may have 10.",
-        ("Raise the quota 'Concurrent executions' of Lambda in Service Quotas.", START_AGAIN),
+        "Lambda throttled a step",
+        "Other functions used the whole Lambda concurrency of the account in {region}, in every attempt. A new account may have a"
+        " quota of 10.",
+        ("Request an increase of the Lambda quota 'Concurrent executions' in Service Quotas.", START_AGAIN),
     ),
     "Workflow.UnknownAnswer": Explanation(
         "a step gave an unknown answer",
-        "The workflow does not know the answer of a step, so it cannot tell whether the report is complete."
-        " The functions and the workflow come from different versions, or somebody changed one of them.",
-        ("Deploy the stack again.", START_AGAIN, "If it stays, please report it with the execution's history."),
+        "The workflow does not know the answer of a step, so it is unknown whether the report is complete."
+        " The functions and the workflow have different versions, or one of them was changed by hand.",
+        ("Deploy the stack again.", START_AGAIN, REPORT_BUG),
     ),
     "States.Runtime": WORKFLOW_BROKE,
     "Workflow.QueryEvaluationError": WORKFLOW_BROKE,
     "States.DataLimitExceeded": Explanation(
         "the input is too large",
-        "Step Functions carries at most 256 KiB from step to step, and the execution's input nearly fills that.",
-        ("Shorten the filter criteria of the input and start a new execution.",),
+        "Step Functions passes at most 256 KiB from step to step, and the execution input nearly fills that.",
+        ("Shorten the filter criteria in the input.", "Start a new execution."),
     ),
     "Stopped": Explanation(
         "the run was stopped",
-        "Somebody stopped the execution. CloudTrail says who (event StopExecution)."
-        " Its report is cancelled and its lock released by itself.",
-        (START_AGAIN,),
+        "A user or a tool stopped the execution. The exporter cancels its report and releases its lock by itself.",
+        ("Find out who stopped it: CloudTrail, Event history, event name StopExecution.", START_AGAIN),
     ),
     "TimedOut": Explanation(
-        "the run took too long",
-        "The state machine's own time limit ended the execution. Its report is cancelled and its lock released by itself.",
-        (
-            "This should not happen, since the deadline ends a run earlier: please report it with the execution's history.",
-            START_AGAIN,
-        ),
+        "the run reached its time limit",
+        "The time limit of the state machine ended the execution. The exporter cancels its report and releases its lock by itself."
+        " Normally the run's deadline ends a run earlier.",
+        (START_AGAIN, REPORT_BUG),
     ),
 }
 UNKNOWN = Explanation(
-    "something unexpected happened",
-    "Nobody planned for this error.",
-    ("Open the execution and see which step failed; its log group holds the details.", START_AGAIN),
+    "unexpected error",
+    "The exporter has no explanation for this error.",
+    (
+        "Open the execution to see which step failed, and read its log group.",
+        START_AGAIN,
+        REPORT_BUG,
+    ),
 )
 
 
 def explain(failure: Failure, config: Config, language: str = "en") -> Explanation:
-    """Return the explanation of a failure, filled in with the deployment's names and with what a setup check found."""
+    """Return the explanation of a failure, filled in with the deployment's names and with what a setup check found.
+
+    The failure's setup has its texts in that language already.
+    """
     words = _words(language)
     found = words.EXPLANATIONS.get(failure.error, words.UNKNOWN)
     names = {
@@ -323,33 +342,36 @@ def explain(failure: Failure, config: Config, language: str = "en") -> Explanati
 
 
 def _words(language: str) -> ModuleType:
-    # Imported by whoever tells in that language only. It takes its class from this module.
+    # Imported only where it is needed. It takes its class from this module.
     return import_module(f"{__name__}_{language}" if language == "ja" else __name__)
 
 
 def evidence(failure: Failure) -> list[str]:
-    """Return what a setup check saw of what is wrong, line by line."""
-    return [line for each in (failure.setup["wrong"] if failure.setup else []) for line in each["evidence"]]
+    """Return the evidence of the setup check for what failed, line by line."""
+    return [line for each in (failure.setup["failed"] if failure.setup else []) for line in each["evidence"]]
 
 
-def statements(failure: Failure) -> list[tuple[str, str]]:
-    """Return the statements to paste that a setup check has found missing, each with the name of its check."""
-    wrong = failure.setup["wrong"] if failure.setup else []
+def statements(failure: Failure, language: str = "en") -> list[tuple[str, str]]:
+    """Return the policy statements to add, as a setup check found them, each with the name of its check."""
+    failed = failure.setup["failed"] if failure.setup else []
     return [
-        (each["check"].replace("_", " "), ",\n".join(json.dumps(one, indent=2) for one in each["statements"]))
-        for each in wrong
+        (
+            in_language(named("name", each["check"]), language),
+            ",\n".join(json.dumps(one, indent=2) for one in each["statements"]),
+        )
+        for each in failed
         if each["statements"]
     ]
 
 
 def _judged(explanation: Explanation, setup: Mapping[str, Any], words: ModuleType) -> Explanation:
-    """Say what was found instead of what may be. What a check says is English in every language."""
-    wrong, unknown = (" ".join(each["sentence"] for each in setup[verdict]) for verdict in ("wrong", "unknown"))
-    if not wrong:
+    """Say what the setup check found instead of what may be the cause."""
+    failed, unknown = (" ".join(each["sentence"] for each in setup[verdict]) for verdict in ("failed", "unknown"))
+    if not failed:
         told = (explanation.why, words.NOTHING_WRONG, unknown, words.NOT_SEEN)
         return replace(explanation, why=" ".join(text for text in told if text))
     return replace(
         explanation,
-        why=words.FOUND.format(sentences=f"{wrong} {unknown}".strip()),
-        fix=(*dict.fromkeys(each["fix"] for each in setup["wrong"] if each["fix"]), words.PROBE),
+        why=words.FOUND.format(sentences=f"{failed} {unknown}".strip()),
+        fix=(*dict.fromkeys(step for each in setup["failed"] for step in each["fix"]), words.PROBE),
     )

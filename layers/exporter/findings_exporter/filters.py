@@ -18,18 +18,21 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ListShape, ServiceModel, Shape, StringShape, StructureShape
 
+from findings_exporter.notes import Note
+
 UNITS = {"hour": "hours", "day": "days", "week": "weeks"}
 LAST = re.compile(r"last (\d{1,4}) (hour|day|week)s?", re.ASCII)
 AGO = re.compile(r"(\d{1,4}) (hour|day|week)s? ago", re.ASCII)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-DATE_FORMS = 'a date and time with its offset (2026-11-23T03:00:00Z), epoch seconds, "7 days ago" or "now"'
 TELL_OF_FINDINGS = ("ListFindings", "ListFindingAggregations")
 """Operations whose answers hold what filters compare with."""
 
 LONG_NUMBER = 10**20
+NAMES_SHOWN = 12
+"""Of the names that could stand in a field: a fault is one line of a message."""
 
-type Fault = Callable[[str, str], None]
+type Fault = Callable[[str, Note], None]
 """Takes a field's path and what is wrong with it."""
 
 
@@ -108,12 +111,12 @@ def _enumerations(shape: Any, parent: str, seen: set[tuple[str, str]]) -> Iterat
 
 
 def suggestion(word: str, known: list[str]) -> str:
-    """Return ``; did you mean "x"?`` when a known word is near, else nothing."""
+    """Return ``. Did you mean "x"?`` when a known word is near, else nothing."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if not near:
         lower = {each.lower(): each for each in known}
         near = [lower[word.lower()]] if word.lower() in lower else []
-    return f'; did you mean "{near[0]}"?' if near else ""
+    return Note("suggestion", word=near[0]) if near else ""
 
 
 def _value(value: object, shape: Shape, path: str, now: datetime, fault: Fault) -> Any:  # noqa: ANN401 - any JSON
@@ -132,19 +135,19 @@ def _structure(value: object, shape: StructureShape, path: str, now: datetime, f
     if shape.name == "DateFilter" and isinstance(value, str):
         return _last(value, path, now, fault)
     if not isinstance(value, dict):
-        fault(path, f"must be an object with {_any_of(list(shape.members))}, not {kind_of(value)}")
+        fault(path, Note("input.members", choices=_some(list(shape.members)), found=kind_of(value)))
         return {}
     resolved = {}
     for name, member in value.items():
         if name in shape.members:
             resolved[name] = _value(member, shape.members[name], f"{path}.{name}", now, fault)
         else:
-            fault(f"{path}.{name}", f"is not known{suggestion(name, list(shape.members))}")
+            fault(f"{path}.{name}", Note("input.unknown", suggestion=suggestion(name, list(shape.members))))
     for name in shape.required_members:
         if name not in value:
-            fault(f"{path}.{name}", "is missing")
+            fault(f"{path}.{name}", Note("input.missing"))
     if not shape.required_members and not value and shape.name != "FilterCriteria":
-        fault(path, f"is empty: name {_any_of(list(shape.members))}")
+        fault(path, Note("input.empty", choices=_some(list(shape.members))))
     _ordered(resolved, path, fault)
     return resolved
 
@@ -158,29 +161,29 @@ def _ordered(resolved: Mapping[str, Any], path: str, fault: Fault) -> None:
     for low, high in pairs:
         first, last = resolved.get(low), resolved.get(high)
         if first is not None and last is not None and first > last:
-            fault(f"{path}.{low}", f"must not be past {high}: nothing would match")
+            fault(f"{path}.{low}", Note("input.order", high=high))
 
 
 def _list(value: object, shape: ListShape, path: str, now: datetime, fault: Fault) -> list[Any]:
     if not isinstance(value, list):
-        fault(path, f"must be a list, not {kind_of(value)}")
+        fault(path, Note("input.list", found=kind_of(value)))
         return []
     least, most = shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
     if not least <= len(value) <= most:
-        fault(path, f"must hold {least} to {most} filters, not {len(value)}")
+        fault(path, Note("input.list_length", least=str(least), most=str(most), count=len(value)))
         return []
     return [_value(each, shape.member, f"{path}[{index}]", now, fault) for index, each in enumerate(value)]
 
 
 def _string(value: object, shape: StringShape, path: str, fault: Fault) -> str:
     if not isinstance(value, str):
-        fault(path, f"must be a text, not {kind_of(value)}")
+        fault(path, Note("input.text", found=kind_of(value)))
         return ""
     if shape.enum and value not in shape.enum:
-        fault(path, f'must be {_any_of(shape.enum)}, not "{_short(value)}"{suggestion(value, shape.enum)}')
+        fault(path, _not_one_of(value, list(shape.enum)))
     least, most = shape.metadata.get("min", 0), shape.metadata.get("max", math.inf)
     if not least <= len(value) <= most:
-        fault(path, f"must be {least} to {most} characters long, not {len(value)}")
+        fault(path, Note("input.text_length", least=str(least), most=str(most), count=len(value)))
     return value
 
 
@@ -189,18 +192,18 @@ def _number(value: object, shape: Shape, path: str, fault: Fault) -> float:
     # Not isfinite: it raises for a whole number that no float can hold.
     finite = isinstance(value, int | float) and abs(value) <= sys.float_info.max
     if not finite or isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        fault(path, f"must be a {'whole ' if whole else ''}number, not {kind_of(value)}")
+        fault(path, Note("input.whole_number" if whole else "input.number", found=kind_of(value)))
         return 0
     least, most = shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
     if not least <= value <= most:
-        fault(path, f"must be from {least} to {most}, not {value}")
+        fault(path, Note("input.range", least=str(least), most=str(most), value=str(value)))
     return value
 
 
 def _date(value: object, path: str, now: datetime, fault: Fault) -> float:
     date = _parsed_date(value, now)
     if date is None or not EARLIEST <= date <= LATEST:
-        fault(path, f"must be {DATE_FORMS}, from {EARLIEST:%Y} to {LATEST:%Y}, not {kind_of(value)}")
+        fault(path, Note("input.date", first=f"{EARLIEST:%Y}", last=f"{LATEST:%Y}", found=kind_of(value)))
         return 0
     return date.timestamp()
 
@@ -228,10 +231,7 @@ def _parsed_date(value: object, now: datetime) -> datetime | None:
 def _last(value: str, path: str, now: datetime, fault: Fault) -> dict[str, Any]:
     if (last := LAST.fullmatch(value)) and now - _span(last) >= EARLIEST:
         return {"startInclusive": (now - _span(last)).timestamp(), "endInclusive": now.timestamp()}
-    fault(
-        path,
-        f'must be an object with startInclusive or endInclusive, or a text such as "last 7 days", not {kind_of(value)}',
-    )
+    fault(path, Note("input.date_filter", found=kind_of(value)))
     return {}
 
 
@@ -244,29 +244,34 @@ def _known_values(filters: object, known: list[str], path: str, fault: Fault) ->
         value = each.get("value")
         # A prefix passes whatever it is: so a value can be asked for that is newer than the layer.
         if each.get("comparison") != "PREFIX" and isinstance(value, str) and value and value not in known:
-            fault(f"{path}[{index}].value", f'must be {_any_of(known)}, not "{_short(value)}"{suggestion(value, known)}')
+            fault(f"{path}[{index}].value", _not_one_of(value, known))
 
 
 def kind_of(value: object) -> str:
-    """Return what a JSON value is, as a person would say it."""
+    """Return what a JSON value is, in words."""
     match value:
         case None:
             return "null"
         case bool():
             return "true" if value else "false"
         case int() | float():
-            return "a long number" if isinstance(value, int) and abs(value) >= LONG_NUMBER else f"the number {value}"
+            is_long = isinstance(value, int) and abs(value) >= LONG_NUMBER
+            return Note("kind.long_number") if is_long else Note("kind.number", number=str(value))
         case str():
-            return f'"{_short(value)}"'
+            return Note("kind.quoted", text=_short(value))
         case list():
-            return "a list"
+            return Note("kind.list")
         case _:
-            return "an object"
+            return Note("kind.object")
 
 
 def _short(value: str) -> str:
     return value if len(value) <= 40 else f"{value[:40]}…"  # noqa: PLR2004 - enough to recognise it by
 
 
-def _any_of(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+def _some(names: list[str]) -> list[str]:
+    return names if len(names) <= NAMES_SHOWN else [*names[:NAMES_SHOWN], "…"]
+
+
+def _not_one_of(value: str, known: list[str]) -> Note:
+    return Note("input.one_of", choices=_some(known), found=kind_of(value), suggestion=suggestion(value, known))

@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 from findings_exporter import runs
 from findings_exporter.errors import DENIED, Failure, LockLostError, StillCreatingError, code_of
 from findings_exporter.execution import Execution
+from findings_exporter.notes import Note
 from findings_exporter.polling import turn_wait_seconds
 from findings_exporter.runs import Run
 from findings_exporter.table import Table, refused_item
@@ -208,18 +209,19 @@ def take_turn(lock: Lock, states: "SFNClient", run: Run, now: datetime) -> dict[
         ``state`` is ``ACQUIRED``, ``HELD`` (with ``wait_seconds``) or ``FAILED`` (with ``failure``: the deadline passed).
     """
     if run.outcome is not None:
-        # The run was stopped, recorded and told; a redrive, or a function that outlived it, must not begin again.
-        return {"state": "FAILED", "failure": Failure("LockLostError", _lost(run.execution, lock.holder())).to_dict()}
+        # The run has an outcome: a redrive, or a function that still works after the run was stopped, must not begin again.
+        recorded = Note("cause.stopped_before", run=run.execution.id)
+        return {"state": "FAILED", "failure": Failure("LockLostError", recorded).to_dict()}
     holder = lock.acquire(states, run.execution, now)
     if holder is None:
         return {"state": "ACQUIRED"}
     plan = run.require_plan()
     remaining = plan.remaining_seconds(now)
     if remaining <= 0:
-        text = f"The run {holder.execution.id} held the lock until this run's deadline of {plan.deadline_hours:g} hours."
-        return {"state": "FAILED", "failure": Failure("LockNotObtained", text).to_dict()}
+        held = Note("cause.lock_held", run=holder.execution.id, hours=f"{plan.deadline_hours:g}")
+        return {"state": "FAILED", "failure": Failure("LockNotObtained", held).to_dict()}
     logger.info("the run %s holds the lock", holder.execution.id)
-    runs.note(lock.table, run.execution, f"This run waited for its turn: the run {holder.execution.id} was exporting.")
+    runs.note(lock.table, run.execution, Note("run.waited", run=holder.execution.id))
     elapsed = (now - run.execution.started_at).total_seconds()
     return {"state": "HELD", "wait_seconds": turn_wait_seconds(elapsed, remaining), "holder": holder.execution.name}
 
@@ -244,14 +246,16 @@ def _holder(item: dict[str, Any]) -> Holder:
 
 
 def _lost(me: Execution, holder: Holder | None) -> str:
-    whose = f"the execution {holder.execution.id} holds it" if holder else "nobody holds it"
-    return f"the execution {me.id} does not hold the lock ({whose}), so it stops; redrive is not supported, start a new execution"
+    if holder is None:
+        return Note("cause.lock_of_none", run=me.id)
+    return Note("cause.lock_of_other", run=me.id, holder=holder.execution.id)
 
 
 def _still_creating(holder: Holder) -> str:
     # Between the refusal and this look its mark may have been cleared.
-    until = f" until {holder.creating_until:%H:%M:%S} UTC" if holder.creating_until else ""
-    return f"a function of {holder.execution.id} may still be creating a report{until}"
+    if holder.creating_until is None:
+        return Note("cause.still_creating", run=holder.execution.id)
+    return Note("cause.still_creating_until", run=holder.execution.id, time=f"{holder.creating_until:%H:%M:%S}")
 
 
 def _epoch(time: datetime) -> int:

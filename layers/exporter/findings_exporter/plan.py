@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
-from findings_exporter import filters
+from findings_exporter import filters, notes
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
 from findings_exporter.execution import Execution
 from findings_exporter.filters import kind_of, suggestion
+from findings_exporter.notes import Note
 from findings_exporter.table import known_fields
 from findings_exporter.texts import clean
 
@@ -134,17 +135,17 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
     Plan or Failure
         The failure ``InvalidInput`` tells all faults of the input at once, each with its field.
     """
-    faults: list[str] = []
+    faults: list[Note] = []
 
-    def fault(path: str, text: str) -> None:
-        faults.append(f"{clean(path, PATH_CHARACTERS)} {clean(text, FAULT_CHARACTERS)}")
+    def fault(path: str, text: Note) -> None:
+        faults.append(Note("input.fault", path=clean(path, PATH_CHARACTERS), fault=notes.bounded(text, FAULT_CHARACTERS)))
 
     _texts(run_input, "input", fault)
     if faults:
         return _invalid(faults)
     fields = _object(run_input, "input", KEYS, fault)
     if len(json.dumps(run_input)) > MAX_INPUT_CHARACTERS:
-        fault("input", f"is longer than {MAX_INPUT_CHARACTERS:,} characters: shorten its filter criteria")
+        fault("input", Note("input.too_long", most=MAX_INPUT_CHARACTERS))
         return _invalid(faults)
     report = _object(fields.get("report", {}), "report", REPORT_KEYS, fault)
     schedule = _object(fields.get("schedule", {}), "schedule", SCHEDULE_KEYS, fault)
@@ -192,34 +193,30 @@ def execution_of(prefix: str) -> str | None:
     return match[1] if match else None
 
 
-type Fault = Callable[[str, str], None]
+type Fault = Callable[[str, Note], None]
 
 
-def _invalid(faults: list[str]) -> Failure:
+def _invalid(faults: list[Note]) -> Failure:
     told = faults[:MAX_FAULTS_TOLD]
     if len(faults) > len(told):
-        told.append(f"and {len(faults) - len(told)} more")
-    return Failure(
-        "InvalidInput",
-        "The execution's input is wrong, so nothing was exported:\n" + "\n".join(f"- {each}" for each in told),
-    )
+        told.append(Note("input.more", count=len(faults) - len(told)))
+    return Failure("InvalidInput", Note("cause.input", faults=told))
 
 
 def _object(value: object, path: str, known: list[str], fault: Fault) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        fault(path, f"must be an object, not {kind_of(value)}")
+        fault(path, Note("input.not_object", found=kind_of(value)))
         return {}
     prefix = "" if path == "input" else f"{path}."
     for name in value:
         if name in known or (path == "input" and name in IGNORED_KEYS):
             continue
         if name.lower() in DEPLOYMENT_WORDS:
-            fault(f"{prefix}{name}", "is the deployment's and cannot be chosen by an input: see the template's parameters")
+            fault(f"{prefix}{name}", Note("input.of_the_stack"))
         else:
-            fault(
-                f"{prefix}{clean(name, NAME_CHARACTERS)}",
-                f"is not known{suggestion(name, known) or f'; known are {", ".join(known)}'}",
-            )
+            near = suggestion(name, known)
+            unknown = Note("input.unknown", suggestion=near) if near else Note("input.unknown_known", known=known)
+            fault(f"{prefix}{clean(name, NAME_CHARACTERS)}", unknown)
     return value
 
 
@@ -229,13 +226,13 @@ def _texts(value: object, path: str, fault: Fault) -> None:
     while left:
         path, value, depth = left.pop()
         if depth > MAX_DEPTH:
-            fault(path, f"is nested more than {MAX_DEPTH} levels deep")
+            fault(path, Note("input.too_deep", most=MAX_DEPTH))
         elif isinstance(value, str) and LONE_SURROGATE.search(value):
-            fault(path, "holds half a surrogate pair, which is no character")
+            fault(path, Note("input.half_character"))
         elif isinstance(value, dict):
             within = "" if path == "input" else f"{path}."
             for name in filter(LONE_SURROGATE.search, value):
-                fault(f"{within}{name}", "has half a surrogate pair in its name, which is no character")
+                fault(f"{within}{name}", Note("input.half_character_in_name"))
             left.extend((f"{within}{clean(name, NAME_CHARACTERS)}", each, depth + 1) for name, each in reversed(value.items()))
         elif isinstance(value, list):
             left.extend((f"{path}[{index}]", each, depth + 1) for index, each in reversed([*enumerate(value)]))
@@ -243,10 +240,7 @@ def _texts(value: object, path: str, fault: Fault) -> None:
 
 def _name(value: object, fault: Fault) -> str:
     if not isinstance(value, str) or not REPORT_NAME.fullmatch(value):
-        fault(
-            "report.name",
-            f"must be 1 to 63 letters, digits, - or _, beginning with a letter or digit, not {kind_of(value)}",
-        )
+        fault("report.name", Note("input.report_name", found=kind_of(value)))
         return "invalid"
     return value
 
@@ -259,7 +253,7 @@ def _criteria(report: Mapping[str, Any], config: Config, fault: Fault) -> tuple[
         criteria = json.loads(config.defaults.filter_criteria)
         _texts(criteria, path, fault)
     except ValueError as error:
-        fault(path, f"is not JSON ({error}): deploy the stack with a right one")
+        fault(path, Note("input.not_json", text=str(error)))
         return {}, path
     return criteria, path
 
@@ -281,10 +275,8 @@ def _number(parameter: str) -> float | str:
 def _hours(value: object, fault: Fault) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and MIN_DEADLINE_HOURS <= value <= MAX_DEADLINE_HOURS:
         return value
-    fault(
-        "deadline_hours",
-        f"must be a number of hours from {MIN_DEADLINE_HOURS:.3f} (a minute) to {MAX_DEADLINE_HOURS}, not {kind_of(value)}",
-    )
+    hours = Note("input.hours", least=f"{MIN_DEADLINE_HOURS:.3f}", most=MAX_DEADLINE_HOURS, found=kind_of(value))
+    fault("deadline_hours", hours)
     return 1
 
 
@@ -293,13 +285,13 @@ def _one_of[T: str](value: object, path: str, known: list[T], fault: Fault) -> T
         if value == each:
             return each
     hint = suggestion(value, list(known)) if isinstance(value, str) else ""
-    fault(path, f"must be {', '.join(known[:-1])} or {known[-1]}, not {kind_of(value)}{hint}")
+    fault(path, Note("input.one_of", choices=list(known), found=kind_of(value), suggestion=hint))
     return known[0]
 
 
 def _boolean(value: object, path: str, fault: Fault) -> bool:
     if not isinstance(value, bool):
-        fault(path, f"must be true or false, not {kind_of(value)}")
+        fault(path, Note("input.boolean", found=kind_of(value)))
         return True
     return value
 
@@ -314,15 +306,12 @@ def _scheduled_for(schedule: Mapping[str, Any], started_at: datetime, fault: Fau
     except (ValueError, OverflowError):  # the year 1 or 9999 may have no UTC
         time = None
     if time is None:
-        fault(
-            "schedule.scheduled_for",
-            f"must be a date and time with its offset, such as 2026-11-23T03:00:00Z, not {kind_of(value)}",
-        )
+        fault("schedule.scheduled_for", Note("input.time", found=kind_of(value)))
         return None
     if time > started_at + SCHEDULE_AHEAD:
-        fault("schedule.scheduled_for", "lies in the future: a run cannot claim a later night")
+        fault("schedule.scheduled_for", Note("input.future"))
     if time < started_at - SCHEDULE_BACK:
-        fault("schedule.scheduled_for", f"lies more than {SCHEDULE_BACK.days} days before the run's start")
+        fault("schedule.scheduled_for", Note("input.past", days=SCHEDULE_BACK.days))
     return time.isoformat()
 
 
@@ -333,6 +322,6 @@ def _schedule_arn(schedule: Mapping[str, Any], fault: Fault) -> str | None:
     if not isinstance(value, str) or not re.fullmatch(
         r"arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule/[\w.-]{1,64}/[\w.-]{1,64}", value, re.ASCII
     ):
-        fault("schedule.arn", f"must be the ARN of a schedule, not {kind_of(value)}")
+        fault("schedule.arn", Note("input.schedule_arn", found=kind_of(value)))
         return None
     return value

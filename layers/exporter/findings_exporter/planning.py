@@ -7,6 +7,7 @@ from findings_exporter import runs
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
 from findings_exporter.execution import Execution
+from findings_exporter.notes import Note
 from findings_exporter.plan import make_plan
 from findings_exporter.table import Table
 
@@ -31,6 +32,6 @@ def plan_run(table: Table, config: Config, execution: Execution, run_input: obje
         if exporting != execution.arn:
             return {"state": "DUPLICATE", "of": exporting}
     if not runs.note_plan(table, execution, plan):
-        stopped = f"the execution {execution.id} was stopped and its outcome recorded, so this step goes no further"
-        return {"state": "FAILED", "failure": Failure("LockLostError", stopped).to_dict()}
+        stopped = Failure("LockLostError", Note("cause.stopped_before", run=execution.id))
+        return {"state": "FAILED", "failure": stopped.to_dict()}
     return {"state": "PLANNED", "plan": json.loads(plan.to_json())}

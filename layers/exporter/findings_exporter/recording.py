@@ -15,6 +15,7 @@ from findings_exporter.execution import Execution
 from findings_exporter.explanations import evidence, explain, statements
 from findings_exporter.messages import failure_from
 from findings_exporter.messages.foreign import ERROR_CHARACTERS, for_programs
+from findings_exporter.notes import Note
 from findings_exporter.runs import Outcome, Run
 from findings_exporter.table import Table
 from findings_exporter.texts import clean, cut
@@ -91,8 +92,7 @@ def digest_failure(error: str, cause: str) -> dict[str, str]:
     what = cut(" ".join(failure_from(error, cause).cause.split()), DIGEST_CAUSE_CHARACTERS).rstrip(".")
     return {
         "error": error,
-        "sentence": f"The report was delivered, but its digest could not be made: {what} ({error})."
-        " So nothing is said of what changed. Look into the log of digest_report; the next run makes its own digest.",
+        "sentence": Note("analysis.failed", what=f"{what} ({error})", do=Note("analysis.broke_down")),
     }
 
 
@@ -101,9 +101,10 @@ def cause_text(failure: Failure, config: Config) -> str:
     explanation = explain(failure, config)
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(explanation.fix, 1))
     seen = "".join(f"\n- {line}" for line in evidence(failure))
-    paste = "".join(f"\n\nTo paste ({check}):\n{statement}" for check, statement in statements(failure))
-    return f"{failure.cause}\n\nWhy: {explanation.why}{seen}\n\nWhat to do now:\n{steps}{paste}"[:CAUSE_CHARACTERS]
+    add = "".join(f"\n\nPolicy statement to add ({check}):\n{statement}" for check, statement in statements(failure))
+    return f"{failure.cause}\n\nCause: {explanation.why}{seen}\n\nFix:\n{steps}{add}"[:CAUSE_CHARACTERS]
 
 
 def _failure(caught: Mapping[str, Any]) -> Failure:
-    return replace(failure_from(caught["error"], caught["cause"]), setup=caught.get("setup"))
+    told, read = failure_from(caught["error"], caught["cause"]), Failure.from_dict(caught)
+    return replace(told, cause=read.cause if isinstance(read.cause, Note) else told.cause, setup=read.setup)

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from findings_exporter.notes import Note
+
 EDGE_BYTES = 1 << 20
 """Some three hundred findings. What stands before and after the findings of a JSON report is no longer than that, either."""
 MAX_ROW_BYTES = EDGE_BYTES // 2
@@ -31,8 +33,8 @@ _SPACE = re.compile(r"[ \t\r\n]*+")
 _FIRST_MEMBER = re.compile(r'\{[ \t\r\n]*+"[^"\\]*+"')
 _FINDING = re.compile(r"findingArn|arn:[a-z-]+:inspector2:[a-z0-9-]+:\d{12}:finding/|\"findings\"\s*+:\s*+\[\s*+\{\s*+\"")
 """A finding, or the beginning of the first one."""
-_NOT_A_REPORT = 'does not begin with {"findings":['
-_CUT = "breaks off before its end"
+_NOT_A_REPORT = "form.not_a_report"
+_CUT = "form.cut"
 # Only the structure counts here, so numbers, which may have any length, are not read.
 _decoder = json.JSONDecoder(parse_float=len, parse_int=len, parse_constant=len, strict=False)
 
@@ -47,15 +49,19 @@ class Form:
         ``nothing``: it says in one of the known forms that nothing was found. ``unclear``: no finding is in it, and it is in
         none of these forms.
     fault
-        What is wrong with it, as the rest of a sentence that begins with "The report"; None where nothing is.
+        What is wrong with it, as the rest of a sentence that begins with "it"; None where nothing is.
     """
 
     holds: Literal["findings", "nothing", "unclear"]
-    fault: str | None = None
+    fault: Note | None = None
 
 
 class _FaultError(Exception):
-    """The text is not what a report is; the reason is the rest of a sentence that begins with "The report"."""
+    """The text is not what a report is."""
+
+    def __init__(self, name: str, **values: object) -> None:
+        self.fault = Note(name, **values)
+        super().__init__(self.fault)
 
 
 def of_whole(content: bytes, report_format: str) -> Form:
@@ -66,7 +72,7 @@ def of_whole(content: bytes, report_format: str) -> Form:
             return Form("nothing")
         return _csv_form(text) if report_format == "CSV" else _json_form(text)
     except _FaultError as fault:
-        return Form("findings" if _FINDING.search(text) else "unclear", str(fault))
+        return Form("findings" if _FINDING.search(text) else "unclear", fault.fault)
 
 
 def is_blank(row: list[str]) -> bool:
@@ -74,7 +80,7 @@ def is_blank(row: list[str]) -> bool:
     return not row or (len(row) == 1 and not row[0].strip())
 
 
-def fault_of_edges(start: bytes, end: bytes, report_format: str) -> str | None:
+def fault_of_edges(start: bytes, end: bytes, report_format: str) -> Note | None:
     """Return what is wrong with a larger report by its first and its last :data:`EDGE_BYTES`, or None."""
     # An edge that ends in the midst of the report may cut a character in two.
     head, tail = start.removeprefix(BOM).decode(errors="replace"), end.decode(errors="replace")
@@ -84,7 +90,7 @@ def fault_of_edges(start: bytes, end: bytes, report_format: str) -> str | None:
         else:
             _judge_json_tail(tail, _first_member(head))
     except _FaultError as fault:
-        return str(fault)
+        return fault.fault
     return None
 
 
@@ -95,7 +101,7 @@ def _json_form(text: str) -> Form:
     if _NOTHING.fullmatch(text.strip(" \t\r\n")):
         return Form("nothing")
     if not _findings(text):
-        return Form("unclear", "holds no finding, and is no report of none")
+        return Form("unclear", Note("form.no_findings"))
     return Form("findings")
 
 
@@ -103,7 +109,7 @@ def _findings(text: str) -> list[Any]:
     """Return the findings of a whole report."""
     findings, position = _value(text, _begin(text) - 1)
     if not all(isinstance(each, dict) for each in findings):
-        raise _FaultError("holds something that is no finding")
+        raise _FaultError("form.no_finding")
     _judge_end(text, position)
     return list(findings)
 
@@ -114,10 +120,10 @@ def _judge_end(text: str, position: int) -> None:
     while text[position] != "}":
         name, position = _name(text, _expect(",", text, position))
         if name == "findings":
-            raise _FaultError("has a second list of findings")
+            raise _FaultError("form.second_list")
         position = _skip(text, _value(text, position)[1])
     if _after_space(text, position + 1) < len(text):
-        raise _FaultError("goes on after its end")
+        raise _FaultError("form.goes_on")
 
 
 def _begin(text: str) -> int:
@@ -137,7 +143,7 @@ def _first_member(head: str) -> str:
     except _FaultError:
         raise _FaultError(_NOT_A_REPORT) from None
     if not found:
-        raise _FaultError("begins with something that is no finding")
+        raise _FaultError("form.bad_start")
     return found[0].removeprefix("{").strip(" \t\r\n")
 
 
@@ -155,7 +161,7 @@ def _judge_json_tail(tail: str, first_member: str) -> None:
                 position = _value(tail, _skip(tail, _expect(",", tail, after)))[1]
             return _judge_end(tail, after + 1)
         except _FaultError as fault:
-            if str(fault) == _CUT:
+            if fault.fault.name == _CUT:
                 raise
             # A border within a finding, whose list ends before the report does: the search goes on behind it.
     # Without any border, one finding, or what stands after the last one, fills the whole edge.
@@ -166,7 +172,7 @@ def _name(text: str, position: int) -> tuple[str, int]:
     """Return a member's name, and where its value begins."""
     position = _skip(text, position)
     if text[position] != '"':
-        raise _FaultError(f"is no JSON at character {position:,}")
+        raise _FaultError("form.no_json", position=position)
     name, position = _value(text, position)
     return name, _skip(text, _expect(":", text, _skip(text, position)))
 
@@ -176,9 +182,9 @@ def _value(text: str, position: int) -> tuple[Any, int]:
         return _decoder.raw_decode(text, position)
     except json.JSONDecodeError as error:
         is_cut = error.pos >= len(text.rstrip(" \t\r\n")) or error.msg.startswith("Unterminated string")
-        raise _FaultError(_CUT if is_cut else f"is no JSON at character {error.pos:,}") from None
+        raise (_FaultError(_CUT) if is_cut else _FaultError("form.no_json", position=error.pos)) from None
     except RecursionError:
-        raise _FaultError("is nested too deeply") from None
+        raise _FaultError("form.too_deep") from None
 
 
 def _skip(text: str, position: int) -> int:
@@ -196,7 +202,7 @@ def _after_space(text: str, position: int) -> int:
 def _expect(sign: str, text: str, position: int, fault: str | None = None) -> int:
     """Return the place after a sign that must stand here."""
     if text[position] != sign:
-        raise _FaultError(fault or f"is no JSON at character {position:,}")
+        raise _FaultError(fault) if fault else _FaultError("form.no_json", position=position)
     return position + 1
 
 
@@ -210,13 +216,11 @@ def _csv_form(text: str) -> Form:
         if not is_blank(row):
             count += 1
             if len(row) != len(header):
-                raise _FaultError(
-                    f"has {len(row)} cells in row {count:,} where the header has {len(header)}: it breaks off, or is damaged"
-                )
+                raise _FaultError("form.cells", cells=len(row), row=count, header=len(header))
     if count > 1:
         return Form("findings")
     if not text.rstrip(" \t").endswith(("\n", "\r")):
-        return Form("unclear", "breaks off within its header, or right after it")
+        return Form("unclear", Note("form.cut_header"))
     return Form("nothing")
 
 
@@ -227,15 +231,15 @@ def _rows(text: str) -> Iterator[list[str]]:
         yield from csv.reader(io.StringIO(text, newline=""), strict=True)
     except csv.Error as error:
         is_cut = "unexpected end of data" in str(error)
-        raise _FaultError("breaks off within quotes" if is_cut else f"cannot be read as CSV: {error}") from None
+        raise (_FaultError("form.cut_quotes") if is_cut else _FaultError("form.no_csv", text=str(error))) from None
 
 
 def _header(rows: Iterator[list[str]]) -> list[str]:
     header = [name.strip().casefold() for name in next(rows, [])]
     if not {name.casefold() for name in CSV_COLUMNS} <= set(header):
-        raise _FaultError("does not begin with the header of a findings report")
+        raise _FaultError("form.no_header")
     if len(set(header)) != len(header):
-        raise _FaultError("has two columns of the same name")
+        raise _FaultError("form.double_column")
     return header
 
 
@@ -243,7 +247,7 @@ def _judge_csv_tail(tail: str, cells: int) -> None:
     """Read the last rows, from the first line end in the tail, which lies either between two rows or within quotes."""
     rest = tail[tail.find("\n") + 1 :]
     if not any(_are_rows(rest, cells, within_quotes=within_quotes) for within_quotes in (False, True)):
-        raise _FaultError("breaks off within its last row")
+        raise _FaultError("form.cut_row")
 
 
 def _are_rows(text: str, cells: int, *, within_quotes: bool) -> bool:

@@ -29,6 +29,7 @@ from findings_exporter.errors import (
 from findings_exporter.execution import Execution
 from findings_exporter.inspector import Report, create
 from findings_exporter.lock import has_ended
+from findings_exporter.notes import Note
 from findings_exporter.plan import Plan, execution_of
 from findings_exporter.polling import next_wait_seconds, turn_wait_seconds
 from findings_exporter.runs import Run
@@ -87,7 +88,7 @@ def start(start_desk: StartDesk, run: Run, clock: Callable[[], datetime], outliv
     if current and not current.has_ended:
         return _slot_taken(start_desk, run, current, now)
     if plan.remaining_seconds(now) <= 0:
-        return _failed(_too_late(plan, "The report was not started: Inspector's slot became free too late, or Inspector failed."))
+        return _failed(_too_late(plan, "cause.too_late_not_started"))
     return _create(start_desk, run, holder.creating_until, clock, outlives_until)
 
 
@@ -109,13 +110,13 @@ def check(desk: Desk, run: Run, now: datetime) -> Result:
     report = desk.inspector.status(run.report_id or "")
     count_look(plan.report_name)
     if report is None:
-        return _failed(Failure("Report.UNKNOWN", f"Inspector does not know the report {run.report_id} any more."))
+        return _failed(Failure("Report.UNKNOWN", Note("cause.report_unknown", report=run.report_id)))
     if not report.has_ended:
         if report.status != IN_PROGRESS:
             logger.warning("Inspector told an unknown report status, which counts as in progress: %s", report.status)
         remaining = plan.remaining_seconds(now)
         if remaining <= 0:
-            return _failed(_too_late(plan, f"The report {report.id} was still {report.status} and is being cancelled."))
+            return _failed(_too_late(plan, "cause.too_late_running", report=report.id, status=report.status))
         return {"state": IN_PROGRESS, "wait_seconds": _next_look(desk, run, now)}
     runs.note_report_ended(desk.table, run.execution, now)
     if report.status == "SUCCEEDED":
@@ -123,8 +124,10 @@ def check(desk: Desk, run: Run, now: datetime) -> Result:
     if report.error_code == "NO_FINDINGS_FOUND":
         return {"state": "FINISHED", "found_nothing": True}
     code = "CANCELLED" if report.status == "CANCELLED" else report.error_code or "UNKNOWN_ERROR"
-    told = f" ({report.error_message})" if report.error_message else ""
-    return _failed(Failure(f"Report.{code}", f"The report {report.id} ended as {report.status}{told}."))
+    ended = Note("cause.report_ended", report=report.id, status=report.status)
+    if report.error_message:
+        ended = Note("cause.report_ended_text", report=report.id, status=report.status, text=report.error_message)
+    return _failed(Failure(f"Report.{code}", ended))
 
 
 def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until: datetime) -> Literal["NONE", "CANCELLED"]:
@@ -151,7 +154,7 @@ def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until:
         return "NONE"
     holder = desk.lock.holder()
     if holder and holder.arn == execution.arn and holder.creating_until and holder.creating_until >= now():
-        raise StillCreatingError(f"a function of {execution.id} may still be creating a report; this is tried again")
+        raise StillCreatingError(Note("cause.still_creating", run=execution.id))
     report = _own_in_progress(desk, run, run.plan)
     if report is None:
         return "NONE"
@@ -159,7 +162,7 @@ def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until:
     desk.inspector.cancel(report.id)
     while (seen := desk.inspector.status(report.id)) and not seen.has_ended:
         if now() + timedelta(seconds=CANCEL_LOOK_SECONDS) >= until:
-            raise StillRunningError(f"the report {report.id} was cancelled but is still {seen.status}; this is tried again")
+            raise StillRunningError(Note("cause.still_running", report=report.id, status=seen.status))
         time.sleep(CANCEL_LOOK_SECONDS)
     return "CANCELLED"
 
@@ -186,7 +189,7 @@ def _create(
     except ClientError as error:
         if not is_refused(error):
             desk.lock.move_mark(run.execution, mark, clock() + LANDING)
-            runs.note(desk.table, run.execution, f"Inspector failed when it was asked for the report ({code_of(error)}).")
+            runs.note(desk.table, run.execution, Note("run.create_failed", code=code_of(error)))
             raise
         desk.lock.clear_mark(run.execution, mark)
         if code_of(error) in THROTTLED | DENIED:
@@ -209,7 +212,7 @@ def _refused(start_desk: StartDesk, run: Run, error: ClientError, now: datetime)
         return _slot_taken(start_desk, run, current, now)
     if ONE_AT_A_TIME_TEXT in text_of(error):
         return _busy(_turn_wait(run, now))
-    return _failed(Failure("CreateRefused", f"Inspector refused to create the report ({code_of(error)}): {text_of(error)}"))
+    return _failed(Failure("CreateRefused", Note("cause.refused", code=code_of(error), text=text_of(error))))
 
 
 def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -> Result:
@@ -217,7 +220,7 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
     remaining = plan.remaining_seconds(now)
     place = clean(f"s3://{other.bucket}/{other.prefix}", PLACE_CHARACTERS)
     if remaining <= 0:
-        return _failed(_too_late(plan, f"Another report ({other.id}, to {place}) still had Inspector's slot."))
+        return _failed(_too_late(plan, "cause.too_late_other", report=other.id, place=place))
     whose = owner_of(desk, other)
     if whose and has_ended(start_desk.states, whose.arn):
         # Ours, but of a run that is over: it has another's filter and place, so it is of no use to anybody.
@@ -225,24 +228,24 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
         runs.note(
             desk.table,
             run.execution,
-            f"The report {other.id}, left behind by the ended run {whose.id}, was cancelled.",
+            Note("run.cancelled_left", report=other.id, run=whose.id),
         )
         return _busy(_turn_wait(run, now))
     if whose is None and plan.on_busy == "fail":
-        return _failed(Failure("SlotBusy", f"Inspector is making another report ({other.id}, to {place}), and on_busy is fail."))
+        return _failed(Failure("SlotBusy", Note("cause.busy", report=other.id, place=place)))
     if whose is None and plan.on_busy == "cancel":
         desk.inspector.cancel(other.id)
         runs.note(
             desk.table,
             run.execution,
-            f"The report {other.id} to {place}, which this exporter did not start, was cancelled: on_busy is cancel.",
+            Note("run.cancelled_external", report=other.id, place=place),
         )
         return _busy(_turn_wait(run, now))
     logger.info("Inspector's slot is taken by another report %s", other.id)
     runs.note(
         desk.table,
         run.execution,
-        f"Another report ({other.id}, to {place}) had Inspector's slot first; this run waited for it.",
+        Note("run.waited_external", report=other.id, place=place),
     )
     return _busy(_turn_wait(run, now))
 
@@ -274,8 +277,8 @@ def _is_at(report: Report, plan: Plan) -> bool:
     return (report.bucket, report.prefix) == (plan.destination.bucket, plan.destination.prefix)
 
 
-def _too_late(plan: Plan, text: str) -> Failure:
-    return Failure("DeadlineExceeded", f"The deadline of {plan.deadline_hours:g} hours has passed. {text}")
+def _too_late(plan: Plan, name: str, **values: str) -> Failure:
+    return Failure("DeadlineExceeded", Note(name, hours=f"{plan.deadline_hours:g}", **values))
 
 
 def _turn_wait(run: Run, now: datetime) -> int:

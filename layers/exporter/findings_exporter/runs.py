@@ -26,12 +26,13 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from findings_exporter import notes
 from findings_exporter.delivery import Delivery
 from findings_exporter.errors import Failure, NotRecordedError, ToldElsewhereError, code_of
 from findings_exporter.execution import Execution
+from findings_exporter.notes import Note
 from findings_exporter.plan import Plan
 from findings_exporter.table import Table, known_fields
-from findings_exporter.texts import clean
 
 type Outcome = Literal["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "DUPLICATE"]
 
@@ -84,7 +85,7 @@ class Run:
             The run has none: its input was wrong, or it ended before it was planned.
         """
         if self.plan is None:
-            raise NotRecordedError(f"the execution {self.execution.id} has no plan: start a new one")
+            raise NotRecordedError(Note("cause.no_plan", run=self.execution.id))
         return self.plan
 
     @property
@@ -146,7 +147,7 @@ def load(table: Table, execution: Execution) -> Run:
     """
     run = find(table, execution.id)
     if run is None:
-        raise NotRecordedError(f"the execution {execution.id} was never recorded: start a new one")
+        raise NotRecordedError(Note("cause.not_recorded", run=execution.id))
     return run
 
 
@@ -230,8 +231,8 @@ def note_report_ended(table: Table, execution: Execution, ended_at: datetime) ->
 
 
 def note(table: Table, execution: Execution, text: str) -> None:
-    """Add a sentence that the notification tells, cleaned and cut. The same sentence is told once."""
-    table.update(_key(execution), "ADD notes :note", {}, {":note": {clean(text, NOTE_CHARACTERS)}})
+    """Add a sentence to the run's notes, cleaned and cut. The same sentence is kept once."""
+    table.update(_key(execution), "ADD notes :note", {}, {":note": {notes.to_text(notes.cut(text, NOTE_CHARACTERS))}})
 
 
 def note_digest(table: Table, execution: Execution, brief: Mapping[str, Any]) -> bool:
@@ -252,7 +253,7 @@ def note_digest_failure(table: Table, execution: Execution, failed: Mapping[str,
 
 
 def _note_digest(table: Table, execution: Execution, brief: Mapping[str, Any], condition: str) -> bool:
-    text = json.dumps(brief, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(notes.to_stored(brief), ensure_ascii=False, separators=(",", ":"))
     return table.update(_key(execution), "SET digest = :digest", {}, {":digest": text}, condition=condition)
 
 
@@ -328,13 +329,13 @@ def claim_telling(table: Table, execution: Execution, teller: str, now: datetime
     )
     item = table.get(f"EXECUTION#{execution.id}", "EXECUTION") or {}
     if "outcome" not in item:
-        raise NotRecordedError(f"the execution {execution.id} has no recorded outcome to tell")
+        raise NotRecordedError(Note("cause.no_outcome", run=execution.id))
     if "told_at" in item:
         return None
     # The client retries by itself: a claim whose answer was lost is refused the second time, but is ours.
     if claimed or item.get("teller") == teller:
         return _run(item)
-    raise ToldElsewhereError(f"another function is telling the outcome of {execution.id} now")
+    raise ToldElsewhereError(Note("cause.notified_elsewhere", run=execution.id))
 
 
 def give_back_telling(table: Table, execution: Execution, teller: str) -> None:
@@ -457,6 +458,7 @@ def _run(item: Mapping[str, Any]) -> Run:
             return None
 
     delivery = read("delivery", _delivery)
+    kept_notes = {*item.get("notes", ()), *([delivery.note] if delivery and delivery.note else ())}
     return Run(
         execution=_execution(item),
         input=item.get("input", ""),
@@ -470,7 +472,7 @@ def _run(item: Mapping[str, Any]) -> Run:
         ended_at=read("ended_at", datetime.fromisoformat),
         notification_id=item.get("notification_id"),
         told_at=read("told_at", datetime.fromisoformat),
-        notes=tuple(sorted({*item.get("notes", ()), *([delivery.note] if delivery and delivery.note else ())})),
+        notes=tuple(sorted(map(notes.from_text, kept_notes))),
         digest=read("digest", _digest),
         unread=tuple(unread),
     )
@@ -478,7 +480,7 @@ def _run(item: Mapping[str, Any]) -> Run:
 
 def _failure(text: str) -> Failure | None:
     fields = json.loads(text)
-    return Failure(**known_fields(Failure, fields)) if fields else None
+    return Failure.from_dict(fields) if fields else None
 
 
 def _delivery(text: str) -> Delivery | None:
@@ -487,5 +489,5 @@ def _delivery(text: str) -> Delivery | None:
 
 
 def _digest(text: str) -> Mapping[str, Any] | None:
-    digest: Mapping[str, Any] | None = json.loads(text)
+    digest: Mapping[str, Any] | None = notes.from_stored(json.loads(text))
     return digest if digest is None else dict(digest)

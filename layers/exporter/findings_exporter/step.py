@@ -18,6 +18,7 @@ from findings_exporter import RELEASE
 from findings_exporter.counts import count_failed_step
 from findings_exporter.errors import UnsupportedReleaseError, code_of, translated
 from findings_exporter.execution import Execution
+from findings_exporter.notes import Note
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -109,7 +110,7 @@ def step(function: Step) -> Callable[[Event, "LambdaContext"], dict[str, Any]]:
     def handler(event: Event, context: "LambdaContext") -> dict[str, Any]:
         release = event.get("release")
         if release not in RELEASES:
-            raise UnsupportedReleaseError(f"an event of release {release} met code of release {RELEASE}: start a new execution")
+            raise UnsupportedReleaseError(Note("cause.release", theirs=release, ours=RELEASE))
         execution, began = Execution.from_dict(event["execution"]), utc_now()
         with observed(execution.name, context):
             result = function(execution, event, context)

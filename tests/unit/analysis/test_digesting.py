@@ -195,7 +195,7 @@ def test_a_broken_report_is_said_and_leaves_nothing_that_could_be_taken_for_whol
     told = runs.load(desk.table, run.execution).digest
     assert told is not None
     assert "whole findings" in told["sentence"]
-    assert "the next run makes its own digest" in told["sentence"]
+    assert "The next run makes its own analysis" in told["sentence"]
     assert s3.puts == []
 
 
@@ -298,7 +298,7 @@ def test_a_baselines_parquet_that_is_damaged_costs_names_only(desk: Desk) -> Non
     assert told["changes"]["gone"] == 3
     assert all(each["title"] is None for each in told["worst_gone"])
     assert any("the Parquet file cannot be read" in sentence for sentence in told["sentences"])
-    assert any("have no names" in sentence for sentence in told["sentences"])
+    assert any("no details" in sentence for sentence in told["sentences"])
     healed = night(desk, "night-3", START + timedelta(days=2), ACTIVE[5:])
     assert all(each["title"] for each in healed["worst_gone"])
 
@@ -309,7 +309,7 @@ def test_a_time_that_nobody_can_read_is_said(desk: Desk) -> None:
     digest_run(desk, run, delivery)
     told = runs.load(desk.table, run.execution).digest
     assert told is not None
-    assert "1 value of updated_at could not be read, and left out." in told["sentences"]
+    assert "1 value of updated_at could not be read and was left out." in told["sentences"]
 
 
 def test_a_digest_that_comes_after_the_outcome_changes_nothing(desk: Desk) -> None:
@@ -411,7 +411,7 @@ def test_a_forged_table_costs_names_only(desk: Desk, content: bytes) -> None:
     forge(desk, "digest_parquet", night(desk)["parquet_key"], content)
     told = night(desk, "night-2", START + timedelta(days=1), ACTIVE[3:])
     assert (told["changes"]["gone"], {each["title"] for each in told["worst_gone"]}) == (3, {None})
-    assert any("have no names" in sentence for sentence in told["sentences"])
+    assert any("no details" in sentence for sentence in told["sentences"])
 
 
 class TestBaseline:
@@ -579,7 +579,7 @@ class TestCarriedOver:
             listed = document["changes"]["lists"]["not_looked_at"]
             assert {each["finding_arn"] for each in listed} == {each["findingArn"] for each in ACTIVE}
             assert all(each["title"] and each["resource"] for each in listed)
-            assert not any("names" in sentence for sentence in told["sentences"])
+            assert not any("details" in sentence for sentence in told["sentences"])
             assert told["carried_key"].endswith(f"night-{number}/carried.parquet")
         self.switch(monkeypatch, "ENABLED")
         told = night(desk, "night-5", START + timedelta(days=5), ACTIVE[5:])
@@ -634,14 +634,14 @@ class TestCarriedOver:
         client("s3").delete_object(Bucket=BUCKET, Key=second["carried_key"])
         told = night(desk, "night-3", START + timedelta(days=2), [])
         assert told["changes"]["counts"]["not_looked_at"] == len(ACTIVE)
-        assert any("Names of missing findings may be lacking" in sentence for sentence in told["sentences"])
+        assert any("Details of missing findings may be lacking" in sentence for sentence in told["sentences"])
 
 
 def test_an_arn_that_stands_twice_is_counted_once_and_mentioned(desk: Desk) -> None:
     night(desk)
     told = night(desk, "night-2", START + timedelta(days=1), [*ACTIVE, ACTIVE[0], ACTIVE[3], ACTIVE[3]])
     assert (told["total"], told["open"], told["changes"]["appeared"]) == (len(ACTIVE), len(ACTIVE), 0)
-    assert any(sentence.startswith("3 findings stand in the report again under an ARN") for sentence in told["sentences"])
+    assert any(sentence.startswith("3 findings are in the report again under an ARN") for sentence in told["sentences"])
     rows = [arn for batch in parquet.read(io.BytesIO(content_of(told["parquet_key"]))) for arn in batch["finding_arn"]]
     assert sorted(rows) == sorted(each["findingArn"] for each in ACTIVE)
     assert json.loads(content_of(told["digest_key"]))["counts"]["duplicates"] == 3

@@ -16,12 +16,13 @@ from findings_exporter.errors import Failure
 from findings_exporter.messages import custom_notification, short
 from findings_exporter.messages.export_ended import EVENT_VERSION, export_event
 from findings_exporter.messages.foreign import CAUSE_CHARACTERS, ERROR_CHARACTERS, for_programs
+from findings_exporter.messages.headline import TITLE_CHARACTERS
 from findings_exporter.messages.level import LEVELS, level_of
-from findings_exporter.messages.lines import TITLE_CHARACTERS
 from findings_exporter.messages.links import execution_url, object_url, report_url
 from findings_exporter.messages.mail import email, subject
 from findings_exporter.messages.night import night_of, worst_severity
 from findings_exporter.messages.texts_en import TEXTS
+from findings_exporter.notes import Note
 from findings_exporter.runs import Run
 from findings_exporter.texts import clean, cut
 
@@ -67,7 +68,7 @@ def failure_from(error: str, cause: str) -> Failure:
     error = clean(error, ERROR_CHARACTERS) or "Unknown"
     lines = str(text).splitlines() if error == SEVERAL_LINES else [text]
     told = cut("\n".join(filter(None, (clean(line, CAUSE_CHARACTERS) for line in lines))), CAUSE_CHARACTERS)
-    return Failure(error, told or f"The workflow ended with {error} and no further word.")
+    return Failure(error, told or Note("cause.none", error=error))
 
 
 def chat(run: Run, config: Config) -> dict[str, Any]:
@@ -150,8 +151,8 @@ def _shorter_and_shorter(run: Run) -> Iterator[Run]:
     """
     yield run
     if run.failure and run.failure.setup:
-        wrong = [{**each, "evidence": []} for each in run.failure.setup["wrong"]]
-        yield replace(run, failure=replace(run.failure, setup={**run.failure.setup, "wrong": wrong}))
+        failed = [{**each, "evidence": []} for each in run.failure.setup["failed"]]
+        yield replace(run, failure=replace(run.failure, setup={**run.failure.setup, "failed": failed}))
     if run.digest:
         yield replace(run, digest={**run.digest, "sentences": [], "worst_gone": []})
 

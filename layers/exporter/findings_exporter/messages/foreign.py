@@ -7,12 +7,12 @@ What programs look things up by (ARNs, S3 keys) stays as it is; people see it in
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from findings_exporter.errors import Failure
+from findings_exporter.notes import in_language, recognized
 from findings_exporter.plan import Plan
 from findings_exporter.runs import Run
-from findings_exporter.texts import clean, each_text, in_chat, in_mail
+from findings_exporter.texts import clean, cut, each_text, in_chat, in_mail
 
 TEXT_CHARACTERS = 400
 ERROR_CHARACTERS = 256
@@ -29,28 +29,31 @@ EXACT = frozenset({"bucket", "digest_key", "page_key", "parquet_key", "keys_key"
 type Escape = Callable[[str], str]
 
 
-def for_mail(run: Run) -> Run:
-    """Return a run as a mail may tell it."""
-    return _told(run, in_mail)
+def for_mail(run: Run, language: str = "en") -> Run:
+    """Return a run as a mail shows it, its notes in a language."""
+    return _shown(run, in_mail, language)
 
 
-def for_chat(run: Run) -> Run:
-    """Return a run as a chat may tell it."""
-    return _told(run, in_chat)
+def for_chat(run: Run, language: str = "en") -> Run:
+    """Return a run as a chat shows it, its notes in a language."""
+    return _shown(run, in_chat, language)
 
 
 def for_programs(run: Run) -> Run:
-    """Return a run as programs are told of it: cleaned, since they show it to people, and not escaped."""
-    return _told(run, str)
+    """Return a run as programs get it: cleaned, since they show it to people, and not escaped; its notes are English."""
+    return _shown(run, str)
 
 
-def _told(run: Run, escape: Escape) -> Run:
+def _shown(run: Run, escape: Escape, language: str = "en") -> Run:
+    def shown(text: str, most: int) -> str:
+        return escape(clean(in_language(text, language), most))
+
     return replace(
         run,
         plan=_plan(run.plan, escape) if run.plan else None,
-        failure=_failure(run.failure, escape) if run.failure else None,
-        notes=tuple(escape(clean(note, TEXT_CHARACTERS)) for note in run.notes[:NOTES_TOLD]),
-        digest=_texts(run.digest, escape),
+        failure=_failure(run.failure, shown, language) if run.failure else None,
+        notes=tuple(shown(note, TEXT_CHARACTERS) for note in run.notes[:NOTES_TOLD]),
+        digest=each_text(run.digest, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT),
     )
 
 
@@ -62,11 +65,9 @@ def _plan(plan: Plan, escape: Escape) -> Plan:
     )
 
 
-def _failure(failure: Failure, escape: Escape) -> Failure:
-    # A list of faults has a line for each; what an input wrote into one was cleaned before.
-    lines = [escape(clean(line, CAUSE_CHARACTERS)) for line in failure.cause.splitlines()]
-    return Failure(escape(clean(failure.error, ERROR_CHARACTERS)), "\n".join(filter(None, lines)), _texts(failure.setup, escape))
-
-
-def _texts(value: Any, escape: Escape) -> Any:  # noqa: ANN401 - any JSON
-    return each_text(value, lambda name, text: escape(clean(text, LENGTHS.get(name, TEXT_CHARACTERS))), EXACT)
+def _failure(failure: Failure, shown: Callable[[str, int], str], language: str) -> Failure:
+    # A list of faults has a line for each; what an input wrote into one was cleaned before. An exception's message is English.
+    cause = in_language(recognized(failure.cause), language)
+    lines = [shown(line, CAUSE_CHARACTERS) for line in cut(cause, CAUSE_CHARACTERS).splitlines()]
+    setup = each_text(failure.setup, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT)
+    return Failure(shown(failure.error, ERROR_CHARACTERS), "\n".join(filter(None, lines)), setup)

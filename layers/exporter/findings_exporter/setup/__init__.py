@@ -1,11 +1,12 @@
-"""Is everything right, before the first night: what Inspector, the bucket, the key and the rest need, read and judged.
+"""The setup check: what Inspector, the bucket, the key and the rest of the stack need, read and judged.
 
-It explains and predicts. The only full proof of a setup is a small real report (``events/probe.json``).
+The only full proof of a setup is a test export (``events/probe.json``).
 """
 
 from collections.abc import Callable
 from datetime import datetime
 
+from findings_exporter.notes import Note
 from findings_exporter.setup import checks
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.deployment import KEY_ARN
@@ -19,22 +20,22 @@ def check_report(desk: Desk, now: Callable[[], datetime], until: datetime) -> li
 
 
 def check_all(desk: Desk, now: Callable[[], datetime], until: datetime) -> list[Check]:
-    """Check all that a night needs."""
+    """Check all that a scheduled run needs."""
     reader, deployment, at = Reader(desk, now, until), desk.deployment, now()
     bucket, key = reader.bucket(), _reports_key(reader)
     report = _of_the_report(reader, bucket, key)
     keep = [reader.permission(each) for each in deployment.digest_permissions(at)]
     topic = reader.topic(deployment.config.topic_arn)
     arn = topic.get("KmsMasterKeyId") if topic is not None and not isinstance(topic, Unread) else None
-    tell = [reader.permission(each) for each in deployment.topic_permissions(arn)]
+    publish = [reader.permission(each) for each in deployment.topic_permissions(arn)]
     return [
         *report,
         checks.bucket_policy_for_digest(bucket, deployment, at),
         checks.key_policy_for_digest(key, deployment),
-        checks.permissions("digest_permissions", "keep digests", keep),
+        checks.permissions("digest_permissions", keep),
         checks.topic_tells(topic, deployment),
         checks.topic_key_usable(topic, reader.key(arn) if arn else None, deployment),
-        checks.permissions("topic_permissions", "tell the topic", tell),
+        checks.permissions("topic_permissions", publish),
         checks.alarms_delivered(reader.topic(deployment.config.alarm_topic_arn), deployment),
         checks.schedule_fires(reader.schedules(), now()),
         checks.nothing_undelivered(reader.undelivered()),
@@ -53,9 +54,7 @@ def _of_the_report(reader: Reader, bucket: BucketSeen, key: KeySeen) -> list[Che
         checks.key_usable(key, deployment),
         checks.key_policy_for_inspector(key, deployment),
         checks.key_policy_for_exporter(key, deployment),
-        checks.permissions(
-            "permissions", "make and read reports", [reader.permission(each) for each in deployment.report_permissions(at)]
-        ),
+        checks.permissions("permissions", [reader.permission(each) for each in deployment.report_permissions(at)]),
     ]
 
 
@@ -63,5 +62,5 @@ def _reports_key(reader: Reader) -> KeySeen:
     arn, region = reader.desk.deployment.config.kms_key_arn, reader.desk.deployment.config.region
     match = KEY_ARN.fullmatch(arn)
     if match is None or match["region"] != region:
-        return KeySeen(*(Unread("it is not the ARN of a key of this Region"),) * 2)
+        return KeySeen(*(Unread(Note("why.not_key_arn")),) * 2)
     return reader.key(arn)

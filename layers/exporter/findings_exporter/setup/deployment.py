@@ -10,6 +10,7 @@ from typing import Any, Self
 from findings_exporter.config import Config
 from findings_exporter.errors import ConfigurationError
 from findings_exporter.execution import Execution
+from findings_exporter.notes import Note
 from findings_exporter.plan import run_prefix
 from findings_exporter.setup.policies import Request
 
@@ -73,7 +74,7 @@ class Deployment:
         names = ("INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN", "VERIFY_REPORT_ROLE_ARN", "DIGEST_REPORT_ROLE_ARN",
                  "NOTIFY_ROLE_ARN", "DEAD_LETTER_QUEUE_URL")  # fmt: skip
         if missing := [name for name in names if not environ.get(name)]:
-            raise ConfigurationError(f"the function's environment lacks {', '.join(missing)}: deploy the stack again")
+            raise ConfigurationError(Note("cause.environment", names=missing))
         return cls(config, *(environ[name] for name in names))
 
     @property

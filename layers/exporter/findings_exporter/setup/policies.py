@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 from typing import Any, Literal
 
-from findings_exporter.texts import cut
+from findings_exporter.notes import Note, bounded
 
 type Truth = bool | None
 """True, False, or None: not understood."""
@@ -119,7 +119,7 @@ def shortfalls(policy: Mapping[str, Any] | None, request: Request) -> list[str]:
             continue
         lacking = [part for part, truth in _parts(statement, request) if truth is False]
         if lacking:
-            told.append(cut(f"{label} does not apply: {'; '.join(lacking)}", SHORTFALL_CHARACTERS))
+            told.append(bounded(Note("policy.shortfall", statement=label, lacking=lacking), SHORTFALL_CHARACTERS))
     return told[:MOST_SHORTFALLS]
 
 
@@ -135,26 +135,30 @@ def any_of(truths: Iterable[Truth]) -> Truth:
     return True if True in seen else None if None in seen else False
 
 
-def _parts(statement: Mapping[str, Any], request: Request) -> Iterator[tuple[str, Truth]]:
+def _parts(statement: Mapping[str, Any], request: Request) -> Iterator[tuple[Note, Truth]]:
     """Each part of a statement in words for the case that it is not met, and whether it is met."""
-    yield f"its principal is {statement.get('Principal')}, not {request.principal}", _principal(statement, request)
+    principal = Note("policy.principal", value=str(statement.get("Principal")), wanted=request.principal)
+    yield principal, _principal(statement, request)
     actions, resources = statement.get("Action"), statement.get("Resource")
-    yield f"it does not name {request.action}", _any(actions, lambda pattern: _like(pattern.lower(), request.action.lower()))
-    yield f"it covers {resources}, not {request.resource}", _any(resources, lambda pattern: _covers(pattern, request.resource))
+    yield (
+        Note("policy.action", action=request.action),
+        _any(actions, lambda pattern: _like(pattern.lower(), request.action.lower())),
+    )
+    covered = Note("policy.resource", value=str(resources), wanted=request.resource)
+    yield covered, _any(resources, lambda pattern: _covers(pattern, request.resource))
     conditions = statement.get("Condition", {})
     if not isinstance(conditions, dict):
-        yield "its condition is not understood", None
+        yield Note("policy.condition"), None
         return
     for operator, block in conditions.items():
         if not isinstance(block, dict):
-            yield f"{operator} is not understood", None
+            yield Note("policy.operator", operator=str(operator)), None
             continue
         for key, values in block.items():
-            actual = request.context.get(key.lower()) or "not there"
-            yield (
-                f"its {operator} {key} is {values}, but the call's is {actual}",
-                _condition(operator, key, values, request.context),
-            )
+            actual = request.context.get(key.lower())
+            value = {"operator": str(operator), "key": str(key), "value": str(values)}
+            differs = Note("policy.value", actual=actual, **value) if actual else Note("policy.value_none", **value)
+            yield differs, _condition(operator, key, values, request.context)
 
 
 def _principal(statement: Mapping[str, Any], request: Request) -> Truth:
@@ -261,7 +265,7 @@ def _listed(value: object) -> list[Any]:
 
 def _label(number: int, statement: object) -> str:
     sid = statement.get("Sid") if isinstance(statement, dict) else None
-    return f"statement {number} ({sid})" if sid else f"statement {number}"
+    return Note("policy.statement_sid", number=number, sid=str(sid)) if sid else Note("policy.statement", number=number)
 
 
 OPERATORS: dict[str, Callable[[str, str], Truth]] = {

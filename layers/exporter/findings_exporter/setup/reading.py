@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_exporter.errors import DENIED, code_of, text_of
+from findings_exporter.notes import Note
 from findings_exporter.setup.deployment import Deployment, Permission
 from findings_exporter.step import client
 from findings_exporter.texts import cut
@@ -46,7 +47,7 @@ class Unread:
     is_refused: bool = False
 
 
-NO_BUCKET, NO_KEY = Unread("there is no such bucket"), Unread("there is no such key")
+NO_BUCKET, NO_KEY = Unread(Note("why.no_bucket")), Unread(Note("why.no_key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +135,12 @@ class Reader:
         answer = self._read(lambda: self.desk.inspector.batch_get_account_status(accountIds=[account]))
         if answer is None or isinstance(answer, Unread):
             return answer
-        failed = [f"{each.get('errorCode')}: {each.get('errorMessage')}" for each in answer.get("failedAccounts", [])]
+        failed = [
+            Unread(_why("why.inspector_refused", str(each.get("errorMessage")), code=str(each.get("errorCode"))))
+            for each in answer.get("failedAccounts", [])
+        ]
         if failed:
-            return Unread(cut(f"Inspector did not tell ({failed[0]})", WHY_CHARACTERS))
+            return failed[0]
         return next((each for each in answer["accounts"] if each["accountId"] == account), None)
 
     def scanned(self) -> int | Unread | None:
@@ -188,7 +192,7 @@ class Reader:
             )
         )
         if answer is None or isinstance(answer, Unread):
-            return PermissionSeen(permission, Unread("IAM does not know the role") if answer is None else answer)
+            return PermissionSeen(permission, Unread(Note("why.no_role")) if answer is None else answer)
         return PermissionSeen(permission, list(answer["EvaluationResults"]))
 
     def topic(self, arn: str) -> Mapping[str, str] | Unread | None:
@@ -204,7 +208,7 @@ class Reader:
         for _ in range(SCHEDULE_PAGES):
             page = self._read(lambda: next(pages, {"Schedules": None}))
             if page is None or isinstance(page, Unread):
-                return page or Unread("there are no schedules")
+                return page or Unread(Note("why.no_schedules"))
             if page["Schedules"] is None:
                 return schedules
             for each in page["Schedules"]:
@@ -214,7 +218,7 @@ class Reader:
                 if isinstance(schedule, Unread):
                     return schedule
                 schedules += [schedule] if schedule else []
-        return Unread(f"the account has more than {SCHEDULE_PAGES * 100:,} schedules")
+        return Unread(Note("why.many_schedules", count=SCHEDULE_PAGES * 100))
 
     def undelivered(self) -> int | Unread | None:
         """Return how many messages lie in the dead-letter queue."""
@@ -245,7 +249,7 @@ class Reader:
     def _read[T](self, call: Callable[[], T]) -> T | Unread | None:
         """Return an answer, or None when AWS knows no such thing."""
         if self.now() + READ_MARGIN > self.until:
-            return Unread("there was no time left to look")
+            return Unread(Note("why.no_time"))
         try:
             return call()
         except ClientError as error:
@@ -253,10 +257,15 @@ class Reader:
             if code in MISSING:
                 return None
             if code in DENIED:
-                return Unread(cut(f"AWS refused {error.operation_name}: {text_of(error)}", WHY_CHARACTERS), is_refused=True)
-            return Unread(cut(f"{error.operation_name} failed ({code}): {text_of(error)}", WHY_CHARACTERS))
+                return Unread(_why("why.refused", text_of(error), call=error.operation_name), is_refused=True)
+            return Unread(_why("why.failed", text_of(error), call=error.operation_name, code=code))
         except BotoCoreError as error:
-            return Unread(cut(f"AWS did not answer: {error}", WHY_CHARACTERS))
+            return Unread(_why("why.no_answer", str(error)))
+
+
+def _why(name: str, text: str, **values: str) -> Note:
+    # The sentence that it stands in ends with a full stop of its own.
+    return Note(name, text=cut(text, WHY_CHARACTERS).removesuffix("."), **values)
 
 
 def document(policy: str) -> Mapping[str, Any] | Unread:
@@ -265,4 +274,4 @@ def document(policy: str) -> Mapping[str, Any] | Unread:
         read = json.loads(policy)
     except ValueError:
         read = None
-    return read if isinstance(read, dict) else Unread("it is not a JSON object")
+    return read if isinstance(read, dict) else Unread(Note("why.no_json_object"))

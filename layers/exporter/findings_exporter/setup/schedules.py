@@ -10,6 +10,8 @@ from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from findings_exporter.notes import Note
+
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 ITEM = re.compile(r"(?P<first>\*|\w+)(-(?P<last>\w+))?(/(?P<step>\d+))?", re.ASCII)
@@ -19,7 +21,11 @@ DAYS_AHEAD = 366 * 8
 
 
 class NotUnderstoodError(Exception):
-    """When the schedule fires next cannot be said, and why."""
+    """The time of the next run cannot be computed, and why."""
+
+    def __init__(self, why: Note) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 def next_time(schedule: Mapping[str, Any], now: datetime) -> datetime | None:
@@ -47,25 +53,25 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise NotUnderstoodError(f"the time zone {name} is not known here") from error
+        raise NotUnderstoodError(Note("why.time_zone", zone=name)) from error
 
 
 def _at(expression: str, zone: ZoneInfo) -> datetime:
     try:
         return datetime.strptime(expression, "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=zone)
     except ValueError as error:
-        raise NotUnderstoodError(f"{expression} is not understood") from error
+        raise NotUnderstoodError(Note("why.expression", expression=expression)) from error
 
 
 def _next_rate(expression: str, schedule: Mapping[str, Any], now: datetime) -> datetime:
     match = RATE.fullmatch(expression)
     if match is None or int(match[1]) == 0:
-        raise NotUnderstoodError(f"{expression} is not understood")
+        raise NotUnderstoodError(Note("why.expression", expression=expression))
     created, changed = schedule.get("CreationDate"), schedule.get("LastModificationDate")
     first: datetime | None = schedule.get("StartDate") or (created if created == changed else None)
     if first is None:
         # From when AWS counts after a change is not told.
-        raise NotUnderstoodError(f"it fires every {match[1]} {match[2]}(s), but from when on AWS does not tell")
+        raise NotUnderstoodError(Note("why.rate", number=match[1], unit=match[2]))
     every = timedelta(**{f"{match[2]}s": int(match[1])})
     return first if first > now else first + every * ((now - first) // every + 1)
 
@@ -74,7 +80,7 @@ def _next_cron(expression: str, since: datetime) -> datetime | None:
     match = re.fullmatch(r"cron\(([^()]*)\)", expression)
     fields = match[1].split() if match else []
     if len(fields) != 6 or (fields[2] == "?") is (fields[4] == "?"):  # noqa: PLR2004 - the six fields of AWS' cron
-        raise NotUnderstoodError(f"{expression} is not understood")
+        raise NotUnderstoodError(Note("why.expression", expression=expression))
     minutes, hours = _values(fields[0], 0, 59), _values(fields[1], 0, 23)
     days, weekdays = _values(fields[2], 1, 31), _values(fields[4], 1, 7, WEEKDAYS)
     months, years = _values(fields[3], 1, 12, MONTHS), _values(fields[5], 1970, 2199)
@@ -88,7 +94,7 @@ def _next_cron(expression: str, since: datetime) -> datetime | None:
                 if time.astimezone(UTC) > since and _exists(time):
                     return time
     if max(years) > day.year:
-        raise NotUnderstoodError(f"{expression} names no time of the next eight years")
+        raise NotUnderstoodError(Note("why.eight_years", expression=expression))
     return None
 
 
@@ -102,12 +108,12 @@ def _values(field: str, lowest: int, highest: int, names: Sequence[str] = ()) ->
     for item in ("*" if field == "?" else field).split(","):
         match = ITEM.fullmatch(item)
         if match is None:
-            raise NotUnderstoodError(f"{field} in its cron expression is not understood")
+            raise NotUnderstoodError(Note("why.cron_field", field=field))
         everything = match["first"] == "*"
         first = lowest if everything else _number(match["first"], names, field)
         last = _number(match["last"], names, field) if match["last"] else highest if everything or match["step"] else first
         if not lowest <= first <= last <= highest or match["step"] == "0":
-            raise NotUnderstoodError(f"{field} in its cron expression is not understood")
+            raise NotUnderstoodError(Note("why.cron_field", field=field))
         found |= set(range(first, last + 1, int(match["step"] or 1)))
     return found
 
@@ -116,5 +122,5 @@ def _number(text: str, names: Sequence[str], field: str) -> int:
     if text.upper() in names:
         return names.index(text.upper()) + 1
     if not text.isdecimal():
-        raise NotUnderstoodError(f"{field} in its cron expression is not understood")
+        raise NotUnderstoodError(Note("why.cron_field", field=field))
     return int(text)

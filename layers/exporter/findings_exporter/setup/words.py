@@ -1,4 +1,4 @@
-"""What is told about a setup check: its whole result, a text for a person, and what a failed run's message holds of it."""
+"""What a setup check returns: its result for programs, a text for people, and its part of a failed run's message."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -6,20 +6,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from findings_exporter import notes
 from findings_exporter.messages.level import level_of
+from findings_exporter.notes import Note
 from findings_exporter.setup.checks import Check, Verdict
 from findings_exporter.setup.deployment import Deployment
 from findings_exporter.texts import clean, cut, each_text, in_chat, in_mail, wrapped
 
-RESULT_TYPE, RESULT_VERSION = "inspector-findings-exporter.setup-checked", "1.0"
+RESULT_TYPE, RESULT_VERSION = "inspector-findings-exporter.setup-checked", "2.0"
 """Of the JSON result; its JSON Schema stands in docs/setup-check.schema.json."""
-PROOF = "The full proof is a small real report: start an execution with events/probe.json."
 SENTENCE_CHARACTERS, EVIDENCE_LINES = 400, 3
-"""Of a verdict in a failed run's message, which has to fit with others into a state and a record."""
+"""Of a check in a failed run's message, which has to fit with others into a state and a record."""
+ORDER: tuple[Verdict, ...] = ("failed", "unknown", "passed")
 TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, STEPS = 250, 8_000, 350, 10
 """Of a chat message [AWS: Amazon Q Developer in chat applications]."""
 TEXT_CHARACTERS, EVIDENCE_TOLD = 1_000, 10
-"""Of what a check says: policies, and AWS' own words, are anybody's."""
+"""Of what a check says: policies, and AWS' own texts, come from outside."""
 MESSAGE_BYTES = 255 * 1024
 """SNS takes 256 KiB with the attributes [AWS: SNS quotas]."""
 
@@ -27,13 +29,13 @@ MESSAGE_BYTES = 255 * 1024
 def verdict_of(checks: Sequence[Check]) -> Verdict:
     """Return the verdict on the whole: as good as its worst part."""
     verdicts = {check.verdict for check in checks}
-    return "wrong" if "wrong" in verdicts else "unknown" if "unknown" in verdicts else "fine"
+    return next((each for each in ORDER if each in verdicts), "passed")
 
 
 def result(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dict[str, Any]:
-    """Return the whole result, with every policy to paste."""
+    """Return the whole result, with every policy that lacks a statement. Its fields are English, its text is not."""
     return event(checks, deployment, now) | {
-        "checks": [_check(check) | {"policy": each_text(check.policy, _encodable)} for check in _told(checks)],
+        "checks": [_check(check) | {"policy": each_text(check.policy, _encodable)} for check in _shown(checks)],
         "text": text(checks, deployment),
     }
 
@@ -47,59 +49,60 @@ def event(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dic
         "account": deployment.config.account,
         "region": deployment.config.region,
         "checked_at": now.isoformat(),
-        "checks": [_check(check) for check in _told(checks)],
+        "checks": [_check(check) for check in _shown(checks)],
     }
 
 
 def findings(checks: Sequence[Check]) -> dict[str, Any]:
-    """Return what a failed run's message tells: what is wrong with its mending, and the names of what is unknown."""
-    return {
+    """Return what a failed run's message needs: what failed and its fix, and what is unknown. Its notes are stored ones."""
+    found = {
         "verdict": verdict_of(checks),
-        "wrong": [
+        "failed": [
             {
                 "check": check.name,
-                "sentence": clean(check.sentence, SENTENCE_CHARACTERS),
-                "evidence": [clean(line, SENTENCE_CHARACTERS) for line in check.evidence[:EVIDENCE_LINES]],
-                "fix": clean(check.fix, SENTENCE_CHARACTERS),
+                "sentence": notes.cut(check.sentence, SENTENCE_CHARACTERS),
+                "evidence": [notes.cut(line, SENTENCE_CHARACTERS) for line in check.evidence[:EVIDENCE_LINES]],
+                "fix": [notes.cut(step, SENTENCE_CHARACTERS) for step in check.fix],
                 "statements": list(check.statements),
             }
             for check in checks
-            if check.verdict == "wrong"
+            if check.verdict == "failed"
         ],
         "unknown": [
-            {"check": check.name, "sentence": clean(check.sentence, SENTENCE_CHARACTERS)}
+            {"check": check.name, "sentence": notes.cut(check.sentence, SENTENCE_CHARACTERS)}
             for check in checks
             if check.verdict == "unknown"
         ],
     }
+    stored: dict[str, Any] = notes.to_stored(found)
+    return stored
 
 
-def headline(checks: Sequence[Check], deployment: Deployment) -> str:
+def headline(checks: Sequence[Check], deployment: Deployment) -> Note:
     """Return the verdict on the whole in a line."""
-    counts = [
-        f"{count} {verdict}"
-        for verdict in ("wrong", "unknown", "fine")
-        if (count := sum(check.verdict == verdict for check in checks))
-    ]
-    return f"Setup of the findings exporter in {deployment.config.account}, {deployment.config.region}: {', '.join(counts)}"
+    counted = [(verdict, sum(check.verdict == verdict for check in checks)) for verdict in ORDER]
+    counts = [Note(f"count.{verdict}", number=count) for verdict, count in counted if count]
+    return Note("setup.headline", account=deployment.config.account, region=deployment.config.region, counts=counts)
 
 
-def summary(checks: Sequence[Check]) -> str:
-    """Return a line a check, for a chat."""
-    checks = _told(checks, in_chat)
-    return "\n".join(f"{check.verdict.upper():<8} {check.sentence}" for check in checks)
+def summary(checks: Sequence[Check], language: str = "en") -> str:
+    """Return a line a check, for a chat: what failed first."""
+    shown = _shown(checks, in_chat, language)
+    return "\n".join(
+        f"{_word(verdict, language)}: {check.sentence}" for verdict in ORDER for check in shown if check.verdict == verdict
+    )
 
 
 def text(checks: Sequence[Check], deployment: Deployment) -> str:
-    """Return the readable verdict: what is wrong first, each with what to do and what to paste."""
-    checks = _told(checks, in_mail)
-    parts = [headline(checks, deployment)]
-    for verdict in ("wrong", "unknown"):
-        parts += ["\n".join(_lines(check)) for check in checks if check.verdict == verdict]
-    fine = [wrapped(check.sentence, "- ", "  ") for check in checks if check.verdict == "fine"]
-    if fine:
-        parts.append("Fine\n" + "\n".join(fine))
-    return "\n\n".join([*parts, PROOF]) + "\n"
+    """Return the text for people: what failed first, each with its fix and the policy statements to add."""
+    language = deployment.config.language
+    shown = _shown(checks, in_mail, language)
+    parts = [headline(checks, deployment).said(language)]
+    for verdict in ("failed", "unknown"):
+        parts += ["\n".join(_lines(check, language)) for check in shown if check.verdict == verdict]
+    if passed := [wrapped(check.sentence, "- ", "  ") for check in shown if check.verdict == "passed"]:
+        parts.append("\n".join([Note("setup.passed").said(language), *passed]))
+    return "\n\n".join([*parts, wrapped(Note("setup.proof").said(language))]) + "\n"
 
 
 def pasted(statements: Sequence[Mapping[str, Any]]) -> str:
@@ -108,7 +111,7 @@ def pasted(statements: Sequence[Mapping[str, Any]]) -> str:
 
 
 def publication(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dict[str, Any]:
-    """Return the arguments of the SNS Publish that tells a check; what is too long goes without what was seen."""
+    """Return the arguments of the SNS Publish of a check; what is too long goes without its evidence."""
     told = _publication(checks, deployment, now)
     if len(told["Message"].encode()) <= MESSAGE_BYTES:
         return told
@@ -116,17 +119,18 @@ def publication(checks: Sequence[Check], deployment: Deployment, now: datetime) 
 
 
 def _publication(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dict[str, Any]:
-    config, title = deployment.config, headline(checks, deployment)
-    steps = [check.fix for check in _told(checks, in_chat) if check.verdict == "wrong" and check.fix]
-    sign = ":white_check_mark:" if verdict_of(checks) == "fine" else ":warning:"
+    config = deployment.config
+    title = headline(checks, deployment).said(config.language)
+    steps = [step for check in _shown(checks, in_chat, config.language) if check.verdict == "failed" for step in check.fix]
+    sign = ":white_check_mark:" if verdict_of(checks) == "passed" else ":warning:"
     chat = {
         "version": "1.0",
         "source": "custom",
         "content": {
             "textType": "client-markdown",
             "title": cut(f"{sign} {title}", TITLE_CHARACTERS),
-            "description": cut(summary(checks), DESCRIPTION_CHARACTERS),
-            "nextSteps": [cut(step, STEP_CHARACTERS) for step in steps[:STEPS]],
+            "description": cut(summary(checks, config.language), DESCRIPTION_CHARACTERS),
+            "nextSteps": [cut(step, STEP_CHARACTERS) for step in dict.fromkeys(steps)][:STEPS],
         },
         "metadata": {"threadId": f"inspector-findings-exporter-{config.region}-setup", "eventType": "setup-check"},
     }
@@ -148,32 +152,40 @@ def _publication(checks: Sequence[Check], deployment: Deployment, now: datetime)
 
 
 def _short(check: Check) -> Check:
-    sentence, fix = (clean(text, SENTENCE_CHARACTERS) for text in (check.sentence, check.fix))
-    return replace(check, sentence=sentence, fix=fix, evidence=(), statements=())
+    fix = tuple(notes.cut(step, SENTENCE_CHARACTERS) for step in check.fix)
+    return replace(check, sentence=notes.cut(check.sentence, SENTENCE_CHARACTERS), fix=fix, evidence=(), statements=())
 
 
-def _told(checks: Sequence[Check], escape: Callable[[str], str] = str) -> list[Check]:
-    """Return checks with their texts as a medium may show them."""
+def _shown(checks: Sequence[Check], escape: Callable[[str], str] = str, language: str = "en") -> list[Check]:
+    """Return checks with their texts as a medium may show them, in a language."""
+
+    def shown(text: str) -> str:
+        return escape(clean(notes.in_language(text, language), TEXT_CHARACTERS))
+
     return [
         replace(
             check,
-            sentence=escape(clean(check.sentence, TEXT_CHARACTERS)),
-            evidence=tuple(escape(clean(line, TEXT_CHARACTERS)) for line in check.evidence[:EVIDENCE_TOLD]),
-            fix=escape(clean(check.fix, TEXT_CHARACTERS)),
+            sentence=shown(check.sentence),
+            evidence=tuple(map(shown, check.evidence[:EVIDENCE_TOLD])),
+            fix=tuple(map(shown, check.fix)),
         )
         for check in checks
     ]
+
+
+def _word(verdict: Verdict, language: str) -> str:
+    return Note(f"verdict.{verdict}").said(language)
 
 
 def _encodable(_: str, text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _lines(check: Check) -> list[str]:
-    lines = [f"{check.verdict.upper()}: {check.name.replace('_', ' ')}", wrapped(check.sentence, "  ", "  ")]
-    lines += [wrapped(line, "  - ", "    ") for line in check.evidence if check.verdict == "wrong"]
-    if check.fix:
-        lines.append(wrapped(check.fix, "  ", "  "))
+def _lines(check: Check, language: str) -> list[str]:
+    name = notes.in_language(notes.named("name", check.name), language)
+    lines = [f"{_word(check.verdict, language)}: {name}", wrapped(check.sentence, "  ", "  ")]
+    lines += [wrapped(line, "  - ", "    ") for line in check.evidence if check.verdict == "failed"]
+    lines += [wrapped(step, f"  {number}. ", "     ") for number, step in enumerate(check.fix, 1)]
     return lines + ([pasted(check.statements)] if check.statements else [])
 
 
@@ -183,6 +195,6 @@ def _check(check: Check) -> dict[str, Any]:
         "verdict": check.verdict,
         "sentence": check.sentence,
         "evidence": list(check.evidence),
-        "fix": check.fix,
+        "fix": list(check.fix),
         "statements": list(check.statements),
     }

@@ -161,12 +161,12 @@ def test_what_inspector_does_not_tell_is_unknown_and_named(service: Service) -> 
     found = service.read()
     assert {each: found.accounts[each].why for each in (OTHER_ACCOUNT, "777788889999")} == {
         OTHER_ACCOUNT: "ACCESS_DENIED: sorry",
-        "777788889999": "Inspector did not tell",
+        "777788889999": "Inspector returned no status",
     }
     assert found.scanning(OTHER_ACCOUNT, "ecr") == "unknown"
     assert found.notes == (
-        "Whether Inspector scans is unknown in the account 444455556666 (ACCESS_DENIED: sorry).",
-        "Whether Inspector scans is unknown in the account 777788889999 (Inspector did not tell).",
+        "It is unknown whether Inspector scans account 444455556666 (ACCESS_DENIED: sorry).",
+        "It is unknown whether Inspector scans account 777788889999 (Inspector returned no status).",
     )
 
 
@@ -180,9 +180,9 @@ def test_without_any_permission_everything_is_unknown_and_nothing_fails(service:
     assert {account: each.state for account, each in found.accounts.items()} == {ACCOUNT: "unknown", OTHER_ACCOUNT: "unknown"}
     assert (found.scanned, found.not_scanned, found.resource_types) == (None, None, None)
     assert [note.split("(")[0].strip() for note in found.notes] == [
-        "Inspector did not list member accounts",
-        "Whether Inspector scans is unknown in the account 111122223333 and 1 more",
-        "How many resources Inspector scans is unknown: its coverage could not be read",
+        "Inspector did not list the member accounts",
+        "It is unknown whether Inspector scans account 111122223333 and 1 more",
+        "It is unknown how many resources Inspector scans: its coverage could not be read",
     ]
     assert all("AccessDeniedException" in note for note in found.notes)
 
@@ -373,7 +373,7 @@ class TestOtherClouds:
         found = self.read(service, self.HEALTHY | ill, self.HEALTHY)
         assert found.scanning(ACCOUNT, "azure") == "unknown"
         assert found.notes == (
-            f"Whether all is scanned is unknown of azure in {ACCOUNT}: not every connector is connected and enabled.",
+            f"It is unknown whether all of Azure in account {ACCOUNT} is scanned: not every connector is connected and enabled.",
         )
 
     def test_a_health_that_is_not_told_is_not_health(self, service: Service) -> None:
@@ -396,7 +396,7 @@ def test_an_account_that_is_no_member_any_more_is_said_to_be_none(service: Servi
     service.no_coverage()
     found = service.read(OTHER_ACCOUNT)
     assert not found.accounts[OTHER_ACCOUNT].is_member
-    assert found.notes[0].startswith(f"Inspector does not list the account {OTHER_ACCOUNT} among the members")
+    assert found.notes[0].startswith(f"Account {OTHER_ACCOUNT} is not a member account of Inspector")
 
 
 def test_an_account_that_lists_no_member_at_all_may_have_lost_its_administration(service: Service) -> None:

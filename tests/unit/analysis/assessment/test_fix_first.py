@@ -42,7 +42,7 @@ def test_an_entry_tells_what_to_fix_and_why() -> None:
             "fix_available": "YES",
             "resources": 34,
             "finding_arn": row["finding_arn"],
-            "why": "CRITICAL 40 + known exploit 25 + EPSS 94.3% 19 + fix available 10 + open on 34 resources 10 = 104",
+            "why": "CRITICAL 40 + exploit available 25 + EPSS 94.3% 19 + fix available 10 + open on 34 resources 10 = 104",
         }
     ]
 

@@ -48,17 +48,17 @@ class TestQuiet:
     def test_nothing_found_with_scanning_on_is_a_good_night(self) -> None:
         verdict = judge(tonight(), coverage(a="on", b="on"))
         assert (verdict.state, verdict.sudden_fall) == ("good", False)
-        assert text(verdict) == "The report holds no open finding although Inspector is switched on and scans 7 resources."
+        assert text(verdict) == "The report has no open findings. Scanning is active: 7 resources are scanned."
 
     def test_nothing_found_with_scanning_off_is_an_alarm_also_in_the_first_night(self) -> None:
         verdict = judge(tonight(), coverage(a="off"))
         assert verdict.state == "dark"
-        assert "Inspector is off in 111122223333 (as told): these findings are not scanned" in text(verdict)
+        assert "Inspector is off in 111122223333 (as told), so nothing is scanned there" in text(verdict)
 
     def test_nothing_found_where_the_state_cannot_be_read_is_unknown(self) -> None:
         verdict = judge(tonight(), coverage(a="unknown", b="on"))
         assert verdict.state == "unknown"
-        assert "whether Inspector is scanning in 111122223333 (as told) is not known" in text(verdict)
+        assert "It is unknown whether Inspector scans 111122223333 (as told)" in text(verdict)
 
     def test_nothing_found_and_no_account_known_is_unknown(self) -> None:
         assert judge(tonight(), Coverage(ACCOUNT, {})).state == "unknown"
@@ -74,7 +74,7 @@ class TestQuiet:
     def test_findings_that_are_still_told_of_do_not_hide_that_nothing_is_scanned(self) -> None:
         verdict = judge(tonight(a=40), coverage(0, 12), baseline({ACCOUNT: 41}))
         assert (verdict.state, verdict.sudden_fall) == ("dark", False)
-        assert text(verdict).startswith("The report still tells of open findings, and Inspector scans none of its 12 resources")
+        assert text(verdict).startswith("The report still has open findings. Inspector scans none of its 12 resources")
 
     def test_that_nothing_is_scanned_is_certain_even_where_a_state_cannot_be_read(self) -> None:
         assert judge(tonight(), coverage(0, 12, a="on", b="unknown")).state == "dark"
@@ -88,12 +88,12 @@ class TestQuiet:
     ) -> None:
         verdict = judge(tonight(), coverage(scanned, not_scanned))
         assert verdict.state == "unknown"
-        assert "whether it scans any resource could not be read" in text(verdict)
+        assert "how many resources it scans could not be read" in text(verdict)
 
     def test_resources_that_are_surely_scanned_are_enough_for_a_good_night(self) -> None:
         verdict = judge(tonight(), coverage(7, None))
         assert verdict.state == "good"
-        assert "scans 7 resources" in text(verdict)
+        assert "7 resources are scanned" in text(verdict)
 
     def test_resources_that_cannot_be_read_do_not_trouble_a_night_that_needs_no_explanation(self) -> None:
         assert judge(tonight(a=3), coverage(None, None)).state == "good"
@@ -107,16 +107,16 @@ class TestSuddenFall:
         verdict = judge(tonight(a=now), coverage(), baseline({ACCOUNT: before}))
         assert verdict.sudden_fall == falls
         assert verdict.state == "good"
-        assert (f"Sudden fall: {before:,} open findings when last scanned" in text(verdict)) == falls
+        assert (f"Unusual drop: {before:,} open findings at the last scan" in text(verdict)) == falls
 
     def test_an_account_may_fall_while_the_whole_stands(self) -> None:
         verdict = judge(tonight(a=900, b=3), coverage(a="on", b="unknown"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 40}))
         assert (verdict.state, verdict.sudden_fall) == ("unknown", True)
-        assert "40 open findings in the account 444455556666 when last scanned, 3 now" in text(verdict)
+        assert "Unusual drop in account 444455556666: 40 open findings at the last scan, 3 now" in text(verdict)
 
     def test_the_fall_of_the_only_account_is_said_once(self) -> None:
         verdict = judge(tonight(a=3), coverage(a="on"), baseline({ACCOUNT: 40}))
-        assert [each for each in verdict.reasons if "fall" in each] == ["Sudden fall: 40 open findings when last scanned, 3 now."]
+        assert [each for each in verdict.reasons if "drop" in each] == ["Unusual drop: 40 open findings at the last scan, 3 now."]
 
     def test_an_account_whose_state_is_unknown_matters_only_if_it_fell(self) -> None:
         verdict = judge(tonight(a=900, b=39), coverage(a="on", b="unknown"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 40}))
@@ -127,13 +127,13 @@ class TestSuddenFall:
 
     def test_what_is_dark_explains_the_fall(self) -> None:
         verdict = judge(tonight(a=30), coverage(a="on", b="off"), baseline({ACCOUNT: 30, OTHER_ACCOUNT: 40}))
-        assert (verdict.state, verdict.sudden_fall, len(verdict.reasons)) == ("dark", False, 1)
+        assert (verdict.state, verdict.sudden_fall, len(verdict.reasons)) == ("dark", False, 2)
 
     def test_findings_without_an_account_are_not_counted_twice(self) -> None:
         header, summary = baseline({"": 25, ACCOUNT: 1})
         verdict = judge(tonight(a=1), coverage(), (header, summary))
-        assert "Sudden fall: 26 open findings when last scanned, 1 now." in verdict.reasons
-        assert "Sudden fall: 25 open findings in the account without a name when last scanned, 0 now." in verdict.reasons
+        assert "Unusual drop: 26 open findings at the last scan, 1 now." in verdict.reasons
+        assert "Unusual drop in findings without an account: 25 open findings at the last scan, 0 now." in verdict.reasons
 
     def test_without_a_baseline_nothing_fell(self) -> None:
         assert judge(tonight(a=1), coverage()) == Verdict("good", False, {}, (), coverage())
@@ -146,14 +146,15 @@ class TestUnsure:
         verdict = judge(tonight(a=30), coverage(a=ecr, b="unknown"), baseline({ACCOUNT: 30}), not_looked_at=missing)
         assert (verdict.state, verdict.dark) == ("unknown", {})
         assert text(verdict) == (
-            "13 findings are missing where it is not known whether Inspector scans: 111122223333 (azure: not told),"
-            " 111122223333 (ecr: on, but not surely so at the last run, and what was open there is not back yet), 444455556666 (ecr: as told), 777788889999 (ec2: not told)."
+            "13 findings are missing where it is unknown whether Inspector scans: 111122223333 (Azure: Inspector returned no status),"
+            " 111122223333 (ECR: scanning was not certain at the last run, and at most half of the open findings are back),"
+            " 444455556666 (ECR: as told), 777788889999 (EC2: Inspector returned no status)."
         )
 
     def test_what_is_dark_is_not_said_twice(self) -> None:
         verdict = judge(tonight(a=9), coverage(a="on", b="off"), baseline({ACCOUNT: 9, OTHER_ACCOUNT: 12}),
                         not_looked_at={(OTHER_ACCOUNT, "ecr"): 12})  # fmt: skip
-        assert (verdict.state, len(verdict.reasons)) == ("dark", 1)
+        assert (verdict.state, len(verdict.reasons)) == ("dark", 2)
 
     def test_an_account_that_is_no_member_any_more_does_not_make_a_quiet_night_unknown(self) -> None:
         left = {ACCOUNT: AccountScanning("on"), OTHER_ACCOUNT: AccountScanning("unknown", is_member=False)}
@@ -168,13 +169,16 @@ class TestDark:
         )
         assert verdict.state == "dark"
         assert list(verdict.dark) == [OTHER_ACCOUNT]
-        assert "it is off in 444455556666 (everything). What is missing there (12) is neither gone nor fixed" in text(verdict)
+        assert (
+            "Inspector no longer scans account 444455556666 (all scan types are off). 12 findings that were open there are missing"
+            in text(verdict)
+        )
 
     def test_it_is_dark_also_while_its_findings_are_still_reported(self) -> None:
         on = {OTHER_ACCOUNT: dict.fromkeys(SCAN_TYPES, "on")}
         verdict = judge(tonight(a=9, b=12), coverage(a="on", b="off"), baseline({ACCOUNT: 9, OTHER_ACCOUNT: 12}, scanning=on))
         assert verdict.state == "dark"
-        assert "(everything)" in text(verdict)
+        assert "(all scan types are off)" in text(verdict)
 
     def test_one_scan_type_may_be_switched_off_alone(self) -> None:
         off: dict[str, Scanning] = {"ec2": "on", "ecr": "off", "lambda": "off"}
@@ -199,8 +203,8 @@ class TestDark:
     def test_many_dark_accounts_are_named_by_the_first_few(self) -> None:
         accounts = {f"{number:012}": AccountScanning("off") for number in range(9)}
         verdict = judge(tonight(), Coverage(ACCOUNT, accounts), baseline(dict.fromkeys(accounts, 2)))
-        assert "000000000004 (everything) and 4 more. What is missing there is neither gone nor fixed" in text(verdict)
-        assert "000000000004 and 4 more: these findings are not scanned" in text(verdict)
+        assert "000000000004 (all scan types), 4 more. What was open there is not fixed; its status is unknown." in text(verdict)
+        assert "000000000004, 4 more, so nothing is scanned there" in text(verdict)
         assert len(verdict.dark) == 9
 
     def test_it_is_stored_as_plain_data(self) -> None:

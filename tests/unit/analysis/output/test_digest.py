@@ -159,7 +159,7 @@ class TestFirstNight:
     def test_a_night_without_findings_has_a_digest_too(self) -> None:
         made = digest([], key=None)
         assert (made["counts"]["total"], made["fix_first"], made["report"]["key"]) == (0, [], None)
-        assert "holds no open finding although Inspector is switched on" in text(made)
+        assert "The report has no open findings. Scanning is active" in text(made)
 
     def test_it_names_the_baseline_and_its_age(self) -> None:
         assert digest([finding("a")], [finding("a")])["baseline"] == {
@@ -247,11 +247,11 @@ class TestSentences:
     def test_active_findings_alone_leave_open_why_one_is_missing(self) -> None:
         made = digest([], [finding("a")], filter_criteria={})
         assert made["report"]["statuses"] == ["ACTIVE"]
-        assert "does not ask for closed or suppressed findings" in text(made)
+        assert "does not include closed or suppressed findings" in text(made)
 
     def test_a_filter_that_asks_for_closed_ones_leaves_less_open(self) -> None:
         closed_too = {"findingStatus": EVERY_STATUS["findingStatus"][::2]}
-        assert "does not ask for suppressed findings" in text(digest([], [finding("a")], filter_criteria=closed_too))
+        assert "does not include suppressed findings" in text(digest([], [finding("a")], filter_criteria=closed_too))
 
     def test_with_every_status_nothing_must_be_said(self) -> None:
         assert digest([finding("a")], [finding("a")])["sentences"] == []
@@ -261,7 +261,7 @@ class TestSentences:
             return EVERY_STATUS | {"firstObservedAt": [{"startInclusive": start, "endInclusive": start + 604_800}]}
 
         moved = digest([finding("a")], [finding("a")], filter_criteria=window(86_400.0), criteria_before=window(0.0))
-        assert "gone includes what aged out of it" in text(moved)
+        assert "no longer open includes what left the window" in text(moved)
         assert digest([finding("a")], [finding("a")], filter_criteria=window(0), criteria_before=window(0.0))["sentences"] == []
 
     def test_a_dark_account_is_said_first_and_its_findings_are_neither_gone_nor_open(self) -> None:
@@ -271,7 +271,7 @@ class TestSentences:
         assert made["sentences"][0] == made["verdict"]["reasons"][0]
         assert made["changes"]["counts"]["not_looked_at"] == 1
         assert made["changes"]["by_account"] == {OTHER_ACCOUNT: {"appeared": 0, "gone": 0, "not_looked_at": 1}}
-        assert "1 finding is missing from the report where it is not sure that Inspector scans" in text(made)
+        assert "1 finding is missing where it is not certain that Inspector scans" in text(made)
 
     def test_what_could_not_be_read_is_said(self) -> None:
         made = digest([finding("a")], coverage=Coverage(ACCOUNT, {}, notes=("The coverage could not be read.",)))
@@ -280,12 +280,12 @@ class TestSentences:
     def test_names_that_could_not_be_read_are_null_and_counted(self) -> None:
         made = digest([finding("a"), finding("b", vulnerability_id="x")], [finding("a", severity="LOW")], named=False)
         assert made["changes"]["lists"]["new"][0]["finding_arn"] is None
-        assert "Of the listed findings 2 have no names" in text(made)
+        assert "2 listed findings have no details" in text(made)
 
     def test_a_baseline_of_another_format_is_said_to_be_one(self) -> None:
         of_csv, code = replace(BASELINE, report_format="CSV"), finding("c", type="CODE_VULNERABILITY")
         told = text(digest([code], [code], baseline=of_csv))
-        assert "The last comparable report was in CSV, this one is in JSON. A CSV does not name all" in told
+        assert "The last comparable report is in CSV, this one is in JSON. A CSV does not have all" in told
         assert "was in CSV" not in text(digest([code], [code], baseline=of_csv, format="CSV"))
         assert "was in CSV" not in text(digest([finding("a")], [finding("a")], baseline=of_csv))
 

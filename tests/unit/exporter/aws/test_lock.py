@@ -9,6 +9,7 @@ from findings_exporter import runs
 from findings_exporter.errors import LockLostError, StillCreatingError
 from findings_exporter.execution import Execution
 from findings_exporter.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock, has_ended, take_turn
+from findings_exporter.notes import Note, to_stored
 from findings_exporter.table import Table
 from tests.builders.exporter import FakeStates, client_error, execution, items, minutes, planned
 
@@ -179,7 +180,9 @@ def test_a_second_function_of_mine_must_not_create_before_the_firsts_mark_has_pa
     mark = lock.mark_creating(ME, minutes(2), minutes(1))
     before = items(table)
     for now in (minutes(1), mark, mark + timedelta(milliseconds=999)):
-        with pytest.raises(StillCreatingError, match=r"a function of me may still be creating a report until 03:02:01 UTC"):
+        with pytest.raises(
+            StillCreatingError, match=r"A function of the execution me may still be creating a report until 03:02:01 UTC"
+        ):
             lock.mark_creating(ME, minutes(4), now, mark)
     assert items(table) == before
     second = lock.mark_creating(ME, minutes(4), mark + timedelta(seconds=1), mark)
@@ -211,7 +214,7 @@ def test_a_mark_that_is_cleared_while_a_second_function_asks_still_refuses_it(
         return answer
 
     monkeypatch.setattr(Table, "update", cleared_afterwards)
-    with pytest.raises(StillCreatingError, match=r"a function of me may still be creating a report$"):
+    with pytest.raises(StillCreatingError, match=r"A function of the execution me may still be creating a report\."):
         lock.mark_creating(ME, minutes(4), minutes(1), mark)
     assert creating_until(lock) is None
 
@@ -245,7 +248,7 @@ def test_a_mark_that_is_gone_does_not_come_back(lock: Lock, states: FakeStates) 
 
 def test_only_the_owner_marks_moves_and_clears(lock: Lock, states: FakeStates, table: Table) -> None:
     held_by_other(lock, states)
-    with pytest.raises(LockLostError, match=r"me does not hold the lock \(the execution other holds it\).*redrive"):
+    with pytest.raises(LockLostError, match=r"me does not hold the lock; the execution other holds it.*Redrive"):
         lock.mark_creating(ME, minutes(1), minutes(0))
     mark = lock.mark_creating(OTHER, minutes(1), minutes(0))
     before = items(table)
@@ -255,7 +258,7 @@ def test_only_the_owner_marks_moves_and_clears(lock: Lock, states: FakeStates, t
 
 
 def test_a_free_lock_cannot_be_marked(lock: Lock, table: Table) -> None:
-    with pytest.raises(LockLostError, match="nobody holds it"):
+    with pytest.raises(LockLostError, match="it is free"):
         lock.mark_creating(ME, minutes(1), minutes(0))
     lock.move_mark(ME, minutes(1), minutes(2))
     lock.clear_mark(ME, minutes(1))
@@ -295,7 +298,7 @@ def test_a_holder_whose_name_is_hostile_is_told_by_its_id(lock: Lock, states: Fa
     assert lock.acquire(states.client, hostile, minutes(0)) is None
     run = planned(table, ME)
     take_turn(lock, states.client, run, minutes(20))
-    assert runs.load(table, ME).notes == (f"This run waited for its turn: the run {hostile.id} was exporting.",)
+    assert runs.load(table, ME).notes == (f"The run waited: the run {hostile.id} was exporting.",)
     failed = take_turn(lock, states.client, run, minutes(361))["failure"]["cause"]
     assert hostile.id in failed
     assert failed.isascii()
@@ -306,7 +309,7 @@ def test_a_held_turn_is_waited_for_and_the_reason_noted_once(lock: Lock, states:
     run = planned(table, ME)
     assert take_turn(lock, states.client, run, minutes(20)) == {"state": "HELD", "wait_seconds": 120, "holder": "other"}
     assert take_turn(lock, states.client, run, minutes(359))["wait_seconds"] == 60
-    assert runs.load(table, ME).notes == ("This run waited for its turn: the run other was exporting.",)
+    assert runs.load(table, ME).notes == ("The run waited: the run other was exporting.",)
 
 
 def test_a_turn_that_comes_after_the_deadline_is_given_up(lock: Lock, states: FakeStates, table: Table) -> None:
@@ -316,7 +319,8 @@ def test_a_turn_that_comes_after_the_deadline_is_given_up(lock: Lock, states: Fa
         "state": "FAILED",
         "failure": {
             "error": "LockNotObtained",
-            "cause": "The run other held the lock until this run's deadline of 6 hours.",
+            "cause": "The run other was still exporting when this run's deadline of 6 hours passed.",
+            "note": to_stored(Note("cause.lock_held", run="other", hours="6")),
         },
     }
 
@@ -334,5 +338,5 @@ def test_a_run_whose_outcome_is_recorded_does_not_begin_again(
     before = items(table)
     result = take_turn(lock, states.client, runs.load(table, ME), minutes(3))
     assert (result["state"], result["failure"]["error"]) == ("FAILED", "LockLostError")
-    assert "redrive is not supported, start a new execution" in result["failure"]["cause"]
+    assert "Redrive is not supported: start a new execution" in result["failure"]["cause"]
     assert items(table) == before

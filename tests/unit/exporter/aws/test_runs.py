@@ -60,7 +60,7 @@ def test_a_huge_input_is_kept_in_part(table: Table) -> None:
 
 def test_a_run_that_was_never_written_down_is_named(table: Table) -> None:
     assert runs.find(table, "me") is None
-    with pytest.raises(NotRecordedError, match="me was never recorded"):
+    with pytest.raises(NotRecordedError, match="no record of the execution me"):
         runs.load(table, ME)
 
 
@@ -225,7 +225,7 @@ class TestTelling:
         run = runs.claim_telling(table, ME, "first", minutes(13), minutes(14))
         assert run is not None
         assert run.outcome == "SUCCEEDED"
-        with pytest.raises(ToldElsewhereError, match="telling the outcome of me"):
+        with pytest.raises(ToldElsewhereError, match="the notification of the execution me"):
             runs.claim_telling(table, ME, "second", minutes(14), minutes(15))
 
     def test_a_teller_that_died_is_followed_after_its_lease(self, table: Table) -> None:
@@ -254,7 +254,7 @@ class TestTelling:
     def test_there_must_be_an_outcome_to_tell(self, table: Table, written: bool) -> None:
         if written:
             planned(table, ME)
-        with pytest.raises(NotRecordedError, match="no recorded outcome"):
+        with pytest.raises(NotRecordedError, match="has no outcome"):
             runs.claim_telling(table, ME, "first", minutes(13), minutes(14))
 
     def test_a_claim_whose_answer_was_lost_is_still_ours(self, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:

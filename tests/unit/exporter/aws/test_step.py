@@ -35,7 +35,10 @@ def test_the_previous_release_is_served_too() -> None:
 
 @pytest.mark.parametrize("release", [RELEASE + 1, RELEASE - 2, None, str(RELEASE)])
 def test_any_other_release_is_refused_by_name(release: object) -> None:
-    with pytest.raises(UnsupportedReleaseError, match=f"release {release} met code of release {RELEASE}: start a new"):
+    with pytest.raises(
+        UnsupportedReleaseError,
+        match=f"Release {release} of the exporter started this execution; the deployed release {RELEASE} does not support it. Start a new",
+    ):
         echo(event(release=release), CONTEXT)
 
 

@@ -19,14 +19,14 @@ def test_all_missing_variables_are_named_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Config.from_env({"TABLE_NAME": ""})
     assert all(name in str(caught.value) for name in VARIABLES)
-    assert "deploy the stack again" in str(caught.value)
+    assert "Deploy the stack again" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", VARIABLES)
 def test_each_variable_is_needed_and_what_is_there_is_not_blamed(name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         config(**{name: ""})
-    assert [each for each in VARIABLES if f" {each}:" in str(caught.value)] == [name]
+    assert [each for each in VARIABLES if f" {each}." in str(caught.value)] == [name]
 
 
 @pytest.mark.parametrize("written", ["a/b", "/a/b", "a/b/", "//a/b//"])

@@ -32,7 +32,7 @@ def test_a_refusal_is_told_with_the_call_and_aws_words(code: str) -> None:
     [*((code, 400) for code in sorted(errors.THROTTLED)), ("InternalServerException", 500), ("Whatever", 503)],
 )
 def test_throttling_and_server_errors_are_worth_another_try(code: str, status: int) -> None:
-    with pytest.raises(ServiceUnavailableError, match=f"AWS could not serve Publish \\({code}\\): x"), translated():
+    with pytest.raises(ServiceUnavailableError, match=f"AWS could not process Publish \\({code}\\): x"), translated():
         raise client_error(code, status, "Publish", "x")
 
 

@@ -46,7 +46,7 @@ def test_every_error_code_of_inspectors_model_is_explained() -> None:
 def test_a_missing_bucket_is_explained_alike_whether_inspector_or_s3_tells_of_it() -> None:
     by_s3, by_inspector = (explain(Failure(error, "x"), config()) for error in ("NoSuchBucket", "Report.BUCKET_NOT_FOUND"))
     assert by_s3 == by_inspector
-    assert f"There is no bucket {BUCKET}" in by_s3.why
+    assert f"The bucket {BUCKET} does not exist" in by_s3.why
 
 
 def test_every_failure_that_the_package_tells_is_explained_and_no_other() -> None:

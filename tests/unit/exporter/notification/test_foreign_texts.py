@@ -32,8 +32,8 @@ HOSTILE = (
 NAME = "FOREIGN\u202e@here"
 """As hostile as Step Functions lets a name be."""
 SETUP = {
-    "verdict": "wrong",
-    "wrong": [{"check": "key", "sentence": HOSTILE, "evidence": [HOSTILE], "fix": HOSTILE, "statements": [{"Sid": "Ours"}]}],
+    "verdict": "failed",
+    "failed": [{"check": "key", "sentence": HOSTILE, "evidence": [HOSTILE], "fix": [HOSTILE], "statements": [{"Sid": "Ours"}]}],
     "unknown": [{"check": "key", "sentence": HOSTILE}],
 }
 KEPT = {"state", "no_baseline", "started_at", "severity", "fix_available", "resource_type"}
@@ -76,7 +76,7 @@ RUNS: dict[str, Run] = {
     "failure as recorded": failed_run(Failure(HOSTILE, " ".join(HOSTILE.splitlines()))),
     "exception": failed_run(failure_from("X", json.dumps({"errorMessage": HOSTILE}))),
     "failure with a setup": failed_run(replace(failure_from(OF_THE_SETUP[0], HOSTILE), setup=SETUP)),
-    "stopped": failed_run(failure_from("Stopped", f"The execution was stopped before it had finished: {HOSTILE}")),
+    "stopped": failed_run(failure_from("Stopped", f"The execution was stopped before it finished: {HOSTILE}")),
     "names": ended_run(execution=execution(NAME), delivery=delivery(key=f"{HOSTILE}/report.json")),
     "short": ended_run(execution=execution(NAME), outcome="FAILED", plan=planned(), failure=None),
 }  # fmt: skip
@@ -180,7 +180,7 @@ def test_a_cause_of_an_exception_is_one_line() -> None:
 
 
 def test_what_a_setup_check_read_is_shown_harmless() -> None:
-    check = Check("key", "wrong", HOSTILE, (HOSTILE,), HOSTILE, ({"Sid": "Ours"},))
+    check = Check("key", "failed", HOSTILE, (HOSTILE,), (HOSTILE,), ({"Sid": "Ours"},))
     told = messages_of_the_check(check)
     assert_seen(told["email"])
     assert_links_nowhere(told["email"])
@@ -202,7 +202,7 @@ def messages_of_the_check(check: Check) -> dict[str, str]:
 
 def test_a_policy_of_megabytes_is_told_without_what_was_seen() -> None:
     found = [
-        Check(f"{number}", "wrong", "夜" * 5_000, ("夜" * 5_000,) * 40, "夜" * 5_000, ({"Sid": "x" * 3_000},))
+        Check(f"{number}", "failed", "夜" * 5_000, ("夜" * 5_000,) * 40, ("夜" * 5_000,), ({"Sid": "x" * 3_000},))
         for number in range(25)
     ]
     told = words.publication(found, deployment(), START)
@@ -213,11 +213,7 @@ def test_a_policy_of_megabytes_is_told_without_what_was_seen() -> None:
 def test_an_input_that_forges_sections_and_mentions_is_told_on_a_line_for_each_fault() -> None:
     run_input = {
         "on_busy": "<!channel> <https://evil.example/x|sign in>",
-        "report": {
-            "filter_criteria": {
-                "severty\n\nWhat to do now\n  1. Sign in at https://evil.example/aws\n\nFiles\n- Report\u202e": []
-            }
-        },
+        "report": {"filter_criteria": {"severty\n\nFix\n  1. Sign in at https://evil.example/aws\n\nFiles\n- Report\u202e": []}},
     }
     failure = make_plan(run_input, config(), execution())
     assert isinstance(failure, Failure)
@@ -227,7 +223,7 @@ def test_an_input_that_forges_sections_and_mentions_is_told_on_a_line_for_each_f
         told = bodies(run, language)
         assert_seen(told["email"])
         assert_links_nowhere(told["email"])
-        heads = [line for line in told["email"].splitlines() if line == "What to do now"]
+        heads = [line for line in told["email"].splitlines() if line == "Fix"]
         assert len(heads) == (language == "en")
         description = json.loads(told["https"])["content"]["description"]
         assert_calls_nobody(description)

@@ -141,17 +141,17 @@ class TestPublication:
         [
             7,
             "x",
-            {"wrong": 7},
-            {"wrong": [{}], "unknown": []},
+            {"failed": 7},
+            {"failed": [{}], "unknown": []},
             {"verdict": "\ud800"},
             LARGEST_SETUP,
-            {"wrong": [{"statements": [{"\ud800": float("nan")}]}]},
+            {"failed": [{"statements": [{"\ud800": float("nan")}]}]},
         ],
         ids=lambda each: str(each)[:20],
     )
     def test_nor_does_what_a_setup_check_left(self, setup: Any) -> None:
         bodies = assert_taken(messages.publication(failed_run(Failure("Report.INVALID_PERMISSIONS", "x", setup)), config()))
-        assert "NOT delivered" in bodies["email"] or (
+        assert "not delivered" in bodies["email"] or (
             "Report.INVALID_PERMISSIONS" in bodies["email"] and SHORT in bodies["email"]
         )
 
@@ -168,7 +168,7 @@ class TestPublication:
             plan=replace(plan(), scheduled_for=FIRST_DAY), execution=execution(started_at=datetime.fromisoformat(FIRST_DAY))
         )
         bodies = assert_taken(messages.publication(run, config(TIME_ZONE="America/New_York")))
-        assert "Scheduled  1 Jan 1, 00:00:00 UTC" in bodies["email"]
+        assert "Scheduled  1 Jan 1, 00:00 UTC" in bodies["email"]
         assert SHORT not in bodies["email"]
 
     def test_a_failure_that_cannot_be_read_is_never_told_as_a_success(self) -> None:
@@ -180,7 +180,7 @@ class TestPublication:
         assert published["MessageAttributes"]["outcome"]["StringValue"] == "FAILED"
 
     def test_a_short_message_has_outcome_report_error_execution_and_link_and_says_what_it_is(self) -> None:
-        run = failed_run(Failure("States.Runtime", "x", {"wrong": 7}))
+        run = failed_run(Failure("States.Runtime", "x", {"failed": 7}))
         published = messages.publication(run, config())
         bodies = assert_taken(published)
         link = messages.execution_url(run, config())
@@ -322,7 +322,7 @@ class TestRecords:
         assert len(note) == runs.NOTE_CHARACTERS
         assert Failure("X", "\ud800").to_dict()["cause"].encode()
 
-    @pytest.mark.parametrize("setup", [7, {"wrong": 7}, {"wrong": [{"evidence": "\ud800"}]}])
+    @pytest.mark.parametrize("setup", [7, {"failed": 7}, {"failed": [{"evidence": "\ud800"}]}])
     def test_a_failure_is_told_to_the_workflow_though_it_cannot_be_explained(self, setup: Any) -> None:
         ended = recording.ended_failure(failed_run(Failure("X", "this\nhappened \ud800", setup)), config())
         assert ended is not None

@@ -15,7 +15,7 @@ from tests.unit.exporter.steps.test_functions import load
 
 CONTEXT: Any = FakeContext()
 RUN = {"execution": {"arn": execution().arn, "started_at": START.isoformat()}}
-FINE, WRONG = Check("bucket", "fine", "Fine."), Check("key", "wrong", "Wrong.", ("seen",), "Mend it.")
+FINE, WRONG = Check("bucket", "passed", "Passed."), Check("key", "failed", "Wrong.", ("seen",), ("Fix it.",))
 
 
 class FakeTopic:
@@ -46,8 +46,8 @@ def function(monkeypatch: pytest.MonkeyPatch, topic: FakeTopic) -> ModuleType:
 
 def test_a_failed_run_gets_what_its_message_tells(function: ModuleType, topic: FakeTopic) -> None:
     answer = function.handler(RUN | {"release": RELEASE}, CONTEXT)
-    wrong = {"check": "key", "sentence": "Wrong.", "evidence": ["seen"], "fix": "Mend it.", "statements": []}
-    assert answer == {"state": "CHECKED", "setup": {"verdict": "wrong", "wrong": [wrong], "unknown": []}}
+    wrong = {"check": "key", "sentence": "Wrong.", "evidence": ["seen"], "fix": ["Fix it."], "statements": []}
+    assert answer == {"state": "CHECKED", "setup": {"verdict": "failed", "failed": [wrong], "unknown": []}}
     assert topic.published == []
 
 
@@ -61,8 +61,8 @@ def test_whoever_asks_gets_the_whole_result_and_nobody_else_is_told(
     function: ModuleType, topic: FakeTopic, event: dict[str, Any]
 ) -> None:
     answer = json.loads(json.dumps(function.handler(event, CONTEXT)))
-    assert (answer["verdict"], [check["name"] for check in answer["checks"]]) == ("wrong", ["bucket", "key"])
-    assert "WRONG: key" in answer["text"]
+    assert (answer["verdict"], [check["name"] for check in answer["checks"]]) == ("failed", ["bucket", "key"])
+    assert "FAILED: KMS key\n" in answer["text"]
     assert topic.published == []
 
 
@@ -70,7 +70,7 @@ def test_the_topic_is_told_on_demand(function: ModuleType, topic: FakeTopic) -> 
     with open("events/check_setup.json", encoding="utf-8") as file:  # noqa: PTH123 - as the console pastes it
         function.handler(json.load(file), CONTEXT)
     (published,) = topic.published
-    assert published["Subject"] == f"Inspector setup: wrong ({REGION})"
+    assert published["Subject"] == f"Inspector setup: failed ({REGION})"
 
 
 @pytest.mark.parametrize("name", SETUP_VARIABLES)

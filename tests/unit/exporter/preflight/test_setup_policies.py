@@ -25,7 +25,7 @@ from tests.builders.setup_rows import (
 
 ROWS = [*BUCKET_POLICIES, *KEY_POLICIES]
 EVERY_ROW = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-NO_DENY = [row for row in ROWS if row.verdict == "wrong" and "denied" not in row.name]
+NO_DENY = [row for row in ROWS if row.verdict == "failed" and "denied" not in row.name]
 HERE = place(deployment())
 ROLE = HERE.verify_role
 
@@ -45,7 +45,7 @@ def judged(row: Row) -> dict[str, Check]:
 def test_the_table_is_long_enough_to_matter() -> None:
     assert len({row.name for row in ROWS}) == len(ROWS)
     assert len(ROWS) >= 40
-    assert {row.verdict for row in BUCKET_POLICIES} == {row.verdict for row in KEY_POLICIES} == {"fine", "wrong", "unknown"}
+    assert {row.verdict for row in BUCKET_POLICIES} == {row.verdict for row in KEY_POLICIES} == {"passed", "failed", "unknown"}
 
 
 @EVERY_ROW
@@ -57,8 +57,8 @@ def test_a_row_has_its_verdict(row: Row) -> None:
 def test_what_is_not_fine_comes_with_its_mending(row: Row) -> None:
     check = judged(row)[row.check]
     assert check.sentence.endswith(".")
-    if row.verdict == "fine":
-        assert (check.fix, check.statements, check.policy) == ("", (), None)
+    if row.verdict == "passed":
+        assert (check.fix, check.statements, check.policy) == ((), (), None)
     else:
         assert check.fix
 
@@ -80,7 +80,7 @@ def test_the_whole_policy_with_the_statement_is_right_and_keeps_all_that_was_the
     )
 
     # What is not understood stays so, but nothing is missing any more.
-    assert mended.verdict == ("unknown" if "not understood" in row.name else "fine")
+    assert mended.verdict == ("unknown" if "not understood" in row.name else "passed")
 
 
 def test_a_statement_under_a_taken_id_gets_another() -> None:
@@ -95,7 +95,7 @@ def test_a_policy_that_is_open_to_other_accounts_says_so() -> None:
             bucket(policy=document([writes(HERE, Condition=condition)])), deployment(), START
         )
         encrypting = checks.key_policy_for_inspector(key(policy=document([encrypts(HERE, Condition=condition)])), deployment())
-        assert ["any account" in check.sentence for check in (writing, encrypting)] == [is_open, is_open]
+        assert ["other accounts" in check.sentence for check in (writing, encrypting)] == [is_open, is_open]
 
 
 class TestWords:
@@ -112,20 +112,21 @@ class TestWords:
         lines = shortfalls(policy, request)
         assert lines[0] == (
             "statement 1 (InspectorMayWriteReports) does not apply: "
-            f"its StringEquals aws:SourceAccount is {OTHER_ACCOUNT}, but the call's is {HERE.account}"
+            f"its StringEquals aws:SourceAccount is {OTHER_ACCOUNT}, but the call has {HERE.account}"
         )
         assert "it does not name s3:PutObject; it covers" in lines[1]
         assert len(lines) == 2  # Old is not understood rather than false, and Mail is not near
 
     def test_a_deny_is_quoted(self) -> None:
-        check = judged(Row("", "", "wrong", bucket=lambda p: [writes(p), denies(p)]))["bucket_policy_for_inspector"]
-        assert "statement 2 (Deny) says Deny" in check.sentence
+        check = judged(Row("", "", "failed", bucket=lambda p: [writes(p), denies(p)]))["bucket_policy_for_inspector"]
+        assert "denies s3:PutObject to Inspector (inspector2.amazonaws.com) (statement 2 (Deny))." in check.sentence
         assert check.evidence[0].startswith('statement 2 (Deny): {"Sid": "Deny", "Effect": "Deny"')
         assert check.statements == ()  # nothing is missing: something is too much
 
     def test_a_deny_and_a_missing_allow_are_both_mended(self) -> None:
-        check = judged(Row("", "", "wrong", bucket=lambda p: [denies(p, "s3:PutObjectAcl")]))["bucket_policy_for_inspector"]
-        assert "Narrow or remove" in check.fix
+        check = judged(Row("", "", "failed", bucket=lambda p: [denies(p, "s3:PutObjectAcl")]))["bucket_policy_for_inspector"]
+        assert check.fix[0].startswith("Narrow or remove")
+        assert check.fix[1].startswith("Add the policy statement below")
         assert check.statements == (writes(HERE),)
 
 

@@ -118,14 +118,14 @@ def verdicts(found: list[Check]) -> dict[str, str]:
     return {check.name: check.verdict for check in found}
 
 
-def test_a_report_whose_setup_is_right_has_only_fine_checks(aws: Aws) -> None:
+def test_a_report_whose_setup_is_right_has_only_passed_checks(aws: Aws) -> None:
     a_right_report(aws)
     found = check_report(aws.desk, lambda: START, minutes(5))
-    assert set(verdicts(found).values()) == {"fine"}
+    assert set(verdicts(found).values()) == {"passed"}
     assert len({check.name for check in found}) == len(found) == 10
 
 
-def test_a_night_whose_setup_is_right_has_only_fine_checks(aws: Aws) -> None:
+def test_a_night_whose_setup_is_right_has_only_passed_checks(aws: Aws) -> None:
     a_right_report(aws)
     aws.answers("sns", "get_topic_attributes", {"Attributes": TOPIC_ATTRIBUTES}, TopicArn=TOPIC)
     aws.answers("kms", "describe_key", {"KeyMetadata": FIT_KEY | {"KeyId": "x"}}, KeyId=KEY)
@@ -138,7 +138,7 @@ def test_a_night_whose_setup_is_right_has_only_fine_checks(aws: Aws) -> None:
     counts = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
     aws.answers("sqs", "get_queue_attributes", {"Attributes": counts}, QueueUrl=QUEUE, AttributeNames=ANY)
     found = check_all(aws.desk, lambda: START, minutes(5))
-    assert set(verdicts(found).values()) == {"fine"}
+    assert set(verdicts(found).values()) == {"passed"}
     assert len({check.name for check in found}) == len(found) == 19
 
 
@@ -151,7 +151,7 @@ def test_a_key_that_cannot_be_right_is_not_asked_for(aws: Aws) -> None:
 
     for arn in (KEY.replace(REGION, "us-east-1"), f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/findings"):
         told = found(arn)
-        assert told.pop("key") == "wrong"
+        assert told.pop("key") == "failed"
         assert set(told.values()) == {"unknown"}
 
 
@@ -191,7 +191,7 @@ def test_what_is_not_there_is_none(aws: Aws, service: str, call: str, code: str,
 
 def test_nothing_is_read_when_the_function_is_nearly_over(aws: Aws) -> None:
     late = Reader(aws.desk, Clock(), START + READ_MARGIN)
-    assert late.topic(TOPIC) == Unread("there was no time left to look")
+    assert late.topic(TOPIC) == Unread("there was no time left")
     in_time = Reader(aws.desk, Clock(), START + READ_MARGIN + timedelta(seconds=1))
     aws.answers("sns", "get_topic_attributes", {"Attributes": {"a": "b"}})
     assert in_time.topic(TOPIC) == {"a": "b"}
@@ -201,7 +201,7 @@ class TestInspector:
     def test_an_account_that_it_does_not_tell_of_is_unread(self, aws: Aws) -> None:
         failed = {"accountId": ACCOUNT, "errorCode": "ACCESS_DENIED", "errorMessage": "no"}
         aws.answers("inspector2", "batch_get_account_status", {"accounts": [], "failedAccounts": [failed]})
-        assert aws.reader.account() == Unread("Inspector did not tell (ACCESS_DENIED: no)")
+        assert aws.reader.account() == Unread("Inspector returned ACCESS_DENIED: no")
 
     def test_an_account_that_it_does_not_know_is_none(self, aws: Aws) -> None:
         aws.answers("inspector2", "batch_get_account_status", {"accounts": []})

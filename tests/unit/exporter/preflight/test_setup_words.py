@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from findings_exporter.notes import from_stored
 from findings_exporter.setup import checks, words
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.reading import Unread
@@ -21,11 +22,11 @@ FINE = checks.bucket_exists(bucket(), HERE)
 MISSING = checks.bucket_policy_for_inspector(bucket(policy=None), HERE, START)
 DENIED = checks.bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START)
 UNREAD = checks.key_usable(key(description=Unread("AWS refused DescribeKey")), HERE)
-SETS = {"right": [FINE], "wrong": [FINE, MISSING, DENIED, UNREAD], "unknown": [FINE, UNREAD]}
+SETS = {"right": [FINE], "failed": [FINE, MISSING, DENIED, UNREAD], "unknown": [FINE, UNREAD]}
 EVERY_SET = pytest.mark.parametrize("found", SETS.values(), ids=SETS)
 
 
-@pytest.mark.parametrize(("name", "verdict"), [("right", "fine"), ("wrong", "wrong"), ("unknown", "unknown")])
+@pytest.mark.parametrize(("name", "verdict"), [("right", "passed"), ("failed", "failed"), ("unknown", "unknown")])
 def test_the_whole_is_as_good_as_its_worst_part(name: str, verdict: str) -> None:
     assert words.verdict_of(SETS[name]) == verdict
 
@@ -48,20 +49,20 @@ def test_the_schema_describes_and_requires_every_field_and_allows_no_other() -> 
 
 
 def test_the_text_tells_what_is_wrong_first_and_what_to_paste_whole() -> None:
-    text = words.text(SETS["wrong"], HERE)
-    assert text.startswith(f"Setup of the findings exporter in {ACCOUNT}, {REGION}: 2 wrong, 1 unknown, 1 fine\n")
-    assert text.index("WRONG: bucket policy for inspector") < text.index("UNKNOWN: key") < text.index("Fine\n- The bucket")
-    pasted = text.split(f"Add the statement to the policy of the bucket {BUCKET}.\n")[1].split("\n\n")[0]
+    text = words.text(SETS["failed"], HERE)
+    assert text.startswith(f"Setup of the findings exporter in {ACCOUNT}, {REGION}: 2 failed, 1 unknown, 1 passed\n")
+    assert text.index("FAILED: Bucket policy for Inspector") < text.index("UNKNOWN: KMS key") < text.index("Passed\n- The bucket")
+    pasted = text.split(f"to the bucket policy of\n     {BUCKET}.\n")[1].split("\n\n")[0]
     assert json.loads(pasted) == writes(place(HERE))
-    assert "forbids s3:ListBucket" in flat(text) or "forbids s3:GetObject" in flat(text)
+    assert "denies s3:ListBucket" in flat(text) or "denies s3:GetObject" in flat(text)
     assert "events/probe.json" in text
 
 
 def test_a_right_setup_is_told_in_short() -> None:
     text = words.text(SETS["right"], HERE)
-    assert text.startswith(f"Setup of the findings exporter in {ACCOUNT}, {REGION}: 1 fine\n\nFine\n- ")
-    assert "WRONG" not in text
-    assert words.summary(SETS["unknown"]).splitlines()[1].startswith("UNKNOWN  It is not known whether the key")
+    assert text.startswith(f"Setup of the findings exporter in {ACCOUNT}, {REGION}: 1 passed\n\nPassed\n- ")
+    assert "FAILED" not in text
+    assert words.summary(SETS["unknown"]).splitlines()[0].startswith("UNKNOWN: The check could not read the key")
 
 
 @EVERY_SET
@@ -90,11 +91,11 @@ def bucket_policy_of(number: int) -> Check:
 
 
 def test_a_failed_runs_message_holds_what_is_wrong_and_names_what_is_unknown() -> None:
-    found = words.findings(SETS["wrong"])
-    assert (found["verdict"], [each["check"] for each in found["wrong"]]) == (
-        "wrong", ["bucket_policy_for_inspector", "bucket_policy_for_exporter"],
+    found = from_stored(words.findings(SETS["failed"]))
+    assert (found["verdict"], [each["check"] for each in found["failed"]]) == (
+        "failed", ["bucket_policy_for_inspector", "bucket_policy_for_exporter"],
     )  # fmt: skip
-    assert found["wrong"][0]["statements"] == [writes(place(HERE))]
+    assert found["failed"][0]["statements"] == [writes(place(HERE))]
     assert found["unknown"] == [{"check": "key", "sentence": UNREAD.sentence}]
     schema: dict[str, Any] = EVENT_SCHEMA["properties"]["failure"]["properties"]["setup"]
     Draft202012Validator(schema).validate(json.loads(json.dumps(found)))

@@ -112,17 +112,20 @@ class TestEnded:
     @pytest.mark.parametrize(
         ("each", "failure"),
         [
-            (ended(), Failure("Stopped", "The execution was stopped before it had finished.")),
+            (ended(), Failure("Stopped", "The execution was stopped before it finished.")),
             (
                 ended(error="Me", cause="had to"),
-                Failure("Stopped", "The execution was stopped before it had finished: Me: had to"),
+                Failure("Stopped", "The execution was stopped before it finished: Me: had to"),
             ),
             (
                 ended(status="TIMED_OUT"),
-                Failure("TimedOut", "The execution reached the state machine's time limit before it had finished."),
+                Failure("TimedOut", "The execution reached the time limit of the state machine before it finished."),
             ),
             (ended(status="FAILED", error="X", cause='{"errorMessage": "y"}'), Failure("X", "y")),
-            (ended(status="FAILED"), Failure("Unknown", "The workflow ended with Unknown and no further word.")),
+            (
+                ended(status="FAILED"),
+                Failure("Unknown", "The workflow ended with the error Unknown and gave no further information."),
+            ),
         ],
     )
     def test_the_reason_is_told_by_how_it_ended(self, each: Ended, failure: Failure) -> None:
@@ -271,7 +274,9 @@ class TestCleanUp:
             cleaned(desk, topic)
         assert type(error.value) is raised
         run = runs.load(desk.table, ME)
-        note = f"Its report or its lock could not be cleaned up yet ({raised.__name__}); this is tried again."
+        note = (
+            f"The report or the lock of the run could not be cleaned up yet ({raised.__name__}). The hourly cleanup tries again."
+        )
         assert (run.outcome, run.told_at is not None, run.notes) == ("ABORTED", True, (note,))
         assert topic.told == [("night-1", "ABORTED")]
         assert note in topic.published[0]["Message"]

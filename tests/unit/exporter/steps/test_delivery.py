@@ -189,18 +189,18 @@ class TestATinyObjectInNoKnownForm:
         seen = judged(content, report_format, ask=lambda: True)
         assert isinstance(seen, Failure)
         assert seen.error == "Delivery.Corrupt"
-        assert "ListFindings shows findings" in seen.cause
+        assert "ListFindings returns findings" in seen.cause
 
     def test_is_corrupt_where_the_answer_does_not_tell(self, report_format: str, content: bytes) -> None:
         seen = judged(content, report_format, ask=lambda: None)
         assert isinstance(seen, Failure)
-        assert "does not tell" in seen.cause
+        assert "does not confirm that" in seen.cause
 
     def test_is_corrupt_where_inspector_refuses_to_answer(self, report_format: str, content: bytes) -> None:
         seen = judged(content, report_format, ask=refusing("AccessDeniedException", 403))
         assert isinstance(seen, Failure)
         assert seen.error == "Delivery.Corrupt"
-        assert "refused (AccessDeniedException)" in seen.cause
+        assert "which would confirm that (AccessDeniedException)" in seen.cause
 
 
 def refusing(code: str, status: int) -> AsksInspector:
@@ -312,17 +312,17 @@ def test_a_report_with_findings_is_verified(report_format: str, content: bytes) 
         ("JSON", b'{"error":"' + ARN.encode() + b'"', "breaks off before its end"),
         ("JSON", b'{"error":"' + ARN.encode() + b'"}', 'does not begin with {"findings":['),
         ("JSON", b"\0" * 10_000, 'does not begin with {"findings":['),
-        ("JSON", b" " * 10_000, "holds no finding"),
+        ("JSON", b" " * 10_000, "contains no finding"),
         ("JSON", of(FINDING, more=1)[:-1], "breaks off before its end"),
         ("JSON", of(FINDING)[:-1] + b',"findings":[]}', "second list"),
-        ("JSON", of(FINDING) + b"{}", "goes on after its end"),
+        ("JSON", of(FINDING) + b"{}", "continues after its end"),
         ("JSON", of(FINDING, more=[])[:-2] + b"[" * 20_000, "nested too deeply"),
         ("JSON", HEADER + ROW * 100, 'does not begin with {"findings":['),
         ("CSV", ROW * 3, "does not begin with the header"),
         ("CSV", b"\n" + HEADER + ROW, "does not begin with the header"),
         ("CSV", of(*[FINDING] * 50), "does not begin with the header"),
         ("CSV", ARN.encode(), "does not begin with the header"),
-        ("CSV", HEADER + ROW * 100 + ROW[:60], "breaks off within quotes"),
+        ("CSV", HEADER + ROW * 100 + ROW[:60], "breaks off within quotation marks"),
         ("CSV", HEADER + ROW * 100 + ROW[:20], "has 3 cells in row 102"),
         ("CSV", HEADER + ROW[:20] + b"\n" + ROW, "has 3 cells in row 2"),
         ("CSV", HEADER + ROW + b"\xff", "has 1 cells in row 3"),
@@ -403,10 +403,10 @@ def test_a_report_is_judged_even_where_inspector_told_of_no_findings() -> None:
 @pytest.mark.parametrize(
     ("encryption", "told"),
     [
-        ({"ServerSideEncryption": "AES256"}, "with AES256 under the key of S3"),
+        ({"ServerSideEncryption": "AES256"}, "with AES256 and a key of S3"),
         (
             {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KEY.replace("1111", "9999")},
-            "with aws:kms under the key arn:aws:kms",
+            "with aws:kms and the key arn:aws:kms",
         ),
     ],
 )
@@ -423,7 +423,7 @@ def test_an_unencrypted_report_is_not_trusted() -> None:
     put_report(of(FINDING))
     seen = verify(WatchedS3(encryption=None, key=None).client, not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=False)
     assert isinstance(seen, Failure)
-    assert "is encrypted not at all" in seen.cause
+    assert "is not encrypted" in seen.cause
 
 
 def test_double_encryption_with_the_right_key_is_right() -> None:

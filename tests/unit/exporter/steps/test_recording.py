@@ -37,7 +37,7 @@ def test_a_failure_is_recorded_with_its_reason_and_fix(table: Table) -> None:
     result = record(table, FAILURE)
     assert (result["state"], result["outcome"], result["failure"]["error"]) == ("TO_TELL", "FAILED", "Workflow.Timeout")
     assert result["failure"]["cause"].startswith(
-        "The workflow ended with Workflow.Timeout and no further word.\n\nWhy: A function did not end"
+        "The workflow ended with the error Workflow.Timeout and gave no further information.\n\nWhy: A function did not end"
     )
     assert "\n1. See the AWS Health Dashboard" in result["failure"]["cause"]
 
@@ -153,7 +153,7 @@ def test_a_digest_that_broke_down_is_recorded_with_a_sentence_and_counted(
     assert digest is not None
     assert digest["error"] == "Sandbox.Timedout"
     assert digest["sentence"].startswith(
-        "The report was delivered, but its digest could not be made: Task timed out after 600 seconds."
+        "The report was delivered, but it could not be analysed: Task timed out after 600 seconds."
     )
     assert "Look into the log of digest_report" in digest["sentence"]
     assert len(digest["sentence"]) < 600

@@ -11,6 +11,7 @@ from findings_exporter import reports, runs
 from findings_exporter.desk import Desk, StartDesk
 from findings_exporter.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
 from findings_exporter.lock import Lock
+from findings_exporter.notes import Note, to_stored
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
 from tests.builders.exporter import (
@@ -142,12 +143,12 @@ class TestStart:
         assert inspector.calls == ["current", "current"]
         place = f"s3://their-bucket/{FOREIGN_PREFIX}"
         assert notes(table) == (
-            f"Another report ({OTHER_ID}, to {place}) had Inspector's slot first; this run waited for it.",
+            f"The run waited: Inspector was already creating another report ({OTHER_ID}, to {place}).",
         )  # fmt: skip
 
     @pytest.mark.parametrize(
         ("on_busy", "told"),
-        [("wait", "had Inspector's slot first; this run waited for it."), ("cancel", "was cancelled: on_busy is cancel.")],
+        [("wait", "Inspector was already creating another report"), ("cancel", "was cancelled, because on_busy is cancel")],
     )
     def test_a_prefix_of_any_length_and_content_leaves_what_became_of_its_report(
         self, start_desk: StartDesk, inspector: FakeInspector, table: Table, on_busy: str, told: str
@@ -156,7 +157,7 @@ class TestStart:
         inspector.put(OTHER_ID, "IN_PROGRESS", "x\n\u202e\u200b" * 300, "their-bucket")
         start(start_desk, at=20)
         (note,) = notes(table)
-        assert note.endswith(told)
+        assert told in note
         assert note.isprintable()
 
     def test_a_foreign_report_ends_the_run_where_on_busy_is_fail(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
@@ -218,7 +219,7 @@ class TestStart:
         assert start(start_desk, at=100) == {"state": "BUSY", "wait_seconds": 300}
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
         assert notes(start_desk.desk.table) == (
-            f"The report {OTHER_ID}, left behind by the ended run night-0, was cancelled.",
+            f"The report {OTHER_ID}, left by the ended run night-0, was cancelled.",
         )  # fmt: skip
 
     def test_a_dead_runs_report_is_recognised_where_inspector_tells_its_prefix_without_the_last_slash(
@@ -281,7 +282,7 @@ class TestStart:
         inspector.put(OTHER_ID, "STUCK", FOREIGN_PREFIX if whose == "foreign" else plan(of=OTHER).destination.prefix)
         result = start(start_desk, at=360)
         assert result["failure"]["error"] == "DeadlineExceeded"
-        assert "The deadline of 6 hours has passed. Another report" in result["failure"]["cause"]
+        assert "The deadline of 6 hours has passed. Inspector was still creating another report" in result["failure"]["cause"]
 
     def test_a_slot_that_becomes_free_too_late_is_not_used(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
         my_turn(start_desk.desk)
@@ -451,6 +452,7 @@ class TestStart:
         assert start(start_desk)["failure"] == {
             "error": "CreateRefused",
             "cause": f"Inspector refused to create the report ({code}): FilterCriteria is too narrow",
+            "note": to_stored(Note("cause.refused", code=code, text="FilterCriteria is too narrow")),
         }
         assert creating_until(start_desk.desk.lock) is None
 
@@ -502,18 +504,18 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("fields", "error", "cause"),
         [
-            ({"status": "FAILED", "errorCode": "INTERNAL_ERROR"}, "Report.INTERNAL_ERROR", "ended as FAILED."),
+            ({"status": "FAILED", "errorCode": "INTERNAL_ERROR"}, "Report.INTERNAL_ERROR", "ended with the status FAILED."),
             (
                 {"status": "FAILED", "errorCode": "INVALID_PERMISSIONS", "errorMessage": "no"},
                 "Report.INVALID_PERMISSIONS",
-                "(no)",
+                "Inspector says: no",
             ),
             ({"status": "FAILED", "errorCode": "BUCKET_NOT_FOUND"}, "Report.BUCKET_NOT_FOUND", REPORT_ID),
             ({"status": "FAILED", "errorCode": "INCOMPATIBLE_BUCKET_REGION"}, "Report.INCOMPATIBLE_BUCKET_REGION", "FAILED"),
             ({"status": "FAILED", "errorCode": "MALFORMED_KMS_KEY"}, "Report.MALFORMED_KMS_KEY", "FAILED"),
             ({"status": "FAILED", "errorCode": "SOMETHING_NEW"}, "Report.SOMETHING_NEW", "FAILED"),
             ({"status": "FAILED"}, "Report.UNKNOWN_ERROR", "FAILED"),
-            ({"status": "CANCELLED"}, "Report.CANCELLED", "ended as CANCELLED."),
+            ({"status": "CANCELLED"}, "Report.CANCELLED", "ended with the status CANCELLED."),
             ({"status": "CANCELLED", "errorCode": "INTERNAL_ERROR"}, "Report.CANCELLED", "CANCELLED"),
         ],
         ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
@@ -535,7 +537,8 @@ class TestCheck:
         assert reports.check(desk, started, minutes(360))["failure"] == {
             "error": "DeadlineExceeded",
             "cause": "The deadline of 6 hours has passed."
-            f" The report {REPORT_ID} was still IN_PROGRESS and is being cancelled.",
+            f" The report {REPORT_ID} still has the status IN_PROGRESS and is being cancelled.",
+            "note": to_stored(Note("cause.too_late_running", hours="6", report=REPORT_ID, status="IN_PROGRESS")),
         }  # fmt: skip
 
     def test_a_report_that_ends_just_past_the_deadline_still_counts(
@@ -581,7 +584,7 @@ class TestCancel:
         my_turn(desk)
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
         inspector.looks_to_cancel = 100
-        with pytest.raises(StillRunningError, match=f"{REPORT_ID} was cancelled but is still CANCELLING"):
+        with pytest.raises(StillRunningError, match=f"{REPORT_ID} was cancelled but still has the status CANCELLING"):
             self.cancel(desk)
         assert 55 <= inspector.calls.count("status") <= 60
 

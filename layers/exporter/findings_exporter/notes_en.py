@@ -1,0 +1,142 @@
+"""The sentences of :mod:`findings_exporter.notes`, in English. The names in braces are the same in every language."""
+
+NOTES = {
+    "list": ", ",
+    "list.or": "{first} or {last}",
+    "time": "%d %b %Y, %H:%M UTC",
+    "severity.CRITICAL": "CRITICAL",
+    "severity.HIGH": "HIGH",
+    "severity.MEDIUM": "MEDIUM",
+    "severity.LOW": "LOW",
+    "severity.INFORMATIONAL": "INFORMATIONAL",
+    "severity.UNTRIAGED": "UNTRIAGED",
+    "scan_type.ec2": "EC2",
+    "scan_type.ecr": "ECR",
+    "scan_type.lambda": "Lambda",
+    "scan_type.lambdaCode": "Lambda code",
+    "scan_type.codeRepository": "code repositories",
+    "scan_type.ami": "AMI",
+    "scan_type.azure": "Azure",
+    "scan_type.gcp": "Google Cloud",
+    # What happened to a run.
+    "run.waited": "The run waited: the run {run} was exporting.",
+    "run.waited_external": "The run waited: Inspector was already creating another report ({report}, to {place}).",
+    "run.cancelled_left": "The report {report}, left by the ended run {run}, was cancelled.",
+    "run.cancelled_external": "The external report {report} (to {place}) was cancelled, because on_busy is cancel.",
+    "run.create_failed": "Inspector failed when asked to create the report ({code}).",
+    "run.not_cleaned_up": "The report or the lock of the run could not be cleaned up yet ({error}). The hourly cleanup tries"
+    " again.",
+    "run.tiny_report": "The report {uri} ({size} bytes) {fault}. ListFindings with the same filter returns no finding, so"
+    " nothing was found.",
+    "alarms.pending": "Alarms have unconfirmed subscriptions: {pending}. Open the link in the mail from SNS about the topic"
+    " {topic}.",
+    "alarms.none": "Alarms are not delivered: the topic {topic} has no subscription. Subscribe an address to it.",
+    # Coverage: what Inspector scans.
+    "lost.account": "Inspector no longer scans account {account} (all scan types are off).",
+    "lost.account_types": "Inspector no longer scans {types} in account {account}.",
+    "lost.accounts": "Inspector no longer scans everything in {count} accounts: {places}.",
+    "lost.missing": "{count} findings that were open there are missing from this report. They are not fixed; their status is"
+    " unknown.",
+    "lost.missing.one": "1 finding that was open there is missing from this report. It is not fixed; its status is unknown.",
+    "lost.missing_unknown": "What was open there is not fixed; its status is unknown.",
+    "place.all": "{account} (all scan types)",
+    "place.types": "{account} ({types})",
+    "place.why": "{account} ({why})",
+    "place.type_why": "{account} ({types}: {why})",
+    "place.more": "{count} more",
+    "place.no_account": "without an account",
+    "drop": "Unusual drop: {before} open findings at the last scan, {now} now.",
+    "drop.account": "Unusual drop in account {account}: {before} open findings at the last scan, {now} now.",
+    "drop.no_account": "Unusual drop in findings without an account: {before} open findings at the last scan, {now} now.",
+    "assessed": "{what} {coverage}",
+    "what.empty": "The report has no open findings.",
+    "what.drop": "Many findings are missing.",
+    "what.open": "The report still has open findings.",
+    "coverage.off": "Inspector is off in {places}, so nothing is scanned there.",
+    "coverage.none_scanned": "Inspector scans none of its {not_scanned} resources.",
+    "coverage.unknown": "It is unknown whether Inspector is scanning.",
+    "coverage.unknown_in": "It is unknown whether Inspector scans {places}.",
+    "coverage.active": "Scanning is active: {count} resources are scanned.",
+    "coverage.active.one": "Scanning is active: 1 resource is scanned.",
+    "coverage.active_unread": "Inspector is on, but how many resources it scans could not be read.",
+    "coverage.active_no_resource": "Inspector is on, but knows no resource to scan.",
+    "missing_unknown": "{count} findings are missing where it is unknown whether Inspector scans: {places}.",
+    "missing_unknown.one": "1 finding is missing where it is unknown whether Inspector scans: {places}.",
+    "why.resuming": "scanning was not certain at the last run, and at most half of the open findings are back",
+    "why.off": "off",
+    "why.not_returned": "Inspector returned no status",
+    "why.status_unread": "the account status could not be read: {error}",
+    "coverage.member_pages": "Inspector lists more than {pages} pages of member accounts. The others were not checked.",
+    "coverage.members_unread": "Inspector did not list the member accounts ({error}). Only this account and accounts with"
+    " findings were checked.",
+    "coverage.account_unknown": "It is unknown whether Inspector scans account {account} ({why}).",
+    "coverage.accounts_unknown": "It is unknown whether Inspector scans account {account} and {more} more ({why}).",
+    "coverage.no_member": "Account {account} is not a member account of Inspector. Findings of accounts that are not members"
+    " are in no report.",
+    "coverage.no_members": "Account {account} and {more} more are not member accounts of Inspector. Findings of accounts that"
+    " are not members are in no report.",
+    "coverage.connectors_unread": "It is unknown whether other clouds are scanned: the connectors could not be listed ({error}).",
+    "coverage.connector": "It is unknown whether all of {cloud} in account {account} is scanned: not every connector is"
+    " connected and enabled.",
+    "coverage.connectors": "It is unknown whether all of {cloud} in account {account} and {more} more is scanned: not every"
+    " connector is connected and enabled.",
+    "coverage.resources_pages": "It is unknown how many resources Inspector scans: its coverage has more than {pages} pages.",
+    "coverage.resources_unread": "It is unknown how many resources Inspector scans: its coverage could not be read ({error}).",
+    # What a report was compared with, and what a comparison cannot tell.
+    "baseline.first_run": "No earlier report of this name is recorded, so there is nothing to compare with yet.",
+    "baseline.filter_changed": "The filter differs from that of the earlier reports of this name (the last one is of {at}), so"
+    " changes are unknown. The next report with this filter is compared with this one.",
+    "baseline.first_notified": "This is the first report of this name and filter with a notification, so changes are unknown."
+    " Reports without a notification are not compared with.",
+    "baseline.first_scheduled": "This is the first scheduled report of this name and filter with a notification, so changes are"
+    " unknown. Reports without a notification and reports on demand are not compared with.",
+    "baseline.no_analysis": "No earlier report of this name and filter was analysed, so there is nothing to compare with.",
+    "baseline.unreadable": "Changes are unknown: the fingerprints of the last comparable report ({at}, {key}) cannot be read:"
+    " {why}. The next report is compared with this one.",
+    "compared.formats": "The last comparable report is in {before}, this one is in {now}. A CSV does not have all that"
+    " distinguishes findings of code and network paths: if their ARNs changed too, they count as new and as no longer open.",
+    "compared.status_filter": "The filter does not include {statuses} findings. So it is unknown whether a finding that is no"
+    " longer open was {statuses}, or its resource was removed. Resource removed: nothing is reported on its resource. No longer"
+    " reported: other findings on its resource are.",
+    "compared.or": "{first} or {second}",
+    "status.closed": "closed",
+    "status.suppressed": "suppressed",
+    "compared.moving_window": "The filter has a time window that moves: no longer open includes what left the window, and new"
+    " includes what entered it.",
+    "compared.not_scanned": "{count} findings are missing where it is not certain that Inspector scans. They count neither as"
+    " no longer open nor as open, and keep their first-seen days.",
+    "compared.not_scanned.one": "1 finding is missing where it is not certain that Inspector scans. It counts neither as no"
+    " longer open nor as open, and keeps its first-seen day.",
+    "compared.no_details": "{count} listed findings have no details: no file of the last comparable report has them.",
+    "compared.no_details.one": "1 listed finding has no details: no file of the last comparable report has it.",
+    "compared.details_unread": "Details of missing findings may be lacking: {key} cannot be read: {why}.",
+    "compared.details_wrong": "Details of missing findings may be lacking: {why}.",
+    "compared.no_first_seen": "First-seen days are Inspector's own: no fingerprints of an earlier report could be read.",
+    "read.duplicates": "{count} findings are in the report again under an ARN that it already has. Each ARN counts once, as it"
+    " comes first.",
+    "read.duplicates.one": "1 finding is in the report again under an ARN that it already has. Each ARN counts once, as it"
+    " comes first.",
+    "read.reopened": "{count} of them are open where the ARN comes again, but not where it comes first: do not take them for"
+    " closed.",
+    "read.reopened.one": "1 of them is open where the ARN comes again, but not where it comes first: do not take it for closed.",
+    "read.values": "{count} values of {column} could not be read and were left out.",
+    "read.values.one": "1 value of {column} could not be read and was left out.",
+    # Why a vulnerability has its place among those to fix first.
+    "priorities.inexact": "There are too many vulnerabilities to rank all of them exactly: one may be missing in the priorities.",
+    "priority": "{terms} = {total}",
+    "priority.severity": "{severity} {score}",
+    "priority.exploit": "exploit available {score}",
+    "priority.epss": "EPSS {percent} {score}",
+    "priority.fix": "fix available {score}",
+    "priority.fix_partial": "fix for a part {score}",
+    "priority.resources": "open on {count} resources {score}",
+    "priority.resources.one": "open on 1 resource {score}",
+    # Why a report was not analysed.
+    "analysis.failed": "The report was delivered, but it could not be analysed: {what}. {do} The next run makes its own"
+    " analysis. Until then changes are unknown.",
+    "analysis.malformed": "A part of a report is not taken for the whole. Look at the file.",
+    "analysis.changed": "An analysis of two reports mixed would be wrong. Find out who writes into the bucket.",
+    "analysis.unreadable": "Check whether digest_report may read the bucket and use the key.",
+    "analysis.not_stored": "Check whether digest_report may write into the bucket and use the key.",
+    "analysis.broke_down": "Look into the log of digest_report.",
+}

@@ -1,0 +1,112 @@
+"""How urgent each kind of message is, by the attribute ``level``."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from findings_exporter import messages
+from findings_exporter.errors import Failure
+from findings_exporter.messages import short
+from findings_exporter.messages.level import LEVELS, level_of
+from findings_exporter.runs import Run
+from tests import gallery
+from tests.builders.exporter import brief, config, ended_run, nothing
+
+SCHEDULED = gallery.nights()
+FAILED = {kind: run for kind, run in gallery.runs().items() if kind not in SCHEDULED}
+NO_CHANGE = {"appeared": 0, "gone": 0, "counts": {"still_open": 7}, "appeared_by_severity": {}, "gone_by_severity": {}}
+LEVELS_OF = {
+    "changes": "CHANGES",
+    "changes-of-another-report": "CHANGES",
+    "changes-in-several-places": "CHANGES",
+    "changes-without-a-page": "CHANGES",
+    "quiet": "NONE",
+    "dark": "PROBLEM",
+    "dark-nothing-scanned": "PROBLEM",
+    "unknown": "PROBLEM",
+    "sudden-fall": "PROBLEM",
+    "first-night": "CHANGES",
+    "filter-changed": "CHANGES",
+    "not-compared-no-digest": "CHANGES",
+    "not-compared-unreadable": "CHANGES",
+    "nothing-found": "CHANGES",
+    "nothing-found-again": "NONE",
+    "digest-failed": "PROBLEM",
+    "without-a-digest": "CHANGES",
+    "without-a-digest-nothing-found": "CHANGES",
+}
+
+
+def compared(**fields: Any) -> Run:
+    """A run whose report was compared and has no changes, but for these fields of the comparison."""
+    return gallery.night(brief(changes=NO_CHANGE | fields, worst_new=[], worst_gone=[]))
+
+
+def first(**fields: Any) -> Run:
+    """The first run of a report, which found nothing."""
+    empty: dict[str, Any] = {"total": 0, "open": 0, "by_severity": {}, "worst_new": [], "worst_gone": [], "fix_first": []}
+    analysis = brief(**empty, changes=None, baseline=None, no_baseline="first_run")
+    return gallery.night(analysis | fields, delivery=nothing("no_findings"))
+
+
+def test_every_kind_of_successful_run_has_its_level() -> None:
+    assert {kind: level_of(run) for kind, run in SCHEDULED.items()} == LEVELS_OF
+
+
+@pytest.mark.parametrize("kind", FAILED)
+def test_every_failure_is_a_problem(kind: str) -> None:
+    assert level_of(FAILED[kind]) == "PROBLEM"
+
+
+@pytest.mark.parametrize("outcome", ["FAILED", "ABORTED", "TIMED_OUT", None, "NEW_WORD"])
+def test_a_run_that_did_not_succeed_is_a_problem_whatever_its_analysis_says(outcome: Any) -> None:
+    assert level_of(replace(SCHEDULED["quiet"], outcome=outcome)) == "PROBLEM"
+
+
+def test_a_success_with_a_failure_is_a_problem() -> None:
+    assert level_of(replace(SCHEDULED["quiet"], failure=Failure("NotifyFailed", "AWS refused Publish"))) == "PROBLEM"
+
+
+@pytest.mark.parametrize(
+    ("fields", "level"),
+    [
+        ({}, "NONE"),
+        ({"appeared": 1, "counts": {"new": 1}}, "CHANGES"),
+        ({"gone": 1, "counts": {"closed": 1}}, "CHANGES"),
+        ({"counts": {"seen_again": 1}}, "CHANGES"),
+        ({"counts": {"severity_raised": 1}}, "CHANGES"),
+        ({"counts": {"severity_lowered": 1}}, "CHANGES"),
+        ({"counts": {"exploit_became_known": 1}}, "CHANGES"),
+        ({"counts": {"fix_became_available": 1}}, "CHANGES"),
+    ],
+)
+def test_every_change_counts(fields: dict[str, Any], level: str) -> None:
+    assert level_of(compared(**fields)) == level
+
+
+def test_a_first_report_is_no_news_only_when_nothing_was_found_and_scanning_is_active() -> None:
+    assert level_of(first()) == "NONE"
+    assert level_of(first(verdict={"state": "unknown"})) == "PROBLEM"
+    assert level_of(first(no_baseline="filter_changed")) == "CHANGES"
+    # What an analysis of another release does not say is not taken for zero.
+    assert level_of(replace(first(), delivery=SCHEDULED["quiet"].delivery)) == "CHANGES"
+
+
+@pytest.mark.parametrize(
+    ("overall", "level"), [("fine", "NONE"), ("unknown", "PROBLEM"), ("wrong", "PROBLEM"), ("new", "PROBLEM")]
+)
+def test_a_setup_check_has_a_level(overall: str, level: str) -> None:
+    assert level_of(overall) == level
+
+
+@pytest.mark.parametrize("run", [ended_run(), FAILED["failed-deadline-exceeded"], SCHEDULED["quiet"]])
+def test_the_short_message_is_a_problem_since_it_knows_nothing_of_coverage_and_changes(run: Run) -> None:
+    assert short.attributes(run, config())["level"] == "PROBLEM"
+
+
+@pytest.mark.parametrize("kind", ["quiet", "dark", "changes"])
+def test_what_is_published_has_the_level_and_no_other_than_the_published_ones(kind: str) -> None:
+    published = messages.publication(SCHEDULED[kind], config())["MessageAttributes"]["level"]
+    assert published == {"DataType": "String", "StringValue": LEVELS_OF[kind]}
+    assert LEVELS_OF[kind] in LEVELS
