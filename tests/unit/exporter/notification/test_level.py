@@ -12,29 +12,30 @@ from findings_exporter.messages.level import LEVELS, level_of
 from findings_exporter.runs import Run
 from tests import gallery
 from tests.builders.exporter import brief, config, ended_run, nothing
+from tests.unit.exporter.notification.test_messages_of_a_night import NIGHTS
 
-SCHEDULED = gallery.nights()
-FAILED = {kind: run for kind, run in gallery.runs().items() if kind not in SCHEDULED}
+SCHEDULED = NIGHTS
+FAILED = gallery.failures()
 NO_CHANGE = {"appeared": 0, "gone": 0, "counts": {"still_open": 7}, "appeared_by_severity": {}, "gone_by_severity": {}}
 LEVELS_OF = {
     "changes": "CHANGES",
-    "changes-of-another-report": "CHANGES",
-    "changes-in-several-places": "CHANGES",
-    "changes-without-a-page": "CHANGES",
-    "quiet": "NONE",
-    "dark": "PROBLEM",
-    "dark-nothing-scanned": "PROBLEM",
-    "unknown": "PROBLEM",
-    "sudden-fall": "PROBLEM",
-    "first-night": "CHANGES",
+    "another-report": "CHANGES",
+    "several-places": "CHANGES",
+    "without-a-page": "CHANGES",
+    "no-changes": "NONE",
+    "scan-coverage-lost": "PROBLEM",
+    "nothing-scanned": "PROBLEM",
+    "coverage-unknown": "PROBLEM",
+    "unusual-drop": "PROBLEM",
+    "first-report": "CHANGES",
     "filter-changed": "CHANGES",
     "not-compared-no-digest": "CHANGES",
     "not-compared-unreadable": "CHANGES",
     "nothing-found": "CHANGES",
-    "nothing-found-again": "NONE",
-    "digest-failed": "PROBLEM",
-    "without-a-digest": "CHANGES",
-    "without-a-digest-nothing-found": "CHANGES",
+    "rediscovered": "CHANGES",
+    "analysis-failed": "PROBLEM",
+    "without-an-analysis": "CHANGES",
+    "nothing-found-without-an-analysis": "CHANGES",
 }
 
 
@@ -61,11 +62,11 @@ def test_every_failure_is_a_problem(kind: str) -> None:
 
 @pytest.mark.parametrize("outcome", ["FAILED", "ABORTED", "TIMED_OUT", None, "NEW_WORD"])
 def test_a_run_that_did_not_succeed_is_a_problem_whatever_its_analysis_says(outcome: Any) -> None:
-    assert level_of(replace(SCHEDULED["quiet"], outcome=outcome)) == "PROBLEM"
+    assert level_of(replace(SCHEDULED["no-changes"], outcome=outcome)) == "PROBLEM"
 
 
 def test_a_success_with_a_failure_is_a_problem() -> None:
-    assert level_of(replace(SCHEDULED["quiet"], failure=Failure("NotifyFailed", "AWS refused Publish"))) == "PROBLEM"
+    assert level_of(replace(SCHEDULED["no-changes"], failure=Failure("NotifyFailed", "AWS refused Publish"))) == "PROBLEM"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_first_report_is_no_news_only_when_nothing_was_found_and_scanning_is_a
     assert level_of(first(verdict={"state": "unknown"})) == "PROBLEM"
     assert level_of(first(no_baseline="filter_changed")) == "CHANGES"
     # What an analysis of another release does not say is not taken for zero.
-    assert level_of(replace(first(), delivery=SCHEDULED["quiet"].delivery)) == "CHANGES"
+    assert level_of(replace(first(), delivery=SCHEDULED["no-changes"].delivery)) == "CHANGES"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_a_setup_check_has_a_level(overall: str, level: str) -> None:
     assert level_of(overall) == level
 
 
-@pytest.mark.parametrize("run", [ended_run(), FAILED["failed-deadline-exceeded"], SCHEDULED["quiet"]])
+@pytest.mark.parametrize("run", [ended_run(), FAILED["failed-deadline-exceeded"], SCHEDULED["no-changes"]])
 def test_the_short_message_is_a_problem_since_it_knows_nothing_of_coverage_and_changes(run: Run) -> None:
     assert short.attributes(run, config())["level"] == "PROBLEM"
 
