@@ -59,7 +59,7 @@ TEXTS = {
     "tile.open": "Open",
     "tile.critical": "Critical",
     "tile.not_looked_at": "Not scanned",
-    "tile.status_unknown": "status unknown",
+    "tile.coverage_unknown": "status unknown",
     "tile.beside": "plus {count} {status}",
     "tile.new_critical.one": "{n} of them new",
     "tile.new_critical.other": "{n} of them new",

@@ -48,7 +48,7 @@ TEXTS = {
     "tile.open": "未解決",
     "tile.critical": "重大",
     "tile.not_looked_at": "未スキャン",
-    "tile.status_unknown": "ステータス不明",
+    "tile.coverage_unknown": "ステータス不明",
     "tile.beside": "ほかに{status} {count} 件",
     "tile.new_critical.other": "うち新規 {n} 件",
     "tile.not_compared": "比較なし",
