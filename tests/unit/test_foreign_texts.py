@@ -32,8 +32,8 @@ HOSTILE = (
 NAME = "FOREIGN\u202e@here"
 """As hostile as Step Functions lets a name be."""
 SETUP = {
-    "verdict": "wrong",
-    "wrong": [{"check": "key", "sentence": HOSTILE, "evidence": [HOSTILE], "fix": HOSTILE, "statements": [{"Sid": "Ours"}]}],
+    "verdict": "failed",
+    "failed": [{"check": "key", "sentence": HOSTILE, "evidence": [HOSTILE], "fix": [HOSTILE], "statements": [{"Sid": "Ours"}]}],
     "unknown": [{"check": "key", "sentence": HOSTILE}],
 }
 KEPT = {"state", "no_baseline", "started_at", "severity", "fix_available", "resource_type"}

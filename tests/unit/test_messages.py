@@ -111,10 +111,10 @@ class TestSubject:
             ("success", "Inspector 23 Nov: nightly delivered, 1.2 MB"),
             ("no findings", "Inspector 23 Nov: nightly delivered, nothing found"),
             ("empty object", "Inspector 23 Nov: nightly delivered, nothing found"),
-            ("failed", "Inspector 23 Nov: nightly FAILED: Inspector may not write the report"),
-            ("unplanned", "Inspector 23 Nov: export FAILED: the input is wrong"),
+            ("failed", "Inspector 23 Nov: nightly FAILED: Inspector cannot write the report"),
+            ("unplanned", "Inspector 23 Nov: export FAILED: the input is not valid"),
             ("stopped", "Inspector 23 Nov: nightly STOPPED: the run was stopped"),
-            ("timed out", "Inspector 23 Nov: nightly TIMED OUT: the run took too long"),
+            ("timed out", "Inspector 23 Nov: nightly TIMED OUT: the run reached its time limit"),
         ],
     )
     def test_it_tells_the_night_by_itself(self, name: str, subject: str) -> None:

@@ -67,10 +67,10 @@ def test_every_note_is_used_somewhere() -> None:
         (NESTED, "Inspector no longer scans everything in 1,204 accounts: 1 (EC2, newType), 2 (all scan types), 1,202 more.",
          "1,204 アカウントで、スキャンされないスキャンタイプがあります: 1（EC2、newType）、2（すべてのスキャンタイプ）、ほか 1,202。"),
         (Note("baseline.filter_changed", at="2026-11-22T03:00:00+00:00"),
-         "The filter differs from that of the earlier reports of this name (the last one is of 22 Nov 2026, 03:00 UTC), so changes are"
-         " unknown. The next report with this filter is compared with this one.",
-         "この名前の以前のレポート（最新は 2026年11月22日 03:00 UTC）とフィルターが異なるため、変化は不明です。"
-         "同じフィルターの次回のレポートは、今回と比較します。"),
+         ("The filter differs from that of the earlier reports of this name (the last one is of 22 Nov 2026, 03:00 UTC), so changes are"
+         " unknown. The next report with this filter is compared with this one."),
+         ("この名前の以前のレポート（最新は 2026年11月22日 03:00 UTC）とフィルターが異なるため、変化は不明です。"
+         "同じフィルターの次回のレポートは、今回と比較します。")),
     ],
 )  # fmt: skip
 def test_it_is_said_in_each_language(note: Note, english: str, japanese: str) -> None:

@@ -86,6 +86,8 @@ def cut(text: str, most: int) -> str:
 
 def recognized(text: str) -> str:
     """Return the note whose English text this is, such as an exception's message; any other text as it is."""
+    if isinstance(text, Note):
+        return text
     english = LANGUAGES["en"]
     found = [(name, _values_in(text, english[name])) for name in english if name.startswith(RAISED)]
     fitting = [(name, values) for name, values in found if values is not None]
