@@ -130,9 +130,8 @@ PREFLIGHT = {
     "fix.bucket_owner": "Correct the parameters ExistingBucketName and ExistingBucketOwner. Then deploy the stack.",
     "fix.key": "Set the parameter ExistingKeyArn to the ARN of another key in {region}, or leave it empty to use the key of the"
     " stack. Then deploy the stack.",
-    "fix.key_enable": "Enable the key in the KMS console. If that is not possible, use another key:",
-    "fix.key_deletion": "Cancel the deletion of the key in the KMS console and enable the key. If that is not possible, use another"
-    " key:",
+    "fix.key_enable": "Enable the key in the KMS console. If that is not possible, go on with the next step.",
+    "fix.key_deletion": "Cancel the deletion of the key in the KMS console and enable the key. If that is not possible, go on with the next step.",
     "fix.deny": "Narrow or remove the Deny statement in the {place}. A Deny overrides every Allow.",
     "fix.statement": "Add the policy statement below to the {place}.",
     "fix.statements": "Add the policy statements below to the {place}.",

@@ -512,6 +512,6 @@ def _named(decision: Decision) -> list[str]:
 
 def _who(request: Request) -> Note:
     if not request.is_of_a_service:
-        return Note("who.role", role=request.principal)
+        return Note("who.role", role=request.principal.rsplit("/", 1)[-1])
     how = "who.inspector" if request.principal.startswith("inspector2.") else "who.service"
     return Note(how, principal=request.principal)
