@@ -15,6 +15,8 @@ from tests.rendered import STACK, Place, Rendered
 
 RENDERED = Rendered()
 ALARMS = RENDERED.of_type("AWS::CloudWatch::Alarm")
+ALARM_NAMES = [alarm["AlarmName"].replace(f"{STACK}-", "<stack>-", 1) for alarm in ALARMS.values()]
+"""As documents write them."""
 QUERIES = RENDERED.of_type("AWS::Logs::QueryDefinition")
 OPERATIONS = Path("docs/operations.md").read_text(encoding="utf-8")
 DIMENSIONS = {
@@ -40,11 +42,34 @@ def drawn() -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_says_what_happened_and_what_to_do_and_goes_to_the_alarm_topic(name: str) -> None:
+def test_an_alarm_says_where_and_what_happened_then_the_steps_then_a_link_and_goes_to_the_alarm_topic(name: str) -> None:
     alarm = ALARMS[name]
     assert alarm["AlarmActions"] == [RENDERED.arn("AlarmTopic")]
-    assert len(re.findall(r"[.] [A-Z]|$", alarm["AlarmDescription"])) >= 2
-    assert len(alarm["AlarmDescription"]) <= 1024
+    assert re.fullmatch(
+        r"(Report nightly|Stack findings|Account \d{12}) in eu-west-1: [^$]+\. 1\. [^$]+ 2\. [^$]+\."
+        r" https://eu-west-1\.console\.aws\.amazon\.com/\S+",
+        alarm["AlarmDescription"],
+    )
+    assert re.fullmatch(rf"{STACK}-[a-z-]+", alarm["AlarmName"])
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_a_name_and_a_description_fit_whatever_the_stack_and_its_report_are_called(name: str) -> None:
+    alarm = ALARMS[name]
+    longest = alarm["AlarmDescription"].replace(STACK, "s" * 128).replace("nightly", "r" * 63).replace("eu-west-1", "r" * 14)
+    assert len(longest) <= 1024
+    assert len(alarm["AlarmName"]) + 128 <= 255
+
+
+def test_the_alarm_of_a_missing_report_names_the_report_and_the_hours() -> None:
+    place = Place(parameters={"ReportName": "weekly", "ExpectedExportHours": "168"})
+    told = Rendered(place).of_type("AWS::CloudWatch::Alarm")["NoExportAlarm"]["AlarmDescription"]
+    assert told.startswith("Report weekly in eu-west-1: ")
+    assert "for 168 hours." in told
+
+
+def test_alarms_have_names_of_their_own() -> None:
+    assert len({alarm["AlarmName"] for alarm in ALARMS.values()}) == len(ALARMS) == 9
 
 
 @pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == NAMESPACE])
@@ -146,7 +171,7 @@ def test_only_one_module_writes_metrics() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [[*BY_REPORT, *BY_STACK], list(ALARMS), list(TEMPLATE["Parameters"]), [q["Name"].split("/")[1] for q in QUERIES.values()]],
+    "names", [[*BY_REPORT, *BY_STACK], ALARM_NAMES, list(TEMPLATE["Parameters"]), [q["Name"].split("/")[1] for q in QUERIES.values()]],
     ids=["metrics", "alarms", "parameters", "queries"],
 )  # fmt: skip
 def test_everything_that_is_operated_is_in_the_document(names: list[str]) -> None:
@@ -158,5 +183,5 @@ def test_the_document_names_what_exists() -> None:
     section = OPERATIONS.split("## The metrics")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == {*BY_REPORT, *BY_STACK}
     alarms = OPERATIONS.split("## The alarms")[1].split("\n## ")[0]
-    assert set(re.findall(r"^\| `(\w+)`", alarms, re.MULTILINE)) == set(ALARMS)
+    assert set(re.findall(r"^\| `(<stack>-[\w-]+)`", alarms, re.MULTILINE)) == set(ALARM_NAMES)
     assert set(re.findall(r"<([A-Z]\w+)>", OPERATIONS)) <= {*TEMPLATE["Outputs"], *RENDERED.resources}
