@@ -50,7 +50,7 @@ def message(run: Run) -> str:
         f"<article><header><small>Mail</small>{html.escape(messages.subject(run, of))}</header>"
         f"<pre>{html.escape(messages.email(run, of))}</pre></article>"
         f"<article><header><small>Chat</small>{_chat_text(content['title'])}</header>"
-        f"<div>{_chat_text(content['description'])}</div><div><b>Next steps</b><ol>{steps}</ol></div></article>"
+        f"<div>{_chat_text(content['description'])}</div>{steps and f'<div><b>Next steps</b><ol>{steps}</ol></div>'}</article>"
     )
 
 

@@ -76,8 +76,8 @@ PREFLIGHT = {
     "failed.key_arn": "{key} is not the ARN of a KMS key. Aliases and key ids cannot be used.",
     "failed.key_region": "The key {key} is not in {region}.",
     "failed.key": "The key {key} does not exist.",
-    "failed.key_unfit": "The key {key} cannot be used: it {faults_of_key}.",
-    "failed.key_unfit_state": "The key {key} cannot be used: it {faults_of_key} ({state}).",
+    "failed.key_unfit": "The key {key} cannot be used: it {problems}.",
+    "failed.key_unfit_state": "The key {key} cannot be used: it {problems} ({state}).",
     "failed.permissions": "The IAM policies of {roles} do not allow the exporter to create and read reports.",
     "failed.digest_permissions": "The IAM policies of {roles} do not allow the exporter to store analyses.",
     "failed.topic_permissions": "The IAM policies of {roles} do not allow the exporter to publish to the topic.",
@@ -130,9 +130,8 @@ PREFLIGHT = {
     "fix.bucket_owner": "Correct the parameters ExistingBucketName and ExistingBucketOwner. Then deploy the stack.",
     "fix.key": "Set the parameter ExistingKeyArn to the ARN of another key in {region}, or leave it empty to use the key of the"
     " stack. Then deploy the stack.",
-    "fix.key_enable": "Enable the key in the KMS console. If that is not possible, use another key:",
-    "fix.key_deletion": "Cancel the deletion of the key in the KMS console and enable the key. If that is not possible, use another"
-    " key:",
+    "fix.key_enable": "Enable the key in the KMS console. If that is not possible, go on with the next step.",
+    "fix.key_deletion": "Cancel the deletion of the key in the KMS console and enable the key. If that is not possible, go on with the next step.",
     "fix.deny": "Narrow or remove the Deny statement in the {place}. A Deny overrides every Allow.",
     "fix.statement": "Add the policy statement below to the {place}.",
     "fix.statements": "Add the policy statements below to the {place}.",

@@ -87,6 +87,8 @@ def _description(run: Run, night: Night | None, config: Config, speech: Speech) 
     if run.failure:
         lines += [run.failure.cause, explain(run.failure, config, speech.language).why]
     link = _link(run, night, config, speech)
+    if len(link) > URI_CHARACTERS:
+        link = speech.say("link_in_mail")
     told = f"{cut('\n'.join(lines), DESCRIPTION_CHARACTERS - len(link) - 1)}\n{link}"
     pasted = statements(run.failure, speech.language) if run.failure else ()
     blocks = [f"*{speech.say('to_paste', check=check)}*\n```{statement}```" for check, statement in pasted]

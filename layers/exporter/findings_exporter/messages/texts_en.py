@@ -154,6 +154,7 @@ TEXTS = {
     "link.digest": "Analysis (for programs)",
     "link.parquet": "Table (Parquet, for Athena)",
     "link.execution": "Execution",
+    "link_in_mail": "The link is too long for a chat: it is in the mail.",
     "fact.format": "Format",
     "fact.filter": "Filter",
     "fact.no_filter": "none: all active findings",

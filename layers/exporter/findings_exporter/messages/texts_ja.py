@@ -147,6 +147,7 @@ TEXTS = {
     "link.digest": "分析（プログラム用）",
     "link.parquet": "テーブル（Parquet、Athena 用）",
     "link.execution": "実行",
+    "link_in_mail": "リンクが長すぎるためチャットには表示できません。メールを参照してください。",
     "fact.format": "形式",
     "fact.filter": "フィルター",
     "fact.no_filter": "なし（すべてのアクティブな検出結果）",

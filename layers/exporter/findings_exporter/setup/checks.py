@@ -473,9 +473,9 @@ def _key_state(name: str, arn: str, key: KeySeen, fix: tuple[str, ...]) -> Check
     if faults:
         state = described.get("KeyState")
         first = {"Disabled": "fix.key_enable", "PendingDeletion": "fix.key_deletion"}.get(str(state))
-        sentence = Note("failed.key_unfit_state", key=arn, faults_of_key=faults, state=state)
+        sentence = Note("failed.key_unfit_state", key=arn, problems=faults, state=state)
         if state == "Enabled":
-            sentence = Note("failed.key_unfit", key=arn, faults_of_key=faults)
+            sentence = Note("failed.key_unfit", key=arn, problems=faults)
         return Check(name, "failed", sentence, evidence, (*([Note(first)] if first else []), *fix))
     return Check(name, "passed", Note("passed.key", key=arn), evidence)
 
@@ -512,6 +512,6 @@ def _named(decision: Decision) -> list[str]:
 
 def _who(request: Request) -> Note:
     if not request.is_of_a_service:
-        return Note("who.role", role=request.principal)
+        return Note("who.role", role=request.principal.rsplit("/", 1)[-1])
     how = "who.inspector" if request.principal.startswith("inspector2.") else "who.service"
     return Note(how, principal=request.principal)

@@ -1,14 +1,24 @@
-"""Each error that a run can end with has a reason and a fix, in words that stand by themselves."""
+"""Each error that a run can end with has a cause and a fix, in words that stand by themselves, in each language."""
 
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from findings_exporter import errors
+from findings_exporter import errors, messages
 from findings_exporter.errors import Failure
 from findings_exporter.explanations import EXPLANATIONS, UNKNOWN, explain
-from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, client, config
+from findings_exporter.messages import publication
+from findings_exporter.notes import LANGUAGES, Note, to_stored
+from findings_exporter.plan import make_plan
+from findings_exporter.setup import checks, words
+from findings_exporter.setup.checks import Check
+from findings_exporter.setup.reading import Unread
+from tests.builders.setup_rows import denies, document
+from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, START, client, config, execution, failed_run
+from tests.builders.setup_builders import FIT_KEY, bucket, deployment, key, place
 
 EVERY_ERROR = pytest.mark.parametrize("error", [*EXPLANATIONS, "NobodyKnows"])
 PACKAGE = Path("layers/exporter/findings_exporter")
@@ -71,3 +81,92 @@ def test_every_error_that_ends_a_step_is_explained() -> None:
             leaves.add(error.__name__)
     assert leaves >= {"ConfigurationError", "ToldElsewhereError"}
     assert leaves <= set(EXPLANATIONS)
+
+
+LATIN_WORDS = re.compile(r"(?:[A-Za-z][a-z']+[ ,.]+){3}")
+"""Three English words in a row; names of things have one or two."""
+NAMES = ("Health Dashboard", "AWS", "Service Quotas", "Concurrent executions", "Step Functions", "Event history")
+
+
+def english_in(text: str) -> list[str]:
+    """English sentences in a text, beside names."""
+    for name in NAMES:
+        text = text.replace(name, "")
+    return LATIN_WORDS.findall(text)
+
+
+@EVERY_ERROR
+def test_an_explanation_says_the_same_in_japanese(error: str) -> None:
+    english, japanese = (explain(Failure(error, "x"), config(), language) for language in ("en", "ja"))
+    assert len(japanese.fix) == len(english.fix)
+    for text in (japanese.title, japanese.why, *japanese.fix):
+        assert english_in(text) == []
+        assert not re.search(r"\{\w+\}|\{\{|\}\}", text)
+    names = {name for name in (ACCOUNT, BUCKET, KEY, REGION) if any(name in text for text in (english.why, *english.fix))}
+    assert {name for name in names if not any(name in text for text in (japanese.why, *japanese.fix))} == set()
+
+
+SAID = {name for name in LANGUAGES["en"] if name.startswith(("cause.", "failed.", "unknown.", "fix.", "passed."))}
+
+
+@pytest.mark.parametrize("name", sorted(SAID))
+def test_no_english_sentence_stands_in_a_japanese_one(name: str) -> None:
+    assert english_in(LANGUAGES["ja"][name]) == []
+
+
+def checked(setup_of: Sequence[Check]) -> Failure:
+    """A failure after which the setup was checked, as the record has it."""
+    told = words.findings(setup_of)
+    stored = {"error": "Report.INVALID_PERMISSIONS", "note": to_stored(ENDED), "cause": str(ENDED), "setup": told}
+    return Failure.from_dict(json.loads(json.dumps(stored)))
+
+
+ENDED = Note("cause.report_ended", report="0f8f", status="FAILED")
+HERE = deployment()
+FOUND = [
+    checks.bucket_policy_for_inspector(bucket(policy=None), HERE, START),
+    checks.bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START),
+    checks.key_usable(key(description=FIT_KEY | {"KeyState": "Disabled"}), HERE),
+    checks.topic_tells(None, HERE),
+    checks.schedule_fires([], START),
+    checks.inspector_enabled(Unread(Note("why.no_time")), HERE),
+]
+
+
+@pytest.mark.parametrize("medium", ["email", "https"])
+def test_a_japanese_failure_message_is_japanese_throughout(medium: str) -> None:
+    run = failed_run(checked(FOUND))
+    told = json.loads(publication(run, config(LANGUAGE="ja"))["Message"])[medium]
+    text = " ".join(json.loads(told)["content"]["description"].split() if medium == "https" else told.split())
+    for said in ("ステータス FAILED で終了しました", "が拒否されています", "バケットポリシーで", "存在しません"):
+        assert said in text.replace(" ", "") or said in text
+    # The statements are JSON, links and facts are names.
+    assert english_in(re.sub(r"\{.*\}|https?\S+", "", text)) == []
+
+
+def test_programs_get_the_same_failure_in_english() -> None:
+    (event,) = [json.loads(json.loads(publication(failed_run(checked(FOUND)), config(LANGUAGE="ja"))["Message"])["default"])]
+    assert event["failure"]["what"] == str(ENDED)
+    assert event["failure"]["setup"]["failed"][0]["sentence"] == FOUND[0].sentence
+
+
+def test_an_exceptions_message_and_a_list_of_faults_are_japanese_too() -> None:
+    denied = messages.failure_from(
+        "AccessDeniedError", json.dumps({"errorMessage": str(Note("cause.denied", call="GetObject", text="no"))})
+    )
+    mail = json.loads(publication(failed_run(denied), config(LANGUAGE="ja"))["Message"])["email"]
+    assert "AWS が GetObject を拒否しました: no" in mail
+    invalid = make_plan({"on_busy": "waits", "zzz": 1}, config(), execution())
+    assert isinstance(invalid, Failure)
+    read = Failure.from_dict(json.loads(json.dumps(invalid.to_dict())))
+    mail = json.loads(publication(failed_run(read), config(LANGUAGE="ja"))["Message"])["email"]
+    assert "- on_busy: 次のいずれかを指定してください" in mail
+    assert "- zzz: 不明な項目です" in mail
+
+
+def test_a_record_of_another_release_is_shown_as_it_is_written() -> None:
+    strange = {"note": "cause.of_tomorrow", "values": {}, "text": "Something new happened."}
+    read = Failure.from_dict({"error": "X", "cause": "Something new happened.", "note": strange})
+    assert read.cause == "Something new happened."
+    mail = json.loads(publication(failed_run(read), config(LANGUAGE="ja"))["Message"])["email"]
+    assert "Something new happened." in mail

@@ -48,6 +48,7 @@ NIGHTS = {name: run for name, run in gallery.runs().items() if not run.failure} 
         ),
         delivery=nothing("no_findings"),
     ),
+    "nothing-found-again": gallery.night(gallery.counted({}, {}), delivery=nothing("empty_object")),
     "without-an-analysis": gallery.night(None),
     "nothing-found-without-an-analysis": gallery.night(None, delivery=nothing("no_object")),
 }  # fmt: skip

@@ -10,27 +10,28 @@ from moto.sns.utils import FilterPolicyMatcher
 
 from findings_exporter import messages
 from tests import gallery
-from tests.builders.exporter import TOPIC, client, config
 from tests.builders.rendered import Place, Rendered
+from tests.builders.exporter import TOPIC, client, config
+from tests.unit.exporter.notification.test_messages_of_a_night import NIGHTS
 
 DOCUMENT = Path("docs/subscriptions.md").read_text(encoding="utf-8")
 POLICIES: dict[str, dict[str, Any]] = {
     head: json.loads(text) for head, text in re.findall(r"^### (.+?)\n.*?```json\n(.*?)```", DOCUMENT, re.MULTILINE | re.DOTALL)
 }
-RUNS = gallery.runs()
-FAILURES = {kind for kind in RUNS if kind.startswith("failed-")}
-DARK = {"dark", "dark-nothing-scanned"}
-WITH_NEW_CRITICALS = {"changes", "changes-in-several-places", "changes-without-a-page", "changes-of-another-report", "dark"}
+RUNS = NIGHTS | gallery.failures()
+FAILURES = set(gallery.failures())
+DARK = {"scan-coverage-lost", "nothing-scanned"}
+WITH_NEW_CRITICALS = {"changes", "several-places", "without-a-page", "another-report", "scan-coverage-lost"}
 ALARM: dict[str, Any] = {}
 ADDRESS = {"NotificationEmail": "a@example.com"}
-SETUP_CHECK = {name: {"Type": "String", "Value": value} for name, value in (("region", "eu-central-1"), ("level", "PROBLEM"))}
+SETUP_CHECK = {"region": {"Type": "String", "Value": "eu-central-1"}}
 EXAMPLES = {
-    "Only problems": FAILURES | DARK | {"unknown", "sudden-fall", "digest-failed"},
-    "Problems and changes": set(RUNS) - {"quiet", "nothing-found-again"},
-    "Only failed runs": FAILURES,
-    "Only what needs action": FAILURES | DARK | WITH_NEW_CRITICALS,
-    "Only lost scan coverage": DARK,
-    "Only one report": set(RUNS) - {"changes-of-another-report"},
+    "Only when something failed": FAILURES,
+    "Only when there is something to do": FAILURES | DARK | WITH_NEW_CRITICALS,
+    "Everything but good nights without anything new": set(RUNS)
+    - {"no-changes", "rediscovered", "nothing-found", "nothing-found-again"},
+    "Only dark nights": DARK,
+    "Only one report": set(RUNS) - {"another-report"},
 }
 EVERY_EXAMPLE = pytest.mark.parametrize("example", EXAMPLES)
 
@@ -94,9 +95,8 @@ def test_sns_takes_an_example(example: str, aws: None) -> None:
 
 
 def test_the_page_names_every_attribute_and_its_values() -> None:
-    section = DOCUMENT.split("## What you can filter by\n")[1]
-    table = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
+    table = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
     told = [messages.attributes(run, config()) for run in RUNS.values()]
     assert set(table) == set(told[0])
-    for name in ("outcome", "night", "worst_new_severity", "level"):
+    for name in ("outcome", "night", "worst_new_severity"):
         assert {each[name] for each in told} <= set(re.findall(r"`(\w+)`", table[name]))

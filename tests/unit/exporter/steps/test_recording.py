@@ -37,9 +37,9 @@ def test_a_failure_is_recorded_with_its_reason_and_fix(table: Table) -> None:
     result = record(table, FAILURE)
     assert (result["state"], result["outcome"], result["failure"]["error"]) == ("TO_TELL", "FAILED", "Workflow.Timeout")
     assert result["failure"]["cause"].startswith(
-        "The workflow ended with the error Workflow.Timeout and gave no further information.\n\nWhy: A function did not end"
+        "The workflow ended with the error Workflow.Timeout and gave no further information.\n\nCause: A function did not finish"
     )
-    assert "\n1. See the AWS Health Dashboard" in result["failure"]["cause"]
+    assert "\n1. Check the AWS Health Dashboard" in result["failure"]["cause"]
 
 
 def test_a_deliverys_note_is_one_of_the_runs_notes(table: Table) -> None:
@@ -58,14 +58,14 @@ def test_a_failure_after_a_verified_delivery_is_a_failure(table: Table) -> None:
 def test_what_a_setup_check_found_is_recorded_and_stands_in_the_cause(table: Table) -> None:
     planned(table, ME)
     statement = {"Sid": "InspectorMayWriteReports", "Effect": "Allow"}
-    wrong = {"check": "key", "sentence": "No.", "evidence": ["seen"], "fix": "Do.", "statements": [statement]}
-    setup = {"verdict": "wrong", "wrong": [wrong], "unknown": []}
+    wrong = {"check": "key", "sentence": "No.", "evidence": ["seen"], "fix": ["Do."], "statements": [statement]}
+    setup = {"verdict": "failed", "failed": [wrong], "unknown": []}
     failure = {"error": "Report.INVALID_PERMISSIONS", "cause": "said", "setup": setup}
     result = record(table, FAILURE | {"failure": failure})
     assert result["failure"]["cause"].startswith(
-        "said\n\nWhy: The setup check found: No.\n- seen\n\nWhat to do now:\n1. Do.\n2. Then"
+        "said\n\nCause: The setup check found: No.\n- seen\n\nFix:\n1. Do.\n2. Run a test export"
     )
-    assert json.loads(result["failure"]["cause"].split("To paste (key):\n")[1]) == statement
+    assert json.loads(result["failure"]["cause"].split("Policy statement to add (KMS key):\n")[1]) == statement
     recorded = runs.load(table, ME).failure
     assert recorded is not None
     assert recorded.setup == setup

@@ -1,0 +1,302 @@
+"""Write docs/troubleshooting.md from the texts that people see: ``python -m tests.troubleshooting``.
+
+Causes and fixes are those of the code, alarms those of the template. Here is only what no message says: which sentences belong to
+an error, and where to look.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from findings_exporter.explanations import EXPLANATIONS, UNKNOWN, Explanation
+from findings_exporter.messages import NOTHING_FOUND
+from findings_exporter.notes import LANGUAGES
+from tests.builders.cloudformation import read_template
+from tests.builders.rendered import STACK, Place, Rendered
+
+DOCUMENT = Path("docs/troubleshooting.md")
+OTHER = Path("tests/troubleshooting_other.md")
+"""What neither code nor template says: the dead-letter queue, missing messages, deployments."""
+TEXTS = LANGUAGES["en"]
+VALUE = re.compile(r"(?<!\{)\{(\w+)\}")
+ANY_OTHER = "any other error"
+PLACE = Place(parameters={"ReportName": "ReportNameX", "ExpectedExportHours": "77", "DeadlineHours": "11"})
+PLACEHOLDERS = {
+    "ReportNameX": "<ReportName>", "77 hours": "<ExpectedExportHours> hours", "DeadlineHours is 11": "DeadlineHours is <DeadlineHours>",
+    "eu-west-1": "<Region>", "123456789012": "<account>", STACK: "<stack>",
+}  # fmt: skip
+
+SENTENCES = {
+    "InvalidInput": ["cause.input"],
+    "LockNotObtained": ["cause.lock_held"],
+    "SlotBusy": ["cause.busy"],
+    "DeadlineExceeded": ["cause.too_late_running", "cause.too_late_not_started", "cause.too_late_other"],
+    "CreateRefused": ["cause.refused"],
+    "Report.INVALID_PERMISSIONS": ["cause.report_ended", "cause.report_ended_text"],
+    "Report.UNKNOWN": ["cause.report_unknown"],
+    "Delivery.Encryption": ["cause.encryption", "cause.encryption_s3", "cause.encryption_none"],
+    "Delivery.Corrupt": ["cause.corrupt", "cause.corrupt_refused", "cause.corrupt_unclear", "cause.corrupt_findings"],
+    "AccessDeniedError": ["cause.denied"],
+    "LockLostError": ["cause.lock_of_other", "cause.lock_of_none", "cause.stopped_before"],
+    "ServiceUnavailableError": ["cause.unavailable", "cause.no_answer"],
+    "StillCreatingError": ["cause.still_creating", "cause.still_creating_until"],
+    "StillRunningError": ["cause.still_running", "cause.not_ended"],
+    "ToldElsewhereError": ["cause.notified_elsewhere"],
+    "NotRecordedError": ["cause.not_recorded", "cause.no_plan", "cause.no_outcome"],
+    "ConfigurationError": ["cause.environment"],
+    "UnsupportedReleaseError": ["cause.release"],
+    "Workflow.UnknownAnswer": ["cause.unknown_answer"],
+    "Stopped": ["cause.stopped", "cause.stopped_text"],
+    "TimedOut": ["cause.timed_out"],
+    ANY_OTHER: ["cause.none", "cause.forgotten"],
+}
+"""By error, what the message says first. A failed report's sentence is the same for each of its error codes."""
+LOOK = {
+    "InvalidInput": "`aws stepfunctions describe-execution --execution-arn <execution> --query input`.",
+    "LockNotObtained": "`aws stepfunctions list-executions --state-machine-arn <StateMachineArn> --status-filter RUNNING`.",
+    "SlotBusy": "`aws inspector2 get-findings-report-status` without an id shows the report in progress and its destination.",
+    "DeadlineExceeded": "The metric `ReportDuration` in the namespace `InspectorFindingsExporter`.",
+    "CreateRefused": "`aws inspector2 batch-get-account-status`; the same filter:"
+    " `aws inspector2 list-findings --filter-criteria '…' --max-results 1`.",
+    "Report.INVALID_PERMISSIONS": "`aws s3api get-bucket-policy --bucket <BucketName>` and"
+    " `aws kms get-key-policy --key-id <ReportsKeyArn> --policy-name default`. The outputs `BucketStatementForInspector` and"
+    " `KeyStatementForInspector` have the policy statements.",
+    "Report.BUCKET_NOT_FOUND": "`aws s3api head-bucket --bucket <BucketName> --expected-bucket-owner <account>`.",
+    "Report.INCOMPATIBLE_BUCKET_REGION": "`aws s3api head-bucket --bucket <BucketName> --query BucketRegion`.",
+    "Report.MALFORMED_KMS_KEY": "`aws kms describe-key --key-id <ReportsKeyArn>`: `KeyState` Enabled, `KeySpec` SYMMETRIC_DEFAULT,"
+    " `KeyManager` CUSTOMER.",
+    "Report.INTERNAL_ERROR": "The AWS Health Dashboard of the Region.",
+    "Report.CANCELLED": "CloudTrail, *Event history*, event name `CancelFindingsReport`.",
+    "Report.UNKNOWN": "`aws inspector2 batch-get-account-status`.",
+    "Delivery.Encryption": "`aws s3api head-object --bucket <BucketName> --key <key>` and"
+    " `aws s3api get-bucket-encryption --bucket <BucketName>`.",
+    "Delivery.Corrupt": "`aws s3 cp s3://<BucketName>/<key> - | head -c 300`. The faults are listed under"
+    " [Damaged report files](#damaged-report-files).",
+    "AccessDeniedError": "The message of AWS names the principal, the action and the kind of policy. For your own bucket or key, the"
+    " outputs `BucketStatementForExporter` and `KeyStatementForExporter` have the policy statements.",
+    "LockLostError": "The page of the execution in the console shows *Redriven*.",
+    "ServiceUnavailableError": "CloudTrail shows throttled calls; Service Quotas shows the quotas of the service.",
+    "StillCreatingError": "`aws inspector2 get-findings-report-status`.",
+    "StillRunningError": "`aws inspector2 get-findings-report-status --report-id <id>`.",
+    "ToldElsewhereError": "The item `EXECUTION#<execution name>` in the table: `told_at` is set when the notification was sent.",
+    "NotRecordedError": "`aws dynamodb get-item --table-name <TableName>"
+    ' --key \'{"pk": {"S": "EXECUTION#<execution name>"}, "sk": {"S": "EXECUTION"}}\'`.',
+    "ConfigurationError": "`aws lambda get-function-configuration --function-name <function> --query Environment`.",
+    "UnsupportedReleaseError": "The start of the execution and the last update of the stack.",
+    "Sandbox.Timedout": "The failed state in the graph of the execution, and the last line of its log group.",
+    "Lambda.ServiceException": "The events of the failed state in the history of the execution.",
+    "Lambda.AWSLambdaException": "`aws lambda get-function-configuration --function-name <function>"
+    " --query '[State, StateReason, LastUpdateStatusReason]'`.",
+    "Lambda.Unknown": "The REPORT line in the log group of the function: `Max Memory Used` and `Memory Size`.",
+    "Lambda.TooManyRequestsException": "`aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions`; the metric"
+    " `Throttles` in `AWS/Lambda`.",
+    "Workflow.UnknownAnswer": "The output of the step that is named, in the history of the execution.",
+    "States.Runtime": "`aws stepfunctions get-execution-history --execution-arn <execution> --reverse-order --max-results 5`.",
+    "States.DataLimitExceeded": "The length of the input in the console.",
+    "Stopped": "CloudTrail, *Event history*, event name `StopExecution`.",
+    "TimedOut": "`aws stepfunctions get-execution-history --execution-arn <execution>`.",
+    ANY_OTHER: "The log group of the failed step, and `get-execution-history` as above.",
+}
+FIXES = {
+    "failed.inspector_unknown_account": ["fix.inspector"],
+    "failed.inspector_off": ["fix.inspector"],
+    "failed.coverage": ["fix.coverage"],
+    "failed.bucket": ["fix.bucket"],
+    "failed.bucket_region": ["fix.bucket"],
+    "failed.bucket_owner": ["fix.bucket_owner"],
+    "failed.denied": ["fix.deny"],
+    "failed.not_allowed": ["fix.statement", "fix.statements"],
+    "failed.key_arn": ["fix.key"],
+    "failed.key_region": ["fix.key"],
+    "failed.key": ["fix.key"],
+    "failed.key_unfit": ["fix.key"],
+    "failed.key_unfit_state": ["fix.key_enable", "fix.key_deletion", "fix.key"],
+    "failed.permissions": ["fix.deploy", "fix.boundary"],
+    "failed.digest_permissions": ["fix.deploy", "fix.boundary"],
+    "failed.topic_permissions": ["fix.deploy", "fix.boundary"],
+    "failed.topic": ["fix.deploy"],
+    "failed.topic_denied": ["fix.topic_deny"],
+    "failed.topic_no_subscription": ["fix.topic_subscribe"],
+    "failed.alarm_topic": ["fix.deploy"],
+    "failed.alarm_topic_pending": ["fix.alarm_topic_confirm"],
+    "failed.alarm_topic_no_subscription": ["fix.alarm_topic_subscribe"],
+    "failed.schedule": ["fix.deploy"],
+    "failed.schedule_disabled": ["fix.schedule_enable"],
+    "failed.schedule_over": ["fix.schedule_expression"],
+    "failed.dead_letter_queue": ["fix.deploy"],
+    "failed.dead_letter_queue_messages": ["fix.dead_letter_queue"],
+    "unknown.policy": ["fix.make_sure"],
+    "unknown.policy_statement": ["fix.make_sure"],
+    "unknown.generate_data_key": ["fix.make_sure"],
+    "unknown.organisation": ["fix.organisation"],
+}
+"""By sentence of a setup check, its steps, as far as it comes with any."""
+BY_HAND = "Check it in the console, or run a test export."
+HEAD = """# Troubleshooting
+
+<!-- Written by python -m tests.troubleshooting from the texts of the code and the template. Do not edit it by hand. -->
+
+Search this page for the text that you see; `<…>` stands for what differs from case to case.
+
+| you see | go to |
+|---|---|
+| a failed run: the *Error* of an execution, a message about it, or `failure.error` in an event | [Failed runs](#failed-runs) |
+| a fault of the input | [Input faults](#input-faults) |
+| a damaged report file | [Damaged report files](#damaged-report-files) |
+| a report without findings | [Empty reports](#empty-reports) |
+| a note in a message | [Notes](#notes) |
+| a report that could not be analysed | [Failed analyses](#failed-analyses) |
+| a result of the setup check | [Setup checks](#setup-checks) |
+| an alarm | [Alarms](#alarms) |
+| a message in the dead-letter queue | [The dead-letter queue](#the-dead-letter-queue) |
+| no message at all | [No message](#no-message) |
+| a parameter that is refused | [Parameters](#parameters) |
+| a deployment that fails | [Deployments](#deployments) |
+
+`<…>` in a command is an output of the stack, or what the message names. To start a new execution, open the state machine (output
+`StateMachineConsole`), choose *Start execution* and enter `{}`. To check the setup, run the command in the output
+`CheckSetupCommand`.
+"""
+RUNS = """## Failed runs
+
+To see the error and its cause: `aws stepfunctions describe-execution --execution-arn <execution> --query '[error, cause]'`.
+To see the log of a step, such as Start Report:
+`aws logs filter-log-events --log-group-name /aws/lambda/<stack>-StartReport --filter-pattern '"<execution name>"'`.
+"""
+EMPTY = """## Empty reports
+
+The run succeeded, and its report has no findings. Make sure that Inspector is scanning: `aws inspector2 batch-get-account-status` shows
+what is enabled, `aws inspector2 list-coverage-statistics` what is scanned. Inspector's code `NO_FINDINGS_FOUND` is no error. A test
+export without findings proves neither the bucket nor the key.
+"""
+ANALYSES = """## Failed analyses
+
+The report itself was delivered. The next run makes an analysis of its own and is compared with the newest one that worked. The name of
+the error is in the field `digest` of the run's record.
+"""
+DIGESTS = {
+    "Digest.ReportMalformed": (
+        "the report cannot be read to its end",
+        "Both ends of the file are complete, but it breaks off in between. The message names the byte or the row.",
+        ["Start a new execution.", "If it happens again, look at the file at that place. A new format needs a new release of the exporter."],
+        "`aws s3 cp s3://<BucketName>/<key> - | tail -c +<byte> | head -c 300`.",
+    ),
+    "Digest.ReportChanged": (
+        "the report was replaced while it was read",
+        "A user or a rule of the bucket has overwritten or deleted the object after it was verified.",
+        ["Find out who writes under the prefix `reports/`, and prevent it."],
+        "`aws s3api list-object-versions --bucket <BucketName> --prefix <key>`.",
+    ),
+    "Digest.ReportUnreadable": (
+        "the report cannot be read",
+        "S3 refused to return the report: a bucket policy or key policy denies it, or the key is disabled.",
+        ["Add the policy statements of the outputs `BucketStatementForExporter` and `KeyStatementForExporter`."],
+        "`aws s3api head-object --bucket <BucketName> --key <key>`, and the setup check.",
+    ),
+    "Digest.NotStored": (
+        "the files of the analysis cannot be written",
+        "S3 refused to store a file: a bucket policy or key policy denies it. Inspector writes reports; the exporter writes analyses.",
+        ["Add the policy statements of the outputs `BucketStatementForExporter` and `KeyStatementForExporter`."],
+        "The setup check.",
+    ),
+    ANY_OTHER: (
+        "the step ended early",
+        ("The step ran out of time, memory or space, or met an error in its code. The name in brackets says which; `Sandbox.Timedout` and"
+        " `Runtime.ExitError` mean that the report is too large for the function."),
+        ["Read the log of the step.", ("If the report is too large, increase *MemorySize* and *Timeout* of `DigestReportFunction`, or set the"
+         " parameter `Digest` to `OFF`.")],
+        "The log group `/aws/lambda/<stack>-DigestReport`, by the name of the execution.",
+    ),
+}  # fmt: skip
+
+
+def document() -> str:
+    """Return the whole document."""
+    parts = [
+        HEAD, RUNS, *_runs(), *_texts("Input faults", "input.", "After the name of the field:"),
+        *_texts("Damaged report files", "form.", "After *is not a complete findings report: it*:"),
+        EMPTY, _table(NOTHING_FOUND.values()), *_texts("Notes", ("run.", "alarms."), "What happened besides, in a message:"),
+        ANALYSES, *(_entry(f"`{error}`" if "." in error else error, *told) for error, told in DIGESTS.items()), *_setup(), *_alarms(),
+        *_parameters(), OTHER.read_text(encoding="utf-8"),
+    ]  # fmt: skip
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def shown(text: str) -> str:
+    """Return a text of the code with the name of each value in it."""
+    return VALUE.sub(r"<\1>", text).replace("{{", "{").replace("}}", "}")
+
+
+def prose(text: str) -> str:
+    """Return a text outside of code, in which Markdown would take a name in angle brackets for HTML."""
+    return re.sub(r"<[\w-]+>(?:-\w+)?", r"`\g<0>`", text)
+
+
+def _runs() -> Iterator[str]:
+    grouped: dict[int, list[str]] = {}
+    for error, explanation in EXPLANATIONS.items():
+        grouped.setdefault(id(explanation), []).append(error)
+    for errors in grouped.values():
+        yield _run(errors, EXPLANATIONS[errors[0]])
+    yield _run([ANY_OTHER], UNKNOWN)
+
+
+def _run(errors: list[str], explanation: Explanation) -> str:
+    look = next(LOOK[error] for error in errors if error in LOOK)
+    name = ", ".join(f"`{error}`" if error != ANY_OTHER else error for error in errors)
+    entry = _entry(name, explanation.title, prose(shown(explanation.why)), [prose(shown(step)) for step in explanation.fix], look)
+    said = [TEXTS[name] for error in errors for name in SENTENCES.get(error, [])]
+    return f"{entry}\n{_table(said)}" if said else entry
+
+
+def _entry(name: str, title: str, cause: str, fix: Iterable[str], look: str) -> str:
+    steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(fix, 1))
+    return f"### {name}: {title}\n\n- **Cause.** {cause}\n- **Fix.**\n{steps}\n- **Where to look.** {look}\n"
+
+
+def _table(texts: Iterable[str]) -> str:
+    return "| text |\n|---|\n" + "".join(f"| `{shown(each).replace(chr(10), ' ')}` |\n" for each in texts)
+
+
+def _texts(head: str, prefix: str | tuple[str, ...], intro: str) -> Iterator[str]:
+    yield f"## {head}\n\n{intro}\n"
+    yield _table(text for name, text in TEXTS.items() if name.startswith(prefix))
+
+
+def _setup() -> Iterator[str]:
+    yield (
+        "## Setup checks\n\nEach check *passed*, *failed* or is *unknown*. Unknown is what the check may not read or cannot evaluate. A result"
+        " has the policy statements to add (`statements`) and your whole policy with them (`policy`). The check cannot see policies of"
+        " the organisation on resources.\n"
+    )
+    names = [name for name in TEXTS if name.startswith(("failed.", "unknown.")) and not name.endswith(".one")]
+    steps = {name: " ".join(prose(shown(TEXTS[step])) for step in FIXES.get(name, [])) or BY_HAND for name in names}
+    rows = (f"| `{shown(TEXTS[name])}` | {steps[name]} |" for name in names)
+    yield "| text | fix |\n|---|---|\n" + "\n".join(rows)
+
+
+def _alarms() -> Iterator[str]:
+    yield "## Alarms\n\nThe description of an alarm, with the values of your stack in place of `<…>`:\n"
+    for alarm in Rendered(PLACE).of_type("AWS::CloudWatch::Alarm").values():
+        name, told = alarm["AlarmName"], alarm["AlarmDescription"]
+        for value, placeholder in PLACEHOLDERS.items():
+            name, told = name.replace(value, placeholder), told.replace(value, placeholder)
+        happened, *steps, link = re.split(r" (?=\d\. |https:)", told)
+        title = happened.split(": ", 1)[1].split(". ")[0].rstrip(".")
+        look = f"`{link}`, and the metric `{alarm['MetricName']}` in the namespace `{alarm['Namespace']}`."
+        yield _entry(f"`{name}`", prose(title), prose(happened), [prose(step[3:]) for step in steps], look)
+
+
+def _parameters() -> Iterator[str]:
+    template = read_template(Path("template.yaml"))
+    yield "## Parameters\n\nBefore anything is created: *Parameter … failed to satisfy constraint: …*, or a rule:\n"
+    told = [(each.get("ConstraintDescription"), name) for name, each in template["Parameters"].items()]
+    told += [
+        (each["AssertDescription"], f"rule {name}") for name, rule in template["Rules"].items() for each in rule["Assertions"]
+    ]
+    rows = [f"| `{text}` | `{name}` |" for text, name in told if text]
+    yield "| text | parameter |\n|---|---|\n" + "\n".join(rows)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), encoding="utf-8")
