@@ -105,7 +105,7 @@ def test_a_malformed_report_is_delivered_without_a_digest_and_the_mail_says_so(
     assert told["error"] == "Digest.ReportMalformed"
     message = exporter.message_of(ended.arn)
     assert message.outcome == "SUCCEEDED"
-    assert "its digest could not be made" in " ".join(message.email.split())
+    assert "it could not be analysed" in " ".join(message.email.split())
     assert "digest_keys" not in history_of(exporter, ended)
 
 
