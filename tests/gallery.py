@@ -1,28 +1,35 @@
-"""Every kind of message, as it goes out: docs/gallery. `make messages` renders it again, a test keeps it current.
+"""Real messages of every kind, as they go out: docs/gallery. `make messages` renders it again, a test keeps it current.
 
-Findings, accounts and names are made up.
+Findings, accounts and names are made up; every sentence, sum and statement comes from the code.
 """
 
 import json
-import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from findings_digest.coverage import AccountScanning, Coverage, Scanning
+from findings_digest.digesting import _failed as failed_analysis
+from findings_digest.errors import ReportUnavailableError
 from findings_digest.keys import Counted, Header, Summary
+from findings_digest.records import OWN_SCAN_TYPES
 from findings_digest.verdict import judge
 from findings_exporter import messages
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
-from findings_exporter.explanations import EXPLANATIONS
+from findings_exporter.notes import Note, from_stored
+from findings_exporter.plan import make_plan
 from findings_exporter.runs import Run
+from findings_exporter.setup import checks, words
+from tests.setup_rows import document, writes
 from tests.unit.builders import (
     BUCKET,
     REPORT_ID,
     SCHEDULE,
+    START,
     brief,
     config,
     delivery,
@@ -30,171 +37,158 @@ from tests.unit.builders import (
     execution,
     failed_run,
     finding,
+    fix,
+    minutes,
     nothing,
     plan,
 )
+from tests.unit.setup_builders import bucket, deployment, place
 
-ACCOUNT, OTHER = "123456789012", "210987654321"
+ACCOUNT, OTHER = "123456789012", "444455556666"
 FOLDER = Path("docs/gallery")
 LANGUAGES = {"en": config(LANGUAGE="en", TIME_ZONE="Europe/Berlin"), "ja": config(LANGUAGE="ja", TIME_ZONE="Asia/Tokyo")}
 NIGHT = execution("4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11_5a7e1c52-4d2a-4b7c-9b43-1a2b3c4d5e6f")
 """As EventBridge Scheduler names an execution."""
-CAUSES = {
-    "Report.INVALID_PERMISSIONS": f"The report {REPORT_ID} ended as FAILED with INVALID_PERMISSIONS.",
-    "DeadlineExceeded": f"The report {REPORT_ID} was still in progress after 6 hours and was cancelled.",
-    "InvalidInput": "The execution's input is wrong, so nothing was exported:\n- report.nmae is not known; did you mean name?",
-    "Stopped": "The execution was stopped.",
-    "TimedOut": "The execution ran into the state machine's time limit.",
+SHOWN = {
+    "changes": "Findings are new, and findings are no longer open.",
+    "no-changes": "Nothing changed, and scanning is active.",
+    "first-report": "The first report of this name: there is nothing to compare with.",
+    "filter-changed": "The filter has changed: the report is not compared, and the run waited for another report.",
+    "scan-coverage-lost": "Inspector no longer scans an account: its findings are missing, not fixed.",
+    "coverage-unknown": "The report is empty, and the status of the account could not be read.",
+    "unusual-drop": "Far fewer findings are open, although scanning is active.",
+    "nothing-found": "The last finding is no longer open: no finding matches the filter.",
+    "rediscovered": "Scanning has resumed: findings that were missing are back, and are not new.",
+    "analysis-failed": "The report was delivered, but could not be read for the analysis.",
+    "failed-policy": "The bucket policy blocks Inspector; the setup check found which statement is missing.",
+    "failed-deadline": "The deadline passed while Inspector was creating the report.",
+    "failed-invalid-input": "The execution input has faults.",
+    "stopped": "The execution was stopped.",
 }
-OUTCOMES: dict[str, Any] = {"Stopped": "ABORTED", "TimedOut": "TIMED_OUT"}
-SETUP = {
-    "verdict": "failed",
-    "failed": [
-        {
-            "check": "bucket_policy_for_inspector",
-            "sentence": f"The policy of the bucket {BUCKET} does not allow Inspector s3:PutObject.",
-            "evidence": ["statement 1 does not apply: it does not name s3:PutObject"],
-            "fix": ["Add the policy statement below to the bucket policy."],
-            "statements": [
-                {
-                    "Sid": "InspectorMayWriteReports",
-                    "Effect": "Allow",
-                    "Principal": {"Service": "inspector2.amazonaws.com"},
-                    "Action": ["s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload"],
-                    "Resource": f"arn:aws:s3:::{BUCKET}/*",
-                }
-            ],
-        }
-    ],
-    "unknown": [],
-}
+"""Every message of the gallery, in a line."""
+OPEN = {"CRITICAL": 18, "HIGH": 467, "MEDIUM": 642, "LOW": 77}
+NOT_ASKED = Note(
+    "compared.status_filter",
+    statuses=Note("compared.or", first=Note("status.closed"), second=Note("status.suppressed")),
+)
 
 
 def night(digest: Mapping[str, Any] | None, **fields: Any) -> Run:
-    """A scheduled night."""
+    """A scheduled run."""
     made = plan({"schedule": {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}}, NIGHT)
     key = f"{made.destination.prefix}{REPORT_ID}.json"
     return ended_run(**{"execution": NIGHT, "plan": made, "digest": digest, "delivery": delivery(key=key)} | fields)
 
 
-def failure(error: str) -> Run:
-    """A night that failed."""
-    cause = CAUSES.get(error, "What happened stands here, as the step told it.")
-    run = failed_run(Failure(error, cause), execution=NIGHT, plan=None if error == "InvalidInput" else plan({}, NIGHT))
-    return replace(run, outcome=OUTCOMES.get(error, "FAILED"))
-
-
-def nights() -> dict[str, Run]:
-    """Every kind of night that did not fail, by its name."""
-    empty: dict[str, Any] = {"total": 0, "open": 0, "by_severity": {}, "worst_new": [], "fix_first": []}
-    no_change = {"appeared": 0, "gone": 0, "counts": {"still_open": 1204}, "appeared_by_severity": {}, "gone_by_severity": {}}
-    unseen = no_change | {"counts": {"not_looked_at": 1222}}
-    quiet = {"changes": no_change, "worst_new": [], "worst_gone": []}
-    alone: dict[str, Any] = {"baseline": None, "changes": None, "worst_new": [], "worst_gone": []}
-    on, everywhere = scanning(ec2="on", ecr="on"), {"ec2": 210, "ecr": 1012}
-    off, missing = scanning(ec2="off", ecr="off"), {"ec2": 131, "ecr": 600}
-    unread = scanning(state="unknown", why="the account status could not be read: AccessDeniedException")
-    looked = judged({}, {ACCOUNT: on})
-    nobody = judged({}, {ACCOUNT: on}, before={ACCOUNT: everywhere}, scanned=0, not_scanned=412)
-    dark = judged(
-        {ACCOUNT: {"ecr": 1204}},
-        {ACCOUNT: on, OTHER: off},
-        before={ACCOUNT: {"ecr": 1192}, OTHER: missing},
-        missing={OTHER: missing},
+def counted(
+    open_now: Mapping[str, int], kinds: Mapping[str, Mapping[str, int]], missing: int = 0, **fields: Any
+) -> dict[str, Any]:
+    """The brief of a report with so many findings by severity, and by kind of change; the others are unchanged."""
+    appeared, gone = Counter[str](), Counter[str]()
+    for kind, severities in kinds.items():
+        if kind in {"new", "another_copy", "reopened", "unsuppressed"}:
+            appeared.update(severities)
+        elif kind != "seen_again":
+            gone.update(severities)
+    total = sum(open_now.values())
+    counts = {kind: sum(severities.values()) for kind, severities in kinds.items()}
+    counts |= {"still_open": total - appeared.total() - counts.get("seen_again", 0), "not_looked_at": missing}
+    listed = {"worst_new": new_ones(), "worst_gone": no_longer_open()}
+    return brief(
+        **{
+            "total": total,
+            "open": total,
+            "by_severity": dict(open_now),
+            "by_status": {"ACTIVE": total},
+            "changes": {
+                "appeared": appeared.total(),
+                "gone": gone.total(),
+                "counts": {kind: count for kind, count in counts.items() if count},
+                "appeared_by_severity": dict(appeared),
+                "gone_by_severity": dict(gone),
+            },
+            "worst_new": [each for each in listed["worst_new"] if appeared[each["severity"]]],
+            "worst_gone": [each for each in listed["worst_gone"] if gone[each["severity"]]],
+            "fix_first": [each for each in to_fix() if open_now.get(each["severity"], 0) >= each["resources"]],
+            "sentences": [NOT_ASKED] if gone else [],
+        }
+        | fields
     )
-    blind = brief()["changes"] | {
-        "gone": 0,
-        "counts": {"still_open": 1192, "new": 12, "not_looked_at": 731},
-        "gone_by_severity": {},
+
+
+def alone(reason: str, sentence: Note, **fields: Any) -> dict[str, Any]:
+    """The brief of a report that is not compared."""
+    apart: dict[str, Any] = {"baseline": None, "changes": None, "worst_new": [], "worst_gone": []}
+    return counted(OPEN, {}, no_baseline=reason, sentences=[sentence], **apart | fields)
+
+
+def new_ones() -> list[dict[str, Any]]:
+    """The worst of what is new."""
+    libxml2 = finding(
+        vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_known=False
+    )
+    curl = {"vulnerability_id": "CVE-2026-19876", "title": "CVE-2026-19876 - curl", "packages": ["curl", "libcurl"]}
+    instance = {
+        "severity": "HIGH",
+        "resource": "i-0abc1234def567890",
+        "resource_type": "AWS_EC2_INSTANCE",
+        "exploit_known": False,
     }
-    fallen = {"appeared": 2, "gone": 1013, "counts": {"new": 2, "closed": 1013}, "appeared_by_severity": {"LOW": 2},
-              "gone_by_severity": {"HIGH": 400, "MEDIUM": 613}}  # fmt: skip
-    image, instance, function = "AWS_ECR_CONTAINER_IMAGE", "AWS_EC2_INSTANCE", "AWS_LAMBDA_FUNCTION"
-    several = [
-        finding(resource_type=image, resource_names=["shop/api"], resources=4, findings=4),
+    port: dict[str, Any] = {
+        "vulnerability_id": None,
+        "title": "Port 22 is reachable from an Internet Gateway - TCP",
+        "packages": [],
+    }
+    return [
+        finding(),
+        libxml2,
+        finding(**instance, **curl, fix_available="NO"),
+        finding(**instance, **port, fix_available=None),
         finding(
-            vulnerability_id="CVE-2026-20311",
-            title="CVE-2026-20311 - libxml2",
-            packages=["libxml2"],
+            severity="LOW",
+            vulnerability_id="CVE-2026-30415",
+            title="CVE-2026-30415 - less",
+            packages=["less"],
             exploit_known=False,
-            resource_type=instance,
-            resource="i-0abc1234def567890",
-            resources=137,
-            findings=137,
-            resources_at_least=True,
-            resource_names=["i-0abc1234def567890", "i-0abc1234def567891", "i-0abc1234def567892"],
-            account_id=None,
-        ),
-        finding(
-            severity="HIGH",
-            vulnerability_id=None,
-            title="CWE-798 - Hardcoded credentials",
-            packages=[],
-            fix_available=None,
-            exploit_known=False,
-            resource_type=function,
-            resource="web-user-manager-api-stage-healthCheck",
-            findings=3,
         ),
     ]
-    return {
-        "changes": night(brief()),
-        "changes-of-another-report": night(brief(), plan=plan({"report": {"name": "critical-weekly"}}, NIGHT)),
-        "changes-in-several-places": night(brief(worst_new=several, worst_gone=several[:1])),
-        "changes-without-a-page": night(brief(page_key=None)),
-        "quiet": night(brief(**quiet)),
-        "dark": night(brief(verdict=dark, changes=blind)),
-        "dark-nothing-scanned": night(
-            brief(
-                **empty,
-                changes=unseen,
-                worst_gone=[],
-                verdict=nobody,
-                coverage={"scanned": 0, "not_scanned": 412},
-            ),
-            delivery=nothing("no_findings"),
-        ),
-        "unknown": night(
-            brief(
-                **empty,
-                changes=unseen,
-                worst_gone=[],
-                verdict=judged(
-                    {}, {ACCOUNT: unread}, before={ACCOUNT: everywhere}, missing={ACCOUNT: everywhere}, scanned=None, not_scanned=None
-                ),
-                coverage={"scanned": None, "not_scanned": None},
-            ),
-            delivery=nothing("no_object"),
-        ),
-        "sudden-fall": night(
-            brief(
-                total=211, open=211, by_severity={"HIGH": 90, "MEDIUM": 121}, changes=fallen, worst_new=[],
-                verdict=judged({ACCOUNT: {"ecr": 211}}, {ACCOUNT: on}, before={ACCOUNT: everywhere}),
-            )
-        ),
-        "first-night": night(brief(**alone, no_baseline="first_run")),
-        "filter-changed": night(brief(**alone, no_baseline="filter_changed")),
-        "not-compared-no-digest": night(brief(**alone, no_baseline="no_digest")),
-        "not-compared-unreadable": night(brief(**alone, no_baseline="unreadable")),
-        "nothing-found": night(
-            brief(**empty, changes=no_change | {"gone": 3, "counts": {"closed": 3}, "gone_by_severity": {"LOW": 3}},
-                  verdict=looked),
-            delivery=nothing("no_findings"),
-        ),
-        "nothing-found-again": night(
-            brief(**empty, changes=no_change | {"counts": {}}, worst_gone=[], verdict=looked),
-            delivery=nothing("empty_object"),
-        ),
-        "digest-failed": night(
-            {
-                "error": "Digest.ReportUnreadable",
-                "sentence": "S3 refused to give the report to digest_report (AccessDenied). Mend the policy of the bucket or the key:"
-                " the stack's outputs hold what to paste. The next run makes its own digest.",
-            }
-        ),
-        "without-a-digest": night(None),
-        "without-a-digest-nothing-found": night(None, delivery=nothing("no_object")),
-    }  # fmt: skip
+
+
+def no_longer_open() -> list[dict[str, Any]]:
+    """The worst of what is no longer open."""
+    first_seen = {"first_seen": "2026-09-14"}
+    return [
+        finding(severity=severity, vulnerability_id=known_as, title=f"{known_as} - {name}", packages=[name], **more, **first_seen)
+        for severity, known_as, name, more in (
+            ("HIGH", "CVE-2025-48100", "zlib", {}),
+            ("MEDIUM", "CVE-2025-40077", "bash", {"exploit_known": False}),
+            ("LOW", "CVE-2025-30002", "less", {"exploit_known": False}),
+        )
+    ]
+
+
+def to_fix() -> list[dict[str, Any]]:
+    """What to fix first."""
+    exploit, available = Note("priority.exploit", score=25), Note("priority.fix", score=10)
+
+    def why(severity: str, score: int, count: int, count_score: int, *terms: Note) -> Note:
+        first = Note("priority.severity", severity=Note(f"severity.{severity}"), score=score)
+        last = Note("priority.resources", count=count, score=count_score)
+        every = [first, *terms, available, last]
+        return Note("priority", terms=every, total=sum(each.values["score"] for each in every))
+
+    def epss(percent: str, score: int) -> Note:
+        return Note("priority.epss", percent=percent, score=score)
+
+    return [
+        fix(why=why("CRITICAL", 40, 14, 6, exploit, epss("94.4%", 19))),
+        fix(rank=2, points=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
+            why=why("CRITICAL", 40, 3, 2, exploit, epss("12.0%", 2))),
+        fix(rank=3, points=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1, exploit_known=False,
+            why=why("CRITICAL", 40, 1, 0, epss("38.1%", 8))),
+        fix(rank=4, points=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
+            exploit_known=False, why=why("HIGH", 30, 40, 10)),
+    ]  # fmt: skip
 
 
 def scanning(state: Scanning = "on", why: str = "", **scan_types: Scanning) -> AccountScanning:
@@ -203,36 +197,113 @@ def scanning(state: Scanning = "on", why: str = "", **scan_types: Scanning) -> A
 
 
 def judged(
-    tonight: Counted,
+    now: Counted,
     accounts: Mapping[str, AccountScanning],
     before: Counted | None = None,
     missing: Counted | None = None,
     scanned: int | None = 412,
     not_scanned: int | None = 6,
 ) -> dict[str, Any]:
-    """The verdict of a night as a brief has it; findings by account and scan type."""
+    """The coverage status of a report as a brief has it; findings by account and scan type."""
     baseline = Header("nightly", "before", "2026-11-22T03:00:00+00:00", "", {}, {}), Summary(0, before or {}, {})
-    told = judge(places(tonight), Coverage(ACCOUNT, accounts, scanned, not_scanned), baseline, None, places(missing or {}))
+    told = judge(places(now), Coverage(ACCOUNT, accounts, scanned, not_scanned), baseline, None, places(missing or {}))
     return told.to_dict() | {"dark_accounts": len(told.dark)}
 
 
-def places(counted: Counted) -> dict[tuple[str, str], int]:
+def places(found: Counted) -> dict[tuple[str, str], int]:
     """Findings by place."""
-    return {(account, scan_type): count for account, each in counted.items() for scan_type, count in each.items()}
+    return {(account, scan_type): count for account, each in found.items() for scan_type, count in each.items()}
+
+
+def analysed() -> dict[str, Run]:
+    """Every kind of run that was analysed, by its name."""
+    on, off = scanning(ec2="on", ecr="on"), AccountScanning("off", dict.fromkeys(OWN_SCAN_TYPES, "off"))
+    unread = scanning("unknown", Note("why.status_unread", error="An error occurred (AccessDeniedException)"))
+    gone = {"no_longer_reported": {"HIGH": 405, "MEDIUM": 534, "LOW": 66}}
+    left = {"CRITICAL": 18, "HIGH": 62, "MEDIUM": 108, "LOW": 15}
+    many = {"CRITICAL": 40, "HIGH": 1021, "MEDIUM": 1538, "LOW": 179}
+    back = {"HIGH": 300, "MEDIUM": 431}
+    more = dict(Counter(OPEN) + Counter(back))
+    before_unknown = {ACCOUNT: {"ec2": 210, "ecr": 994}}
+    missing = {OTHER: {"ec2": 210, "ecr": 1011}}
+    status = Note("compared.not_scanned", count=1221)
+    return {
+        "changes": night(
+            counted(OPEN, {"new": {"CRITICAL": 2, "HIGH": 3, "MEDIUM": 6}, "another_copy": {"HIGH": 1}, "no_longer_reported": {"HIGH": 5, "MEDIUM": 17},
+                           "resource_gone": {"MEDIUM": 8}})
+        ),
+        "no-changes": night(counted(OPEN, {})),
+        "first-report": night(alone("first_run", Note("baseline.first_run"))),
+        "filter-changed": night(
+            alone("filter_changed", Note("baseline.filter_changed", at="2026-11-22T03:00:00+00:00")),
+            notes=(Note("run.waited_external", report="7c9e6679-7425-40de-944b-e07fc1f90ae7", place="s3://their-bucket/exports/"),),
+        ),
+        "scan-coverage-lost": night(
+            counted(
+                many, {"new": {"CRITICAL": 2, "HIGH": 27, "MEDIUM": 40}}, 1221, sentences=[status],
+                verdict=judged({ACCOUNT: {"ec2": 700, "ecr": 2078}}, {ACCOUNT: on, OTHER: off},
+                               {ACCOUNT: {"ec2": 700, "ecr": 2009}} | missing, missing),
+            )
+        ),
+        "coverage-unknown": night(
+            counted(
+                {}, {}, 1204, sentences=[Note("compared.not_scanned", count=1204)],
+                verdict=judged({}, {ACCOUNT: unread}, before_unknown, before_unknown, None, None),
+                coverage={"scanned": None, "not_scanned": None},
+            ),
+            delivery=nothing("no_object"),
+        ),
+        "unusual-drop": night(
+            counted(left, {"new": {"LOW": 4}} | gone, verdict=judged({ACCOUNT: {"ecr": 203}}, {ACCOUNT: on}, {ACCOUNT: {"ecr": 1204}}))
+        ),
+        "nothing-found": night(
+            counted({}, {"no_longer_reported": {"LOW": 1}}, verdict=judged({}, {ACCOUNT: on}, {ACCOUNT: {"ecr": 1}})),
+            delivery=nothing("no_findings"),
+        ),
+        "rediscovered": night(counted(more, {"seen_again": back})),
+    }  # fmt: skip
+
+
+def failures() -> dict[str, Run]:
+    """Runs that failed, each as the step that fails says it."""
+    here = deployment()
+    other_account = {"StringEquals": {"aws:SourceAccount": OTHER}}
+    policy = document([writes(place(here), Condition=other_account)])
+    check = checks.bucket_policy_for_inspector(bucket(policy=policy), here, START)
+    wrong = make_plan({"report": {"nmae": "weekly", "format": "PDF"}}, config(), NIGHT)
+    assert isinstance(wrong, Failure)
+    ended = Note(
+        "cause.report_ended_text", report=REPORT_ID, status="FAILED", text="Inspector is not allowed to write to the bucket."
+    )
+    late = Note("cause.too_late_running", hours=6.0, report=REPORT_ID, status="IN_PROGRESS")
+    scheduled = night(None).plan
+    return {
+        "failed-policy": failed_run(
+            Failure("Report.INVALID_PERMISSIONS", ended, from_stored(words.findings([check]))), execution=NIGHT, plan=scheduled
+        ),
+        "failed-deadline": failed_run(
+            Failure("DeadlineExceeded", late), execution=NIGHT, plan=scheduled, report_ended_at=None, ended_at=minutes(360)
+        ),
+        "failed-invalid-input": failed_run(
+            wrong, execution=execution("manual-1"), plan=None, report_id=None, report_created_at=None, report_ended_at=None,
+            ended_at=START,
+        ),
+        "stopped": replace(
+            failed_run(
+                Failure("Stopped", Note("cause.stopped_text", text="Key maintenance")), execution=NIGHT, plan=scheduled,
+                report_ended_at=None, ended_at=minutes(4),
+            ),
+            outcome="ABORTED",
+        ),
+    }  # fmt: skip
 
 
 def runs() -> dict[str, Run]:
-    """Every kind of run that is told, by its name."""
-    failures = {f"failed-{name(error)}": failure(error) for error in [*EXPLANATIONS, "SomethingUnexpected"]}
-    broken = failures[f"failed-{name('Report.INVALID_PERMISSIONS')}"]
-    assert broken.failure
-    checked = replace(broken, failure=replace(broken.failure, setup=SETUP))
-    return nights() | failures | {"failed-and-the-setup-was-checked": checked}
-
-
-def name(error: str) -> str:
-    """An error's name as a file's."""
-    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", error).lower())
+    """Every run of the gallery, by its name."""
+    refused = "An error occurred (AccessDenied) when calling the GetObject operation: Access Denied"
+    analysis = failed_analysis(ReportUnavailableError(f"S3 refused s3://{BUCKET}/inspector/reports/nightly.json: {refused}"))
+    made = analysed() | {"analysis-failed": night(analysis)} | failures()
+    return {name: made[name] for name in SHOWN}
 
 
 def mail(run: Run, of: Config) -> str:
@@ -240,9 +311,32 @@ def mail(run: Run, of: Config) -> str:
     return f"Subject: {messages.subject(run, of)}\n\n{messages.email(run, of)}"
 
 
+def index() -> str:
+    """The page that shows the gallery."""
+    from tests.pictures import SHOWN as PICTURED
+
+    lines = [
+        "# Gallery of messages",
+        "",
+        "What mails and chat messages look like, in English and Japanese (parameter `Language`). The `.txt` files are mails; the",
+        "`.json` files have the chat message and, since they are the same in every language, the English ones also the message",
+        "attributes and the [event for programs](../export-event.schema.json). `make messages` renders them from the code; findings,",
+        "accounts and names are made up.",
+        "",
+        "| Message | Mail subject | Files |",
+        "|---|---|---|",
+    ]
+    for name, run in runs().items():
+        files = ", ".join(f"[{language}]({language}/{name}.txt) ([chat]({language}/{name}.json))" for language in LANGUAGES)
+        lines.append(f"| {SHOWN[name]} | {messages.subject(run, LANGUAGES['en'])} | {files} |")
+    for name in PICTURED:
+        lines += ["", f"{SHOWN[name]}", "", f"![{SHOWN[name]}](pictures/{name}.png)"]
+    return "\n".join(lines) + "\n"
+
+
 def render() -> dict[Path, str]:
     """Every file of the gallery and its text."""
-    files = {}
+    files = {FOLDER / "README.md": index()}
     for language, of in LANGUAGES.items():
         for kind, run in runs().items():
             told: dict[str, Any] = {"chat": messages.chat(run, of)}

@@ -1,4 +1,4 @@
-"""Pictures of messages as people see them, and of a night's page: `make pictures`, which wants Chromium.
+"""Pictures of messages as people see them, and of a report's page: `make pictures`, which wants Chromium.
 
 Beside them lies what each was drawn from, as a digest, so that a test finds one that is out of date without drawing it.
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 DOCS = Path("docs")
 SOURCES = DOCS / "gallery/pictures/sources.json"
-SHOWN = ("changes", "quiet", "dark", "first-night", "digest-failed", "failed-and-the-setup-was-checked")
-"""Of each sort of message one; all of them stand in the gallery as text."""
+SHOWN = ("changes", "no-changes", "scan-coverage-lost", "coverage-unknown", "failed-policy")
+"""Of the gallery's messages, in English: not every machine has letters for Japanese."""
 SIZES = {"page-desk.png": (1100, 1000), "page-phone.png": (390, 844)}
 MESSAGE_SIZE = (1240, 760)
 SIGNS = {":white_check_mark:": "✔", ":warning:": "⚠", ":rotating_light:": "✖"}
@@ -50,7 +50,7 @@ def message(run: Run) -> str:
         f"<article><header><small>Mail</small>{html.escape(messages.subject(run, of))}</header>"
         f"<pre>{html.escape(messages.email(run, of))}</pre></article>"
         f"<article><header><small>Chat</small>{_chat_text(content['title'])}</header>"
-        f"<div>{_chat_text(content['description'])}</div><div><b>Next steps</b><ol>{steps}</ol></div></article>"
+        f"<div>{_chat_text(content['description'])}</div>{steps and f'<div><b>Next steps</b><ol>{steps}</ol></div>'}</article>"
     )
 
 
@@ -68,7 +68,7 @@ def pages() -> dict[Path, tuple[str, tuple[int, int]]]:
     page = render(night, page_nights.trend(night), page_nights.facts())
     found = {DOCS / name: (page, size) for name, size in SIZES.items()}
     runs = gallery.runs()
-    return found | {SOURCES.with_name(f"{kind}.png"): (message(runs[kind]), MESSAGE_SIZE) for kind in SHOWN}
+    return found | {SOURCES.with_name(f"{name}.png"): (message(runs[name]), MESSAGE_SIZE) for name in SHOWN}
 
 
 def sources() -> dict[str, str]:

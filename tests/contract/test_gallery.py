@@ -1,28 +1,76 @@
-"""docs/gallery shows what goes out today, no more and no less."""
+"""docs/gallery shows what goes out today, no more and no less; its numbers agree, and its Japanese is Japanese."""
 
 import json
+import re
 from pathlib import Path
+
+import pytest
 
 from tests import gallery, pictures
 
+ENGLISH_WORDS = re.compile(r"(?<![\w/.:-])[A-Za-z][a-z']*(?: +[A-Za-z][a-z']*){3,}(?![\w/:-])")
+"""Four words in a row: a sentence, or a part of one."""
+NAMES = re.compile(
+    r"「[^」]*」|Inspector のメッセージ: [^\n]*|https?://\S+|s3://\S+|arn:\S+|CVE-\S+[^\n]*|Port 22 is reachable[^\n]*\n?[^\n]*- TCP|\([^()]*\)"
+)
+"""What Inspector, AWS and people call things, and what AWS says: it is quoted as it is."""
+
 
 def test_the_gallery_is_current() -> None:
-    stored = {
-        path: path.read_text(encoding="utf-8") for language in gallery.LANGUAGES for path in (gallery.FOLDER / language).iterdir()
-    }
+    stored = {path: path.read_text(encoding="utf-8") for path in gallery.FOLDER.rglob("*.*") if path.parent.name != "pictures"}
     rendered = gallery.render()
     assert sorted(set(stored) ^ set(rendered)) == [], "make messages"
     assert [str(path) for path, text in rendered.items() if stored[path] != text] == [], "make messages"
 
 
-def test_what_1_1_told_of_an_export_1_2_still_tells() -> None:
-    before = json.loads(Path("tests/contract/export-event-1.1.schema.json").read_text(encoding="utf-8"))
-    now = json.loads(Path("docs/export-event.schema.json").read_text(encoding="utf-8"))
-    added = {"digest", "digest_failure"}
-    assert set(now["properties"]) - set(before["properties"]) == added
-    assert {name: each for name, each in now["properties"].items() if name not in added | {"version"}} == {
-        name: each for name, each in before["properties"].items() if name != "version"
-    }
+def test_it_has_a_message_of_each_kind_in_each_language() -> None:
+    assert set(gallery.runs()) == set(gallery.SHOWN)
+    subjects = [each.split("\n")[0] for path, each in gallery.render().items() if path.suffix == ".txt"]
+    assert len(set(subjects)) == len(gallery.SHOWN)
+    for start in ("Subject: Inspector ", "Subject: ACTION: ", "Subject: FAILED: "):
+        assert [each for each in subjects if each.startswith(start)]
+
+
+@pytest.mark.parametrize("name", gallery.analysed())
+def test_its_numbers_agree(name: str) -> None:
+    digest = gallery.analysed()[name].digest
+    assert digest is not None
+    assert digest["total"] == digest["open"] == sum(digest["by_severity"].values()) == sum(digest["by_status"].values())
+    changes = digest["changes"]
+    if changes is None:
+        return
+    counts = changes["counts"]
+    appeared = counts.get("new", 0) + counts.get("another_copy", 0)
+    assert changes["appeared"] == appeared == sum(changes["appeared_by_severity"].values())
+    gone = counts.get("no_longer_reported", 0) + counts.get("resource_gone", 0)
+    assert changes["gone"] == gone == sum(changes["gone_by_severity"].values())
+    assert digest["open"] == appeared + counts.get("still_open", 0) + counts.get("seen_again", 0)
+    for kind in ("worst_new", "worst_gone"):
+        of = changes["appeared_by_severity" if kind == "worst_new" else "gone_by_severity"]
+        listed = [each["severity"] for each in digest[kind]]
+        assert all(listed.count(severity) <= of[severity] for severity in listed)
+        assert not of or listed[0] == next(iter(sorted(of, key=list(gallery.OPEN).index)))
+    for severity in {each["severity"] for each in digest["fix_first"]}:
+        of_it = [each["resources"] for each in digest["fix_first"] if each["severity"] == severity]
+        assert sum(of_it) <= digest["by_severity"][severity]
+
+
+@pytest.mark.parametrize("name", gallery.SHOWN)
+def test_a_japanese_message_has_no_english_sentence(name: str) -> None:
+    folder = gallery.FOLDER / "ja"
+    subject, mail = (folder / f"{name}.txt").read_text(encoding="utf-8").split("\n", 1)
+    content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["chat"]["content"]
+    for text in (mail, content["title"], content["description"], *content["nextSteps"]):
+        # What is wrapped is one text.
+        flat = re.sub(r"\n +", " ", text)
+        assert ENGLISH_WORDS.findall(NAMES.sub("", flat)) == []
+    assert subject.startswith("Subject: ")
+    assert subject.isascii()
+
+
+@pytest.mark.parametrize("text", ["Inspector does not scan any more: x", "見ました。 It is not known whether it is so."])
+def test_an_english_sentence_would_be_found(text: str) -> None:
+    assert ENGLISH_WORDS.findall(text)
 
 
 def test_the_pictures_are_of_what_goes_out_today() -> None:

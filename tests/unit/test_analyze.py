@@ -59,12 +59,12 @@ def test_each_report_is_compared_with_the_one_before_and_leaves_all_that_is_made
     }  # fmt: skip
     event, mail = document(folder, "event-2.json"), (folder / "out/email-2.txt").read_text()
     assert (event["outcome"], event["digest"]["changes"]["gone"]) == ("SUCCEEDED", 4)
-    assert 'Report "report": 0 new, 4 gone' in mail
+    assert "0 new findings. 4 no longer open." in mail
     rows = parquet.read(io.BytesIO((folder / "out/findings-2.parquet").read_bytes()))
     assert sum(len(batch["finding_arn"]) for batch in rows) == len(FINDINGS) - 4
     told = capsys.readouterr().out
     assert "2. tuesday.csv: Inspector" in told
-    assert "0 new, 4 gone" in told
+    assert "0 new, 4 no longer open" in told
     assert "email-2.txt" in told
 
 

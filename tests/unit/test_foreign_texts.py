@@ -213,11 +213,7 @@ def test_a_policy_of_megabytes_is_told_without_what_was_seen() -> None:
 def test_an_input_that_forges_sections_and_mentions_is_told_on_a_line_for_each_fault() -> None:
     run_input = {
         "on_busy": "<!channel> <https://evil.example/x|sign in>",
-        "report": {
-            "filter_criteria": {
-                "severty\n\nWhat to do now\n  1. Sign in at https://evil.example/aws\n\nFiles\n- Report\u202e": []
-            }
-        },
+        "report": {"filter_criteria": {"severty\n\nFix\n  1. Sign in at https://evil.example/aws\n\nFiles\n- Report\u202e": []}},
     }
     failure = make_plan(run_input, config(), execution())
     assert isinstance(failure, Failure)
@@ -227,7 +223,7 @@ def test_an_input_that_forges_sections_and_mentions_is_told_on_a_line_for_each_f
         told = bodies(run, language)
         assert_seen(told["email"])
         assert_links_nowhere(told["email"])
-        heads = [line for line in told["email"].splitlines() if line == "What to do now"]
+        heads = [line for line in told["email"].splitlines() if line == "Fix"]
         assert len(heads) == (language == "en")
         description = json.loads(told["https"])["content"]["description"]
         assert_calls_nobody(description)

@@ -31,7 +31,6 @@ from tests.unit.builders import (
     ended_run,
     execution,
     failed_run,
-    minutes,
     nothing,
     plan,
 )
@@ -93,7 +92,7 @@ RUNS = {
     "timed out": ended_run(outcome="TIMED_OUT", failure=Failure("TimedOut", "Too long."), delivery=None),
     "never seen to start": failed_run(BROKEN, ended_at=None),
     "largest": LARGEST,
-} | gallery.nights()
+} | gallery.runs()
 JAPANESE = config(LANGUAGE="ja", TIME_ZONE="Asia/Tokyo")
 EVERY_RUN = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
 EVERY_ERROR = pytest.mark.parametrize("error", [*EXPLANATIONS, "States.Runtime", "Report.SOMETHING_NEW"])
@@ -108,21 +107,19 @@ class TestSubject:
     @pytest.mark.parametrize(
         ("name", "subject"),
         [
-            ("success", "Inspector 23 Nov: nightly delivered, 1.2 MB"),
-            ("no findings", "Inspector 23 Nov: nightly delivered, nothing found"),
-            ("empty object", "Inspector 23 Nov: nightly delivered, nothing found"),
-            ("failed", "Inspector 23 Nov: nightly FAILED: Inspector cannot write the report"),
-            ("unplanned", "Inspector 23 Nov: export FAILED: the input is not valid"),
-            ("stopped", "Inspector 23 Nov: nightly STOPPED: the run was stopped"),
-            ("timed out", "Inspector 23 Nov: nightly TIMED OUT: the run reached its time limit"),
+            ("success", "Inspector nightly, eu-central-1: delivered, 1.2 MB"),
+            ("no findings", "Inspector nightly, eu-central-1: delivered, no findings"),
+            ("empty object", "Inspector nightly, eu-central-1: delivered, no findings"),
+            ("failed", "FAILED: Inspector nightly, eu-central-1: {title}"),
+            ("unplanned", "FAILED: Inspector export, eu-central-1: {title}"),
+            ("stopped", "FAILED: Inspector nightly, eu-central-1: {title}"),
+            ("timed out", "FAILED: Inspector nightly, eu-central-1: {title}"),
         ],
     )
-    def test_it_tells_the_night_by_itself(self, name: str, subject: str) -> None:
-        assert messages.subject(RUNS[name], config()) == subject
-
-    def test_a_day_has_no_leading_zero(self) -> None:
-        early = ended_run(execution=execution(started_at=minutes(60 * 24 * 10)))
-        assert messages.subject(early, config()).startswith("Inspector 3 Dec: ")
+    def test_it_names_report_and_region_and_what_failed(self, name: str, subject: str) -> None:
+        failure = RUNS[name].failure
+        title = explain(failure, config()).title if failure else ""
+        assert messages.subject(RUNS[name], config()) == subject.format(title=title)
 
     def test_a_success_without_a_delivery_does_not_break_it(self) -> None:
         assert messages.subject(ended_run(delivery=None), config()).endswith("delivered, 0 bytes")
@@ -147,20 +144,24 @@ class TestEmail:
         console = f"https://{REGION}.console.aws.amazon.com"
         arn = RUNS["scheduled"].execution.arn
         assert messages.email(RUNS["scheduled"], config()) == (
-            'The findings report "nightly" was delivered.\n'
+            'The report "nightly" was delivered.\n'
+            f"Account {ACCOUNT}, {REGION}.\n"
             "\n"
-            f"File       s3://{BUCKET}/{key} (1.2 MB)\n"
-            f"Open       {console}/s3/object/{BUCKET}?region={REGION}&prefix={key}\n"
+            "Report\n"
+            f"{console}/s3/object/{BUCKET}?region={REGION}&prefix={key}\n"
+            f"s3://{BUCKET}/{key} (1.2 MB)\n"
+            "\n"
+            "Notes\n"
+            "- This run waited for its turn: the run x was exporting.\n"
+            "\n"
             "Format     JSON\n"
             "Filter     none: all active findings\n"
-            "Scheduled  23 Nov 2026, 03:00:00 UTC\n"
-            "Started    23 Nov 2026, 03:00:00 UTC\n"
+            "Scheduled  23 Nov 2026, 03:00 UTC\n"
+            "Started    23 Nov 2026, 03:00 UTC\n"
             "Took       12 min 0 s, of which Inspector 10 min 0 s\n"
-            f"Account    {ACCOUNT}, {REGION}\n"
-            f"Execution  {console}/states/home?region={REGION}#/v2/executions/details/{arn}\n"
             "\n"
-            "What else happened\n"
-            "- This run waited for its turn: the run x was exporting.\n"
+            "Execution\n"
+            f"{console}/states/home?region={REGION}#/v2/executions/details/{arn}\n"
             "\n"
             "The links ask you to sign in to the account, and stay valid.\n"
             "Notification 5f0c0b0e-0000-5000-8000-000000000000\n"
@@ -169,12 +170,12 @@ class TestEmail:
     @pytest.mark.parametrize("how", ["no_findings", "no_object", "empty_object"])
     def test_nothing_found_is_told_with_how_it_is_known(self, how: str) -> None:
         body = messages.email(ended_run(delivery=nothing(how)), config())
-        assert body.startswith('The findings report "nightly" was made: nothing found.\n')
+        assert body.startswith('The report "nightly" has no findings.\n')
         assert messages.NOTHING_FOUND[how] in flat(body)
-        assert "File " not in body
+        assert "Report\n" not in body
 
     def test_only_a_doubtful_nothing_tells_to_check_the_scanning(self) -> None:
-        told = {how: "check that Inspector is scanning" in text for how, text in messages.NOTHING_FOUND.items()}
+        told = {how: "check that scanning is active" in text for how, text in messages.NOTHING_FOUND.items()}
         assert told == {"no_findings": False, "no_object": True, "empty_object": True}
 
     @EVERY_ERROR
@@ -182,8 +183,8 @@ class TestEmail:
         run = failed_run(Failure(error, "This is\nwhat happened."))
         explanation = explain(Failure(error, ""), config())
         body = messages.email(run, config())
-        assert body.startswith('The findings report "nightly" was NOT delivered.\n')
-        assert f"What happened ({error})\n  This is\n  what happened.\n\nWhy\n  " in body
+        assert body.startswith(f'The report "nightly" was not delivered.\nAccount {ACCOUNT}, {REGION}.\n\n')
+        assert f"Cause ({error})\n  This is\n  what happened.\n  " in body
         assert explanation.why in flat(body)
         for number, step in enumerate(explanation.fix, 1):
             assert f"{number}. {step}" in flat(body)
@@ -191,12 +192,12 @@ class TestEmail:
 
     def test_a_stopped_run_says_so(self) -> None:
         assert messages.email(RUNS["stopped"], config()).startswith(
-            'The findings report "nightly" was NOT delivered: the run was stopped.'
+            'The report "nightly" was not delivered: the run was stopped.'
         )
 
     def test_a_run_without_a_plan_is_told_without_its_name(self) -> None:
         body = messages.email(UNPLANNED, config())
-        assert body.startswith("The export was NOT delivered.")
+        assert body.startswith("No report was delivered.")
         assert "- zzz is not known" in body
         assert "Format" not in body
 
@@ -233,20 +234,20 @@ class TestChat:
 
     def test_a_success_leads_to_the_file(self) -> None:
         chat = messages.chat(RUNS["success"], config())
-        assert chat["content"]["title"] == ":white_check_mark: Inspector 23 Nov: nightly delivered, 1.2 MB"
-        assert chat["content"]["nextSteps"] == [f"Open the report: {messages.report_url(RUNS['success'], config())}"]
+        assert chat["content"]["title"] == ":white_check_mark: Inspector nightly, eu-central-1: delivered, 1.2 MB"
+        assert chat["content"]["description"].endswith(f"*Report* {messages.report_url(RUNS['success'], config())}")
+        assert chat["content"]["nextSteps"] == []
         assert chat["metadata"]["additionalContext"]["uri"] == RUNS["success"].delivery.uri  # type: ignore[union-attr]
 
-    def test_a_link_that_is_too_long_for_a_step_is_not_cut_in_two(self) -> None:
-        far = ended_run(delivery=delivery(key=f"{'p' * 300}/{'k' * 60}.json"))
-        chat = messages.chat(far, config())
-        assert chat["content"]["nextSteps"] == ["Open the report with the link above."]
-        assert str(messages.report_url(far, config())) in chat["content"]["description"]
+    def test_nothing_found_leads_to_the_execution(self) -> None:
+        description = messages.chat(RUNS["no findings"], config())["content"]["description"]
+        assert messages.NOTHING_FOUND["no_findings"] in description
+        assert f"*Execution* {messages.execution_url(RUNS['no findings'], config())}" in description
 
-    def test_nothing_found_has_nothing_to_open(self) -> None:
-        chat = messages.chat(RUNS["no findings"], config())
-        assert chat["content"]["nextSteps"] == []
-        assert messages.NOTHING_FOUND["no_findings"] in chat["content"]["description"]
+    @EVERY_RUN
+    def test_it_has_one_link(self, run: Run) -> None:
+        content = messages.chat(run, config())["content"]
+        assert (content["description"] + "".join(content["nextSteps"])).count("https://") == 1
 
     def test_a_failure_warns_and_leads_to_the_fix(self) -> None:
         chat = messages.chat(RUNS["failed"], config())
@@ -270,7 +271,7 @@ class TestSetup:
         assert "- statement 1 does not apply" in told
         assert "1. Add the statements to the policy of the bucket. 2. Run a test export" in told
         assert "or a Deny statement forbids it" not in told
-        pasted = mail.split("To paste (Bucket policy for Inspector)\n")[1].split("\n\n")[0]
+        pasted = mail.split("Policy statement to add (Bucket policy for Inspector)\n")[1].split("\n\n")[0]
         assert json.loads(f"[{pasted}]") == STATEMENTS
 
     def test_a_mail_says_so_when_nothing_was_found_and_keeps_the_general_advice(self) -> None:
@@ -279,7 +280,7 @@ class TestSetup:
         assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in told
         assert "The check cannot see policies of the organisation" in told
         assert all(step in told for step in general.fix)
-        assert "To paste" not in told
+        assert "Policy statement to add" not in told
 
     def test_a_chat_shows_whole_statements_or_none(self) -> None:
         description = messages.chat(RUNS["wrong setup"], config())["content"]["description"]

@@ -1,4 +1,4 @@
-"""What a night is told like: at a glance, on one screen, and never better than it is known to be."""
+"""What is said of a run that was analysed: at a glance, on one screen, and never better than it is known to be."""
 # ruff: noqa: RUF001 - signs of Japanese
 
 import json
@@ -7,17 +7,51 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from findings_exporter import messages
-from findings_exporter.messages.lines import SCAN_TYPES
+from findings_exporter.messages.headline import fitted
 from findings_exporter.messages.night import night_of
+from findings_exporter.notes import in_language
 from findings_exporter.runs import Run
 from findings_exporter.texts import LINE_CHARACTERS, shown_lines, width
 from tests import gallery
-from tests.unit.builders import brief, config, delivery, ended_run, execution, failed_run, finding, fix, nothing, plan
+from tests.unit.builders import brief, config, delivery, ended_run, failed_run, finding, fix, nothing, plan
 from tests.unit.test_messages import BROKEN, SNS_BYTES
 
-NIGHTS = gallery.nights()
+OTHER = gallery.OTHER
+IMAGE, INSTANCE, FUNCTION = "AWS_ECR_CONTAINER_IMAGE", "AWS_EC2_INSTANCE", "AWS_LAMBDA_FUNCTION"
+ALONE: dict[str, Any] = {"baseline": None, "changes": None, "worst_new": [], "worst_gone": []}
+SEVERAL = [
+    finding(resource_type=IMAGE, resource_names=["shop/api"], resources=4, findings=4),
+    finding(
+        vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_known=False,
+        resource_type=INSTANCE, resource="i-0abc1234def567890", resources=137, findings=137, resources_at_least=True,
+        resource_names=["i-0abc1234def567890", "i-0abc1234def567891", "i-0abc1234def567892"], account_id=None,
+    ),
+    finding(
+        severity="HIGH", vulnerability_id=None, title="CWE-798 - Hardcoded credentials", packages=[], fix_available=None,
+        exploit_known=False, resource_type=FUNCTION, resource="web-user-manager-api-stage-healthCheck", findings=3,
+    ),
+]  # fmt: skip
+NIGHTS = {name: run for name, run in gallery.runs().items() if not run.failure} | {
+    "another-report": gallery.night(brief(), plan=plan({"report": {"name": "critical-weekly"}}, gallery.NIGHT)),
+    "several-places": gallery.night(brief(worst_new=SEVERAL, worst_gone=SEVERAL[:1])),
+    "without-a-page": gallery.night(brief(page_key=None)),
+    "not-compared-no-digest": gallery.night(brief(**ALONE, no_baseline="no_digest")),
+    "not-compared-unreadable": gallery.night(brief(**ALONE, no_baseline="unreadable")),
+    "nothing-scanned": gallery.night(
+        gallery.counted(
+            {}, {}, 1204, coverage={"scanned": 0, "not_scanned": 412},
+            verdict=gallery.judged({}, {gallery.ACCOUNT: gallery.scanning(ec2="on")}, {gallery.ACCOUNT: {"ec2": 1204}}, None, 0, 412),
+        ),
+        delivery=nothing("no_findings"),
+    ),
+    "nothing-found-again": gallery.night(gallery.counted({}, {}), delivery=nothing("empty_object")),
+    "without-an-analysis": gallery.night(None),
+    "nothing-found-without-an-analysis": gallery.night(None, delivery=nothing("no_object")),
+}  # fmt: skip
 LANGUAGES = pytest.mark.parametrize("language", ["en", "ja"])
 HOSTILE = '💥<!channel> "\\\x01\n\u2028\u202e\u2067' * 60
 LONG = [finding(vulnerability_id=HOSTILE, title=HOSTILE, resource=HOSTILE, packages=[HOSTILE] * 9) for _ in range(5)]
@@ -50,31 +84,94 @@ class TestSubject:
     @pytest.mark.parametrize(
         ("kind", "told"),
         [
-            ("changes", ": 12 new (2 critical), 30 gone, 1,204 open"),
-            ("changes-of-another-report", ", critical-weekly: 12 new (2 critical), 30 gone, 1,204 open"),
-            ("quiet", ": quiet night, nothing new or gone, 1,204 open"),
-            ("dark", ": DARK NIGHT, 731 unseen in 1 account: 12 new (2 critical), 0 gone, 1,204 open"),
-            ("unknown", ": UNSURE, nobody knows if this is good: 0 new, 0 gone, 0 open"),
-            ("sudden-fall", ": SUDDEN FALL, 2 new, 1,013 gone, 211 open"),
-            ("first-night", ": first night, 1,204 open (3 critical)"),
-            ("filter-changed", ": 1,204 open (3 critical), filter changed, not compared"),
-            ("not-compared-unreadable", ": 1,204 open (3 critical), not compared"),
-            ("nothing-found", ": good night, 0 new, 3 gone, nothing open"),
-            ("nothing-found-again", ": good night, 0 new, 0 gone, nothing open"),
-            ("digest-failed", ": nightly delivered, 1.2 MB, but NOT ANALYSED"),
-            ("without-a-digest", ": nightly delivered, 1.2 MB"),
+            ("changes", "Inspector nightly, eu-central-1: 12 new (2 critical), 30 no longer open, 1,204 open"),
+            ("another-report", "Inspector critical-weekly, eu-central-1: 12 new (2 critical), 30 no longer open, 1,204 open"),
+            ("no-changes", "Inspector nightly, eu-central-1: no changes, 1,204 open"),
+            (
+                "scan-coverage-lost",
+                "ACTION: nightly, eu-central-1: scanning off in 1 account; 69 new (2 critical), 2,778 open",
+            ),
+            ("nothing-scanned", "ACTION: nightly, eu-central-1: nothing is scanned; 1,204 findings missing, 0 new, 0 open"),
+            ("coverage-unknown", "ACTION: nightly, eu-central-1: coverage unknown; 1,204 findings missing, 0 new, 0 open"),
+            ("unusual-drop", "ACTION: nightly, eu-central-1: unusual drop; 4 new, 1,005 no longer open, 203 open"),
+            ("first-report", "Inspector nightly, eu-central-1: first report, 1,204 open (18 critical)"),
+            ("filter-changed", "Inspector nightly, eu-central-1: filter changed, 1,204 open (18 critical)"),
+            ("not-compared-unreadable", "Inspector nightly, eu-central-1: not compared, 1,204 open (3 critical)"),
+            ("nothing-found", "Inspector nightly, eu-central-1: 0 new, 1 no longer open, 0 open"),
+            ("rediscovered", "Inspector nightly, eu-central-1: 0 new, 731 rediscovered, 1,935 open"),
+            ("analysis-failed", "ACTION: nightly, eu-central-1: report not analysed; delivered, 1.2 MB"),
+            ("without-an-analysis", "Inspector nightly, eu-central-1: delivered, 1.2 MB"),
+            ("nothing-found-without-an-analysis", "Inspector nightly, eu-central-1: delivered, no findings"),
         ],
     )
-    def test_it_tells_the_night_by_itself(self, kind: str, told: str) -> None:
-        assert messages.subject(NIGHTS[kind], config()) == f"Inspector 23 Nov{told}"
+    def test_it_says_whether_to_act_whose_report_it_is_and_the_numbers(self, kind: str, told: str) -> None:
+        assert messages.subject(NIGHTS[kind], config()) == told
 
-    def test_a_report_whose_name_does_not_fit_is_told_without_it(self) -> None:
-        run = replace(NIGHTS["dark"], plan=plan({"report": {"name": "n" * 63}}))
-        assert messages.subject(run, config()) == messages.subject(NIGHTS["dark"], config())
+    @pytest.mark.parametrize(
+        ("name", "kind", "told"),
+        [
+            (20, "scan-coverage-lost", "ACTION: {name}, eu-central-1: scanning off in 1 account; 69 new (2 critical)"),
+            (40, "scan-coverage-lost", "ACTION: {name}, eu-central-1: scanning off in 1 account"),
+            (63, "scan-coverage-lost", "ACTION: {name:.47}..., eu-central-1: scanning off in 1 account"),
+            (40, "changes", "Inspector {name}, eu-central-1: 12 new (2 critical)"),
+            (63, "changes", "Inspector {name:.51}..., eu-central-1: 12 new (2 critical)"),
+            (63, "no-changes", "Inspector {name:.48}..., eu-central-1: no changes, 1,204 open"),
+        ],
+    )
+    def test_one_that_is_too_long_loses_the_last_numbers_first_and_then_a_part_of_the_name(
+        self, name: int, kind: str, told: str
+    ) -> None:
+        run = replace(NIGHTS[kind], plan=plan({"report": {"name": "n" * name}}))
+        assert messages.subject(run, config()) == told.format(name="n" * name)
 
-    def test_the_day_is_that_of_the_schedules_time_zone(self) -> None:
-        late = ended_run(execution=execution(started_at=gallery.NIGHT.started_at.replace(hour=20)))
-        assert messages.subject(late, config(TIME_ZONE="Asia/Tokyo")).startswith("Inspector 24 Nov: ")
+    @given(
+        name=st.text("abc-_19", min_size=1, max_size=63),
+        region=st.sampled_from(["eu-central-1", "ap-southeast-7", "us-isob-east-1", "us-gov-west-1", "me-south-1"]),
+        kind=st.sampled_from(sorted(NIGHTS)),
+        new=st.integers(0, 10**9),
+        gone=st.integers(0, 10**9),
+        now_open=st.integers(0, 10**9),
+        accounts=st.integers(1, 10**5),
+    )
+    def test_it_always_fits_and_keeps_urgency_report_region_and_the_first_number(
+        self, name: str, region: str, kind: str, new: int, gone: int, now_open: int, accounts: int
+    ) -> None:
+        digest = NIGHTS[kind].digest
+        if digest and "error" not in digest:
+            numbers = {"appeared": new, "gone": gone, "appeared_by_severity": {"CRITICAL": new}}
+            changes = digest["changes"] and {**digest["changes"], **numbers}
+            verdict = digest["verdict"] | {"dark_accounts": accounts}
+            digest = {**digest, "changes": changes, "open": now_open, "by_severity": {"CRITICAL": now_open}, "verdict": verdict}
+        # A name that begins with a hyphen is none, and its length is what matters.
+        made = replace(plan(), report_name=name)
+        there = config(STATE_MACHINE_ARN=f"arn:aws:states:{region}:123456789012:stateMachine:x-ExportFindings")
+        told = messages.subject(replace(NIGHTS[kind], digest=digest, plan=made), there)
+        assert 0 < len(told) < 100
+        assert told.isascii()
+        assert told.startswith(("ACTION: ", "Inspector "))
+        assert f", {region}: " in told
+        start = told.removeprefix("ACTION: ").removeprefix("Inspector ").split(f", {region}: ")[0]
+        assert start == name or (start.endswith("...") and name.startswith(start[:-3]) and len(start) >= 12)
+        first = {
+            "scan-coverage-lost": f"in {accounts:,} account",
+            "changes": f"{new:,} new",
+            "first-report": f"{now_open:,} open",
+            "unusual-drop": "unusual drop",
+        }
+        assert first.get(kind, "") in told
+
+    @given(st.text("n", min_size=1, max_size=63), st.lists(st.text("x", max_size=120), min_size=1, max_size=5))
+    def test_the_rule_keeps_the_first_part_and_never_a_later_one_without_an_earlier_one(
+        self, report: str, parts: list[str]
+    ) -> None:
+        seen: list[Sequence[str]] = []
+
+        def line(name: str, kept: Sequence[str]) -> str:
+            seen.append(kept)
+            return f"{name}: {', '.join(kept)}"
+
+        assert len(fitted(line, report, parts, 99)) <= 99
+        assert all(each and list(each) == parts[: len(each)] for each in map(list, seen))
 
     def test_what_is_closed_or_suppressed_stands_beside_what_is_open(self) -> None:
         run = gallery.night(
@@ -86,24 +183,24 @@ class TestSubject:
                 by_status={"ACTIVE": 1204, "CLOSED": 90, "SUPPRESSED": 6},
             )
         )
-        assert messages.subject(run, config()) == "Inspector 23 Nov: first night, 1,204 open (3 critical)"
+        assert messages.subject(run, config()) == "Inspector nightly, eu-central-1: first report, 1,204 open (3 critical)"
         told = messages.email(run, config())
         assert (
-            "Open findings in the report\n  3 critical, 482 high, 642 medium, 77 low\n\nBeside them: 90 closed, 6 suppressed\n"
+            "Open findings in the report\n  3 critical, 482 high, 642 medium, 77 low\n\nAlso in the report: 90 closed, 6 suppressed\n"
             in told
         )
 
     def test_a_run_that_could_not_be_compared_with_a_notified_one_does_not_say_that_it_is_the_first(self) -> None:
         run = gallery.night(brief(changes=None, baseline=None, no_baseline="first_notified"))
-        assert messages.subject(run, config()) == "Inspector 23 Nov: 1,204 open (3 critical), not compared"
+        assert messages.subject(run, config()) == "Inspector nightly, eu-central-1: not compared, 1,204 open (3 critical)"
         assert "no earlier run of this kind had a notification" in " ".join(messages.email(run, config()).split())
 
     def test_what_became_worse_is_told_and_no_quiet_run(self) -> None:
         counts = {"still_open": 1204, "severity_raised": 5, "exploit_became_known": 3}
         changes = brief()["changes"] | {"appeared": 0, "gone": 0, "counts": counts, "appeared_by_severity": {}}
         run = gallery.night(brief(changes=changes, worst_new=[]))
-        assert messages.subject(run, config()) == "Inspector 23 Nov: 0 new, 0 gone, 1,204 open"
-        line = "Still open, but: 5 more severe than before, 3 an exploit became known."
+        assert messages.subject(run, config()) == "Inspector nightly, eu-central-1: 0 new, 5 severity raised, 1,204 open"
+        line = "Changed, still open: 5 severity raised, 3 exploit now available."
         assert line in " ".join(messages.email(run, config()).split())
         assert line in messages.chat(run, config())["content"]["description"]
 
@@ -112,7 +209,7 @@ class TestSubject:
         told = messages.email(
             gallery.night(brief(changes=changes, sentences=["1 finding stands in the report again."])), config()
         )
-        assert "quiet night" in told
+        assert "No changes since" in told
         assert "- 1 finding stands in the report again.\n" in told
 
     def test_what_is_back_after_scanning_was_off_is_no_quiet_run(self) -> None:
@@ -123,15 +220,13 @@ class TestSubject:
                 worst_new=[],
             )
         )
-        assert messages.subject(run, config()) == "Inspector 23 Nov: 0 new, 0 gone, 1,204 open"
-        assert "Back where it was not sure that Inspector scanned: 100, which are not new." in " ".join(
-            messages.email(run, config()).split()
-        )
+        assert messages.subject(run, config()) == "Inspector nightly, eu-central-1: 0 new, 100 rediscovered, 1,204 open"
+        assert "100 rediscovered (scanning resumed)." in " ".join(messages.email(run, config()).split())
 
     def test_a_number_of_resources_that_is_half_known_is_not_said_to_be_all(self) -> None:
         for coverage in ({"scanned": 412, "not_scanned": None}, {"scanned": None, "not_scanned": 6}):
             told = messages.email(gallery.night(brief(coverage=coverage)), config())
-            assert "What Inspector scans could not be read." in told
+            assert "It is unknown how many resources Inspector scans." in told
 
     def test_the_largest_numbers_fit(self) -> None:
         assert len(messages.subject(gallery.night(LARGEST), config())) < 100
@@ -160,76 +255,101 @@ class TestEmail:
 
     def test_the_screen_has_the_outcome_the_change_what_to_fix_and_where_the_files_are(self) -> None:
         lines = screen(NIGHTS["changes"]).splitlines()
-        assert lines[:3] == [
-            'Report "nightly": 12 new (2 critical), 30 gone, 1,204 open.',
-            "Inspector was looking: it scans 412 resources; 6 not.",
-            "Compared with the run of 22 Nov 2026, 03:00:00 UTC (24 h before).",
+        assert lines[:4] == [
+            "12 new findings (2 critical). 30 no longer open. 1,204 open.",
+            'Report "nightly", account 123456789012, eu-central-1.',
+            "Compared with 22 Nov 2026, 03:00 UTC (24 h earlier).",
+            "Scanning is active: 412 resources scanned, 6 not scanned.",
         ]
         assert "New, worst first (2 critical, 4 high, 6 medium)" in lines
-        assert "- CRITICAL, EXPLOIT KNOWN, fix available, on shop/api: CVE-2026-21001" in lines
-        assert "2. CRITICAL on 3 resources, EXPLOIT KNOWN: CVE-2026-21001 (openssl)" in lines
+        assert "- CRITICAL, exploit + fix available, on shop/api: CVE-2026-21001" in lines
+        assert "2. CRITICAL on 3 resources, exploit available: CVE-2026-21001 (openssl)" in lines
         assert any(line.endswith("/index.html") for line in lines)
-        assert any(line.endswith(".json") for line in lines)
 
     def test_without_a_page_the_digest_stands_in_for_it(self) -> None:
-        told = screen(NIGHTS["changes-without-a-page"])
+        told = screen(NIGHTS["without-a-page"])
         assert "/digest.json" in told
-        assert "index.html" not in messages.email(NIGHTS["changes-without-a-page"], config())
+        assert "index.html" not in messages.email(NIGHTS["without-a-page"], config())
 
-    def test_a_quiet_night_is_three_lines_and_then_facts(self) -> None:
-        first, *_ = messages.email(NIGHTS["quiet"], config()).split("\n\n")
-        assert first.splitlines()[0] == 'Report "nightly": a quiet night. Nothing new, nothing gone, 1,204 open.'
+    def test_a_run_without_changes_is_three_lines_and_then_links(self) -> None:
+        first, *_ = messages.email(NIGHTS["no-changes"], config()).split("\n\n")
+        assert first.splitlines()[0] == "No changes since 22 Nov 2026, 03:00 UTC (24 h earlier). 1,204 open."
         assert len(first.splitlines()) == 3
-        assert "Fix first" not in messages.email(NIGHTS["quiet"], config())
+        assert "Fix first" not in messages.email(NIGHTS["no-changes"], config())
 
-    @pytest.mark.parametrize("kind", ["dark", "dark-nothing-scanned"])
-    def test_a_dark_night_says_so_before_anything_else_and_what_to_do(self, kind: str) -> None:
-        first, *_ = messages.email(NIGHTS[kind], config()).split("\n\n")
-        where = " EVERYWHERE" if kind == "dark" else ""
-        assert first.startswith(f"DARK NIGHT: INSPECTOR IS NOT LOOKING{where}.")
-        assert "neither gone nor fixed" in first
-        assert "Switch Inspector on again" in first
+    def test_lost_coverage_comes_first_with_what_is_missing_and_what_to_do(self) -> None:
+        first, numbers, *_ = messages.email(NIGHTS["scan-coverage-lost"], config()).split("\n\n")
+        assert " ".join(first.split()) == (
+            f"Inspector no longer scans account {OTHER} (all scan types are off)."
+            " 1,221 findings that were open there are missing from this report. They are not fixed; their status is unknown."
+            " Do now: In the delegated administrator account, open Account management in Inspector and activate scanning for"
+            f' {OTHER}. If this was not planned, look for the event "Disable" in CloudTrail.'
+        )
+        assert numbers.startswith("69 new findings (2 critical).")
+        assert "Scanning is active" not in numbers
 
-    def test_an_account_that_is_off_as_a_whole_is_not_told_by_its_parts(self) -> None:
-        off = dark({"210987654321": list(SCAN_TYPES)})
-        assert "Scanning is off: 210987654321 (everything)." in screen(gallery.night(brief(verdict=off)))
+    def test_nothing_scanned_comes_first_with_why_and_what_to_do(self) -> None:
+        first, *_ = messages.email(NIGHTS["nothing-scanned"], config()).split("\n\n")
+        assert " ".join(first.split()) == (
+            "The report has no open findings. Inspector scans none of its 412 resources. Do now: In the delegated administrator"
+            " account, open Account management in Inspector and check that scanning is active."
+        )
 
-    def test_a_dark_night_names_the_places_and_counts_the_others(self) -> None:
-        assert "Scanning is off: 210987654321 (EC2, ECR)." in screen(NIGHTS["dark"])
-        told = " ".join(screen(gallery.night(LARGEST)).split())
-        assert "000000000004 (EC2, ECR) and 95 accounts more" in told
+    def test_lost_coverage_of_many_accounts_names_a_few_and_counts_the_others(self) -> None:
+        step = messages.chat(gallery.night(LARGEST), config())["content"]["nextSteps"][0]
+        assert "000000000004 and 95 accounts more" in step or "000000000004 and 95 accounts" in step
 
-    def test_a_night_that_nobody_can_judge_is_not_called_good(self) -> None:
-        told = screen(NIGHTS["unknown"])
-        assert told.startswith("UNSURE: IT IS NOT KNOWN WHETHER INSPECTOR SCANS EVERYTHING.")
-        assert "quiet" not in told
+    def test_a_reason_that_is_missing_leaves_no_lost_coverage_unsaid(self) -> None:
+        told = screen(gallery.night(brief(verdict=dark({OTHER: ["ec2"]}))))
+        assert told.startswith("Scan coverage lost: Inspector does not scan everything.")
+        assert f"activate scanning for {OTHER}" in " ".join(told.split())
 
-    def test_nothing_new_and_nothing_gone_is_no_quiet_night_in_the_dark(self) -> None:
+    def test_unknown_coverage_is_not_called_good(self) -> None:
+        told = " ".join(screen(NIGHTS["coverage-unknown"]).split())
+        assert told.startswith("Coverage unknown: it is not certain that Inspector scans everything. 1,204 findings are missing")
+        assert "the account status could not be read" in told
+        assert "No changes" not in told
+        assert "Scanning is active" not in told
+
+    def test_an_unusual_drop_comes_before_the_numbers(self) -> None:
+        first, numbers, *_ = messages.email(NIGHTS["unusual-drop"], config()).split("\n\n")
+        assert first.startswith("Unusual drop: 1,204 open findings at the last scan, 203 now.\nDo now: ")
+        assert "Scanning is active" in numbers
+
+    @LANGUAGES
+    @pytest.mark.parametrize("kind", ["scan-coverage-lost", "coverage-unknown", "unusual-drop"])
+    def test_a_reason_is_said_once(self, kind: str, language: str) -> None:
+        run = NIGHTS[kind]
+        told = " ".join(messages.email(run, config(LANGUAGE=language)).split())
+        for reason in night_of(run).reasons:  # type: ignore[union-attr]
+            assert told.count(" ".join(in_language(reason, language).split())) <= 1
+
+    def test_no_change_is_not_called_so_where_coverage_is_lost(self) -> None:
         none = brief()["changes"] | {"appeared": 0, "gone": 0}
-        run = gallery.night(brief(changes=none, verdict=dark({"210987654321": ["ec2"]})))
-        assert "quiet" not in messages.subject(run, config()) + messages.email(run, config())
+        run = gallery.night(brief(changes=none, verdict=dark({OTHER: ["ec2"]})))
+        assert "no changes" not in (messages.subject(run, config()) + messages.email(run, config())).lower()
 
     @pytest.mark.parametrize(
         ("kind", "reason"),
         [
-            ("first-night", "no earlier run of this report is on record"),
+            ("first-report", "this is the first report of this name"),
             ("filter-changed", "the filter has changed"),
-            ("not-compared-no-digest", "no earlier run of this report"),
-            ("not-compared-unreadable", "what the last run left to compare with could not be read"),
+            ("not-compared-no-digest", "no earlier report of this name was analysed"),
+            ("not-compared-unreadable", "the data of the last report could not be read"),
         ],
     )
-    def test_a_night_without_a_comparison_says_why(self, kind: str, reason: str) -> None:
+    def test_a_report_that_is_not_compared_says_why(self, kind: str, reason: str) -> None:
         assert f"Not compared: {reason}" in " ".join(screen(NIGHTS[kind]).split())
 
-    def test_a_failed_digest_is_told_beside_the_delivered_report(self) -> None:
-        told = messages.email(NIGHTS["digest-failed"], config())
-        assert told.startswith('The findings report "nightly" was delivered.\n\nIts digest could not be made')
-        assert "What happened (Digest.ReportUnreadable)" in told
+    def test_a_failed_analysis_is_said_beside_the_delivered_report(self) -> None:
+        told = messages.email(NIGHTS["analysis-failed"], config())
+        assert told.startswith('The report "nightly" was delivered, but not analysed. Changes are\nunknown.\n')
+        assert "Cause (Digest.ReportUnreadable)" in told
         assert "/s3/object/" in told
 
     def test_an_older_baseline_is_told_in_days(self) -> None:
         old = {"execution": "x", "started_at": "2026-11-19T03:00:00+00:00", "age": "4 days"}
-        assert "(4 days before)" in screen(gallery.night(brief(baseline=old)))
+        assert "(4 days earlier)" in screen(gallery.night(brief(baseline=old)))
 
     def test_a_failure_of_the_run_comes_before_its_digest(self) -> None:
         run = failed_run(BROKEN, digest=brief())
@@ -245,7 +365,6 @@ ONE, MANY = (
     ["team/group/storefront-service/storefront-service"],
     ["i-0abc1234def567890", "i-0abc1234def567891", "i-0abc1234def567892"],
 )
-IMAGE, INSTANCE, FUNCTION = "AWS_ECR_CONTAINER_IMAGE", "AWS_EC2_INSTANCE", "AWS_LAMBDA_FUNCTION"
 
 
 class TestLines:
@@ -282,11 +401,11 @@ class TestLines:
         ("of", "line"),
         [
             ({"resource": ONE[0], "exploit_known": False}, "- CRITICAL, fix available, on team/group/storefro…: CVE-2026-1 (openssl)"),
-            ({"resource": ONE[0]}, "- CRITICAL, EXPLOIT KNOWN, fix available, on team/group/sto…: CVE-2026-1"),
+            ({"resource": ONE[0]}, "- CRITICAL, exploit + fix available, on team/group/storefro…: CVE-2026-1"),
             ({"vulnerability_id": "CVE-2026-12345", "title": "CVE-2026-12345 - openssl", "resource": "i-0abc1234def567890"},
-             "- CRITICAL, EXPLOIT KNOWN, fix available, on i-0abc1234…: CVE-2026-12345"),
+             "- CRITICAL, exploit + fix available, on i-0abc1234def56…: CVE-2026-12345"),
             ({"vulnerability_id": None, "title": "CWE-798 - Hardcoded credentials", "resource": ONE[0]},
-             "- CRITICAL, EXPLOIT KNOWN, fix available, on team/…: CWE-798 - Hardcode…"),
+             "- CRITICAL, exploit + fix available, on team/…: CWE-798 - Hardcoded cre…"),
         ],
     )  # fmt: skip
     def test_first_the_resource_is_cut_then_the_packages(self, of: dict[str, Any], line: str) -> None:
@@ -331,12 +450,17 @@ class TestLines:
 
 
 class TestChat:
-    def test_it_leads_to_the_fixes_and_the_page(self) -> None:
+    def test_it_has_sums_coverage_three_of_each_list_and_the_page(self) -> None:
         chat = messages.chat(NIGHTS["changes"], config())
-        first, *_, page, report = chat["content"]["nextSteps"]
-        assert first == "Fix CRITICAL on 14 resources, EXPLOIT KNOWN: CVE-2021-44228 (org.apache.logging.log4j:log4j-core)."
-        assert page.endswith("/index.html")
-        assert report == f"Open the report: {messages.report_url(NIGHTS['changes'], config())}"
+        lines = chat["content"]["description"].split("\n")
+        assert lines[0] == "*12 new findings (2 critical). 30 no longer open. 1,204 open.*"
+        assert "Scanning is active: 412 resources scanned, 6 not scanned." in lines
+        assert sum(line.startswith("• ") for line in lines) == 3
+        assert "1. CRITICAL on 14 resources, exploit available: CVE-2021-44228 (org.apache.logging.log4j:log4j-core)" in lines
+        assert [line for line in lines if line.startswith("4. ")] == []
+        assert lines[-1].startswith("*Page* https://")
+        assert lines[-1].endswith("/index.html")
+        assert chat["content"]["nextSteps"] == []
         context = chat["metadata"]["additionalContext"]
         assert (context["new"], context["gone"], context["open"]) == ("12", "30", "1204")
         assert chat["content"]["keywords"] == ["nightly", "SUCCEEDED", "eu-central-1", "good", "CRITICAL"]
@@ -344,16 +468,17 @@ class TestChat:
     @pytest.mark.parametrize(
         ("kind", "sign"),
         [
-            ("changes", ":white_check_mark:"), ("quiet", ":white_check_mark:"), ("nothing-found", ":white_check_mark:"),
-            ("dark", ":rotating_light:"), ("unknown", ":warning:"), ("sudden-fall", ":warning:"), ("digest-failed", ":warning:"),
+            ("changes", ":white_check_mark:"), ("no-changes", ":white_check_mark:"), ("nothing-found", ":white_check_mark:"),
+            ("scan-coverage-lost", ":rotating_light:"), ("coverage-unknown", ":warning:"), ("unusual-drop", ":warning:"),
+            ("analysis-failed", ":warning:"),
         ],
     )  # fmt: skip
     def test_its_sign_is_green_only_when_all_is_known_and_good(self, kind: str, sign: str) -> None:
         assert messages.chat(NIGHTS[kind], config())["content"]["title"].startswith(f"{sign} ")
 
-    def test_a_dark_night_leads_to_switching_inspector_on(self) -> None:
-        first, *_ = messages.chat(NIGHTS["dark"], config())["content"]["nextSteps"]
-        assert first.startswith("Switch Inspector on again")
+    def test_lost_coverage_leads_to_activating_scanning(self) -> None:
+        (step,) = messages.chat(NIGHTS["scan-coverage-lost"], config())["content"]["nextSteps"]
+        assert step.startswith("In the delegated administrator account")
 
     def test_a_name_in_a_finding_calls_nobody(self) -> None:
         told = json.dumps(messages.chat(gallery.night(LARGEST), config())["content"], ensure_ascii=False)
@@ -368,16 +493,17 @@ class TestChat:
 class TestEvent:
     def test_it_has_the_brief(self) -> None:
         event = messages.export_event(NIGHTS["changes"], config())
-        assert event["digest"] == {name: value for name, value in brief().items() if not name.startswith("carried_")}
+        digest = NIGHTS["changes"].digest or {}
+        assert event["digest"] == {name: value for name, value in digest.items() if not name.startswith("carried_")}
         assert event["digest_failure"] is None
 
     def test_a_failed_digest_is_told_apart_from_none(self) -> None:
-        failed, without = (messages.export_event(NIGHTS[kind], config()) for kind in ("digest-failed", "without-a-digest"))
+        failed, without = (messages.export_event(NIGHTS[kind], config()) for kind in ("analysis-failed", "without-an-analysis"))
         assert (failed["digest"], failed["digest_failure"]["error"]) == (None, "Digest.ReportUnreadable")
         assert (without["digest"], without["digest_failure"]) == (None, None)
 
     def test_it_is_the_same_in_every_language(self) -> None:
-        for run in (NIGHTS["dark"], failed_run(BROKEN)):
+        for run in (NIGHTS["scan-coverage-lost"], failed_run(BROKEN)):
             assert messages.export_event(run, config(LANGUAGE="ja")) == messages.export_event(run, config())
 
 
@@ -386,7 +512,7 @@ class TestPublication:
     def test_the_largest_brief_fits(self, language: str) -> None:
         published = messages.publication(gallery.night(LARGEST), config(LANGUAGE=language))
         assert len(published["Message"].encode()) < SNS_BYTES - 1000
-        assert json.loads(published["Message"])["email"].startswith(("DARK", "【"))
+        assert json.loads(published["Message"])["email"].startswith((LARGEST["verdict"]["reasons"][0][:1], "💥"))
 
     def test_the_lists_give_way_where_a_brief_is_far_too_large(self) -> None:
         huge: dict[str, Any] = {**LARGEST, "sentences": ["💥" * 400] * 80, "worst_new": LONG * 10}
@@ -399,13 +525,13 @@ class TestPublication:
         ("kind", "night", "worst"),
         [
             ("changes", "good", "CRITICAL"),
-            ("quiet", "good", "NONE"),
-            ("sudden-fall", "good", "LOW"),
-            ("dark", "dark", "CRITICAL"),
-            ("unknown", "unknown", "NONE"),
-            ("first-night", "good", "UNKNOWN"),
-            ("digest-failed", "unknown", "UNKNOWN"),
-            ("without-a-digest", "unknown", "UNKNOWN"),
+            ("no-changes", "good", "NONE"),
+            ("unusual-drop", "good", "LOW"),
+            ("scan-coverage-lost", "dark", "CRITICAL"),
+            ("coverage-unknown", "unknown", "NONE"),
+            ("first-report", "good", "UNKNOWN"),
+            ("analysis-failed", "unknown", "UNKNOWN"),
+            ("without-an-analysis", "unknown", "UNKNOWN"),
         ],
     )
     def test_subscribers_may_filter_by_the_night(self, kind: str, night: str, worst: str) -> None:
@@ -414,11 +540,11 @@ class TestPublication:
 
     def test_a_brief_of_another_release_is_told_as_far_as_it_is_understood(self) -> None:
         run = gallery.night({"bucket": "b", "verdict": {"state": "new-word"}, "worst_new": [{}], "fix_first": [{}], "open": 7})
-        assert messages.subject(run, config()) == "Inspector 23 Nov: UNSURE, nobody knows if this is good: 7 open"
+        assert messages.subject(run, config()) == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
         assert json.loads(messages.publication(run, config())["Message"])["email"]
 
     def test_nothing_found_without_a_digest_is_told_as_before(self) -> None:
         assert (
             messages.subject(ended_run(delivery=nothing("no_object")), config())
-            == "Inspector 23 Nov: nightly delivered, nothing found"
+            == "Inspector nightly, eu-central-1: delivered, no findings"
         )

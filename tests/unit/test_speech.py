@@ -28,7 +28,9 @@ def test_every_language_has_every_message_with_the_same_names_in_it() -> None:
 
 
 def test_every_message_says_something() -> None:
-    assert [key for texts in LANGUAGES.values() for key, text in texts.items() if not text.strip()] == []
+    assert [
+        key for texts in LANGUAGES.values() for key, text in texts.items() if not text.strip() and key != "sentence_end"
+    ] == []
 
 
 def test_what_becomes_a_subject_is_ascii_in_english() -> None:
@@ -37,15 +39,15 @@ def test_what_becomes_a_subject_is_ascii_in_english() -> None:
 
 def test_japanese_is_not_english_left_over() -> None:
     same = {key for key, text in JAPANESE.items() if text == ENGLISH[key]}
-    assert same == {"subject", "told.as_before"}
+    assert same == set()
 
 
 def test_every_message_is_used_somewhere() -> None:
     used = set(re.findall(r'"([a-z_]+(?:\.[a-z_]+)?)"', SOURCES.split("TEXTS = {")[0] + "".join(SOURCES.split("}\n")[1:])))
     groups = set(re.findall(r"""f['"]([a-z_]+)\.""", SOURCES)) | {"severity", "kind"}
-    counted = {"account", "resource", "image", "instance", "function"}
+    counted = {"account", "resource", "image", "instance", "function", "sum.new", "sum.findings"}
     assert [
-        key for key in ENGLISH if key not in used and key.split(".")[0] not in groups and key.split("_")[0] not in counted
+        key for key in ENGLISH if key not in used and key.split(".")[0] not in groups and key.rsplit("_", 1)[0] not in counted
     ] == []
 
 
@@ -62,12 +64,12 @@ def test_every_explanation_is_there_in_japanese_with_the_same_names_in_it() -> N
 @pytest.mark.parametrize(
     ("language", "zone", "told"),
     [
-        ("en", "UTC", "23 Nov 2026, 03:00:00 UTC"),
-        ("en", "Europe/Berlin", "23 Nov 2026, 04:00:00 CET"),
-        ("ja", "Asia/Tokyo", "2026年11月23日 12:00:00 JST"),
-        ("en", "America/Sao_Paulo", "23 Nov 2026, 00:00:00 UTC-03"),
-        ("en", "Mars/Olympus", "23 Nov 2026, 03:00:00 UTC"),
-        ("en", "../etc", "23 Nov 2026, 03:00:00 UTC"),
+        ("en", "UTC", "23 Nov 2026, 03:00 UTC"),
+        ("en", "Europe/Berlin", "23 Nov 2026, 04:00 CET"),
+        ("ja", "Asia/Tokyo", "2026年11月23日 12:00 JST"),
+        ("en", "America/Sao_Paulo", "23 Nov 2026, 00:00 UTC-03"),
+        ("en", "Mars/Olympus", "23 Nov 2026, 03:00 UTC"),
+        ("en", "../etc", "23 Nov 2026, 03:00 UTC"),
     ],
 )
 def test_a_time_is_told_in_the_schedules_time_zone(language: str, zone: str, told: str) -> None:
@@ -89,7 +91,7 @@ def test_severities_are_told_worst_first_and_new_ones_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     ("hours", "told"),
-    [(0.5, "30 min before"), (1, "1 h before"), (24, "24 h before"), (47, "47 h before"), (72, "3 days before")],
+    [(0.5, "30 min earlier"), (1, "1 h earlier"), (24, "24 h earlier"), (47, "47 h earlier"), (72, "3 days earlier")],
 )
 def test_how_old_a_baseline_is_is_told_in_minutes_hours_or_days(hours: float, told: str) -> None:
     assert Speech().before(timedelta(hours=hours)) == told

@@ -12,24 +12,26 @@ from findings_exporter import messages
 from tests import gallery
 from tests.rendered import Place, Rendered
 from tests.unit.builders import TOPIC, client, config
+from tests.unit.test_messages_of_a_night import NIGHTS
 
 DOCUMENT = Path("docs/subscriptions.md").read_text(encoding="utf-8")
 POLICIES: dict[str, dict[str, Any]] = {
     head: json.loads(text) for head, text in re.findall(r"^### (.+?)\n.*?```json\n(.*?)```", DOCUMENT, re.MULTILINE | re.DOTALL)
 }
-RUNS = gallery.runs()
-FAILURES = {kind for kind in RUNS if kind.startswith("failed-")}
-DARK = {"dark", "dark-nothing-scanned"}
-WITH_NEW_CRITICALS = {"changes", "changes-in-several-places", "changes-without-a-page", "changes-of-another-report", "dark"}
+RUNS = NIGHTS | gallery.failures()
+FAILURES = set(gallery.failures())
+DARK = {"scan-coverage-lost", "nothing-scanned"}
+WITH_NEW_CRITICALS = {"changes", "several-places", "without-a-page", "another-report", "scan-coverage-lost"}
 ALARM: dict[str, Any] = {}
 ADDRESS = {"NotificationEmail": "a@example.com"}
 SETUP_CHECK = {"region": {"Type": "String", "Value": "eu-central-1"}}
 EXAMPLES = {
     "Only when something failed": FAILURES,
     "Only when there is something to do": FAILURES | DARK | WITH_NEW_CRITICALS,
-    "Everything but good nights without anything new": set(RUNS) - {"quiet", "nothing-found", "nothing-found-again"},
+    "Everything but good nights without anything new": set(RUNS)
+    - {"no-changes", "rediscovered", "nothing-found", "nothing-found-again"},
     "Only dark nights": DARK,
-    "Only one report": set(RUNS) - {"changes-of-another-report"},
+    "Only one report": set(RUNS) - {"another-report"},
 }
 EVERY_EXAMPLE = pytest.mark.parametrize("example", EXAMPLES)
 

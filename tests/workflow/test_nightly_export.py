@@ -35,7 +35,7 @@ def test_schedule_starts_the_export_at_its_time_in_its_time_zone(exporter: Expor
     assert datetime.fromisoformat(sent["scheduled_for"]) == fires_at
     assert ended.started_at >= fires_at
     told = fires_at.astimezone(UTC)
-    assert f"Scheduled  {told.day} {told:%b %Y, %H:%M:%S} UTC" in exporter.message_of(execution.arn).email
+    assert f"Scheduled  {told.day} {told:%b %Y, %H:%M} UTC" in exporter.message_of(execution.arn).email
 
 
 def test_empty_input_exports_all_active_findings_with_the_defaults(exporter: Exporter, inspector: InspectorControl) -> None:
@@ -58,10 +58,10 @@ def test_success_is_told_with_the_place_of_the_file(exporter: Exporter, inspecto
 
     message = exporter.message_of(ended.arn)
     uri = f"s3://{ended.output['delivery']['bucket']}/{ended.output['delivery']['key']}"
-    assert message.subject.startswith(f"Inspector {ended.started_at.day} {ended.started_at:%b}: first night, ")
+    assert message.subject.startswith(f"Inspector nightly, {message.event['region']}: first report, {FINDINGS:,} open")
     assert uri in message.email
     assert message.event["delivery"]["uri"] == uri
-    assert uri in message.chat["content"]["description"]
+    assert message.chat["metadata"]["additionalContext"]["uri"] == uri
     assert message.event["outcome"] == "SUCCEEDED"
     assert exporter.run_item(ended.arn)["notification_id"] == message.event["notification_id"]
 

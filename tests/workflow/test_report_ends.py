@@ -23,7 +23,7 @@ def test_each_error_code_is_explained_in_the_mail(code: str, exporter: Exporter,
     explanation = EXPLANATIONS[f"Report.{code}"]
     assert explanation.title in message.subject
     words = " ".join(message.email.split())
-    assert f"What happened (Report.{code})" in words
+    assert f"Cause (Report.{code})" in words
     # The setup check may add that it found nothing wrong: this failure has no cause that anybody could see.
     why = words.split(" Why ")[1].split(" What to do now ")[0]
     assert why.startswith(filled(explanation.why, exporter))
@@ -66,7 +66,7 @@ def test_nothing_found_is_a_success_that_says_so(
     assert ended.status == "SUCCEEDED", ended.cause
     assert ended.output["delivery"]["nothing_found"] == how
     message = exporter.message_of(ended.arn)
-    assert message.subject.endswith(": first night, 0 open")
+    assert message.subject.endswith(": first report, 0 open")
     assert "No finding matches the filter." in message.email
 
 
@@ -226,7 +226,7 @@ def test_a_malformed_object_where_nothing_matches_is_judged_by_inspector_and_not
     ended = exporter.run({"report": {"format": report_format}}, seconds=90)
 
     assert ended.status == "SUCCEEDED", ended.cause
-    assert "ListFindings, asked with the same filter, shows no finding" in " ".join(exporter.message_of(ended.arn).email.split())
+    assert "ListFindings with the same filter returns no finding" in " ".join(exporter.message_of(ended.arn).email.split())
     asked = [call for call in inspector.record()["calls"] if call["operation"] == "list"]
     assert [call["status_code"] for call in asked] == [429] * 4 + [200]
 

@@ -193,16 +193,15 @@ def _lost(dark: Mapping[str, tuple[str, ...]], not_looked_at: Open | None) -> li
 
 
 def _unsure(unsure: Open, coverage: Coverage) -> Note:
-    places = [
-        Note(
-            "place.type_why",
-            account=account or Note("place.no_account"),
-            type=named("scan_type", scan_type),
-            why=_why_unsure(coverage, account, scan_type),
-        )
-        for account, scan_type in sorted(unsure)[:ACCOUNTS_NAMED]
+    places: dict[tuple[str, str], list[str]] = {}
+    for account, scan_type in sorted(unsure):
+        types = places.setdefault((account, _why_unsure(coverage, account, scan_type)), [])
+        types.append(named("scan_type", scan_type))
+    told = [
+        Note("place.type_why", account=account or Note("place.no_account"), types=types, why=why)
+        for (account, why), types in places.items()
     ]
-    return Note("missing_unknown", count=sum(unsure.values()), places=[*places, *_more(len(unsure))])
+    return Note("missing_unknown", count=sum(unsure.values()), places=[*told[:ACCOUNTS_NAMED], *_more(len(told))])
 
 
 def _why_unsure(coverage: Coverage, account: str, scan_type: str) -> str:

@@ -42,7 +42,7 @@ NOTES = {
     "place.all": "{account} (all scan types)",
     "place.types": "{account} ({types})",
     "place.why": "{account} ({why})",
-    "place.type_why": "{account} ({type}: {why})",
+    "place.type_why": "{account} ({types}: {why})",
     "place.more": "{count} more",
     "place.no_account": "without an account",
     "drop": "Unusual drop: {before} open findings at the last scan, {now} now.",

@@ -37,7 +37,7 @@ NOTES = {
     "place.all": "{account}（すべてのスキャンタイプ）",
     "place.types": "{account}（{types}）",
     "place.why": "{account}（{why}）",
-    "place.type_why": "{account}（{type}: {why}）",
+    "place.type_why": "{account}（{types}: {why}）",
     "place.more": "ほか {count}",
     "place.no_account": "アカウント不明",
     "drop": "異常な減少: 前回スキャン時の未解決 {before} 件が {now} 件になりました。",

@@ -16,7 +16,7 @@ from findings_exporter.errors import Failure
 from findings_exporter.messages import custom_notification, short
 from findings_exporter.messages.export_ended import EVENT_VERSION, export_event
 from findings_exporter.messages.foreign import CAUSE_CHARACTERS, ERROR_CHARACTERS, for_programs
-from findings_exporter.messages.lines import TITLE_CHARACTERS
+from findings_exporter.messages.headline import TITLE_CHARACTERS
 from findings_exporter.messages.links import execution_url, object_url, report_url
 from findings_exporter.messages.mail import email, subject
 from findings_exporter.messages.night import night_of, worst_severity

@@ -8,16 +8,17 @@ from typing import Any
 from findings_exporter.config import Config
 from findings_exporter.explanations import explain, statements
 from findings_exporter.messages.foreign import for_chat
+from findings_exporter.messages.headline import title
 from findings_exporter.messages.lines import (
-    facts,
+    action_lines,
+    action_step,
     finding_line,
     first_lines,
     fix_line,
-    headline,
+    outcome_lines,
     page_url,
-    title,
 )
-from findings_exporter.messages.links import report_url
+from findings_exporter.messages.links import execution_url, report_url
 from findings_exporter.messages.mail import subject
 from findings_exporter.messages.night import Night, digest_failure, night_of, worst_severity
 from findings_exporter.messages.speech import Speech
@@ -25,7 +26,7 @@ from findings_exporter.runs import Run
 from findings_exporter.texts import clean, cut, in_chat
 
 TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
-FIXES_AS_STEPS = 3
+LISTED = 3
 URI_CHARACTERS = 2_000
 
 
@@ -42,8 +43,8 @@ def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
         "source": "custom",
         "content": {
             "textType": "client-markdown",
-            "title": cut(f"{_sign(run, night)} {title(run, config, speech)}", TITLE_CHARACTERS),
-            "description": cut("\n".join(_lines(run, night, config, speech)), DESCRIPTION_CHARACTERS),
+            "title": f"{(sign := _sign(run, night))} {title(run, config, speech, TITLE_CHARACTERS - len(sign) - 1)}",
+            "description": _description(run, night, config, speech),
             "nextSteps": [cut(step, STEP_CHARACTERS) for step in _steps(run, night, config, speech)],
             "keywords": [cut(word, KEYWORD_CHARACTERS) for word in keywords],
         },
@@ -77,54 +78,56 @@ def _sign(run: Run, night: Night | None) -> str:
     return ":white_check_mark:"
 
 
-def _lines(run: Run, night: Night | None, config: Config, speech: Speech) -> list[str]:
-    if night:
-        first, *more = first_lines(run, night, speech)
-        lines = [f"*{first}*", *more]
-        if night.new:
-            counts = speech.severities(night.new_by_severity)
-            lines.append(speech.say("head_with_counts", head=f"*{speech.say('worst_new')}*", counts=counts))
-            lines += [f"• {finding_line(each, speech)}" for each in night.worst_new]
-        if night.fix_first:
-            lines.append(f"*{speech.say('fix_first')}*")
-            lines += [f"{rank}. {fix_line(each, speech)}" for rank, each in enumerate(night.fix_first, 1)]
-    else:
-        lines = [f"*{headline(run, speech)}*"]
+def _description(run: Run, night: Night | None, config: Config, speech: Speech) -> str:
+    """Return the headline, coverage, what is new, what to fix first, and one link: details are on the page."""
+    first, *lines = _of_a_night(run, night, config, speech) if night else outcome_lines(run, config, speech)
+    lines = [f"*{first}*", *lines]
+    if failure := digest_failure(run):
+        lines += [failure["error"], failure["sentence"]]
     if run.failure:
         lines += [run.failure.cause, explain(run.failure, config, speech.language).why]
-    elif run.delivery and run.delivery.nothing_found:
-        lines.append(speech.say("nothing_matches" if night else f"nothing_found.{run.delivery.nothing_found}"))
-    if failure := digest_failure(run):
-        lines += [f"*{speech.say('headline.digest_failed')}*", f"{failure['error']}: {failure['sentence']}"]
-    if night and (url := page_url(run, night, config)):
-        lines.append(f"*{speech.say('link.page')}* {url}")
-    lines += [
-        f"*{name}* {value if value.startswith('https://') else in_chat(value)}" for name, value in facts(run, config, speech)
-    ]
-    lines += [*(night.sentences if night else ()), *run.notes]
-    for check, statement in statements(run.failure, speech.language) if run.failure else ():
-        block = f"*{speech.say('to_paste', check=check)}*\n```{statement}```"
-        # Half a statement is of no use: what does not fit stands in the mail and in the event.
-        if len("\n".join([*lines, block])) <= DESCRIPTION_CHARACTERS:
-            lines.append(block)
+    link = _link(run, night, config, speech)
+    if len(link) > URI_CHARACTERS:
+        link = speech.say("link_in_mail")
+    told = f"{cut('\n'.join(lines), DESCRIPTION_CHARACTERS - len(link) - 1)}\n{link}"
+    pasted = statements(run.failure, speech.language) if run.failure else ()
+    blocks = [f"*{speech.say('to_paste', check=check)}*\n```{statement}```" for check, statement in pasted]
+    for block in (*run.notes, *blocks):
+        # Half a statement is of no use: what does not fit is in the mail and in the event.
+        if len(f"{told}\n{block}") <= DESCRIPTION_CHARACTERS:
+            told = f"{told}\n{block}"
+    return told
+
+
+def _of_a_night(run: Run, night: Night, config: Config, speech: Speech) -> list[str]:
+    lines = [*action_lines(night, speech), *first_lines(run, night, config, speech)]
+    if run.delivery and run.delivery.nothing_found:
+        lines.append(speech.say("nothing_matches"))
+    if night.new and night.worst_new:
+        lines.append(f"*{speech.say('worst_new')}*")
+        lines += [f"• {finding_line(each, speech)}" for each in night.worst_new[:LISTED]]
+    if night.fix_first and not night.is_quiet:
+        lines.append(f"*{speech.say('fix_first')}*")
+        lines += [f"{rank}. {fix_line(each, speech)}" for rank, each in enumerate(night.fix_first[:LISTED], 1)]
     return lines
+
+
+def _link(run: Run, night: Night | None, config: Config, speech: Speech) -> str:
+    """Return the link to the page, else to the report, else to the execution."""
+    urls = {
+        "page": page_url(run, night, config) if night else None,
+        "report": report_url(run, config),
+        "execution": execution_url(run, config),
+    }
+    name, url = next((name, url) for name, url in urls.items() if url)
+    return f"*{speech.say(f'link.{name}')}* {url}"
 
 
 def _steps(run: Run, night: Night | None, config: Config, speech: Speech) -> list[str]:
     if run.failure:
         return list(explain(run.failure, config, speech.language).fix)
-    steps = []
-    if night and night.state != "good":
-        steps.append(speech.say(f"{night.state}.step"))
-    if night:
-        steps += [speech.say("step.fix", what=fix_line(each, speech)) for each in night.fix_first[:FIXES_AS_STEPS]]
-    urls = {"page": page_url(run, night, config) if night else None, "report": report_url(run, config)}
-    for name, url in urls.items():
-        if url:
-            step = speech.say(f"step.{name}", url=url)
-            # A link that is cut leads nowhere.
-            steps.append(step if len(step) <= STEP_CHARACTERS else speech.say(f"step.{name}_above"))
-    return steps
+    step = action_step(night, speech) if night else None
+    return [step] if step else []
 
 
 def _uri(run: Run) -> str:

@@ -14,7 +14,7 @@ from findings_exporter.messages.links import execution_url, report_url
 from findings_exporter.messages.night import digest_failure
 from findings_exporter.runs import Run
 
-EVENT_VERSION = "1.2"
+EVENT_VERSION = "2.0"
 DIGEST = (
     "schema_version", "bucket", "digest_key", "page_key", "parquet_key", "keys_key", "keys_etag", "parquet_etag",
     "total", "open", "by_severity", "by_status", "no_baseline", "sentences",

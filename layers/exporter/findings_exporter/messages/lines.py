@@ -1,58 +1,34 @@
-"""Lines that mail and chat share: a night in one line, its first sentences, a finding, what to fix, a run's facts."""
+"""Lines that mail and chat share: the first sentences of a run, a finding, what to fix, a run's facts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.delivery import Delivery
-from findings_exporter.explanations import explain
-from findings_exporter.messages.links import execution_url, object_url, report_url
-from findings_exporter.messages.night import Night, digest_failure, night_of
+from findings_exporter.messages.headline import numbers
+from findings_exporter.messages.links import object_url
+from findings_exporter.messages.night import Night, digest_failure
 from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run
 from findings_exporter.texts import clean, cut_to_line, in_mail, width
 
-TITLE_CHARACTERS = 99
-"""Under 100, as a mail's subject must be [AWS: SNS Publish]; a chat's title may be longer."""
 URI_CHARACTERS = 2_000
 RESOURCE_COLUMNS, LEAST_COLUMNS = 12, 6
 """Of a resource's name before packages are cut for it; and of either at least, since with fewer they tell nothing."""
 ACCOUNTS_NAMED = 5
-SCAN_TYPES = {"ec2": "EC2", "ecr": "ECR", "lambda": "Lambda", "lambdaCode": "Lambda code", "codeRepository": "code", "ami": "AMI"}
-"""As people know them; others stand as Inspector names them."""
 IMAGE = "AWS_ECR_CONTAINER_IMAGE"
 KINDS_OF_RESOURCE = {IMAGE: "image", "AWS_EC2_INSTANCE": "instance", "AWS_LAMBDA_FUNCTION": "function"}
 """What people call resources, by Inspector's type; others are resources."""
 
 
-def title(run: Run, config: Config, speech: Speech) -> str:
-    """Return the night in a line. A report has its name in it when it is not the default one, and when that fits."""
-    day = speech.date(run.execution.started_at, "subject_day")
-    name = run.plan.report_name if run.plan else speech.say("told.export")
-    night, size = night_of(run), speech.size(run.delivery.size_bytes if run.delivery else 0)
-    if run.failure:
-        how = {"ABORTED": "told.stopped", "TIMED_OUT": "told.timed_out"}.get(run.outcome or "", "told.failed")
-        told = speech.say(how, title=explain(run.failure, config, speech.language).title)
-    elif night:
-        told = _night_in_a_line(night, speech)
-        named = speech.say("subject_named", day=day, name=name, told=told)
-        is_default = name == config.defaults.report_name
-        return speech.say("subject", day=day, told=told) if is_default or len(named) > TITLE_CHARACTERS else named
-    elif digest_failure(run):
-        told = speech.say("told.digest_failed", size=size)
-    elif run.delivery and run.delivery.nothing_found:
-        told = speech.say("told.nothing_found")
-    else:
-        told = speech.say("told.size", size=size)
-    return speech.say("subject", day=day, told=speech.say("told.as_before", name=name, told=told))
-
-
-def headline(run: Run, speech: Speech) -> str:
-    """Return the outcome in a sentence."""
+def outcome_lines(run: Run, config: Config, speech: Speech) -> list[str]:
+    """Return the outcome of a run without an analysis, and whose it is."""
     name = run.plan.report_name if run.plan else None
     match run.outcome:
+        case "SUCCEEDED" if digest_failure(run):
+            how = "not_analysed"
         case "SUCCEEDED" if run.delivery and run.delivery.nothing_found:
             how = "nothing_found"
         case "SUCCEEDED":
@@ -61,56 +37,76 @@ def headline(run: Run, speech: Speech) -> str:
             how = "stopped" if name else "unnamed_stopped"
         case _:
             how = "failed" if name else "unnamed"
-    return speech.say(f"headline.{how}", name=name or speech.say("told.export"))
+    lines = [speech.say(f"headline.{how}", name=name or ""), speech.say("account", account=config.account, region=config.region)]
+    if run.delivery and run.delivery.nothing_found and not digest_failure(run):
+        lines.append(speech.say(f"nothing_found.{run.delivery.nothing_found}"))
+    return lines
 
 
-def first_lines(run: Run, night: Night, speech: Speech) -> list[str]:
-    """Return the three sentences of a night: what it was, whether Inspector was looking, what it was compared with."""
+def action_lines(night: Night, speech: Speech) -> list[str]:
+    """Return why to act; empty where there is no need to."""
+    if night.is_good:
+        return []
+    # Other reasons are notes. The last one says most of why coverage is unknown, the first ones of what is off or dropped.
+    match night.state:
+        case "unknown":
+            return [speech.say("headline.unknown"), *night.reasons[-1:]]
+        case "dark":
+            return [*(night.reasons[:2] if night.dark else night.reasons[-1:])] or [speech.say("headline.lost")]
+    return [*night.reasons[:1]] or [speech.say("headline.drop")]
+
+
+def action_step(night: Night, speech: Speech) -> str | None:
+    """Return what to do now; None where there is nothing to do."""
+    if night.is_good:
+        return None
+    if night.state == "dark" and night.dark:
+        named = speech.listed(list(night.dark)[:ACCOUNTS_NAMED])
+        if more := night.dark_accounts - len(list(night.dark)[:ACCOUNTS_NAMED]):
+            named = speech.say("lost.more", places=named, more=speech.counted("account", more))
+        return speech.say("lost.step", accounts=named)
+    return speech.say({"dark": "nothing_scanned.step", "unknown": "unknown.step"}.get(night.state, "drop.step"))
+
+
+def first_lines(run: Run, night: Night, config: Config, speech: Speech) -> list[str]:
+    """Return the sums of a run, whose it is, what it was compared with, and what Inspector scans."""
     name = run.plan.report_name if run.plan else speech.say("told.export")
-    lines = []
-    if night.state != "good":
-        state = "dark_in_places" if night.state == "dark" and night.dark else night.state
-        lines.append(speech.say(f"headline.{state}"))
-    elif night.sudden_fall:
-        lines.append(speech.say("headline.sudden_fall"))
-    how = "quiet" if night.is_quiet else "changes" if night.new is not None else "counts"
-    lines.append(speech.say(f"headline.{how}", name=name, **_numbers(night, speech)))
+    compared = [] if night.compared == "yes" else [speech.say(f"not_compared.{night.compared}")]
+    sums = _sums(night, speech)
+    if night.baseline_at and not compared:
+        age = speech.before(run.execution.started_at - night.baseline_at)
+        how = speech.say("unchanged" if night.is_quiet else "compared", time=speech.time(night.baseline_at), age=age)
+        sums, compared = ([how, *sums[1:]], []) if night.is_quiet else (sums, [how])
+    lines = [speech.sentences(sums)]
     if night.marks:
         marks = speech.listed(
             speech.say("count", count=speech.number(count), what=speech.say(f"kind.{kind}"))
             for kind, count in night.marks.items()
         )
         lines.append(speech.say("marks", counts=marks))
-    if night.seen_again:
-        lines.append(speech.say("seen_again", count=speech.number(night.seen_again)))
-    lines += scanning_lines(night, speech)
-    if night.compared == "yes" and night.baseline_at:
-        age = speech.before(run.execution.started_at - night.baseline_at)
-        lines.append(speech.say("compared", time=speech.time(night.baseline_at), age=age))
-    elif night.compared != "yes":
-        lines.append(speech.say(f"not_compared.{night.compared}"))
+    lines += [speech.say("report", name=name, account=config.account, region=config.region), *compared]
+    if night.state == "good":
+        lines.append(_scanning(night, speech))
     return lines
 
 
-def scanning_lines(night: Night, speech: Speech) -> list[str]:
-    """Return whether Inspector was looking, and what to do where it was not."""
-    if night.state == "dark":
-        places = [f"{account} ({_scan_types(types, speech)})" for account, types in list(night.dark.items())[:ACCOUNTS_NAMED]]
-        named = speech.listed(places)
-        if more := night.dark_accounts - len(places):
-            named = speech.say("dark.more", places=named, more=speech.counted("account", more))
-        where = speech.say("dark.places", places=named) if places else speech.say("dark.nothing_scanned")
-        missing = speech.say("dark.missing_count", count=speech.number(night.not_looked_at))
-        return [where, missing if night.not_looked_at else speech.say("dark.missing"), speech.say("dark.step")]
-    if night.state == "unknown":
-        count = speech.number(night.not_looked_at)
-        counted = [speech.say("unknown.missing_count", count=count)] if night.not_looked_at else []
-        return [*counted, speech.say("unknown.step")]
+def _sums(night: Night, speech: Speech) -> list[str]:
+    counted = numbers(night, speech)
+    if night.is_quiet:
+        return [speech.say("sum.no_changes"), speech.say("sum.open", **counted)]
+    if night.new is None:
+        return [speech.counted("sum.findings", night.open, worst=counted["worst"])]
+    again = [speech.say("sum.rediscovered", count=speech.number(night.seen_again))] if night.seen_again else []
+    new = speech.counted("sum.new", night.new, worst=counted["worst"])
+    return [new, speech.say("sum.no_longer_open", **counted), *again, speech.say("sum.open", **counted)]
+
+
+def _scanning(night: Night, speech: Speech) -> str:
     if night.scanned is None or night.not_scanned is None:
-        return [speech.say("scanning.unread")]
+        return speech.say("scanning.unread")
     how = "some" if night.not_scanned else "all"
     scanned, not_scanned = speech.counted("resource", night.scanned), speech.number(night.not_scanned)
-    return [speech.say(f"scanning.{how}", scanned=scanned, not_scanned=not_scanned)]
+    return speech.say(f"scanning.{how}", scanned=scanned, not_scanned=not_scanned)
 
 
 def finding_line(finding: Mapping[str, Any], speech: Speech, most: int | None = None) -> str:
@@ -120,25 +116,24 @@ def finding_line(finding: Mapping[str, Any], speech: Speech, most: int | None = 
     ----------
     most
         The columns that a line has. First the resource's name is cut, then the packages, then that there is a fix is left
-        out; the vulnerability's id never is, though the line be longer.
+        out, then that it is an exploit that is available is said shorter; the vulnerability's id never is cut.
     """
     several = (finding.get("resources") or 1) > 1
     names = (finding.get("resource_names") if several else None) or [finding.get("resource") or "?"]
-    fix = speech.say("mark.fix") if finding.get("fix_available") == "YES" else ""
+    marks = _marks(finding)
 
-    def line(resource: str, packages: str, fix: str = fix) -> str:
+    def line(resource: str, packages: str, mark: str = "") -> str:
         return speech.say(
             "finding",
             severity=speech.severity(str(finding.get("severity"))).upper(),
             vulnerability=_named(finding, packages),
             where=_where(finding, resource, len(names), speech),
-            exploit=speech.say("mark.exploit") if finding.get("exploit_known") else "",
-            fix=fix,
+            marks=speech.say(f"marks.{mark}") if mark else "",
         )
 
     # Of several resources the number says more than examples of names.
     shown = [speech.listed(names), ""] if several else [speech.listed(names)]
-    tries = [_fitted(form, resource, finding, most) for form in (line, partial(line, fix="")) for resource in shown]
+    tries = [_fitted(partial(line, mark=mark), resource, finding, most) for mark in marks for resource in shown]
     return next((told for told in tries if most is None or width(told) <= most), tries[-1])
 
 
@@ -157,11 +152,9 @@ def fix_line(fix: Mapping[str, Any], speech: Speech, most: int | None = None) ->
     return _fitted(line, "", fix, most)
 
 
-def facts(run: Run, config: Config, speech: Speech) -> list[tuple[str, str]]:
+def facts(run: Run, speech: Speech) -> list[tuple[str, str]]:
     """Return the names and values of a run's facts."""
     found = []
-    if run.delivery and run.delivery.uri:
-        found += [("file", file_of(run.delivery, speech)), ("open", str(report_url(run, config)))]
     if run.plan:
         filtered = speech.listed(run.plan.filter_criteria) or speech.say("fact.no_filter")
         found += [("format", run.plan.report_format), ("filter", filtered)]
@@ -170,12 +163,7 @@ def facts(run: Run, config: Config, speech: Speech) -> list[tuple[str, str]]:
     took = speech.duration(run.duration_seconds)
     if run.report_seconds is not None:
         took = speech.say("fact.took_of_which", duration=took, inspector=speech.duration(run.report_seconds))
-    found += [
-        ("started", speech.time(run.execution.started_at)),
-        ("took", took),
-        ("account", f"{config.account}, {config.region}"),
-        ("execution", execution_url(run, config)),
-    ]
+    found += [("started", speech.time(run.execution.started_at)), ("took", took)]
     return [(speech.say(f"fact.{name}"), value) for name, value in found]
 
 
@@ -194,47 +182,12 @@ def bucket_of(run: Run) -> str:
     return str((run.digest or {}).get("bucket"))
 
 
-def _scan_types(types: Sequence[str], speech: Speech) -> str:
-    if set(types) >= SCAN_TYPES.keys():
-        return speech.say("dark.everything")
-    return speech.listed(SCAN_TYPES.get(each, each) for each in types)
-
-
-def _night_in_a_line(night: Night, speech: Speech) -> str:
-    numbers = _numbers(night, speech)
-    if night.is_quiet:
-        return speech.say("told.quiet", **numbers) if night.open else speech.say("told.nothing_open", **numbers)
-    how = "changes" if night.new is not None else "counts"
-    if night.is_good and not night.open and night.new == 0:
-        how = "nothing_open"
-    told = speech.say(f"told.{how}", **numbers)
-    if night.state == "dark":
-        how = f"told.dark{'_in_places' if night.dark else ''}{'_count' if night.not_looked_at else ''}"
-        accounts = speech.counted("account", night.dark_accounts)
-        return speech.say(how, told=told, accounts=accounts, count=speech.number(night.not_looked_at))
-    if night.state != "good":
-        return speech.say(f"told.{night.state}", told=told)
-    if night.sudden_fall:
-        return speech.say("told.sudden_fall", told=told)
-    match night.compared:
-        case "yes":
-            return told
-        case "no_digest" | "unreadable":
-            return speech.say("told.not_compared", told=told)
-        case _:
-            return speech.say(f"told.{night.compared}", told=told)
-
-
-def _numbers(night: Night, speech: Speech) -> dict[str, str]:
-    worst = night.new_by_severity if night.new is not None else night.by_severity
-    count = worst.get("CRITICAL") or 0
-    told = speech.say("told.worst", count=speech.number(count), severity=speech.severity("CRITICAL")) if count else ""
-    return {
-        "new": speech.number(night.new or 0),
-        "gone": speech.number(night.gone or 0),
-        "open": speech.number(night.open),
-        "worst": told,
-    }
+def _marks(finding: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a line may say of exploit and fix, the longest first."""
+    has_fix = finding.get("fix_available") == "YES"
+    if finding.get("exploit_known"):
+        return ("both", "exploit", "short") if has_fix else ("exploit", "short")
+    return ("fix", "") if has_fix else ("",)
 
 
 def _where(finding: Mapping[str, Any], resource: str, names: int, speech: Speech) -> str:

@@ -1,24 +1,25 @@
-"""The mail of a run: a subject that tells the night by itself, one screen that a person can act on, then the details."""
+"""The mail of a run: a subject, one screen that a person can act on, then the details."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from findings_exporter.config import Config
 from findings_exporter.errors import Failure
 from findings_exporter.explanations import Explanation, evidence, explain, statements
 from findings_exporter.messages.foreign import for_mail
+from findings_exporter.messages.headline import title
 from findings_exporter.messages.lines import (
-    TITLE_CHARACTERS,
+    action_lines,
+    action_step,
     bucket_of,
     facts,
     file_of,
     finding_line,
     first_lines,
     fix_line,
-    headline,
-    title,
+    outcome_lines,
 )
-from findings_exporter.messages.links import object_url, report_url
+from findings_exporter.messages.links import execution_url, object_url, report_url
 from findings_exporter.messages.night import Night, digest_failure, night_of
 from findings_exporter.messages.speech import Speech
 from findings_exporter.runs import Run
@@ -30,8 +31,7 @@ LISTED_ON_SCREEN = 3
 
 def subject(run: Run, config: Config) -> str:
     """Return a mail's subject: ASCII [AWS: SNS Publish], under 100 characters, one line, in English in every language."""
-    told = title(for_mail(run), config, Speech.of(config, "en")).encode("ascii", "replace").decode()
-    return told if len(told) <= TITLE_CHARACTERS else f"{told[: TITLE_CHARACTERS - 3]}..."
+    return title(for_mail(run), config, Speech.of(config, "en")).encode("ascii", "replace").decode()
 
 
 def email(run: Run, config: Config) -> str:
@@ -44,42 +44,46 @@ def email(run: Run, config: Config) -> str:
 
 
 def _of_an_outcome(run: Run, config: Config, speech: Speech) -> list[str]:
-    """Tell a run that failed, one without a digest, and one whose digest failed."""
-    parts = [wrapped(headline(run, speech))]
+    """Write of a run that failed, one without an analysis, and one whose analysis failed."""
+    parts = ["\n".join(wrapped(line) for line in outcome_lines(run, config, speech))]
     if run.failure:
         parts += _failure_parts(run.failure, explain(run.failure, config, speech.language), speech)
-    elif run.delivery and run.delivery.nothing_found:
-        parts.append(wrapped(speech.say(f"nothing_found.{run.delivery.nothing_found}")))
     if failure := digest_failure(run):
-        told = speech.say("what_happened", error=failure["error"])
-        parts += [wrapped(speech.say("headline.digest_failed")), f"{told}\n{wrapped(failure['sentence'], '  ', '  ')}"]
-    return [*parts, *_ending(facts(run, config, speech), run, speech)]
+        cause = speech.say("cause", error=failure["error"])
+        parts.append(f"{cause}\n{wrapped(failure['sentence'], '  ', '  ')}")
+    if run.delivery and run.delivery.uri:
+        parts.append(f"{speech.say('link.report')}\n{report_url(run, config)}\n{file_of(run.delivery, speech)}")
+    return [*parts, _notes(run.notes, speech), *_ending(run, config, speech)]
 
 
 def _of_a_night(run: Run, night: Night, config: Config, speech: Speech) -> list[str]:
-    first = "\n".join(wrapped(line) for line in first_lines(run, night, speech))
+    action = action_lines(night, speech)
+    notes = _notes([*(each for each in night.sentences if each not in action), *run.notes], speech)
+    if step := action_step(night, speech):
+        action.append(speech.say("do_now", step=step))
+    first = "\n".join(wrapped(line) for line in first_lines(run, night, config, speech))
     if run.delivery and run.delivery.nothing_found:
         first += "\n" + wrapped(speech.say("nothing_matches"))
     links = _links(run, night, config, speech)
-    own = {str(report_url(run, config)), file_of(run.delivery, speech) if run.delivery else ""}
-    others = [fact for fact in facts(run, config, speech) if fact[1] not in own]
     if night.is_quiet:
-        return [first, *links, _notes(night, speech), *_ending(others, run, speech)]
+        return [first, *links, notes, *_ending(run, config, speech)]
+    top = ["\n".join(wrapped(line) for line in action), first] if action else [first]
     return [
-        *_screen([first], [_new_list(night, speech), _fix_list(night, speech)], links),
+        *_screen(top, [_new_list(night, speech), _fix_list(night, speech)], links[:1]),
         _ruled(speech.say("details")),
         _details(night, speech),
+        notes,
         _files(run, night, config, speech),
-        *_ending(others, run, speech),
+        *_ending(run, config, speech),
     ]
 
 
 def _screen(first: list[str], lists: list[list[str]], links: list[str]) -> list[str]:
     """Let the lists be as long as the screen allows: what happened and where the files are come before them.
 
-    Where even that is too much, since a link is very long, the last link stands among the files alone.
+    Where even that is too much, since the link is very long, it is among the files alone.
     """
-    for kept_links in (links, links[:1], []):
+    for kept_links in (links, []):
         for listed in range(LISTED_ON_SCREEN, 0 if kept_links else -1, -1):
             kept = ["\n".join(lines[: listed + 1]) for lines in lists if listed and len(lines) > 1]
             parts = [*first, *kept, *kept_links]
@@ -145,11 +149,11 @@ def _details(night: Night, speech: Speech) -> str:
             parts.append("\n".join([speech.say(name), *(_finding_lines(each, speech) for each in listed)]))
     if night.fix_first:
         parts.append("\n".join([speech.say("fix_first_why"), *_fix_lines(night.fix_first, speech)]))
-    return "\n\n".join([*parts, *filter(None, [_notes(night, speech)])])
+    return "\n\n".join(parts)
 
 
-def _notes(night: Night, speech: Speech) -> str:
-    return "\n".join([speech.say("to_know"), *(wrapped(each, "- ", "  ") for each in night.sentences)]) if night.sentences else ""
+def _notes(notes: Sequence[str], speech: Speech) -> str:
+    return "\n".join([speech.say("notes"), *(wrapped(each, "- ", "  ") for each in notes)]) if notes else ""
 
 
 def _finding_lines(finding: Mapping[str, Any], speech: Speech) -> str:
@@ -173,24 +177,28 @@ def _fix_lines(fixes: Iterable[Mapping[str, Any]], speech: Speech) -> Iterable[s
         yield "\n".join(lines)
 
 
-def _ending(listed: list[tuple[str, str]], run: Run, speech: Speech) -> list[str]:
+def _ending(run: Run, config: Config, speech: Speech) -> list[str]:
+    listed = facts(run, speech)
     column = max([10, *(width(name) for name, _ in listed)])
-    told = ["\n".join(f"{name}{' ' * (column - width(name))} {value}" for name, value in listed)]
-    if run.notes:
-        notes = (wrapped(text, "- ", "  ") for text in run.notes)
-        told.append("\n".join([speech.say("what_else"), *notes]))
-    return [*told, wrapped(speech.say("links_stay", id=run.notification_id))]
+    execution = speech.say("link.execution")
+    return [
+        "\n".join(f"{name}{' ' * (column - width(name))} {value}" for name, value in listed),
+        f"{execution}\n{execution_url(run, config)}",
+        wrapped(speech.say("links_stay", id=run.notification_id)),
+    ]
 
 
 def _failure_parts(failure: Failure, explanation: Explanation, speech: Speech) -> list[str]:
     lines = [line for line in failure.cause.splitlines() if line.strip()]
-    what = "\n".join(wrapped(line, "  ", "    " if line.startswith("- ") else "  ") for line in lines)
-    fix = "\n".join(wrapped(step, f"  {number}. ", "     ") for number, step in enumerate(explanation.fix, 1))
-    why = "\n".join([wrapped(explanation.why, "  ", "  "), *(wrapped(line, "  - ", "    ") for line in evidence(failure))])
+    cause = [
+        *(wrapped(line, "  ", "    " if line.startswith("- ") else "  ") for line in lines),
+        wrapped(explanation.why, "  ", "  "),
+        *(wrapped(line, "  - ", "    ") for line in evidence(failure)),
+    ]
+    fix = (wrapped(step, f"  {number}. ", "     ") for number, step in enumerate(explanation.fix, 1))
     return [
-        f"{speech.say('what_happened', error=failure.error)}\n{what}",
-        f"{speech.say('why')}\n{why}",
-        f"{speech.say('what_to_do')}\n{fix}",
+        "\n".join([speech.say("cause", error=failure.error), *cause]),
+        "\n".join([speech.say("fix_now"), *fix]),
         # Not wrapped: it is to be pasted.
         *(f"{speech.say('to_paste', check=check)}\n{statement}" for check, statement in statements(failure, speech.language)),
     ]

@@ -54,6 +54,7 @@ class Night:
     scanned: int | None
     not_scanned: int | None
     baseline_at: datetime | None
+    reasons: Sequence[str]
     sentences: Sequence[str]
     files: Mapping[str, str]
 
@@ -118,6 +119,7 @@ def night_of(run: Run) -> Night | None:
         scanned=coverage.get("scanned"),
         not_scanned=coverage.get("not_scanned"),
         baseline_at=datetime.fromisoformat(baseline["started_at"]) if baseline.get("started_at") else None,
+        reasons=_list(verdict, "reasons"),
         sentences=tuple(dict.fromkeys((*_list(verdict, "reasons"), *_list(brief, "sentences")))),
         files={name: brief[f"{name}_key"] for name in ("page", "digest", "parquet") if bucket and brief.get(f"{name}_key")},
     )

@@ -36,7 +36,7 @@ def bodies(run: Run, config: Config) -> dict[str, str]:
     facts = [(speech.say(f"fact.{name}"), value) for name, value in told.items() if value]
     mail = [wrapped(speech.say("short")), *(f"{name}: {in_mail(value)}" for name, value in facts)]
     lines = [f"*{speech.say('short')}*", *(f"*{name}* {in_chat(value)}" for name, value in facts)]
-    where = speech.say("fact.execution")
+    where = speech.say("link.execution")
     chat = {
         "version": "1.0",
         "source": "custom",

@@ -42,15 +42,19 @@ class Speech:
 
         return format_decimal(count, format=pattern, locale=self.language)
 
-    def counted(self, text: str, count: int) -> str:
+    def counted(self, text: str, count: int, **values: object) -> str:
         """Return a number of things, in the form that the language has for so many."""
         from babel.core import Locale  # noqa: PLC0415 - see the module's docstring
 
-        return self.say(f"{text}_{Locale.parse(self.language).plural_form(count)}", count=self.number(count))
+        return self.say(f"{text}_{Locale.parse(self.language).plural_form(count)}", count=self.number(count), **values)
 
     def listed(self, words: Iterable[str]) -> str:
         """Return words in a row."""
         return self.say("list").join(words)
+
+    def sentences(self, sentences: Iterable[str]) -> str:
+        """Return sentences one after the other."""
+        return self.say("sentence_end").join(sentences)
 
     def severity(self, word: str) -> str:
         """Return a severity as it stands in a sentence; one that is not known as it is written."""
