@@ -216,13 +216,14 @@ class TestFunctions:
         assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
         assert set(own) == {"CheckSetupFunction", "CleanUpFunction", "DigestReportFunction", "NotifyFunction"}
-        # What people are told in, given to whoever tells them; the code has defaults for all the others.
+        # The language and the time zone of people, for the functions that write to them; the code has defaults for the others.
         told = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
         assert own["NotifyFunction"] == own["DigestReportFunction"] == told
-        # And which report's success the sweep may expect.
+        # And which report's success the hourly cleanup may expect.
         assert own["CleanUpFunction"] == told | {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
         # The reports' filter makes room for the rest: a function has 4 kB for all its variables.
-        assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | {"FILTER_CRITERIA"}
+        assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | {"FILTER_CRITERIA", "LANGUAGE"}
+        assert own["CheckSetupFunction"]["LANGUAGE"] == told["LANGUAGE"]
 
     def test_the_longest_environment_that_the_parameters_allow_fits_into_lambdas_limit(self) -> None:
         stack = "s" * LONGEST_STACK_NAME

@@ -129,4 +129,4 @@ def test_a_message_in_the_dead_letter_queue_raises_an_alarm_that_says_what_to_do
     )  # fmt: skip
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}]
     assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
-    assert "purge the queue" in alarm["AlarmDescription"]
+    assert "Purge the queue." in Rendered().of_type("AWS::CloudWatch::Alarm")["DeadLetterAlarm"]["AlarmDescription"]

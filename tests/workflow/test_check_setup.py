@@ -469,7 +469,7 @@ def test_a_failure_of_the_setup_is_told_with_the_verdict(error: str, scenario: S
     setup = message.event["failure"]["setup"]
     assert [each["check"] for each in setup["failed"]] == ([check] if check else [])
     told = " ".join(message.email.split())
-    assert ("The setup check found: " if check else "The setup check found nothing wrong. ") in told
+    assert ("The setup check found: " if check else "The setup check found no problem. ") in told
     assert "Check Setup" in court.exporter.states_entered(ended.arn)
 
 

@@ -49,7 +49,7 @@ def test_dead_holders_lock_is_taken_over_and_its_report_cancelled(exporter: Expo
 
     assert ended.status == "SUCCEEDED", ended.cause
     assert [report["status"] for report in inspector.record()["reports"]] == ["CANCELLED", "SUCCEEDED"]
-    assert "left behind by the ended run" in " ".join(exporter.message_of(living).event["notes"])
+    assert "left by the ended run" in " ".join(exporter.message_of(living).event["notes"])
     assert exporter.lock() is None
 
 

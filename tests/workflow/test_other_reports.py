@@ -16,7 +16,7 @@ def test_foreign_report_is_waited_for(exporter: Exporter, inspector: InspectorCo
 
     assert ended.status == "SUCCEEDED", ended.cause
     assert statuses(inspector)[foreign] == "SUCCEEDED"
-    assert f"Another report ({foreign}" in " ".join(exporter.message_of(run).event["notes"])
+    assert f"creating another report ({foreign}" in " ".join(exporter.message_of(run).event["notes"])
 
 
 def test_foreign_report_is_cancelled_where_the_plan_says_so(exporter: Exporter, inspector: InspectorControl) -> None:
