@@ -84,12 +84,12 @@ def counted(
     open_now: Mapping[str, int], kinds: Mapping[str, Mapping[str, int]], missing: int = 0, **fields: Any
 ) -> dict[str, Any]:
     """The brief of a report with so many findings by severity, and by kind of change; the others are unchanged."""
-    appeared, gone = Counter[str](), Counter[str]()
+    appeared, went = Counter[str](), Counter[str]()
     for kind, severities in kinds.items():
         if kind in {"new", "another_copy", "reopened", "unsuppressed"}:
             appeared.update(severities)
         elif kind != "seen_again":
-            gone.update(severities)
+            went.update(severities)
     total = sum(open_now.values())
     counts = {kind: sum(severities.values()) for kind, severities in kinds.items()}
     counts |= {"still_open": total - appeared.total() - counts.get("seen_again", 0), "not_looked_at": missing}
@@ -102,15 +102,15 @@ def counted(
             "by_status": {"ACTIVE": total},
             "changes": {
                 "appeared": appeared.total(),
-                "gone": gone.total(),
+                "gone": went.total(),
                 "counts": {kind: count for kind, count in counts.items() if count},
                 "appeared_by_severity": dict(appeared),
-                "gone_by_severity": dict(gone),
+                "gone_by_severity": dict(went),
             },
             "worst_new": [each for each in listed["worst_new"] if appeared[each["severity"]]],
-            "worst_gone": [each for each in listed["worst_gone"] if gone[each["severity"]]],
+            "worst_gone": [each for each in listed["worst_gone"] if went[each["severity"]]],
             "fix_first": [each for each in to_fix() if open_now.get(each["severity"], 0) >= each["resources"]],
-            "sentences": [NOT_ASKED] if gone else [],
+            "sentences": [NOT_ASKED] if went else [],
         }
         | fields
     )

@@ -7,11 +7,11 @@ import pytest
 from findings_exporter.explanations import EXPLANATIONS, UNKNOWN
 from findings_exporter.notes import LANGUAGES, Note
 from tests import troubleshooting
-from tests.contract.parts import ANALYTICS, TEMPLATE, of_type
+from tests.builders.exporter import client
 from tests.builders.rendered import Rendered
 from tests.builders.setup_rows import Row
+from tests.contract.parts import ANALYTICS, TEMPLATE, of_type
 from tests.troubleshooting import ANY_OTHER, FIXES, LOOK, SENTENCES
-from tests.builders.exporter import client
 from tests.unit.exporter.preflight.test_setup_policies import ROWS, judged
 
 DOCUMENT = troubleshooting.DOCUMENT.read_text(encoding="utf-8")

@@ -16,9 +16,9 @@ from findings_exporter.plan import make_plan
 from findings_exporter.setup import checks, words
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.reading import Unread
-from tests.builders.setup_rows import denies, document
 from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, START, client, config, execution, failed_run
 from tests.builders.setup_builders import FIT_KEY, bucket, deployment, key, place
+from tests.builders.setup_rows import denies, document
 
 EVERY_ERROR = pytest.mark.parametrize("error", [*EXPLANATIONS, "NobodyKnows"])
 PACKAGE = Path("layers/exporter/findings_exporter")

@@ -10,8 +10,8 @@ from moto.sns.utils import FilterPolicyMatcher
 
 from findings_exporter import messages
 from tests import gallery
-from tests.builders.rendered import Place, Rendered
 from tests.builders.exporter import TOPIC, client, config
+from tests.builders.rendered import Place, Rendered
 from tests.unit.exporter.notification.test_messages_of_a_night import NIGHTS
 
 DOCUMENT = Path("docs/subscriptions.md").read_text(encoding="utf-8")
