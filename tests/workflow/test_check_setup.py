@@ -493,7 +493,7 @@ def test_a_check_that_cannot_run_keeps_no_failure_from_being_told(court: Court) 
     assert ended.error == "Report.INVALID_PERMISSIONS"
     message = court.exporter.message_of(ended.arn)
     assert message.event["failure"]["setup"] is None
-    assert "does not let Inspector write this account's report" in " ".join(message.email.split())
+    assert "does not allow Inspector to write reports of this account" in " ".join(message.email.split())
 
 
 def test_a_check_is_told_to_the_topic_on_demand(court: Court) -> None:

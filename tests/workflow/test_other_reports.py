@@ -26,7 +26,7 @@ def test_foreign_report_is_cancelled_where_the_plan_says_so(exporter: Exporter, 
 
     assert ended.status == "SUCCEEDED", ended.cause
     assert statuses(inspector)[foreign] == "CANCELLED"
-    assert f"The report {foreign}" in exporter.message_of(ended.arn).email.replace("\n  ", " ")
+    assert f"The external report {foreign}" in exporter.message_of(ended.arn).email.replace("\n  ", " ")
 
 
 def test_foreign_report_fails_the_run_where_the_plan_says_so(exporter: Exporter, inspector: InspectorControl) -> None:
@@ -36,7 +36,7 @@ def test_foreign_report_fails_the_run_where_the_plan_says_so(exporter: Exporter,
 
     assert (ended.status, ended.error) == ("FAILED", "SlotBusy")
     assert statuses(inspector) == {foreign: "IN_PROGRESS"}
-    assert "Inspector makes one report at a time" in exporter.message_of(ended.arn).email
+    assert "Inspector has a limit of one report at a time" in exporter.message_of(ended.arn).email
     assert exporter.lock() is None
 
 

@@ -102,7 +102,7 @@ def malformed_object_of_nothing_is_corrupt(exporter: Exporter, inspector: Inspec
     inspector.configure(when_nothing_found="malformed")
     ended = exporter.run({}, seconds=90)
     assert ended.error == "Delivery.Corrupt"
-    assert "ListFindings, which would tell, was which would confirm that (AccessDeniedException)" in str(ended.cause)
+    assert "AWS refused ListFindings, which would confirm that (AccessDeniedException)" in str(ended.cause)
 
 
 def sweep_is_denied(exporter: Exporter, inspector: InspectorControl) -> None:
