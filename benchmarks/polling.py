@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Row, at_most, times_better
-from findings_exporter.polling import next_wait_seconds
+from findings_exporter.model.wait import next_wait_seconds
 
 DURATIONS = {"1 min": 60, "5 min": 300, "20 min": 1200, "1 h": 3600, "6 h": 21600, "12 h": 43200}
 SPREAD = 0.2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from findings_exporter.explanations import EXPLANATIONS, UNKNOWN, Explanation
 from findings_exporter.messages import NOTHING_FOUND
-from findings_exporter.notes import LANGUAGES
+from findings_exporter.model.notes import LANGUAGES
 from tests.builders.cloudformation import read_template
 from tests.builders.rendered import STACK, Place, Rendered
 

@@ -5,9 +5,9 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from findings_exporter import reports
-from findings_exporter.config import Config
 from findings_exporter.desk import Desk
-from findings_exporter.execution import Execution
+from findings_exporter.model.config import Config
+from findings_exporter.model.execution import Execution
 from findings_exporter.step import Event, over_at, step, utc_now
 from findings_exporter.telling import MARGIN
 

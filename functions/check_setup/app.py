@@ -4,8 +4,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from findings_exporter.config import Config
-from findings_exporter.execution import Execution
+from findings_exporter.model.config import Config
+from findings_exporter.model.execution import Execution
 from findings_exporter.setup import check_all, check_report, words
 from findings_exporter.setup.deployment import Deployment
 from findings_exporter.setup.reading import Desk

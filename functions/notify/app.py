@@ -4,8 +4,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from findings_exporter.config import Config
-from findings_exporter.execution import Execution
+from findings_exporter.model.config import Config
+from findings_exporter.model.execution import Execution
 from findings_exporter.recording import ended_failure
 from findings_exporter.runs import keep_history, load
 from findings_exporter.step import Event, client, over_at, step, utc_now

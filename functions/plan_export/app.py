@@ -4,8 +4,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from findings_exporter.config import Config
-from findings_exporter.execution import Execution
+from findings_exporter.model.config import Config
+from findings_exporter.model.execution import Execution
 from findings_exporter.planning import plan_run
 from findings_exporter.step import Event, client, step
 from findings_exporter.table import Table

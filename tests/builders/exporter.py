@@ -13,11 +13,11 @@ import boto3
 from botocore.exceptions import ClientError
 
 from findings_exporter import runs
-from findings_exporter.config import Config
 from findings_exporter.delivery import Delivery
-from findings_exporter.errors import Failure
-from findings_exporter.execution import Execution
-from findings_exporter.plan import Plan, make_plan
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import Failure
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.plan import Plan, make_plan
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
 from tests.builders.cloudformation import read_template

@@ -1,6 +1,6 @@
 """The filters whose values Inspector's model enumerates: a new botocore may bring more, and takes none away unseen."""
 
-from findings_exporter.filters import known_filters, known_values
+from findings_exporter.model.filter_criteria import known_filters, known_values
 
 ENUMERATED = {
     "cloudProvider",

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from jsonata import Jsonata
 
-from findings_exporter import RELEASE, errors, explanations, lock, plan, reports, telling
+from findings_exporter import RELEASE, explanations, lock, reports, telling
 from findings_exporter.explanations import EXPLANATIONS
+from findings_exporter.model import errors, plan
 from tests.contract.interpreter import StepError, Walk, evaluate, expressions, states_named
 from tests.contract.parts import (
     ANALYTICS,

@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from findings_exporter import messages, runs, table
-from findings_exporter.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
+from findings_exporter.model.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
 from tests.builders import setup_builders
 from tests.builders.exporter import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
 from tests.builders.rendered import Rendered

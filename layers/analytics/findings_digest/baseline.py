@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Self
 
-from findings_exporter.notes import Note
+from findings_exporter.model.notes import Note
 
 HISTORY_FIELDS = ("digest_keys", "digest_keys_etag", "digest_parquet", "digest_parquet_etag")
 """What a digest adds to its run's line in the history: keys and ETags of its objects in the run's bucket. Where findings are

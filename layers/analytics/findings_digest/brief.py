@@ -13,7 +13,7 @@ from typing import Any
 from findings_digest.baseline import StoredFile
 from findings_digest.changes import APPEARED, GONE, MARKS_CHANGED, STAYED, UNKNOWN
 from findings_digest.records import FIXES, SEVERITIES
-from findings_exporter import notes
+from findings_exporter.model import notes
 
 SCHEMA_VERSION = "1.0"
 CHARACTERS = 24_000

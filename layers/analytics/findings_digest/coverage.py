@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_digest.records import OTHER_CLOUDS
-from findings_exporter.notes import Note, named
+from findings_exporter.model.notes import Note, named
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client

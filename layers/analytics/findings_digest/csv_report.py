@@ -28,7 +28,7 @@ from findings_digest.errors import MalformedReportError
 from findings_digest.names import owner, resource_names
 from findings_digest.numbers import finite
 from findings_digest.timestamps import epoch_ms, epoch_ms_column
-from findings_exporter.report_form import MAX_ROW_BYTES, is_blank
+from findings_exporter.model.report_completeness import MAX_ROW_BYTES, is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -17,7 +17,7 @@ from findings_digest.naming import Names
 from findings_digest.night import Compared, Told
 from findings_digest.records import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
 from findings_digest.verdict import Verdict
-from findings_exporter.notes import Note
+from findings_exporter.model.notes import Note
 
 SCHEMA_VERSION = "1.0"
 """Of docs/digest.schema.json; from the first release on a new field comes with a new version."""

@@ -46,12 +46,12 @@ from findings_digest.resumption import surely_scanned
 from findings_digest.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
 from findings_digest.verdict import judge
 from findings_exporter import runs
-from findings_exporter.config import Config
 from findings_exporter.counts import count_digest
 from findings_exporter.delivery import Delivery
 from findings_exporter.messages import links as links_to
-from findings_exporter.notes import Note
-from findings_exporter.plan import Plan
+from findings_exporter.model.config import Config
+from findings_exporter.model.notes import Note
+from findings_exporter.model.plan import Plan
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
 

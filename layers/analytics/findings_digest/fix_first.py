@@ -19,7 +19,7 @@ from typing import Any
 from findings_digest.columns import Batch
 from findings_digest.identity import vulnerability_key
 from findings_digest.records import STATUSES
-from findings_exporter.notes import Note, named
+from findings_exporter.model.notes import Note, named
 
 SEVERITY_POINTS = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}
 EXPLOIT_POINTS = 25

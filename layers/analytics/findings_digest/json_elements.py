@@ -18,7 +18,7 @@ import msgspec
 
 from findings_digest.errors import MalformedReportError
 from findings_digest.numbers import whole_number
-from findings_exporter.report_form import EDGE_BYTES
+from findings_exporter.model.report_completeness import EDGE_BYTES
 
 MAX_ELEMENT_BYTES = 8 << 20
 """The largest real finding that was seen has 15.7 kB. Without a cap one unclosed quote would pull in the rest of the report."""

@@ -13,8 +13,8 @@ from findings_digest.baseline import Earlier, StoredFile
 from findings_digest.errors import DigestError, ReportChangedError, ReportUnavailableError
 from findings_digest.keys import KeyFile
 from findings_digest.ranged import RangedObject, pin
-from findings_exporter.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
-from findings_exporter.plan import Destination
+from findings_exporter.model.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
+from findings_exporter.model.plan import Destination
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

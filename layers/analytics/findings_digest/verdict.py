@@ -22,7 +22,7 @@ from typing import Any, Literal
 from findings_digest.coverage import Coverage, Scanning
 from findings_digest.keys import Header, Summary
 from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES
-from findings_exporter.notes import Note, named
+from findings_exporter.model.notes import Note, named
 
 FALL_FROM = 20
 FALL_TO = 0.5

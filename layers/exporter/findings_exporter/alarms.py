@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from findings_exporter.config import Config
-from findings_exporter.notes import Note
+from findings_exporter.model.config import Config
+from findings_exporter.model.notes import Note
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 from findings_exporter import messages, recording, reports, runs, telling
 from findings_exporter.counts import count_expectation
 from findings_exporter.desk import Desk
-from findings_exporter.errors import (
+from findings_exporter.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
+from findings_exporter.model.errors import (
     AccessDeniedError,
     ExporterError,
     Failure,
@@ -25,12 +26,11 @@ from findings_exporter.errors import (
     code_of,
     translated,
 )
-from findings_exporter.execution import Execution
-from findings_exporter.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
-from findings_exporter.notes import Note
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.notes import Note
+from findings_exporter.model.text import clean
 from findings_exporter.runs import Outcome, SweepMark
 from findings_exporter.step import named
-from findings_exporter.texts import clean
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from findings_exporter import notes, report_form
-from findings_exporter.errors import THROTTLED, Failure, code_of, is_refused
 from findings_exporter.inspector import matches_any
-from findings_exporter.notes import Note
-from findings_exporter.plan import Destination
-from findings_exporter.report_form import EDGE_BYTES
+from findings_exporter.model import notes, report_completeness
+from findings_exporter.model.errors import THROTTLED, Failure, code_of, is_refused
+from findings_exporter.model.notes import Note
+from findings_exporter.model.plan import Destination
+from findings_exporter.model.report_completeness import EDGE_BYTES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,7 +50,7 @@ class Delivery:
         ``no_findings`` (Inspector said so), ``no_object`` (success without an object), ``empty_object`` (an object
         without any finding), or None when the report holds findings.
     note
-        How an object was judged that is in none of the known forms, as :func:`findings_exporter.notes.to_text` writes it.
+        How an object was judged that is in none of the known forms, as :func:`findings_exporter.model.notes.to_text` writes it.
     """
 
     bucket: str
@@ -175,9 +175,9 @@ def _judged(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_forma
     start = _read(s3, delivery, f"bytes=0-{EDGE_BYTES - 1}", owner)
     if delivery.size_bytes > EDGE_BYTES:
         end = _read(s3, delivery, f"bytes=-{EDGE_BYTES}", owner)
-        fault = report_form.fault_of_edges(start, end, report_format)
+        fault = report_completeness.fault_of_edges(start, end, report_format)
         return _corrupt(delivery, fault) if fault else delivery
-    form = report_form.of_whole(start, report_format)
+    form = report_completeness.of_whole(start, report_format)
     if form.holds != "findings" and delivery.size_bytes > TINY_BYTES:
         return _corrupt(delivery, form.fault or Note("form.no_findings_long"))
     match form.holds:

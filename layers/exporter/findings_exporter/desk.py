@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from findings_exporter.config import Config
 from findings_exporter.inspector import Inspector
 from findings_exporter.lock import Lock
+from findings_exporter.model.config import Config
 from findings_exporter.step import client
 from findings_exporter.table import Table
 

@@ -1,6 +1,6 @@
 """Why a run failed and how to fix it, for each error that a run can end with.
 
-Keyed by :attr:`findings_exporter.errors.Failure.error`. The failure itself says what happened; here are the cause and the fix.
+Keyed by :attr:`findings_exporter.model.errors.Failure.error`. The failure itself says what happened; here are the cause and the fix.
 ``{names}`` are filled in by :func:`explain`. docs/troubleshooting.md is made from these texts.
 
 An error ``States.X`` that the state machine catches is ``Workflow.X`` here: a Fail state should not use a name that Step
@@ -15,9 +15,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from findings_exporter.config import Config
-from findings_exporter.errors import Failure
-from findings_exporter.notes import in_language, named
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import Failure
+from findings_exporter.model.notes import in_language, named
 
 
 @dataclass(frozen=True, slots=True)

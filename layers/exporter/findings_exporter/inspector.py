@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ConnectionClosedError
 
-from findings_exporter.errors import code_of
-from findings_exporter.plan import Plan
+from findings_exporter.model.errors import code_of
+from findings_exporter.model.plan import Plan
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from findings_exporter import runs
-from findings_exporter.errors import DENIED, Failure, LockLostError, StillCreatingError, code_of
-from findings_exporter.execution import Execution
-from findings_exporter.notes import Note
-from findings_exporter.polling import turn_wait_seconds
+from findings_exporter.model.errors import DENIED, Failure, LockLostError, StillCreatingError, code_of
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.notes import Note
+from findings_exporter.model.wait import turn_wait_seconds
 from findings_exporter.runs import Run
 from findings_exporter.table import Table, refused_item
 

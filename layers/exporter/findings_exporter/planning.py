@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from findings_exporter import runs
-from findings_exporter.config import Config
-from findings_exporter.errors import Failure
-from findings_exporter.execution import Execution
-from findings_exporter.notes import Note
-from findings_exporter.plan import make_plan
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import Failure
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.notes import Note
+from findings_exporter.model.plan import make_plan
 from findings_exporter.table import Table
 
 

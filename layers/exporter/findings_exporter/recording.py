@@ -7,18 +7,18 @@ from datetime import datetime
 from typing import Any
 
 from findings_exporter import runs
-from findings_exporter.config import Config
 from findings_exporter.counts import count_run
 from findings_exporter.delivery import Delivery
-from findings_exporter.errors import Failure
-from findings_exporter.execution import Execution
 from findings_exporter.explanations import evidence, explain, statements
 from findings_exporter.messages import failure_from
 from findings_exporter.messages.foreign import ERROR_CHARACTERS, for_programs
-from findings_exporter.notes import Note
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import Failure
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.notes import Note
+from findings_exporter.model.text import clean, cut
 from findings_exporter.runs import Outcome, Run
 from findings_exporter.table import Table
-from findings_exporter.texts import clean, cut
 
 logger = logging.getLogger(__name__)
 

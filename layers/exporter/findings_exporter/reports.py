@@ -16,7 +16,9 @@ from findings_exporter import runs
 from findings_exporter.counts import count_look
 from findings_exporter.delivery import found_report_id
 from findings_exporter.desk import Desk, StartDesk
-from findings_exporter.errors import (
+from findings_exporter.inspector import Report, create
+from findings_exporter.lock import has_ended
+from findings_exporter.model.errors import (
     DENIED,
     THROTTLED,
     Failure,
@@ -26,14 +28,12 @@ from findings_exporter.errors import (
     is_refused,
     text_of,
 )
-from findings_exporter.execution import Execution
-from findings_exporter.inspector import Report, create
-from findings_exporter.lock import has_ended
-from findings_exporter.notes import Note
-from findings_exporter.plan import Plan, execution_of
-from findings_exporter.polling import next_wait_seconds, turn_wait_seconds
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.notes import Note
+from findings_exporter.model.plan import Plan, execution_of
+from findings_exporter.model.text import clean
+from findings_exporter.model.wait import next_wait_seconds, turn_wait_seconds
 from findings_exporter.runs import Run
-from findings_exporter.texts import clean
 
 logger = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from findings_exporter import RELEASE
 from findings_exporter.counts import count_failed_step
-from findings_exporter.errors import UnsupportedReleaseError, code_of, translated
-from findings_exporter.execution import Execution
-from findings_exporter.notes import Note
+from findings_exporter.model.errors import UnsupportedReleaseError, code_of, translated
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.notes import Note
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

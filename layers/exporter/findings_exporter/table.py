@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from findings_exporter.errors import code_of
+from findings_exporter.model.errors import code_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from findings_exporter import alarms, messages, runs
-from findings_exporter.config import Config
-from findings_exporter.execution import Execution
+from findings_exporter.model.config import Config
+from findings_exporter.model.execution import Execution
 from findings_exporter.table import Table
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from findings_digest.records import FIRST_SEEN, RECORD_BYTES
 from findings_digest.stored_files import EarlierFiles
 from findings_exporter import runs
 from findings_exporter.delivery import Delivery
-from findings_exporter.errors import THROTTLED, ServiceUnavailableError, translated
+from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated
 from findings_exporter.table import Table
 from tests.builders import exporter as builders
 from tests.builders.exporter import BUCKET, KEY, START, FakeInspector, client, client_error, config, execution, planned

@@ -23,7 +23,7 @@ from findings_digest.fix_first import EPSS_POINTS, EXPLOIT_POINTS, FIX_POINTS, S
 from findings_digest.page.trend import HEIGHT, RUNS, strips
 from findings_digest.page.words import TEXTS, Words, words, zone
 from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES, SEVERITIES, STATUSES
-from findings_exporter.texts import clean, each_text
+from findings_exporter.model.text import clean, each_text
 
 LANGUAGES = tuple(TEXTS)
 WORST_FIRST = tuple(reversed(SEVERITIES))

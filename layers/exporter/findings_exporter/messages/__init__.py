@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from findings_exporter.config import Config
-from findings_exporter.errors import Failure
 from findings_exporter.messages import custom_notification, short
 from findings_exporter.messages.export_ended import EVENT_VERSION, export_event
 from findings_exporter.messages.foreign import CAUSE_CHARACTERS, ERROR_CHARACTERS, for_programs
@@ -22,9 +20,11 @@ from findings_exporter.messages.links import execution_url, object_url, report_u
 from findings_exporter.messages.mail import email, subject
 from findings_exporter.messages.night import night_of, worst_severity
 from findings_exporter.messages.texts_en import TEXTS
-from findings_exporter.notes import Note
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import Failure
+from findings_exporter.model.notes import Note
+from findings_exporter.model.text import clean, cut
 from findings_exporter.runs import Run
-from findings_exporter.texts import clean, cut
 
 __all__ = [
     "CAUSE_CHARACTERS",

@@ -5,7 +5,6 @@ What does not keep the schema is dropped in silence [AWS: custom notifications],
 
 from typing import Any
 
-from findings_exporter.config import Config
 from findings_exporter.explanations import explain, statements
 from findings_exporter.messages.foreign import for_chat
 from findings_exporter.messages.headline import title
@@ -22,8 +21,9 @@ from findings_exporter.messages.links import execution_url, report_url
 from findings_exporter.messages.mail import subject
 from findings_exporter.messages.night import Night, digest_failure, night_of, worst_severity
 from findings_exporter.messages.speech import Speech
+from findings_exporter.model.config import Config
+from findings_exporter.model.text import clean, cut, in_chat
 from findings_exporter.runs import Run
-from findings_exporter.texts import clean, cut, in_chat
 
 TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
 LISTED = 3

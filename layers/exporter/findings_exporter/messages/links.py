@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from findings_exporter.config import Config
+from findings_exporter.model.config import Config
 from findings_exporter.runs import Run
 
 CONSOLES = {

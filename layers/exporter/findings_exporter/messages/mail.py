@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from findings_exporter.config import Config
-from findings_exporter.errors import Failure
 from findings_exporter.explanations import Explanation, evidence, explain, statements
 from findings_exporter.messages.foreign import for_mail
 from findings_exporter.messages.headline import title
@@ -22,8 +20,10 @@ from findings_exporter.messages.lines import (
 from findings_exporter.messages.links import execution_url, object_url, report_url
 from findings_exporter.messages.night import Night, digest_failure, night_of
 from findings_exporter.messages.speech import Speech
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import Failure
+from findings_exporter.model.text import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
 from findings_exporter.runs import Run
-from findings_exporter.texts import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
 
 SCREEN_LINES = 24
 LISTED_ON_SCREEN = 3

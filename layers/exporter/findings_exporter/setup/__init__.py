@@ -6,7 +6,7 @@ The only full proof of a setup is a test export (``events/probe.json``).
 from collections.abc import Callable
 from datetime import datetime
 
-from findings_exporter.notes import Note
+from findings_exporter.model.notes import Note
 from findings_exporter.setup import checks
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.deployment import KEY_ARN

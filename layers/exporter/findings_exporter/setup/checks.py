@@ -11,13 +11,13 @@ from itertools import chain, count
 from typing import Any, Literal
 
 from findings_exporter.alarms import subscriptions
-from findings_exporter.notes import Note
+from findings_exporter.model.notes import Note
+from findings_exporter.model.text import cut
 from findings_exporter.setup import policies
 from findings_exporter.setup.deployment import KEY_ARN, Deployment, Permission
 from findings_exporter.setup.policies import Decision, Request, decide
 from findings_exporter.setup.reading import BucketSeen, KeySeen, PermissionSeen, Unread, document
 from findings_exporter.setup.schedules import NotUnderstoodError, next_time
-from findings_exporter.texts import cut
 
 type Verdict = Literal["passed", "failed", "unknown"]
 type Document = Mapping[str, Any]

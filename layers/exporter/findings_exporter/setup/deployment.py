@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from findings_exporter.config import Config
-from findings_exporter.errors import ConfigurationError
-from findings_exporter.execution import Execution
-from findings_exporter.notes import Note
-from findings_exporter.plan import run_prefix
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import ConfigurationError
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.notes import Note
+from findings_exporter.model.plan import run_prefix
 from findings_exporter.setup.policies import Request
 
 ACCOUNT_PART = 4

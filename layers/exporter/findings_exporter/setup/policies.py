@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 from typing import Any, Literal
 
-from findings_exporter.notes import Note, bounded
+from findings_exporter.model.notes import Note, bounded
 
 type Truth = bool | None
 """True, False, or None: not understood."""

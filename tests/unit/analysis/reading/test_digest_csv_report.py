@@ -20,7 +20,7 @@ from findings_digest.counting import Counts
 from findings_digest.csv_report import read_csv
 from findings_digest.errors import MalformedReportError
 from findings_digest.json_report import read_json
-from findings_exporter.report_form import is_blank
+from findings_exporter.model.report_completeness import is_blank
 from tests.builders.report_builders import NOW_MS, Stream, hang_guard, hostile_texts, rows_of, tags_read
 from tests.local_aws.emulator.inspector.findings import Finding, generate, load
 from tests.local_aws.emulator.inspector.report_files import CSV_COLUMNS, csv_report, json_report

@@ -18,7 +18,7 @@ from findings_exporter.counts import (
     count_look,
     count_run,
 )
-from findings_exporter.errors import Failure
+from findings_exporter.model.errors import Failure
 from tests.builders.exporter import brief, ended_run, failed_run, plan
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from findings_exporter import runs
-from findings_exporter.errors import LockLostError, StillCreatingError
-from findings_exporter.execution import Execution
 from findings_exporter.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock, has_ended, take_turn
-from findings_exporter.notes import Note, to_stored
+from findings_exporter.model.errors import LockLostError, StillCreatingError
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.notes import Note, to_stored
 from findings_exporter.table import Table
 from tests.builders.exporter import FakeStates, client_error, execution, items, minutes, planned
 

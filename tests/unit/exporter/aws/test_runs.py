@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from findings_exporter import runs
-from findings_exporter.errors import Failure, NotRecordedError, ToldElsewhereError
+from findings_exporter.model.errors import Failure, NotRecordedError, ToldElsewhereError
 from findings_exporter.table import Table
 from tests.builders.exporter import (
     OTHER_ID,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from findings_exporter.config import Config
-from findings_exporter.errors import ConfigurationError
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import ConfigurationError
 from tests.builders.exporter import ACCOUNT, REGION, VARIABLES, config
 
 

@@ -6,8 +6,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
 from botocore.retries.standard import ThrottledRetryableChecker
 
-from findings_exporter import errors
-from findings_exporter.errors import (
+from findings_exporter.model import errors
+from findings_exporter.model.errors import (
     AccessDeniedError,
     ExporterError,
     Failure,

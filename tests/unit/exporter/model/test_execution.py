@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_exporter.execution import Execution, execution_id
+from findings_exporter.model.execution import Execution, execution_id
 from tests.builders.exporter import HOSTILE_NAMES, execution
 
 NAMES = st.text(st.characters(exclude_characters=":", codec="utf-8"), min_size=1, max_size=80)

@@ -8,7 +8,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_exporter import filters
+from findings_exporter.model import filter_criteria
 from tests.builders.exporter import START, client
 
 EPOCH = int(START.timestamp())
@@ -19,7 +19,7 @@ TEXT = {"comparison": "EQUALS", "value": "x"}
 def judged(criteria: object, now: datetime = START) -> tuple[dict[str, Any], list[str]]:
     """Return the resolved criteria and the faults."""
     faults: list[str] = []
-    return filters.resolve(criteria, "filter_criteria", now, lambda path, text: faults.append(f"{path} {text}")), faults
+    return filter_criteria.resolve(criteria, "filter_criteria", now, lambda path, text: faults.append(f"{path} {text}")), faults
 
 
 def dates(start: object) -> dict[str, Any]:
@@ -173,13 +173,13 @@ def test_relative_dates_count_from_the_time_that_is_passed_in() -> None:
 def test_the_digest_is_of_the_criteria_as_written() -> None:
     written = {"updatedAt": ["last 7 days"], "severity": [{"comparison": "EQUALS", "value": "HIGH"}]}
     reordered = {"severity": [{"value": "HIGH", "comparison": "EQUALS"}], "updatedAt": ["last 7 days"]}
-    assert filters.digest_of(written) == filters.digest_of(reordered)
-    assert filters.digest_of(written) != filters.digest_of({"updatedAt": ["last 8 days"]})
-    assert len(filters.digest_of({})) == 16
+    assert filter_criteria.digest_of(written) == filter_criteria.digest_of(reordered)
+    assert filter_criteria.digest_of(written) != filter_criteria.digest_of({"updatedAt": ["last 8 days"]})
+    assert len(filter_criteria.digest_of({})) == 16
 
 
 def test_the_known_filters_are_the_models() -> None:
-    known = filters.known_filters()
+    known = filter_criteria.known_filters()
     assert len(known) >= 69
     assert {"severity", "updatedAt", "vulnerablePackages", "portRange", "resourceTags"} <= set(known)
 

@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 
 from findings_exporter import reports, runs
 from findings_exporter.desk import StartDesk
-from findings_exporter.errors import translated
-from findings_exporter.plan import MAX_DEADLINE_HOURS
-from findings_exporter.polling import CEILING_SECONDS, NEAR_END, next_wait_seconds, turn_wait_seconds
+from findings_exporter.model.errors import translated
+from findings_exporter.model.plan import MAX_DEADLINE_HOURS
+from findings_exporter.model.wait import CEILING_SECONDS, NEAR_END, next_wait_seconds, turn_wait_seconds
 from tests.builders.exporter import (
     EVENTS_A_LOOK,
     EVENTS_A_RETRY,

@@ -9,10 +9,11 @@ from string import Formatter
 
 import pytest
 
-from findings_exporter import notes, runs
-from findings_exporter.config import Config
-from findings_exporter.errors import ConfigurationError
-from findings_exporter.notes import LANGUAGES, RAISED, Note, recognized
+from findings_exporter import runs
+from findings_exporter.model import notes
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import ConfigurationError
+from findings_exporter.model.notes import LANGUAGES, RAISED, Note, recognized
 from findings_exporter.table import Table
 from tests.builders.exporter import execution, planned
 

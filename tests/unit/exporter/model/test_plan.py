@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from findings_exporter.errors import Failure
-from findings_exporter.execution import Execution
-from findings_exporter.plan import Plan, execution_of, make_plan, run_prefix
+from findings_exporter.model.errors import Failure
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.plan import Plan, execution_of, make_plan, run_prefix
 from tests.builders.exporter import ACCOUNT, BUCKET, HOSTILE_NAMES, KEY, SCHEDULE, START, config, execution, plan
 
 SCHEDULED = {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}

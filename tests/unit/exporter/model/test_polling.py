@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_exporter.polling import next_wait_seconds, turn_wait_seconds
+from findings_exporter.model.wait import next_wait_seconds, turn_wait_seconds
 
 MINUTE, HOUR = 60, 3600
 DURATIONS = [MINUTE, 2 * MINUTE, 5 * MINUTE, 17 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR]

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from findings_exporter import errors, messages
-from findings_exporter.errors import Failure
+from findings_exporter import messages
 from findings_exporter.explanations import EXPLANATIONS, UNKNOWN, explain
 from findings_exporter.messages import publication
-from findings_exporter.notes import LANGUAGES, Note, to_stored
-from findings_exporter.plan import make_plan
+from findings_exporter.model import errors
+from findings_exporter.model.errors import Failure
+from findings_exporter.model.notes import LANGUAGES, Note, to_stored
+from findings_exporter.model.plan import make_plan
 from findings_exporter.setup import checks, words
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.reading import Unread

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from jsonschema import Draft202012Validator
 
 from findings_exporter import messages, recording, runs
-from findings_exporter.errors import Failure
 from findings_exporter.messages import short
+from findings_exporter.model.errors import Failure
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
 from findings_exporter.telling import tell

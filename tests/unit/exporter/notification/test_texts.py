@@ -5,7 +5,17 @@ import time
 
 import pytest
 
-from findings_exporter.texts import LINE_CHARACTERS, clean, cut_to_line, each_text, in_chat, in_mail, shown_lines, width, wrapped
+from findings_exporter.model.text import (
+    LINE_CHARACTERS,
+    clean,
+    cut_to_line,
+    each_text,
+    in_chat,
+    in_mail,
+    shown_lines,
+    width,
+    wrapped,
+)
 from tests.builders.report_builders import hang_guard
 
 

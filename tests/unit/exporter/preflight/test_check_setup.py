@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from findings_exporter import RELEASE
-from findings_exporter.errors import ConfigurationError, UnsupportedReleaseError
+from findings_exporter.model.errors import ConfigurationError, UnsupportedReleaseError
 from findings_exporter.setup.checks import Check
 from tests.builders.exporter import REGION, START, FakeContext, execution
 from tests.builders.setup_builders import SETUP_VARIABLES

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.errors import ConfigurationError
+from findings_exporter.model.errors import ConfigurationError
 from findings_exporter.setup import checks
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.deployment import Deployment, Permission

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from findings_exporter.notes import from_stored
+from findings_exporter.model.notes import from_stored
 from findings_exporter.setup import checks, words
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.reading import Unread

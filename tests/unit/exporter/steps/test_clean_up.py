@@ -12,7 +12,8 @@ from findings_exporter import clean_up as module
 from findings_exporter import messages, runs
 from findings_exporter.clean_up import Ended, clean_up, clean_up_event, execution_of, sweep
 from findings_exporter.desk import Desk
-from findings_exporter.errors import (
+from findings_exporter.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
+from findings_exporter.model.errors import (
     AccessDeniedError,
     Failure,
     ServiceUnavailableError,
@@ -20,8 +21,7 @@ from findings_exporter.errors import (
     StillRunningError,
     ToldElsewhereError,
 )
-from findings_exporter.execution import Execution
-from findings_exporter.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
+from findings_exporter.model.execution import Execution
 from tests.builders.exporter import (
     ALARM_TOPIC,
     OTHER_ID,

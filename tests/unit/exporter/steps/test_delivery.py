@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from findings_exporter import runs
 from findings_exporter.delivery import TINY_BYTES, AsksInspector, Delivery, found_report_id, verify, verify_run
-from findings_exporter.errors import Failure, NotRecordedError
 from findings_exporter.inspector import matches_any
-from findings_exporter.report_form import EDGE_BYTES, of_whole
+from findings_exporter.model.errors import Failure, NotRecordedError
+from findings_exporter.model.report_completeness import EDGE_BYTES, of_whole
 from findings_exporter.table import Table
 from tests.builders.exporter import (
     ACCOUNT,

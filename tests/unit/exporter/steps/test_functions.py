@@ -15,8 +15,8 @@ import pytest
 from moto.sns.models import sns_backends
 
 from findings_exporter import RELEASE, runs, step
-from findings_exporter.errors import AccessDeniedError, ConfigurationError, UnsupportedReleaseError
 from findings_exporter.lock import Lock
+from findings_exporter.model.errors import AccessDeniedError, ConfigurationError, UnsupportedReleaseError
 from findings_exporter.table import Table
 from tests.builders.exporter import (
     ACCOUNT,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from findings_exporter import runs
-from findings_exporter.errors import Failure
+from findings_exporter.model.errors import Failure
 from findings_exporter.planning import plan_run
 from findings_exporter.table import Table
 from tests.builders.exporter import SCHEDULE, config, execution, items, minutes, plan

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from findings_exporter import recording, runs
-from findings_exporter.errors import Failure
+from findings_exporter.model.errors import Failure
 from findings_exporter.recording import cause_text, record_run
 from findings_exporter.table import Table
 from tests.builders.exporter import brief, config, delivery, execution, minutes, planned

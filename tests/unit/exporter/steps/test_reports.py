@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from findings_exporter import reports, runs
 from findings_exporter.desk import Desk, StartDesk
-from findings_exporter.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
 from findings_exporter.lock import Lock
-from findings_exporter.notes import Note, to_stored
+from findings_exporter.model.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
+from findings_exporter.model.notes import Note, to_stored
 from findings_exporter.runs import Run
 from findings_exporter.table import Table
 from tests.builders.exporter import (

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from findings_exporter import alarms, runs
-from findings_exporter.errors import NotRecordedError, ToldElsewhereError
 from findings_exporter.messages import publication
+from findings_exporter.model.errors import NotRecordedError, ToldElsewhereError
 from findings_exporter.table import Table
 from findings_exporter.telling import tell
 from tests.builders.exporter import config, delivery, execution, minutes, planned

@@ -1,4 +1,4 @@
-"""The sentences of :mod:`findings_exporter.notes`, in Japanese."""
+"""The sentences of :mod:`findings_exporter.model.notes`, in Japanese."""
 # ruff: noqa: E501, RUF001 - a line counts a Japanese letter twice; full-width punctuation is how Japanese is written
 
 NOTES = {

@@ -1,4 +1,4 @@
-"""What a setup check finds, and how to fix it, in Japanese: see :mod:`findings_exporter.preflight_en`."""
+"""What a setup check finds, and how to fix it, in Japanese: see :mod:`findings_exporter.model.preflight_en`."""
 # ruff: noqa: E501, RUF001 - a line counts a Japanese letter twice; full-width punctuation is how Japanese is written
 
 PREFLIGHT = {

@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
-from findings_exporter import filters, notes
-from findings_exporter.config import Config
-from findings_exporter.errors import Failure
-from findings_exporter.execution import Execution
-from findings_exporter.filters import kind_of, suggestion
-from findings_exporter.notes import Note
+from findings_exporter.model import filter_criteria, notes
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import Failure
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.filter_criteria import kind_of, suggestion
+from findings_exporter.model.notes import Note
+from findings_exporter.model.text import clean
 from findings_exporter.table import known_fields
-from findings_exporter.texts import clean
 
 MAX_INPUT_CHARACTERS = 100_000
 MIN_DEADLINE_HOURS, MAX_DEADLINE_HOURS = 1 / 60, 24
@@ -151,13 +151,13 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
     schedule = _object(fields.get("schedule", {}), "schedule", SCHEDULE_KEYS, fault)
     name = _name(report.get("name", config.defaults.report_name), fault)
     criteria, criteria_path = _criteria(report, config, fault)
-    filter_hash = filters.digest_of(criteria) if isinstance(criteria, dict) else ""
+    filter_hash = filter_criteria.digest_of(criteria) if isinstance(criteria, dict) else ""
     notify = _boolean(fields.get("notify", True), "notify", fault)
     hours = _hours(fields.get("deadline_hours", _number(config.defaults.deadline_hours)), fault)
     plan = Plan(
         report_name=name,
         report_format=_one_of(report.get("format", config.defaults.report_format), "report.format", ["JSON", "CSV"], fault),
-        filter_criteria=filters.resolve(criteria, criteria_path, execution.started_at, fault),
+        filter_criteria=filter_criteria.resolve(criteria, criteria_path, execution.started_at, fault),
         filter_hash=filter_hash,
         on_busy=_one_of(fields.get("on_busy", config.defaults.on_busy), "on_busy", ["wait", "cancel", "fail"], fault),
         deadline_at=execution.started_at + timedelta(hours=hours),
@@ -260,7 +260,7 @@ def _criteria(report: Mapping[str, Any], config: Config, fault: Fault) -> tuple[
 
 def _default_hash(config: Config) -> str:
     try:
-        return filters.digest_of(json.loads(config.defaults.filter_criteria))
+        return filter_criteria.digest_of(json.loads(config.defaults.filter_criteria))
     except (ValueError, TypeError, AttributeError):  # a wrong parameter, of which a run with a filter of its own need not care
         return ""
 

@@ -1,7 +1,7 @@
 """Sentences that a run's record keeps: an id and values, so that each reader gets them in the deployment's language.
 
 A :class:`Note` is its English text, so that programs, logs and files have that without asking. What shows texts to people
-calls :func:`in_language`. The texts stand in :mod:`findings_exporter.notes_en` and :mod:`findings_exporter.notes_ja`.
+calls :func:`in_language`. The texts stand in :mod:`findings_exporter.model.notes_en` and :mod:`findings_exporter.model.notes_ja`.
 """
 
 import json
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from findings_exporter import causes_en, causes_ja, notes_en, notes_ja, preflight_en, preflight_ja
-from findings_exporter.texts import clean, each_text
+from findings_exporter.model import causes_en, causes_ja, notes_en, notes_ja, preflight_en, preflight_ja
+from findings_exporter.model.text import clean, each_text
 
 LANGUAGES: Mapping[str, Mapping[str, str]] = {
     "en": notes_en.NOTES | causes_en.CAUSES | preflight_en.PREFLIGHT,

@@ -1,4 +1,4 @@
-"""The sentences of :mod:`findings_exporter.causes_en` in Japanese: the same ids, the same names in braces."""
+"""The sentences of :mod:`findings_exporter.model.causes_en` in Japanese: the same ids, the same names in braces."""
 # ruff: noqa: E501, RUF001 - a line counts a Japanese letter twice; full-width punctuation is how Japanese is written
 
 CAUSES = {

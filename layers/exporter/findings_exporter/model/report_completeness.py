@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from findings_exporter.notes import Note
+from findings_exporter.model.notes import Note
 
 EDGE_BYTES = 1 << 20
 """Some three hundred findings. What stands before and after the findings of a JSON report is no longer than that, either."""

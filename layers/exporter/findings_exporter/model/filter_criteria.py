@@ -18,7 +18,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ListShape, ServiceModel, Shape, StringShape, StructureShape
 
-from findings_exporter.notes import Note
+from findings_exporter.model.notes import Note
 
 UNITS = {"hour": "hours", "day": "days", "week": "weeks"}
 LAST = re.compile(r"last (\d{1,4}) (hour|day|week)s?", re.ASCII)

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from findings_exporter.errors import ConfigurationError
-from findings_exporter.notes import Note
+from findings_exporter.model.errors import ConfigurationError
+from findings_exporter.model.notes import Note
 
 
 @dataclass(frozen=True, slots=True)

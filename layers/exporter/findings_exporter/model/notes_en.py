@@ -1,4 +1,4 @@
-"""The sentences of :mod:`findings_exporter.notes`, in English. The names in braces are the same in every language."""
+"""The sentences of :mod:`findings_exporter.model.notes`, in English. The names in braces are the same in every language."""
 
 NOTES = {
     "list": ", ",

@@ -30,7 +30,7 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 
-from findings_exporter.notes import Note, bounded, from_stored, to_stored
+from findings_exporter.model.notes import Note, bounded, from_stored, to_stored
 
 THROTTLED = frozenset(
     {
