@@ -18,11 +18,11 @@ from findings_digest.keys import Counted, Header, Summary
 from findings_digest.records import OWN_SCAN_TYPES
 from findings_digest.verdict import judge
 from findings_exporter import messages
+from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note, from_stored
 from findings_exporter.model.plan import make_plan
-from findings_exporter.runs import Run
 from findings_exporter.setup import checks, words
 from tests.builders.exporter import (
     BUCKET,

@@ -18,7 +18,7 @@ from tests import gallery, page_nights
 from tests.tools.screenshot import ARGUMENTS, chromium
 
 if TYPE_CHECKING:
-    from findings_exporter.runs import Run
+    from findings_exporter.aws.run_store import Run
 
 DOCS = Path("docs")
 SOURCES = DOCS / "gallery/pictures/sources.json"

@@ -4,12 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from findings_exporter.aws.handler import Event, observed, over_at, step, utc_now
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
 from findings_exporter.setup import check_all, check_report, words
 from findings_exporter.setup.deployment import Deployment
 from findings_exporter.setup.reading import Desk
-from findings_exporter.step import Event, observed, over_at, step, utc_now
 
 desk = Desk.from_deployment(Deployment.from_env(Config.from_env()))
 

@@ -5,12 +5,12 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from findings_digest.digesting import Desk, digest_run
-from findings_exporter import runs
+from findings_exporter.aws import run_store
+from findings_exporter.aws.handler import Event, client, step, utc_now
+from findings_exporter.aws.table import Table
 from findings_exporter.delivery import Delivery
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.step import Event, client, step, utc_now
-from findings_exporter.table import Table
 
 config = Config.from_env()
 table = Table(client("dynamodb"), config.table_name)
@@ -20,4 +20,4 @@ desk = Desk(config, table, client("s3"), client("inspector2"), utc_now)
 @step
 def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
     """Digest the run's report as it was verified: ``delivery``."""
-    return digest_run(desk, runs.load(table, execution), Delivery(**event["delivery"]))
+    return digest_run(desk, run_store.load(table, execution), Delivery(**event["delivery"]))

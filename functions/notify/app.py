@@ -4,12 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from findings_exporter.aws.handler import Event, client, over_at, step, utc_now
+from findings_exporter.aws.run_store import keep_history, load
+from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
 from findings_exporter.recording import ended_failure
-from findings_exporter.runs import keep_history, load
-from findings_exporter.step import Event, client, over_at, step, utc_now
-from findings_exporter.table import Table
 from findings_exporter.telling import tell
 
 config = Config.from_env()

@@ -4,11 +4,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from findings_exporter.lock import Lock
+from findings_exporter.aws.handler import Event, client, step, utc_now
+from findings_exporter.aws.lock import Lock
+from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.step import Event, client, step, utc_now
-from findings_exporter.table import Table
 
 config = Config.from_env()
 lock = Lock(Table(client("dynamodb"), config.table_name), config.account, config.region)

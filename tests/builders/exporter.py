@@ -12,14 +12,14 @@ from typing import Any, cast
 import boto3
 from botocore.exceptions import ClientError
 
-from findings_exporter import runs
+from findings_exporter.aws import run_store
+from findings_exporter.aws.run_store import Run
+from findings_exporter.aws.table import Table
 from findings_exporter.delivery import Delivery
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.plan import Plan, make_plan
-from findings_exporter.runs import Run
-from findings_exporter.table import Table
 from tests.builders.cloudformation import read_template
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -268,9 +268,9 @@ def items(table: Table) -> list[dict[str, Any]]:
 
 def planned(table: Table, of: Execution, run_input: Mapping[str, Any] | None = None) -> Run:
     """Write a run with its plan down."""
-    runs.open_run(table, of, json.dumps(run_input or {}))
-    runs.note_plan(table, of, plan(run_input, of))
-    return runs.load(table, of)
+    run_store.open_run(table, of, json.dumps(run_input or {}))
+    run_store.note_plan(table, of, plan(run_input, of))
+    return run_store.load(table, of)
 
 
 def client_error(code: str, status: int = 400, operation: str = "Operation", text: str = "said AWS") -> ClientError:

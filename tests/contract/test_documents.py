@@ -10,7 +10,7 @@ from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 from botocore.session import Session
 
-from findings_exporter import runs
+from findings_exporter.aws import run_store
 from tests.contract.parts import TASKS, folder_of
 
 DOCUMENTS = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
@@ -90,6 +90,6 @@ def test_every_step_stands_in_the_architecture(task: str) -> None:
 
 
 def test_the_architecture_tells_how_long_items_are_kept() -> None:
-    kept = {"EXECUTION#": runs.EXECUTION_KEPT, "REPORT#": runs.HISTORY_KEPT, "SCHEDULED#": runs.CLAIM_KEPT}
+    kept = {"EXECUTION#": run_store.EXECUTION_KEPT, "REPORT#": run_store.HISTORY_KEPT, "SCHEDULED#": run_store.CLAIM_KEPT}
     for item, time in kept.items():
         assert re.search(rf"^\| `{item}.*\| after {time.days} days \|$", ARCHITECTURE, re.MULTILINE), item

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.counts import BY_REPORT, BY_STACK, NAMESPACE
+from findings_exporter.aws.metrics import BY_REPORT, BY_STACK, NAMESPACE
 from tests.builders.rendered import STACK, Place, Rendered
 from tests.contract.parts import ANALYTICS, PACKAGE, TEMPLATE
 

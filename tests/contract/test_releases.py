@@ -2,7 +2,8 @@
 
 import pytest
 
-from findings_exporter import RELEASE, step
+from findings_exporter import RELEASE
+from findings_exporter.aws import handler
 from tests.contract.parts import TASKS
 from tests.contract.releases import FROZEN, kept, released, shapes
 
@@ -10,7 +11,7 @@ EVERY_TASK = pytest.mark.parametrize("task", TASKS)
 
 
 def test_this_release_and_the_one_before_are_kept() -> None:
-    assert [str(release) for release in step.RELEASES if release >= 1] == kept()
+    assert [str(release) for release in handler.RELEASES if release >= 1] == kept()
     assert sorted(FROZEN, key=int) == kept(), "raise RELEASE, add its events to releases.json, and take out those before the last"
 
 

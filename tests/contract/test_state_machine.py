@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from jsonata import Jsonata
 
-from findings_exporter import RELEASE, explanations, lock, reports, telling
+from findings_exporter import RELEASE, explanations, reports, telling
+from findings_exporter.aws import lock
 from findings_exporter.explanations import EXPLANATIONS
 from findings_exporter.model import errors, plan
 from tests.contract.interpreter import StepError, Walk, evaluate, expressions, states_named

@@ -12,7 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from findings_exporter import messages, runs, table
+from findings_exporter import messages
+from findings_exporter.aws import run_store, table
 from findings_exporter.model.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
 from tests.builders import setup_builders
 from tests.builders.exporter import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
@@ -499,7 +500,7 @@ class TestData:
         assert [key["AttributeName"] for key in properties["KeySchema"]] == ["pk", "sk"]
 
     def test_a_runs_record_is_forgotten_before_its_name_may_come_again(self) -> None:
-        assert timedelta(days=90) > runs.EXECUTION_KEPT
+        assert timedelta(days=90) > run_store.EXECUTION_KEPT
 
     def test_the_event_is_the_published_one(self) -> None:
         schema = json.loads(Path("docs/export-event.schema.json").read_text(encoding="utf-8"))

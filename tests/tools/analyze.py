@@ -28,13 +28,13 @@ from findings_digest.digesting import Desk, brief_of
 from findings_digest.errors import MalformedReportError
 from findings_digest.json_report import read_json
 from findings_exporter import messages
+from findings_exporter.aws.run_store import Run, history_line
+from findings_exporter.aws.table import Table
 from findings_exporter.delivery import verify
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.plan import make_plan
-from findings_exporter.runs import Run, history_line
-from findings_exporter.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

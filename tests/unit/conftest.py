@@ -6,10 +6,10 @@ import pytest
 from moto import mock_aws
 
 from findings_exporter import delivery, reports
-from findings_exporter.desk import Desk, StartDesk
-from findings_exporter.inspector import Inspector
-from findings_exporter.lock import Lock
-from findings_exporter.table import Table
+from findings_exporter.aws.clients import Desk, StartDesk
+from findings_exporter.aws.inspector import Inspector
+from findings_exporter.aws.lock import Lock
+from findings_exporter.aws.table import Table
 from tests.builders import exporter as builders
 from tests.builders.exporter import FakeInspector, FakeStates
 

@@ -45,15 +45,15 @@ from findings_digest.ranged import Pinned, RangedObject
 from findings_digest.resumption import surely_scanned
 from findings_digest.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
 from findings_digest.verdict import judge
-from findings_exporter import runs
-from findings_exporter.counts import count_digest
+from findings_exporter.aws import run_store
+from findings_exporter.aws.metrics import count_digest
+from findings_exporter.aws.run_store import Run
+from findings_exporter.aws.table import Table
 from findings_exporter.delivery import Delivery
 from findings_exporter.messages import links as links_to
 from findings_exporter.model.config import Config
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan
-from findings_exporter.runs import Run
-from findings_exporter.table import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
@@ -110,8 +110,8 @@ def digest_run(desk: Desk, run: Run, delivery: Delivery) -> dict[str, Any]:
         As they came, for the handler's translation.
     """
     report_name, began = run.require_plan().report_name, desk.now()
-    told = brief_of(desk, run, delivery, lambda: runs.history(desk.table, report_name))
-    runs.note_digest(desk.table, run.execution, told)
+    told = brief_of(desk, run, delivery, lambda: run_store.history(desk.table, report_name))
+    run_store.note_digest(desk.table, run.execution, told)
     size_bytes = None if "error" in told else delivery.size_bytes
     count_digest(report_name, (desk.now() - began).total_seconds(), size_bytes)
     return {"state": "NOT_DIGESTED", "error": told["error"]} if "error" in told else {"state": "DIGESTED"}

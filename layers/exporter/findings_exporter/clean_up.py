@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from findings_exporter import messages, recording, reports, runs, telling
-from findings_exporter.counts import count_expectation
-from findings_exporter.desk import Desk
-from findings_exporter.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
+from findings_exporter import messages, recording, reports, telling
+from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import Desk
+from findings_exporter.aws.handler import named
+from findings_exporter.aws.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
+from findings_exporter.aws.metrics import count_expectation
+from findings_exporter.aws.run_store import Outcome, SweepMark
 from findings_exporter.model.errors import (
     AccessDeniedError,
     ExporterError,
@@ -29,8 +32,6 @@ from findings_exporter.model.errors import (
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean
-from findings_exporter.runs import Outcome, SweepMark
-from findings_exporter.step import named
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -131,12 +132,12 @@ def clean_up(
         A function of the run still works, its report has not stopped yet, or somebody else is telling: try again.
     """
     execution, until = ended.execution, min(now() + patience, over_at - TIME_TO_TELL)
-    run = runs.find(desk.table, execution.id) or runs.open_run(desk.table, execution, ended.input)
+    run = run_store.find(desk.table, execution.id) or run_store.open_run(desk.table, execution, ended.input)
     holder = desk.lock.holder()
     holds_lock = holder is not None and holder.arn == execution.arn
     if run.told_at and not holds_lock:
         # Whoever recorded the outcome may have failed right after it.
-        runs.keep_history(desk.table, run)
+        run_store.keep_history(desk.table, run)
         if run.outcome in {"SUCCEEDED", "DUPLICATE"}:
             return "NOTHING_LEFT"
         return _stop_told(desk, execution, now, until)
@@ -159,7 +160,7 @@ def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], until: 
     except StillCreatingError:
         raise  # over in a minute, and then there is a report to tell of or none
     except (ExporterError, ClientError) as error:
-        runs.note(
+        run_store.note(
             desk.table,
             execution,
             Note("run.not_cleaned_up", error=type(error).__name__),
@@ -203,7 +204,7 @@ def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], d
     if desk.config.expected_report:
         count_expectation(desk.config.expected_report)
     swept = _Sweep(desk, states, sns, now, over_at)
-    before = runs.sweep_mark(desk.table)
+    before = run_store.sweep_mark(desk.table)
     mark = swept.open_runs(before)
     swept.cleaned += _free_slot(desk, states, now, over_at)
     try:
@@ -212,7 +213,7 @@ def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], d
     except (ExporterError, ClientError) as error:
         swept.errors.append(error)
     if mark != before:
-        runs.keep_sweep_mark(desk.table, mark)
+        run_store.keep_sweep_mark(desk.table, mark)
     if swept.stopped or mark != SweepMark():
         logger.warning("the sweep stopped before its end, to end in time: the next one goes on from there")
     if swept.errors:
@@ -240,14 +241,14 @@ class _Sweep:
         until = self.now() + (self._until - self.now()) / 2
         if holder := self.desk.lock.holder():
             self._clean(holder.execution)
-        open_runs, last = runs.open_runs(self.desk.table, mark.open_after), mark.open_after
+        open_runs, last = run_store.open_runs(self.desk.table, mark.open_after), mark.open_after
         for execution in open_runs:
             if self.now() > until:
                 self.stopped = True
                 return replace(mark, open_after=last)
             self._clean(execution)
             last = execution.started_at.isoformat()
-        return replace(mark, open_after=last if len(open_runs) == runs.OPEN_AT_ONCE else runs.BEFORE_ALL)
+        return replace(mark, open_after=last if len(open_runs) == run_store.OPEN_AT_ONCE else run_store.BEFORE_ALL)
 
     def unwritten(self, mark: SweepMark) -> SweepMark:
         """Clean up after executions that ended before they were written down.
@@ -303,7 +304,7 @@ class _Sweep:
             if self.now() > self._until:
                 self.stopped = True
                 return False
-            if not runs.is_known(self.desk.table, execution):
+            if not run_store.is_known(self.desk.table, execution):
                 self._clean(execution)
         return True
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from findings_exporter.inspector import matches_any
+from findings_exporter.aws.inspector import matches_any
 from findings_exporter.model import notes, report_completeness
 from findings_exporter.model.errors import THROTTLED, Failure, code_of, is_refused
 from findings_exporter.model.notes import Note
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_s3 import S3Client
 
-    from findings_exporter.runs import Run
+    from findings_exporter.aws.run_store import Run
 
 TINY_BYTES = 4096
 """The largest object that can be a way of saying that nothing was found; one real finding alone is about as long."""

@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from findings_exporter import runs
+from findings_exporter.aws import run_store
+from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import make_plan
-from findings_exporter.table import Table
 
 
 def plan_run(table: Table, config: Config, execution: Execution, run_input: object) -> dict[str, Any]:
@@ -21,17 +21,17 @@ def plan_run(table: Table, config: Config, execution: Execution, run_input: obje
         ``state``: ``PLANNED`` (with ``plan``), ``DUPLICATE`` (with ``of``: the execution that exports this scheduled
         time) or ``FAILED`` (with ``failure``: all faults of the input).
     """
-    runs.open_run(table, execution, json.dumps(run_input))
+    run_store.open_run(table, execution, json.dumps(run_input))
     plan = make_plan(run_input, config, execution)
     if isinstance(plan, Failure):
         return {"state": "FAILED", "failure": plan.to_dict()}
     if plan.schedule and plan.scheduled_for:
-        exporting = runs.claim_schedule(
+        exporting = run_store.claim_schedule(
             table, plan.schedule, plan.scheduled_for, json.dumps(run_input, sort_keys=True), execution
         )
         if exporting != execution.arn:
             return {"state": "DUPLICATE", "of": exporting}
-    if not runs.note_plan(table, execution, plan):
+    if not run_store.note_plan(table, execution, plan):
         stopped = Failure("LockLostError", Note("cause.stopped_before", run=execution.id))
         return {"state": "FAILED", "failure": stopped.to_dict()}
     return {"state": "PLANNED", "plan": json.loads(plan.to_json())}

@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from findings_exporter import runs
-from findings_exporter.counts import count_run
+from findings_exporter.aws import run_store
+from findings_exporter.aws.metrics import count_run
+from findings_exporter.aws.run_store import Outcome, Run
+from findings_exporter.aws.table import Table
 from findings_exporter.delivery import Delivery
 from findings_exporter.explanations import evidence, explain, statements
 from findings_exporter.messages import failure_from
@@ -17,8 +19,6 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean, cut
-from findings_exporter.runs import Outcome, Run
-from findings_exporter.table import Table
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     failure = _failure(event["failure"]) if event["failure"] else None
     delivery = Delivery(**event["delivery"]) if event["delivery"] and not failure else None
     if broken := event.get("digest_failure"):
-        runs.note_digest_failure(table, execution, digest_failure(broken["error"], broken["cause"]))
+        run_store.note_digest_failure(table, execution, digest_failure(broken["error"], broken["cause"]))
     outcome: Outcome = "FAILED" if failure else "DUPLICATE" if event["duplicate"] else "SUCCEEDED"
     run = record(table, execution, outcome, failure, delivery, now)
     return {
@@ -78,7 +78,7 @@ def record(
     now: datetime,
 ) -> Run:
     """Record an outcome unless there is one already, count it if it is new, and return the run as it is recorded."""
-    run, decided = runs.record(table, execution, outcome, failure, delivery, now)
+    run, decided = run_store.record(table, execution, outcome, failure, delivery, now)
     if decided and run.outcome != "DUPLICATE":
         try:
             count_run(run)

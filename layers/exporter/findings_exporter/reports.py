@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
 
-from findings_exporter import runs
-from findings_exporter.counts import count_look
+from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import Desk, StartDesk
+from findings_exporter.aws.inspector import Report, create
+from findings_exporter.aws.lock import has_ended
+from findings_exporter.aws.metrics import count_look
+from findings_exporter.aws.run_store import Run
 from findings_exporter.delivery import found_report_id
-from findings_exporter.desk import Desk, StartDesk
-from findings_exporter.inspector import Report, create
-from findings_exporter.lock import has_ended
 from findings_exporter.model.errors import (
     DENIED,
     THROTTLED,
@@ -33,7 +34,6 @@ from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan, execution_of
 from findings_exporter.model.text import clean
 from findings_exporter.model.wait import next_wait_seconds, turn_wait_seconds
-from findings_exporter.runs import Run
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def check(desk: Desk, run: Run, now: datetime) -> Result:
         if remaining <= 0:
             return _failed(_too_late(plan, "cause.too_late_running", report=report.id, status=report.status))
         return {"state": IN_PROGRESS, "wait_seconds": _next_look(desk, run, now)}
-    runs.note_report_ended(desk.table, run.execution, now)
+    run_store.note_report_ended(desk.table, run.execution, now)
     if report.status == "SUCCEEDED":
         return {"state": "FINISHED", "found_nothing": False}
     if report.error_code == "NO_FINDINGS_FOUND":
@@ -149,7 +149,7 @@ def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until:
     StillRunningError
         The report was told to stop but has not stopped by ``until``.
     """
-    run = runs.find(desk.table, execution.id)
+    run = run_store.find(desk.table, execution.id)
     if run is None or run.plan is None:
         return "NONE"
     holder = desk.lock.holder()
@@ -182,14 +182,14 @@ def _create(
     desk, plan = start_desk.desk, run.require_plan()
     mark = desk.lock.mark_creating(run.execution, outlives_until + OUTLIVE_MARGIN, clock(), seen)
     # An earlier try that still worked may have marked, created, noted its report and cleared its mark since we looked.
-    if noted := runs.load(desk.table, run.execution).report_id:
+    if noted := run_store.load(desk.table, run.execution).report_id:
         return _started(desk, run, noted, clock(), mark)
     try:
         report_id = create(start_desk.creator, plan)
     except ClientError as error:
         if not is_refused(error):
             desk.lock.move_mark(run.execution, mark, clock() + LANDING)
-            runs.note(desk.table, run.execution, Note("run.create_failed", code=code_of(error)))
+            run_store.note(desk.table, run.execution, Note("run.create_failed", code=code_of(error)))
             raise
         desk.lock.clear_mark(run.execution, mark)
         if code_of(error) in THROTTLED | DENIED:
@@ -225,7 +225,7 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
     if whose and has_ended(start_desk.states, whose.arn):
         # Ours, but of a run that is over: it has another's filter and place, so it is of no use to anybody.
         desk.inspector.cancel(other.id)
-        runs.note(
+        run_store.note(
             desk.table,
             run.execution,
             Note("run.cancelled_left", report=other.id, run=whose.id),
@@ -235,14 +235,14 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
         return _failed(Failure("SlotBusy", Note("cause.busy", report=other.id, place=place)))
     if whose is None and plan.on_busy == "cancel":
         desk.inspector.cancel(other.id)
-        runs.note(
+        run_store.note(
             desk.table,
             run.execution,
             Note("run.cancelled_external", report=other.id, place=place),
         )
         return _busy(_turn_wait(run, now))
     logger.info("Inspector's slot is taken by another report %s", other.id)
-    runs.note(
+    run_store.note(
         desk.table,
         run.execution,
         Note("run.waited_external", report=other.id, place=place),
@@ -253,13 +253,13 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
 def owner_of(desk: Desk, report: Report) -> Execution | None:
     """Return the execution of ours that a report belongs to, or None for a foreign one."""
     name = execution_of(report.prefix)
-    run = runs.find(desk.table, name) if name else None
+    run = run_store.find(desk.table, name) if name else None
     # Judged by the run's own plan: the deployment's bucket and prefix may have changed since.
     return run.execution if run and run.plan and _is_at(report, run.plan) else None
 
 
 def _started(desk: Desk, run: Run, report_id: str, now: datetime, mark: datetime | None) -> Result:
-    runs.note_report(desk.table, run.execution, report_id, now)
+    run_store.note_report(desk.table, run.execution, report_id, now)
     if mark:
         # No try creates while an earlier one may: the report that is known now is the only one that can appear.
         desk.lock.clear_mark(run.execution, mark)
@@ -268,7 +268,7 @@ def _started(desk: Desk, run: Run, report_id: str, now: datetime, mark: datetime
 
 def _next_look(desk: Desk, run: Run, now: datetime) -> int:
     plan = run.require_plan()
-    history = runs.recent_report_seconds(desk.table, plan.report_name)
+    history = run_store.recent_report_seconds(desk.table, plan.report_name)
     elapsed = (now - (run.report_created_at or now)).total_seconds()
     return next_wait_seconds(elapsed, history, plan.remaining_seconds(now))
 

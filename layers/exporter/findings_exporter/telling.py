@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from findings_exporter import alarms, messages, runs
+from findings_exporter import messages
+from findings_exporter.aws import alarm_topic, run_store
+from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.table import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -33,16 +34,16 @@ def tell(table: Table, sns: "SNSClient", config: Config, execution: Execution, n
         Whether this call published.
     """
     teller = uuid.uuid4().hex
-    run = runs.claim_telling(table, execution, teller, now, over_at + MARGIN)
+    run = run_store.claim_telling(table, execution, teller, now, over_at + MARGIN)
     if run is None:
         return False
     try:
-        note = alarms.unconfirmed_note(sns, config)
+        note = alarm_topic.unconfirmed_note(sns, config)
         noted = replace(run, notes=(note, *run.notes)) if note else run
         sns.publish(**messages.publication(noted, config))
     except Exception:
         # Whatever became of it, this teller publishes no more: whoever tries again need not wait for the claim to run out.
-        runs.give_back_telling(table, execution, teller)
+        run_store.give_back_telling(table, execution, teller)
         raise
-    runs.mark_told(table, execution, now)
+    run_store.mark_told(table, execution, now)
     return True

@@ -18,10 +18,10 @@ from findings_digest.identity import IDENTITY_VERSION
 from findings_digest.keys import BLOCK, HEADER, MAGIC, SUMMARY, Header, KeyReader, KeyWriter, _packed
 from findings_digest.records import FIRST_SEEN, RECORD_BYTES
 from findings_digest.stored_files import EarlierFiles
-from findings_exporter import runs
+from findings_exporter.aws import run_store
+from findings_exporter.aws.table import Table
 from findings_exporter.delivery import Delivery
 from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated
-from findings_exporter.table import Table
 from tests.builders import exporter as builders
 from tests.builders.exporter import BUCKET, KEY, START, FakeInspector, client, client_error, config, execution, planned
 from tests.local_aws.emulator.inspector.findings import generate
@@ -64,7 +64,7 @@ def desk(table: Table, s3: Any, inspector: FakeInspector) -> Desk:
 
 def delivered(
     desk: Desk, name: str, at: datetime, content: bytes | None, report_format: str = "JSON", **run_input: Any
-) -> tuple[runs.Run, Delivery]:
+) -> tuple[run_store.Run, Delivery]:
     """A run whose report was verified; without content Inspector found nothing."""
     report = {"format": report_format} | run_input.pop("report", {})
     run = planned(desk.table, execution(name, at), {"report": report} | run_input)
@@ -89,7 +89,7 @@ def night(
     content = json_report(findings) if report_format == "JSON" else csv_report(findings, START.timestamp())
     run, delivery = delivered(desk, name, at, content if findings else None, report_format, **run_input)
     answer = digest_run(desk, run, delivery)
-    recorded, _ = runs.record(desk.table, run.execution, "SUCCEEDED", None, delivery, at + timedelta(minutes=9))
+    recorded, _ = run_store.record(desk.table, run.execution, "SUCCEEDED", None, delivery, at + timedelta(minutes=9))
     assert recorded.digest is not None
     assert answer == (
         {"state": "NOT_DIGESTED", "error": recorded.digest["error"]} if "error" in recorded.digest else {"state": "DIGESTED"}
@@ -126,12 +126,12 @@ def test_the_page_shows_the_trend_of_the_nights_and_is_in_the_language_of_the_de
     assert '<html lang="ja"' in page
     assert "Asia/Tokyo" in page
     second = {"counts": {"by_severity": {"HIGH": 3}}, "verdict": {"state": "unknown"}}
-    run = runs.load(desk.table, execution("night-2", START + timedelta(days=1)))
-    assert digesting.trend(runs.history(desk.table, "nightly"), run, second) == [
+    run = run_store.load(desk.table, execution("night-2", START + timedelta(days=1)))
+    assert digesting.trend(run_store.history(desk.table, "nightly"), run, second) == [
         {
             "started_at": START.isoformat(),
             "outcome": "SUCCEEDED",
-            "by_severity": json.loads([*runs.history(desk.table, "nightly")][-1]["by_severity"]),
+            "by_severity": json.loads([*run_store.history(desk.table, "nightly")][-1]["by_severity"]),
             "is_dark": False,
         },
         {
@@ -170,7 +170,7 @@ def test_a_night_without_findings_has_a_digest_too(desk: Desk) -> None:
 
 def test_the_history_has_what_the_next_night_looks_up(desk: Desk) -> None:
     told = night(desk)
-    (line,) = runs.history(desk.table, "nightly")
+    (line,) = run_store.history(desk.table, "nightly")
     assert set(HISTORY_FIELDS) <= set(line)
     assert json.loads(line["by_severity"]) == told["by_severity"]
     assert (line["open_findings"], line["coverage"]) == (told["open"], "good")
@@ -192,7 +192,7 @@ def test_a_broken_report_is_said_and_leaves_nothing_that_could_be_taken_for_whol
     content = json_report(ACTIVE)
     run, delivery = delivered(desk, "night-1", START, content[: len(content) // 2] + b"]}")
     assert digest_run(desk, run, delivery) == {"state": "NOT_DIGESTED", "error": "Digest.ReportMalformed"}
-    told = runs.load(desk.table, run.execution).digest
+    told = run_store.load(desk.table, run.execution).digest
     assert told is not None
     assert "whole findings" in told["sentence"]
     assert "The next run makes its own analysis" in told["sentence"]
@@ -231,7 +231,7 @@ def test_what_passes_is_raised_so_that_the_step_is_tried_again(desk: Desk, s3: S
     s3.errors["get_object", part] = client_error(code, status)
     with pytest.raises(ServiceUnavailableError):
         digest_run(desk, run, delivery)
-    assert runs.load(desk.table, run.execution).digest is None
+    assert run_store.load(desk.table, run.execution).digest is None
 
 
 @pytest.mark.usefixtures("_no_pause")
@@ -249,7 +249,7 @@ def test_throttling_is_tried_again_whatever_the_status_of_its_answer(
     s3.errors[operation, part] = client_error(code, status)
     with pytest.raises(ServiceUnavailableError):
         digest_run(desk, run, delivery)
-    assert runs.load(desk.table, run.execution).digest is None
+    assert run_store.load(desk.table, run.execution).digest is None
 
 
 @pytest.mark.parametrize("code", ["SlowDown", "KMS.ThrottlingException"])
@@ -258,7 +258,7 @@ def test_a_file_that_could_not_be_stored_for_throttling_is_tried_again(desk: Des
     s3.errors["put_object", "findings.keys"] = client_error(code, 400)
     with pytest.raises(ServiceUnavailableError), translated():
         digest_run(desk, run, delivery)
-    assert runs.load(desk.table, run.execution).digest is None
+    assert run_store.load(desk.table, run.execution).digest is None
 
 
 @pytest.mark.usefixtures("_no_pause")
@@ -307,16 +307,16 @@ def test_a_time_that_nobody_can_read_is_said(desk: Desk) -> None:
     content = json_report([ACTIVE[0] | {"updatedAt": 1.0}]).replace(b'"updatedAt":', b'"updatedAt":"the other day","x":', 1)
     run, delivery = delivered(desk, "night-1", START, content)
     digest_run(desk, run, delivery)
-    told = runs.load(desk.table, run.execution).digest
+    told = run_store.load(desk.table, run.execution).digest
     assert told is not None
     assert "1 value of updated_at could not be read and was left out." in told["sentences"]
 
 
 def test_a_digest_that_comes_after_the_outcome_changes_nothing(desk: Desk) -> None:
     run, delivery = delivered(desk, "night-1", START, json_report(ACTIVE))
-    runs.record(desk.table, run.execution, "SUCCEEDED", None, delivery, START)
+    run_store.record(desk.table, run.execution, "SUCCEEDED", None, delivery, START)
     digest_run(desk, run, delivery)
-    assert runs.load(desk.table, run.execution).digest is None
+    assert run_store.load(desk.table, run.execution).digest is None
 
 
 def test_how_long_it_took_is_counted_by_report(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
@@ -334,7 +334,7 @@ def test_no_text_of_a_finding_is_logged(desk: Desk, caplog: pytest.LogCaptureFix
 def forge(desk: Desk, name: str, key: str, content: bytes) -> None:
     """Another file in the place of one of ours, which the record takes for ours."""
     etag = client("s3").put_object(Bucket=BUCKET, Key=key, Body=content)["ETag"]
-    line = next(runs.history(desk.table, "nightly"))
+    line = next(run_store.history(desk.table, "nightly"))
     desk.table.put({**line, f"{name}_etag": etag})
 
 
@@ -434,7 +434,7 @@ class TestBaseline:
 
     def test_any_number_of_other_runs_does_not_hide_it(self, desk: Desk) -> None:
         night(desk, **self.SCHEDULED)
-        line = next(runs.history(desk.table, "nightly"))
+        line = next(run_store.history(desk.table, "nightly"))
         for number in range(450):
             started = (START + timedelta(minutes=number + 1)).isoformat()
             kind: Any = (
@@ -549,7 +549,7 @@ class TestTrend:
     def of(self, desk: Desk, run_input: dict[str, Any]) -> list[str]:
         run = planned(desk.table, execution("this", START + timedelta(days=9)), run_input)
         digest = {"counts": {"by_severity": {}}, "verdict": {"state": "good"}}
-        return [each["started_at"][8:10] for each in digesting.trend(runs.history(desk.table, "nightly"), run, digest)]
+        return [each["started_at"][8:10] for each in digesting.trend(run_store.history(desk.table, "nightly"), run, digest)]
 
     def test_silent_runs_and_those_of_another_filter_or_kind_are_not_in_it(self, desk: Desk) -> None:
         schedule: dict[str, Any] = {"schedule": {"scheduled_for": START.isoformat(), "arn": builders.SCHEDULE}}

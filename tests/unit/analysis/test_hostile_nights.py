@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from findings_digest.digesting import Desk, digest_run
-from findings_exporter import messages, runs
+from findings_exporter import messages
+from findings_exporter.aws import run_store
 from tests.builders.exporter import START, config
 from tests.local_aws.emulator.inspector.findings import Finding
 from tests.local_aws.emulator.inspector.report_files import csv_report
@@ -81,7 +82,7 @@ def test_a_hostile_night_is_told_or_an_explained_error_is(desk: Desk, report_for
         answer = digest_run(desk, run, delivery)
         states.append(answer["state"])
         assert answer.get("error") in {None, "Digest.ReportMalformed"}
-        recorded, _ = runs.record(desk.table, run.execution, "SUCCEEDED", None, delivery, at + timedelta(minutes=9))
+        recorded, _ = run_store.record(desk.table, run.execution, "SUCCEEDED", None, delivery, at + timedelta(minutes=9))
         for language in ("en", "ja"):
             told = messages.publication(recorded, config(LANGUAGE=language))
             assert len(json.dumps(told).encode()) <= SNS_BYTES

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from findings_exporter.aws.run_store import Run
 from findings_exporter.messages import custom_notification, short
 from findings_exporter.messages.export_ended import EVENT_VERSION, export_event
 from findings_exporter.messages.foreign import CAUSE_CHARACTERS, ERROR_CHARACTERS, for_programs
@@ -24,7 +25,6 @@ from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean, cut
-from findings_exporter.runs import Run
 
 __all__ = [
     "CAUSE_CHARACTERS",

@@ -5,6 +5,7 @@ What does not keep the schema is dropped in silence [AWS: custom notifications],
 
 from typing import Any
 
+from findings_exporter.aws.run_store import Run
 from findings_exporter.explanations import explain, statements
 from findings_exporter.messages.foreign import for_chat
 from findings_exporter.messages.headline import title
@@ -23,7 +24,6 @@ from findings_exporter.messages.night import Night, digest_failure, night_of, wo
 from findings_exporter.messages.speech import Speech
 from findings_exporter.model.config import Config
 from findings_exporter.model.text import clean, cut, in_chat
-from findings_exporter.runs import Run
 
 TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
 LISTED = 3

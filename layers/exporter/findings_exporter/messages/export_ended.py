@@ -6,13 +6,13 @@ It is the same in every language: programs read its fields, and what it tells in
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from findings_exporter.aws.run_store import Run
 from findings_exporter.delivery import Delivery
 from findings_exporter.explanations import explain
 from findings_exporter.messages.foreign import for_programs
 from findings_exporter.messages.links import execution_url, report_url
 from findings_exporter.messages.night import digest_failure
 from findings_exporter.model.config import Config
-from findings_exporter.runs import Run
 
 EVENT_VERSION = "2.0"
 DIGEST = (

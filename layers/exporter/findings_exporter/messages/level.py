@@ -2,8 +2,8 @@
 
 from typing import Literal
 
+from findings_exporter.aws.run_store import Run
 from findings_exporter.messages.night import Night, digest_failure, night_of
-from findings_exporter.runs import Run
 
 type Level = Literal["PROBLEM", "CHANGES", "NONE"]
 

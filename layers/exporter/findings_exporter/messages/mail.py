@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from findings_exporter.aws.run_store import Run
 from findings_exporter.explanations import Explanation, evidence, explain, statements
 from findings_exporter.messages.foreign import for_mail
 from findings_exporter.messages.headline import title
@@ -23,7 +24,6 @@ from findings_exporter.messages.speech import Speech
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.text import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
-from findings_exporter.runs import Run
 
 SCREEN_LINES = 24
 LISTED_ON_SCREEN = 3

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from findings_exporter.aws.run_store import Run
 from findings_exporter.messages.speech import SEVERITIES
-from findings_exporter.runs import Run
 
 type Compared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_digest", "unreadable"]
 

@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from findings_exporter.aws.run_store import Run
 from findings_exporter.messages.export_ended import EVENT_VERSION, export_event
 from findings_exporter.messages.foreign import ERROR_CHARACTERS
 from findings_exporter.messages.links import execution_url
@@ -16,7 +17,6 @@ from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.text import clean, in_chat, in_mail, wrapped
-from findings_exporter.runs import Run
 
 NAME_CHARACTERS = 63
 ARN_CHARACTERS = 256

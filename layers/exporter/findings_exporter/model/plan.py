@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
+from findings_exporter.aws.table import known_fields
 from findings_exporter.model import filter_criteria, notes
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
@@ -18,7 +19,6 @@ from findings_exporter.model.execution import Execution
 from findings_exporter.model.filter_criteria import kind_of, suggestion
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean
-from findings_exporter.table import known_fields
 
 MAX_INPUT_CHARACTERS = 100_000
 MIN_DEADLINE_HOURS, MAX_DEADLINE_HOURS = 1 / 60, 24

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from typing import Any, Literal
 
-from findings_exporter.alarms import subscriptions
+from findings_exporter.aws.alarm_topic import subscriptions
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import cut
 from findings_exporter.setup import policies

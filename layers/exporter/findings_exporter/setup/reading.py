@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from findings_exporter.aws.handler import client
 from findings_exporter.model.errors import DENIED, code_of, text_of
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import cut
 from findings_exporter.setup.deployment import Deployment, Permission
-from findings_exporter.step import client
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

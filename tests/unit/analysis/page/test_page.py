@@ -27,8 +27,8 @@ from findings_digest.page.rendering import (
 from findings_digest.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
 from findings_digest.page.words import TEXTS, words
 from findings_digest.records import SCAN_TYPES
+from findings_exporter.aws.run_store import Outcome
 from findings_exporter.model.text import clean
-from findings_exporter.runs import Outcome
 from tests import page_nights as nights
 
 FOLDER = Path("layers/analytics/findings_digest/page")

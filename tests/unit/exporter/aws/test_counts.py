@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from findings_exporter import counts
-from findings_exporter.counts import (
+from findings_exporter.aws import metrics
+from findings_exporter.aws.metrics import (
     BY_REPORT,
     BY_STACK,
     count_digest,
@@ -30,7 +30,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def seen(capsys: pytest.CaptureFixture[str]) -> set[tuple[str, tuple[str, ...], str]]:
     """Each metric that was written: its name, dimensions and unit."""
     directives = [directive for line in lines(capsys) for directive in line["_aws"]["CloudWatchMetrics"]]
-    assert {each["Namespace"] for each in directives} == {counts.NAMESPACE}
+    assert {each["Namespace"] for each in directives} == {metrics.NAMESPACE}
     return {
         (metric["Name"], tuple(sorted(names)), metric["Unit"])
         for each in directives

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from findings_exporter.desk import Desk, StartDesk
+from findings_exporter.aws.clients import Desk, StartDesk
 from tests.builders.exporter import ACCOUNT, REGION, VARIABLES, config
 
 

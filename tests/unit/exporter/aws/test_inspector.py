@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.stub import Stubber
 
-from findings_exporter.inspector import Inspector, Report, create
+from findings_exporter.aws.inspector import Inspector, Report, create
 from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REPORT_ID, plan
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, IncompleteReadError
 
 from findings_exporter import RELEASE
+from findings_exporter.aws.handler import client, logger, over_at, step, utc_now
 from findings_exporter.model.errors import AccessDeniedError, ServiceUnavailableError, UnsupportedReleaseError
-from findings_exporter.step import client, logger, over_at, step, utc_now
 from tests.builders.exporter import FakeContext, client_error, execution
 
 CONTEXT: Any = FakeContext()

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from findings_exporter.table import Table, refused_item
+from findings_exporter.aws.table import Table, refused_item
 from tests.builders.exporter import client_error
 
 ITEM: dict[str, str | int] = {"pk": "P", "sk": "S", "text": "ä", "number": 7}

@@ -7,8 +7,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from findings_exporter import reports, runs
-from findings_exporter.desk import StartDesk
+from findings_exporter import reports
+from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import StartDesk
 from findings_exporter.model.errors import translated
 from findings_exporter.model.plan import MAX_DEADLINE_HOURS
 from findings_exporter.model.wait import CEILING_SECONDS, NEAR_END, next_wait_seconds, turn_wait_seconds
@@ -118,8 +119,8 @@ class Day:
                 return result
         raise AssertionError
 
-    def _run(self) -> runs.Run:
-        return runs.load(self.start_desk.desk.table, ME)
+    def _run(self) -> run_store.Run:
+        return run_store.load(self.start_desk.desk.table, ME)
 
 
 def test_creates_that_fail_without_a_clear_answer_are_tried_no_more_often_than_a_turn_is_waited_for(

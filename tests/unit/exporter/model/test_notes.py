@@ -9,12 +9,12 @@ from string import Formatter
 
 import pytest
 
-from findings_exporter import runs
+from findings_exporter.aws import run_store
+from findings_exporter.aws.table import Table
 from findings_exporter.model import notes
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import ConfigurationError
 from findings_exporter.model.notes import LANGUAGES, RAISED, Note, recognized
-from findings_exporter.table import Table
 from tests.builders.exporter import execution, planned
 
 ME = execution("me")
@@ -124,9 +124,9 @@ def test_one_that_is_cut_stays_a_note_with_short_values() -> None:
 def test_a_record_keeps_it(table: Table) -> None:
     planned(table, ME)
     for note in (WAITED, WAITED, Note("run.create_failed", code="\ud800" * 900), "plain"):
-        runs.note(table, ME, note)
-    runs.note_digest(table, ME, {"error": "X", "sentence": NESTED})
-    run = runs.load(table, ME)
+        run_store.note(table, ME, note)
+    run_store.note_digest(table, ME, {"error": "X", "sentence": NESTED})
+    run = run_store.load(table, ME)
     assert len(run.notes) == 3
     assert notes.in_language(run.notes[run.notes.index(WAITED)], "ja") == WAITED.said("ja")
     assert run.digest is not None

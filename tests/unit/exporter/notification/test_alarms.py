@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from findings_exporter.alarms import unconfirmed_note
+from findings_exporter.aws.alarm_topic import unconfirmed_note
 from tests.builders.exporter import ALARM_TOPIC, config
 
 if TYPE_CHECKING:

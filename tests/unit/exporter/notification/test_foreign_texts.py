@@ -10,13 +10,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from findings_exporter import messages, recording
+from findings_exporter.aws.run_store import Run
 from findings_exporter.explanations import OF_THE_SETUP
 from findings_exporter.messages import failure_from
 from findings_exporter.messages.export_ended import DIGEST, export_event
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.plan import make_plan
 from findings_exporter.model.text import each_text
-from findings_exporter.runs import Run
 from findings_exporter.setup import words
 from findings_exporter.setup.checks import Check
 from tests.builders.exporter import START, brief, config, delivery, ended_run, execution, failed_run, finding, fix, plan

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from findings_exporter import messages
+from findings_exporter.aws.run_store import Run
 from findings_exporter.messages import short
 from findings_exporter.messages.level import LEVELS, level_of
 from findings_exporter.model.errors import Failure
-from findings_exporter.runs import Run
 from tests import gallery
 from tests.builders.exporter import brief, config, ended_run, nothing
 from tests.unit.exporter.notification.test_messages_of_a_night import NIGHTS

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from findings_exporter import messages
+from findings_exporter.aws.run_store import Run
 from findings_exporter.explanations import EXPLANATIONS, explain
 from findings_exporter.messages.speech import Speech
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.filter_criteria import known_filters
-from findings_exporter.runs import Run
 from tests import gallery
 from tests.builders.exporter import (
     ACCOUNT,

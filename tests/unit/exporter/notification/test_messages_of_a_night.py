@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_exporter import messages
+from findings_exporter.aws.run_store import Run
 from findings_exporter.messages.headline import fitted
 from findings_exporter.messages.night import night_of
 from findings_exporter.model.notes import in_language
 from findings_exporter.model.text import LINE_CHARACTERS, shown_lines, width
-from findings_exporter.runs import Run
 from tests import gallery
 from tests.builders.exporter import brief, config, delivery, ended_run, failed_run, finding, fix, nothing, plan
 from tests.unit.exporter.notification.test_messages import BROKEN, SNS_BYTES

@@ -11,11 +11,12 @@ import pytest
 from botocore.exceptions import ClientError
 from jsonschema import Draft202012Validator
 
-from findings_exporter import messages, recording, runs
+from findings_exporter import messages, recording
+from findings_exporter.aws import run_store
+from findings_exporter.aws.run_store import Run
+from findings_exporter.aws.table import Table
 from findings_exporter.messages import short
 from findings_exporter.model.errors import Failure
-from findings_exporter.runs import Run
-from findings_exporter.table import Table
 from findings_exporter.telling import tell
 from tests import gallery
 from tests.builders.exporter import (
@@ -270,26 +271,26 @@ class TestRecords:
     )
     def test_a_run_is_told_whatever_its_record_holds(self, table: Table, name: str, text: str) -> None:
         planned(table, ME)
-        runs.record(table, ME, "FAILED", Failure("X", "x"), delivery(), minutes(12))
+        run_store.record(table, ME, "FAILED", Failure("X", "x"), delivery(), minutes(12))
         table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": name}, {":value": text})
         topic = FakeTopic()
         assert tell(table, topic.client, config(), ME, minutes(13), minutes(14))
-        run = runs.load(table, ME)
+        run = run_store.load(table, ME)
         assert run.told_at
         assert "FAILED" in topic.bodies[0]["default"]
         # What comes before and after it in a workflow does not raise either.
-        runs.keep_history(table, run)
+        run_store.keep_history(table, run)
         recording.ended_failure(run, config())
 
     def test_what_cannot_be_read_is_named(self, table: Table) -> None:
         planned(table, ME)
         table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": "plan"}, {":value": "no JSON"})
-        run = runs.load(table, ME)
+        run = run_store.load(table, ME)
         assert (run.plan, run.unread) == (None, ("plan",))
 
     def test_a_digest_without_what_the_history_needs_is_recorded_and_told(self, table: Table) -> None:
         planned(table, ME)
-        runs.note_digest(table, ME, {"open": 10**60, "verdict": {"state": "good"}})
+        run_store.note_digest(table, ME, {"open": 10**60, "verdict": {"state": "good"}})
         recorded = recording.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
         assert recorded.outcome == "SUCCEEDED"
         topic = FakeTopic()
@@ -299,27 +300,27 @@ class TestRecords:
         self, table: Table, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         planned(table, ME)
-        run, _ = runs.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
+        run, _ = run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
         errors = [client_error("ValidationException"), client_error("ThrottlingException")]
 
         def refuse(*_: object) -> None:
             raise errors.pop(0)
 
         monkeypatch.setattr(Table, "put", refuse)
-        runs.keep_history(table, run)
+        run_store.keep_history(table, run)
         with pytest.raises(ClientError, match="Throttling"):
-            runs.keep_history(table, run)
+            run_store.keep_history(table, run)
 
     def test_half_a_surrogate_pair_is_kept_as_a_sign_that_dynamodb_takes(self, table: Table) -> None:
         planned(table, ME)
-        runs.note(table, ME, "from \ud800 afar\n" + "x" * 9_000)
-        runs.note_report(table, ME, f"{REPORT_ID}\udfff", minutes(1))
-        runs.note_digest(table, ME, {"error": "X", "sentence": "\ud800"})
-        runs.record(table, ME, "FAILED", Failure("X", "\ud800"), delivery(key="\ud800"), minutes(12))
-        run = runs.load(table, ME)
+        run_store.note(table, ME, "from \ud800 afar\n" + "x" * 9_000)
+        run_store.note_report(table, ME, f"{REPORT_ID}\udfff", minutes(1))
+        run_store.note_digest(table, ME, {"error": "X", "sentence": "\ud800"})
+        run_store.record(table, ME, "FAILED", Failure("X", "\ud800"), delivery(key="\ud800"), minutes(12))
+        run = run_store.load(table, ME)
         (note,) = run.notes
         assert note.startswith("from \ufffd afar x")
-        assert len(note) == runs.NOTE_CHARACTERS
+        assert len(note) == run_store.NOTE_CHARACTERS
         assert Failure("X", "\ud800").to_dict()["cause"].encode()
 
     @pytest.mark.parametrize("setup", [7, {"failed": 7}, {"failed": [{"evidence": "\ud800"}]}])

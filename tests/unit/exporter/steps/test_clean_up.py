@@ -9,10 +9,11 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from findings_exporter import clean_up as module
-from findings_exporter import messages, runs
+from findings_exporter import messages
+from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import Desk
+from findings_exporter.aws.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
 from findings_exporter.clean_up import Ended, clean_up, clean_up_event, execution_of, sweep
-from findings_exporter.desk import Desk
-from findings_exporter.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
 from findings_exporter.model.errors import (
     AccessDeniedError,
     Failure,
@@ -95,7 +96,7 @@ def exporting(desk: Desk, inspector: FakeInspector, of: Execution = ME) -> None:
     """Leave a run behind in the middle of its report."""
     run = planned(desk.table, of)
     assert desk.lock.acquire(FakeStates().client, of, START) is None
-    runs.note_report(desk.table, of, REPORT_ID, minutes(1))
+    run_store.note_report(desk.table, of, REPORT_ID, minutes(1))
     inspector.put(REPORT_ID, "IN_PROGRESS", run.require_plan().destination.prefix)
 
 
@@ -103,8 +104,8 @@ def told_with_its_report_running(desk: Desk, states: FakeStates, inspector: Fake
     """Leave a run that ended by itself and was told, but could not cancel its report."""
     exporting(desk, inspector)
     desk.lock.release(ME, minutes(11))
-    runs.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-    runs.mark_told(desk.table, ME, minutes(12))
+    run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+    run_store.mark_told(desk.table, ME, minutes(12))
     states.add(ME, "FAILED")
 
 
@@ -184,7 +185,7 @@ class TestCleanUp:
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert desk.lock.holder() is None
         assert topic.told == [("night-1", status)]
-        assert runs.load(desk.table, ME).told_at
+        assert run_store.load(desk.table, ME).told_at
 
     def test_a_second_event_finds_nothing_left(self, desk: Desk, topic: FakeTopic, inspector: FakeInspector) -> None:
         exporting(desk, inspector)
@@ -198,8 +199,8 @@ class TestCleanUp:
         self, desk: Desk, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(desk, inspector)
-        runs.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        runs.mark_told(desk.table, ME, minutes(12))
+        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.mark_told(desk.table, ME, minutes(12))
         assert cleaned(desk, topic) == "CLEANED_UP"
         assert desk.lock.holder() is None
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
@@ -207,13 +208,13 @@ class TestCleanUp:
 
     def test_a_recorded_outcome_is_told_as_it_was_recorded(self, desk: Desk, topic: FakeTopic) -> None:
         planned(desk.table, ME)
-        runs.record(desk.table, ME, "SUCCEEDED", None, delivery(), minutes(12))
+        run_store.record(desk.table, ME, "SUCCEEDED", None, delivery(), minutes(12))
         assert cleaned(desk, topic, ended(status="FAILED", error="X")) == "CLEANED_UP"
         assert topic.told == [("night-1", "SUCCEEDED")]
 
     def test_an_execution_that_was_never_written_down_is_written_and_told(self, desk: Desk, topic: FakeTopic) -> None:
         assert cleaned(desk, topic, ended(status="FAILED", error="States.Runtime")) == "CLEANED_UP"
-        run = runs.load(desk.table, ME)
+        run = run_store.load(desk.table, ME)
         assert (run.input, run.outcome) == ('{"a": 1}', "FAILED")
         assert topic.told == [("night-1", "FAILED")]
 
@@ -235,7 +236,7 @@ class TestCleanUp:
             cleaned(desk, topic)
         assert desk.lock.holder() is not None
         assert topic.published == []
-        run = runs.load(desk.table, ME)
+        run = run_store.load(desk.table, ME)
         assert (run.outcome, run.notes) == (None, ())
         assert cleaned(desk, topic, at=32) == "CLEANED_UP"
 
@@ -273,7 +274,7 @@ class TestCleanUp:
         with pytest.raises(raised) as error:
             cleaned(desk, topic)
         assert type(error.value) is raised
-        run = runs.load(desk.table, ME)
+        run = run_store.load(desk.table, ME)
         note = (
             f"The report or the lock of the run could not be cleaned up yet ({raised.__name__}). The hourly cleanup tries again."
         )
@@ -294,7 +295,7 @@ class TestCleanUp:
         with pytest.raises(StillRunningError):
             cleaned(desk, topic)
         assert topic.told == [("night-1", "ABORTED")]
-        assert "(StillRunningError)" in runs.load(desk.table, ME).notes[0]
+        assert "(StillRunningError)" in run_store.load(desk.table, ME).notes[0]
 
     @pytest.mark.parametrize("id_is_known", [True, False])
     def test_a_report_that_appears_between_look_and_release_is_cancelled_too(
@@ -307,7 +308,7 @@ class TestCleanUp:
         def created_meanwhile(self: Lock, me: Execution, now: datetime) -> None:
             inspector.put(REPORT_ID, "IN_PROGRESS", run.require_plan().destination.prefix)
             if id_is_known:
-                runs.note_report(desk.table, ME, REPORT_ID, minutes(30))
+                run_store.note_report(desk.table, ME, REPORT_ID, minutes(30))
             release(self, me, now)
 
         monkeypatch.setattr(Lock, "release", created_meanwhile)
@@ -340,8 +341,8 @@ class TestCleanUp:
         desk.lock.release(ME, minutes(2))
         if holder:
             desk.lock.acquire(FakeStates().client, holder, minutes(3))
-        runs.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        runs.mark_told(desk.table, ME, minutes(12))
+        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.mark_told(desk.table, ME, minutes(12))
         before = items(desk.table)
         assert cleaned(desk, topic) == "NOTHING_LEFT"
         assert "cancel" not in inspector.calls
@@ -350,12 +351,12 @@ class TestCleanUp:
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
     def test_a_told_runs_missing_line_in_the_history_is_written(
-        self, desk: Desk, topic: FakeTopic, outcome: runs.Outcome
+        self, desk: Desk, topic: FakeTopic, outcome: run_store.Outcome
     ) -> None:
         planned(desk.table, ME)
         failure = Failure("X", "x") if outcome == "FAILED" else None
-        runs.record(desk.table, ME, outcome, failure, None, minutes(12))
-        runs.mark_told(desk.table, ME, minutes(12))
+        run_store.record(desk.table, ME, outcome, failure, None, minutes(12))
+        run_store.mark_told(desk.table, ME, minutes(12))
         (line,) = list(desk.table.newest("REPORT#nightly"))
         key = {name: {"S": line[name]} for name in ("pk", "sk")}
         desk.table.client.delete_item(TableName=desk.table.name, Key=key)
@@ -367,10 +368,10 @@ class TestCleanUp:
         self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, id_is_known: bool
     ) -> None:
         run = planned(desk.table, ME)
-        runs.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        runs.mark_told(desk.table, ME, minutes(12))
+        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.mark_told(desk.table, ME, minutes(12))
         if id_is_known:
-            runs.note_report(desk.table, ME, REPORT_ID, minutes(13))
+            run_store.note_report(desk.table, ME, REPORT_ID, minutes(13))
         inspector.put(REPORT_ID, "IN_PROGRESS", run.require_plan().destination.prefix)
         assert cleaned(desk, topic) == "CLEANED_UP"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
@@ -393,24 +394,24 @@ class TestCleanUp:
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "DUPLICATE"])
     def test_inspector_is_asked_nothing_for_a_run_that_ended_well(
-        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, outcome: runs.Outcome
+        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, outcome: run_store.Outcome
     ) -> None:
         planned(desk.table, ME)
-        runs.record(desk.table, ME, outcome, None, None, minutes(12))
-        runs.mark_told(desk.table, ME, minutes(12))
+        run_store.record(desk.table, ME, outcome, None, None, minutes(12))
+        run_store.mark_told(desk.table, ME, minutes(12))
         assert cleaned(desk, topic) == "NOTHING_LEFT"
         assert inspector.calls == []
 
     def test_a_telling_under_way_is_waited_for(self, desk: Desk, topic: FakeTopic) -> None:
         planned(desk.table, ME)
-        runs.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        runs.claim_telling(desk.table, ME, "another", minutes(30), minutes(31))
+        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.claim_telling(desk.table, ME, "another", minutes(30), minutes(31))
         with pytest.raises(ToldElsewhereError):
             cleaned(desk, topic)
 
     def test_a_duplicate_that_was_recorded_is_told_to_nobody(self, desk: Desk, topic: FakeTopic) -> None:
         planned(desk.table, ME)
-        runs.record(desk.table, ME, "DUPLICATE", None, None, minutes(1))
+        run_store.record(desk.table, ME, "DUPLICATE", None, None, minutes(1))
         assert cleaned(desk, topic) == "NOTHING_LEFT"
         assert topic.published == []
 
@@ -451,8 +452,8 @@ class TestSweep:
         self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(desk, inspector)
-        runs.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        runs.mark_told(desk.table, ME, minutes(12))
+        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.mark_told(desk.table, ME, minutes(12))
         states.add(ME, "FAILED")
         assert swept(desk, states, topic) == ["night-1"]
         assert desk.lock.holder() is None
@@ -501,8 +502,8 @@ class TestSweep:
     def test_nor_does_a_failed_one_that_was_closed_long_ago(self, desk: Desk, states: FakeStates, topic: FakeTopic) -> None:
         states.add(execution("lost"), "FAILED")
         planned(desk.table, ME)
-        runs.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        runs.mark_told(desk.table, ME, minutes(12))
+        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.mark_told(desk.table, ME, minutes(12))
         states.add(ME, "FAILED")
         desk.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #plan = :plan", {"#plan": "plan"}, {":plan": "no JSON"})
         assert swept(desk, states, topic) == ["lost"]
@@ -647,8 +648,8 @@ class TestBounds:
         """Let others' executions have failed and been told, each after the one before."""
         for number in range(count):
             each = execution(f"failed-{number}", minutes(number / 60))
-            runs.open_run(desk.table, each, "{}")
-            runs.mark_told(desk.table, each, minutes(2))
+            run_store.open_run(desk.table, each, "{}")
+            run_store.mark_told(desk.table, each, minutes(2))
             states.add(each, "FAILED")
 
     def test_open_runs_and_the_locks_holder_come_before_any_failed_execution_is_asked_for(
@@ -686,7 +687,7 @@ class TestBounds:
         assert sweeps == 6
         # Seen to its end, it begins with the newest.
         swept(desk, states, topic, at=60 * sweeps)
-        assert runs.sweep_mark(desk.table) == runs.SweepMark()
+        assert run_store.sweep_mark(desk.table) == run_store.SweepMark()
 
     def test_a_page_that_is_remembered_and_gone_is_no_end(
         self, desk: Desk, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
@@ -694,7 +695,7 @@ class TestBounds:
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 1)
         self.failed_and_told(desk, states, 8)
         swept(desk, states, topic)
-        states.forgotten_token = runs.sweep_mark(desk.table).token
+        states.forgotten_token = run_store.sweep_mark(desk.table).token
         assert states.forgotten_token
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 50)
         states.add(execution("lost", START - timedelta(minutes=1)), "FAILED")
@@ -737,7 +738,7 @@ class TestBounds:
     def test_more_open_runs_than_are_read_at_once_are_reached_by_the_next_sweeps(
         self, desk: Desk, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(runs, "OPEN_AT_ONCE", 2)
+        monkeypatch.setattr(run_store, "OPEN_AT_ONCE", 2)
         for number in range(4):
             planned(desk.table, execution(f"alive-{number}", minutes(number)))
             states.add(execution(f"alive-{number}", minutes(number)))

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from findings_exporter import runs
+from findings_exporter.aws import run_store
+from findings_exporter.aws.inspector import matches_any
+from findings_exporter.aws.table import Table
 from findings_exporter.delivery import TINY_BYTES, AsksInspector, Delivery, found_report_id, verify, verify_run
-from findings_exporter.inspector import matches_any
 from findings_exporter.model.errors import Failure, NotRecordedError
 from findings_exporter.model.report_completeness import EDGE_BYTES, of_whole
-from findings_exporter.table import Table
 from tests.builders.exporter import (
     ACCOUNT,
     BUCKET,
@@ -522,9 +522,9 @@ def test_a_report_of_an_earlier_try_is_known_by_its_objects_name(names: list[str
 class TestRun:
     def test_the_step_tells_the_delivery(self, table: Table) -> None:
         planned(table, execution())
-        runs.note_report(table, execution(), REPORT_ID, execution().started_at)
+        run_store.note_report(table, execution(), REPORT_ID, execution().started_at)
         put_report(of(FINDING))
-        result = verify_run(client("s3"), client("inspector2"), runs.load(table, execution()), found_nothing=False)
+        result = verify_run(client("s3"), client("inspector2"), run_store.load(table, execution()), found_nothing=False)
         assert result["state"] == "VERIFIED"
         assert Delivery(**result["delivery"]).key == f"{DESTINATION.prefix}{REPORT_ID}.json"
         assert json.loads(json.dumps(result)) == result
@@ -536,4 +536,4 @@ class TestRun:
 
     def test_a_run_without_a_plan_cannot_be_verified(self, table: Table) -> None:
         with pytest.raises(NotRecordedError):
-            verify_run(client("s3"), client("inspector2"), runs.open_run(table, execution(), "{}"), found_nothing=False)
+            verify_run(client("s3"), client("inspector2"), run_store.open_run(table, execution(), "{}"), found_nothing=False)

@@ -14,10 +14,11 @@ import boto3
 import pytest
 from moto.sns.models import sns_backends
 
-from findings_exporter import RELEASE, runs, step
-from findings_exporter.lock import Lock
+from findings_exporter import RELEASE
+from findings_exporter.aws import handler, run_store
+from findings_exporter.aws.lock import Lock
+from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import AccessDeniedError, ConfigurationError, UnsupportedReleaseError
-from findings_exporter.table import Table
 from tests.builders.exporter import (
     ACCOUNT,
     ALARM_TOPIC,
@@ -40,7 +41,7 @@ from tests.contract.parts import folder_of
 from tests.contract.releases import FROZEN, kept
 
 CONTEXT: Any = FakeContext()
-ME = execution("night-1", step.utc_now())
+ME = execution("night-1", handler.utc_now())
 STEPS = [
     "plan_export", "acquire_lock", "start_report", "check_report", "cancel_report", "release_lock", "verify_report",
     "digest_report", "record_run", "notify",
@@ -76,7 +77,7 @@ def account(table: Table, inspector: FakeInspector, states: FakeStates, monkeypa
     def client(service: Any, **more: Any) -> Any:
         return fakes[service] if service in fakes else real(service, **more)
 
-    monkeypatch.setattr(step, "boto3", SimpleNamespace(client=client))
+    monkeypatch.setattr(handler, "boto3", SimpleNamespace(client=client))
     make_bucket()
     sns = boto3.client("sns")
     assert sns.create_topic(Name="findings-Topic")["TopicArn"] == TOPIC
@@ -90,7 +91,7 @@ def account(table: Table, inspector: FakeInspector, states: FakeStates, monkeypa
 def log() -> Iterator[io.StringIO]:
     """What the functions log."""
     stream = io.StringIO()
-    handler = step.logger.registered_handler
+    handler = handler.logger.registered_handler
     assert isinstance(handler, logging.StreamHandler)
     before = handler.setStream(stream)
     yield stream
@@ -177,7 +178,7 @@ def test_a_start_keeps_the_lock_until_its_function_is_surely_over(account: Table
         holder = Lock(account, ACCOUNT, REGION).holder()
         assert holder is not None
         assert holder.creating_until is not None
-        seen.append(holder.creating_until - step.utc_now())
+        seen.append(holder.creating_until - handler.utc_now())
 
     inspector.on_create = look
     begin()
@@ -206,7 +207,7 @@ def test_what_a_stopped_execution_leaves_is_cleaned_up(
         assert handler({}, CONTEXT) == {"cleaned": []}
     assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
     assert [each["outcome"] for each in told()] == ["ABORTED"]
-    assert runs.open_runs(account) == []
+    assert run_store.open_runs(account) == []
 
 
 @pytest.mark.parametrize("folder", STEPS)
@@ -216,7 +217,7 @@ def test_an_event_of_an_unknown_release_is_refused_before_anything_is_done(
     with pytest.raises(UnsupportedReleaseError):
         load(folder).handler(event(release=RELEASE + 1), CONTEXT)
     assert inspector.calls == []
-    assert runs.open_runs(account) == []
+    assert run_store.open_runs(account) == []
 
 
 @pytest.mark.parametrize("folder", STEPS)
@@ -332,7 +333,7 @@ def test_each_line_of_a_sweep_names_the_run_that_it_is_about(
     late = planned(account, execution("night-2", START)).execution
     states.add(late, "FAILED")
     assert sorted(load("clean_up").handler({}, CONTEXT)["cleaned"]) == ["night-1", "night-2"]
-    step.logger.info("the sweep goes on")
+    handler.logger.info("the sweep goes on")
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     cancelled = [line["execution"] for line in lines if line["message"].startswith("cancelling the run's own report")]
     assert cancelled == ["night-1"]
@@ -353,9 +354,9 @@ def test_a_sweep_that_frees_inspectors_slot_names_the_run_whose_report_it_cancel
 
 
 def test_a_run_that_waits_for_its_turn_logs_who_has_it(account: Table, states: FakeStates, log: io.StringIO) -> None:
-    holder = execution("night-0", step.utc_now())
+    holder = execution("night-0", handler.utc_now())
     states.add(holder)
-    assert Lock(account, ACCOUNT, REGION).acquire(states.client, holder, step.utc_now()) is None
+    assert Lock(account, ACCOUNT, REGION).acquire(states.client, holder, handler.utc_now()) is None
     call("plan_export", input={})
     assert call("acquire_lock")["state"] == "HELD"
     lines = [json.loads(line) for line in log.getvalue().splitlines()]

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from findings_exporter import recording, runs
+from findings_exporter import recording
+from findings_exporter.aws import run_store
+from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure
 from findings_exporter.recording import cause_text, record_run
-from findings_exporter.table import Table
 from tests.builders.exporter import brief, config, delivery, execution, minutes, planned
 
 ME = execution("me")
@@ -29,7 +30,7 @@ def record(table: Table, event: dict[str, Any]) -> dict[str, Any]:
 def test_a_success_is_recorded_and_to_be_told(table: Table) -> None:
     planned(table, ME)
     assert record(table, SUCCESS) == {"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}
-    assert runs.load(table, ME).delivery == delivery()
+    assert run_store.load(table, ME).delivery == delivery()
 
 
 def test_a_failure_is_recorded_with_its_reason_and_fix(table: Table) -> None:
@@ -44,15 +45,15 @@ def test_a_failure_is_recorded_with_its_reason_and_fix(table: Table) -> None:
 
 def test_a_deliverys_note_is_one_of_the_runs_notes(table: Table) -> None:
     planned(table, ME)
-    runs.note(table, ME, "Another one.")
+    run_store.note(table, ME, "Another one.")
     record(table, SUCCESS | {"delivery": delivery(note="How it was judged.").to_dict()})
-    assert runs.load(table, ME).notes == ("Another one.", "How it was judged.")
+    assert run_store.load(table, ME).notes == ("Another one.", "How it was judged.")
 
 
 def test_a_failure_after_a_verified_delivery_is_a_failure(table: Table) -> None:
     planned(table, ME)
     assert record(table, FAILURE | {"delivery": SUCCESS["delivery"]})["outcome"] == "FAILED"
-    assert runs.load(table, ME).delivery is None
+    assert run_store.load(table, ME).delivery is None
 
 
 def test_what_a_setup_check_found_is_recorded_and_stands_in_the_cause(table: Table) -> None:
@@ -66,7 +67,7 @@ def test_what_a_setup_check_found_is_recorded_and_stands_in_the_cause(table: Tab
         "said\n\nCause: The setup check found: No.\n- seen\n\nFix:\n1. Do.\n2. Run a test export"
     )
     assert json.loads(result["failure"]["cause"].split("Policy statement to add (KMS key):\n")[1]) == statement
-    recorded = runs.load(table, ME).failure
+    recorded = run_store.load(table, ME).failure
     assert recorded is not None
     assert recorded.setup == setup
 
@@ -101,13 +102,13 @@ def test_a_lambda_error_is_recorded_with_its_message_alone(table: Table) -> None
     planned(table, ME)
     cause = json.dumps({"errorMessage": "no", "errorType": "AccessDeniedError", "stackTrace": ["secret"]})
     record(table, FAILURE | {"failure": {"error": "AccessDeniedError", "cause": cause}})
-    assert runs.load(table, ME).failure == Failure("AccessDeniedError", "no")
+    assert run_store.load(table, ME).failure == Failure("AccessDeniedError", "no")
 
 
 def test_a_success_is_counted_once_with_its_size_and_durations(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
     planned(table, ME)
-    runs.note_report(table, ME, "id", minutes(1))
-    runs.note_report_ended(table, ME, minutes(11))
+    run_store.note_report(table, ME, "id", minutes(1))
+    run_store.note_report_ended(table, ME, minutes(11))
     record(table, SUCCESS)
     record(table, SUCCESS)
     metric, of_stack = counted(capsys)
@@ -132,7 +133,7 @@ def test_only_a_run_that_stands_for_the_report_is_its_success_and_writes_its_num
     run_input: dict[str, Any], is_regular: bool, table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planned(table, ME, run_input)
-    runs.note_digest(table, ME, brief())
+    run_store.note_digest(table, ME, brief())
     record(table, SUCCESS)
     metric, of_stack = counted(capsys)
     assert (metric["ExportsSucceeded"], metric["RegularExportsSucceeded"]) == ([1.0], [float(is_regular)])
@@ -149,7 +150,7 @@ def test_a_digest_that_broke_down_is_recorded_with_a_sentence_and_counted(
         "cause": json.dumps({"errorMessage": "Task timed out\nafter 600 seconds. " + "x" * 999}),
     }
     assert record(table, SUCCESS | {"digest_failure": broken})["outcome"] == "SUCCEEDED"
-    digest = runs.load(table, ME).digest
+    digest = run_store.load(table, ME).digest
     assert digest is not None
     assert digest["error"] == "Sandbox.Timedout"
     assert digest["sentence"].startswith(
@@ -166,16 +167,16 @@ def test_a_digest_that_broke_down_is_recorded_with_a_sentence_and_counted(
 
 def test_what_the_digests_function_wrote_down_stands(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
     planned(table, ME)
-    runs.note_digest(table, ME, brief())
+    run_store.note_digest(table, ME, brief())
     record(table, SUCCESS | {"digest_failure": {"error": "Workflow.Timeout", "cause": ""}})
-    digest = runs.load(table, ME).digest
+    digest = run_store.load(table, ME).digest
     assert digest is not None
     assert "error" not in digest
     assert counted(capsys)[1]["DigestsFailed"] == [0.0]
 
 
 def test_a_failure_is_counted_even_before_its_plan(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
-    runs.open_run(table, ME, "{}")
+    run_store.open_run(table, ME, "{}")
     record(table, FAILURE)
     metric, of_stack = counted(capsys)
     assert (metric["report"], metric["ExportsSucceeded"], of_stack["ExportsFailed"]) == ("unknown", [0.0], [1.0])

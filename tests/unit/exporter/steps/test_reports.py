@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from findings_exporter import reports, runs
-from findings_exporter.desk import Desk, StartDesk
-from findings_exporter.lock import Lock
+from findings_exporter import reports
+from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import Desk, StartDesk
+from findings_exporter.aws.lock import Lock
+from findings_exporter.aws.run_store import Run
+from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
 from findings_exporter.model.notes import Note, to_stored
-from findings_exporter.runs import Run
-from findings_exporter.table import Table
 from tests.builders.exporter import (
     BUCKET,
     EVENTS_A_LOOK,
@@ -49,7 +50,7 @@ def my_turn(desk: Desk, run_input: dict[str, Any] | None = None) -> Run:
 
 def start(start_desk: StartDesk, at: float = 1) -> dict[str, Any]:
     """Run the step as its handler does."""
-    return reports.start(start_desk, runs.load(start_desk.desk.table, ME), lambda: minutes(at), minutes(at + 1))
+    return reports.start(start_desk, run_store.load(start_desk.desk.table, ME), lambda: minutes(at), minutes(at + 1))
 
 
 def creating_until(lock: Lock) -> object:
@@ -66,7 +67,7 @@ def my_prefix() -> str:
 
 def notes(table: Table) -> tuple[str, ...]:
     """What my run's notification tells besides."""
-    return runs.load(table, ME).notes
+    return run_store.load(table, ME).notes
 
 
 class TestStart:
@@ -74,7 +75,7 @@ class TestStart:
         my_turn(start_desk.desk)
         assert start(start_desk) == {"state": "STARTED", "report_id": REPORT_ID, "wait_seconds": 15}
         assert inspector.requests[0]["s3Destination"]["keyPrefix"] == my_prefix()
-        run = runs.load(table, ME)
+        run = run_store.load(table, ME)
         assert (run.report_id, run.report_created_at) == (REPORT_ID, minutes(1))
         assert creating_until(start_desk.desk.lock) is None
 
@@ -94,7 +95,7 @@ class TestStart:
         assert inspector.calls == []
 
     def test_a_run_without_a_plan_is_not_started(self, start_desk: StartDesk) -> None:
-        runs.open_run(start_desk.desk.table, ME, "{}")
+        run_store.open_run(start_desk.desk.table, ME, "{}")
         with pytest.raises(NotRecordedError):
             start(start_desk)
 
@@ -236,9 +237,9 @@ class TestStart:
         self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates
     ) -> None:
         my_turn(start_desk.desk, {"on_busy": "fail"})
-        runs.open_run(start_desk.desk.table, OTHER, "{}")
+        run_store.open_run(start_desk.desk.table, OTHER, "{}")
         before = plan({}, OTHER, BUCKET="the-bucket-before", KEY_PREFIX="before")
-        runs.note_plan(start_desk.desk.table, OTHER, before)
+        run_store.note_plan(start_desk.desk.table, OTHER, before)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", before.destination.prefix, before.destination.bucket)
         assert start(start_desk)["state"] == "BUSY"
@@ -344,7 +345,7 @@ class TestStart:
 
         def second() -> None:
             inspector.on_create = None
-            run = runs.load(start_desk.desk.table, ME)
+            run = run_store.load(start_desk.desk.table, ME)
             with pytest.raises(StillCreatingError):
                 reports._create(start_desk, run, None, lambda: minutes(1), minutes(5))
             marks.append(creating_until(start_desk.desk.lock))
@@ -461,9 +462,9 @@ class TestStart:
         for seconds, name in ((1000, "n-3"), (900, "n-2")):
             of = execution(name, START - timedelta(days=int(name[-1])))
             planned(table, of)
-            runs.note_report(table, of, OTHER_ID, of.started_at)
-            runs.note_report_ended(table, of, of.started_at + timedelta(seconds=seconds))
-            runs.record(table, of, "SUCCEEDED", None, None, of.started_at + timedelta(hours=1))
+            run_store.note_report(table, of, OTHER_ID, of.started_at)
+            run_store.note_report_ended(table, of, of.started_at + timedelta(seconds=seconds))
+            run_store.record(table, of, "SUCCEEDED", None, None, of.started_at + timedelta(hours=1))
         my_turn(start_desk.desk)
         assert start(start_desk)["wait_seconds"] == 810
 
@@ -472,8 +473,8 @@ class TestCheck:
     @pytest.fixture
     def started(self, desk: Desk) -> Run:
         my_turn(desk)
-        runs.note_report(desk.table, ME, REPORT_ID, minutes(1))
-        return runs.load(desk.table, ME)
+        run_store.note_report(desk.table, ME, REPORT_ID, minutes(1))
+        return run_store.load(desk.table, ME)
 
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED", "CANCELLING_SOON"])
     def test_a_report_that_has_not_ended_is_looked_at_again(
@@ -495,7 +496,7 @@ class TestCheck:
         inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
         assert reports.check(desk, started, minutes(11)) == {"state": "FINISHED", "found_nothing": False}
         assert reports.check(desk, started, minutes(12))["state"] == "FINISHED"
-        assert runs.load(desk.table, ME).report_ended_at == minutes(11)
+        assert run_store.load(desk.table, ME).report_ended_at == minutes(11)
 
     def test_a_report_without_findings_has_finished(self, desk: Desk, started: Run, inspector: FakeInspector) -> None:
         inspector.put(REPORT_ID, "FAILED", my_prefix(), errorCode="NO_FINDINGS_FOUND")
@@ -563,7 +564,7 @@ class TestCancel:
         assert inspector.calls == []
 
     def test_a_run_without_a_plan_has_nothing_to_cancel(self, desk: Desk, inspector: FakeInspector) -> None:
-        runs.open_run(desk.table, ME, "{}")
+        run_store.open_run(desk.table, ME, "{}")
         assert self.cancel(desk) == "NONE"
         assert inspector.calls == []
 
@@ -574,7 +575,7 @@ class TestCancel:
     ) -> None:
         my_turn(desk)
         if id_is_known:
-            runs.note_report(desk.table, ME, REPORT_ID, minutes(1))
+            run_store.note_report(desk.table, ME, REPORT_ID, minutes(1))
         inspector.put(REPORT_ID, "IN_PROGRESS", told)
         inspector.looks_to_cancel = 5
         assert self.cancel(desk) == "CANCELLED"
@@ -615,7 +616,7 @@ class TestCancel:
         self, desk: Desk, inspector: FakeInspector, first: str
     ) -> None:
         my_turn(desk)
-        runs.note_report(desk.table, ME, OTHER_ID, minutes(1))
+        run_store.note_report(desk.table, ME, OTHER_ID, minutes(1))
         if first != "forgotten":
             inspector.put(OTHER_ID, first, my_prefix())
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
@@ -625,14 +626,14 @@ class TestCancel:
     @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
     def test_a_report_that_has_ended_is_left_alone(self, desk: Desk, inspector: FakeInspector, status: str) -> None:
         my_turn(desk)
-        runs.note_report(desk.table, ME, REPORT_ID, minutes(1))
+        run_store.note_report(desk.table, ME, REPORT_ID, minutes(1))
         inspector.put(REPORT_ID, status, my_prefix())
         assert self.cancel(desk) == "NONE"
         assert "cancel" not in inspector.calls
 
     def test_a_report_that_inspector_does_not_know_is_left_alone(self, desk: Desk) -> None:
         my_turn(desk)
-        runs.note_report(desk.table, ME, REPORT_ID, minutes(1))
+        run_store.note_report(desk.table, ME, REPORT_ID, minutes(1))
         assert self.cancel(desk) == "NONE"
 
     @pytest.mark.parametrize("on_busy", ["wait", "cancel", "fail"])
@@ -652,7 +653,7 @@ class TestCancel:
     ) -> None:
         my_turn(desk, {"on_busy": on_busy})
         if id_is_known:
-            runs.note_report(desk.table, ME, OTHER_ID, minutes(1))
+            run_store.note_report(desk.table, ME, OTHER_ID, minutes(1))
         inspector.put(OTHER_ID, "IN_PROGRESS", prefix, bucket)
         assert self.cancel(desk) == "NONE"
         assert "cancel" not in inspector.calls

@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from findings_exporter import alarms, runs
+from findings_exporter.aws import alarm_topic, run_store
+from findings_exporter.aws.table import Table
 from findings_exporter.messages import publication
 from findings_exporter.model.errors import NotRecordedError, ToldElsewhereError
-from findings_exporter.table import Table
 from findings_exporter.telling import tell
 from tests.builders.exporter import config, delivery, execution, minutes, planned
 
@@ -39,17 +39,17 @@ def sns(client: "SNSClient") -> Iterator[Stubber]:
 
 
 @pytest.fixture
-def run(table: Table) -> runs.Run:
+def run(table: Table) -> run_store.Run:
     """A recorded, untold success."""
     planned(table, ME)
-    return runs.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
+    return run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
 
 
 @pytest.fixture(autouse=True)
 def heard(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     """What is said of the alarm topic: nothing, as where everyone is confirmed."""
     said: dict[str, str | None] = {"note": None}
-    monkeypatch.setattr(alarms, "unconfirmed_note", lambda *_: said["note"])
+    monkeypatch.setattr(alarm_topic, "unconfirmed_note", lambda *_: said["note"])
     return said
 
 
@@ -58,40 +58,40 @@ def told(table: Table, client: "SNSClient", at: float = 13) -> bool:
     return tell(table, client, config(), ME, minutes(at), minutes(at + 0.5))
 
 
-def test_an_outcome_is_told_once(table: Table, client: "SNSClient", sns: Stubber, run: runs.Run) -> None:
+def test_an_outcome_is_told_once(table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run) -> None:
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
     assert told(table, client)
     assert not told(table, client, at=99)
-    assert runs.load(table, ME).told_at == minutes(13)
+    assert run_store.load(table, ME).told_at == minutes(13)
 
 
 def test_a_message_says_first_of_what_else_happened_that_alarms_are_not_delivered(
-    table: Table, client: "SNSClient", sns: Stubber, run: runs.Run, heard: dict[str, str | None]
+    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run, heard: dict[str, str | None]
 ) -> None:
     heard["note"] = "Alarms are not delivered."
     for number in range(12):  # more than a message tells
-        runs.note(table, ME, f"note {number:02}.")
-    recorded = runs.load(table, ME)
+        run_store.note(table, ME, f"note {number:02}.")
+    recorded = run_store.load(table, ME)
     expected = publication(replace(recorded, notes=("Alarms are not delivered.", *recorded.notes)), config())
     assert json.loads(json.loads(expected["Message"])["default"])["notes"][0] == "Alarms are not delivered."
     sns.add_response("publish", {"MessageId": "1"}, expected)
     assert told(table, client)
-    assert runs.load(table, ME).notes == recorded.notes
+    assert run_store.load(table, ME).notes == recorded.notes
 
 
 def test_a_publish_that_failed_leaves_the_outcome_to_the_next_teller_at_once(
-    table: Table, client: "SNSClient", sns: Stubber, run: runs.Run
+    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run
 ) -> None:
     sns.add_client_error("publish", "InternalError", http_status_code=500)
     with pytest.raises(ClientError):
         told(table, client)
-    assert runs.load(table, ME).told_at is None
+    assert run_store.load(table, ME).told_at is None
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
     assert told(table, client, at=13.1)
 
 
-def test_nobody_tells_while_another_does(table: Table, client: "SNSClient", sns: Stubber, run: runs.Run) -> None:
-    runs.claim_telling(table, ME, "another", minutes(13), minutes(14))
+def test_nobody_tells_while_another_does(table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run) -> None:
+    run_store.claim_telling(table, ME, "another", minutes(13), minutes(14))
     with pytest.raises(ToldElsewhereError):
         told(table, client, at=13.6)
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
@@ -99,7 +99,7 @@ def test_nobody_tells_while_another_does(table: Table, client: "SNSClient", sns:
 
 
 def test_a_teller_that_died_before_its_mark_is_followed_with_the_same_message(
-    table: Table, client: "SNSClient", sns: Stubber, run: runs.Run, monkeypatch: pytest.MonkeyPatch
+    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise SystemExit
@@ -107,7 +107,7 @@ def test_a_teller_that_died_before_its_mark_is_followed_with_the_same_message(
     for _ in range(2):
         sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
     with monkeypatch.context() as dying:
-        dying.setattr(runs, "mark_told", die)
+        dying.setattr(run_store, "mark_told", die)
         with pytest.raises(SystemExit):
             told(table, client)
     assert told(table, client, at=20)
@@ -121,12 +121,12 @@ def test_without_an_outcome_nothing_is_told(table: Table, client: "SNSClient", s
 
 def test_a_silent_success_is_not_told(table: Table, client: "SNSClient", sns: Stubber) -> None:
     planned(table, ME, {"notify": False})
-    runs.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
+    run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
     assert not told(table, client)
 
 
 def test_a_claim_outlives_its_tellers_function_by_a_margin_since_clocks_differ(
-    table: Table, client: "SNSClient", sns: Stubber, run: runs.Run, monkeypatch: pytest.MonkeyPatch
+    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise SystemExit
@@ -134,7 +134,7 @@ def test_a_claim_outlives_its_tellers_function_by_a_margin_since_clocks_differ(
     over_at = minutes(13.5)
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
     with monkeypatch.context() as dying:
-        dying.setattr(runs, "mark_told", die)
+        dying.setattr(run_store, "mark_told", die)
         with pytest.raises(SystemExit):
             tell(table, client, config(), ME, minutes(13), over_at)
     with pytest.raises(ToldElsewhereError):

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from findings_exporter.inspector import Inspector
-from findings_exporter.lock import Lock
+from findings_exporter.aws.handler import client
+from findings_exporter.aws.inspector import Inspector
+from findings_exporter.aws.lock import Lock
+from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
-from findings_exporter.step import client
-from findings_exporter.table import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from findings_exporter import runs
+from findings_exporter.aws import run_store
+from findings_exporter.aws.run_store import Run
+from findings_exporter.aws.table import Table, refused_item
 from findings_exporter.model.errors import DENIED, Failure, LockLostError, StillCreatingError, code_of
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.wait import turn_wait_seconds
-from findings_exporter.runs import Run
-from findings_exporter.table import Table, refused_item
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -221,7 +221,7 @@ def take_turn(lock: Lock, states: "SFNClient", run: Run, now: datetime) -> dict[
         held = Note("cause.lock_held", run=holder.execution.id, hours=f"{plan.deadline_hours:g}")
         return {"state": "FAILED", "failure": Failure("LockNotObtained", held).to_dict()}
     logger.info("the run %s holds the lock", holder.execution.id)
-    runs.note(lock.table, run.execution, Note("run.waited", run=holder.execution.id))
+    run_store.note(lock.table, run.execution, Note("run.waited", run=holder.execution.id))
     elapsed = (now - run.execution.started_at).total_seconds()
     return {"state": "HELD", "wait_seconds": turn_wait_seconds(elapsed, remaining), "holder": holder.execution.name}
 

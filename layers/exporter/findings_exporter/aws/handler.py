@@ -15,7 +15,7 @@ from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from findings_exporter import RELEASE
-from findings_exporter.counts import count_failed_step
+from findings_exporter.aws.metrics import count_failed_step
 from findings_exporter.model.errors import UnsupportedReleaseError, code_of, translated
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note

@@ -7,7 +7,7 @@ One DynamoDB table (keys ``pk`` and ``sk``, sparse index ``Open``):
 ``REPORT#<name>`` / ``RUN#<start>#<id>``    its line in the history of its report (expires)
 ``SCHEDULED#<schedule>`` / ``<time>#<input>``  the scheduled time that a run has claimed (expires)
 ``SWEEP`` / ``SWEEP``                       where the last hourly sweep stopped, if it could not do all
-``LOCK#<account>#<region>`` / ``LOCK``      the lock, see :mod:`findings_exporter.lock`
+``LOCK#<account>#<region>`` / ``LOCK``      the lock, see :mod:`findings_exporter.aws.lock`
 ==========================================  ========================================================================
 
 The outcome is decided once (the first writer wins, workflow or clean_up), and told under a claim that only one teller
@@ -26,13 +26,13 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from findings_exporter.aws.table import Table, known_fields
 from findings_exporter.delivery import Delivery
 from findings_exporter.model import notes
 from findings_exporter.model.errors import Failure, NotRecordedError, ToldElsewhereError, code_of
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan
-from findings_exporter.table import Table, known_fields
 
 type Outcome = Literal["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "DUPLICATE"]
 
