@@ -17,7 +17,7 @@ from findings_digest.errors import ReportUnavailableError
 from findings_digest.keys import Counted, Header, Summary
 from findings_digest.records import OWN_SCAN_TYPES
 from findings_digest.verdict import judge
-from findings_exporter import messages
+from findings_exporter import notification
 from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
@@ -308,7 +308,7 @@ def runs() -> dict[str, Run]:
 
 def mail(run: Run, of: Config) -> str:
     """A mail as its reader sees it."""
-    return f"Subject: {messages.subject(run, of)}\n\n{messages.email(run, of)}"
+    return f"Subject: {notification.subject(run, of)}\n\n{notification.email(run, of)}"
 
 
 def index() -> str:
@@ -328,7 +328,7 @@ def index() -> str:
     ]
     for name, run in runs().items():
         files = ", ".join(f"[{language}]({language}/{name}.txt) ([chat]({language}/{name}.json))" for language in LANGUAGES)
-        lines.append(f"| {SHOWN[name]} | {messages.subject(run, LANGUAGES['en'])} | {files} |")
+        lines.append(f"| {SHOWN[name]} | {notification.subject(run, LANGUAGES['en'])} | {files} |")
     for name in PICTURED:
         lines += ["", f"{SHOWN[name]}", "", f"![{SHOWN[name]}](pictures/{name}.png)"]
     return "\n".join(lines) + "\n"
@@ -339,10 +339,10 @@ def render() -> dict[Path, str]:
     files = {FOLDER / "README.md": index()}
     for language, of in LANGUAGES.items():
         for kind, run in runs().items():
-            told: dict[str, Any] = {"chat": messages.chat(run, of)}
+            told: dict[str, Any] = {"chat": notification.chat_message(run, of)}
             if language == "en":
                 # The same in every language.
-                told |= {"attributes": messages.attributes(run, of), "event": messages.export_event(run, of)}
+                told |= {"attributes": notification.attributes(run, of), "event": notification.export_event(run, of)}
             files[FOLDER / language / f"{kind}.txt"] = mail(run, of)
             files[FOLDER / language / f"{kind}.json"] = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
     return files

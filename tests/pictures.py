@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from findings_digest.page import render
-from findings_exporter import messages
+from findings_exporter import notification
 from tests import gallery, page_nights
 from tests.tools.screenshot import ARGUMENTS, chromium
 
@@ -43,12 +43,12 @@ ol { margin: 4px 0 0; padding-left: 20px; }
 def message(run: Run) -> str:
     """Return a mail and a chat message side by side, as HTML."""
     of = gallery.LANGUAGES["en"]
-    content = messages.chat(run, of)["content"]
+    content = notification.chat_message(run, of)["content"]
     steps = "".join(f"<li>{_chat_text(step)}</li>" for step in content["nextSteps"])
     return (
         f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>"
-        f"<article><header><small>Mail</small>{html.escape(messages.subject(run, of))}</header>"
-        f"<pre>{html.escape(messages.email(run, of))}</pre></article>"
+        f"<article><header><small>Mail</small>{html.escape(notification.subject(run, of))}</header>"
+        f"<pre>{html.escape(notification.email(run, of))}</pre></article>"
         f"<article><header><small>Chat</small>{_chat_text(content['title'])}</header>"
         f"<div>{_chat_text(content['description'])}</div>{steps and f'<div><b>Next steps</b><ol>{steps}</ol></div>'}</article>"
     )

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from findings_exporter.explanations import EXPLANATIONS, UNKNOWN, Explanation
-from findings_exporter.messages import NOTHING_FOUND
 from findings_exporter.model.notes import LANGUAGES
+from findings_exporter.notification import NOTHING_FOUND
+from findings_exporter.notification.remediation import EXPLANATIONS, UNKNOWN, Explanation
 from tests.builders.cloudformation import read_template
 from tests.builders.rendered import STACK, Place, Rendered
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from findings_exporter import messages
-from findings_exporter.messages import short
+from findings_exporter import notification
+from findings_exporter.notification import short
 from findings_exporter.setup import words
 from tests import gallery
 from tests.builders.exporter import START, config
@@ -19,9 +19,11 @@ ADDRESS = "security@example.com"
 CHOICES: dict[str, set[str]] = {"ALL": {"PROBLEM", "CHANGES", "NONE"}, "CHANGES": {"PROBLEM", "CHANGES"}, "PROBLEMS": {"PROBLEM"}}
 RUNS = gallery.runs()
 PUBLISHED: dict[str, dict[str, Any]] = {
-    **{kind: messages.publication(run, config())["MessageAttributes"] for kind, run in RUNS.items()},
+    **{kind: notification.publication(run, config())["MessageAttributes"] for kind, run in RUNS.items()},
     **{
-        f"short message of {kind}": messages._published("", "", short.attributes(run, config()), config())["MessageAttributes"]
+        f"short message of {kind}": notification._published("", "", short.attributes(run, config()), config())[
+            "MessageAttributes"
+        ]
         for kind, run in RUNS.items()
     },
     **{f"setup check, {kind}": words.publication(found, HERE, START)["MessageAttributes"] for kind, found in SETS.items()},
@@ -47,7 +49,7 @@ def test_every_choice_is_tried_and_all_is_the_default() -> None:
     parameter = TEMPLATE["Parameters"]["NotifyOn"]
     assert set(parameter["AllowedValues"]) == set(CHOICES)
     assert subscription() == subscription("ALL")
-    assert set(messages.LEVELS) == CHOICES["ALL"]
+    assert set(notification.LEVELS) == CHOICES["ALL"]
 
 
 @pytest.mark.parametrize("choice", CHOICES)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from jsonata import Jsonata
 
-from findings_exporter import RELEASE, explanations, reports, telling
+from findings_exporter import RELEASE, reports, telling
 from findings_exporter.aws import lock
-from findings_exporter.explanations import EXPLANATIONS
 from findings_exporter.model import errors, plan
+from findings_exporter.notification import remediation
+from findings_exporter.notification.remediation import EXPLANATIONS
 from tests.contract.interpreter import StepError, Walk, evaluate, expressions, states_named
 from tests.contract.parts import (
     ANALYTICS,
@@ -348,10 +349,10 @@ class TestWalk:
 
     @pytest.mark.parametrize("name", ["Cancel Report", "Check Setup"])
     def test_an_unknown_answer_in_the_failure_path_leaves_the_failure(self, name: str) -> None:
-        failed = {"state": "FAILED", "failure": FAILURE | {"error": explanations.OF_THE_SETUP[0]}}
+        failed = {"state": "FAILED", "failure": FAILURE | {"error": remediation.OF_THE_SETUP[0]}}
         walk = Walk(FAILED_ANSWERS | {"Check Report": [failed], name: [{"state": "SURPRISE"}]}).run()
         assert walk.path[-1] == "Export Failed"
-        assert walk.payloads["Record Run"]["failure"]["error"] == explanations.OF_THE_SETUP[0]
+        assert walk.payloads["Record Run"]["failure"]["error"] == remediation.OF_THE_SETUP[0]
 
     def test_a_digests_unknown_answer_is_recorded_as_its_failure_and_the_export_succeeds(self) -> None:
         walk = Walk(ANSWERS | {DIGEST: [{"state": "SURPRISE"}]}).run()
@@ -390,7 +391,7 @@ class TestWalk:
         assert DIGEST not in walk.path
         assert walk.output == {"outcome": "SUCCEEDED", "delivery": DELIVERY}
 
-    @pytest.mark.parametrize("error", explanations.OF_THE_SETUP)
+    @pytest.mark.parametrize("error", remediation.OF_THE_SETUP)
     def test_a_failure_of_the_setup_is_recorded_with_what_the_check_found(self, error: str) -> None:
         failed = {"state": "FAILED", "failure": {"error": error, "cause": "told"}}
         walk = Walk(FAILED_ANSWERS | {"Check Report": [failed]}).run()

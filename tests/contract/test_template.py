@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from findings_exporter import messages
+from findings_exporter import notification
 from findings_exporter.aws import run_store, table
 from findings_exporter.model.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
 from tests.builders import setup_builders
@@ -505,7 +505,7 @@ class TestData:
     def test_the_event_is_the_published_one(self) -> None:
         schema = json.loads(Path("docs/export-event.schema.json").read_text(encoding="utf-8"))
         Draft202012Validator.check_schema(schema)
-        assert schema["properties"]["version"]["const"] == messages.EVENT_VERSION
+        assert schema["properties"]["version"]["const"] == notification.EVENT_VERSION
 
 
 class TestStarts:

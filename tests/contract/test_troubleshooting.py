@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from findings_exporter.explanations import EXPLANATIONS, UNKNOWN
 from findings_exporter.model.notes import LANGUAGES, Note
+from findings_exporter.notification.remediation import EXPLANATIONS, UNKNOWN
 from tests import troubleshooting
 from tests.builders.exporter import client
 from tests.builders.rendered import Rendered

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from findings_exporter.explanations import EXPLANATIONS
+from findings_exporter.notification.remediation import EXPLANATIONS
 from tests.faults.invariants import Snapshot, violations
 from tests.faults.lanes import WAIT_SCALES
 from tests.faults.observe import come_to_rest, summary, sweep_up

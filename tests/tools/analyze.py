@@ -27,7 +27,7 @@ from findings_digest.csv_report import read_csv
 from findings_digest.digesting import Desk, brief_of
 from findings_digest.errors import MalformedReportError
 from findings_digest.json_report import read_json
-from findings_exporter import messages
+from findings_exporter import notification
 from findings_exporter.aws.run_store import Run, history_line
 from findings_exporter.aws.table import Table
 from findings_exporter.delivery import verify
@@ -87,7 +87,7 @@ def _analyse(reports: Sequence[Path], out: Path, coverage: Sequence[Mapping[str,
             run = _analysed(desk, bucket, run, report, lambda: reversed(history))
             history.append(history_line(run))
             _leave(out, number, run, config, bucket)
-            print(f"{number}. {report.name}: {messages.subject(run, config)}")
+            print(f"{number}. {report.name}: {notification.subject(run, config)}")
     print(f"The mails, chat messages, events, pages and tables are in {out}/: {', '.join(_names(out, len(reports)))}")
 
 
@@ -120,8 +120,8 @@ def _where_it_breaks(report: Path, report_format: str) -> str:
 
 def _leave(out: Path, number: int, run: Run, config: Config, bucket: Bucket) -> None:
     brief = run.digest or {}
-    (out / f"email-{number}.txt").write_text(messages.email(run, config), encoding="utf-8")
-    for name, document in (("chat", messages.chat(run, config)), ("event", messages.export_event(run, config))):
+    (out / f"email-{number}.txt").write_text(notification.email(run, config), encoding="utf-8")
+    for name, document in (("chat", notification.chat_message(run, config)), ("event", notification.export_event(run, config))):
         (out / f"{name}-{number}.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
     for name, ending, key in (
         ("digest", "json", "digest_key"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.explanations import EXPLANATIONS
+from findings_exporter.notification.remediation import EXPLANATIONS
 from tests.local_aws.deployed_exporter import Exporter
 from tests.local_aws.inspector_control import InspectorControl
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from findings_exporter import messages, recording, reports, telling
+from findings_exporter import notification, recording, reports, telling
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import Desk
 from findings_exporter.aws.handler import named
@@ -78,7 +78,7 @@ class Ended:
             case "TIMED_OUT":
                 return Failure("TimedOut", Note("cause.timed_out"))
             case _:
-                return messages.failure_from(self.error or "Unknown", self.cause)
+                return notification.failure_from(self.error or "Unknown", self.cause)
 
 
 def execution_of(detail: Mapping[str, Any]) -> Execution:

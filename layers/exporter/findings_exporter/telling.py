@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from findings_exporter import messages
+from findings_exporter import notification
 from findings_exporter.aws import alarm_topic, run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
@@ -40,7 +40,7 @@ def tell(table: Table, sns: "SNSClient", config: Config, execution: Execution, n
     try:
         note = alarm_topic.unconfirmed_note(sns, config)
         noted = replace(run, notes=(note, *run.notes)) if note else run
-        sns.publish(**messages.publication(noted, config))
+        sns.publish(**notification.publication(noted, config))
     except Exception:
         # Whatever became of it, this teller publishes no more: whoever tries again need not wait for the claim to run out.
         run_store.give_back_telling(table, execution, teller)

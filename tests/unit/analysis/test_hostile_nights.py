@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from findings_digest.digesting import Desk, digest_run
-from findings_exporter import messages
+from findings_exporter import notification
 from findings_exporter.aws import run_store
 from tests.builders.exporter import START, config
 from tests.local_aws.emulator.inspector.findings import Finding
@@ -84,9 +84,9 @@ def test_a_hostile_night_is_told_or_an_explained_error_is(desk: Desk, report_for
         assert answer.get("error") in {None, "Digest.ReportMalformed"}
         recorded, _ = run_store.record(desk.table, run.execution, "SUCCEEDED", None, delivery, at + timedelta(minutes=9))
         for language in ("en", "ja"):
-            told = messages.publication(recorded, config(LANGUAGE=language))
+            told = notification.publication(recorded, config(LANGUAGE=language))
             assert len(json.dumps(told).encode()) <= SNS_BYTES
             assert told["Subject"].isascii()
-            assert messages.email(recorded, config(LANGUAGE=language)).replace("\n", "").replace("\u3000", "").isprintable()
+            assert notification.email(recorded, config(LANGUAGE=language)).replace("\n", "").replace("\u3000", "").isprintable()
     # A refused report proves little.
     assert "DIGESTED" in states

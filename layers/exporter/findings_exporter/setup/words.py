@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from findings_exporter.messages.level import level_of
 from findings_exporter.model import notes
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean, cut, each_text, in_chat, in_mail, wrapped
+from findings_exporter.notification.level import level_of
 from findings_exporter.setup.checks import Check, Verdict
 from findings_exporter.setup.deployment import Deployment
 

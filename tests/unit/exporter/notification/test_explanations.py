@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from findings_exporter import messages
-from findings_exporter.explanations import EXPLANATIONS, UNKNOWN, explain
-from findings_exporter.messages import publication
+from findings_exporter import notification
 from findings_exporter.model import errors
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import LANGUAGES, Note, to_stored
 from findings_exporter.model.plan import make_plan
+from findings_exporter.notification import publication
+from findings_exporter.notification.remediation import EXPLANATIONS, UNKNOWN, explain
 from findings_exporter.setup import checks, words
 from findings_exporter.setup.checks import Check
 from findings_exporter.setup.reading import Unread
@@ -152,7 +152,7 @@ def test_programs_get_the_same_failure_in_english() -> None:
 
 
 def test_an_exceptions_message_and_a_list_of_faults_are_japanese_too() -> None:
-    denied = messages.failure_from(
+    denied = notification.failure_from(
         "AccessDeniedError", json.dumps({"errorMessage": str(Note("cause.denied", call="GetObject", text="no"))})
     )
     mail = json.loads(publication(failed_run(denied), config(LANGUAGE="ja"))["Message"])["email"]

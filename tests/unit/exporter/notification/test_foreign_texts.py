@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from findings_exporter import messages, recording
+from findings_exporter import notification, recording
 from findings_exporter.aws.run_store import Run
-from findings_exporter.explanations import OF_THE_SETUP
-from findings_exporter.messages import failure_from
-from findings_exporter.messages.export_ended import DIGEST, export_event
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.plan import make_plan
 from findings_exporter.model.text import each_text
+from findings_exporter.notification import failure_from
+from findings_exporter.notification.event import DIGEST, export_event
+from findings_exporter.notification.remediation import OF_THE_SETUP
 from findings_exporter.setup import words
 from findings_exporter.setup.checks import Check
 from tests.builders.exporter import START, brief, config, delivery, ended_run, execution, failed_run, finding, fix, plan
@@ -122,7 +122,7 @@ def assert_calls_nobody(text: str) -> None:
 
 def bodies(run: Run, language: str) -> dict[str, str]:
     """What is published for each protocol."""
-    told = messages.publication(run, config(LANGUAGE=language))
+    told = notification.publication(run, config(LANGUAGE=language))
     assert told["Subject"].isascii()
     assert told["Subject"].isprintable()
     for attribute in told["MessageAttributes"].values():

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from findings_exporter import messages
+from findings_exporter import notification
 from findings_exporter.aws.run_store import Run
-from findings_exporter.messages import short
-from findings_exporter.messages.level import LEVELS, level_of
 from findings_exporter.model.errors import Failure
+from findings_exporter.notification import short
+from findings_exporter.notification.level import LEVELS, level_of
 from tests import gallery
 from tests.builders.exporter import brief, config, ended_run, nothing
 from tests.unit.exporter.notification.test_messages_of_a_night import NIGHTS
@@ -108,6 +108,6 @@ def test_the_short_message_is_a_problem_since_it_knows_nothing_of_coverage_and_c
 
 @pytest.mark.parametrize("kind", ["quiet", "dark", "changes"])
 def test_what_is_published_has_the_level_and_no_other_than_the_published_ones(kind: str) -> None:
-    published = messages.publication(SCHEDULED[kind], config())["MessageAttributes"]["level"]
+    published = notification.publication(SCHEDULED[kind], config())["MessageAttributes"]["level"]
     assert published == {"DataType": "String", "StringValue": LEVELS_OF[kind]}
     assert LEVELS_OF[kind] in LEVELS

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from findings_exporter import messages
+from findings_exporter import notification
 from findings_exporter.aws.run_store import Run
-from findings_exporter.explanations import EXPLANATIONS, explain
-from findings_exporter.messages.speech import Speech
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.filter_criteria import known_filters
+from findings_exporter.notification.localization import Speech
+from findings_exporter.notification.remediation import EXPLANATIONS, explain
 from tests import gallery
 from tests.builders.exporter import (
     ACCOUNT,
@@ -70,7 +70,7 @@ UNPLANNED = failed_run(
     report_ended_at=None,
 )
 LARGEST = failed_run(
-    replace(messages.failure_from("x" * 256, "💥" * 32_768), setup=LARGEST_SETUP),
+    replace(notification.failure_from("x" * 256, "💥" * 32_768), setup=LARGEST_SETUP),
     execution=execution("夜" * 80, partition="aws-us-gov"),
     plan=plan(
         {"report": {"name": "n" * 63, "filter_criteria": {"updatedAt": ["last 7 days"]}}},
@@ -119,15 +119,15 @@ class TestSubject:
     def test_it_names_report_and_region_and_what_failed(self, name: str, subject: str) -> None:
         failure = RUNS[name].failure
         title = explain(failure, config()).title if failure else ""
-        assert messages.subject(RUNS[name], config()) == subject.format(title=title)
+        assert notification.subject(RUNS[name], config()) == subject.format(title=title)
 
     def test_a_success_without_a_delivery_does_not_break_it(self) -> None:
-        assert messages.subject(ended_run(delivery=None), config()).endswith("delivered, 0 bytes")
+        assert notification.subject(ended_run(delivery=None), config()).endswith("delivered, 0 bytes")
 
     @EVERY_RUN
     def test_it_is_what_sns_takes(self, run: Run) -> None:
-        subject = messages.subject(run, config())
-        assert messages.subject(run, replace(JAPANESE, time_zone="UTC")) == subject
+        subject = notification.subject(run, config())
+        assert notification.subject(run, replace(JAPANESE, time_zone="UTC")) == subject
         assert 0 < len(subject) < 100
         assert subject.isascii()
         assert subject.isprintable()
@@ -135,7 +135,7 @@ class TestSubject:
     @EVERY_ERROR
     def test_it_fits_for_each_error_with_the_longest_name(self, error: str) -> None:
         run = failed_run(Failure(error, "x"), plan=plan({"report": {"name": "n" * 63}}))
-        assert len(messages.subject(run, config())) < 100
+        assert len(notification.subject(run, config())) < 100
 
 
 class TestEmail:
@@ -143,7 +143,7 @@ class TestEmail:
         key = f"inspector/reports/nightly/year=2026/month=11/day=23/night-1/{REPORT_ID}.json"
         console = f"https://{REGION}.console.aws.amazon.com"
         arn = RUNS["scheduled"].execution.arn
-        assert messages.email(RUNS["scheduled"], config()) == (
+        assert notification.email(RUNS["scheduled"], config()) == (
             'The report "nightly" was delivered.\n'
             f"Account {ACCOUNT}, {REGION}.\n"
             "\n"
@@ -169,20 +169,20 @@ class TestEmail:
 
     @pytest.mark.parametrize("how", ["no_findings", "no_object", "empty_object"])
     def test_nothing_found_is_told_with_how_it_is_known(self, how: str) -> None:
-        body = messages.email(ended_run(delivery=nothing(how)), config())
+        body = notification.email(ended_run(delivery=nothing(how)), config())
         assert body.startswith('The report "nightly" has no findings.\n')
-        assert messages.NOTHING_FOUND[how] in flat(body)
+        assert notification.NOTHING_FOUND[how] in flat(body)
         assert "Report\n" not in body
 
     def test_only_a_doubtful_nothing_tells_to_check_the_scanning(self) -> None:
-        told = {how: "check that scanning is active" in text for how, text in messages.NOTHING_FOUND.items()}
+        told = {how: "check that scanning is active" in text for how, text in notification.NOTHING_FOUND.items()}
         assert told == {"no_findings": False, "no_object": True, "empty_object": True}
 
     @EVERY_ERROR
     def test_a_failure_tells_what_why_and_what_to_do_now(self, error: str) -> None:
         run = failed_run(Failure(error, "This is\nwhat happened."))
         explanation = explain(Failure(error, ""), config())
-        body = messages.email(run, config())
+        body = notification.email(run, config())
         assert body.startswith(f'The report "nightly" was not delivered.\nAccount {ACCOUNT}, {REGION}.\n\n')
         assert f"Cause ({error})\n  This is\n  what happened.\n  " in body
         assert explanation.why in flat(body)
@@ -191,12 +191,12 @@ class TestEmail:
         assert "/v2/executions/details/" in body
 
     def test_a_stopped_run_says_so(self) -> None:
-        assert messages.email(RUNS["stopped"], config()).startswith(
+        assert notification.email(RUNS["stopped"], config()).startswith(
             'The report "nightly" was not delivered: the run was stopped.'
         )
 
     def test_a_run_without_a_plan_is_told_without_its_name(self) -> None:
-        body = messages.email(UNPLANNED, config())
+        body = notification.email(UNPLANNED, config())
         assert body.startswith("No report was delivered.")
         assert "- zzz is not known" in body
         assert "Format" not in body
@@ -204,53 +204,53 @@ class TestEmail:
     def test_the_filters_are_named(self) -> None:
         criteria = {"updatedAt": ["last 7 days"], "severity": [{"comparison": "EQUALS", "value": "HIGH"}]}
         run = ended_run(plan=plan({"report": {"filter_criteria": criteria}}))
-        assert "\nFilter     updatedAt, severity\n" in messages.email(run, config())
+        assert "\nFilter     updatedAt, severity\n" in notification.email(run, config())
 
     def test_lines_are_short_but_links_stay_whole(self) -> None:
         long = Failure("AccessDeniedError", "word " * 100 + KEY + "x" * 100)
-        body = messages.email(failed_run(long), config())
+        body = notification.email(failed_run(long), config())
         assert all(len(line) <= 72 or "://" in line or KEY in line for line in body.splitlines())
         assert KEY + "x" * 100 in body
 
     def test_at_most_ten_notes_are_told(self) -> None:
         run = ended_run(notes=tuple(f"note {number:02}." for number in range(20)))
-        assert messages.email(run, config()).count("\n- note") == 10
+        assert notification.email(run, config()).count("\n- note") == 10
 
 
 class TestChat:
     @EVERY_RUN
     def test_it_keeps_the_custom_notifications_schema(self, run: Run) -> None:
         for of in (config(), JAPANESE):
-            Draft202012Validator(CHAT_SCHEMA).validate(messages.chat(run, of))
+            Draft202012Validator(CHAT_SCHEMA).validate(notification.chat_message(run, of))
 
     @EVERY_ERROR
     def test_each_error_keeps_it_with_the_longest_names(self, error: str) -> None:
         for language in ("en", "ja"):
             key = KEY.replace("aws:", "aws-us-gov:")
             long = config(BUCKET="b" * 63, KMS_KEY_ARN=key, BUCKET_OWNER=ACCOUNT, LANGUAGE=language)
-            content = messages.chat(failed_run(Failure(error, "x" * 3000)), long)
+            content = notification.chat_message(failed_run(Failure(error, "x" * 3000)), long)
             Draft202012Validator(CHAT_SCHEMA).validate(content)
             assert not any(step.endswith("…") for step in content["content"]["nextSteps"])
 
     def test_a_success_leads_to_the_file(self) -> None:
-        chat = messages.chat(RUNS["success"], config())
+        chat = notification.chat_message(RUNS["success"], config())
         assert chat["content"]["title"] == ":white_check_mark: Inspector nightly, eu-central-1: delivered, 1.2 MB"
-        assert chat["content"]["description"].endswith(f"*Report* {messages.report_url(RUNS['success'], config())}")
+        assert chat["content"]["description"].endswith(f"*Report* {notification.report_url(RUNS['success'], config())}")
         assert chat["content"]["nextSteps"] == []
         assert chat["metadata"]["additionalContext"]["uri"] == RUNS["success"].delivery.uri  # type: ignore[union-attr]
 
     def test_nothing_found_leads_to_the_execution(self) -> None:
-        description = messages.chat(RUNS["no findings"], config())["content"]["description"]
-        assert messages.NOTHING_FOUND["no_findings"] in description
-        assert f"*Execution* {messages.execution_url(RUNS['no findings'], config())}" in description
+        description = notification.chat_message(RUNS["no findings"], config())["content"]["description"]
+        assert notification.NOTHING_FOUND["no_findings"] in description
+        assert f"*Execution* {notification.execution_url(RUNS['no findings'], config())}" in description
 
     @EVERY_RUN
     def test_it_has_one_link(self, run: Run) -> None:
-        content = messages.chat(run, config())["content"]
+        content = notification.chat_message(run, config())["content"]
         assert (content["description"] + "".join(content["nextSteps"])).count("https://") == 1
 
     def test_a_failure_warns_and_leads_to_the_fix(self) -> None:
-        chat = messages.chat(RUNS["failed"], config())
+        chat = notification.chat_message(RUNS["failed"], config())
         assert chat["content"]["title"].startswith(":warning: ")
         assert chat["content"]["nextSteps"] == list(explain(BROKEN, config()).fix)
         assert BROKEN.cause in chat["content"]["description"]
@@ -258,13 +258,13 @@ class TestChat:
         assert (context["outcome"], context["error"], context["report"]) == ("FAILED", BROKEN.error, "nightly")
 
     def test_the_nights_of_one_report_are_one_thread(self) -> None:
-        threads = {messages.chat(RUNS[name], config())["metadata"]["threadId"] for name in ("success", "failed", "no object")}
+        threads = {notification.chat_message(RUNS[name], config())["metadata"]["threadId"] for name in ("success", "failed", "no object")}
         assert len(threads) == 1
 
 
 class TestSetup:
     def test_a_mail_tells_what_was_found_and_what_to_paste_instead_of_what_may_be(self) -> None:
-        mail = messages.email(RUNS["wrong setup"], config())
+        mail = notification.email(RUNS["wrong setup"], config())
         told = flat(mail)
         assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in told
         assert "It is not known whether the key can be used" in told
@@ -275,7 +275,7 @@ class TestSetup:
         assert json.loads(f"[{pasted}]") == STATEMENTS
 
     def test_a_mail_says_so_when_nothing_was_found_and_keeps_the_general_advice(self) -> None:
-        told = flat(messages.email(RUNS["setup without a fault"], config()))
+        told = flat(notification.email(RUNS["setup without a fault"], config()))
         general = explain(BROKEN, config())
         assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in told
         assert "The check cannot see policies of the organisation" in told
@@ -283,19 +283,19 @@ class TestSetup:
         assert "Policy statement to add" not in told
 
     def test_a_chat_shows_whole_statements_or_none(self) -> None:
-        description = messages.chat(RUNS["wrong setup"], config())["content"]["description"]
+        description = notification.chat_message(RUNS["wrong setup"], config())["content"]["description"]
         assert json.loads(f"[{description.split('```')[1]}]") == STATEMENTS
-        assert "```" not in messages.chat(LARGEST, config())["content"]["description"]
+        assert "```" not in notification.chat_message(LARGEST, config())["content"]["description"]
 
     def test_programs_get_all_of_it(self) -> None:
-        assert messages.export_event(RUNS["wrong setup"], config())["failure"]["setup"] == WRONG_SETUP.setup
-        assert messages.export_event(RUNS["failed"], config())["failure"]["setup"] is None
+        assert notification.export_event(RUNS["wrong setup"], config())["failure"]["setup"] == WRONG_SETUP.setup
+        assert notification.export_event(RUNS["failed"], config())["failure"]["setup"] is None
 
 
 class TestEvent:
     @EVERY_RUN
     def test_it_keeps_its_published_schema(self, run: Run) -> None:
-        event = json.loads(json.dumps(messages.export_event(run, config())))
+        event = json.loads(json.dumps(notification.export_event(run, config())))
         Draft202012Validator(EVENT_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(event)
 
     def test_the_schema_describes_and_requires_every_field_and_allows_no_other(self) -> None:
@@ -308,21 +308,21 @@ class TestEvent:
             assert all(field["description"].endswith(".") for field in each["properties"].values())
 
     def test_it_tells_a_success(self) -> None:
-        event = messages.export_event(RUNS["scheduled"], config())
+        event = notification.export_event(RUNS["scheduled"], config())
         assert (event["outcome"], event["failure"]) == ("SUCCEEDED", None)
         assert event["delivery"]["uri"] == f"s3://{BUCKET}/{event['delivery']['key']}"
         assert event["report"]["scheduled_for"] == "2026-11-23T03:00:00+00:00"
         assert (event["execution"]["duration_seconds"], event["report"]["report_seconds"]) == (720, 600)
 
     def test_it_tells_a_failure(self) -> None:
-        event = messages.export_event(RUNS["failed"], config())
+        event = notification.export_event(RUNS["failed"], config())
         assert (event["outcome"], event["delivery"]) == ("FAILED", None)
         assert (event["failure"]["error"], event["failure"]["what"]) == (BROKEN.error, BROKEN.cause)
         assert event["failure"]["why"]
         assert event["failure"]["fix"]
 
     def test_what_is_not_known_is_null(self) -> None:
-        event = messages.export_event(UNPLANNED, config())
+        event = notification.export_event(UNPLANNED, config())
         assert (event["report"], event["delivery"]) == (None, None)
 
 
@@ -339,7 +339,7 @@ class TestPublication:
     @EVERY_RUN
     def test_it_is_what_sns_takes(self, run: Run) -> None:
         published = max(
-            (messages.publication(run, of) for of in (config(), JAPANESE)), key=lambda each: len(each["Message"].encode())
+            (notification.publication(run, of) for of in (config(), JAPANESE)), key=lambda each: len(each["Message"].encode())
         )
         attributes = "".join(name + value["StringValue"] for name, value in published["MessageAttributes"].items())
         assert len(published["Message"].encode()) + len(attributes) < SNS_BYTES
@@ -348,16 +348,16 @@ class TestPublication:
 
     def test_each_protocol_gets_its_own_form(self) -> None:
         run = RUNS["failed"]
-        bodies = json.loads(messages.publication(run, config())["Message"])
-        assert json.loads(bodies["default"]) == messages.export_event(run, config())
-        assert bodies["email"] == messages.email(run, config())
-        assert json.loads(bodies["https"]) == messages.chat(run, config())
+        bodies = json.loads(notification.publication(run, config())["Message"])
+        assert json.loads(bodies["default"]) == notification.export_event(run, config())
+        assert bodies["email"] == notification.email(run, config())
+        assert json.loads(bodies["https"]) == notification.chat_message(run, config())
 
     @pytest.mark.parametrize(
         ("name", "attributes"), [("success", ("SUCCEEDED", "nightly")), ("unplanned", ("FAILED", "unknown"))]
     )
     def test_subscribers_may_filter(self, name: str, attributes: tuple[str, str]) -> None:
-        told = messages.publication(RUNS[name], config())["MessageAttributes"]
+        told = notification.publication(RUNS[name], config())["MessageAttributes"]
         assert (told["outcome"]["StringValue"], told["report"]["StringValue"]) == attributes
         assert told["region"] == {"DataType": "String", "StringValue": REGION}
 
@@ -365,18 +365,18 @@ class TestPublication:
         criteria: dict[str, Any] = {name: [] for name in known_filters()}
         every_filter = plan(KEY_PREFIX="p" * 900)
         object.__setattr__(every_filter, "filter_criteria", criteria)
-        hostile = messages.failure_from("x" * 256, '"\\\n\x01' * 8000)
+        hostile = notification.failure_from("x" * 256, '"\\\n\x01' * 8000)
         run = failed_run(hostile, plan=every_filter, notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
-        assert len(messages.publication(run, config())["Message"].encode()) < SNS_BYTES
+        assert len(notification.publication(run, config())["Message"].encode()) < SNS_BYTES
 
     def test_what_a_setup_check_saw_gives_way_before_what_it_found(self) -> None:
-        hostile = messages.failure_from("x" * 256, '"\\\n\x01' * 8000)
+        hostile = notification.failure_from("x" * 256, '"\\\n\x01' * 8000)
 
         def told(text: str, count: int) -> dict[str, Any]:
             wrong = MISSING | {"sentence": text, "evidence": [text] * 3, "fix": [text]}
             setup = {"verdict": "failed", "failed": [wrong] * count, "unknown": []}
             run = failed_run(replace(hostile, setup=setup), notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
-            message = messages.publication(run, config())["Message"]
+            message = notification.publication(run, config())["Message"]
             assert len(message.encode()) < SNS_BYTES - 1000
             event: dict[str, Any] = json.loads(json.loads(message)["default"])
             return event
@@ -385,7 +385,7 @@ class TestPublication:
         assert told('"\\' * 200, 30)["failure"]["setup"] is None
 
     def test_the_same_run_is_told_in_the_same_words(self) -> None:
-        assert messages.publication(RUNS["failed"], config()) == messages.publication(RUNS["failed"], config())
+        assert notification.publication(RUNS["failed"], config()) == notification.publication(RUNS["failed"], config())
 
 
 class TestFailureFrom:
@@ -406,18 +406,18 @@ class TestFailureFrom:
         ],
     )
     def test_a_cause_is_read_whatever_its_form(self, cause: str, told: str) -> None:
-        assert messages.failure_from("X", cause) == Failure("X", told)
+        assert notification.failure_from("X", cause) == Failure("X", told)
 
     def test_a_long_cause_is_cut(self) -> None:
-        cause = messages.failure_from("X", "y" * 32_768).cause
-        assert (len(cause), cause[-2:]) == (messages.CAUSE_CHARACTERS, "y…")
+        cause = notification.failure_from("X", "y" * 32_768).cause
+        assert (len(cause), cause[-2:]) == (notification.CAUSE_CHARACTERS, "y…")
 
     @settings(deadline=None)
     @given(cause=st.text(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
     def test_any_cause_gives_a_failure_that_can_be_told(self, cause: str) -> None:
-        failure = messages.failure_from("X", cause)
+        failure = notification.failure_from("X", cause)
         assert failure.cause
-        assert messages.email(failed_run(failure), config())
+        assert notification.email(failed_run(failure), config())
 
 
 class TestLinks:
@@ -433,15 +433,17 @@ class TestLinks:
     def test_they_lead_to_the_partitions_own_console(self, partition: str, region: str, console: str) -> None:
         there = config(STATE_MACHINE_ARN=f"arn:{partition}:states:{region}:{ACCOUNT}:stateMachine:x-ExportFindings")
         run = ended_run(execution=execution(partition=partition, region=region))
-        assert messages.execution_url(run, there) == (
+        assert notification.execution_url(run, there) == (
             f"{console}/states/home?region={region}#/v2/executions/details/{run.execution.arn}"
         )
-        assert str(messages.report_url(run, there)).startswith(f"{console}/s3/object/{BUCKET}?region={region}&prefix=inspector/")
+        assert str(notification.report_url(run, there)).startswith(
+            f"{console}/s3/object/{BUCKET}?region={region}&prefix=inspector/"
+        )
 
     def test_hostile_names_are_quoted(self) -> None:
         run = ended_run(execution=execution("a b&c#d?夜"), delivery=delivery(key="a b&c#d.json"))
-        assert messages.execution_url(run, config()).endswith(":a%20b%26c%23d%3F%E5%A4%9C")
-        assert str(messages.report_url(run, config())).endswith("&prefix=a%20b%26c%23d.json")
+        assert notification.execution_url(run, config()).endswith(":a%20b%26c%23d%3F%E5%A4%9C")
+        assert str(notification.report_url(run, config())).endswith("&prefix=a%20b%26c%23d.json")
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_exporter import messages
+from findings_exporter import notification
 from findings_exporter.aws.run_store import Run
-from findings_exporter.messages.headline import fitted
-from findings_exporter.messages.night import night_of
 from findings_exporter.model.notes import in_language
 from findings_exporter.model.text import LINE_CHARACTERS, shown_lines, width
+from findings_exporter.notification.subject_line import fitted
+from findings_exporter.notification.view import night_of
 from tests import gallery
 from tests.builders.exporter import brief, config, delivery, ended_run, failed_run, finding, fix, nothing, plan
 from tests.unit.exporter.notification.test_messages import BROKEN, SNS_BYTES
@@ -77,7 +77,7 @@ LARGEST = brief(
 
 def screen(run: Run, language: str = "en") -> str:
     """The first screen of a mail: what stands before its details."""
-    return messages.email(run, config(LANGUAGE=language)).split("\n\n-- ")[0]
+    return notification.email(run, config(LANGUAGE=language)).split("\n\n-- ")[0]
 
 
 class TestSubject:
@@ -105,7 +105,7 @@ class TestSubject:
         ],
     )
     def test_it_says_whether_to_act_whose_report_it_is_and_the_numbers(self, kind: str, told: str) -> None:
-        assert messages.subject(NIGHTS[kind], config()) == told
+        assert notification.subject(NIGHTS[kind], config()) == told
 
     @pytest.mark.parametrize(
         ("name", "kind", "told"),
@@ -122,7 +122,7 @@ class TestSubject:
         self, name: int, kind: str, told: str
     ) -> None:
         run = replace(NIGHTS[kind], plan=plan({"report": {"name": "n" * name}}))
-        assert messages.subject(run, config()) == told.format(name="n" * name)
+        assert notification.subject(run, config()) == told.format(name="n" * name)
 
     @given(
         name=st.text("abc-_19", min_size=1, max_size=63),
@@ -145,7 +145,7 @@ class TestSubject:
         # A name that begins with a hyphen is none, and its length is what matters.
         made = replace(plan(), report_name=name)
         there = config(STATE_MACHINE_ARN=f"arn:aws:states:{region}:123456789012:stateMachine:x-ExportFindings")
-        told = messages.subject(replace(NIGHTS[kind], digest=digest, plan=made), there)
+        told = notification.subject(replace(NIGHTS[kind], digest=digest, plan=made), there)
         assert 0 < len(told) < 100
         assert told.isascii()
         assert told.startswith(("ACTION: ", "Inspector "))
@@ -183,8 +183,8 @@ class TestSubject:
                 by_status={"ACTIVE": 1204, "CLOSED": 90, "SUPPRESSED": 6},
             )
         )
-        assert messages.subject(run, config()) == "Inspector nightly, eu-central-1: first report, 1,204 open (3 critical)"
-        told = messages.email(run, config())
+        assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: first report, 1,204 open (3 critical)"
+        told = notification.email(run, config())
         assert (
             "Open findings in the report\n  3 critical, 482 high, 642 medium, 77 low\n\nAlso in the report: 90 closed, 6 suppressed\n"
             in told
@@ -192,21 +192,21 @@ class TestSubject:
 
     def test_a_run_that_could_not_be_compared_with_a_notified_one_does_not_say_that_it_is_the_first(self) -> None:
         run = gallery.night(brief(changes=None, baseline=None, no_baseline="first_notified"))
-        assert messages.subject(run, config()) == "Inspector nightly, eu-central-1: not compared, 1,204 open (3 critical)"
-        assert "no earlier run of this kind had a notification" in " ".join(messages.email(run, config()).split())
+        assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: not compared, 1,204 open (3 critical)"
+        assert "no earlier run of this kind had a notification" in " ".join(notification.email(run, config()).split())
 
     def test_what_became_worse_is_told_and_no_quiet_run(self) -> None:
         counts = {"still_open": 1204, "severity_raised": 5, "exploit_became_known": 3}
         changes = brief()["changes"] | {"appeared": 0, "gone": 0, "counts": counts, "appeared_by_severity": {}}
         run = gallery.night(brief(changes=changes, worst_new=[]))
-        assert messages.subject(run, config()) == "Inspector nightly, eu-central-1: 0 new, 5 severity raised, 1,204 open"
+        assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: 0 new, 5 severity raised, 1,204 open"
         line = "Changed, still open: 5 severity raised, 3 exploit now available."
-        assert line in " ".join(messages.email(run, config()).split())
-        assert line in messages.chat(run, config())["content"]["description"]
+        assert line in " ".join(notification.email(run, config()).split())
+        assert line in notification.chat_message(run, config())["content"]["description"]
 
     def test_a_quiet_run_says_what_must_be_said_of_its_numbers(self) -> None:
         changes = brief()["changes"] | {"appeared": 0, "gone": 0, "counts": {"still_open": 1204}}
-        told = messages.email(
+        told = notification.email(
             gallery.night(brief(changes=changes, sentences=["1 finding stands in the report again."])), config()
         )
         assert "No changes since" in told
@@ -220,16 +220,16 @@ class TestSubject:
                 worst_new=[],
             )
         )
-        assert messages.subject(run, config()) == "Inspector nightly, eu-central-1: 0 new, 100 rediscovered, 1,204 open"
-        assert "100 rediscovered (scanning resumed)." in " ".join(messages.email(run, config()).split())
+        assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: 0 new, 100 rediscovered, 1,204 open"
+        assert "100 rediscovered (scanning resumed)." in " ".join(notification.email(run, config()).split())
 
     def test_a_number_of_resources_that_is_half_known_is_not_said_to_be_all(self) -> None:
         for coverage in ({"scanned": 412, "not_scanned": None}, {"scanned": None, "not_scanned": 6}):
-            told = messages.email(gallery.night(brief(coverage=coverage)), config())
+            told = notification.email(gallery.night(brief(coverage=coverage)), config())
             assert "It is unknown how many resources Inspector scans." in told
 
     def test_the_largest_numbers_fit(self) -> None:
-        assert len(messages.subject(gallery.night(LARGEST), config())) < 100
+        assert len(notification.subject(gallery.night(LARGEST), config())) < 100
 
 
 class TestEmail:
@@ -245,12 +245,12 @@ class TestEmail:
         far = {f"{name}_key": "p" * 900 for name in ("page", "digest", "parquet")}
         run = replace(gallery.night({**LARGEST, **far}), delivery=delivery(key="k" * 1000))
         assert shown_lines(screen(run, language)) <= 24
-        assert "p" * 900 in messages.email(run, config(LANGUAGE=language))
+        assert "p" * 900 in notification.email(run, config(LANGUAGE=language))
 
     @LANGUAGES
     @pytest.mark.parametrize("kind", NIGHTS)
     def test_lines_are_short_but_what_is_pasted_stays_whole(self, kind: str, language: str) -> None:
-        lines = messages.email(NIGHTS[kind], config(LANGUAGE=language)).splitlines()
+        lines = notification.email(NIGHTS[kind], config(LANGUAGE=language)).splitlines()
         assert [line for line in lines if width(line) > LINE_CHARACTERS and "://" not in line] == []
 
     def test_the_screen_has_the_outcome_the_change_what_to_fix_and_where_the_files_are(self) -> None:
@@ -269,16 +269,16 @@ class TestEmail:
     def test_without_a_page_the_digest_stands_in_for_it(self) -> None:
         told = screen(NIGHTS["without-a-page"])
         assert "/digest.json" in told
-        assert "index.html" not in messages.email(NIGHTS["without-a-page"], config())
+        assert "index.html" not in notification.email(NIGHTS["without-a-page"], config())
 
     def test_a_run_without_changes_is_three_lines_and_then_links(self) -> None:
-        first, *_ = messages.email(NIGHTS["no-changes"], config()).split("\n\n")
+        first, *_ = notification.email(NIGHTS["no-changes"], config()).split("\n\n")
         assert first.splitlines()[0] == "No changes since 22 Nov 2026, 03:00 UTC (24 h earlier). 1,204 open."
         assert len(first.splitlines()) == 3
-        assert "Fix first" not in messages.email(NIGHTS["no-changes"], config())
+        assert "Fix first" not in notification.email(NIGHTS["no-changes"], config())
 
     def test_lost_coverage_comes_first_with_what_is_missing_and_what_to_do(self) -> None:
-        first, numbers, *_ = messages.email(NIGHTS["scan-coverage-lost"], config()).split("\n\n")
+        first, numbers, *_ = notification.email(NIGHTS["scan-coverage-lost"], config()).split("\n\n")
         assert " ".join(first.split()) == (
             f"Inspector no longer scans account {OTHER} (all scan types are off)."
             " 1,221 findings that were open there are missing from this report. They are not fixed; their status is unknown."
@@ -289,14 +289,14 @@ class TestEmail:
         assert "Scanning is active" not in numbers
 
     def test_nothing_scanned_comes_first_with_why_and_what_to_do(self) -> None:
-        first, *_ = messages.email(NIGHTS["nothing-scanned"], config()).split("\n\n")
+        first, *_ = notification.email(NIGHTS["nothing-scanned"], config()).split("\n\n")
         assert " ".join(first.split()) == (
             "The report has no open findings. Inspector scans none of its 412 resources. Do now: In the delegated administrator"
             " account, open Account management in Inspector and check that scanning is active."
         )
 
     def test_lost_coverage_of_many_accounts_names_a_few_and_counts_the_others(self) -> None:
-        step = messages.chat(gallery.night(LARGEST), config())["content"]["nextSteps"][0]
+        step = notification.chat_message(gallery.night(LARGEST), config())["content"]["nextSteps"][0]
         assert "000000000004 and 95 accounts more" in step or "000000000004 and 95 accounts" in step
 
     def test_a_reason_that_is_missing_leaves_no_lost_coverage_unsaid(self) -> None:
@@ -312,7 +312,7 @@ class TestEmail:
         assert "Scanning is active" not in told
 
     def test_an_unusual_drop_comes_before_the_numbers(self) -> None:
-        first, numbers, *_ = messages.email(NIGHTS["unusual-drop"], config()).split("\n\n")
+        first, numbers, *_ = notification.email(NIGHTS["unusual-drop"], config()).split("\n\n")
         assert first.startswith("Unusual drop: 1,204 open findings at the last scan, 203 now.\nDo now: ")
         assert "Scanning is active" in numbers
 
@@ -320,14 +320,14 @@ class TestEmail:
     @pytest.mark.parametrize("kind", ["scan-coverage-lost", "coverage-unknown", "unusual-drop"])
     def test_a_reason_is_said_once(self, kind: str, language: str) -> None:
         run = NIGHTS[kind]
-        told = " ".join(messages.email(run, config(LANGUAGE=language)).split())
+        told = " ".join(notification.email(run, config(LANGUAGE=language)).split())
         for reason in night_of(run).reasons:  # type: ignore[union-attr]
             assert told.count(" ".join(in_language(reason, language).split())) <= 1
 
     def test_no_change_is_not_called_so_where_coverage_is_lost(self) -> None:
         none = brief()["changes"] | {"appeared": 0, "gone": 0}
         run = gallery.night(brief(changes=none, verdict=dark({OTHER: ["ec2"]})))
-        assert "no changes" not in (messages.subject(run, config()) + messages.email(run, config())).lower()
+        assert "no changes" not in (notification.subject(run, config()) + notification.email(run, config())).lower()
 
     @pytest.mark.parametrize(
         ("kind", "reason"),
@@ -342,7 +342,7 @@ class TestEmail:
         assert f"Not compared: {reason}" in " ".join(screen(NIGHTS[kind]).split())
 
     def test_a_failed_analysis_is_said_beside_the_delivered_report(self) -> None:
-        told = messages.email(NIGHTS["analysis-failed"], config())
+        told = notification.email(NIGHTS["analysis-failed"], config())
         assert told.startswith('The report "nightly" was delivered, but not analysed. Changes are\nunknown.\n')
         assert "Cause (Digest.ReportUnreadable)" in told
         assert "/s3/object/" in told
@@ -353,11 +353,11 @@ class TestEmail:
 
     def test_a_failure_of_the_run_comes_before_its_digest(self) -> None:
         run = failed_run(BROKEN, digest=brief())
-        assert messages.email(run, config()) == messages.email(failed_run(BROKEN), config())
-        assert messages.export_event(run, config())["digest"] is None
+        assert notification.email(run, config()) == notification.email(failed_run(BROKEN), config())
+        assert notification.export_event(run, config())["digest"] is None
 
     def test_nothing_of_a_finding_breaks_out_of_its_line(self) -> None:
-        told = messages.email(gallery.night(LARGEST), config())
+        told = notification.email(gallery.night(LARGEST), config())
         assert told.replace("\n", "").isprintable()
 
 
@@ -436,22 +436,22 @@ class TestLines:
         each = finding(severity="HIGH", exploit_known=False, fix_available="NO", **of)
         run = gallery.night(brief(worst_new=[each], worst_gone=[each]))
         for language, line in (("en", f"HIGH {english}: CVE"), ("ja", f"高、{japanese}: CVE")):
-            mail = messages.email(run, config(LANGUAGE=language))
+            mail = notification.email(run, config(LANGUAGE=language))
             assert mail.count(f"- {line}") == 3
-            assert f"• {line}" in messages.chat(run, config(LANGUAGE=language))["content"]["description"]
+            assert f"• {line}" in notification.chat_message(run, config(LANGUAGE=language))["content"]["description"]
 
     def test_the_name_of_one_resource_stands_whole_among_the_details(self) -> None:
         each = finding(resource="r" * 150, resource_names=["r" * 79 + "…"])
-        assert "r" * 150 in messages.email(gallery.night(brief(worst_new=[each])), config())
+        assert "r" * 150 in notification.email(gallery.night(brief(worst_new=[each])), config())
 
     def test_several_accounts_are_not_told_as_an_unknown_one(self) -> None:
         each = finding(resources=2, resource_names=["a", "b"], account_id=None)
-        assert "account (several), eu-central-1" in messages.email(gallery.night(brief(worst_new=[each])), config())
+        assert "account (several), eu-central-1" in notification.email(gallery.night(brief(worst_new=[each])), config())
 
 
 class TestChat:
     def test_it_has_sums_coverage_three_of_each_list_and_the_page(self) -> None:
-        chat = messages.chat(NIGHTS["changes"], config())
+        chat = notification.chat_message(NIGHTS["changes"], config())
         lines = chat["content"]["description"].split("\n")
         assert lines[0] == "*12 new findings (2 critical). 30 no longer open. 1,204 open.*"
         assert "Scanning is active: 412 resources scanned, 6 not scanned." in lines
@@ -474,49 +474,53 @@ class TestChat:
         ],
     )  # fmt: skip
     def test_its_sign_is_green_only_when_all_is_known_and_good(self, kind: str, sign: str) -> None:
-        assert messages.chat(NIGHTS[kind], config())["content"]["title"].startswith(f"{sign} ")
+        assert notification.chat_message(NIGHTS[kind], config())["content"]["title"].startswith(f"{sign} ")
 
     def test_lost_coverage_leads_to_activating_scanning(self) -> None:
-        (step,) = messages.chat(NIGHTS["scan-coverage-lost"], config())["content"]["nextSteps"]
+        (step,) = notification.chat_message(NIGHTS["scan-coverage-lost"], config())["content"]["nextSteps"]
         assert step.startswith("In the delegated administrator account")
 
     def test_a_name_in_a_finding_calls_nobody(self) -> None:
-        told = json.dumps(messages.chat(gallery.night(LARGEST), config())["content"], ensure_ascii=False)
+        told = json.dumps(notification.chat_message(gallery.night(LARGEST), config())["content"], ensure_ascii=False)
         assert "<!" not in told
 
     def test_its_title_speaks_the_language_while_the_subject_is_ascii(self) -> None:
         japanese = config(LANGUAGE="ja")
-        assert "新規 12" in messages.chat(NIGHTS["changes"], japanese)["content"]["title"]
-        assert messages.chat(NIGHTS["changes"], japanese)["metadata"]["summary"] == messages.subject(NIGHTS["changes"], japanese)
+        assert "新規 12" in notification.chat_message(NIGHTS["changes"], japanese)["content"]["title"]
+        assert notification.chat_message(NIGHTS["changes"], japanese)["metadata"]["summary"] == notification.subject(
+            NIGHTS["changes"], japanese
+        )
 
 
 class TestEvent:
     def test_it_has_the_brief(self) -> None:
-        event = messages.export_event(NIGHTS["changes"], config())
+        event = notification.export_event(NIGHTS["changes"], config())
         digest = NIGHTS["changes"].digest or {}
         assert event["digest"] == {name: value for name, value in digest.items() if not name.startswith("carried_")}
         assert event["digest_failure"] is None
 
     def test_a_failed_digest_is_told_apart_from_none(self) -> None:
-        failed, without = (messages.export_event(NIGHTS[kind], config()) for kind in ("analysis-failed", "without-an-analysis"))
+        failed, without = (
+            notification.export_event(NIGHTS[kind], config()) for kind in ("analysis-failed", "without-an-analysis")
+        )
         assert (failed["digest"], failed["digest_failure"]["error"]) == (None, "Digest.ReportUnreadable")
         assert (without["digest"], without["digest_failure"]) == (None, None)
 
     def test_it_is_the_same_in_every_language(self) -> None:
         for run in (NIGHTS["scan-coverage-lost"], failed_run(BROKEN)):
-            assert messages.export_event(run, config(LANGUAGE="ja")) == messages.export_event(run, config())
+            assert notification.export_event(run, config(LANGUAGE="ja")) == notification.export_event(run, config())
 
 
 class TestPublication:
     @LANGUAGES
     def test_the_largest_brief_fits(self, language: str) -> None:
-        published = messages.publication(gallery.night(LARGEST), config(LANGUAGE=language))
+        published = notification.publication(gallery.night(LARGEST), config(LANGUAGE=language))
         assert len(published["Message"].encode()) < SNS_BYTES - 1000
         assert json.loads(published["Message"])["email"].startswith((LARGEST["verdict"]["reasons"][0][:1], "💥"))
 
     def test_the_lists_give_way_where_a_brief_is_far_too_large(self) -> None:
         huge: dict[str, Any] = {**LARGEST, "sentences": ["💥" * 400] * 80, "worst_new": LONG * 10}
-        message = messages.publication(gallery.night(huge), config())["Message"]
+        message = notification.publication(gallery.night(huge), config())["Message"]
         assert len(message.encode()) < SNS_BYTES - 1000
         digest = json.loads(json.loads(message)["default"])["digest"]
         assert (digest["sentences"], digest["changes"]["appeared"]) == ([], 1_000_000)
@@ -535,16 +539,16 @@ class TestPublication:
         ],
     )
     def test_subscribers_may_filter_by_the_night(self, kind: str, night: str, worst: str) -> None:
-        told = messages.attributes(NIGHTS[kind], config())
+        told = notification.attributes(NIGHTS[kind], config())
         assert (told["night"], told["worst_new_severity"]) == (night, worst)
 
     def test_a_brief_of_another_release_is_told_as_far_as_it_is_understood(self) -> None:
         run = gallery.night({"bucket": "b", "verdict": {"state": "new-word"}, "worst_new": [{}], "fix_first": [{}], "open": 7})
-        assert messages.subject(run, config()) == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
-        assert json.loads(messages.publication(run, config())["Message"])["email"]
+        assert notification.subject(run, config()) == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
+        assert json.loads(notification.publication(run, config())["Message"])["email"]
 
     def test_nothing_found_without_a_digest_is_told_as_before(self) -> None:
         assert (
-            messages.subject(ended_run(delivery=nothing("no_object")), config())
+            notification.subject(ended_run(delivery=nothing("no_object")), config())
             == "Inspector nightly, eu-central-1: delivered, no findings"
         )

@@ -11,12 +11,12 @@ import pytest
 from botocore.exceptions import ClientError
 from jsonschema import Draft202012Validator
 
-from findings_exporter import messages, recording
+from findings_exporter import notification, recording
 from findings_exporter.aws import run_store
 from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table
-from findings_exporter.messages import short
 from findings_exporter.model.errors import Failure
+from findings_exporter.notification import short
 from findings_exporter.telling import tell
 from tests import gallery
 from tests.builders.exporter import (
@@ -127,7 +127,7 @@ class TestPublication:
     def test_no_value_of_a_brief_keeps_a_night_from_being_told(self, path: tuple[Any, ...]) -> None:
         for put in ABSURD:
             run = gallery.night(with_value(brief(), path, put))
-            bodies = assert_taken(messages.publication(run, config(LANGUAGE="ja")))
+            bodies = assert_taken(notification.publication(run, config(LANGUAGE="ja")))
             assert "nightly" in bodies["email"]
             assert run.execution.name in bodies["email"]
 
@@ -135,7 +135,7 @@ class TestPublication:
         "digest", [7, "text", [1], {"error": 7}, {"error": None, "sentence": []}, {"error": "\ud800"}, {}], ids=repr
     )
     def test_nor_does_a_digest_that_is_none(self, digest: Any) -> None:
-        assert_taken(messages.publication(ended_run(digest=digest), config()))
+        assert_taken(notification.publication(ended_run(digest=digest), config()))
 
     @pytest.mark.parametrize(
         "setup",
@@ -151,7 +151,7 @@ class TestPublication:
         ids=lambda each: str(each)[:20],
     )
     def test_nor_does_what_a_setup_check_left(self, setup: Any) -> None:
-        bodies = assert_taken(messages.publication(failed_run(Failure("Report.INVALID_PERMISSIONS", "x", setup)), config()))
+        bodies = assert_taken(notification.publication(failed_run(Failure("Report.INVALID_PERMISSIONS", "x", setup)), config()))
         assert "not delivered" in bodies["email"] or (
             "Report.INVALID_PERMISSIONS" in bodies["email"] and SHORT in bodies["email"]
         )
@@ -162,19 +162,19 @@ class TestPublication:
         failure = Failure("X", "x") if outcome == "FAILED" else None
         run = ended_run(**{"outcome": outcome, "failure": failure} | wrong)
         for of in (config(), config(LANGUAGE="ja", TIME_ZONE="America/New_York"), config(LANGUAGE="xx", TIME_ZONE="../\ud800")):
-            assert_taken(messages.publication(run, of))
+            assert_taken(notification.publication(run, of))
 
     def test_a_time_that_a_zone_does_not_have_is_told_in_utc_and_the_message_whole(self) -> None:
         run = ended_run(
             plan=replace(plan(), scheduled_for=FIRST_DAY), execution=execution(started_at=datetime.fromisoformat(FIRST_DAY))
         )
-        bodies = assert_taken(messages.publication(run, config(TIME_ZONE="America/New_York")))
+        bodies = assert_taken(notification.publication(run, config(TIME_ZONE="America/New_York")))
         assert "Scheduled  1 Jan 1, 00:00 UTC" in bodies["email"]
         assert SHORT not in bodies["email"]
 
     def test_a_failure_that_cannot_be_read_is_never_told_as_a_success(self) -> None:
         run = ended_run(outcome="FAILED", failure=None, delivery=None)
-        published = messages.publication(run, config())
+        published = notification.publication(run, config())
         bodies = assert_taken(published)
         assert published["Subject"] == "Inspector: nightly FAILED, short message"
         assert bodies["email"].startswith(SHORT)
@@ -182,9 +182,9 @@ class TestPublication:
 
     def test_a_short_message_has_outcome_report_error_execution_and_link_and_says_what_it_is(self) -> None:
         run = failed_run(Failure("States.Runtime", "x", {"failed": 7}))
-        published = messages.publication(run, config())
+        published = notification.publication(run, config())
         bodies = assert_taken(published)
-        link = messages.execution_url(run, config())
+        link = notification.execution_url(run, config())
         told = " ".join(bodies["email"].split())
         for part in (SHORT, "Outcome: FAILED", "Report: nightly", "Error: States.Runtime", link, str(run.notification_id)):
             assert part in told
@@ -214,7 +214,7 @@ class TestPublication:
 
     def test_the_log_says_so_without_content(self, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.ERROR):
-            messages.publication(gallery.night(brief(open="a secret")), config())
+            notification.publication(gallery.night(brief(open="a secret")), config())
         assert "short message" in caplog.text
         assert "secret" not in caplog.text
 
@@ -228,20 +228,20 @@ class TestPublication:
         counts = [
             count
             for count in range(20, 200, 10)
-            if len(json.dumps(messages.export_event(of(count), config()), ensure_ascii=False)) < 90_000
+            if len(json.dumps(notification.export_event(of(count), config()), ensure_ascii=False)) < 90_000
         ]
-        whole = {count: messages._message(of(count), config(LANGUAGE=language)) for count in counts}
-        between = [count for count, text in whole.items() if len(text) < messages.MESSAGE_BYTES < len(text.encode())]
+        whole = {count: notification._message(of(count), config(LANGUAGE=language)) for count in counts}
+        between = [count for count, text in whole.items() if len(text) < notification.MESSAGE_BYTES < len(text.encode())]
         assert between
         for count in between:
-            told = assert_taken(messages.publication(of(count), config(LANGUAGE=language)))
+            told = assert_taken(notification.publication(of(count), config(LANGUAGE=language)))
             assert SHORT not in told["email"]
             assert "これは簡易通知です" not in told["email"]
 
     def test_what_no_shortening_makes_fit_is_told_in_short(self) -> None:
         kinds = {f"{number:0400}": 7 for number in range(400)}
         run = gallery.night(brief(by_severity=kinds))
-        assert SHORT in assert_taken(messages.publication(run, config()))["email"]
+        assert SHORT in assert_taken(notification.publication(run, config()))["email"]
 
 
 class FakeTopic:

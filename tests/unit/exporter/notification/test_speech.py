@@ -9,8 +9,8 @@ from string import Formatter
 
 import pytest
 
-from findings_exporter import explanations, explanations_ja
-from findings_exporter.messages.speech import LANGUAGES, SEVERITIES, Speech
+from findings_exporter.notification import remediation, remediation_ja
+from findings_exporter.notification.localization import LANGUAGES, SEVERITIES, Speech
 from tests.builders.exporter import START, VARIABLES, config
 
 ENGLISH, JAPANESE = LANGUAGES["en"], LANGUAGES["ja"]
@@ -52,9 +52,9 @@ def test_every_message_is_used_somewhere() -> None:
 
 
 def test_every_explanation_is_there_in_japanese_with_the_same_names_in_it() -> None:
-    assert set(explanations_ja.EXPLANATIONS) == set(explanations.EXPLANATIONS)
-    for error, english in explanations.EXPLANATIONS.items():
-        japanese = explanations_ja.EXPLANATIONS[error]
+    assert set(remediation_ja.EXPLANATIONS) == set(remediation.EXPLANATIONS)
+    for error, english in remediation.EXPLANATIONS.items():
+        japanese = remediation_ja.EXPLANATIONS[error]
         assert len(japanese.fix) == len(english.fix), error
         assert names(japanese.why) == names(english.why), error
         assert [names(step) for step in japanese.fix] == [names(step) for step in english.fix], error
@@ -104,7 +104,7 @@ def test_a_language_that_is_not_known_is_english(written: str, spoken: str) -> N
 
 def test_whoever_tells_nothing_does_not_pay_for_languages() -> None:
     code = (
-        "import sys, findings_exporter.messages\n"
+        "import sys, findings_exporter.notification\n"
         "print([name for name in sys.modules if name.split('.')[0] in {'babel', 'zoneinfo'} or name.endswith('explanations_ja')])"
     )
     environment = VARIABLES | {"PYTHONPATH": "layers/exporter"}

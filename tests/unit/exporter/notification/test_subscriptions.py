@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto.sns.utils import FilterPolicyMatcher
 
-from findings_exporter import messages
+from findings_exporter import notification
 from tests import gallery
 from tests.builders.exporter import TOPIC, client, config
 from tests.builders.rendered import Place, Rendered
@@ -52,7 +52,7 @@ def test_every_example_of_the_page_is_tried() -> None:
 @EVERY_EXAMPLE
 def test_an_example_lets_through_what_it_promises_and_nothing_else(example: str) -> None:
     told = {
-        kind: {name: {"Type": "String", "Value": value} for name, value in messages.attributes(run, config()).items()}
+        kind: {name: {"Type": "String", "Value": value} for name, value in notification.attributes(run, config()).items()}
         for kind, run in RUNS.items()
     }
     assert {kind for kind, attributes in told.items() if passes(POLICIES[example], attributes)} == EXAMPLES[example]
@@ -96,7 +96,7 @@ def test_sns_takes_an_example(example: str, aws: None) -> None:
 
 def test_the_page_names_every_attribute_and_its_values() -> None:
     table = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
-    told = [messages.attributes(run, config()) for run in RUNS.values()]
+    told = [notification.attributes(run, config()) for run in RUNS.values()]
     assert set(table) == set(told[0])
     for name in ("outcome", "night", "worst_new_severity"):
         assert {each[name] for each in told} <= set(re.findall(r"`(\w+)`", table[name]))

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from findings_exporter import clean_up as module
-from findings_exporter import messages
+from findings_exporter import notification
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import Desk
 from findings_exporter.aws.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
@@ -134,7 +134,7 @@ class TestEnded:
 
     @pytest.mark.parametrize("status", ["ABORTED", "FAILED", "TIMED_OUT"])
     def test_a_cause_of_any_length_is_cut(self, status: str) -> None:
-        assert len(ended(status=status, error="x" * 256, cause="x" * 32_768).failure.cause) <= messages.CAUSE_CHARACTERS
+        assert len(ended(status=status, error="x" * 256, cause="x" * 32_768).failure.cause) <= notification.CAUSE_CHARACTERS
 
 
 class TestEvent:

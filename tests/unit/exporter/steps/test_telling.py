@@ -13,8 +13,8 @@ from botocore.stub import Stubber
 
 from findings_exporter.aws import alarm_topic, run_store
 from findings_exporter.aws.table import Table
-from findings_exporter.messages import publication
 from findings_exporter.model.errors import NotRecordedError, ToldElsewhereError
+from findings_exporter.notification import publication
 from findings_exporter.telling import tell
 from tests.builders.exporter import config, delivery, execution, minutes, planned
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from findings_exporter.aws.run_store import Run
 from findings_exporter.delivery import Delivery
-from findings_exporter.explanations import explain
-from findings_exporter.messages.foreign import for_programs
-from findings_exporter.messages.links import execution_url, report_url
-from findings_exporter.messages.night import digest_failure
 from findings_exporter.model.config import Config
+from findings_exporter.notification.links import execution_url, report_url
+from findings_exporter.notification.remediation import explain
+from findings_exporter.notification.sanitize import for_programs
+from findings_exporter.notification.view import digest_failure
 
 EVENT_VERSION = "2.0"
 DIGEST = (

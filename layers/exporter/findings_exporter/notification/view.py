@@ -1,7 +1,7 @@
 """What kind of night it was, read from the run and the brief of its digest.
 
 Every field of the brief may be missing: a message tells what it understands of what another release has written. Its texts
-have passed :mod:`findings_exporter.messages.foreign`.
+have passed :mod:`findings_exporter.notification.sanitize`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from findings_exporter.aws.run_store import Run
-from findings_exporter.messages.speech import SEVERITIES
+from findings_exporter.notification.localization import SEVERITIES
 
 type Compared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_digest", "unreadable"]
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from findings_exporter.aws.run_store import Run
-from findings_exporter.messages.export_ended import EVENT_VERSION, export_event
-from findings_exporter.messages.foreign import ERROR_CHARACTERS
-from findings_exporter.messages.links import execution_url
-from findings_exporter.messages.speech import Speech
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.text import clean, in_chat, in_mail, wrapped
+from findings_exporter.notification.event import EVENT_VERSION, export_event
+from findings_exporter.notification.links import execution_url
+from findings_exporter.notification.localization import Speech
+from findings_exporter.notification.sanitize import ERROR_CHARACTERS
 
 NAME_CHARACTERS = 63
 ARN_CHARACTERS = 256

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from findings_exporter.aws.run_store import Run
-from findings_exporter.explanations import explain
-from findings_exporter.messages.night import Night, digest_failure, night_of
-from findings_exporter.messages.speech import Speech
 from findings_exporter.model.config import Config
+from findings_exporter.notification.localization import Speech
+from findings_exporter.notification.remediation import explain
+from findings_exporter.notification.view import Night, digest_failure, night_of
 
 TITLE_CHARACTERS = 99
 """Under 100, as a mail's subject must be [AWS: SNS Publish]; a chat's title may be longer."""

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from findings_exporter.aws.run_store import Run
-from findings_exporter.explanations import Explanation, evidence, explain, statements
-from findings_exporter.messages.foreign import for_mail
-from findings_exporter.messages.headline import title
-from findings_exporter.messages.lines import (
+from findings_exporter.model.config import Config
+from findings_exporter.model.errors import Failure
+from findings_exporter.model.text import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
+from findings_exporter.notification.links import execution_url, object_url, report_url
+from findings_exporter.notification.localization import Speech
+from findings_exporter.notification.phrases import (
     action_lines,
     action_step,
     bucket_of,
@@ -18,12 +20,10 @@ from findings_exporter.messages.lines import (
     fix_line,
     outcome_lines,
 )
-from findings_exporter.messages.links import execution_url, object_url, report_url
-from findings_exporter.messages.night import Night, digest_failure, night_of
-from findings_exporter.messages.speech import Speech
-from findings_exporter.model.config import Config
-from findings_exporter.model.errors import Failure
-from findings_exporter.model.text import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
+from findings_exporter.notification.remediation import Explanation, evidence, explain, statements
+from findings_exporter.notification.sanitize import for_mail
+from findings_exporter.notification.subject_line import title
+from findings_exporter.notification.view import Night, digest_failure, night_of
 
 SCREEN_LINES = 24
 LISTED_ON_SCREEN = 3

@@ -6,10 +6,12 @@ What does not keep the schema is dropped in silence [AWS: custom notifications],
 from typing import Any
 
 from findings_exporter.aws.run_store import Run
-from findings_exporter.explanations import explain, statements
-from findings_exporter.messages.foreign import for_chat
-from findings_exporter.messages.headline import title
-from findings_exporter.messages.lines import (
+from findings_exporter.model.config import Config
+from findings_exporter.model.text import clean, cut, in_chat
+from findings_exporter.notification.links import execution_url, report_url
+from findings_exporter.notification.localization import Speech
+from findings_exporter.notification.mail import subject
+from findings_exporter.notification.phrases import (
     action_lines,
     action_step,
     finding_line,
@@ -18,12 +20,10 @@ from findings_exporter.messages.lines import (
     outcome_lines,
     page_url,
 )
-from findings_exporter.messages.links import execution_url, report_url
-from findings_exporter.messages.mail import subject
-from findings_exporter.messages.night import Night, digest_failure, night_of, worst_severity
-from findings_exporter.messages.speech import Speech
-from findings_exporter.model.config import Config
-from findings_exporter.model.text import clean, cut, in_chat
+from findings_exporter.notification.remediation import explain, statements
+from findings_exporter.notification.sanitize import for_chat
+from findings_exporter.notification.subject_line import title
+from findings_exporter.notification.view import Night, digest_failure, night_of, worst_severity
 
 TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
 LISTED = 3

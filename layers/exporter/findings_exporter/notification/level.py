@@ -3,7 +3,7 @@
 from typing import Literal
 
 from findings_exporter.aws.run_store import Run
-from findings_exporter.messages.night import Night, digest_failure, night_of
+from findings_exporter.notification.view import Night, digest_failure, night_of
 
 type Level = Literal["PROBLEM", "CHANGES", "NONE"]
 

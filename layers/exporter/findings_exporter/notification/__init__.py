@@ -12,19 +12,19 @@ from dataclasses import replace
 from typing import Any
 
 from findings_exporter.aws.run_store import Run
-from findings_exporter.messages import custom_notification, short
-from findings_exporter.messages.export_ended import EVENT_VERSION, export_event
-from findings_exporter.messages.foreign import CAUSE_CHARACTERS, ERROR_CHARACTERS, for_programs
-from findings_exporter.messages.headline import TITLE_CHARACTERS
-from findings_exporter.messages.level import LEVELS, level_of
-from findings_exporter.messages.links import execution_url, object_url, report_url
-from findings_exporter.messages.mail import email, subject
-from findings_exporter.messages.night import night_of, worst_severity
-from findings_exporter.messages.texts_en import TEXTS
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean, cut
+from findings_exporter.notification import chat, short
+from findings_exporter.notification.event import EVENT_VERSION, export_event
+from findings_exporter.notification.level import LEVELS, level_of
+from findings_exporter.notification.links import execution_url, object_url, report_url
+from findings_exporter.notification.mail import email, subject
+from findings_exporter.notification.sanitize import CAUSE_CHARACTERS, ERROR_CHARACTERS, for_programs
+from findings_exporter.notification.subject_line import TITLE_CHARACTERS
+from findings_exporter.notification.texts_en import TEXTS
+from findings_exporter.notification.view import night_of, worst_severity
 
 __all__ = [
     "CAUSE_CHARACTERS",
@@ -33,7 +33,7 @@ __all__ = [
     "MESSAGE_BYTES",
     "NOTHING_FOUND",
     "attributes",
-    "chat",
+    "chat_message",
     "email",
     "execution_url",
     "export_event",
@@ -71,9 +71,9 @@ def failure_from(error: str, cause: str) -> Failure:
     return Failure(error, told or Note("cause.none", error=error))
 
 
-def chat(run: Run, config: Config) -> dict[str, Any]:
+def chat_message(run: Run, config: Config) -> dict[str, Any]:
     """Return a custom notification for Amazon Q Developer in chat applications, schema version 1.0."""
-    return custom_notification.chat(run, config, EVENT_VERSION)
+    return chat.chat(run, config, EVENT_VERSION)
 
 
 def attributes(run: Run, config: Config) -> dict[str, str]:
@@ -138,7 +138,7 @@ def _message(run: Run, config: Config) -> str:
     bodies = {
         "default": json.dumps(export_event(run, config), ensure_ascii=False, allow_nan=False),
         "email": email(run, config),
-        "https": json.dumps(chat(run, config), ensure_ascii=False),
+        "https": json.dumps(chat_message(run, config), ensure_ascii=False),
     }
     return json.dumps(bodies, ensure_ascii=False)
 

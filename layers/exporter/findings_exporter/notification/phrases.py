@@ -7,12 +7,12 @@ from typing import Any
 
 from findings_exporter.aws.run_store import Run
 from findings_exporter.delivery import Delivery
-from findings_exporter.messages.headline import numbers
-from findings_exporter.messages.links import object_url
-from findings_exporter.messages.night import Night, digest_failure
-from findings_exporter.messages.speech import Speech
 from findings_exporter.model.config import Config
 from findings_exporter.model.text import clean, cut_to_line, in_mail, width
+from findings_exporter.notification.links import object_url
+from findings_exporter.notification.localization import Speech
+from findings_exporter.notification.subject_line import numbers
+from findings_exporter.notification.view import Night, digest_failure
 
 URI_CHARACTERS = 2_000
 RESOURCE_COLUMNS, LEAST_COLUMNS = 12, 6

@@ -1,7 +1,7 @@
-"""The explanations of :mod:`findings_exporter.explanations` in Japanese: the same errors, the same names in braces."""
+"""The explanations of :mod:`findings_exporter.notification.remediation` in Japanese: the same errors, the same names in braces."""
 # ruff: noqa: E501, RUF001 - a line counts a Japanese letter twice; full-width punctuation is how Japanese is written
 
-from findings_exporter.explanations import Explanation
+from findings_exporter.notification.remediation import Explanation
 
 START_AGAIN = "ステートマシンの新しい実行を、入力 {{}} で開始してください。事前の後処理は不要です。"
 PROBE = "テストエクスポートを行ってください。events/probe.json の入力で実行を開始すると、小さな実際のレポートが数分で出力されます。検出結果が 0 件の場合は、セットアップの確認にはなりません。"
