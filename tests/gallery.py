@@ -23,7 +23,7 @@ from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note, from_stored
 from findings_exporter.model.plan import make_plan
-from findings_exporter.setup import checks, words
+from findings_exporter.preflight import checks, message
 from tests.builders.exporter import (
     BUCKET,
     REPORT_ID,
@@ -279,7 +279,7 @@ def failures() -> dict[str, Run]:
     scheduled = night(None).plan
     return {
         "failed-policy": failed_run(
-            Failure("Report.INVALID_PERMISSIONS", ended, from_stored(words.findings([check]))), execution=NIGHT, plan=scheduled
+            Failure("Report.INVALID_PERMISSIONS", ended, from_stored(message.findings([check]))), execution=NIGHT, plan=scheduled
         ),
         "failed-deadline": failed_run(
             Failure("DeadlineExceeded", late), execution=NIGHT, plan=scheduled, report_ended_at=None, ended_at=minutes(360)

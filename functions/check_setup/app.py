@@ -7,9 +7,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from findings_exporter.aws.handler import Event, observed, over_at, step, utc_now
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.setup import check_all, check_report, words
-from findings_exporter.setup.deployment import Deployment
-from findings_exporter.setup.reading import Desk
+from findings_exporter.preflight import check_all, check_report, message
+from findings_exporter.preflight.deployment import Deployment
+from findings_exporter.preflight.reading import Desk
 
 desk = Desk.from_deployment(Deployment.from_env(Config.from_env()))
 
@@ -17,7 +17,7 @@ desk = Desk.from_deployment(Deployment.from_env(Config.from_env()))
 @step
 def explain(_: Execution, __: Event, context: LambdaContext) -> dict[str, Any]:
     """Check what a report needs, for the message of a failed run."""
-    return {"state": "CHECKED", "setup": words.findings(check_report(desk, utc_now, over_at(context)))}
+    return {"state": "CHECKED", "setup": message.findings(check_report(desk, utc_now, over_at(context)))}
 
 
 def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
@@ -27,5 +27,5 @@ def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
     with observed("setup check", context):
         checks = check_all(desk, utc_now, over_at(context))
         if event.get("tell") is True:
-            desk.sns.publish(**words.publication(checks, desk.deployment, utc_now()))
-        return words.result(checks, desk.deployment, utc_now())
+            desk.sns.publish(**message.publication(checks, desk.deployment, utc_now()))
+        return message.result(checks, desk.deployment, utc_now())

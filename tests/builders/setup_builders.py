@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from findings_exporter.setup.deployment import Deployment
-from findings_exporter.setup.reading import BucketSeen, KeySeen
+from findings_exporter.preflight.deployment import Deployment
+from findings_exporter.preflight.reading import BucketSeen, KeySeen
 from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, TOPIC, config
 from tests.builders.setup_rows import Place, Row, document, encrypts, root, writes
 

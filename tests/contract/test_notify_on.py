@@ -7,7 +7,7 @@ import pytest
 
 from findings_exporter import notification
 from findings_exporter.notification import short
-from findings_exporter.setup import words
+from findings_exporter.preflight import message
 from tests import gallery
 from tests.builders.exporter import START, config
 from tests.builders.rendered import Place, Rendered
@@ -26,7 +26,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         ]
         for kind, run in RUNS.items()
     },
-    **{f"setup check, {kind}": words.publication(found, HERE, START)["MessageAttributes"] for kind, found in SETS.items()},
+    **{f"setup check, {kind}": message.publication(found, HERE, START)["MessageAttributes"] for kind, found in SETS.items()},
 }
 """The attributes of every kind of message, as they are published."""
 

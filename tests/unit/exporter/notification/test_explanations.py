@@ -14,9 +14,9 @@ from findings_exporter.model.notes import LANGUAGES, Note, to_stored
 from findings_exporter.model.plan import make_plan
 from findings_exporter.notification import publication
 from findings_exporter.notification.remediation import EXPLANATIONS, UNKNOWN, explain
-from findings_exporter.setup import checks, words
-from findings_exporter.setup.checks import Check
-from findings_exporter.setup.reading import Unread
+from findings_exporter.preflight import checks, message
+from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.reading import Unread
 from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, START, client, config, execution, failed_run
 from tests.builders.setup_builders import FIT_KEY, bucket, deployment, key, place
 from tests.builders.setup_rows import denies, document
@@ -117,7 +117,7 @@ def test_no_english_sentence_stands_in_a_japanese_one(name: str) -> None:
 
 def checked(setup_of: Sequence[Check]) -> Failure:
     """A failure after which the setup was checked, as the record has it."""
-    told = words.findings(setup_of)
+    told = message.findings(setup_of)
     stored = {"error": "Report.INVALID_PERMISSIONS", "note": to_stored(ENDED), "cause": str(ENDED), "setup": told}
     return Failure.from_dict(json.loads(json.dumps(stored)))
 

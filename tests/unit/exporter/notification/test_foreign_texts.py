@@ -17,8 +17,8 @@ from findings_exporter.model.text import each_text
 from findings_exporter.notification import failure_from
 from findings_exporter.notification.event import DIGEST, export_event
 from findings_exporter.notification.remediation import OF_THE_SETUP
-from findings_exporter.setup import words
-from findings_exporter.setup.checks import Check
+from findings_exporter.preflight import message
+from findings_exporter.preflight.checks import Check
 from tests.builders.exporter import START, brief, config, delivery, ended_run, execution, failed_run, finding, fix, plan
 from tests.builders.setup_builders import deployment
 from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA
@@ -189,14 +189,14 @@ def test_what_a_setup_check_read_is_shown_harmless() -> None:
         assert_calls_nobody(text)
     for text in texts(json.loads(told["default"])):
         assert_seen(text)
-    for text in texts(words.findings([check])):
+    for text in texts(message.findings([check])):
         assert_seen(text)
         assert "\n" not in text
 
 
 def messages_of_the_check(check: Check) -> dict[str, str]:
     """The bodies of the message that tells a check."""
-    told: dict[str, str] = json.loads(words.publication([check], deployment(), START)["Message"])
+    told: dict[str, str] = json.loads(message.publication([check], deployment(), START)["Message"])
     return told
 
 
@@ -205,7 +205,7 @@ def test_a_policy_of_megabytes_is_told_without_what_was_seen() -> None:
         Check(f"{number}", "failed", "夜" * 5_000, ("夜" * 5_000,) * 40, ("夜" * 5_000,), ({"Sid": "x" * 3_000},))
         for number in range(25)
     ]
-    told = words.publication(found, deployment(), START)
+    told = message.publication(found, deployment(), START)
     assert len(told["Message"].encode()) < 256 * 1024
     assert len(json.loads(json.loads(told["Message"])["default"])["checks"]) == 25
 

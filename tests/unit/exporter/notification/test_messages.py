@@ -258,7 +258,9 @@ class TestChat:
         assert (context["outcome"], context["error"], context["report"]) == ("FAILED", BROKEN.error, "nightly")
 
     def test_the_nights_of_one_report_are_one_thread(self) -> None:
-        threads = {notification.chat_message(RUNS[name], config())["metadata"]["threadId"] for name in ("success", "failed", "no object")}
+        threads = {
+            notification.chat_message(RUNS[name], config())["metadata"]["threadId"] for name in ("success", "failed", "no object")
+        }
         assert len(threads) == 1
 
 

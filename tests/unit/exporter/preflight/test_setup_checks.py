@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from findings_exporter.model.errors import ConfigurationError
-from findings_exporter.setup import checks
-from findings_exporter.setup.checks import Check
-from findings_exporter.setup.deployment import Deployment, Permission
-from findings_exporter.setup.reading import BucketSeen, KeySeen, PermissionSeen, Unread
+from findings_exporter.preflight import checks
+from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.deployment import Deployment, Permission
+from findings_exporter.preflight.reading import BucketSeen, KeySeen, PermissionSeen, Unread
 from tests.builders.exporter import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, REGION, START, TOPIC
 from tests.builders.setup_builders import FIT_KEY, SETUP_VARIABLES, bucket, deployment, key, place
 from tests.builders.setup_rows import OTHER_ACCOUNT, denies, document, encrypts, root, writes

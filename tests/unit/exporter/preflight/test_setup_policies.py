@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.setup import checks
-from findings_exporter.setup.checks import Check
-from findings_exporter.setup.policies import Request, _like, all_of, any_of, decide, shortfalls
+from findings_exporter.preflight import checks
+from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.policy_evaluation import Request, _like, all_of, any_of, decide, shortfalls
 from tests.builders.exporter import START
 from tests.builders.report_builders import hang_guard
 from tests.builders.setup_builders import bucket, deployment, key, place

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.setup.schedules import NotUnderstoodError, next_time
+from findings_exporter.preflight.schedule import NotUnderstoodError, next_time
 
 NOW = datetime(2026, 11, 23, 3, 0, 30, tzinfo=UTC)
 CREATED = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from findings_exporter.model.notes import from_stored
-from findings_exporter.setup import checks, words
-from findings_exporter.setup.checks import Check
-from findings_exporter.setup.reading import Unread
+from findings_exporter.preflight import checks, message
+from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.reading import Unread
 from tests.builders.exporter import ACCOUNT, BUCKET, REGION, START, TOPIC
 from tests.builders.setup_builders import bucket, deployment, key, place
 from tests.builders.setup_rows import denies, document, writes
@@ -28,14 +28,14 @@ EVERY_SET = pytest.mark.parametrize("found", SETS.values(), ids=SETS)
 
 @pytest.mark.parametrize(("name", "verdict"), [("right", "passed"), ("failed", "failed"), ("unknown", "unknown")])
 def test_the_whole_is_as_good_as_its_worst_part(name: str, verdict: str) -> None:
-    assert words.verdict_of(SETS[name]) == verdict
+    assert message.verdict_of(SETS[name]) == verdict
 
 
 @EVERY_SET
 def test_the_result_keeps_its_published_schema(found: list[Check]) -> None:
     Draft202012Validator.check_schema(SCHEMA)
     validator = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
-    validator.validate(json.loads(json.dumps(words.result(found, HERE, START))))
+    validator.validate(json.loads(json.dumps(message.result(found, HERE, START))))
 
 
 def test_the_schema_describes_and_requires_every_field_and_allows_no_other() -> None:
@@ -45,11 +45,11 @@ def test_the_schema_describes_and_requires_every_field_and_allows_no_other() -> 
         assert each["additionalProperties"] is False
         assert sorted(each["required"]) == sorted(each["properties"])
         assert all(field["description"].endswith(".") for field in each["properties"].values())
-    assert SCHEMA["properties"]["version"]["const"] == words.RESULT_VERSION
+    assert SCHEMA["properties"]["version"]["const"] == message.RESULT_VERSION
 
 
 def test_the_text_tells_what_is_wrong_first_and_what_to_paste_whole() -> None:
-    text = words.text(SETS["failed"], HERE)
+    text = message.text(SETS["failed"], HERE)
     assert text.startswith(f"Setup of the findings exporter in {ACCOUNT}, {REGION}: 2 failed, 1 unknown, 1 passed\n")
     assert text.index("FAILED: Bucket policy for Inspector") < text.index("UNKNOWN: KMS key") < text.index("Passed\n- The bucket")
     pasted = text.split(f"to the bucket policy of\n     {BUCKET}.\n")[1].split("\n\n")[0]
@@ -59,28 +59,28 @@ def test_the_text_tells_what_is_wrong_first_and_what_to_paste_whole() -> None:
 
 
 def test_a_right_setup_is_told_in_short() -> None:
-    text = words.text(SETS["right"], HERE)
+    text = message.text(SETS["right"], HERE)
     assert text.startswith(f"Setup of the findings exporter in {ACCOUNT}, {REGION}: 1 passed\n\nPassed\n- ")
     assert "FAILED" not in text
-    assert words.summary(SETS["unknown"]).splitlines()[0].startswith("UNKNOWN: The check could not read the key")
+    assert message.summary(SETS["unknown"]).splitlines()[0].startswith("UNKNOWN: The check could not read the key")
 
 
 @EVERY_SET
 def test_what_is_published_is_what_sns_and_the_chat_take(found: list[Check]) -> None:
-    published = words.publication(found, HERE, START)
+    published = message.publication(found, HERE, START)
     assert published["TopicArn"] == TOPIC
     assert len(published["Subject"]) < 100
     bodies = json.loads(published["Message"])
-    assert bodies["email"] == words.text(found, HERE)
+    assert bodies["email"] == message.text(found, HERE)
     Draft202012Validator(CHAT_SCHEMA).validate(json.loads(bodies["https"]))
     told = json.loads(bodies["default"])
-    assert (told["type"], told["verdict"]) == (words.RESULT_TYPE, words.verdict_of(found))
+    assert (told["type"], told["verdict"]) == (message.RESULT_TYPE, message.verdict_of(found))
     assert set(published["MessageAttributes"]) == {"region", "level"}  # no outcome, since it is not about a run
 
 
 def test_the_largest_check_still_fits_into_a_message() -> None:
     huge = [bucket_policy_of(number) for number in range(15)]
-    assert len(words.publication(huge, HERE, START)["Message"].encode()) < SNS_BYTES
+    assert len(message.publication(huge, HERE, START)["Message"].encode()) < SNS_BYTES
 
 
 def bucket_policy_of(number: int) -> Check:
@@ -91,7 +91,7 @@ def bucket_policy_of(number: int) -> Check:
 
 
 def test_a_failed_runs_message_holds_what_is_wrong_and_names_what_is_unknown() -> None:
-    found = from_stored(words.findings(SETS["failed"]))
+    found = from_stored(message.findings(SETS["failed"]))
     assert (found["verdict"], [each["check"] for each in found["failed"]]) == (
         "failed", ["bucket_policy_for_inspector", "bucket_policy_for_exporter"],
     )  # fmt: skip
@@ -102,5 +102,5 @@ def test_a_failed_runs_message_holds_what_is_wrong_and_names_what_is_unknown() -
 
 
 def test_what_a_failed_runs_message_holds_is_small_whatever_the_policies_are() -> None:
-    found = words.findings([bucket_policy_of(number) for number in range(10)])
+    found = message.findings([bucket_policy_of(number) for number in range(10)])
     assert len(json.dumps(found)) < 30_000  # of the 256 KiB of a state, the 400 KB of a record

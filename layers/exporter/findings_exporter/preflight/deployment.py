@@ -12,7 +12,7 @@ from findings_exporter.model.errors import ConfigurationError
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import run_prefix
-from findings_exporter.setup.policies import Request
+from findings_exporter.preflight.policy_evaluation import Request
 
 ACCOUNT_PART = 4
 """Of an ARN's parts."""

@@ -10,8 +10,8 @@ from findings_exporter.model import notes
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean, cut, each_text, in_chat, in_mail, wrapped
 from findings_exporter.notification.level import level_of
-from findings_exporter.setup.checks import Check, Verdict
-from findings_exporter.setup.deployment import Deployment
+from findings_exporter.preflight.checks import Check, Verdict
+from findings_exporter.preflight.deployment import Deployment
 
 RESULT_TYPE, RESULT_VERSION = "inspector-findings-exporter.setup-checked", "2.0"
 """Of the JSON result; its JSON Schema stands in docs/setup-check.schema.json."""

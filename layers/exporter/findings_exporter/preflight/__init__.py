@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from findings_exporter.model.notes import Note
-from findings_exporter.setup import checks
-from findings_exporter.setup.checks import Check
-from findings_exporter.setup.deployment import KEY_ARN
-from findings_exporter.setup.reading import BucketSeen, Desk, KeySeen, Reader, Unread
+from findings_exporter.preflight import checks
+from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.deployment import KEY_ARN
+from findings_exporter.preflight.reading import BucketSeen, Desk, KeySeen, Reader, Unread
 
 
 def check_report(desk: Desk, now: Callable[[], datetime], until: datetime) -> list[Check]:

@@ -13,7 +13,7 @@ from findings_exporter.aws.handler import client
 from findings_exporter.model.errors import DENIED, code_of, text_of
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import cut
-from findings_exporter.setup.deployment import Deployment, Permission
+from findings_exporter.preflight.deployment import Deployment, Permission
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -13,11 +13,11 @@ from typing import Any, Literal
 from findings_exporter.aws.alarm_topic import subscriptions
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import cut
-from findings_exporter.setup import policies
-from findings_exporter.setup.deployment import KEY_ARN, Deployment, Permission
-from findings_exporter.setup.policies import Decision, Request, decide
-from findings_exporter.setup.reading import BucketSeen, KeySeen, PermissionSeen, Unread, document
-from findings_exporter.setup.schedules import NotUnderstoodError, next_time
+from findings_exporter.preflight import policy_evaluation
+from findings_exporter.preflight.deployment import KEY_ARN, Deployment, Permission
+from findings_exporter.preflight.policy_evaluation import Decision, Request, decide
+from findings_exporter.preflight.reading import BucketSeen, KeySeen, PermissionSeen, Unread, document
+from findings_exporter.preflight.schedule import NotUnderstoodError, next_time
 
 type Verdict = Literal["passed", "failed", "unknown"]
 type Document = Mapping[str, Any]
@@ -425,7 +425,7 @@ def _judged(subject: Subject, policy: Document | Unread | None, requests: Iterab
     if refused:
         actions = list(dict.fromkeys(request.action for request in refused))
         sentence = Note("failed.not_allowed", place=subject.place, who=_who(refused[0]), actions=actions)
-        evidence = tuple(policies.shortfalls(policy, refused[0]))
+        evidence = tuple(policy_evaluation.shortfalls(policy, refused[0]))
         return _with_statements(Check(subject.name, "failed", sentence, evidence), subject, policy)
     if "unknown" in by_outcome:
         request, decision = by_outcome["unknown"]
@@ -494,7 +494,7 @@ def _refusal(asked: Permission, result: Document) -> str:
 
 def _quoted(policy: Document | None, decision: Decision) -> tuple[str, ...]:
     """Return the first statements that a decision names, as they stand."""
-    found = dict(policies.statements(policy))
+    found = dict(policy_evaluation.statements(policy))
     return tuple(
         Note("policy.quote", statement=label, json=cut(json.dumps(found[label]), QUOTE_CHARACTERS))
         for label in decision.statements[:MOST_QUOTES]
