@@ -6,8 +6,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from findings_exporter.aws.clients import Desk
 from findings_exporter.aws.handler import Event, client, observed, over_at, utc_now
-from findings_exporter.clean_up import clean_up_event, execution_of, sweep
 from findings_exporter.model.config import Config
+from findings_exporter.steps.clean_up import clean_up_event, execution_of, sweep
 
 desk = Desk.from_config(Config.from_env())
 states, sns = client("stepfunctions"), client("sns")

@@ -8,9 +8,9 @@ from findings_digest.digesting import Desk, digest_run
 from findings_exporter.aws import run_store
 from findings_exporter.aws.handler import Event, client, step, utc_now
 from findings_exporter.aws.table import Table
-from findings_exporter.delivery import Delivery
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
+from findings_exporter.steps.verify_report import Delivery
 
 config = Config.from_env()
 table = Table(client("dynamodb"), config.table_name)

@@ -9,8 +9,8 @@ from findings_exporter.aws.run_store import keep_history, load
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.recording import ended_failure
-from findings_exporter.telling import tell
+from findings_exporter.steps.notify import tell
+from findings_exporter.steps.record_run import ended_failure
 
 config = Config.from_env()
 table = Table(client("dynamodb"), config.table_name)

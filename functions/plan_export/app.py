@@ -8,7 +8,7 @@ from findings_exporter.aws.handler import Event, client, step
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.planning import plan_run
+from findings_exporter.steps.plan_export import plan_run
 
 config = Config.from_env()
 table = Table(client("dynamodb"), config.table_name)

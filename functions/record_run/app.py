@@ -8,7 +8,7 @@ from findings_exporter.aws.handler import Event, client, step, utc_now
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.recording import record_run
+from findings_exporter.steps.record_run import record_run
 
 config = Config.from_env()
 table = Table(client("dynamodb"), config.table_name)

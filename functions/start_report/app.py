@@ -4,12 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from findings_exporter import reports
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import StartDesk
 from findings_exporter.aws.handler import Event, over_at, step, utc_now
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
+from findings_exporter.steps import reports
 
 start_desk = StartDesk.from_config(Config.from_env())
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from jsonata import Jsonata
 
-from findings_exporter import RELEASE, reports, telling
+from findings_exporter import RELEASE
 from findings_exporter.aws import lock
 from findings_exporter.model import errors, plan
 from findings_exporter.notification import remediation
 from findings_exporter.notification.remediation import EXPLANATIONS
+from findings_exporter.steps import notify, reports
 from tests.contract.interpreter import StepError, Walk, evaluate, expressions, states_named
 from tests.contract.parts import (
     ANALYTICS,
@@ -185,7 +186,7 @@ class TestTasks:
         for task, needed in (
             ("Release Lock", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
             ("Cancel Report", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
-            ("Notify", functions["NotifyFunction"]["Timeout"] + telling.MARGIN.total_seconds()),
+            ("Notify", functions["NotifyFunction"]["Timeout"] + notify.MARGIN.total_seconds()),
         ):
             retry, _ = TASKS[task]["Retry"]
             waited = sum(retry["IntervalSeconds"] * retry["BackoffRate"] ** count for count in range(retry["MaxAttempts"]))

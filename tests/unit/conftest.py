@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from findings_exporter import delivery, reports
 from findings_exporter.aws.clients import Desk, StartDesk
 from findings_exporter.aws.inspector import Inspector
 from findings_exporter.aws.lock import Lock
 from findings_exporter.aws.table import Table
+from findings_exporter.steps import reports, verify_report
 from tests.builders import exporter as builders
 from tests.builders.exporter import FakeInspector, FakeStates
 
@@ -22,7 +22,7 @@ def _environment(sealed: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(verify_report, "LOOK_SECONDS", 0)
     monkeypatch.setattr(reports, "CANCEL_LOOK_SECONDS", 0)
 
 

@@ -20,8 +20,8 @@ from findings_digest.records import FIRST_SEEN, RECORD_BYTES
 from findings_digest.stored_files import EarlierFiles
 from findings_exporter.aws import run_store
 from findings_exporter.aws.table import Table
-from findings_exporter.delivery import Delivery
 from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated
+from findings_exporter.steps.verify_report import Delivery
 from tests.builders import exporter as builders
 from tests.builders.exporter import BUCKET, KEY, START, FakeInspector, client, client_error, config, execution, planned
 from tests.local_aws.emulator.inspector.findings import generate

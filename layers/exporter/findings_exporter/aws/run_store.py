@@ -27,12 +27,12 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from findings_exporter.aws.table import Table, known_fields
-from findings_exporter.delivery import Delivery
 from findings_exporter.model import notes
 from findings_exporter.model.errors import Failure, NotRecordedError, ToldElsewhereError, code_of
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan
+from findings_exporter.steps.verify_report import Delivery
 
 type Outcome = Literal["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "DUPLICATE"]
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from findings_exporter.aws.run_store import Run
-from findings_exporter.delivery import Delivery
 from findings_exporter.model.config import Config
 from findings_exporter.notification.links import execution_url, report_url
 from findings_exporter.notification.remediation import explain
 from findings_exporter.notification.sanitize import for_programs
 from findings_exporter.notification.view import digest_failure
+from findings_exporter.steps.verify_report import Delivery
 
 EVENT_VERSION = "2.0"
 DIGEST = (

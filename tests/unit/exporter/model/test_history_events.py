@@ -7,12 +7,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from findings_exporter import reports
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import StartDesk
 from findings_exporter.model.errors import translated
 from findings_exporter.model.plan import MAX_DEADLINE_HOURS
 from findings_exporter.model.wait import CEILING_SECONDS, NEAR_END, next_wait_seconds, turn_wait_seconds
+from findings_exporter.steps import reports
 from tests.builders.exporter import (
     EVENTS_A_LOOK,
     EVENTS_A_RETRY,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from findings_exporter import notification, recording
+from findings_exporter import notification
 from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.plan import make_plan
@@ -19,6 +19,7 @@ from findings_exporter.notification.event import DIGEST, export_event
 from findings_exporter.notification.remediation import OF_THE_SETUP
 from findings_exporter.preflight import message
 from findings_exporter.preflight.checks import Check
+from findings_exporter.steps import record_run
 from tests.builders.exporter import START, brief, config, delivery, ended_run, execution, failed_run, finding, fix, plan
 from tests.builders.setup_builders import deployment
 from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA
@@ -169,7 +170,7 @@ def test_programs_get_it_cleaned_and_what_they_look_up_as_it_is(run: Run) -> Non
 
 @EVERY_RUN
 def test_the_workflows_cause_has_nothing_hidden(run: Run) -> None:
-    ended = recording.ended_failure(run, config())
+    ended = record_run.ended_failure(run, config())
     for text in (ended or {}).values():
         assert_seen(text)
 

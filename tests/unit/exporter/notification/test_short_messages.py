@@ -11,13 +11,14 @@ import pytest
 from botocore.exceptions import ClientError
 from jsonschema import Draft202012Validator
 
-from findings_exporter import notification, recording
+from findings_exporter import notification
 from findings_exporter.aws import run_store
 from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure
 from findings_exporter.notification import short
-from findings_exporter.telling import tell
+from findings_exporter.steps import record_run
+from findings_exporter.steps.notify import tell
 from tests import gallery
 from tests.builders.exporter import (
     REPORT_ID,
@@ -280,7 +281,7 @@ class TestRecords:
         assert "FAILED" in topic.bodies[0]["default"]
         # What comes before and after it in a workflow does not raise either.
         run_store.keep_history(table, run)
-        recording.ended_failure(run, config())
+        record_run.ended_failure(run, config())
 
     def test_what_cannot_be_read_is_named(self, table: Table) -> None:
         planned(table, ME)
@@ -291,7 +292,7 @@ class TestRecords:
     def test_a_digest_without_what_the_history_needs_is_recorded_and_told(self, table: Table) -> None:
         planned(table, ME)
         run_store.note_digest(table, ME, {"open": 10**60, "verdict": {"state": "good"}})
-        recorded = recording.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
+        recorded = record_run.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
         assert recorded.outcome == "SUCCEEDED"
         topic = FakeTopic()
         assert tell(table, topic.client, config(), ME, minutes(13), minutes(14))
@@ -325,7 +326,7 @@ class TestRecords:
 
     @pytest.mark.parametrize("setup", [7, {"failed": 7}, {"failed": [{"evidence": "\ud800"}]}])
     def test_a_failure_is_told_to_the_workflow_though_it_cannot_be_explained(self, setup: Any) -> None:
-        ended = recording.ended_failure(failed_run(Failure("X", "this\nhappened \ud800", setup)), config())
+        ended = record_run.ended_failure(failed_run(Failure("X", "this\nhappened \ud800", setup)), config())
         assert ended is not None
         assert ended["error"] == "X"
         assert ended["cause"].startswith("this")

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from findings_exporter import clean_up as module
 from findings_exporter import notification
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import Desk
 from findings_exporter.aws.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
-from findings_exporter.clean_up import Ended, clean_up, clean_up_event, execution_of, sweep
 from findings_exporter.model.errors import (
     AccessDeniedError,
     Failure,
@@ -23,6 +21,8 @@ from findings_exporter.model.errors import (
     ToldElsewhereError,
 )
 from findings_exporter.model.execution import Execution
+from findings_exporter.steps import clean_up as module
+from findings_exporter.steps.clean_up import Ended, clean_up, clean_up_event, execution_of, sweep
 from tests.builders.exporter import (
     ALARM_TOPIC,
     OTHER_ID,

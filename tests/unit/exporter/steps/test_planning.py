@@ -8,7 +8,7 @@ import pytest
 from findings_exporter.aws import run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure
-from findings_exporter.planning import plan_run
+from findings_exporter.steps.plan_export import plan_run
 from tests.builders.exporter import SCHEDULE, config, execution, items, minutes, plan
 
 ME, OTHER, THIRD = execution("me"), execution("other"), execution("third")

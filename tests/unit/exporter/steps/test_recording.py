@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from findings_exporter import recording
 from findings_exporter.aws import run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure
-from findings_exporter.recording import cause_text, record_run
+from findings_exporter.steps import record_run as recording
+from findings_exporter.steps.record_run import cause_text, record_run
 from tests.builders.exporter import brief, config, delivery, execution, minutes, planned
 
 ME = execution("me")

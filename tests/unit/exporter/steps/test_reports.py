@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from findings_exporter import reports
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import Desk, StartDesk
 from findings_exporter.aws.lock import Lock
@@ -15,6 +14,7 @@ from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
 from findings_exporter.model.notes import Note, to_stored
+from findings_exporter.steps import reports
 from tests.builders.exporter import (
     BUCKET,
     EVENTS_A_LOOK,

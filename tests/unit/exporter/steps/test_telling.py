@@ -15,7 +15,7 @@ from findings_exporter.aws import alarm_topic, run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import NotRecordedError, ToldElsewhereError
 from findings_exporter.notification import publication
-from findings_exporter.telling import tell
+from findings_exporter.steps.notify import tell
 from tests.builders.exporter import config, delivery, execution, minutes, planned
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from findings_exporter.aws.inspector import Report, create
 from findings_exporter.aws.lock import has_ended
 from findings_exporter.aws.metrics import count_look
 from findings_exporter.aws.run_store import Run
-from findings_exporter.delivery import found_report_id
 from findings_exporter.model.errors import (
     DENIED,
     THROTTLED,
@@ -34,6 +33,7 @@ from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan, execution_of
 from findings_exporter.model.text import clean
 from findings_exporter.model.wait import next_wait_seconds, turn_wait_seconds
+from findings_exporter.steps.verify_report import found_report_id
 
 logger = logging.getLogger(__name__)
 

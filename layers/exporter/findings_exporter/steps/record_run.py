@@ -10,7 +10,6 @@ from findings_exporter.aws import run_store
 from findings_exporter.aws.metrics import count_run
 from findings_exporter.aws.run_store import Outcome, Run
 from findings_exporter.aws.table import Table
-from findings_exporter.delivery import Delivery
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
@@ -19,6 +18,7 @@ from findings_exporter.model.text import clean, cut
 from findings_exporter.notification import failure_from
 from findings_exporter.notification.remediation import evidence, explain, statements
 from findings_exporter.notification.sanitize import ERROR_CHARACTERS, for_programs
+from findings_exporter.steps.verify_report import Delivery
 
 logger = logging.getLogger(__name__)
 

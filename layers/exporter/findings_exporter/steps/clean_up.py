@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from findings_exporter import notification, recording, reports, telling
+from findings_exporter import notification
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import Desk
 from findings_exporter.aws.handler import named
@@ -32,6 +32,7 @@ from findings_exporter.model.errors import (
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean
+from findings_exporter.steps import notify, record_run, reports
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -142,8 +143,8 @@ def clean_up(
             return "NOTHING_LEFT"
         return _stop_told(desk, execution, now, until)
     trouble = _stop(desk, execution, now, until)
-    recording.record(desk.table, execution, OUTCOMES.get(ended.status, "FAILED"), ended.failure, None, now())
-    telling.tell(desk.table, sns, desk.config, execution, now(), over_at)
+    record_run.record(desk.table, execution, OUTCOMES.get(ended.status, "FAILED"), ended.failure, None, now())
+    notify.tell(desk.table, sns, desk.config, execution, now(), over_at)
     if trouble:
         raise trouble
     return "CLEANED_UP"
