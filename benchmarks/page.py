@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.results import Row, at_most, show
-from findings_digest.page import render
+from findings_analysis.page import render
 from tests import page_nights as nights
 from tests.tools.screenshot import ARGUMENTS, chromium
 

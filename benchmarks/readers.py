@@ -27,8 +27,8 @@ NEW_EACH = 10
 
 def ours_counted(path: Path) -> dict[str, Any]:
     """Count, and read only what counting needs."""
-    from findings_digest.counting import Counts
-    from findings_digest.json_report import read_json
+    from findings_analysis.counting import Counts
+    from findings_analysis.json_report import read_json
 
     counts = Counts(NOW_MS, top_entries=2048)
     with path.open("rb", buffering=0) as stream:
@@ -39,10 +39,10 @@ def ours_counted(path: Path) -> dict[str, Any]:
 
 def ours_whole(path: Path) -> dict[str, Any]:
     """Count, write all columns to Parquet, rank what to fix first, and compare with the baseline that :func:`keys` has left."""
-    from findings_digest import parquet
-    from findings_digest.counting import Counts
-    from findings_digest.keys import checked
-    from findings_digest.night import Night
+    from findings_analysis import parquet
+    from findings_analysis.counting import Counts
+    from findings_analysis.keys import checked
+    from findings_analysis.night import Night
 
     counts = Counts(NOW_MS)
 
@@ -67,7 +67,7 @@ def ours_whole(path: Path) -> dict[str, Any]:
 
 def keys(path: Path) -> dict[str, Any]:
     """Leave what the whole step is compared with: the same report without each tenth finding."""
-    from findings_digest.night import Night
+    from findings_analysis.night import Night
 
     with (
         path.open("rb", buffering=0) as stream,
@@ -86,17 +86,17 @@ def _keys_of(path: Path) -> Path:
 
 
 def _header(execution: str) -> Any:  # noqa: ANN401 - imported by whoever needs it
-    from findings_digest.keys import Header
+    from findings_analysis.keys import Header
 
     return Header("bench", execution, "2026-05-28T20:26:40+00:00", filter_hash="x", filter_criteria={}, scanning={})
 
 
 def _batches(path: Path, stream: Any) -> Iterator[Any]:  # noqa: ANN401 - imported by whoever needs it
     if path.suffix == ".csv":
-        from findings_digest.csv_report import read_csv
+        from findings_analysis.csv_report import read_csv
 
         return read_csv(stream)
-    from findings_digest.json_report import read_json
+    from findings_analysis.json_report import read_json
 
     return read_json(stream)
 

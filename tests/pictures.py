@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from findings_digest.page import render
+from findings_analysis.page import render
 from findings_exporter import notification
 from tests import gallery, page_nights
 from tests.tools.screenshot import ARGUMENTS, chromium

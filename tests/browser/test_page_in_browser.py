@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from findings_digest.page import render
+from findings_analysis.page import render
 from findings_exporter.model.text import clean
 from tests import page_nights as nights
 

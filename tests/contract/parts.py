@@ -8,7 +8,7 @@ from tests.builders.cloudformation import read_template
 
 FUNCTIONS = Path("functions")
 PACKAGE = Path("layers/exporter/findings_exporter")
-ANALYTICS = Path("layers/analytics/findings_digest")
+ANALYTICS = Path("layers/analytics/findings_analysis")
 
 TEMPLATE_TEXT = Path("template.yaml").read_text(encoding="utf-8")
 TEMPLATE: dict[str, Any] = read_template(Path("template.yaml"))

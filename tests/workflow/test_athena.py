@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from findings_digest import parquet
-from findings_digest.columns import NAMES
+from findings_analysis import parquet
+from findings_analysis.columns import NAMES
 from tests.local_aws.athena_reader import AthenaReader
 from tests.local_aws.deployed_exporter import Exporter
 from tests.local_aws.inspector_control import InspectorControl

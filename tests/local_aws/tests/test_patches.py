@@ -23,8 +23,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from findings_digest import parquet
-from findings_digest.columns import NAMES
+from findings_analysis import parquet
+from findings_analysis.columns import NAMES
 from tests.local_aws.sandbox import ANYTHING, Sandbox, eventually, policy, zipped
 from tests.local_aws.server import REPOSITORY, LocalAws, LocalAwsError
 

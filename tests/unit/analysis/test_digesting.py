@@ -11,13 +11,13 @@ import pytest
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from arro3.io import write_parquet
 
-from findings_digest import digesting, parquet
-from findings_digest.baseline import HISTORY_FIELDS, StoredFile
-from findings_digest.digesting import Desk, digest_run
-from findings_digest.identity import IDENTITY_VERSION
-from findings_digest.keys import BLOCK, HEADER, MAGIC, SUMMARY, Header, KeyReader, KeyWriter, _packed
-from findings_digest.records import FIRST_SEEN, RECORD_BYTES
-from findings_digest.stored_files import EarlierFiles
+from findings_analysis import digesting, parquet
+from findings_analysis.baseline import HISTORY_FIELDS, StoredFile
+from findings_analysis.digesting import Desk, digest_run
+from findings_analysis.identity import IDENTITY_VERSION
+from findings_analysis.keys import BLOCK, HEADER, MAGIC, SUMMARY, Header, KeyReader, KeyWriter, _packed
+from findings_analysis.records import FIRST_SEEN, RECORD_BYTES
+from findings_analysis.stored_files import EarlierFiles
 from findings_exporter.aws import run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated
@@ -147,7 +147,7 @@ def test_a_page_that_cannot_be_made_leaves_a_digest_without_one(desk: Desk, monk
     def broken(*_: object) -> str:
         raise ValueError("no")
 
-    monkeypatch.setattr("findings_digest.page.render", broken)
+    monkeypatch.setattr("findings_analysis.page.render", broken)
     told = night(desk)
     assert (told["page_key"], told["total"]) == (None, len(ACTIVE))
 
@@ -269,7 +269,7 @@ def test_a_refusal_that_is_no_throttling_is_not_tried_again(desk: Desk, s3: S3) 
 
 @pytest.fixture
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("findings_digest.ranged.RETRY_SECONDS", 0)
+    monkeypatch.setattr("findings_analysis.ranged.RETRY_SECONDS", 0)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_digest.counting import AGE_BANDS, UNKNOWN, Counts, Top
-from findings_digest.json_report import read_json
+from findings_analysis.counting import AGE_BANDS, UNKNOWN, Counts, Top
+from findings_analysis.json_report import read_json
 from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, expected_row, json_reports
 
 DAY = 86_400_000

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from findings_digest.coverage import AccountScanning, Coverage, Scanning
-from findings_digest.keys import Header, Summary
-from findings_digest.records import OWN_SCAN_TYPES, SCAN_TYPES
-from findings_digest.verdict import Verdict, judge
+from findings_analysis.coverage import AccountScanning, Coverage, Scanning
+from findings_analysis.keys import Header, Summary
+from findings_analysis.records import OWN_SCAN_TYPES, SCAN_TYPES
+from findings_analysis.verdict import Verdict, judge
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT
 
 THIRD = "777788889999"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_digest import changes, keys, sorting
-from findings_digest.changes import APPEARED, GONE, STAYED, UNKNOWN, Changes, NotScanned, compare
-from findings_digest.identity import account_key, vulnerability_key
-from findings_digest.keys import Header, KeyReader, KeyWriter, Summary
-from findings_digest.records import CLOSED, DAY_MS, EXACT, FIRST_SEEN, KEY, SCAN_TYPES, Recorder, day
+from findings_analysis import changes, keys, sorting
+from findings_analysis.changes import APPEARED, GONE, STAYED, UNKNOWN, Changes, NotScanned, compare
+from findings_analysis.identity import account_key, vulnerability_key
+from findings_analysis.keys import Header, KeyReader, KeyWriter, Summary
+from findings_analysis.records import CLOSED, DAY_MS, EXACT, FIRST_SEEN, KEY, SCAN_TYPES, Recorder, day
 from tests.builders import naive_comparison, nights
 from tests.builders.naive_comparison import RESOURCES, Seen
 from tests.builders.naive_comparison import SCAN_TYPES as SCAN_TYPE_OF

@@ -12,9 +12,9 @@ COMPARE = """
 import random, re, sys, tempfile
 from pathlib import Path
 
-from findings_digest import keys
-from findings_digest.changes import GONE, compare
-from findings_digest.sorting import SortedRecords
+from findings_analysis import keys
+from findings_analysis.changes import GONE, compare
+from findings_analysis.sorting import SortedRecords
 
 keys.BLOCK_RECORDS = 4_096
 

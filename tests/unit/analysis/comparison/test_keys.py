@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_digest import keys
-from findings_digest.keys import Header, KeyFileError, KeyReader, KeyWriter, Summary
-from findings_digest.records import DAY_MS, MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, Recorder
+from findings_analysis import keys
+from findings_analysis.keys import Header, KeyFileError, KeyReader, KeyWriter, Summary
+from findings_analysis.records import DAY_MS, MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, Recorder
 from tests.builders import nights
 from tests.builders.nights import TODAY, batch, finding
 

@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_digest import changes, columns, naming, parquet
-from findings_digest.changes import ALL_SCANNED, Changes, NotScanned
-from findings_digest.coverage import AccountScanning, Coverage
-from findings_digest.identity import exact_keys
-from findings_digest.json_report import read_json
-from findings_digest.keys import Header, KeyFile, KeyReader, checked
-from findings_digest.night import Night, Told
-from findings_digest.records import DAY_MS
-from findings_digest.resumption import surely_scanned
+from findings_analysis import changes, columns, naming, parquet
+from findings_analysis.changes import ALL_SCANNED, Changes, NotScanned
+from findings_analysis.coverage import AccountScanning, Coverage
+from findings_analysis.identity import exact_keys
+from findings_analysis.json_report import read_json
+from findings_analysis.keys import Header, KeyFile, KeyReader, checked
+from findings_analysis.night import Night, Told
+from findings_analysis.records import DAY_MS
+from findings_analysis.resumption import surely_scanned
 from tests.builders import nights
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, batch, finding
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from findings_digest import records
-from findings_digest.records import DAY_MS, day
+from findings_analysis import records
+from findings_analysis.records import DAY_MS, day
 from tests.builders import nights
 from tests.builders.nights import TODAY, batch, finding, record
 

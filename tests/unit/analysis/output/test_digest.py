@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from findings_digest import changes, naming
-from findings_digest.baseline import Earlier, NoBaseline, NoBaselineReason, StoredFile
-from findings_digest.changes import NotScanned
-from findings_digest.counting import Counts
-from findings_digest.coverage import AccountScanning, Coverage, Scanning, TypeCoverage
-from findings_digest.digest import KINDS, Report, assemble, statuses_asked
-from findings_digest.keys import Header
-from findings_digest.night import Night, Told
-from findings_digest.records import DAY_MS, SCAN_TYPES, SEVERITIES
-from findings_digest.resumption import surely_scanned
-from findings_digest.verdict import judge
+from findings_analysis import changes, naming
+from findings_analysis.baseline import Earlier, NoBaseline, NoBaselineReason, StoredFile
+from findings_analysis.changes import NotScanned
+from findings_analysis.counting import Counts
+from findings_analysis.coverage import AccountScanning, Coverage, Scanning, TypeCoverage
+from findings_analysis.digest import KINDS, Report, assemble, statuses_asked
+from findings_analysis.keys import Header
+from findings_analysis.night import Night, Told
+from findings_analysis.records import DAY_MS, SCAN_TYPES, SEVERITIES
+from findings_analysis.resumption import surely_scanned
+from findings_analysis.verdict import judge
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
 from tests.unit.analysis.comparison.test_night import NOW, key_file
 

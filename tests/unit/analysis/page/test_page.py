@@ -12,10 +12,10 @@ from typing import Any, get_args
 import botocore.session
 import pytest
 
-from findings_digest.changes import LISTED_KINDS
-from findings_digest.digest import KINDS
-from findings_digest.page import LANGUAGES, render
-from findings_digest.page.rendering import (
+from findings_analysis.changes import LISTED_KINDS
+from findings_analysis.digest import KINDS
+from findings_analysis.page import LANGUAGES, render
+from findings_analysis.page.rendering import (
     GROUPS,
     LISTED_IN_GROUP,
     SHOWN_AT_FIRST,
@@ -24,14 +24,14 @@ from findings_digest.page.rendering import (
     answer,
     score,
 )
-from findings_digest.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
-from findings_digest.page.words import TEXTS, words
-from findings_digest.records import SCAN_TYPES
+from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
+from findings_analysis.page.words import TEXTS, words
+from findings_analysis.records import SCAN_TYPES
 from findings_exporter.aws.run_store import Outcome
 from findings_exporter.model.text import clean
 from tests import page_nights as nights
 
-FOLDER = Path("layers/analytics/findings_digest/page")
+FOLDER = Path("layers/analytics/findings_analysis/page")
 NIGHTS: dict[str, Callable[[], dict[str, Any]]] = {
     "ordinary": nights.ordinary,
     "dark": nights.dark,

@@ -16,10 +16,10 @@ MIB_OF_A_DIGEST = 48
 READER = """
 import sys
 from pathlib import Path
-from findings_digest import parquet
-from findings_digest.counting import Counts
-from findings_digest.csv_report import read_csv
-from findings_digest.json_report import read_json
+from findings_analysis import parquet
+from findings_analysis.counting import Counts
+from findings_analysis.csv_report import read_csv
+from findings_analysis.json_report import read_json
 
 class Repeated:
     # The block again and again, each time of other findings, resources and vulnerabilities.

@@ -10,11 +10,11 @@ from typing import Any, Self
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError
 
-from findings_digest import ranged
-from findings_digest.counting import Counts
-from findings_digest.errors import ReportChangedError, ReportUnavailableError
-from findings_digest.json_report import read_json
-from findings_digest.ranged import Pinned, RangedObject, pin
+from findings_analysis import ranged
+from findings_analysis.counting import Counts
+from findings_analysis.errors import ReportChangedError, ReportUnavailableError
+from findings_analysis.json_report import read_json
+from findings_analysis.ranged import Pinned, RangedObject, pin
 from tests.builders import exporter as builders
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import json_report

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from findings_digest import json_findings, names
-from findings_digest.identity import LogicalKeys
-from findings_digest.records import Recorder
-from findings_digest.remembered import ENTRY_BYTES, Remembered, size_of
+from findings_analysis import json_findings, names
+from findings_analysis.identity import LogicalKeys
+from findings_analysis.records import Recorder
+from findings_analysis.remembered import ENTRY_BYTES, Remembered, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

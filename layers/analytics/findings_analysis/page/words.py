@@ -9,7 +9,7 @@ from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
-from findings_digest.page import texts_en, texts_ja
+from findings_analysis.page import texts_en, texts_ja
 
 TEXTS: Mapping[str, Mapping[str, str]] = {"en": texts_en.TEXTS, "ja": texts_ja.TEXTS}
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from findings_digest.baseline import Earlier, NoBaseline
-from findings_digest.changes import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN, Change
-from findings_digest.identity import account_key
-from findings_digest.naming import Names
-from findings_digest.night import Compared, Told
-from findings_digest.records import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
-from findings_digest.verdict import Verdict
+from findings_analysis.baseline import Earlier, NoBaseline
+from findings_analysis.changes import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN, Change
+from findings_analysis.identity import account_key
+from findings_analysis.naming import Names
+from findings_analysis.night import Compared, Told
+from findings_analysis.records import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
+from findings_analysis.verdict import Verdict
 from findings_exporter.model.notes import Note
 
 SCHEMA_VERSION = "1.0"
@@ -82,7 +82,7 @@ def assemble(
     Parameters
     ----------
     counts
-        As :mod:`findings_digest.counting` makes them.
+        As :mod:`findings_analysis.counting` makes them.
     baseline
         The run that was chosen, or why there is none.
     names

@@ -26,25 +26,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from findings_digest import naming, parquet
-from findings_digest.arns import Arns
-from findings_digest.baseline import Earlier, NoBaseline, choose, earlier_runs, unreadable
-from findings_digest.brief import Stored, brief
-from findings_digest.changes import NotScanned
-from findings_digest.columns import Batch
-from findings_digest.counting import Counts
-from findings_digest.coverage import read_coverage
-from findings_digest.csv_report import read_csv
-from findings_digest.digest import Report, assemble
-from findings_digest.errors import DigestError, MalformedReportError, ReportChangedError, ReportUnavailableError
-from findings_digest.json_report import read_json
-from findings_digest.keys import Header, KeyFile
-from findings_digest.night import Compared, Night
-from findings_digest.parquet import UnreadableParquetError
-from findings_digest.ranged import Pinned, RangedObject
-from findings_digest.resumption import surely_scanned
-from findings_digest.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
-from findings_digest.verdict import judge
+from findings_analysis import naming, parquet
+from findings_analysis.arns import Arns
+from findings_analysis.baseline import Earlier, NoBaseline, choose, earlier_runs, unreadable
+from findings_analysis.brief import Stored, brief
+from findings_analysis.changes import NotScanned
+from findings_analysis.columns import Batch
+from findings_analysis.counting import Counts
+from findings_analysis.coverage import read_coverage
+from findings_analysis.csv_report import read_csv
+from findings_analysis.digest import Report, assemble
+from findings_analysis.errors import DigestError, MalformedReportError, ReportChangedError, ReportUnavailableError
+from findings_analysis.json_report import read_json
+from findings_analysis.keys import Header, KeyFile
+from findings_analysis.night import Compared, Night
+from findings_analysis.parquet import UnreadableParquetError
+from findings_analysis.ranged import Pinned, RangedObject
+from findings_analysis.resumption import surely_scanned
+from findings_analysis.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
+from findings_analysis.verdict import judge
 from findings_exporter.aws import run_store
 from findings_exporter.aws.metrics import count_digest
 from findings_exporter.aws.run_store import Run
@@ -128,7 +128,7 @@ def brief_of(desk: Desk, run: Run, delivery: Delivery, history: Callable[[], Ite
     Returns
     -------
     dict
-        The brief (:mod:`findings_digest.brief`); of an expected failure ``error`` and ``sentence``.
+        The brief (:mod:`findings_analysis.brief`); of an expected failure ``error`` and ``sentence``.
     """
     try:
         return _digested(desk, run, run.require_plan(), delivery, history)
@@ -259,7 +259,7 @@ def _page(
 ) -> str | None:
     """Return the night's page; None where it cannot be made, since a digest without a page is better than none."""
     # The page's libraries are imported by whoever makes one: a cold start that fails before need not wait for them.
-    from findings_digest.page import render  # noqa: PLC0415
+    from findings_analysis.page import render  # noqa: PLC0415
 
     config = desk.config
     links = {

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from findings_digest import parquet
-from findings_digest.changes import LISTED_KINDS, Changes
-from findings_digest.columns import Batch
-from findings_digest.identity import exact_keys
-from findings_digest.parquet import NAMED
-from findings_digest.records import EXACT
+from findings_analysis import parquet
+from findings_analysis.changes import LISTED_KINDS, Changes
+from findings_analysis.columns import Batch
+from findings_analysis.identity import exact_keys
+from findings_analysis.parquet import NAMED
+from findings_analysis.records import EXACT
 
 type Names = Mapping[bytes, Mapping[str, Any]]
 """By exact key, the columns :data:`NAMED`."""

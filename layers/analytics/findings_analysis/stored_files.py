@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from findings_digest import keys
-from findings_digest.baseline import Earlier, StoredFile
-from findings_digest.errors import DigestError, ReportChangedError, ReportUnavailableError
-from findings_digest.keys import KeyFile
-from findings_digest.ranged import RangedObject, pin
+from findings_analysis import keys
+from findings_analysis.baseline import Earlier, StoredFile
+from findings_analysis.errors import DigestError, ReportChangedError, ReportUnavailableError
+from findings_analysis.keys import KeyFile
+from findings_analysis.ranged import RangedObject, pin
 from findings_exporter.model.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
 from findings_exporter.model.plan import Destination
 

@@ -1,8 +1,8 @@
 """The ARNs of a report: each stands for one finding, however often the report has it."""
 
-from findings_digest.columns import Batch
-from findings_digest.identity import exact_keys
-from findings_digest.records import STATUSES
+from findings_analysis.columns import Batch
+from findings_analysis.identity import exact_keys
+from findings_analysis.records import STATUSES
 
 
 class Arns:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from findings_digest.arns import Arns
-from findings_digest.changes import (
+from findings_analysis.arns import Arns
+from findings_analysis.changes import (
     ALL_SCANNED,
     UNKNOWN,
     Changes,
@@ -19,12 +19,12 @@ from findings_digest.changes import (
     rekeyed,
     with_first_seen,
 )
-from findings_digest.columns import Batch
-from findings_digest.fix_first import FixFirst
-from findings_digest.identity import account_key
-from findings_digest.keys import Header, KeyFile, KeyWriter, Summary
-from findings_digest.records import EXACT, KEY, STATUSES, Recorder, scan_type
-from findings_digest.sorting import SortedRecords
+from findings_analysis.columns import Batch
+from findings_analysis.fix_first import FixFirst
+from findings_analysis.identity import account_key
+from findings_analysis.keys import Header, KeyFile, KeyWriter, Summary
+from findings_analysis.records import EXACT, KEY, STATUSES, Recorder, scan_type
+from findings_analysis.sorting import SortedRecords
 
 SECONDS_A_DAY = 86_400
 
@@ -57,7 +57,7 @@ class Told:
     compared
         None without a baseline.
     fix_first
-        The ranked list (:mod:`findings_digest.fix_first`).
+        The ranked list (:mod:`findings_analysis.fix_first`).
     open_accounts
         Accounts with open findings tonight.
     """
@@ -117,7 +117,7 @@ class Night(AbstractContextManager["Night"]):
         days_from
             Of other runs, for the first-seen days alone.
         not_scanned
-            :mod:`findings_digest.resumption` judges it.
+            :mod:`findings_analysis.resumption` judges it.
 
         Raises
         ------
