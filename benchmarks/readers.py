@@ -28,7 +28,7 @@ NEW_EACH = 10
 def ours_counted(path: Path) -> dict[str, Any]:
     """Count, and read only what counting needs."""
     from findings_analysis.counting import Counts
-    from findings_analysis.json_report import read_json
+    from findings_analysis.reading.json_report import read_json
 
     counts = Counts(NOW_MS, top_entries=2048)
     with path.open("rb", buffering=0) as stream:
@@ -93,10 +93,10 @@ def _header(execution: str) -> Any:  # noqa: ANN401 - imported by whoever needs 
 
 def _batches(path: Path, stream: Any) -> Iterator[Any]:  # noqa: ANN401 - imported by whoever needs it
     if path.suffix == ".csv":
-        from findings_analysis.csv_report import read_csv
+        from findings_analysis.reading.csv_report import read_csv
 
         return read_csv(stream)
-    from findings_analysis.json_report import read_json
+    from findings_analysis.reading.json_report import read_json
 
     return read_json(stream)
 

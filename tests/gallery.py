@@ -13,8 +13,8 @@ from typing import Any
 
 from findings_analysis.coverage import AccountScanning, Coverage, Scanning
 from findings_analysis.digesting import _failed as failed_analysis
-from findings_analysis.errors import ReportUnavailableError
 from findings_analysis.keys import Counted, Header, Summary
+from findings_analysis.reading.errors import ReportUnavailableError
 from findings_analysis.records import OWN_SCAN_TYPES
 from findings_analysis.verdict import judge
 from findings_exporter import notification

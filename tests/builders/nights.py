@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from findings_analysis import columns
+from findings_analysis.reading import schema
 from findings_analysis.records import DAY_MS, Recorder
 
 TODAY = 20_780
@@ -19,7 +19,7 @@ def arn(name: str) -> str:
 
 def finding(name: str = "a", **values: Any) -> dict[str, Any]:
     """A row: an open package vulnerability in an image, unless said otherwise."""
-    row = dict.fromkeys(columns.NAMES) | {
+    row = dict.fromkeys(schema.NAMES) | {
         "finding_arn": arn(name),
         "account_id": ACCOUNT,
         "region": REGION,
@@ -43,9 +43,9 @@ def finding(name: str = "a", **values: Any) -> dict[str, Any]:
     return row | values
 
 
-def batch(*rows: dict[str, Any]) -> columns.Batch:
+def batch(*rows: dict[str, Any]) -> schema.Batch:
     """A batch of rows."""
-    return {name: [row[name] for row in rows] for name in columns.NAMES}
+    return {name: [row[name] for row in rows] for name in schema.NAMES}
 
 
 def record(name: str = "a", today: int = TODAY, **values: Any) -> bytes:

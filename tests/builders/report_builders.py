@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from findings_analysis.columns import Batch
+    from findings_analysis.reading.schema import Batch
 
 type Finding = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from findings_analysis.columns import TABLE_COLUMNS
+from findings_analysis.reading.schema import TABLE_COLUMNS
 from tests.builders.rendered import ACCOUNT, EXISTING, OTHER_ACCOUNT, VARIANTS, Place, Rendered
 from tests.contract.parts import RESOURCES, TEMPLATE, TEMPLATE_TEXT, listed
 

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from findings_analysis.csv_report import read_csv
 from findings_analysis.digesting import Desk, brief_of
-from findings_analysis.errors import MalformedReportError
-from findings_analysis.json_report import read_json
+from findings_analysis.reading.csv_report import read_csv
+from findings_analysis.reading.errors import MalformedReportError
+from findings_analysis.reading.json_report import read_json
 from findings_exporter import notification
 from findings_exporter.aws.run_store import Run, history_line
 from findings_exporter.aws.table import Table

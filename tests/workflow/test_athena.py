@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from findings_analysis import parquet
-from findings_analysis.columns import NAMES
+from findings_analysis.reading.schema import NAMES
 from tests.local_aws.athena_reader import AthenaReader
 from tests.local_aws.deployed_exporter import Exporter
 from tests.local_aws.inspector_control import InspectorControl

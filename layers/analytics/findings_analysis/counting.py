@@ -11,14 +11,14 @@ from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from findings_analysis.columns import COUNTED_NAMES, Ragged
-from findings_analysis.names import read_names
+from findings_analysis.reading.resource_names import read_names
+from findings_analysis.reading.schema import COUNTED_NAMES, Ragged
 from findings_analysis.records import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from findings_analysis.columns import Batch
+    from findings_analysis.reading.schema import Batch
 
 UNKNOWN = "UNKNOWN"
 """Stands for what a finding does not tell: network and code findings tell neither fix nor exploit."""
@@ -112,7 +112,7 @@ class Counts:
         self._age_place = partial(bisect_left, oldest)
 
     def add(self, batch: Batch) -> None:
-        """Count a batch; it needs :data:`~findings_analysis.columns.COUNTED_NAMES`."""
+        """Count a batch; it needs :data:`~findings_analysis.reading.schema.COUNTED_NAMES`."""
         statuses = batch["status"]
         self.total += len(statuses)
         self.statuses.update(statuses)

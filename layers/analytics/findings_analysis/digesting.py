@@ -31,17 +31,17 @@ from findings_analysis.arns import Arns
 from findings_analysis.baseline import Earlier, NoBaseline, choose, earlier_runs, unreadable
 from findings_analysis.brief import Stored, brief
 from findings_analysis.changes import NotScanned
-from findings_analysis.columns import Batch
 from findings_analysis.counting import Counts
 from findings_analysis.coverage import read_coverage
-from findings_analysis.csv_report import read_csv
 from findings_analysis.digest import Report, assemble
-from findings_analysis.errors import DigestError, MalformedReportError, ReportChangedError, ReportUnavailableError
-from findings_analysis.json_report import read_json
 from findings_analysis.keys import Header, KeyFile
 from findings_analysis.night import Compared, Night
 from findings_analysis.parquet import UnreadableParquetError
-from findings_analysis.ranged import Pinned, RangedObject
+from findings_analysis.reading.csv_report import read_csv
+from findings_analysis.reading.errors import DigestError, MalformedReportError, ReportChangedError, ReportUnavailableError
+from findings_analysis.reading.json_report import read_json
+from findings_analysis.reading.s3_stream import Pinned, RangedObject
+from findings_analysis.reading.schema import Batch
 from findings_analysis.resumption import surely_scanned
 from findings_analysis.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
 from findings_analysis.verdict import judge

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from findings_analysis.columns import Batch
 from findings_analysis.identity import vulnerability_key
+from findings_analysis.reading.schema import Batch
 from findings_analysis.records import STATUSES
 from findings_exporter.model.notes import Note, named
 

@@ -19,8 +19,8 @@ as one new and one gone.
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from findings_analysis.columns import Batch
-from findings_analysis.remembered import Remembered
+from findings_analysis.reading.bounded_cache import Remembered
+from findings_analysis.reading.schema import Batch
 
 IDENTITY_VERSION = 2
 """Of the rules in this module: keys of another version cannot be compared with ours."""

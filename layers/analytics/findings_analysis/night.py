@@ -19,10 +19,10 @@ from findings_analysis.changes import (
     rekeyed,
     with_first_seen,
 )
-from findings_analysis.columns import Batch
 from findings_analysis.fix_first import FixFirst
 from findings_analysis.identity import account_key
 from findings_analysis.keys import Header, KeyFile, KeyWriter, Summary
+from findings_analysis.reading.schema import Batch
 from findings_analysis.records import EXACT, KEY, STATUSES, Recorder, scan_type
 from findings_analysis.sorting import SortedRecords
 

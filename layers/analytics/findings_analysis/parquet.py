@@ -7,13 +7,13 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema, list_array
 from arro3.io import read_parquet, write_parquet
 
-from findings_analysis.columns import COLUMNS, NAMES, RUN_STARTED_AT, TABLE_COLUMNS, ArrowColumn, Ragged
+from findings_analysis.reading.schema import COLUMNS, NAMES, RUN_STARTED_AT, TABLE_COLUMNS, ArrowColumn, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from findings_analysis.columns import Batch, ColumnType
+    from findings_analysis.reading.schema import Batch, ColumnType
 
 ROW_GROUP_ROWS = 16_384
 """A row group is encoded in memory before it is written: this many rows take some 30 MB."""

@@ -10,9 +10,9 @@ byte is the finding to look at first. Days count from 1970 in UTC.
 
 from collections.abc import Iterable
 
-from findings_analysis.columns import Batch
 from findings_analysis.identity import EXACT_BYTES, KEY_BYTES, LogicalKeys, exact_keys
-from findings_analysis.remembered import Remembered
+from findings_analysis.reading.bounded_cache import Remembered
+from findings_analysis.reading.schema import Batch
 
 RECORD_BYTES = 30
 KEY = slice(0, KEY_BYTES)

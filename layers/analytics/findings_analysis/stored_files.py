@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from findings_analysis import keys
 from findings_analysis.baseline import Earlier, StoredFile
-from findings_analysis.errors import DigestError, ReportChangedError, ReportUnavailableError
 from findings_analysis.keys import KeyFile
-from findings_analysis.ranged import RangedObject, pin
+from findings_analysis.reading.errors import DigestError, ReportChangedError, ReportUnavailableError
+from findings_analysis.reading.s3_stream import RangedObject, pin
 from findings_exporter.model.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
 from findings_exporter.model.plan import Destination
 

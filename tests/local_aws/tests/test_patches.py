@@ -24,7 +24,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from findings_analysis import parquet
-from findings_analysis.columns import NAMES
+from findings_analysis.reading.schema import NAMES
 from tests.local_aws.sandbox import ANYTHING, Sandbox, eventually, policy, zipped
 from tests.local_aws.server import REPOSITORY, LocalAws, LocalAwsError
 

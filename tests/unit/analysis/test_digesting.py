@@ -269,7 +269,7 @@ def test_a_refusal_that_is_no_throttling_is_not_tried_again(desk: Desk, s3: S3) 
 
 @pytest.fixture
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("findings_analysis.ranged.RETRY_SECONDS", 0)
+    monkeypatch.setattr("findings_analysis.reading.s3_stream.RETRY_SECONDS", 0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.counting import AGE_BANDS, UNKNOWN, Counts, Top
-from findings_analysis.json_report import read_json
+from findings_analysis.reading.json_report import read_json
 from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, expected_row, json_reports
 
 DAY = 86_400_000

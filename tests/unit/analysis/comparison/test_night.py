@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_analysis import changes, columns, naming, parquet
+from findings_analysis import changes, naming, parquet
 from findings_analysis.changes import ALL_SCANNED, Changes, NotScanned
 from findings_analysis.coverage import AccountScanning, Coverage
 from findings_analysis.identity import exact_keys
-from findings_analysis.json_report import read_json
 from findings_analysis.keys import Header, KeyFile, KeyReader, checked
 from findings_analysis.night import Night, Told
+from findings_analysis.reading import schema
+from findings_analysis.reading.json_report import read_json
 from findings_analysis.records import DAY_MS
 from findings_analysis.resumption import surely_scanned
 from tests.builders import nights
@@ -65,7 +66,7 @@ def key_file(content: bytes, number: int = 1) -> KeyFile:
 
 
 def live(
-    batches: list[columns.Batch],
+    batches: list[schema.Batch],
     baseline: bytes | None = None,
     off: NotScanned = ALL_SCANNED,
     days_from: Sequence[bytes] = (),
@@ -128,7 +129,7 @@ class TestBaselines:
 
     def test_one_that_was_not_scanned_is_seen_again_under_another_name(self) -> None:
         kept = live([], live([self.ROWS]).keys, not_scanned(ACCOUNT, OTHER_ACCOUNT))
-        back: columns.Batch = {**self.ROWS, "vulnerability_id": ["CVE-8", "CVE-9"]}
+        back: schema.Batch = {**self.ROWS, "vulnerability_id": ["CVE-8", "CVE-9"]}
         assert live([back], kept.keys).counts == {"seen_again": 2}
 
     def test_an_arn_that_stands_twice_is_one_finding(self) -> None:
@@ -137,7 +138,7 @@ class TestBaselines:
         with Night(NOW) as tonight:
             first, second = tonight.add(twice), tonight.add(again)
             assert (first["finding_arn"], second["finding_arn"]) == ([nights.arn("a"), nights.arn("b")], [])
-            assert {name: len(values) for name, values in first.items()} == dict.fromkeys(columns.NAMES, 2)
+            assert {name: len(values) for name, values in first.items()} == dict.fromkeys(schema.NAMES, 2)
             assert (tonight.arns.duplicates, dict(tonight.open)) == (2, {(ACCOUNT, "ecr"): 2})
             told = tonight.compare(header(), io.BytesIO(), key_file(live([batch(finding("a"))]).keys))
         assert told.compared is not None
@@ -261,7 +262,7 @@ class TestNames:
         assert len(of_tonight) == changes.LISTED
 
 
-def batches_of(findings: list[dict[str, Any]]) -> list[columns.Batch]:
+def batches_of(findings: list[dict[str, Any]]) -> list[schema.Batch]:
     return list(read_json(io.BytesIO(json_report(findings))))
 
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis import parquet
-from findings_analysis.columns import NAMES, TABLE_COLUMNS
-from findings_analysis.errors import MalformedReportError
-from findings_analysis.json_report import read_json
+from findings_analysis.reading.errors import MalformedReportError
+from findings_analysis.reading.json_report import read_json
+from findings_analysis.reading.schema import NAMES, TABLE_COLUMNS
 from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, json_reports, rows_of
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import json_report

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_analysis.columns import COLUMNS, NAMES
 from findings_analysis.counting import Counts
-from findings_analysis.csv_report import read_csv
-from findings_analysis.errors import MalformedReportError
-from findings_analysis.json_report import read_json
+from findings_analysis.reading.csv_report import read_csv
+from findings_analysis.reading.errors import MalformedReportError
+from findings_analysis.reading.json_report import read_json
+from findings_analysis.reading.schema import COLUMNS, NAMES
 from findings_exporter.model.report_completeness import is_blank
 from tests.builders.report_builders import NOW_MS, Stream, hang_guard, hostile_texts, rows_of, tags_read
 from tests.local_aws.emulator.inspector.findings import Finding, generate, load

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_analysis.columns import BATCH_ROWS, COUNTED_NAMES, NAMES
-from findings_analysis.errors import MalformedReportError
-from findings_analysis.json_elements import elements
-from findings_analysis.json_findings import full_decoder
-from findings_analysis.json_report import read_json
+from findings_analysis.reading.errors import MalformedReportError
+from findings_analysis.reading.json_elements import elements
+from findings_analysis.reading.json_findings import full_decoder
+from findings_analysis.reading.json_report import read_json
+from findings_analysis.reading.schema import BATCH_ROWS, COUNTED_NAMES, NAMES
 from tests.builders.report_builders import FINDINGS, Stream, expected_row, json_reports, rows_of, tags_read
 from tests.local_aws.emulator.inspector.findings import generate, load
 from tests.local_aws.emulator.inspector.report_files import json_report

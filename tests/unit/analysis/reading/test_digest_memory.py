@@ -18,8 +18,8 @@ import sys
 from pathlib import Path
 from findings_analysis import parquet
 from findings_analysis.counting import Counts
-from findings_analysis.csv_report import read_csv
-from findings_analysis.json_report import read_json
+from findings_analysis.reading.csv_report import read_csv
+from findings_analysis.reading.json_report import read_json
 
 class Repeated:
     # The block again and again, each time of other findings, resources and vulnerabilities.

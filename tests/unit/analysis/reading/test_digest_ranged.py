@@ -10,11 +10,11 @@ from typing import Any, Self
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError
 
-from findings_analysis import ranged
 from findings_analysis.counting import Counts
-from findings_analysis.errors import ReportChangedError, ReportUnavailableError
-from findings_analysis.json_report import read_json
-from findings_analysis.ranged import Pinned, RangedObject, pin
+from findings_analysis.reading import s3_stream
+from findings_analysis.reading.errors import ReportChangedError, ReportUnavailableError
+from findings_analysis.reading.json_report import read_json
+from findings_analysis.reading.s3_stream import Pinned, RangedObject, pin
 from tests.builders import exporter as builders
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import json_report
@@ -25,7 +25,7 @@ PINNED = Pinned("bucket", "key", len(CONTENT), '"etag"', "v1", builders.ACCOUNT)
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranged, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(s3_stream, "RETRY_SECONDS", 0)
 
 
 class Body:

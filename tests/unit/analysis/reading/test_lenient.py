@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from findings_analysis import json_findings
-from findings_analysis.columns import NAMES, REQUIRED_NAMES
-from findings_analysis.csv_report import read_csv
-from findings_analysis.json_report import read_json
-from findings_analysis.numbers import MAX_DIGITS, finite
+from findings_analysis.reading import json_findings
+from findings_analysis.reading.csv_report import read_csv
+from findings_analysis.reading.json_report import read_json
+from findings_analysis.reading.numbers import MAX_DIGITS, finite
+from findings_analysis.reading.schema import NAMES, REQUIRED_NAMES
 from tests.builders.report_builders import NOW_MS, Stream, rows_of
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report

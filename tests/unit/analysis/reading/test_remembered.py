@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from findings_analysis import json_findings, names
 from findings_analysis.identity import LogicalKeys
+from findings_analysis.reading import json_findings, resource_names
+from findings_analysis.reading.bounded_cache import ENTRY_BYTES, Remembered, size_of
 from findings_analysis.records import Recorder
-from findings_analysis.remembered import ENTRY_BYTES, Remembered, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ CACHES: dict[str, tuple[Remembered[Any, Any], Callable[[], Iterator[Any]]]] = {
     "resources with long tags": (json_findings._resources, lambda: images(["t" * 128] * 1000)),
     "resources with short tags": (json_findings._resources, lambda: images(["t"] * 10_000)),
     "scores": (json_findings._nvd_cvss3, lambda: (json.dumps([{"source": f"{n}" + "s" * 30_000}]).encode() for n in range(200))),
-    "names of resources": (names._remembered, lambda: (f"{n}" + "n" * 50_000 for n in range(200))),
+    "names of resources": (resource_names._remembered, lambda: (f"{n}" + "n" * 50_000 for n in range(200))),
     "identities of resources": (KEYS._resources, lambda: ((f"{n}" + "n" * 50_000, None) for n in range(200))),
     "identities of vulnerabilities": (KEYS._vulnerabilities, lambda: (f"{n}" + "n" * 50_000 for n in range(200))),
     "identities of packages": (KEYS._packages, lambda: ((f"{n}", *[f"{n}{i}" for i in range(1000)]) for n in range(200))),

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from findings_analysis.csv_report import read_csv
-from findings_analysis.errors import MalformedReportError
-from findings_analysis.json_report import read_json
+from findings_analysis.reading.csv_report import read_csv
+from findings_analysis.reading.errors import MalformedReportError
+from findings_analysis.reading.json_report import read_json
 from findings_exporter.model.report_completeness import EDGE_BYTES, MAX_ROW_BYTES, fault_of_edges, of_whole
 from tests.builders.report_builders import NOW_MS, Stream
 from tests.local_aws.emulator.inspector.findings import generate

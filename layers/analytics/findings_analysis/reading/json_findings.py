@@ -2,7 +2,7 @@
 
 Only what a column needs is declared: msgspec skips the rest, which is what makes it fast. What the API calls required is
 optional here, unless nothing could be counted without it. What is optional and cannot be read is None and counted, by its
-column or, where several columns are read from it, by its own name: see :mod:`findings_analysis.lenient`.
+column or, where several columns are read from it, by its own name: see :mod:`findings_analysis.reading.lenient_json`.
 """
 
 from collections import Counter
@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from findings_analysis.columns import REQUIRED_NAMES, Batch, Ragged
-from findings_analysis.json_elements import UNDECODABLE, ElementError, parse
-from findings_analysis.lenient import Take, taker
-from findings_analysis.names import owner, resource_names
-from findings_analysis.remembered import Remembered
-from findings_analysis.timestamps import Timestamp, epoch_ms, epoch_ms_column
+from findings_analysis.reading.bounded_cache import Remembered
+from findings_analysis.reading.json_elements import UNDECODABLE, ElementError, parse
+from findings_analysis.reading.lenient_json import Take, taker
+from findings_analysis.reading.resource_names import owner, resource_names
+from findings_analysis.reading.schema import REQUIRED_NAMES, Batch, Ragged
+from findings_analysis.reading.timestamps import Timestamp, epoch_ms, epoch_ms_column
 
 type Text = Annotated[str, msgspec.Meta(min_length=1)]
 type _Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None
@@ -316,7 +316,7 @@ def _taker(of: Any, name: str = "") -> Take:  # noqa: ANN401 - a type
 
 
 class FindingDecoder[Finding: (_CountedFinding | _Finding)]:
-    """Makes columns of findings; see :class:`~findings_analysis.json_elements.Decoder`.
+    """Makes columns of findings; see :class:`~findings_analysis.reading.json_elements.Decoder`.
 
     Parameters
     ----------

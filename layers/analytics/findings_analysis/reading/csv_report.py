@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING
 from arro3.core import DataType, Field, Schema
 from arro3.io import read_csv as read_arrow
 
-from findings_analysis.columns import BATCH_ROWS, NAMES, REQUIRED_NAMES, ArrowColumn, Ragged
-from findings_analysis.errors import MalformedReportError
-from findings_analysis.names import owner, resource_names
-from findings_analysis.numbers import finite
-from findings_analysis.timestamps import epoch_ms, epoch_ms_column
+from findings_analysis.reading.errors import MalformedReportError
+from findings_analysis.reading.numbers import finite
+from findings_analysis.reading.resource_names import owner, resource_names
+from findings_analysis.reading.schema import BATCH_ROWS, NAMES, REQUIRED_NAMES, ArrowColumn, Ragged
+from findings_analysis.reading.timestamps import epoch_ms, epoch_ms_column
 from findings_exporter.model.report_completeness import MAX_ROW_BYTES, is_blank
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from arro3.core import RecordBatch
 
-    from findings_analysis.columns import Batch
-    from findings_analysis.json_elements import Readable
+    from findings_analysis.reading.json_elements import Readable
+    from findings_analysis.reading.schema import Batch
 
 CHUNK_BYTES = 1 << 20
 """Some seven hundred rows."""
@@ -129,7 +129,7 @@ def read_csv(
     Yields
     ------
     Batch
-        1 to :data:`~findings_analysis.columns.BATCH_ROWS` findings.
+        1 to :data:`~findings_analysis.reading.schema.BATCH_ROWS` findings.
 
     Raises
     ------

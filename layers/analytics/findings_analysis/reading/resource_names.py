@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from findings_analysis.remembered import Remembered
+from findings_analysis.reading.bounded_cache import Remembered
 
 _ECR_IMAGE = re.compile(r"arn:[^:]*:ecr:[^:]*:[^:]*:repository/(?P<repository>.+)/(?P<digest>sha256:[0-9a-f]+)")
 """An image's resource id, as seen in real findings."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from arro3.core import Array, DataType
 
-from findings_analysis.columns import ArrowColumn
+from findings_analysis.reading.schema import ArrowColumn
 
 type Timestamp = str | float | None
 

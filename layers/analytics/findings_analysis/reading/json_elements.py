@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from findings_analysis.errors import MalformedReportError
-from findings_analysis.numbers import whole_number
+from findings_analysis.reading.errors import MalformedReportError
+from findings_analysis.reading.numbers import whole_number
 from findings_exporter.model.report_completeness import EDGE_BYTES
 
 MAX_ELEMENT_BYTES = 8 << 20
@@ -46,7 +46,7 @@ _parse = json.JSONDecoder(parse_int=whole_number, strict=False).decode
 
 
 class Readable(Protocol):
-    """What a report is read from: an unbuffered file, an object in S3 (:mod:`findings_analysis.ranged`)."""
+    """What a report is read from: an unbuffered file, an object in S3 (:mod:`findings_analysis.reading.s3_stream`)."""
 
     def readinto(self, buffer: memoryview, /) -> int | None:
         """Fill the buffer, or a part of it, and return how many bytes that were; 0 is the end."""

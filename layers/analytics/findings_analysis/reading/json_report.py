@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from findings_analysis.columns import BATCH_ROWS, Batch
-from findings_analysis.json_elements import MAX_ELEMENT_BYTES, Decoder, Readable, elements
-from findings_analysis.json_findings import counted_decoder, full_decoder
+from findings_analysis.reading.json_elements import MAX_ELEMENT_BYTES, Decoder, Readable, elements
+from findings_analysis.reading.json_findings import counted_decoder, full_decoder
+from findings_analysis.reading.schema import BATCH_ROWS, Batch
 
 BUFFER_BYTES = 1 << 20
 """A batch costs as much as some hundred rows, so it should have some hundreds; what is decoded should stay in the cache."""
@@ -27,17 +27,17 @@ def read_json(
     stream
         The report, from its first byte.
     counted_only
-        Whether :data:`~findings_analysis.columns.COUNTED_NAMES` are enough; else all columns are given.
+        Whether :data:`~findings_analysis.reading.schema.COUNTED_NAMES` are enough; else all columns are given.
     unreadable
         Takes, by column, how many values could not be read; they are None. What findings are counted by is not among them:
         an unreadable ARN, type, severity, status or first time seen is an error.
     buffer_bytes, max_element_bytes
-        See :func:`~findings_analysis.json_elements.elements`. Memory is a small multiple of the buffer.
+        See :func:`~findings_analysis.reading.json_elements.elements`. Memory is a small multiple of the buffer.
 
     Yields
     ------
     Batch
-        1 to :data:`~findings_analysis.columns.BATCH_ROWS` findings.
+        1 to :data:`~findings_analysis.reading.schema.BATCH_ROWS` findings.
 
     Raises
     ------

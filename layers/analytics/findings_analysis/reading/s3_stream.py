@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from findings_analysis.errors import ReportChangedError, ReportUnavailableError
+from findings_analysis.reading.errors import ReportChangedError, ReportUnavailableError
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from findings_analysis.json_elements import ElementError
-from findings_analysis.numbers import finite
+from findings_analysis.reading.json_elements import ElementError
+from findings_analysis.reading.numbers import finite
 
 type Take = Callable[[Any, Counter[str]], Any]
 """Takes a value of JSON, and counts by name what is unreadable within it; raises ValueError where that is the value itself."""
