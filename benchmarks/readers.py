@@ -40,9 +40,9 @@ def ours_counted(path: Path) -> dict[str, Any]:
 def ours_whole(path: Path) -> dict[str, Any]:
     """Count, write all columns to Parquet, rank what to fix first, and compare with the baseline that :func:`keys` has left."""
     from findings_analysis import parquet
+    from findings_analysis.comparison.current_findings import Night
+    from findings_analysis.comparison.fingerprint_format import checked
     from findings_analysis.counting import Counts
-    from findings_analysis.keys import checked
-    from findings_analysis.night import Night
 
     counts = Counts(NOW_MS)
 
@@ -67,7 +67,7 @@ def ours_whole(path: Path) -> dict[str, Any]:
 
 def keys(path: Path) -> dict[str, Any]:
     """Leave what the whole step is compared with: the same report without each tenth finding."""
-    from findings_analysis.night import Night
+    from findings_analysis.comparison.current_findings import Night
 
     with (
         path.open("rb", buffering=0) as stream,
@@ -86,7 +86,7 @@ def _keys_of(path: Path) -> Path:
 
 
 def _header(execution: str) -> Any:  # noqa: ANN401 - imported by whoever needs it
-    from findings_analysis.keys import Header
+    from findings_analysis.comparison.fingerprint_format import Header
 
     return Header("bench", execution, "2026-05-28T20:26:40+00:00", filter_hash="x", filter_criteria={}, scanning={})
 

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from findings_analysis.identity import exact_keys
-from findings_analysis.records import DAY_MS
+from findings_analysis.comparison.fingerprints import DAY_MS
+from findings_analysis.comparison.identity import exact_keys
 from tests.builders import nights
 
 RANKS = ["UNTRIAGED", "INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"]

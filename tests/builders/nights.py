@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from findings_analysis.comparison.fingerprints import DAY_MS, Recorder
 from findings_analysis.reading import schema
-from findings_analysis.records import DAY_MS, Recorder
 
 TODAY = 20_780
 """A day since 1970: 23 November 2026."""

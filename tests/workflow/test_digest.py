@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from findings_analysis import parquet
-from findings_analysis.keys import KeyReader
+from findings_analysis.comparison.fingerprint_format import KeyReader
 from tests.local_aws.deployed_exporter import Execution, Exporter
 from tests.local_aws.inspector_control import InspectorControl
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from findings_analysis.baseline import StoredFile
-from findings_analysis.changes import APPEARED, GONE, MARKS_CHANGED, STAYED, UNKNOWN
-from findings_analysis.records import FIXES, SEVERITIES
+from findings_analysis.comparison.baseline import StoredFile
+from findings_analysis.comparison.difference import APPEARED, GONE, MARKS_CHANGED, STAYED, UNKNOWN
+from findings_analysis.comparison.fingerprints import FIXES, SEVERITIES
 from findings_exporter.model import notes
 
 SCHEMA_VERSION = "1.0"

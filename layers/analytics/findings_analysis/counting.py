@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from findings_analysis.comparison.fingerprints import STATUSES
 from findings_analysis.reading.resource_names import read_names
 from findings_analysis.reading.schema import COUNTED_NAMES, Ragged
-from findings_analysis.records import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

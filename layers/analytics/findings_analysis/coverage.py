@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from findings_analysis.records import OTHER_CLOUDS
+from findings_analysis.comparison.fingerprints import OTHER_CLOUDS
 from findings_exporter.model.notes import Note, named
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class AccountScanning:
     state
         Of the account as a whole.
     scan_types
-        By the names of :data:`~findings_analysis.records.SCAN_TYPES`, as far as Inspector told of them.
+        By the names of :data:`~findings_analysis.comparison.fingerprints.SCAN_TYPES`, as far as Inspector told of them.
     why
         Inspector's own words for a state other than ``on``; else empty.
     scanned, not_scanned

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from findings_analysis.baseline import Earlier, NoBaseline
-from findings_analysis.changes import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN, Change
-from findings_analysis.identity import account_key
-from findings_analysis.naming import Names
-from findings_analysis.night import Compared, Told
-from findings_analysis.records import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
+from findings_analysis.comparison.baseline import Earlier, NoBaseline
+from findings_analysis.comparison.current_findings import Compared, Told
+from findings_analysis.comparison.difference import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN, Change
+from findings_analysis.comparison.finding_details import Names
+from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
+from findings_analysis.comparison.identity import account_key
 from findings_analysis.verdict import Verdict
 from findings_exporter.model.notes import Note
 

@@ -26,16 +26,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from findings_analysis import naming, parquet
-from findings_analysis.arns import Arns
-from findings_analysis.baseline import Earlier, NoBaseline, choose, earlier_runs, unreadable
+from findings_analysis import parquet
 from findings_analysis.brief import Stored, brief
-from findings_analysis.changes import NotScanned
+from findings_analysis.comparison import finding_details
+from findings_analysis.comparison.arns import Arns
+from findings_analysis.comparison.baseline import Earlier, NoBaseline, choose, earlier_runs, unreadable
+from findings_analysis.comparison.current_findings import Compared, Night
+from findings_analysis.comparison.difference import NotScanned
+from findings_analysis.comparison.fingerprint_format import Header, KeyFile
+from findings_analysis.comparison.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
 from findings_analysis.counting import Counts
 from findings_analysis.coverage import read_coverage
 from findings_analysis.digest import Report, assemble
-from findings_analysis.keys import Header, KeyFile
-from findings_analysis.night import Compared, Night
 from findings_analysis.parquet import UnreadableParquetError
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import DigestError, MalformedReportError, ReportChangedError, ReportUnavailableError
@@ -43,7 +45,6 @@ from findings_analysis.reading.json_report import read_json
 from findings_analysis.reading.s3_stream import Pinned, RangedObject
 from findings_analysis.reading.schema import Batch
 from findings_analysis.resumption import surely_scanned
-from findings_analysis.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
 from findings_analysis.verdict import judge
 from findings_exporter.aws import run_store
 from findings_exporter.aws.metrics import count_digest
@@ -337,7 +338,7 @@ def _or_retried(batches: Iterable[Batch]) -> Iterator[Batch]:
 class _FoundNames(NamedTuple):
     """Names of listed findings, whether names of findings that are carried over were written, and what could not be read."""
 
-    names: naming.Names
+    names: finding_details.Names
     carried: bool
     sentences: list[str]
 
@@ -352,7 +353,7 @@ def _found_names(
     """Look the names of changed findings up: of this report's in its own Parquet, of the others in the baseline's two files."""
     if compared is None or not isinstance(chosen, Earlier):
         return _FoundNames({}, carried=False, sentences=[])
-    of_baseline, of_tonight = naming.wanted(compared.changes)
+    of_baseline, of_tonight = finding_details.wanted(compared.changes)
     names: dict[bytes, dict[str, Any]] = {}
     sentences: list[str] = []
     if of_baseline or compared.carried:
@@ -362,7 +363,7 @@ def _found_names(
                 batches.append(files.copy(chosen.bucket, stored))
             except UnreadableFileError as error:
                 sentences.append(Note("compared.details_unread", key=stored.key, why=str(error)))
-        passing = naming.passing(batches, of_baseline, compared.carried, names)
+        passing = finding_details.passing(batches, of_baseline, compared.carried, names)
         try:
             parquet.write_named(passing, carried_file)
         except UnreadableParquetError as error:
@@ -372,7 +373,7 @@ def _found_names(
     if of_tonight:
         table_file.flush()
         table_file.seek(0)
-        names |= naming.find(parquet.read(table_file, parquet.NAMED), of_tonight)
+        names |= finding_details.find(parquet.read(table_file, parquet.NAMED), of_tonight)
     return _FoundNames(names, carried=bool(compared.carried) and carried_file.tell() > 0, sentences=sentences)
 
 

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from findings_analysis.identity import vulnerability_key
+from findings_analysis.comparison.fingerprints import STATUSES
+from findings_analysis.comparison.identity import vulnerability_key
 from findings_analysis.reading.schema import Batch
-from findings_analysis.records import STATUSES
 from findings_exporter.model.notes import Note, named
 
 SEVERITY_POINTS = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}

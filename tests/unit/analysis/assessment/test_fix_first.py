@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_analysis import fix_first
+from findings_analysis.comparison.identity import vulnerability_key
 from findings_analysis.fix_first import FixFirst
-from findings_analysis.identity import vulnerability_key
 from tests.builders.nights import batch, finding
 
 

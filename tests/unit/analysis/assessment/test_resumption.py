@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from findings_analysis.comparison.fingerprint_format import Header, KeyFile, Summary
+from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES
+from findings_analysis.comparison.identity import account_key
 from findings_analysis.coverage import AccountScanning, Coverage, Scanning
-from findings_analysis.identity import account_key
-from findings_analysis.keys import Header, KeyFile, Summary
-from findings_analysis.records import OWN_SCAN_TYPES, SCAN_TYPES
 from findings_analysis.resumption import Scanned, surely_scanned
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT
 

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from findings_analysis.baseline import HISTORY_FIELDS, Earlier, NoBaseline, StoredFile, choose, earlier_runs, unreadable
+from findings_analysis.comparison.baseline import (
+    HISTORY_FIELDS,
+    Earlier,
+    NoBaseline,
+    StoredFile,
+    choose,
+    earlier_runs,
+    unreadable,
+)
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 

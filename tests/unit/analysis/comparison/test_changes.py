@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_analysis import changes, keys, sorting
-from findings_analysis.changes import APPEARED, GONE, STAYED, UNKNOWN, Changes, NotScanned, compare
-from findings_analysis.identity import account_key, vulnerability_key
-from findings_analysis.keys import Header, KeyReader, KeyWriter, Summary
-from findings_analysis.records import CLOSED, DAY_MS, EXACT, FIRST_SEEN, KEY, SCAN_TYPES, Recorder, day
+from findings_analysis.comparison import difference, fingerprint_format, sorting
+from findings_analysis.comparison.difference import APPEARED, GONE, STAYED, UNKNOWN, Changes, NotScanned, compare
+from findings_analysis.comparison.fingerprint_format import Header, KeyReader, KeyWriter, Summary
+from findings_analysis.comparison.fingerprints import CLOSED, DAY_MS, EXACT, FIRST_SEEN, KEY, SCAN_TYPES, Recorder, day
+from findings_analysis.comparison.identity import account_key, vulnerability_key
 from tests.builders import naive_comparison, nights
 from tests.builders.naive_comparison import RESOURCES, Seen
 from tests.builders.naive_comparison import SCAN_TYPES as SCAN_TYPE_OF
@@ -261,12 +261,12 @@ class TestSummary:
 
     @given(st.permutations(range(12)))
     def test_the_list_does_not_depend_on_the_order(self, order: list[int]) -> None:
-        listed = changes.Listed(3)
+        listed = difference.Listed(3)
         for number in order * 3:
-            listed.add(changes.Change("new", b"", nights.record(f"{number}", severity=["LOW", "HIGH"][number % 2])))
-        expected = changes.Listed(1_000)
+            listed.add(difference.Change("new", b"", nights.record(f"{number}", severity=["LOW", "HIGH"][number % 2])))
+        expected = difference.Listed(1_000)
         for number in order * 3:
-            expected.add(changes.Change("new", b"", nights.record(f"{number}", severity=["LOW", "HIGH"][number % 2])))
+            expected.add(difference.Change("new", b"", nights.record(f"{number}", severity=["LOW", "HIGH"][number % 2])))
         assert listed.changes("new") == expected.changes("new")[:3]
 
     def test_resources_of_watched_vulnerabilities_are_counted_once_each_and_open_ones_only(self) -> None:
@@ -332,7 +332,7 @@ class TestHistories:
             for each in found:
                 identities[nights.record(**{k: v for k, v in each.row().items() if k != "finding_arn"})[KEY]] = each.logical
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(keys, "BLOCK_RECORDS", block)
+            patch.setattr(fingerprint_format, "BLOCK_RECORDS", block)
             baseline: bytes = key_file([])
             naive: list[Seen] = []
             for found, switched_off, unsure in history:
@@ -351,7 +351,7 @@ class TestHistories:
     @staticmethod
     def compare(
         baseline: KeyReader, tonight: sorting.SortedRecords, kept: list[list[bytes]], not_scanned: NotScanned
-    ) -> changes.Comparison:
+    ) -> difference.Comparison:
         before = list(baseline.blocks())
         logical = {each[EXACT]: each[KEY] for block in tonight.blocks() for each in block}
         found = compare(
@@ -360,7 +360,7 @@ class TestHistories:
         if found.moved:
             kept.clear()
             moved = {exact: logical[exact] for exact in found.moved}
-            again = changes.rekeyed(lambda: iter(before), moved)
+            again = difference.rekeyed(lambda: iter(before), moved)
             found = compare(
                 again, tonight.blocks(), kept.append, arns=logical.keys(), not_scanned=not_scanned, listed_at_most=1_000
             )
@@ -372,11 +372,11 @@ class TestHistories:
         # Packages may change under one ARN: what went is told by the identity that it had.
         kinds = Counter(
             (kind, identities[(change.baseline if kind in {"closed", "copy_gone"} else change.record)[KEY]])
-            for kind in changes.LISTED_KINDS
+            for kind in difference.LISTED_KINDS
             for change in found.listed(kind)
         )
         assert found.counts["still_open"] == sum(count for (kind, _), count in expected.items() if kind == "still_open")
-        marked = set(changes.MARKS_CHANGED)
+        marked = set(difference.MARKS_CHANGED)
         assert {each: n for each, n in kinds.items() if each[0] not in marked} == {
             each: n for each, n in expected.items() if each[0] != "still_open" and each[0] not in marked
         }

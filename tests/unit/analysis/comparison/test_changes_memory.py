@@ -13,8 +13,8 @@ import random, re, sys, tempfile
 from pathlib import Path
 
 from findings_analysis import keys
-from findings_analysis.changes import GONE, compare
-from findings_analysis.sorting import SortedRecords
+from findings_analysis.comparison.difference import GONE, compare
+from findings_analysis.comparison.sorting import SortedRecords
 
 keys.BLOCK_RECORDS = 4_096
 

@@ -6,8 +6,16 @@ from typing import Any
 import botocore.session
 import pytest
 
-from findings_analysis import identity
-from findings_analysis.identity import ACCOUNT, RESOURCE, VULNERABILITY, LogicalKeys, account_key, exact_keys, vulnerability_key
+from findings_analysis.comparison import identity
+from findings_analysis.comparison.identity import (
+    ACCOUNT,
+    RESOURCE,
+    VULNERABILITY,
+    LogicalKeys,
+    account_key,
+    exact_keys,
+    vulnerability_key,
+)
 from tests.builders import nights
 from tests.builders.nights import batch, finding
 

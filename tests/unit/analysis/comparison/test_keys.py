@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_analysis import keys
-from findings_analysis.keys import Header, KeyFileError, KeyReader, KeyWriter, Summary
-from findings_analysis.records import DAY_MS, MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, Recorder
+from findings_analysis.comparison import fingerprint_format
+from findings_analysis.comparison.fingerprint_format import Header, KeyFileError, KeyReader, KeyWriter, Summary
+from findings_analysis.comparison.fingerprints import DAY_MS, MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, Recorder
 from tests.builders import nights
 from tests.builders.nights import TODAY, batch, finding
 
@@ -69,7 +69,7 @@ def test_what_is_written_is_read(given: list[bytes], piece: int) -> None:
 
 
 def test_more_findings_than_a_block_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "BLOCK_RECORDS", 64)
+    monkeypatch.setattr(fingerprint_format, "BLOCK_RECORDS", 64)
     many = [number.to_bytes(RECORD_BYTES) for number in range(1_000)]
     content = written(many, piece=150)
     assert read(content) == many
@@ -99,16 +99,16 @@ def test_a_file_that_was_read_through_can_be_read_again_and_is_of_the_run_that_w
     many = night(300)
     path = tmp_path / "keys"
     path.write_bytes(written(many))
-    found = keys.checked(path, "nightly", "night-1")
+    found = fingerprint_format.checked(path, "nightly", "night-1")
     for _ in range(2):
         assert list(chain.from_iterable(found.blocks())) == many
     assert (found.header, found.summary.findings) == (HEADER, 300)
     for report, execution in (("weekly", "night-1"), ("nightly", "night-2")):
         with pytest.raises(KeyFileError, match="of another run"):
-            keys.checked(path, report, execution)
+            fingerprint_format.checked(path, report, execution)
     path.write_bytes(written(many)[:-1])
     with pytest.raises(KeyFileError, match="truncated"):
-        keys.checked(path, "nightly", "night-1")
+        fingerprint_format.checked(path, "nightly", "night-1")
 
 
 class TestDamage:
@@ -129,7 +129,7 @@ class TestDamage:
     @given(st.binary(max_size=200), st.booleans())
     def test_anything_else_is_refused(self, content: bytes, begins_well: bool) -> None:
         with pytest.raises(KeyFileError):
-            read((keys.MAGIC if begins_well else b"") + content)
+            read((fingerprint_format.MAGIC if begins_well else b"") + content)
 
     def test_the_message_says_where_it_broke_off(self) -> None:
         with pytest.raises(KeyFileError, match=r"truncated at its finding 301"):
@@ -137,10 +137,10 @@ class TestDamage:
 
     def test_another_version_is_said_to_be_one(self) -> None:
         with pytest.raises(KeyFileError, match="version 2, of another release"):
-            read(keys.MAGIC[:-1] + b"\x02" + self.CONTENT[8:])
+            read(fingerprint_format.MAGIC[:-1] + b"\x02" + self.CONTENT[8:])
 
     def test_other_rules_of_identity_are_said_to_be_some(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(keys, "IDENTITY_VERSION", 3)
+        monkeypatch.setattr(fingerprint_format, "IDENTITY_VERSION", 3)
         with pytest.raises(KeyFileError, match="rules of another release"):
             read(self.CONTENT)
 
@@ -149,7 +149,7 @@ class TestDamage:
             read(written(night(300)[:3], findings=4))
 
     def test_findings_that_are_not_sorted_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(keys, "BLOCK_RECORDS", 2)
+        monkeypatch.setattr(fingerprint_format, "BLOCK_RECORDS", 2)
         with pytest.raises(KeyFileError, match="damaged at its finding 3"):
             read(written(night(300)[:4][::-1]))
 
@@ -158,38 +158,38 @@ class TestDamage:
         [
             (0).to_bytes(4),  # no finding at all
             (1).to_bytes(4) + b"not zlib",
-            (2).to_bytes(4) + keys._packed([bytes(RECORD_BYTES)])[4:],  # fewer than it says
-            (1).to_bytes(4) + keys._packed([bytes(RECORD_BYTES)] * 2)[4:],  # more than it says
-            (keys.BLOCK_RECORDS + 1).to_bytes(4),
-            keys._packed([bytes(SCAN_TYPE) + bytes([len(SCAN_TYPES)]) + bytes(4)]),  # a scan type that there is not
-            keys._packed([bytes(MARKS) + b"\xe0" + bytes(5)]),  # a severity that there is not
+            (2).to_bytes(4) + fingerprint_format._packed([bytes(RECORD_BYTES)])[4:],  # fewer than it says
+            (1).to_bytes(4) + fingerprint_format._packed([bytes(RECORD_BYTES)] * 2)[4:],  # more than it says
+            (fingerprint_format.BLOCK_RECORDS + 1).to_bytes(4),
+            fingerprint_format._packed([bytes(SCAN_TYPE) + bytes([len(SCAN_TYPES)]) + bytes(4)]),  # a scan type that there is not
+            fingerprint_format._packed([bytes(MARKS) + b"\xe0" + bytes(5)]),  # a severity that there is not
         ],
     )
     def test_a_block_that_does_not_hold_what_it_should_is_refused(self, content: bytes) -> None:
         file = io.BytesIO()
-        KeyWriter(file.write, HEADER)._section(keys.BLOCK, content)
+        KeyWriter(file.write, HEADER)._section(fingerprint_format.BLOCK, content)
         with pytest.raises(KeyFileError, match="damaged at its finding 1"):
             read(file.getvalue())
 
     @pytest.mark.parametrize(("kind", "content", "told"), [
-        (keys.SUMMARY, b"{}", "does not begin with its header"),
-        (keys.HEADER, b"{}", "header cannot be understood"),
-        (keys.HEADER, b"no json", "header cannot be understood"),
-        (keys.HEADER, b"[]", "header cannot be understood"),
-        (keys.HEADER, b"\xff", "header cannot be understood"),
-        (keys.HEADER, forged(scanning=7), "header cannot be understood"),
-        (keys.HEADER, forged(scanning={"1": {"ec2": 1}}), "header cannot be understood"),
-        (keys.HEADER, forged(filter_criteria=[]), "header cannot be understood"),
-        (keys.HEADER, forged(report=None), "header cannot be understood"),
-        (keys.HEADER, forged(filter_criteria="DEEP").replace(b'"DEEP"', b'{"a":' * 9_000 + b"1" + b"}" * 9_000), "header cannot be understood"),
+        (fingerprint_format.SUMMARY, b"{}", "does not begin with its header"),
+        (fingerprint_format.HEADER, b"{}", "header cannot be understood"),
+        (fingerprint_format.HEADER, b"no json", "header cannot be understood"),
+        (fingerprint_format.HEADER, b"[]", "header cannot be understood"),
+        (fingerprint_format.HEADER, b"\xff", "header cannot be understood"),
+        (fingerprint_format.HEADER, forged(scanning=7), "header cannot be understood"),
+        (fingerprint_format.HEADER, forged(scanning={"1": {"ec2": 1}}), "header cannot be understood"),
+        (fingerprint_format.HEADER, forged(filter_criteria=[]), "header cannot be understood"),
+        (fingerprint_format.HEADER, forged(report=None), "header cannot be understood"),
+        (fingerprint_format.HEADER, forged(filter_criteria="DEEP").replace(b'"DEEP"', b'{"a":' * 9_000 + b"1" + b"}" * 9_000), "header cannot be understood"),
     ])  # fmt: skip
     def test_a_header_must_be_one(self, kind: bytes, content: bytes, told: str) -> None:
         file = io.BytesIO()
         KeyWriter(file.write, HEADER)._section(kind, content)
         whole = file.getvalue()
-        second = whole.index(kind + len(content).to_bytes(4), len(keys.MAGIC) + 9)
+        second = whole.index(kind + len(content).to_bytes(4), len(fingerprint_format.MAGIC) + 9)
         with pytest.raises(KeyFileError, match=told):
-            read(keys.MAGIC + whole[second:])
+            read(fingerprint_format.MAGIC + whole[second:])
 
     @pytest.mark.parametrize(
         "content",
@@ -203,10 +203,10 @@ class TestDamage:
     )
     def test_a_summary_that_is_none_is_refused(self, content: bytes) -> None:
         file = io.BytesIO()
-        KeyWriter(file.write, HEADER)._section(keys.SUMMARY, content)
+        KeyWriter(file.write, HEADER)._section(fingerprint_format.SUMMARY, content)
         with pytest.raises(KeyFileError, match="summary cannot be understood"):
             read(file.getvalue())
 
     def test_a_damaged_length_costs_no_memory(self) -> None:
         with pytest.raises(KeyFileError, match="damaged at its header"):
-            read(keys.MAGIC + keys.HEADER + b"\xff" * 8)
+            read(fingerprint_format.MAGIC + fingerprint_format.HEADER + b"\xff" * 8)

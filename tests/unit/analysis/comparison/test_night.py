@@ -15,15 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_analysis import changes, naming, parquet
-from findings_analysis.changes import ALL_SCANNED, Changes, NotScanned
+from findings_analysis import parquet
+from findings_analysis.comparison import difference, finding_details
+from findings_analysis.comparison.current_findings import Night, Told
+from findings_analysis.comparison.difference import ALL_SCANNED, Changes, NotScanned
+from findings_analysis.comparison.fingerprint_format import Header, KeyFile, KeyReader, checked
+from findings_analysis.comparison.fingerprints import DAY_MS
+from findings_analysis.comparison.identity import exact_keys
 from findings_analysis.coverage import AccountScanning, Coverage
-from findings_analysis.identity import exact_keys
-from findings_analysis.keys import Header, KeyFile, KeyReader, checked
-from findings_analysis.night import Night, Told
 from findings_analysis.reading import schema
 from findings_analysis.reading.json_report import read_json
-from findings_analysis.records import DAY_MS
 from findings_analysis.resumption import surely_scanned
 from tests.builders import nights
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, batch, finding
@@ -234,12 +235,12 @@ class TestNames:
     def test_only_what_is_listed_is_looked_for_and_the_pass_ends_when_all_is_found(self) -> None:
         before, after = [finding("a")], [finding("b"), finding("c", vulnerability_id="CVE-2", severity="LOW")]
         found = live([batch(*after)], live([batch(*before)]).keys)
-        of_baseline, of_tonight = naming.wanted(found.changes)
+        of_baseline, of_tonight = finding_details.wanted(found.changes)
         passes = iter([batch(*after), {}])  # a second batch would be refused
-        names = naming.find(passes, of_tonight)
+        names = finding_details.find(passes, of_tonight)
         assert sorted(each["finding_arn"] for each in names.values()) == [nights.arn("b"), nights.arn("c")]
         assert set(next(iter(names.values()))) == set(parquet.NAMED)
-        assert [each["finding_arn"] for each in naming.find([batch(*before)], of_baseline).values()] == [nights.arn("a")]
+        assert [each["finding_arn"] for each in finding_details.find([batch(*before)], of_baseline).values()] == [nights.arn("a")]
 
     def test_what_is_carried_over_is_given_once_and_what_is_wanted_is_named(self, tmp_path: Path) -> None:
         paths = [tmp_path / "carried.parquet", tmp_path / "findings.parquet"]
@@ -248,18 +249,18 @@ class TestNames:
                 parquet.write([batch(*(finding(name, title=f"{name} in {path.stem}") for name in names))], file)
         a, b, c = exact_keys([nights.arn(name) for name in "abc"])
         found: dict[bytes, dict[str, Any]] = {}
-        given = list(naming.passing(paths, frozenset({a, c}), frozenset({b, c}), found))
+        given = list(finding_details.passing(paths, frozenset({a, c}), frozenset({b, c}), found))
         assert [title for each in given for title in each["title"]] == ["b in carried", "c in findings"]
         assert {each["title"] for each in found.values()} == {"a in carried", "c in findings"}
 
     def test_what_is_not_there_is_left_out(self) -> None:
-        assert naming.find([batch(finding("a"))], frozenset({b"another"})) == {}
-        assert naming.find([], frozenset({b"another"})) == {}
+        assert finding_details.find([batch(finding("a"))], frozenset({b"another"})) == {}
+        assert finding_details.find([], frozenset({b"another"})) == {}
 
     def test_so_few_are_wanted_that_they_fit_into_memory(self) -> None:
         rows = [finding(f"{number}", vulnerability_id=f"v{number}") for number in range(1_000)]
-        _, of_tonight = naming.wanted(live([batch(*rows)], live([]).keys).changes)
-        assert len(of_tonight) == changes.LISTED
+        _, of_tonight = finding_details.wanted(live([batch(*rows)], live([]).keys).changes)
+        assert len(of_tonight) == difference.LISTED
 
 
 def batches_of(findings: list[dict[str, Any]]) -> list[schema.Batch]:
@@ -302,7 +303,7 @@ class TestNightsOfTheEmbeddedInspector:
         kept, told, reports = self.nights(7, frozenset({"ACTIVE"}))
         for number, (night_told, happened) in enumerate(zip(kept[1:], told, strict=True), 1):
             counts = night_told.changes.counts
-            gone = sum(counts[kind] for kind in changes.GONE)
+            gone = sum(counts[kind] for kind in difference.GONE)
             assert counts["closed"] == counts["suppressed"] == 0
             assert gone == len(happened.fixed) + len(happened.suppressed)
             assert counts["reissued"] == len(happened.reissued)
@@ -314,7 +315,7 @@ class TestNightsOfTheEmbeddedInspector:
         first = {each["findingArn"]: each["firstObservedAt"] // 86_400 for report in reports for each in report}
         rebuilt = {new: old for happened in told for old, new in happened.reissued.items()}
         listed = [change for night_told in kept[1:] for change in night_told.changes.listed("reissued")]
-        names = naming.find(batches_of([each for report in reports for each in report]), frozenset(
+        names = finding_details.find(batches_of([each for report in reports for each in report]), frozenset(
             change.tonight[16:24] for change in listed
         ))  # fmt: skip
         assert listed
@@ -334,7 +335,7 @@ class TestNightsOfTheEmbeddedInspector:
         after = live(batches_of(self.of(later, frozenset({"ACTIVE"}))), before.keys, off)
         lost = sum(count for (account, _), count in before.open.items() if account == OTHER_ACCOUNT)
         assert after.changes.counts["not_looked_at"] == lost > 0
-        assert sum(after.changes.counts[kind] for kind in changes.GONE) == 0
+        assert sum(after.changes.counts[kind] for kind in difference.GONE) == 0
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")
@@ -362,10 +363,10 @@ def test_real_findings_are_compared_as_their_raw_json_tells_it() -> None:
     assert rebuilt > 0
     assert counts["reissued"] == rebuilt
     assert counts["still_open"] == len(arns[0] & arns[1])
-    assert sum(counts[kind] for kind in changes.GONE) == len(arns[0] - arns[1]) - rebuilt
-    assert sum(counts[kind] for kind in changes.APPEARED) == 0
-    of_baseline, of_tonight = naming.wanted(found.changes)
-    names = naming.find(batches_of(before), of_baseline) | naming.find(batches_of(after), of_tonight)
+    assert sum(counts[kind] for kind in difference.GONE) == len(arns[0] - arns[1]) - rebuilt
+    assert sum(counts[kind] for kind in difference.APPEARED) == 0
+    of_baseline, of_tonight = finding_details.wanted(found.changes)
+    names = finding_details.find(batches_of(before), of_baseline) | finding_details.find(batches_of(after), of_tonight)
     assert len(names) == len(of_baseline | of_tonight)
     assert all(each["resource_name"] and each["title"] for each in names.values())
     assert found.told.fix_first[0]["severity"] == "CRITICAL"

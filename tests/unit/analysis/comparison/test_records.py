@@ -4,20 +4,25 @@ from typing import Any
 
 import pytest
 
-from findings_analysis import records
-from findings_analysis.records import DAY_MS, day
+from findings_analysis.comparison import fingerprints
+from findings_analysis.comparison.fingerprints import DAY_MS, day
 from tests.builders import nights
 from tests.builders.nights import TODAY, batch, finding, record
 
 
 @pytest.mark.parametrize(
     ("told", "status"),
-    [("ACTIVE", records.OPEN), ("SUPPRESSED", records.SUPPRESSED), ("CLOSED", records.CLOSED_STATUS), ("NEWER", records.OPEN)],
+    [
+        ("ACTIVE", fingerprints.OPEN),
+        ("SUPPRESSED", fingerprints.SUPPRESSED),
+        ("CLOSED", fingerprints.CLOSED_STATUS),
+        ("NEWER", fingerprints.OPEN),
+    ],
 )
 def test_whatever_is_neither_suppressed_nor_closed_is_open(told: str, status: int) -> None:
     found = record(status=told)
-    assert records.status(found) == status
-    assert records.is_open(found) == records.was_open(found) == (status == records.OPEN)
+    assert fingerprints.status(found) == status
+    assert fingerprints.is_open(found) == fingerprints.was_open(found) == (status == fingerprints.OPEN)
 
 
 @pytest.mark.parametrize("told", ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED"])
@@ -26,14 +31,14 @@ def test_whatever_is_neither_suppressed_nor_closed_is_open(told: str, status: in
 @pytest.mark.parametrize("status", ["ACTIVE", "SUPPRESSED", "CLOSED"])
 def test_marks_do_not_get_in_each_others_way(told: str, fix: str | None, exploit: str | None, status: str) -> None:
     found = record(severity=told, fix_available=fix, exploit_available=exploit, status=status)
-    assert records.severity(found) == told
-    assert records.has_exploit(found) == (exploit == "YES")
-    assert records.fix(found) == [None, "NO", "PARTIAL", "YES"].index(fix)
-    assert records.status(found) == {"ACTIVE": 0, "SUPPRESSED": 1, "CLOSED": 2}[status]
+    assert fingerprints.severity(found) == told
+    assert fingerprints.has_exploit(found) == (exploit == "YES")
+    assert fingerprints.fix(found) == [None, "NO", "PARTIAL", "YES"].index(fix)
+    assert fingerprints.status(found) == {"ACTIVE": 0, "SUPPRESSED": 1, "CLOSED": 2}[status]
 
 
 def test_a_severity_that_nobody_knows_yet_is_other() -> None:
-    assert records.severity(record(severity="APOCALYPTIC")) == "OTHER"
+    assert fingerprints.severity(record(severity="APOCALYPTIC")) == "OTHER"
 
 
 def test_the_higher_mark_is_to_be_looked_at_first() -> None:
@@ -45,16 +50,16 @@ def test_the_higher_mark_is_to_be_looked_at_first() -> None:
         {"severity": "UNTRIAGED"},
         {"severity": "UNHEARD_OF"},
     ]
-    marks = [record(**values)[records.MARKS] for values in order]
+    marks = [record(**values)[fingerprints.MARKS] for values in order]
     assert marks == sorted(marks, reverse=True)
 
 
 def test_a_status_can_be_changed_and_nothing_else_is() -> None:
     found = record(severity="CRITICAL", exploit_available="YES", status="CLOSED")
-    changed = records.with_status(found, records.NOT_LOOKED_AT)
-    assert records.was_open(changed)
-    assert not records.is_open(changed)
-    assert records.with_status(changed, records.CLOSED_STATUS) == found
+    changed = fingerprints.with_status(found, fingerprints.NOT_LOOKED_AT)
+    assert fingerprints.was_open(changed)
+    assert not fingerprints.is_open(changed)
+    assert fingerprints.with_status(changed, fingerprints.CLOSED_STATUS) == found
 
 
 @pytest.mark.parametrize(
@@ -65,24 +70,24 @@ def test_a_status_can_be_changed_and_nothing_else_is() -> None:
         (DAY_MS, 1),
         (TODAY * DAY_MS + 7, TODAY),
         (-DAY_MS, 0),
-        (10**17, records.LAST_DAY),
+        (10**17, fingerprints.LAST_DAY),
         (None, TODAY),
     ],
 )
 def test_the_first_seen_day_is_the_utc_day_within_two_bytes(milliseconds: int | None, expected: int) -> None:
-    assert day(record(first_observed_at=milliseconds)[records.FIRST_SEEN]) == expected
+    assert day(record(first_observed_at=milliseconds)[fingerprints.FIRST_SEEN]) == expected
 
 
 def test_a_finding_has_a_closed_day_only_when_it_is_closed() -> None:
-    assert day(record(status="CLOSED", updated_at=5 * DAY_MS)[records.CLOSED]) == 5
-    assert day(record(status="CLOSED", updated_at=None)[records.CLOSED]) == TODAY
-    assert day(record(status="ACTIVE", updated_at=5 * DAY_MS)[records.CLOSED]) == 0
+    assert day(record(status="CLOSED", updated_at=5 * DAY_MS)[fingerprints.CLOSED]) == 5
+    assert day(record(status="CLOSED", updated_at=None)[fingerprints.CLOSED]) == TODAY
+    assert day(record(status="ACTIVE", updated_at=5 * DAY_MS)[fingerprints.CLOSED]) == 0
 
 
 def test_a_reader_that_does_not_tell_when_findings_were_updated_is_enough() -> None:
     columns = batch(finding(status="CLOSED"))
     del columns["updated_at"]
-    assert day(records.Recorder(TODAY).of(columns)[0][records.CLOSED]) == TODAY
+    assert day(fingerprints.Recorder(TODAY).of(columns)[0][fingerprints.CLOSED]) == TODAY
 
 
 @pytest.mark.parametrize(
@@ -102,19 +107,19 @@ def test_a_reader_that_does_not_tell_when_findings_were_updated_is_enough() -> N
 )
 def test_a_finding_belongs_to_the_scan_type_that_finds_it(resource_type: str | None, finding_type: str, expected: str) -> None:
     found = record(resource_type=resource_type, type=finding_type)
-    assert records.SCAN_TYPES[found[records.SCAN_TYPE]] == expected
+    assert fingerprints.SCAN_TYPES[found[fingerprints.SCAN_TYPE]] == expected
 
 
 def test_records_keep_the_order_of_their_batch_and_their_length() -> None:
     rows = [finding(name, vulnerability_id=name) for name in "cab"]
-    found = records.Recorder(TODAY).of(batch(*rows))
-    assert [each[records.EXACT] for each in found] == [record(name)[records.EXACT] for name in "cab"]
-    assert {len(each) for each in found} == {records.RECORD_BYTES}
-    assert records.cut(b"".join(found)) == found
+    found = fingerprints.Recorder(TODAY).of(batch(*rows))
+    assert [each[fingerprints.EXACT] for each in found] == [record(name)[fingerprints.EXACT] for name in "cab"]
+    assert {len(each) for each in found} == {fingerprints.RECORD_BYTES}
+    assert fingerprints.cut(b"".join(found)) == found
 
 
 def test_the_earliest_day_of_a_logical_identity_is_found() -> None:
     days: list[Any] = [record(name, first_observed_at=at * DAY_MS) for name, at in (("a", 9), ("b", 3), ("c", 5))]
-    assert [day(each) for each in records.earliest_first_seen(days).values()] == [3]
-    assert records.earliest_first_seen([]) == {}
+    assert [day(each) for each in fingerprints.earliest_first_seen(days).values()] == [3]
+    assert fingerprints.earliest_first_seen([]) == {}
     assert nights.records() == []

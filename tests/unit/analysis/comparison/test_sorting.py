@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_analysis.records import RECORD_BYTES
-from findings_analysis.sorting import SortedRecords, merged, windows
+from findings_analysis.comparison.fingerprints import RECORD_BYTES
+from findings_analysis.comparison.sorting import SortedRecords, merged, windows
 
 FIRST = slice(0, 1)
 

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from findings_analysis import changes, naming
-from findings_analysis.baseline import Earlier, NoBaseline, NoBaselineReason, StoredFile
-from findings_analysis.changes import NotScanned
+from findings_analysis.comparison import difference, finding_details
+from findings_analysis.comparison.baseline import Earlier, NoBaseline, NoBaselineReason, StoredFile
+from findings_analysis.comparison.current_findings import Night, Told
+from findings_analysis.comparison.difference import NotScanned
+from findings_analysis.comparison.fingerprint_format import Header
+from findings_analysis.comparison.fingerprints import DAY_MS, SCAN_TYPES, SEVERITIES
 from findings_analysis.counting import Counts
 from findings_analysis.coverage import AccountScanning, Coverage, Scanning, TypeCoverage
 from findings_analysis.digest import KINDS, Report, assemble, statuses_asked
-from findings_analysis.keys import Header
-from findings_analysis.night import Night, Told
-from findings_analysis.records import DAY_MS, SCAN_TYPES, SEVERITIES
 from findings_analysis.resumption import surely_scanned
 from findings_analysis.verdict import judge
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
@@ -92,8 +92,8 @@ def digest(
     compared = told.compared
     names: dict[bytes, dict[str, Any]] = {}
     if compared and named:
-        of_baseline, of_tonight = naming.wanted(compared.changes)
-        names = naming.find([batch(*(before or []))], of_baseline) | naming.find([batch(*tonight)], of_tonight)
+        of_baseline, of_tonight = finding_details.wanted(compared.changes)
+        names = finding_details.find([batch(*(before or []))], of_baseline) | finding_details.find([batch(*tonight)], of_tonight)
     verdict = judge(night.open, coverage, (compared.header, compared.summary) if compared else None)
     made = assemble(of, counts.to_dict(), told, baseline if before is not None else NONE, verdict, names)
     check(made)
@@ -122,7 +122,7 @@ class TestSchema:
     def test_it_knows_the_kinds_scan_types_and_severities_of_the_code(self) -> None:
         told = SCHEMA["properties"]["changes"]["oneOf"][1]["properties"]
         assert set(told["counts"]["properties"]) == {*KINDS, "appeared", "gone"}
-        assert set(told["lists"]["properties"]) == set(told["by_severity"]["properties"]) == set(changes.LISTED_KINDS)
+        assert set(told["lists"]["properties"]) == set(told["by_severity"]["properties"]) == set(difference.LISTED_KINDS)
         verdict = SCHEMA["properties"]["verdict"]["properties"]["dark"]["additionalProperties"]["items"]["enum"]
         assert verdict == list(SCAN_TYPES)
         assert SCHEMA["$defs"]["listed"]["properties"]["severity"]["enum"] == sorted(

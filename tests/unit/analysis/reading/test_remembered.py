@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from findings_analysis.identity import LogicalKeys
+from findings_analysis.comparison.fingerprints import Recorder
+from findings_analysis.comparison.identity import LogicalKeys
 from findings_analysis.reading import json_findings, resource_names
 from findings_analysis.reading.bounded_cache import ENTRY_BYTES, Remembered, size_of
-from findings_analysis.records import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

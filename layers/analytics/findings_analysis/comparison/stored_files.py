@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from findings_analysis import keys
-from findings_analysis.baseline import Earlier, StoredFile
-from findings_analysis.keys import KeyFile
+from findings_analysis.comparison import fingerprint_format
+from findings_analysis.comparison.baseline import Earlier, StoredFile
+from findings_analysis.comparison.fingerprint_format import KeyFile
 from findings_analysis.reading.errors import DigestError, ReportChangedError, ReportUnavailableError
 from findings_analysis.reading.s3_stream import RangedObject, pin
 from findings_exporter.model.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
@@ -97,7 +97,7 @@ class EarlierFiles:
             raise UnreadableFileError("there is none")
         path = self.copy(run.bucket, run.keys)
         try:
-            return keys.checked(path, self._report, run.execution)
+            return fingerprint_format.checked(path, self._report, run.execution)
         except Exception as error:
             path.unlink()
             raise UnreadableFileError(_words(error)) from error

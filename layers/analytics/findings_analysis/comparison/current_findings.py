@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from findings_analysis.arns import Arns
-from findings_analysis.changes import (
+from findings_analysis.comparison.arns import Arns
+from findings_analysis.comparison.difference import (
     ALL_SCANNED,
     UNKNOWN,
     Changes,
@@ -19,12 +19,12 @@ from findings_analysis.changes import (
     rekeyed,
     with_first_seen,
 )
+from findings_analysis.comparison.fingerprint_format import Header, KeyFile, KeyWriter, Summary
+from findings_analysis.comparison.fingerprints import EXACT, KEY, STATUSES, Recorder, scan_type
+from findings_analysis.comparison.identity import account_key
+from findings_analysis.comparison.sorting import SortedRecords
 from findings_analysis.fix_first import FixFirst
-from findings_analysis.identity import account_key
-from findings_analysis.keys import Header, KeyFile, KeyWriter, Summary
 from findings_analysis.reading.schema import Batch
-from findings_analysis.records import EXACT, KEY, STATUSES, Recorder, scan_type
-from findings_analysis.sorting import SortedRecords
 
 SECONDS_A_DAY = 86_400
 

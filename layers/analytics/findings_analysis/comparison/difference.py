@@ -19,7 +19,7 @@ not_looked_at       missing, and it is not sure that it is scanned: whether it i
 ==================  ==========================================================================================
 
 The same ARN is matched first, whatever else changed; then, among what is left, equal logical identities, one to one. An ARN
-stands in a report once: :mod:`findings_analysis.arns`.
+stands in a report once: :mod:`findings_analysis.comparison.arns`.
 Findings that are open in both may also have become worse or better: :data:`MARKS_CHANGED`.
 
 The first-seen day belongs to the logical identity: the earliest that any report without a gap told of it.
@@ -32,8 +32,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from findings_analysis.identity import ACCOUNT, ON_RESOURCE, RESOURCE, VULNERABILITY
-from findings_analysis.records import (
+from findings_analysis.comparison.fingerprints import (
     CLOSED,
     CLOSED_STATUS,
     EXACT,
@@ -57,7 +56,8 @@ from findings_analysis.records import (
     was_open,
     with_status,
 )
-from findings_analysis.sorting import Window, merged, windows
+from findings_analysis.comparison.identity import ACCOUNT, ON_RESOURCE, RESOURCE, VULNERABILITY
+from findings_analysis.comparison.sorting import Window, merged, windows
 
 STAYED = ("still_open", "reissued", "seen_again")
 APPEARED = ("new", "another_copy", "reopened", "unsuppressed")
@@ -129,7 +129,7 @@ class Changes:
     by_severity
         By kind and severity: tonight's, or the last one of what is gone.
     by_place
-        By kind, account key (:func:`findings_analysis.identity.account_key`) and scan type.
+        By kind, account key (:func:`findings_analysis.comparison.identity.account_key`) and scan type.
     days_to_close
         Sum of the days from first seen to closed, over the findings of the kind ``closed``.
     """
@@ -361,7 +361,7 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     arns
         Exact keys of all of tonight's findings.
     watched
-        Keys of vulnerabilities (:func:`findings_analysis.identity.vulnerability_key`) whose resources are to be counted.
+        Keys of vulnerabilities (:func:`findings_analysis.comparison.identity.vulnerability_key`) whose resources are to be counted.
 
     Notes
     -----

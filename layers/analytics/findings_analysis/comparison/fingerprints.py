@@ -10,7 +10,7 @@ byte is the finding to look at first. Days count from 1970 in UTC.
 
 from collections.abc import Iterable
 
-from findings_analysis.identity import EXACT_BYTES, KEY_BYTES, LogicalKeys, exact_keys
+from findings_analysis.comparison.identity import EXACT_BYTES, KEY_BYTES, LogicalKeys, exact_keys
 from findings_analysis.reading.bounded_cache import Remembered
 from findings_analysis.reading.schema import Batch
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from findings_analysis.records import RECORD_BYTES, cut
+from findings_analysis.comparison.fingerprints import RECORD_BYTES, cut
 
 RUN_RECORDS = 100_000
 """As many records are sorted in memory (7 MB); more are spilled to the temporary directory, 30 bytes each."""

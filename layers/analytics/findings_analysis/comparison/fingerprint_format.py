@@ -25,8 +25,8 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-from findings_analysis.identity import IDENTITY_VERSION
-from findings_analysis.records import MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, cut
+from findings_analysis.comparison.fingerprints import MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, cut
+from findings_analysis.comparison.identity import IDENTITY_VERSION
 
 MAGIC = b"IFEKEYS\x01"
 BLOCK_RECORDS = 32_768

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from findings_analysis import parquet
-from findings_analysis.changes import LISTED_KINDS, Changes
-from findings_analysis.identity import exact_keys
+from findings_analysis.comparison.difference import LISTED_KINDS, Changes
+from findings_analysis.comparison.fingerprints import EXACT
+from findings_analysis.comparison.identity import exact_keys
 from findings_analysis.parquet import NAMED
 from findings_analysis.reading.schema import Batch
-from findings_analysis.records import EXACT
 
 type Names = Mapping[bytes, Mapping[str, Any]]
 """By exact key, the columns :data:`NAMED`."""

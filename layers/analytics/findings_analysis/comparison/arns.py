@@ -1,8 +1,8 @@
 """The ARNs of a report: each stands for one finding, however often the report has it."""
 
-from findings_analysis.identity import exact_keys
+from findings_analysis.comparison.fingerprints import STATUSES
+from findings_analysis.comparison.identity import exact_keys
 from findings_analysis.reading.schema import Batch
-from findings_analysis.records import STATUSES
 
 
 class Arns:

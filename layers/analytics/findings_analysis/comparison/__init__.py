@@ -1,0 +1,1 @@
+"""Fingerprints of findings, and what changed since the baseline."""
