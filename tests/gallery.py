@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning
+from findings_analysis.assessment.coverage_status import judge
 from findings_analysis.comparison.fingerprint_format import Counted, Header, Summary
 from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES
-from findings_analysis.coverage import AccountScanning, Coverage, Scanning
 from findings_analysis.digesting import _failed as failed_analysis
 from findings_analysis.reading.errors import ReportUnavailableError
-from findings_analysis.verdict import judge
 from findings_exporter import notification
 from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from findings_analysis.assessment.coverage import AccountScanning, Coverage, TypeCoverage
 from findings_analysis.comparison.difference import LISTED_KINDS
 from findings_analysis.comparison.fingerprints import DAY_MS, SCAN_TYPES
-from findings_analysis.coverage import AccountScanning, Coverage, TypeCoverage
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, arn, finding
 from tests.unit.analysis.comparison.test_night import NOW
 from tests.unit.analysis.output.test_digest import ALL_ON, ON, check, digest

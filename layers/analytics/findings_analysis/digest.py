@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from findings_analysis.assessment.coverage_status import Verdict
 from findings_analysis.comparison.baseline import Earlier, NoBaseline
 from findings_analysis.comparison.current_findings import Compared, Told
 from findings_analysis.comparison.difference import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN, Change
 from findings_analysis.comparison.finding_details import Names
 from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
 from findings_analysis.comparison.identity import account_key
-from findings_analysis.verdict import Verdict
 from findings_exporter.model.notes import Note
 
 SCHEMA_VERSION = "1.0"
@@ -82,7 +82,7 @@ def assemble(
     Parameters
     ----------
     counts
-        As :mod:`findings_analysis.counting` makes them.
+        As :mod:`findings_analysis.assessment.statistics` makes them.
     baseline
         The run that was chosen, or why there is none.
     names

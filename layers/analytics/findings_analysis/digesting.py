@@ -27,6 +27,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from findings_analysis import parquet
+from findings_analysis.assessment.coverage import read_coverage
+from findings_analysis.assessment.coverage_status import judge
+from findings_analysis.assessment.resumption import surely_scanned
+from findings_analysis.assessment.statistics import Counts
 from findings_analysis.brief import Stored, brief
 from findings_analysis.comparison import finding_details
 from findings_analysis.comparison.arns import Arns
@@ -35,8 +39,6 @@ from findings_analysis.comparison.current_findings import Compared, Night
 from findings_analysis.comparison.difference import NotScanned
 from findings_analysis.comparison.fingerprint_format import Header, KeyFile
 from findings_analysis.comparison.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
-from findings_analysis.counting import Counts
-from findings_analysis.coverage import read_coverage
 from findings_analysis.digest import Report, assemble
 from findings_analysis.parquet import UnreadableParquetError
 from findings_analysis.reading.csv_report import read_csv
@@ -44,8 +46,6 @@ from findings_analysis.reading.errors import DigestError, MalformedReportError, 
 from findings_analysis.reading.json_report import read_json
 from findings_analysis.reading.s3_stream import Pinned, RangedObject
 from findings_analysis.reading.schema import Batch
-from findings_analysis.resumption import surely_scanned
-from findings_analysis.verdict import judge
 from findings_exporter.aws import run_store
 from findings_exporter.aws.metrics import count_digest
 from findings_exporter.aws.run_store import Run

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from findings_analysis.coverage import read_coverage
+from findings_analysis.assessment.coverage import read_coverage
 from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.sandbox import ANYTHING, Sandbox, eventually, policy
 from tests.local_aws.server import LocalAws, LocalAwsError

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
+from findings_analysis.assessment.priorities import FixFirst
 from findings_analysis.comparison.arns import Arns
 from findings_analysis.comparison.difference import (
     ALL_SCANNED,
@@ -23,7 +24,6 @@ from findings_analysis.comparison.fingerprint_format import Header, KeyFile, Key
 from findings_analysis.comparison.fingerprints import EXACT, KEY, STATUSES, Recorder, scan_type
 from findings_analysis.comparison.identity import account_key
 from findings_analysis.comparison.sorting import SortedRecords
-from findings_analysis.fix_first import FixFirst
 from findings_analysis.reading.schema import Batch
 
 SECONDS_A_DAY = 86_400
@@ -57,7 +57,7 @@ class Told:
     compared
         None without a baseline.
     fix_first
-        The ranked list (:mod:`findings_analysis.fix_first`).
+        The ranked list (:mod:`findings_analysis.assessment.priorities`).
     open_accounts
         Accounts with open findings tonight.
     """
@@ -117,7 +117,7 @@ class Night(AbstractContextManager["Night"]):
         days_from
             Of other runs, for the first-seen days alone.
         not_scanned
-            :mod:`findings_analysis.resumption` judges it.
+            :mod:`findings_analysis.assessment.resumption` judges it.
 
         Raises
         ------

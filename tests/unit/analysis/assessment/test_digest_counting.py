@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_analysis.counting import AGE_BANDS, UNKNOWN, Counts, Top
+from findings_analysis.assessment.statistics import AGE_BANDS, UNKNOWN, Counts, Top
 from findings_analysis.reading.json_report import read_json
 from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, expected_row, json_reports
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_analysis import fix_first
+from findings_analysis.assessment import priorities
+from findings_analysis.assessment.priorities import FixFirst
 from findings_analysis.comparison.identity import vulnerability_key
-from findings_analysis.fix_first import FixFirst
 from tests.builders.nights import batch, finding
 
 
@@ -188,10 +188,10 @@ def test_who_can_only_just_reach_the_list_by_its_resources_is_watched() -> None:
 
 def test_the_documentation_has_the_points_of_the_code() -> None:
     text = Path("docs/digest.md").read_text(encoding="utf-8")
-    points = Counter(fix_first.SEVERITY_POINTS)
+    points = Counter(priorities.SEVERITY_POINTS)
     table = next(line for line in text.splitlines() if line.startswith("| severity |"))
     assert all(f"{severity} {count}" in table for severity, count in points.items())
-    assert f"| known exploit | {fix_first.EXPLOIT_POINTS} |" in text
-    assert f"{fix_first.EPSS_POINTS} times the probability" in text
-    assert f"available {fix_first.FIX_POINTS['YES']}, partly {fix_first.FIX_POINTS['PARTIAL']}" in text
-    assert f"at most {fix_first.MOST_RESOURCE_POINTS}" in text
+    assert f"| known exploit | {priorities.EXPLOIT_POINTS} |" in text
+    assert f"{priorities.EPSS_POINTS} times the probability" in text
+    assert f"available {priorities.FIX_POINTS['YES']}, partly {priorities.FIX_POINTS['PARTIAL']}" in text
+    assert f"at most {priorities.MOST_RESOURCE_POINTS}" in text

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning
+from findings_analysis.assessment.resumption import Scanned, surely_scanned
 from findings_analysis.comparison.fingerprint_format import Header, KeyFile, Summary
 from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES
 from findings_analysis.comparison.identity import account_key
-from findings_analysis.coverage import AccountScanning, Coverage, Scanning
-from findings_analysis.resumption import Scanned, surely_scanned
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

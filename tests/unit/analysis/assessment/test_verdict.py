@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning
+from findings_analysis.assessment.coverage_status import Verdict, judge
 from findings_analysis.comparison.fingerprint_format import Header, Summary
 from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES
-from findings_analysis.coverage import AccountScanning, Coverage, Scanning
-from findings_analysis.verdict import Verdict, judge
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT
 
 THIRD = "777788889999"

@@ -16,16 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis import parquet
+from findings_analysis.assessment.coverage import AccountScanning, Coverage
+from findings_analysis.assessment.resumption import surely_scanned
 from findings_analysis.comparison import difference, finding_details
 from findings_analysis.comparison.current_findings import Night, Told
 from findings_analysis.comparison.difference import ALL_SCANNED, Changes, NotScanned
 from findings_analysis.comparison.fingerprint_format import Header, KeyFile, KeyReader, checked
 from findings_analysis.comparison.fingerprints import DAY_MS
 from findings_analysis.comparison.identity import exact_keys
-from findings_analysis.coverage import AccountScanning, Coverage
 from findings_analysis.reading import schema
 from findings_analysis.reading.json_report import read_json
-from findings_analysis.resumption import surely_scanned
 from tests.builders import nights
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, TODAY, batch, finding
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning, TypeCoverage
+from findings_analysis.assessment.coverage_status import judge
+from findings_analysis.assessment.resumption import surely_scanned
+from findings_analysis.assessment.statistics import Counts
 from findings_analysis.comparison import difference, finding_details
 from findings_analysis.comparison.baseline import Earlier, NoBaseline, NoBaselineReason, StoredFile
 from findings_analysis.comparison.current_findings import Night, Told
 from findings_analysis.comparison.difference import NotScanned
 from findings_analysis.comparison.fingerprint_format import Header
 from findings_analysis.comparison.fingerprints import DAY_MS, SCAN_TYPES, SEVERITIES
-from findings_analysis.counting import Counts
-from findings_analysis.coverage import AccountScanning, Coverage, Scanning, TypeCoverage
 from findings_analysis.digest import KINDS, Report, assemble, statuses_asked
-from findings_analysis.resumption import surely_scanned
-from findings_analysis.verdict import judge
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
 from tests.unit.analysis.comparison.test_night import NOW, key_file
 

@@ -17,7 +17,7 @@ READER = """
 import sys
 from pathlib import Path
 from findings_analysis import parquet
-from findings_analysis.counting import Counts
+from findings_analysis.assessment.statistics import Counts
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.json_report import read_json
 

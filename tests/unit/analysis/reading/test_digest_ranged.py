@@ -10,7 +10,7 @@ from typing import Any, Self
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError
 
-from findings_analysis.counting import Counts
+from findings_analysis.assessment.statistics import Counts
 from findings_analysis.reading import s3_stream
 from findings_analysis.reading.errors import ReportChangedError, ReportUnavailableError
 from findings_analysis.reading.json_report import read_json

@@ -19,9 +19,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from findings_analysis.assessment.coverage import Coverage, Scanning
 from findings_analysis.comparison.fingerprint_format import Header, Summary
 from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES
-from findings_analysis.coverage import Coverage, Scanning
 from findings_exporter.model.notes import Note, named
 
 FALL_FROM = 20

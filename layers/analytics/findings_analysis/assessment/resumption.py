@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from findings_analysis.assessment.coverage import Coverage, Place
 from findings_analysis.comparison.fingerprint_format import KeyFile
 from findings_analysis.comparison.fingerprints import SCAN_TYPES
 from findings_analysis.comparison.identity import account_key
-from findings_analysis.coverage import Coverage, Place
 
 RESUMES_WITHIN = timedelta(hours=24)
 """A guess: AWS does not say how long findings take to come back [docs/limits.md]."""

@@ -1,0 +1,1 @@
+"""Statistics, scan coverage and priorities of a report."""
