@@ -39,10 +39,10 @@ def ours_counted(path: Path) -> dict[str, Any]:
 
 def ours_whole(path: Path) -> dict[str, Any]:
     """Count, write all columns to Parquet, rank what to fix first, and compare with the baseline that :func:`keys` has left."""
-    from findings_analysis import parquet
     from findings_analysis.assessment.statistics import Counts
     from findings_analysis.comparison.current_findings import Night
     from findings_analysis.comparison.fingerprint_format import checked
+    from findings_analysis.output import parquet
 
     counts = Counts(NOW_MS)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from findings_analysis import parquet
+from findings_analysis.output import parquet
 from findings_analysis.reading.schema import NAMES
 from tests.local_aws.athena_reader import AthenaReader
 from tests.local_aws.deployed_exporter import Exporter

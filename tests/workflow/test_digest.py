@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from findings_analysis import parquet
 from findings_analysis.comparison.fingerprint_format import KeyReader
+from findings_analysis.output import parquet
 from tests.local_aws.deployed_exporter import Execution, Exporter
 from tests.local_aws.inspector_control import InspectorControl
 

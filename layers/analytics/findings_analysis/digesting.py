@@ -26,12 +26,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from findings_analysis import parquet
 from findings_analysis.assessment.coverage import read_coverage
 from findings_analysis.assessment.coverage_status import judge
 from findings_analysis.assessment.resumption import surely_scanned
 from findings_analysis.assessment.statistics import Counts
-from findings_analysis.brief import Stored, brief
 from findings_analysis.comparison import finding_details
 from findings_analysis.comparison.arns import Arns
 from findings_analysis.comparison.baseline import Earlier, NoBaseline, choose, earlier_runs, unreadable
@@ -39,8 +37,10 @@ from findings_analysis.comparison.current_findings import Compared, Night
 from findings_analysis.comparison.difference import NotScanned
 from findings_analysis.comparison.fingerprint_format import Header, KeyFile
 from findings_analysis.comparison.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
-from findings_analysis.digest import Report, assemble
-from findings_analysis.parquet import UnreadableParquetError
+from findings_analysis.output import parquet
+from findings_analysis.output.document import Report, assemble
+from findings_analysis.output.headline import Stored, brief
+from findings_analysis.output.parquet import UnreadableParquetError
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import DigestError, MalformedReportError, ReportChangedError, ReportUnavailableError
 from findings_analysis.reading.json_report import read_json
@@ -129,7 +129,7 @@ def brief_of(desk: Desk, run: Run, delivery: Delivery, history: Callable[[], Ite
     Returns
     -------
     dict
-        The brief (:mod:`findings_analysis.brief`); of an expected failure ``error`` and ``sentence``.
+        The brief (:mod:`findings_analysis.output.headline`); of an expected failure ``error`` and ``sentence``.
     """
     try:
         return _digested(desk, run, run.require_plan(), delivery, history)

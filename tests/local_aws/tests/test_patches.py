@@ -23,7 +23,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from findings_analysis import parquet
+from findings_analysis.output import parquet
 from findings_analysis.reading.schema import NAMES
 from tests.local_aws.sandbox import ANYTHING, Sandbox, eventually, policy, zipped
 from tests.local_aws.server import REPOSITORY, LocalAws, LocalAwsError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from findings_analysis import parquet
+from findings_analysis.output import parquet
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
 from tests.tools import analyze

@@ -11,13 +11,14 @@ import pytest
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from arro3.io import write_parquet
 
-from findings_analysis import digesting, parquet
+from findings_analysis import digesting
 from findings_analysis.comparison.baseline import HISTORY_FIELDS, StoredFile
 from findings_analysis.comparison.fingerprint_format import BLOCK, HEADER, MAGIC, SUMMARY, Header, KeyReader, KeyWriter, _packed
 from findings_analysis.comparison.fingerprints import FIRST_SEEN, RECORD_BYTES
 from findings_analysis.comparison.identity import IDENTITY_VERSION
 from findings_analysis.comparison.stored_files import EarlierFiles
 from findings_analysis.digesting import Desk, digest_run
+from findings_analysis.output import parquet
 from findings_exporter.aws import run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated

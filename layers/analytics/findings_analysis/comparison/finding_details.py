@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from findings_analysis import parquet
 from findings_analysis.comparison.difference import LISTED_KINDS, Changes
 from findings_analysis.comparison.fingerprints import EXACT
 from findings_analysis.comparison.identity import exact_keys
-from findings_analysis.parquet import NAMED
+from findings_analysis.output import parquet
+from findings_analysis.output.parquet import NAMED
 from findings_analysis.reading.schema import Batch
 
 type Names = Mapping[bytes, Mapping[str, Any]]

@@ -21,8 +21,8 @@ from markupsafe import Markup
 from findings_analysis.assessment.priorities import EPSS_POINTS, EXPLOIT_POINTS, FIX_POINTS, SEVERITY_POINTS
 from findings_analysis.comparison.difference import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN
 from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES, SEVERITIES, STATUSES
+from findings_analysis.page.localization import TEXTS, Words, words, zone
 from findings_analysis.page.trend import HEIGHT, RUNS, strips
-from findings_analysis.page.words import TEXTS, Words, words, zone
 from findings_exporter.model.text import clean, each_text
 
 LANGUAGES = tuple(TEXTS)

@@ -241,7 +241,7 @@ def note_digest(table: Table, execution: Execution, brief: Mapping[str, Any]) ->
     Parameters
     ----------
     brief
-        Of :mod:`findings_analysis.brief`, or ``error`` and ``sentence`` of a digest that failed.
+        Of :mod:`findings_analysis.output.headline`, or ``error`` and ``sentence`` of a digest that failed.
     """
     return _note_digest(table, execution, brief, "attribute_exists(pk) AND attribute_not_exists(outcome)")
 

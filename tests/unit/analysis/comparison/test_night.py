@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_analysis import parquet
 from findings_analysis.assessment.coverage import AccountScanning, Coverage
 from findings_analysis.assessment.resumption import surely_scanned
 from findings_analysis.comparison import difference, finding_details
@@ -24,6 +23,7 @@ from findings_analysis.comparison.difference import ALL_SCANNED, Changes, NotSca
 from findings_analysis.comparison.fingerprint_format import Header, KeyFile, KeyReader, checked
 from findings_analysis.comparison.fingerprints import DAY_MS
 from findings_analysis.comparison.identity import exact_keys
+from findings_analysis.output import parquet
 from findings_analysis.reading import schema
 from findings_analysis.reading.json_report import read_json
 from tests.builders import nights

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from findings_analysis.assessment.coverage import AccountScanning, Coverage
-from findings_analysis.brief import CHARACTERS, KINDS, SENTENCE_CHARACTERS, Stored, brief
 from findings_analysis.comparison.baseline import StoredFile
 from findings_analysis.comparison.difference import APPEARED, GONE
 from findings_analysis.comparison.fingerprints import DAY_MS
+from findings_analysis.output.headline import CHARACTERS, KINDS, SENTENCE_CHARACTERS, Stored, brief
 from tests.builders.nights import ACCOUNT, TODAY, finding
 from tests.unit.analysis.output.test_digest import digest
 

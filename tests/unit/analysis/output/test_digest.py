@@ -22,7 +22,7 @@ from findings_analysis.comparison.current_findings import Night, Told
 from findings_analysis.comparison.difference import NotScanned
 from findings_analysis.comparison.fingerprint_format import Header
 from findings_analysis.comparison.fingerprints import DAY_MS, SCAN_TYPES, SEVERITIES
-from findings_analysis.digest import KINDS, Report, assemble, statuses_asked
+from findings_analysis.output.document import KINDS, Report, assemble, statuses_asked
 from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
 from tests.unit.analysis.comparison.test_night import NOW, key_file
 

@@ -12,7 +12,7 @@ from arro3.io import read_parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_analysis import parquet
+from findings_analysis.output import parquet
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
 from findings_analysis.reading.schema import NAMES, TABLE_COLUMNS

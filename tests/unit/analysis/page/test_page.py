@@ -14,8 +14,9 @@ import pytest
 
 from findings_analysis.comparison.difference import LISTED_KINDS
 from findings_analysis.comparison.fingerprints import SCAN_TYPES
-from findings_analysis.digest import KINDS
+from findings_analysis.output.document import KINDS
 from findings_analysis.page import LANGUAGES, render
+from findings_analysis.page.localization import TEXTS, words
 from findings_analysis.page.rendering import (
     GROUPS,
     LISTED_IN_GROUP,
@@ -26,7 +27,6 @@ from findings_analysis.page.rendering import (
     score,
 )
 from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
-from findings_analysis.page.words import TEXTS, words
 from findings_exporter.aws.run_store import Outcome
 from findings_exporter.model.text import clean
 from tests import page_nights as nights

@@ -1,0 +1,1 @@
+"""What an analysis leaves: the document, its headline and the Parquet file."""
