@@ -15,7 +15,7 @@ from findings_analysis.assessment.coverage import AccountScanning, Coverage, Sca
 from findings_analysis.assessment.coverage_status import judge
 from findings_analysis.comparison.fingerprint_format import Counted, Header, Summary
 from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES
-from findings_analysis.digesting import _failed as failed_analysis
+from findings_analysis.pipeline import _failed as failed_analysis
 from findings_analysis.reading.errors import ReportUnavailableError
 from findings_exporter import notification
 from findings_exporter.aws.run_store import Run

@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from findings_analysis.digesting import Desk, digest_run
+from findings_analysis.pipeline import Desk, digest_run
 from findings_exporter.aws import run_store
 from findings_exporter.aws.handler import Event, client, step, utc_now
 from findings_exporter.aws.table import Table

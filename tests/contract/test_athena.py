@@ -91,7 +91,7 @@ class TestTable:
     @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (FOREIGN, FOREIGN_BUCKET)], ids=["own", "existing"])
     def test_its_partitions_are_where_the_digest_writes(self, rendered: Rendered, bucket: str) -> None:
         table = the("AWS::Glue::Table", rendered)["TableInput"]
-        assert LAYOUT in Path("layers/analytics/findings_analysis/digesting.py").read_text(encoding="utf-8")
+        assert LAYOUT in Path("layers/analytics/findings_analysis/pipeline.py").read_text(encoding="utf-8")
         layout = f"s3://{bucket}/inspector/findings/report=${{report}}/day=${{day}}/"
         assert table["Parameters"]["storage.location.template"] == layout
         assert table["StorageDescriptor"]["Location"] == layout.partition("report=")[0]

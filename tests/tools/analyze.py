@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from findings_analysis.digesting import Desk, brief_of
+from findings_analysis.pipeline import Desk, brief_of
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json

@@ -11,14 +11,14 @@ import pytest
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from arro3.io import write_parquet
 
-from findings_analysis import digesting
+from findings_analysis import pipeline
 from findings_analysis.comparison.baseline import HISTORY_FIELDS, StoredFile
 from findings_analysis.comparison.fingerprint_format import BLOCK, HEADER, MAGIC, SUMMARY, Header, KeyReader, KeyWriter, _packed
 from findings_analysis.comparison.fingerprints import FIRST_SEEN, RECORD_BYTES
 from findings_analysis.comparison.identity import IDENTITY_VERSION
 from findings_analysis.comparison.stored_files import EarlierFiles
-from findings_analysis.digesting import Desk, digest_run
 from findings_analysis.output import parquet
+from findings_analysis.pipeline import Desk, digest_run
 from findings_exporter.aws import run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated
@@ -128,7 +128,7 @@ def test_the_page_shows_the_trend_of_the_nights_and_is_in_the_language_of_the_de
     assert "Asia/Tokyo" in page
     second = {"counts": {"by_severity": {"HIGH": 3}}, "verdict": {"state": "unknown"}}
     run = run_store.load(desk.table, execution("night-2", START + timedelta(days=1)))
-    assert digesting.trend(run_store.history(desk.table, "nightly"), run, second) == [
+    assert pipeline.trend(run_store.history(desk.table, "nightly"), run, second) == [
         {
             "started_at": START.isoformat(),
             "outcome": "SUCCEEDED",
@@ -327,7 +327,7 @@ def test_how_long_it_took_is_counted_by_report(desk: Desk, capsys: pytest.Captur
 
 
 def test_no_text_of_a_finding_is_logged(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO", logger=digesting.__name__):
+    with caplog.at_level("INFO", logger=pipeline.__name__):
         night(desk)
     assert all(each["title"] not in caplog.text for each in ACTIVE)
 
@@ -550,7 +550,7 @@ class TestTrend:
     def of(self, desk: Desk, run_input: dict[str, Any]) -> list[str]:
         run = planned(desk.table, execution("this", START + timedelta(days=9)), run_input)
         digest = {"counts": {"by_severity": {}}, "verdict": {"state": "good"}}
-        return [each["started_at"][8:10] for each in digesting.trend(run_store.history(desk.table, "nightly"), run, digest)]
+        return [each["started_at"][8:10] for each in pipeline.trend(run_store.history(desk.table, "nightly"), run, digest)]
 
     def test_silent_runs_and_those_of_another_filter_or_kind_are_not_in_it(self, desk: Desk) -> None:
         schedule: dict[str, Any] = {"schedule": {"scheduled_for": START.isoformat(), "arn": builders.SCHEDULE}}

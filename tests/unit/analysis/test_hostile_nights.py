@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from findings_analysis.digesting import Desk, digest_run
+from findings_analysis.pipeline import Desk, digest_run
 from findings_exporter import notification
 from findings_exporter.aws import run_store
 from tests.builders.exporter import START, config
