@@ -31,10 +31,10 @@ def ask(requirements: list[str]) -> tuple[list[dict[str, Any]], str]:
     return packages, ""
 
 
-def judge(packages: list[dict[str, Any]], trouble: str) -> tuple[list[str], int]:
+def check(packages: list[dict[str, Any]], trouble: str) -> tuple[list[str], int]:
     """Return what to say, and how to end."""
     lines = [
-        f"{package['name']} {package['version']}: {known['id']}, mended in {', '.join(known['fix_versions']) or 'no release yet'}"
+        f"{package['name']} {package['version']}: {known['id']}, fixed in {', '.join(known['fix_versions']) or 'no release yet'}"
         for package in packages
         for known in package.get("vulns", [])
     ]
@@ -48,6 +48,6 @@ def judge(packages: list[dict[str, Any]], trouble: str) -> tuple[list[str], int]
 
 
 if __name__ == "__main__":
-    told, ends = judge(*ask([each for each in sys.argv[1:] if not each.startswith("--")]))
+    told, ends = check(*ask([each for each in sys.argv[1:] if not each.startswith("--")]))
     print("\n".join(told))
     sys.exit(0 if ends == UNASKED and "--unasked-is-fine" in sys.argv else ends)

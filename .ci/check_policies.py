@@ -19,7 +19,7 @@ EXCEPTIONS = {
     ("RESOURCE_STAR", "output KeyStatementForExporter", ""): "to be pasted into a key's policy, where * is the key itself",
     ("RESOURCE_STAR", "output KeyStatementForReaders", ""): "to be pasted into a key's policy, where * is the key itself",
     ("PERMISSIONS_MANAGEMENT_ACTIONS", "Key", ""): (
-        "the account's own policies decide on the key, else nobody could mend its policy"
+        "the account's own policies decide on the key, else nobody could fix its policy"
         " [AWS: KMS developer guide, default key policy]"
     ),
     ("PERMISSIONS_MANAGEMENT_ACTIONS", "BucketPolicy", "s3:putobjectacl"): (
@@ -33,7 +33,7 @@ EXCEPTIONS = {
     ("RESOURCE_MISMATCH", "StartReportFunctionRole", "states:DescribeExecution"): "express executions are not asked for",
     ("RESOURCE_MISMATCH", "CleanUpFunctionRole", "states:DescribeExecution"): "express executions are not asked for",
     ("RESOURCE_MISMATCH", "CleanUpFunctionRole", "states:ListExecutions"): "executions of map runs are not asked for",
-    ("UNKNOWN_ACTION", "DigestReportFunctionRole", "inspector2:ListConnectors"): (
+    ("UNKNOWN_ACTION", "AnalyzeReportFunctionRole", "inspector2:ListConnectors"): (
         "newer than parliament's data [AWS: Inspector API reference, ListConnectors]"
     ),
 }
@@ -46,8 +46,8 @@ def faults(policies: list[dict[str, Any]]) -> Iterator[str]:
         place, _, variant = policy["where"].partition(", ")
         # The rules of parliament's community know no trust policy: whoever may assume a role is "exposed".
         rules = policy["kind"] != "trust"
-        judged = parliament.analyze_policy_string(json.dumps(policy["document"]), include_community_auditors=rules)
-        for finding in judged.findings:
+        checked = parliament.analyze_policy_string(json.dumps(policy["document"]), include_community_auditors=rules)
+        for finding in checked.findings:
             for action in _actions(finding):
                 excepted = EXCEPTIONS.keys() & {(finding.issue, place, action), (finding.issue, place, "")}
                 for key in excepted:

@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import cold_starts, digest, page, polling, price
+from benchmarks import analysis, cold_starts, page, polling, price
 from benchmarks.results import Row, keep
 
 BENCHMARKS = {
@@ -10,7 +10,7 @@ BENCHMARKS = {
     "price": price.main,
     "page": page.main,
     "cold_starts": cold_starts.main,
-    "digest": digest.main,
+    "analysis": analysis.main,
 }
 
 rows: list[Row] = []

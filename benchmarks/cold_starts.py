@@ -19,7 +19,7 @@ from benchmarks.results import Row, at_most
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUILT = REPOSITORY / ".aws-sam/build"
 RUNS = 5
-MOST, MOST_OF_THE_DIGEST = 1.15, 1.4
+MOST, MOST_OF_THE_ANALYSIS = 1.15, 1.4
 CLIENTS = {
     "PlanExport": ["dynamodb"],
     "AcquireLock": ["dynamodb", "stepfunctions"],
@@ -28,7 +28,7 @@ CLIENTS = {
     "CancelReport": ["dynamodb", "inspector2"],
     "ReleaseLock": ["dynamodb"],
     "VerifyReport": ["dynamodb", "s3"],
-    "DigestReport": ["dynamodb", "s3", "inspector2"],
+    "AnalyzeReport": ["dynamodb", "s3", "inspector2"],
     "CheckSetup": ["iam", "inspector2", "kms", "s3", "scheduler", "sns", "sqs"],
     "RecordRun": ["dynamodb"],
     "Notify": ["dynamodb", "sns"],
@@ -62,7 +62,7 @@ def main() -> list[Row]:
             pairs = [(init_ms(emulator, bare), init_ms(emulator, BUILT / f"{name}Function")) for _ in range(RUNS)]
             baseline, ours = (statistics.median(times) for times in zip(*pairs, strict=True))
             print(f"  {name:<14}{ours:>6.0f} ms  bare {baseline:>5.0f} ms  {ours / baseline:.2f} times")
-            most = MOST_OF_THE_DIGEST if name == "DigestReport" else MOST
+            most = MOST_OF_THE_ANALYSIS if name == "AnalyzeReport" else MOST
             rows.append(at_most(f"cold start of {name}", "ms", ours, most * baseline, baseline))
     return rows
 
@@ -98,7 +98,7 @@ def settings(folder: Path) -> dict[str, str]:
     """Return a function's environment."""
     names = ("TABLE_NAME", "TOPIC_ARN", "BUCKET", "BUCKET_OWNER", "KEY_PREFIX", "KMS_KEY_ARN", "REPORT_NAME", "REPORT_FORMAT",
              "FILTER_CRITERIA", "ON_BUSY", "DEADLINE_HOURS", "INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN",
-             "VERIFY_REPORT_ROLE_ARN", "DIGEST_REPORT_ROLE_ARN", "NOTIFY_ROLE_ARN", "DEAD_LETTER_QUEUE_URL")  # fmt: skip
+             "VERIFY_REPORT_ROLE_ARN", "ANALYZE_REPORT_ROLE_ARN", "NOTIFY_ROLE_ARN", "DEAD_LETTER_QUEUE_URL")  # fmt: skip
     return dict.fromkeys(names, "x") | {
         "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:111122223333:stateMachine:x",
         "AWS_ACCESS_KEY_ID": "x",
@@ -114,17 +114,17 @@ def settings(folder: Path) -> dict[str, str]:
 
 def free_port() -> int:
     """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with socket.socket() as test_export:
+        test_export.bind(("127.0.0.1", 0))
+        return int(test_export.getsockname()[1])
 
 
 def wait_for(port: int) -> None:
     """Wait until somebody listens."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with socket.socket() as test_export:
+            if test_export.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
     raise TimeoutError(f"nothing listens on port {port}")

@@ -1,4 +1,4 @@
-"""How soon a person sees a night's page with 5,000 changed findings in headless Chromium, beside an empty page."""
+"""How soon a person sees a run's page with 5,000 changed findings in headless Chromium, beside an empty page."""
 
 import statistics
 from pathlib import Path
@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.results import Row, at_most, show
 from findings_analysis.page import render
-from tests import page_nights as nights
+from tests import page_samples as daily_runs
 from tests.tools.screenshot import ARGUMENTS, chromium
 
 CHANGED = 5_000
@@ -28,8 +28,8 @@ def main() -> list[Row]:
         print(f"The page: left out, since there is no Chromium at {chromium()}")
         return []
     print(f"The page with {CHANGED:,} changed findings: medians of {ROUNDS} times")
-    made = nights.busy(CHANGED)
-    text = render(made, nights.trend(made), nights.facts())
+    made = daily_runs.busy(CHANGED)
+    text = render(made, daily_runs.trend(made), daily_runs.facts())
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         full, empty = Path(folder, "full.html"), Path(folder, "empty.html")
         full.write_text(text, encoding="utf-8")

@@ -8,7 +8,7 @@ from findings_exporter.model.wait import next_wait_seconds
 
 DURATIONS = {"1 min": 60, "5 min": 300, "20 min": 1200, "1 h": 3600, "6 h": 21600, "12 h": 43200}
 SPREAD = 0.2
-NIGHTS = 41
+DAILY_RUNS = 41
 FIXED_SECONDS = 60
 FAR_SECONDS = 10**9
 
@@ -19,17 +19,17 @@ type Wait = Callable[[float, Sequence[float]], float]
 class Cost:
     """What watching one report costs."""
 
-    looks: int
+    status_checks: int
     delay_seconds: float
 
 
 def watch(duration_seconds: float, history_seconds: Sequence[float], wait: Wait) -> Cost:
     """Return the looks until a report of a duration is seen finished, and how late that is."""
-    elapsed, looks = 0.0, 0
-    while looks == 0 or elapsed < duration_seconds:
+    elapsed, status_checks = 0.0, 0
+    while status_checks == 0 or elapsed < duration_seconds:
         elapsed += wait(elapsed, history_seconds)
-        looks += 1
-    return Cost(looks, elapsed - duration_seconds)
+        status_checks += 1
+    return Cost(status_checks, elapsed - duration_seconds)
 
 
 def ours(elapsed_seconds: float, history_seconds: Sequence[float]) -> float:
@@ -49,19 +49,21 @@ def main() -> list[Row]:
     print(f"  {'report':<8}{'fixed':>14}{'no history':>34}{'with history ±20 %: worst looks, mean delay':>48}")
     for name, duration in DURATIONS.items():
         baseline, alone = watch(duration, [], fixed), watch(duration, [], ours)
-        nights = [duration * (1 - SPREAD + 2 * SPREAD * night / (NIGHTS - 1)) for night in range(NIGHTS)]
-        known = [watch(night, nights, ours) for night in nights]
-        mean_delay = sum(cost.delay_seconds / night for cost, night in zip(known, nights, strict=True)) / NIGHTS
+        daily_runs = [duration * (1 - SPREAD + 2 * SPREAD * daily_run / (DAILY_RUNS - 1)) for daily_run in range(DAILY_RUNS)]
+        known = [watch(daily_run, daily_runs, ours) for daily_run in daily_runs]
+        mean_delay = sum(cost.delay_seconds / daily_run for cost, daily_run in zip(known, daily_runs, strict=True)) / DAILY_RUNS
         print(
-            f"  {name:<8}{baseline.looks:>6} {baseline.delay_seconds:>5.0f} s"
-            f"{alone.looks:>9} {alone.delay_seconds:>5.0f} s ({alone.looks / baseline.looks:.2f} of the looks)"
-            f"{max(cost.looks for cost in known):>20} looks, {mean_delay:.1%}",
+            f"  {name:<8}{baseline.status_checks:>6} {baseline.delay_seconds:>5.0f} s"
+            f"{alone.status_checks:>9} {alone.delay_seconds:>5.0f} s ({alone.status_checks / baseline.status_checks:.2f} of the looks)"
+            f"{max(cost.status_checks for cost in known):>20} looks, {mean_delay:.1%}",
         )
-        looks = max(cost.looks for cost in known)
+        status_checks = max(cost.status_checks for cost in known)
         rows += [
             at_most(f"report of {name}: delay", "s", alone.delay_seconds, max(15.0, 0.1 * duration), baseline.delay_seconds),
-            times_better(f"report of {name}: looks", "looks", alone.looks, baseline.looks, 5 if name == "6 h" else None),
-            at_most(f"report of {name}: most looks with history", "looks", looks, 15, baseline.looks),
+            times_better(
+                f"report of {name}: looks", "looks", alone.status_checks, baseline.status_checks, 5 if name == "6 h" else None
+            ),
+            at_most(f"report of {name}: most looks with history", "looks", status_checks, 15, baseline.status_checks),
             at_most(f"report of {name}: mean delay with history", "of it", mean_delay, 0.04),
         ]
     return rows

@@ -13,9 +13,9 @@ USD_A_GB_SECOND = 0.0000133334
 """arm64, us-east-1 [AWS: Lambda pricing]."""
 MEMORY_GB, STEP_SECONDS = 0.25, 0.3
 """A warm step takes about 0.1 s, a cold one about a second; 0.3 s is a generous mean."""
-DIGEST_SECONDS, DIGEST_MEMORY_GB = 30, 1769 / 1024
+ANALYSIS_SECONDS, ANALYSIS_MEMORY_GB = 30, 1769 / 1024
 """A generous guess for some 100,000 findings."""
-NIGHTS = 30
+DAILY_RUNS = 30
 UNITS = ("transitions", "s of Lambda", "USD a month")
 REPORTS_SECONDS = {"20 min": 1200, "6 h": 21600}
 
@@ -24,7 +24,7 @@ def success_path() -> list[str]:
     """Return the states of a run that meets no other, from the definition: the loop counted once."""
     states = json.loads(DEFINITION.read_text())["States"]
     follow = {"Export Planned?": "Acquire Lock", "Lock Acquired?": "Start Report", "Report Started?": "Wait for Report",
-              "Report Finished?": "Release Lock", "Run Failed?": "Verify Report", "Report Verified?": "Digest Report",
+              "Report Finished?": "Release Lock", "Run Failed?": "Verify Report", "Report Verified?": "Analyze Report",
               "Anyone to Tell?": "Notify", "Export Failed?": "Export Succeeded"}  # fmt: skip
     path, name = [], "Prepare Run"
     while name:
@@ -51,11 +51,11 @@ def main() -> list[Row]:
 
 def cost(path: list[str], report_seconds: float, wait: Wait) -> tuple[int, float, float]:
     """Return transitions and seconds of Lambda of a run, and its price in USD a month."""
-    looks = watch(report_seconds, [], wait).looks
-    transitions = len(path) + (looks - 1) * len(LOOP)
-    others = ("Wait", "Prepare", "Export S", "Digest")  # the digest is counted by itself
-    steps = sum(not state.endswith("?") and not state.startswith(others) for state in path) + looks - 1
-    gb_seconds = steps * STEP_SECONDS * MEMORY_GB + DIGEST_SECONDS * DIGEST_MEMORY_GB
-    states_usd = transitions * NIGHTS * USD_A_TRANSITION
-    lambda_usd = gb_seconds * NIGHTS * USD_A_GB_SECOND
-    return transitions, steps * STEP_SECONDS + DIGEST_SECONDS, states_usd + lambda_usd
+    status_checks = watch(report_seconds, [], wait).status_checks
+    transitions = len(path) + (status_checks - 1) * len(LOOP)
+    others = ("Wait", "Prepare", "Export S", "Digest")  # the analysis is counted by itself
+    steps = sum(not state.endswith("?") and not state.startswith(others) for state in path) + status_checks - 1
+    gb_seconds = steps * STEP_SECONDS * MEMORY_GB + ANALYSIS_SECONDS * ANALYSIS_MEMORY_GB
+    states_usd = transitions * DAILY_RUNS * USD_A_TRANSITION
+    lambda_usd = gb_seconds * DAILY_RUNS * USD_A_GB_SECOND
+    return transitions, steps * STEP_SECONDS + ANALYSIS_SECONDS, states_usd + lambda_usd

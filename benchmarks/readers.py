@@ -27,10 +27,10 @@ NEW_EACH = 10
 
 def ours_counted(path: Path) -> dict[str, Any]:
     """Count, and read only what counting needs."""
-    from findings_analysis.assessment.statistics import Counts
+    from findings_analysis.assessment.statistics import Statistics
     from findings_analysis.reading.json_report import read_json
 
-    counts = Counts(NOW_MS, top_entries=2048)
+    counts = Statistics(NOW_MS, top_entries=2048)
     with path.open("rb", buffering=0) as stream:
         for batch in read_json(stream, counted_only=True):
             counts.add(batch)
@@ -39,27 +39,27 @@ def ours_counted(path: Path) -> dict[str, Any]:
 
 def ours_whole(path: Path) -> dict[str, Any]:
     """Count, write all columns to Parquet, rank what to fix first, and compare with the baseline that :func:`keys` has left."""
-    from findings_analysis.assessment.statistics import Counts
-    from findings_analysis.comparison.current_findings import Night
+    from findings_analysis.assessment.statistics import Statistics
+    from findings_analysis.comparison.current_findings import CurrentFindings
     from findings_analysis.comparison.fingerprint_format import checked
     from findings_analysis.output import parquet
 
-    counts = Counts(NOW_MS)
+    counts = Statistics(NOW_MS)
 
     def passing(batches: Iterable[Any]) -> Iterator[Any]:
         for batch in batches:
-            first = night.add(batch)
+            first = daily_run.add(batch)
             counts.add(first)
             yield first
 
     with (
         path.open("rb", buffering=0) as stream,
         (OUTPUT / "ours.parquet").open("wb") as file,
-        (OUTPUT / "ours.keys").open("w+b") as key_file,
-        Night(datetime.fromtimestamp(NOW_MS / 1000, UTC)) as night,
+        (OUTPUT / "ours.keys").open("w+b") as fingerprint_file,
+        CurrentFindings(datetime.fromtimestamp(NOW_MS / 1000, UTC)) as daily_run,
     ):
         parquet.write(passing(_batches(path, stream)), file)
-        told = night.compare(_header("tonight"), key_file, checked(_keys_of(path), "bench", "baseline"))
+        told = daily_run.compare(_header("now"), fingerprint_file, checked(_keys_of(path), "bench", "baseline"))
     assert told.compared
     assert told.compared.changes.counts["still_open"] > counts.total * 0.85
     return counts.to_dict()
@@ -67,17 +67,17 @@ def ours_whole(path: Path) -> dict[str, Any]:
 
 def keys(path: Path) -> dict[str, Any]:
     """Leave what the whole step is compared with: the same report without each tenth finding."""
-    from findings_analysis.comparison.current_findings import Night
+    from findings_analysis.comparison.current_findings import CurrentFindings
 
     with (
         path.open("rb", buffering=0) as stream,
-        _keys_of(path).open("w+b") as key_file,
-        Night(datetime.fromtimestamp(NOW_MS / 1000 - 86_400, UTC)) as night,
+        _keys_of(path).open("w+b") as fingerprint_file,
+        CurrentFindings(datetime.fromtimestamp(NOW_MS / 1000 - 86_400, UTC)) as daily_run,
     ):
         for batch in _batches(path, stream):
             kept = [row for row in range(len(batch["severity"])) if row % NEW_EACH]
-            night.add({name: [values[row] for row in kept] for name, values in batch.items()})
-        night.compare(_header("baseline"), key_file)
+            daily_run.add({name: [values[row] for row in kept] for name, values in batch.items()})
+        daily_run.compare(_header("baseline"), fingerprint_file)
     return {}
 
 

@@ -52,8 +52,8 @@ def show(rows: Sequence[Row]) -> None:
     for row in rows:
         baseline = "" if row.baseline is None else f"baseline {row.baseline:,.4g}"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f} times"
-        verdict = {True: "met", False: "NOT MET", None: ""}[row.met]
-        print(f"  {row.name:<62}{row.ours:>12,.4g} {row.unit:<12}{baseline:<20}{ratio:<13}{row.mark:<34}{verdict}")
+        coverage_status = {True: "met", False: "NOT MET", None: ""}[row.met]
+        print(f"  {row.name:<62}{row.ours:>12,.4g} {row.unit:<12}{baseline:<20}{ratio:<13}{row.mark:<34}{coverage_status}")
 
 
 def keep(rows: Sequence[Row]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning
-from findings_analysis.assessment.coverage_status import judge
+from findings_analysis.assessment.coverage_status import assess
 from findings_analysis.comparison.fingerprint_format import Counted, Header, Summary
 from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES
 from findings_analysis.pipeline import _failed as failed_analysis
@@ -29,7 +29,6 @@ from tests.builders.exporter import (
     REPORT_ID,
     SCHEDULE,
     START,
-    brief,
     config,
     delivery,
     ended_run,
@@ -37,6 +36,7 @@ from tests.builders.exporter import (
     failed_run,
     finding,
     fix,
+    headline,
     minutes,
     nothing,
     plan,
@@ -47,7 +47,7 @@ from tests.builders.setup_rows import document, writes
 ACCOUNT, OTHER = "123456789012", "444455556666"
 FOLDER = Path("docs/gallery")
 LANGUAGES = {"en": config(LANGUAGE="en", TIME_ZONE="Europe/Berlin"), "ja": config(LANGUAGE="ja", TIME_ZONE="Asia/Tokyo")}
-NIGHT = execution("4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11_5a7e1c52-4d2a-4b7c-9b43-1a2b3c4d5e6f")
+DAILY_RUN = execution("4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11_5a7e1c52-4d2a-4b7c-9b43-1a2b3c4d5e6f")
 """As EventBridge Scheduler names an execution."""
 SHOWN = {
     "changes": "Findings are new, and findings are no longer open.",
@@ -73,28 +73,28 @@ NOT_ASKED = Note(
 )
 
 
-def night(digest: Mapping[str, Any] | None, **fields: Any) -> Run:
+def daily_run(analysis: Mapping[str, Any] | None, **fields: Any) -> Run:
     """A scheduled run."""
-    made = plan({"schedule": {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}}, NIGHT)
+    made = plan({"schedule": {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}}, DAILY_RUN)
     key = f"{made.destination.prefix}{REPORT_ID}.json"
-    return ended_run(**{"execution": NIGHT, "plan": made, "digest": digest, "delivery": delivery(key=key)} | fields)
+    return ended_run(**{"execution": DAILY_RUN, "plan": made, "analysis": analysis, "delivery": delivery(key=key)} | fields)
 
 
 def counted(
     open_now: Mapping[str, int], kinds: Mapping[str, Mapping[str, int]], missing: int = 0, **fields: Any
 ) -> dict[str, Any]:
-    """The brief of a report with so many findings by severity, and by kind of change; the others are unchanged."""
+    """The headline of a report with so many findings by severity, and by kind of change; the others are unchanged."""
     appeared, went = Counter[str](), Counter[str]()
     for kind, severities in kinds.items():
-        if kind in {"new", "another_copy", "reopened", "unsuppressed"}:
+        if kind in {"new", "additional_resource", "reopened", "unsuppressed"}:
             appeared.update(severities)
-        elif kind != "seen_again":
+        elif kind != "rediscovered":
             went.update(severities)
     total = sum(open_now.values())
     counts = {kind: sum(severities.values()) for kind, severities in kinds.items()}
-    counts |= {"still_open": total - appeared.total() - counts.get("seen_again", 0), "not_looked_at": missing}
-    listed = {"worst_new": new_ones(), "worst_gone": no_longer_open()}
-    return brief(
+    counts |= {"still_open": total - appeared.total() - counts.get("rediscovered", 0), "status_unknown": missing}
+    listed = {"worst_new": new_ones(), "worst_no_longer_open": no_longer_open()}
+    return headline(
         **{
             "total": total,
             "open": total,
@@ -102,14 +102,14 @@ def counted(
             "by_status": {"ACTIVE": total},
             "changes": {
                 "appeared": appeared.total(),
-                "gone": went.total(),
+                "no_longer_open": went.total(),
                 "counts": {kind: count for kind, count in counts.items() if count},
                 "appeared_by_severity": dict(appeared),
-                "gone_by_severity": dict(went),
+                "no_longer_open_by_severity": dict(went),
             },
             "worst_new": [each for each in listed["worst_new"] if appeared[each["severity"]]],
-            "worst_gone": [each for each in listed["worst_gone"] if went[each["severity"]]],
-            "fix_first": [each for each in to_fix() if open_now.get(each["severity"], 0) >= each["resources"]],
+            "worst_no_longer_open": [each for each in listed["worst_no_longer_open"] if went[each["severity"]]],
+            "priorities": [each for each in to_fix() if open_now.get(each["severity"], 0) >= each["resources"]],
             "sentences": [NOT_ASKED] if went else [],
         }
         | fields
@@ -117,22 +117,22 @@ def counted(
 
 
 def alone(reason: str, sentence: Note, **fields: Any) -> dict[str, Any]:
-    """The brief of a report that is not compared."""
-    apart: dict[str, Any] = {"baseline": None, "changes": None, "worst_new": [], "worst_gone": []}
+    """The headline of a report that is not compared."""
+    apart: dict[str, Any] = {"baseline": None, "changes": None, "worst_new": [], "worst_no_longer_open": []}
     return counted(OPEN, {}, no_baseline=reason, sentences=[sentence], **apart | fields)
 
 
 def new_ones() -> list[dict[str, Any]]:
     """The worst of what is new."""
     libxml2 = finding(
-        vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_known=False
+        vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_available=False
     )
     curl = {"vulnerability_id": "CVE-2026-19876", "title": "CVE-2026-19876 - curl", "packages": ["curl", "libcurl"]}
     instance = {
         "severity": "HIGH",
         "resource": "i-0abc1234def567890",
         "resource_type": "AWS_EC2_INSTANCE",
-        "exploit_known": False,
+        "exploit_available": False,
     }
     port: dict[str, Any] = {
         "vulnerability_id": None,
@@ -149,7 +149,7 @@ def new_ones() -> list[dict[str, Any]]:
             vulnerability_id="CVE-2026-30415",
             title="CVE-2026-30415 - less",
             packages=["less"],
-            exploit_known=False,
+            exploit_available=False,
         ),
     ]
 
@@ -161,8 +161,8 @@ def no_longer_open() -> list[dict[str, Any]]:
         finding(severity=severity, vulnerability_id=known_as, title=f"{known_as} - {name}", packages=[name], **more, **first_seen)
         for severity, known_as, name, more in (
             ("HIGH", "CVE-2025-48100", "zlib", {}),
-            ("MEDIUM", "CVE-2025-40077", "bash", {"exploit_known": False}),
-            ("LOW", "CVE-2025-30002", "less", {"exploit_known": False}),
+            ("MEDIUM", "CVE-2025-40077", "bash", {"exploit_available": False}),
+            ("LOW", "CVE-2025-30002", "less", {"exploit_available": False}),
         )
     ]
 
@@ -182,12 +182,12 @@ def to_fix() -> list[dict[str, Any]]:
 
     return [
         fix(why=why("CRITICAL", 40, 14, 6, exploit, epss("94.4%", 19))),
-        fix(rank=2, points=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
+        fix(rank=2, score=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
             why=why("CRITICAL", 40, 3, 2, exploit, epss("12.0%", 2))),
-        fix(rank=3, points=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1, exploit_known=False,
+        fix(rank=3, score=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1, exploit_available=False,
             why=why("CRITICAL", 40, 1, 0, epss("38.1%", 8))),
-        fix(rank=4, points=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
-            exploit_known=False, why=why("HIGH", 30, 40, 10)),
+        fix(rank=4, score=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
+            exploit_available=False, why=why("HIGH", 30, 40, 10)),
     ]  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def scanning(state: Scanning = "on", why: str = "", **scan_types: Scanning) -> A
     return AccountScanning(state, scan_types, why)
 
 
-def judged(
+def assessed(
     now: Counted,
     accounts: Mapping[str, AccountScanning],
     before: Counted | None = None,
@@ -204,10 +204,10 @@ def judged(
     scanned: int | None = 412,
     not_scanned: int | None = 6,
 ) -> dict[str, Any]:
-    """The coverage status of a report as a brief has it; findings by account and scan type."""
+    """The coverage status of a report as a headline has it; findings by account and scan type."""
     baseline = Header("nightly", "before", "2026-11-22T03:00:00+00:00", "", {}, {}), Summary(0, before or {}, {})
-    told = judge(places(now), Coverage(ACCOUNT, accounts, scanned, not_scanned), baseline, None, places(missing or {}))
-    return told.to_dict() | {"dark_accounts": len(told.dark)}
+    told = assess(places(now), Coverage(ACCOUNT, accounts, scanned, not_scanned), baseline, None, places(missing or {}))
+    return told.to_dict() | {"deactivated_accounts": len(told.deactivated)}
 
 
 def places(found: Counted) -> dict[tuple[str, str], int]:
@@ -219,7 +219,7 @@ def analysed() -> dict[str, Run]:
     """Every kind of run that was analysed, by its name."""
     on, off = scanning(ec2="on", ecr="on"), AccountScanning("off", dict.fromkeys(OWN_SCAN_TYPES, "off"))
     unread = scanning("unknown", Note("why.status_unread", error="An error occurred (AccessDeniedException)"))
-    gone = {"no_longer_reported": {"HIGH": 405, "MEDIUM": 534, "LOW": 66}}
+    no_longer_open = {"no_longer_reported": {"HIGH": 405, "MEDIUM": 534, "LOW": 66}}
     left = {"CRITICAL": 18, "HIGH": 62, "MEDIUM": 108, "LOW": 15}
     many = {"CRITICAL": 40, "HIGH": 1021, "MEDIUM": 1538, "LOW": 179}
     back = {"HIGH": 300, "MEDIUM": 431}
@@ -228,39 +228,39 @@ def analysed() -> dict[str, Run]:
     missing = {OTHER: {"ec2": 210, "ecr": 1011}}
     status = Note("compared.not_scanned", count=1221)
     return {
-        "changes": night(
-            counted(OPEN, {"new": {"CRITICAL": 2, "HIGH": 3, "MEDIUM": 6}, "another_copy": {"HIGH": 1}, "no_longer_reported": {"HIGH": 5, "MEDIUM": 17},
-                           "resource_gone": {"MEDIUM": 8}})
+        "changes": daily_run(
+            counted(OPEN, {"new": {"CRITICAL": 2, "HIGH": 3, "MEDIUM": 6}, "additional_resource": {"HIGH": 1}, "no_longer_reported": {"HIGH": 5, "MEDIUM": 17},
+                           "resource_removed": {"MEDIUM": 8}})
         ),
-        "no-changes": night(counted(OPEN, {})),
-        "first-report": night(alone("first_run", Note("baseline.first_run"))),
-        "filter-changed": night(
+        "no-changes": daily_run(counted(OPEN, {})),
+        "first-report": daily_run(alone("first_run", Note("baseline.first_run"))),
+        "filter-changed": daily_run(
             alone("filter_changed", Note("baseline.filter_changed", at="2026-11-22T03:00:00+00:00")),
             notes=(Note("run.waited_external", report="7c9e6679-7425-40de-944b-e07fc1f90ae7", place="s3://their-bucket/exports/"),),
         ),
-        "scan-coverage-lost": night(
+        "scan-coverage-lost": daily_run(
             counted(
                 many, {"new": {"CRITICAL": 2, "HIGH": 27, "MEDIUM": 40}}, 1221, sentences=[status],
-                verdict=judged({ACCOUNT: {"ec2": 700, "ecr": 2078}}, {ACCOUNT: on, OTHER: off},
+                coverage_status=assessed({ACCOUNT: {"ec2": 700, "ecr": 2078}}, {ACCOUNT: on, OTHER: off},
                                {ACCOUNT: {"ec2": 700, "ecr": 2009}} | missing, missing),
             )
         ),
-        "coverage-unknown": night(
+        "coverage-unknown": daily_run(
             counted(
                 {}, {}, 1204, sentences=[Note("compared.not_scanned", count=1204)],
-                verdict=judged({}, {ACCOUNT: unread}, before_unknown, before_unknown, None, None),
+                coverage_status=assessed({}, {ACCOUNT: unread}, before_unknown, before_unknown, None, None),
                 coverage={"scanned": None, "not_scanned": None},
             ),
             delivery=nothing("no_object"),
         ),
-        "unusual-drop": night(
-            counted(left, {"new": {"LOW": 4}} | gone, verdict=judged({ACCOUNT: {"ecr": 203}}, {ACCOUNT: on}, {ACCOUNT: {"ecr": 1204}}))
+        "unusual-drop": daily_run(
+            counted(left, {"new": {"LOW": 4}} | no_longer_open, coverage_status=assessed({ACCOUNT: {"ecr": 203}}, {ACCOUNT: on}, {ACCOUNT: {"ecr": 1204}}))
         ),
-        "nothing-found": night(
-            counted({}, {"no_longer_reported": {"LOW": 1}}, verdict=judged({}, {ACCOUNT: on}, {ACCOUNT: {"ecr": 1}})),
+        "nothing-found": daily_run(
+            counted({}, {"no_longer_reported": {"LOW": 1}}, coverage_status=assessed({}, {ACCOUNT: on}, {ACCOUNT: {"ecr": 1}})),
             delivery=nothing("no_findings"),
         ),
-        "rediscovered": night(counted(more, {"seen_again": back})),
+        "rediscovered": daily_run(counted(more, {"rediscovered": back})),
     }  # fmt: skip
 
 
@@ -270,19 +270,19 @@ def failures() -> dict[str, Run]:
     other_account = {"StringEquals": {"aws:SourceAccount": OTHER}}
     policy = document([writes(place(here), Condition=other_account)])
     check = checks.bucket_policy_for_inspector(bucket(policy=policy), here, START)
-    wrong = make_plan({"report": {"nmae": "weekly", "format": "PDF"}}, config(), NIGHT)
+    wrong = make_plan({"report": {"nmae": "weekly", "format": "PDF"}}, config(), DAILY_RUN)
     assert isinstance(wrong, Failure)
     ended = Note(
         "cause.report_ended_text", report=REPORT_ID, status="FAILED", text="Inspector is not allowed to write to the bucket."
     )
     late = Note("cause.too_late_running", hours=6.0, report=REPORT_ID, status="IN_PROGRESS")
-    scheduled = night(None).plan
+    scheduled = daily_run(None).plan
     return {
         "failed-policy": failed_run(
-            Failure("Report.INVALID_PERMISSIONS", ended, from_stored(message.findings([check]))), execution=NIGHT, plan=scheduled
+            Failure("Report.INVALID_PERMISSIONS", ended, from_stored(message.findings([check]))), execution=DAILY_RUN, plan=scheduled
         ),
         "failed-deadline": failed_run(
-            Failure("DeadlineExceeded", late), execution=NIGHT, plan=scheduled, report_ended_at=None, ended_at=minutes(360)
+            Failure("DeadlineExceeded", late), execution=DAILY_RUN, plan=scheduled, report_ended_at=None, ended_at=minutes(360)
         ),
         "failed-invalid-input": failed_run(
             wrong, execution=execution("manual-1"), plan=None, report_id=None, report_created_at=None, report_ended_at=None,
@@ -290,7 +290,7 @@ def failures() -> dict[str, Run]:
         ),
         "stopped": replace(
             failed_run(
-                Failure("Stopped", Note("cause.stopped_text", text="Key maintenance")), execution=NIGHT, plan=scheduled,
+                Failure("Stopped", Note("cause.stopped_text", text="Key maintenance")), execution=DAILY_RUN, plan=scheduled,
                 report_ended_at=None, ended_at=minutes(4),
             ),
             outcome="ABORTED",
@@ -302,7 +302,7 @@ def runs() -> dict[str, Run]:
     """Every run of the gallery, by its name."""
     refused = "An error occurred (AccessDenied) when calling the GetObject operation: Access Denied"
     analysis = failed_analysis(ReportUnavailableError(f"S3 refused s3://{BUCKET}/inspector/reports/nightly.json: {refused}"))
-    made = analysed() | {"analysis-failed": night(analysis)} | failures()
+    made = analysed() | {"analysis-failed": daily_run(analysis)} | failures()
     return {name: made[name] for name in SHOWN}
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from findings_analysis.page import render
 from findings_exporter import notification
-from tests import gallery, page_nights
+from tests import gallery, page_samples
 from tests.tools.screenshot import ARGUMENTS, chromium
 
 if TYPE_CHECKING:
@@ -64,15 +64,15 @@ def _chat_text(text: str) -> str:
 
 def pages() -> dict[Path, tuple[str, tuple[int, int]]]:
     """Return what each picture is drawn from, and its size."""
-    night = page_nights.ordinary()
-    page = render(night, page_nights.trend(night), page_nights.facts())
+    daily_run = page_samples.ordinary()
+    page = render(daily_run, page_samples.trend(daily_run), page_samples.facts())
     found = {DOCS / name: (page, size) for name, size in SIZES.items()}
     runs = gallery.runs()
     return found | {SOURCES.with_name(f"{name}.png"): (message(runs[name]), MESSAGE_SIZE) for name in SHOWN}
 
 
 def sources() -> dict[str, str]:
-    """Return the digest of what each picture should be drawn from."""
+    """Return the analysis of what each picture should be drawn from."""
     return {str(path): sha256(text.encode()).hexdigest() for path, (text, _) in pages().items()}
 
 

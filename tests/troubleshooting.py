@@ -10,7 +10,7 @@ from pathlib import Path
 
 from findings_exporter.model.notes import LANGUAGES
 from findings_exporter.notification import NOTHING_FOUND
-from findings_exporter.notification.remediation import EXPLANATIONS, UNKNOWN, Explanation
+from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN, Remediation
 from tests.builders.cloudformation import read_template
 from tests.builders.rendered import STACK, Place, Rendered
 
@@ -41,7 +41,7 @@ SENTENCES = {
     "ServiceUnavailableError": ["cause.unavailable", "cause.no_answer"],
     "StillCreatingError": ["cause.still_creating", "cause.still_creating_until"],
     "StillRunningError": ["cause.still_running", "cause.not_ended"],
-    "ToldElsewhereError": ["cause.notified_elsewhere"],
+    "NotificationInProgressError": ["cause.notified_elsewhere"],
     "NotRecordedError": ["cause.not_recorded", "cause.no_plan", "cause.no_outcome"],
     "ConfigurationError": ["cause.environment"],
     "UnsupportedReleaseError": ["cause.release"],
@@ -78,7 +78,7 @@ LOOK = {
     "ServiceUnavailableError": "CloudTrail shows throttled calls; Service Quotas shows the quotas of the service.",
     "StillCreatingError": "`aws inspector2 get-findings-report-status`.",
     "StillRunningError": "`aws inspector2 get-findings-report-status --report-id <id>`.",
-    "ToldElsewhereError": "The item `EXECUTION#<execution name>` in the table: `told_at` is set when the notification was sent.",
+    "NotificationInProgressError": "The item `EXECUTION#<execution name>` in the table: `notified_at` is set when the notification was sent.",
     "NotRecordedError": "`aws dynamodb get-item --table-name <TableName>"
     ' --key \'{"pk": {"S": "EXECUTION#<execution name>"}, "sk": {"S": "EXECUTION"}}\'`.',
     "ConfigurationError": "`aws lambda get-function-configuration --function-name <function> --query Environment`.",
@@ -112,7 +112,7 @@ FIXES = {
     "failed.key_unfit": ["fix.key"],
     "failed.key_unfit_state": ["fix.key_enable", "fix.key_deletion", "fix.key"],
     "failed.permissions": ["fix.deploy", "fix.boundary"],
-    "failed.digest_permissions": ["fix.deploy", "fix.boundary"],
+    "failed.analysis_permissions": ["fix.deploy", "fix.boundary"],
     "failed.topic_permissions": ["fix.deploy", "fix.boundary"],
     "failed.topic": ["fix.deploy"],
     "failed.topic_denied": ["fix.topic_deny"],
@@ -172,28 +172,28 @@ export without findings proves neither the bucket nor the key.
 ANALYSES = """## Failed analyses
 
 The report itself was delivered. The next run makes an analysis of its own and is compared with the newest one that worked. The name of
-the error is in the field `digest` of the run's record.
+the error is in the field `analysis` of the run's record.
 """
-DIGESTS = {
-    "Digest.ReportMalformed": (
+ANALYSIS = {
+    "Analysis.ReportMalformed": (
         "the report cannot be read to its end",
         "Both ends of the file are complete, but it breaks off in between. The message names the byte or the row.",
         ["Start a new execution.", "If it happens again, look at the file at that place. A new format needs a new release of the exporter."],
         "`aws s3 cp s3://<BucketName>/<key> - | tail -c +<byte> | head -c 300`.",
     ),
-    "Digest.ReportChanged": (
+    "Analysis.ReportChanged": (
         "the report was replaced while it was read",
         "A user or a rule of the bucket has overwritten or deleted the object after it was verified.",
         ["Find out who writes under the prefix `reports/`, and prevent it."],
         "`aws s3api list-object-versions --bucket <BucketName> --prefix <key>`.",
     ),
-    "Digest.ReportUnreadable": (
+    "Analysis.ReportUnreadable": (
         "the report cannot be read",
         "S3 refused to return the report: a bucket policy or key policy denies it, or the key is disabled.",
         ["Add the policy statements of the outputs `BucketStatementForExporter` and `KeyStatementForExporter`."],
         "`aws s3api head-object --bucket <BucketName> --key <key>`, and the setup check.",
     ),
-    "Digest.NotStored": (
+    "Analysis.NotStored": (
         "the files of the analysis cannot be written",
         "S3 refused to store a file: a bucket policy or key policy denies it. Inspector writes reports; the exporter writes analyses.",
         ["Add the policy statements of the outputs `BucketStatementForExporter` and `KeyStatementForExporter`."],
@@ -203,9 +203,9 @@ DIGESTS = {
         "the step ended early",
         ("The step ran out of time, memory or space, or met an error in its code. The name in brackets says which; `Sandbox.Timedout` and"
         " `Runtime.ExitError` mean that the report is too large for the function."),
-        ["Read the log of the step.", ("If the report is too large, increase *MemorySize* and *Timeout* of `DigestReportFunction`, or set the"
-         " parameter `Digest` to `OFF`.")],
-        "The log group `/aws/lambda/<stack>-DigestReport`, by the name of the execution.",
+        ["Read the log of the step.", ("If the report is too large, increase *MemorySize* and *Timeout* of `AnalyzeReportFunction`, or set the"
+         " parameter `Analysis` to `OFF`.")],
+        "The log group `/aws/lambda/<stack>-AnalyzeReport`, by the name of the execution.",
     ),
 }  # fmt: skip
 
@@ -216,7 +216,7 @@ def document() -> str:
         HEAD, RUNS, *_runs(), *_texts("Input faults", "input.", "After the name of the field:"),
         *_texts("Damaged report files", "form.", "After *is not a complete findings report: it*:"),
         EMPTY, _table(NOTHING_FOUND.values()), *_texts("Notes", ("run.", "alarms."), "What happened besides, in a message:"),
-        ANALYSES, *(_entry(f"`{error}`" if "." in error else error, *told) for error, told in DIGESTS.items()), *_setup(), *_alarms(),
+        ANALYSES, *(_entry(f"`{error}`" if "." in error else error, *told) for error, told in ANALYSIS.items()), *_setup(), *_alarms(),
         *_parameters(), OTHER.read_text(encoding="utf-8"),
     ]  # fmt: skip
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
@@ -234,17 +234,17 @@ def prose(text: str) -> str:
 
 def _runs() -> Iterator[str]:
     grouped: dict[int, list[str]] = {}
-    for error, explanation in EXPLANATIONS.items():
-        grouped.setdefault(id(explanation), []).append(error)
+    for error, remediation in REMEDIATIONS.items():
+        grouped.setdefault(id(remediation), []).append(error)
     for errors in grouped.values():
-        yield _run(errors, EXPLANATIONS[errors[0]])
+        yield _run(errors, REMEDIATIONS[errors[0]])
     yield _run([ANY_OTHER], UNKNOWN)
 
 
-def _run(errors: list[str], explanation: Explanation) -> str:
+def _run(errors: list[str], remediation: Remediation) -> str:
     look = next(LOOK[error] for error in errors if error in LOOK)
     name = ", ".join(f"`{error}`" if error != ANY_OTHER else error for error in errors)
-    entry = _entry(name, explanation.title, prose(shown(explanation.why)), [prose(shown(step)) for step in explanation.fix], look)
+    entry = _entry(name, remediation.title, prose(shown(remediation.why)), [prose(shown(step)) for step in remediation.fix], look)
     said = [TEXTS[name] for error in errors for name in SENTENCES.get(error, [])]
     return f"{entry}\n{_table(said)}" if said else entry
 

@@ -4,17 +4,17 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from findings_exporter.aws.clients import Desk
-from findings_exporter.aws.handler import Event, over_at, step, utc_now
+from findings_exporter.aws.clients import Clients
+from findings_exporter.aws.handler import Event, function_deadline, step, utc_now
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
 from findings_exporter.steps import reports
 from findings_exporter.steps.notify import MARGIN
 
-desk = Desk.from_config(Config.from_env())
+clients = Clients.from_config(Config.from_env())
 
 
 @step
 def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str, Any]:
     """Cancel the run's report and wait until it has stopped."""
-    return {"state": reports.cancel(desk, execution, utc_now, over_at(context) - MARGIN)}
+    return {"state": reports.cancel(clients, execution, utc_now, function_deadline(context) - MARGIN)}

@@ -4,28 +4,28 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from findings_exporter.aws.handler import Event, observed, over_at, step, utc_now
+from findings_exporter.aws.handler import Event, function_deadline, observed, step, utc_now
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
 from findings_exporter.preflight import check_all, check_report, message
 from findings_exporter.preflight.deployment import Deployment
-from findings_exporter.preflight.reading import Desk
+from findings_exporter.preflight.reading import PreflightClients
 
-desk = Desk.from_deployment(Deployment.from_env(Config.from_env()))
+clients = PreflightClients.from_deployment(Deployment.from_env(Config.from_env()))
 
 
 @step
-def explain(_: Execution, __: Event, context: LambdaContext) -> dict[str, Any]:
+def remediation_for(_: Execution, __: Event, context: LambdaContext) -> dict[str, Any]:
     """Check what a report needs, for the message of a failed run."""
-    return {"state": "CHECKED", "setup": message.findings(check_report(desk, utc_now, over_at(context)))}
+    return {"state": "CHECKED", "setup": message.findings(check_report(clients, utc_now, function_deadline(context)))}
 
 
 def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
     """Explain the failure of an event's ``execution``; else check all, and with ``tell`` publish the result to the topic."""
     if "execution" in event:
-        return explain(event, context)
+        return remediation_for(event, context)
     with observed("setup check", context):
-        checks = check_all(desk, utc_now, over_at(context))
+        checks = check_all(clients, utc_now, function_deadline(context))
         if event.get("tell") is True:
-            desk.sns.publish(**message.publication(checks, desk.deployment, utc_now()))
-        return message.result(checks, desk.deployment, utc_now())
+            clients.sns.publish(**message.publication(checks, clients.deployment, utc_now()))
+        return message.result(checks, clients.deployment, utc_now())

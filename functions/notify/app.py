@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from findings_exporter.aws.handler import Event, client, over_at, step, utc_now
+from findings_exporter.aws.handler import Event, client, function_deadline, step, utc_now
 from findings_exporter.aws.run_store import keep_history, load
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
@@ -20,8 +20,8 @@ sns = client("sns")
 @step
 def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str, Any]:
     """Tell the run's outcome, unless it was told already; ``failure`` is what was recorded, and how the workflow ends."""
-    told = tell(table, sns, config, execution, utc_now(), over_at(context))
+    told = tell(table, sns, config, execution, utc_now(), function_deadline(context))
     run = load(table, execution)
     # Record Run may have failed right after it had decided the outcome.
     keep_history(table, run)
-    return {"state": "TOLD" if told else "TOLD_BEFORE", "failure": ended_failure(run, config)}
+    return {"state": "NOTIFIED" if told else "ALREADY_NOTIFIED", "failure": ended_failure(run, config)}

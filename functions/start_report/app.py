@@ -5,16 +5,18 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import StartDesk
-from findings_exporter.aws.handler import Event, over_at, step, utc_now
+from findings_exporter.aws.clients import StartClients
+from findings_exporter.aws.handler import Event, function_deadline, step, utc_now
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
 from findings_exporter.steps import reports
 
-start_desk = StartDesk.from_config(Config.from_env())
+start_clients = StartClients.from_config(Config.from_env())
 
 
 @step
 def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str, Any]:
     """Start the run's report."""
-    return reports.start(start_desk, run_store.load(start_desk.desk.table, execution), utc_now, over_at(context))
+    return reports.start(
+        start_clients, run_store.load(start_clients.clients.table, execution), utc_now, function_deadline(context)
+    )

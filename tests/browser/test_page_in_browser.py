@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from findings_analysis.page import render
 from findings_exporter.model.text import clean
-from tests import page_nights as nights
+from tests import page_samples as daily_runs
 
 ARGUMENTS = [
     "--headless",
@@ -27,12 +27,12 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 DESKTOP, PHONE = (1280, 900), (390, 844)
-NIGHTS: dict[str, Callable[[], dict[str, Any]]] = {
-    "ordinary": lambda: nights.ordinary(80),
-    "dark": nights.dark,
-    "first": nights.first,
-    "hostile": nights.hostile,
-    "unknown": nights.unknown,
+DAILY_RUNS: dict[str, Callable[[], dict[str, Any]]] = {
+    "ordinary": lambda: daily_runs.ordinary(80),
+    "deactivated": daily_runs.deactivated,
+    "first": daily_runs.first,
+    "hostile": daily_runs.hostile,
+    "unknown": daily_runs.unknown,
 }
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -75,16 +75,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Where a night's page lies; each is made once."""
+    """Where a run's page lies; each is made once."""
     folder, made = tmp_path_factory.mktemp("pages"), dict[tuple[str, str], Path]()
 
-    def find(night: str, language: str = "en") -> Path:
-        if (night, language) not in made:
-            digest = nights.busy(1_000) if night == "busy" else NIGHTS[night]()
-            trend = nights.trend(digest, 1 if night == "first" else 30)
-            made[night, language] = folder / f"{night}-{language}.html"
-            made[night, language].write_text(render(digest, trend, nights.facts(), language), encoding="utf-8")
-        return made[night, language]
+    def find(daily_run: str, language: str = "en") -> Path:
+        if (daily_run, language) not in made:
+            analysis = daily_runs.busy(1_000) if daily_run == "busy" else DAILY_RUNS[daily_run]()
+            trend = daily_runs.trend(analysis, 1 if daily_run == "first" else 30)
+            made[daily_run, language] = folder / f"{daily_run}-{language}.html"
+            made[daily_run, language].write_text(render(analysis, trend, daily_runs.facts(), language), encoding="utf-8")
+        return made[daily_run, language]
 
     return find
 
@@ -94,11 +94,11 @@ type Open = Callable[..., Opened]
 
 @pytest.fixture
 def open_page(browser: Browser, pages: Callable[..., Path]) -> Iterator[Open]:
-    """Open a night's page; when the test ends it must have said nothing on the console and asked for nothing."""
+    """Open a run's page; when the test ends it must have said nothing on the console and asked for nothing."""
     contexts, seen = [], []
 
     def open_it(
-        night: str,
+        daily_run: str,
         size: tuple[int, int] = DESKTOP,
         theme: Any = "light",
         language: str = "en",
@@ -112,7 +112,7 @@ def open_page(browser: Browser, pages: Callable[..., Path]) -> Iterator[Open]:
         contexts.append(context)
         opened = Opened(context.new_page())
         seen.append(opened)
-        address = pages(night, language).as_uri()
+        address = pages(daily_run, language).as_uri()
         opened.page.on("console", lambda message: opened.console.append(message.text))
         opened.page.on("pageerror", lambda error: opened.console.append(str(error)))
         opened.page.on("request", lambda request: opened.requests.append(request.url))
@@ -131,9 +131,9 @@ def open_page(browser: Browser, pages: Callable[..., Path]) -> Iterator[Open]:
         context.close()
 
 
-@pytest.mark.parametrize("night", NIGHTS)
-def test_it_is_accessible_in_both_themes_and_nothing_is_wider_than_the_screen(open_page: Open, night: str) -> None:
-    shown = open_page(night)
+@pytest.mark.parametrize("night", DAILY_RUNS)
+def test_it_is_accessible_in_both_themes_and_nothing_is_wider_than_the_screen(open_page: Open, daily_run: str) -> None:
+    shown = open_page(daily_run)
     assert shown.axe() == []
     shown.page.emulate_media(color_scheme="dark")
     assert shown.axe("color-contrast") == []  # the other theme has other colours and the same structure
@@ -146,7 +146,7 @@ def test_it_is_accessible_in_both_themes_and_nothing_is_wider_than_the_screen(op
 
 
 def test_it_is_accessible_on_a_phone_and_in_japanese_with_details_opened(open_page: Open) -> None:
-    phone = open_page("ordinary", PHONE, "dark", "ja")
+    phone = open_page("ordinary", PHONE, "lost", "ja")
     phone.page.evaluate("for (const each of [...document.querySelectorAll('details')].slice(0, 6)) each.open = true")
     assert phone.axe() == []
     assert "優先して修正" in phone.page.locator("main").inner_text()
@@ -154,9 +154,9 @@ def test_it_is_accessible_on_a_phone_and_in_japanese_with_details_opened(open_pa
 
 @pytest.mark.parametrize("night", ["ordinary", "busy"])
 def test_what_to_do_first_is_on_the_first_screen_of_a_phone_and_no_list_hides_the_next_section(
-    open_page: Open, night: str
+    open_page: Open, daily_run: str
 ) -> None:
-    shown = open_page(night, PHONE, list_is_open=False)
+    shown = open_page(daily_run, PHONE, list_is_open=False)
     tops = dict[str, float](
         shown.page.evaluate(
             "[...document.querySelectorAll('section')].map("
@@ -171,8 +171,8 @@ def test_what_to_do_first_is_on_the_first_screen_of_a_phone_and_no_list_hides_th
 
 
 def test_lost_coverage_leaves_what_to_do_first_within_two_screens(open_page: Open) -> None:
-    for night in ("dark", "unknown"):
-        box = open_page(night, PHONE, list_is_open=False).page.locator("#fix").bounding_box()
+    for daily_run in ("lost", "unknown"):
+        box = open_page(daily_run, PHONE, list_is_open=False).page.locator("#fix").bounding_box()
         assert box
         assert box["y"] < 2 * PHONE[1]
 
@@ -203,10 +203,10 @@ def test_without_javascript_the_new_findings_are_there_and_open_for_more(open_pa
 
 def test_hostile_texts_do_nothing_and_are_shown(open_page: Open) -> None:
     shown = open_page("hostile")
-    assert "owned" not in shown.page.title().replace(nights.HOSTILE[0], "")
+    assert "owned" not in shown.page.title().replace(daily_runs.HOSTILE[0], "")
     assert shown.page.locator("img, iframe, object, embed, base, form").count() == 0
     texts = shown.page.locator(".list td.c-finding > bdi").all_text_contents()
-    for hostile in nights.HOSTILE[:5]:
+    for hostile in daily_runs.HOSTILE[:5]:
         assert clean(hostile, 2_000) in texts
 
 
@@ -263,11 +263,11 @@ def test_the_list_is_searched_and_filtered(open_page: Open) -> None:
     assert shown.status == "100 of 1,000 findings shown"
 
 
-def test_the_numbers_of_a_filter_are_those_of_the_digest(open_page: Open, pages: Callable[..., Path]) -> None:
+def test_the_numbers_of_a_filter_are_those_of_the_analysis(open_page: Open, pages: Callable[..., Path]) -> None:
     shown = open_page("busy")
     html = pages("busy").read_text(encoding="utf-8")
     rows = json.loads(html.split('<script type="application/json" id="data">')[1].split("</script>")[0])["rows"]
-    exploits = sum(row.get("exploit_known", False) and row["account_id"] == "111122223333" for row in rows)
+    exploits = sum(row.get("exploit_available", False) and row["account_id"] == "111122223333" for row in rows)
     shown.page.locator(".controls").get_by_label("exploit available").check()
     shown.page.get_by_role("combobox", name="Account", exact=True).select_option("111122223333")
     assert shown.status == f"{exploits} of {exploits} matching findings shown (1,000 in the list)"
@@ -325,7 +325,7 @@ def test_a_phone_sorts_by_a_choice_and_shows_rows_as_blocks_that_are_still_a_tab
 
 def test_lost_coverage_is_seen_at_once_in_both_themes(open_page: Open) -> None:
     for theme in ("light", "dark"):
-        shown = open_page("dark", PHONE, theme)
+        shown = open_page("lost", PHONE, theme)
         assert shown.page.title().startswith("SCAN COVERAGE LOST")
         box = shown.page.locator(".alarm").first.bounding_box()
         assert box

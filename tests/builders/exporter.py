@@ -56,12 +56,12 @@ VARIABLES = {
     "DEADLINE_HOURS": "6",
 }
 ENVIRONMENT = CREDENTIALS | VARIABLES
-EVENTS_A_LOOK, EVENTS_A_RETRY = 9, 3
+EVENTS_PER_CHECK, EVENTS_A_RETRY = 9, 3
 """Of Wait, Task and Choice together, and of a task's further try; counted in tests/workflow/test_history_events.py."""
 EVENTS_A_STANDARD_EXECUTION_MAY_HAVE = 25_000
 
 HOSTILE_NAMES = [
-    "..", ".", ".hidden", "a/b", "year=2026", "x" * 80, "ä" * 80, "夜", "a b", "a+b@c", "-", "x\n", "%2e%2e", "night-1",
+    "..", ".", ".hidden", "a/b", "year=2026", "x" * 80, "ä" * 80, "夜", "a b", "a+b@c", "-", "x\n", "%2e%2e", "run-1",
 ]  # fmt: skip
 """Names that Step Functions may give an execution, and that must not stand in a key as they are."""
 
@@ -76,7 +76,7 @@ def config(**variables: str) -> Config:
     return Config.from_env(VARIABLES | variables)
 
 
-def execution(name: str = "night-1", started_at: datetime = START, region: str = REGION, partition: str = "aws") -> Execution:
+def execution(name: str = "run-1", started_at: datetime = START, region: str = REGION, partition: str = "aws") -> Execution:
     """An execution by its name."""
     return Execution(f"arn:{partition}:states:{region}:{ACCOUNT}:execution:findings-ExportFindings:{name}", started_at)
 
@@ -131,18 +131,18 @@ def failed_run(failure: Failure, **fields: Any) -> Run:
     return ended_run(outcome="FAILED", failure=failure, delivery=None, **fields)
 
 
-def brief(**fields: Any) -> dict[str, Any]:
-    """The brief of a night's digest: 12 findings are new, 30 are gone."""
-    folder = "inspector/digests/nightly/year=2026/month=11/day=23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
+def headline(**fields: Any) -> dict[str, Any]:
+    """The headline of a run's analysis: 12 findings are new, 30 are gone."""
+    folder = "inspector/analyses/nightly/year=2026/month=11/day=23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
     table = "inspector/findings/report=nightly/day=2026-11-23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
     return {
         "schema_version": "1.0",
         "bucket": BUCKET,
-        "digest_key": f"{folder}/digest.json",
+        "analysis_key": f"{folder}/analysis.json",
         "page_key": f"{folder}/index.html",
         "parquet_key": f"{table}.parquet",
-        "keys_key": f"{table}.keys",
-        "keys_etag": '"e1"',
+        "fingerprints_key": f"{table}.keys",
+        "fingerprints_etag": '"e1"',
         "parquet_etag": '"e2"',
         "carried_key": None,
         "carried_etag": None,
@@ -150,35 +150,35 @@ def brief(**fields: Any) -> dict[str, Any]:
         "open": 1204,
         "by_severity": {"CRITICAL": 3, "HIGH": 482, "MEDIUM": 642, "LOW": 77},
         "by_status": {"ACTIVE": 1204},
-        "baseline": {"execution": "night-0", "started_at": "2026-11-22T03:00:00+00:00", "age": "24 hours"},
+        "baseline": {"execution": "run-0", "started_at": "2026-11-22T03:00:00+00:00", "age": "24 hours"},
         "no_baseline": None,
         "changes": {
             "appeared": 12,
-            "gone": 30,
-            "counts": {"still_open": 1192, "new": 11, "reopened": 1, "closed": 22, "resource_gone": 8},
+            "no_longer_open": 30,
+            "counts": {"still_open": 1192, "new": 11, "reopened": 1, "closed": 22, "resource_removed": 8},
             "appeared_by_severity": {"CRITICAL": 2, "HIGH": 4, "MEDIUM": 6},
-            "gone_by_severity": {"HIGH": 5, "MEDIUM": 25},
+            "no_longer_open_by_severity": {"HIGH": 5, "MEDIUM": 25},
         },
         "worst_new": [
             finding(),
-            finding(vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_known=False),
+            finding(vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_available=False),
             finding(severity="HIGH", vulnerability_id="CVE-2026-19876", title="CVE-2026-19876 - curl", packages=["curl", "libcurl"],
-                    resource="i-0abc1234def567890", fix_available="NO", exploit_known=False),
+                    resource="i-0abc1234def567890", fix_available="NO", exploit_available=False),
             finding(severity="HIGH", vulnerability_id=None, title="Port 22 is reachable from an Internet Gateway - TCP", packages=[],
-                    resource="i-0abc1234def567890", fix_available=None, exploit_known=None),
+                    resource="i-0abc1234def567890", fix_available=None, exploit_available=None),
         ],
-        "worst_gone": [finding(severity="HIGH", vulnerability_id="CVE-2025-48100", title="CVE-2025-48100 - zlib", packages=["zlib"])],
-        "fix_first": [
+        "worst_no_longer_open": [finding(severity="HIGH", vulnerability_id="CVE-2025-48100", title="CVE-2025-48100 - zlib", packages=["zlib"])],
+        "priorities": [
             fix(),
-            fix(rank=2, points=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
+            fix(rank=2, score=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
                 why="CRITICAL 40 + known exploit 25 + EPSS 12.0% 2 + fix available 10 + open on 3 resources 2 = 79"),
-            fix(rank=3, points=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1, exploit_known=False,
+            fix(rank=3, score=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1, exploit_available=False,
                 why="CRITICAL 40 + EPSS 38.1% 8 + fix available 10 + open on 1 resource 0 = 58"),
-            fix(rank=4, points=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
-                exploit_known=False,
+            fix(rank=4, score=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
+                exploit_available=False,
                 why="HIGH 30 + fix available 10 + open on 40 resources 10 = 50"),
         ],
-        "verdict": {"state": "good", "sudden_fall": False, "dark": {}, "dark_accounts": 0, "reasons": []},
+        "coverage_status": {"state": "active", "unusual_drop": False, "deactivated": {}, "deactivated_accounts": 0, "reasons": []},
         "coverage": {"scanned": 412, "not_scanned": 6},
         "sentences": [
             (
@@ -191,7 +191,7 @@ def brief(**fields: Any) -> dict[str, Any]:
 
 
 def finding(**fields: Any) -> dict[str, Any]:
-    """A finding as the brief lists it."""
+    """A finding as the headline lists it."""
     return {
         "severity": "CRITICAL",
         "vulnerability_id": "CVE-2026-21001",
@@ -205,20 +205,20 @@ def finding(**fields: Any) -> dict[str, Any]:
         "region": REGION,
         "packages": ["openssl", "openssl-libs"],
         "fix_available": "YES",
-        "exploit_known": True,
+        "exploit_available": True,
         "first_seen": "2026-11-23",
     } | fields
 
 
 def fix(**fields: Any) -> dict[str, Any]:
-    """A vulnerability as the brief ranks it."""
+    """A vulnerability as the headline ranks it."""
     return {
         "rank": 1,
-        "points": 100,
+        "priority_score": 100,
         "vulnerability_id": "CVE-2021-44228",
         "title": "CVE-2021-44228 - org.apache.logging.log4j:log4j-core",
         "severity": "CRITICAL",
-        "exploit_known": True,
+        "exploit_available": True,
         "resources": 14,
         "why": "CRITICAL 40 + known exploit 25 + EPSS 94.4% 19 + fix available 10 + open on 14 resources 6 = 100",
     } | fields
@@ -379,7 +379,7 @@ class FakeInspector(_Doing):
     errors: dict[str, list[Exception]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
-    looks_to_cancel: int = 0
+    checks_to_cancel: int = 0
     on_create: Callable[[], None] | None = None
 
     @property
@@ -411,8 +411,8 @@ class FakeInspector(_Doing):
             raise self._not_found("GetFindingsReportStatus")
         report = self.reports[reportId]
         if report["status"] == "CANCELLING":
-            self.looks_to_cancel -= 1
-            if self.looks_to_cancel < 0:
+            self.checks_to_cancel -= 1
+            if self.checks_to_cancel < 0:
                 report["status"] = "CANCELLED"
         return dict(report)
 

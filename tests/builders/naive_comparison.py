@@ -1,4 +1,4 @@
-"""The comparison of two nights as one would write it without a thought for memory: what the real one is held against.
+"""The comparison of two runs as one would write it without a thought for memory: what the real one is held against.
 
 Works on whole findings, knows no records, and tells of each kind how many findings of which logical
 identity have it.
@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from findings_analysis.comparison.fingerprints import DAY_MS
-from findings_analysis.comparison.identity import exact_keys
-from tests.builders import nights
+from findings_analysis.comparison.identity import exact_hashes
+from tests.builders import daily_runs
 
 RANKS = ["UNTRIAGED", "INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
 FIXES = ["NO", "PARTIAL", "YES"]
@@ -22,7 +22,7 @@ type Logical = tuple[str, str, str, frozenset[str]]
 
 @dataclass(frozen=True)
 class Seen:
-    """One finding of a night, or what is remembered of it."""
+    """One finding of a run, or what is remembered of it."""
 
     account: str
     resource: str
@@ -58,7 +58,7 @@ class Seen:
 
     def row(self) -> dict[str, Any]:
         """The finding as a reader would give it."""
-        return nights.finding(
+        return daily_runs.finding(
             str(self.arn),
             account_id=self.account,
             resource_name=self.resource,
@@ -75,13 +75,13 @@ class Seen:
 
 
 def compare(
-    baseline: list[Seen], tonight: list[Seen], off: set[tuple[str, str]], unsure: set[tuple[str, str]]
+    baseline: list[Seen], current: list[Seen], off: set[tuple[str, str]], unsure: set[tuple[str, str]]
 ) -> tuple[Counter[tuple[str, Logical]], list[Seen]]:
-    """Return how many findings of each kind and identity there are, and what the next night is compared with."""
+    """Return how many findings of each kind and identity there are, and what the next run is compared with."""
     kinds: Counter[tuple[str, Logical]] = Counter()
-    baseline = [as_called_now(before, tonight) for before in baseline]
+    baseline = [as_called_now(before, current) for before in baseline]
     unmatched, pairs, fresh = list(baseline), [], []
-    for after in tonight:
+    for after in current:
         same = [before for before in unmatched if before.arn == after.arn]
         if same:
             unmatched.remove(same[0])
@@ -91,7 +91,7 @@ def compare(
     missing: list[tuple[Seen, Seen | None]] = []
     for before, after in pairs:
         if before.was_open and after.is_open:
-            kind = "seen_again" if before.status == "NOT LOOKED AT" else "still_open"
+            kind = "rediscovered" if before.status == "NOT LOOKED AT" else "still_open"
             kinds[kind, after.logical] += 1
             kinds.update((mark, after.logical) for mark in marks(before, after))
         elif before.was_open and after.status == "SUPPRESSED":
@@ -102,7 +102,7 @@ def compare(
             kinds["unsuppressed" if before.status == "SUPPRESSED" else "reopened", after.logical] += 1
     # Which of several equal findings came back is anybody's guess: the real comparison takes them in this order.
     absent = sorted(
-        (before for before in unmatched if before.was_open), key=lambda before: exact_keys([before.row()["finding_arn"]])
+        (before for before in unmatched if before.was_open), key=lambda before: exact_hashes([before.row()["finding_arn"]])
     )
     missing += [(before, None) for status in ("ACTIVE", "NOT LOOKED AT") for before in absent if before.status == status]
     for after in [each for each in fresh if each.is_open]:
@@ -110,45 +110,45 @@ def compare(
         if same_identity:
             before = same_identity[0][0]
             missing.remove(same_identity[0])
-            kinds["seen_again" if before.status == "NOT LOOKED AT" else "reissued", after.logical] += 1
+            kinds["rediscovered" if before.status == "NOT LOOKED AT" else "unchanged_new_arn", after.logical] += 1
         elif any(each.was_open and each.logical == after.logical for each in baseline):
-            kinds["another_copy", after.logical] += 1
+            kinds["additional_resource", after.logical] += 1
         elif any(each.status == "CLOSED" and each.logical == after.logical for each in baseline):
             kinds["reopened", after.logical] += 1
         else:
             kinds["new", after.logical] += 1
-    unseen = []
+    uncertain = []
     for before, closed in missing:
         latest = closed or before
         place = latest.account, SCAN_TYPES[latest.resource]
         if place in off or (closed is None and place in unsure):
-            kinds["not_looked_at", before.logical] += 1
-            unseen.append(replace(latest, status="NOT LOOKED AT", closed=0))
-        elif any(each.is_open and each.logical == before.logical for each in tonight):
-            kinds["copy_gone", before.logical] += 1
+            kinds["status_unknown", before.logical] += 1
+            uncertain.append(replace(latest, status="NOT LOOKED AT", closed=0))
+        elif any(each.is_open and each.logical == before.logical for each in current):
+            kinds["one_fewer_resource", before.logical] += 1
         elif closed is not None:
             kinds["closed", before.logical] += 1
-        elif any((each.account, each.resource) == (before.account, before.resource) for each in tonight):
+        elif any((each.account, each.resource) == (before.account, before.resource) for each in current):
             kinds["no_longer_reported", before.logical] += 1
         else:
-            kinds["resource_gone", before.logical] += 1
-    return kinds, remembered(baseline, tonight, pairs, unseen)
+            kinds["resource_removed", before.logical] += 1
+    return kinds, remembered(baseline, current, pairs, uncertain)
 
 
-def as_called_now(before: Seen, tonight: list[Seen]) -> Seen:
+def as_called_now(before: Seen, current: list[Seen]) -> Seen:
     """The same ARN is the same finding: one that has another account, resource or vulnerability now had it then."""
-    for after in tonight:
+    for after in current:
         if after.arn == before.arn and after.place != before.place:
             account, resource, vulnerability = after.place
             return replace(before, account=account, resource=resource, vulnerability=vulnerability, packages=after.packages)
     return before
 
 
-def remembered(baseline: list[Seen], tonight: list[Seen], pairs: list[tuple[Seen, Seen]], unseen: list[Seen]) -> list[Seen]:
-    """Tonight's findings and those that nobody looked at, seen first when any copy of them was."""
+def remembered(baseline: list[Seen], current: list[Seen], pairs: list[tuple[Seen, Seen]], uncertain: list[Seen]) -> list[Seen]:
+    """This run's findings and those that nobody looked at, seen first when any copy of them was."""
 
     def told(logical: Logical) -> int:
-        return min(each.first_seen for each in (*baseline, *tonight) if each.logical == logical)
+        return min(each.first_seen for each in (*baseline, *current) if each.logical == logical)
 
     def first_seen(logical: Logical) -> int:
         return min([told(logical)] + [told(before.logical) for before, after in pairs if after.logical == logical])
@@ -158,8 +158,8 @@ def remembered(baseline: list[Seen], tonight: list[Seen], pairs: list[tuple[Seen
     def closed(each: Seen) -> int:
         return paired.get(each, each.closed) if each.status == "CLOSED" else 0
 
-    kept = [replace(each, closed=closed(each)) for each in tonight if each.arn not in {other.arn for other in unseen}]
-    return [replace(each, first_seen=first_seen(each.logical)) for each in (*kept, *unseen)]
+    kept = [replace(each, closed=closed(each)) for each in current if each.arn not in {other.arn for other in uncertain}]
+    return [replace(each, first_seen=first_seen(each.logical)) for each in (*kept, *uncertain)]
 
 
 def marks(before: Seen, after: Seen) -> list[str]:
@@ -169,7 +169,7 @@ def marks(before: Seen, after: Seen) -> list[str]:
         worse = RANKS.index(after.severity) > RANKS.index(before.severity)
         changed.append("severity_raised" if worse else "severity_lowered")
     if (before.exploit, after.exploit) == ("NO", "YES"):
-        changed.append("exploit_became_known")
+        changed.append("exploit_became_available")
     if after.fix != "NO" and FIXES.index(after.fix) > FIXES.index(before.fix):
         changed.append("fix_became_available")
     return changed

@@ -142,7 +142,7 @@ def expected_row(finding: Finding) -> dict[str, Any]:
     identity = resource.get("id") or ""
     repository = "a/b" if ":repository/" in identity else None
     function = "f" if ":function:" in identity else None
-    digest = "sha256:" + identity.split("sha256:")[1] if "sha256:" in identity else None
+    analysis = "sha256:" + identity.split("sha256:")[1] if "sha256:" in identity else None
     nvd = [each for each in at(details, "cvss") or [] if each.get("source") == "NVD" and (each.get("version") or "")[:1] == "3"]
     score = nvd[0] if nvd else {}
 
@@ -174,12 +174,12 @@ def expected_row(finding: Finding) -> dict[str, Any]:
         "end_line": at(code, "filePath", "endLine"),
         "resource_type": at(resource, "type"),
         "resource_id": at(resource, "id"),
-        "resource_name": repository or function or identity.removesuffix("@" + (digest or "")) or None,
+        "resource_name": repository or function or identity.removesuffix("@" + (analysis or "")) or None,
         "resource_tags": at(resource, "tags"),
         "resource_count": len(resources),
         "further_resource_ids": [at(each, "id") for each in resources[1:]] or None,
         "platform": at(place, "platform"),
-        "image_id": at(place, "imageId") or at(place, "imageHash") or digest,
+        "image_id": at(place, "imageId") or at(place, "imageHash") or analysis,
         "repository_name": repository or at(place, "repositoryName"),
         "image_tags": at(place, "imageTags"),
         "vpc_id": at(place, "vpcId") or at(place, "vpcConfig", "vpcId"),

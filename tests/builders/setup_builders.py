@@ -14,7 +14,7 @@ SETUP_VARIABLES = {
     "INSPECTOR_PRINCIPAL": INSPECTOR,
     "START_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-StartReportFunctionRole",
     "VERIFY_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-VerifyReportFunctionRole",
-    "DIGEST_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-DigestReportFunctionRole",
+    "ANALYZE_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-AnalyzeReportFunctionRole",
     "NOTIFY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-NotifyFunctionRole",
     "DEAD_LETTER_QUEUE_URL": QUEUE,
 }

@@ -1,6 +1,6 @@
-"""Setups, right and wrong, with the verdict that each deserves: one table for the rules and for the embedded AWS.
+"""Setups, right and wrong, with the coverage status that each deserves: one table for the rules and for the embedded AWS.
 
-A row changes one thing of a setup that is right. The verdicts are IAM's, as its guide has them, and not those of any program.
+A row changes one thing of a setup that is right. The statuses are IAM's, as its guide has them, and not those of any program.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 type Statement = dict[str, Any]
-type Verdict = Literal["passed", "failed", "unknown"]
+type CheckResult = Literal["passed", "failed", "unknown"]
 
 OTHER_ACCOUNT = "999988887777"
 
@@ -54,12 +54,12 @@ class Row:
     bucket, key
         The statements of the policies; None: the ones that are right.
     error
-        How a report ends where the verdict is wrong.
+        How a report ends where the coverage status is wrong.
     """
 
     name: str
     check: str
-    verdict: Verdict
+    result: CheckResult
     bucket: Change | None = None
     key: Change | None = None
     error: str = "INVALID_PERMISSIONS"
@@ -121,14 +121,14 @@ def document(statements: list[Statement]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def on_bucket(name: str, verdict: Verdict, change: Change, **more: Any) -> Row:
+def on_bucket(name: str, result: CheckResult, change: Change, **more: Any) -> Row:
     """A row about Inspector and the bucket's policy."""
-    return Row(name, "bucket_policy_for_inspector", verdict, bucket=change, **more)
+    return Row(name, "bucket_policy_for_inspector", result, bucket=change, **more)
 
 
-def on_key(name: str, verdict: Verdict, change: Change, **more: Any) -> Row:
+def on_key(name: str, result: CheckResult, change: Change, **more: Any) -> Row:
     """A row about Inspector and the key's policy, beside the account's root."""
-    return Row(name, "key_policy_for_inspector", verdict, key=lambda place: [root(place), *change(place)], **more)
+    return Row(name, "key_policy_for_inspector", result, key=lambda place: [root(place), *change(place)], **more)
 
 
 def with_condition(condition: Callable[[Place], Statement]) -> Change:

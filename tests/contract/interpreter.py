@@ -12,8 +12,8 @@ from tests.contract.parts import MACHINE, STATES
 EXPRESSION = re.compile(r"\{%(.*)%\}", re.DOTALL)
 CONTEXT = {
     "Execution": {
-        "Id": "arn:aws:states:eu-central-1:123456789012:execution:findings-ExportFindings:night-1",
-        "Name": "night-1",
+        "Id": "arn:aws:states:eu-central-1:123456789012:execution:findings-ExportFindings:run-1",
+        "Name": "run-1",
         "StartTime": "2026-11-23T03:00:00.000Z",
         "Input": {"notify": True},
     }

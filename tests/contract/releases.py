@@ -28,7 +28,7 @@ DELIVERY = {
     "nothing_found": None,
 }
 SETUP = {
-    "verdict": "wrong",
+    "coverage_status": "wrong",
     "wrong": [
         {
             "check": "key",
@@ -40,7 +40,7 @@ SETUP = {
     ],
     "unknown": [{"check": "bucket", "sentence": "The bucket policy may not be read."}],
 }
-NIGHT: dict[str, list[Any]] = {
+DAILY_RUN: dict[str, list[Any]] = {
     "Plan Export": [{"state": "PLANNED", "plan": {}}],
     "Acquire Lock": [{"state": "ACQUIRED"}],
     "Start Report": [{"state": "STARTED", "report_id": "id", "wait_seconds": 33}],
@@ -49,19 +49,19 @@ NIGHT: dict[str, list[Any]] = {
     "Release Lock": [{"state": "RELEASED"}],
     "Check Setup": [{"state": "CHECKED", "setup": SETUP}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
-    "Digest Report": [{"state": "DIGESTED"}],
-    "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
-    "Notify": [{"state": "TOLD"}],
+    "Analyze Report": [{"state": "ANALYZED"}],
+    "Record Run": [{"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}],
+    "Notify": [{"state": "NOTIFIED"}],
 }
-NIGHTS = (
-    NIGHT,
-    NIGHT | {"Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY | {"key": None, "nothing_found": "no_findings"}}]},
-    NIGHT | {"Plan Export": [{"state": "DUPLICATE", "of": "arn"}]},
-    NIGHT | {"Digest Report": [StepError("Sandbox.Timedout", "it took too long")]},
-    NIGHT | {"Check Report": [StepError("States.Timeout", None)]},
-    NIGHT | {"Check Report": [StepError("AccessDeniedError", "AWS refused it")]},
+DAILY_RUNS = (
+    DAILY_RUN,
+    DAILY_RUN | {"Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY | {"key": None, "nothing_found": "no_findings"}}]},
+    DAILY_RUN | {"Plan Export": [{"state": "DUPLICATE", "of": "arn"}]},
+    DAILY_RUN | {"Analyze Report": [StepError("Sandbox.Timedout", "it took too long")]},
+    DAILY_RUN | {"Check Report": [StepError("States.Timeout", None)]},
+    DAILY_RUN | {"Check Report": [StepError("AccessDeniedError", "AWS refused it")]},
 )
-"""A success, one that found nothing, a duplicate, a digest that broke down, a failure and one of the setup: between them every form of every event."""
+"""A success, one that found nothing, a duplicate, an analysis that broke down, a failure and one of the setup: between them every form of every event."""
 
 
 def kept() -> list[str]:
@@ -71,7 +71,7 @@ def kept() -> list[str]:
 
 def released(task: str) -> dict[str, Any]:
     """Return what the state machine, as it stands, sends to a task and reads of its answer."""
-    payloads = [walk.payloads[task] for walk in (Walk(night).run() for night in NIGHTS) if task in walk.payloads]
+    payloads = [walk.payloads[task] for walk in (Walk(daily_run).run() for daily_run in DAILY_RUNS) if task in walk.payloads]
     distinct = {json.dumps(shape(payload), sort_keys=True): payload for payload in payloads}
     return {"events": list(distinct.values()), "reads": reads(task)}
 

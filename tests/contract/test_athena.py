@@ -20,11 +20,11 @@ PARTS = {
     "AWS::IAM::ManagedPolicy",
 }
 OWN = Rendered(VARIANTS["Athena"])
-FOREIGN = Rendered(VARIANTS["Athena on an existing bucket and key"])
+EXTERNAL = Rendered(VARIANTS["Athena on an existing bucket and key"])
 OWN_BUCKET, FOREIGN_BUCKET = "findings-Bucket", EXISTING["ExistingBucketName"]
 BOTH = pytest.mark.parametrize(
     ("rendered", "bucket", "owner", "key"),
-    [(OWN, OWN_BUCKET, ACCOUNT, OWN.arn("Key")), (FOREIGN, FOREIGN_BUCKET, OTHER_ACCOUNT, EXISTING["ExistingKeyArn"])],
+    [(OWN, OWN_BUCKET, ACCOUNT, OWN.arn("Key")), (EXTERNAL, FOREIGN_BUCKET, OTHER_ACCOUNT, EXISTING["ExistingKeyArn"])],
     ids=["own", "existing"],
 )
 QUERIES = {each["Name"]: each for each in OWN.of_type("AWS::Athena::NamedQuery").values()}
@@ -42,8 +42,8 @@ def reader(rendered: Rendered) -> list[dict[str, Any]]:
     return statements
 
 
-def to_paste(output: str) -> list[dict[str, Any]]:
-    statements: list[dict[str, Any]] = json.loads(f"[{FOREIGN.outputs[output]}]")
+def statements_to_add(output: str) -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = json.loads(f"[{EXTERNAL.outputs[output]}]")
     return statements
 
 
@@ -76,8 +76,8 @@ class TestSwitch:
         assert {OWN.resources[name]["Type"] for name in added} == PARTS
         assert all(RESOURCES[name]["Condition"] == "UseAthena" for name in added)
 
-    def test_it_is_refused_without_the_digest_that_writes_its_files(self) -> None:
-        rule = TEMPLATE["Rules"]["AthenaNeedsTheDigest"]
+    def test_it_is_refused_without_the_analysis_that_writes_its_files(self) -> None:
+        rule = TEMPLATE["Rules"]["AthenaNeedsTheAnalysis"]
         assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Athena"}, "ON"]}
         assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "Digest"}, "ON"]}
 
@@ -88,8 +88,8 @@ class TestTable:
         assert columns == [{"Name": each.name, "Type": each.type, "Comment": each.meaning} for each in TABLE_COLUMNS]
         assert all(len(each["Comment"]) <= 255 for each in columns), "Glue's limit"
 
-    @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (FOREIGN, FOREIGN_BUCKET)], ids=["own", "existing"])
-    def test_its_partitions_are_where_the_digest_writes(self, rendered: Rendered, bucket: str) -> None:
+    @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (EXTERNAL, FOREIGN_BUCKET)], ids=["own", "existing"])
+    def test_its_partitions_are_where_the_analysis_writes(self, rendered: Rendered, bucket: str) -> None:
         table = the("AWS::Glue::Table", rendered)["TableInput"]
         assert LAYOUT in Path("layers/analytics/findings_analysis/pipeline.py").read_text(encoding="utf-8")
         layout = f"s3://{bucket}/inspector/findings/report=${{report}}/day=${{day}}/"
@@ -110,7 +110,7 @@ class TestTable:
             "day.interval.unit": "DAYS",
         }
 
-    def test_glue_is_told_texts_where_it_wants_texts(self) -> None:
+    def test_glue_is_reported_texts_where_it_wants_texts(self) -> None:
         assert all(isinstance(value, str) for value in the("AWS::Glue::Table")["TableInput"]["Parameters"].values())
 
 
@@ -157,8 +157,8 @@ class TestQuestions:
     def test_every_look_at_the_table_names_the_report_as_a_literal_and_bounds_the_days(self, name: str) -> None:
         # An injected partition without a literal is refused; one without days lists every day since the first release.
         sql = QUERIES[name]["QueryString"]
-        looks = re.findall(r"FROM inspector_findings\.findings\s+WHERE report = 'nightly'\s+AND day >= ", sql)
-        assert len(looks) == sql.count("inspector_findings.findings") >= 1
+        status_checks = re.findall(r"FROM inspector_findings\.findings\s+WHERE report = 'nightly'\s+AND day >= ", sql)
+        assert len(status_checks) == sql.count("inspector_findings.findings") >= 1
 
     @pytest.mark.parametrize("name", QUERIES)
     def test_a_question_asks_for_columns_that_there_are_and_for_the_deployments_report(self, name: str) -> None:
@@ -200,7 +200,7 @@ class TestReaders:
 
     def test_the_statements_to_paste_open_an_existing_bucket_and_key_to_the_named_role_alone(self) -> None:
         role = f"arn:aws:iam::{ACCOUNT}:role/NAME-OF-THE-READERS-ROLE"
-        statements = to_paste("BucketStatementForReaders") + to_paste("KeyStatementForReaders")
+        statements = statements_to_add("BucketStatementForReaders") + statements_to_add("KeyStatementForReaders")
         assert all(each["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"} for each in statements)
         assert all(each["Condition"]["ArnLike"] == {"aws:PrincipalArn": role} for each in statements)
 
@@ -214,8 +214,10 @@ class TestReaders:
                 if action.startswith(("s3:", "kms:"))
             }
 
-        needed = [{"Condition": {}, **each} for each in reader(FOREIGN)]
-        assert rights(to_paste("BucketStatementForReaders") + to_paste("KeyStatementForReaders")) == rights(needed)
+        needed = [{"Condition": {}, **each} for each in reader(EXTERNAL)]
+        assert rights(statements_to_add("BucketStatementForReaders") + statements_to_add("KeyStatementForReaders")) == rights(
+            needed
+        )
 
     def test_who_has_a_bucket_and_key_of_the_stack_has_nothing_to_paste(self) -> None:
         assert [name for name in OWN.outputs if "Statement" in name] == []

@@ -15,7 +15,7 @@ WITH = Rendered(VARIANTS["chat"])
 @pytest.mark.parametrize(
     ("parameters", "channels", "roles"), [({}, [], 0), (SLACK, CHANNELS[:1], 1), (TEAMS, CHANNELS[1:], 1), (CHAT, CHANNELS, 1)]
 )
-def test_a_stack_has_the_channels_that_it_is_told(parameters: dict[str, str], channels: list[str], roles: int) -> None:
+def test_a_stack_has_the_channels_that_it_is_reported(parameters: dict[str, str], channels: list[str], roles: int) -> None:
     rendered = Rendered(Place(parameters=parameters))
     assert [kind for kind in CHANNELS if rendered.of_type(kind)] == list(channels)
     assert len([name for name in rendered.of_type("AWS::IAM::Role") if name == "ChatRole"]) == roles

@@ -87,7 +87,7 @@ def test_a_failure_under_a_name_of_step_functions_is_found(error: str, machine: 
     assert faults(machine) == [f"the state Export Failed fails with a name of Step Functions' own: {error}"]
 
 
-def test_a_missing_state_is_told_once(machine: dict[str, Any]) -> None:
+def test_a_missing_state_is_reported_once(machine: dict[str, Any]) -> None:
     del machine["States"]["Cancel Report"]
     assert len([fault for fault in faults(machine) if fault.endswith("missing state: Cancel Report")]) == 1
 

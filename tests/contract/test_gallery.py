@@ -33,26 +33,26 @@ def test_it_has_a_message_of_each_kind_in_each_language() -> None:
 
 @pytest.mark.parametrize("name", gallery.analysed())
 def test_its_numbers_agree(name: str) -> None:
-    digest = gallery.analysed()[name].digest
-    assert digest is not None
-    assert digest["total"] == digest["open"] == sum(digest["by_severity"].values()) == sum(digest["by_status"].values())
-    changes = digest["changes"]
+    analysis = gallery.analysed()[name].analysis
+    assert analysis is not None
+    assert analysis["total"] == analysis["open"] == sum(analysis["by_severity"].values()) == sum(analysis["by_status"].values())
+    changes = analysis["changes"]
     if changes is None:
         return
     counts = changes["counts"]
-    appeared = counts.get("new", 0) + counts.get("another_copy", 0)
+    appeared = counts.get("new", 0) + counts.get("additional_resource", 0)
     assert changes["appeared"] == appeared == sum(changes["appeared_by_severity"].values())
-    gone = counts.get("no_longer_reported", 0) + counts.get("resource_gone", 0)
-    assert changes["gone"] == gone == sum(changes["gone_by_severity"].values())
-    assert digest["open"] == appeared + counts.get("still_open", 0) + counts.get("seen_again", 0)
-    for kind in ("worst_new", "worst_gone"):
-        of = changes["appeared_by_severity" if kind == "worst_new" else "gone_by_severity"]
-        listed = [each["severity"] for each in digest[kind]]
+    no_longer_open = counts.get("no_longer_reported", 0) + counts.get("resource_removed", 0)
+    assert changes["no_longer_open"] == no_longer_open == sum(changes["no_longer_open_by_severity"].values())
+    assert analysis["open"] == appeared + counts.get("still_open", 0) + counts.get("rediscovered", 0)
+    for kind in ("worst_new", "worst_no_longer_open"):
+        of = changes["appeared_by_severity" if kind == "worst_new" else "no_longer_open_by_severity"]
+        listed = [each["severity"] for each in analysis[kind]]
         assert all(listed.count(severity) <= of[severity] for severity in listed)
         assert not of or listed[0] == next(iter(sorted(of, key=list(gallery.OPEN).index)))
-    for severity in {each["severity"] for each in digest["fix_first"]}:
-        of_it = [each["resources"] for each in digest["fix_first"] if each["severity"] == severity]
-        assert sum(of_it) <= digest["by_severity"][severity]
+    for severity in {each["severity"] for each in analysis["priorities"]}:
+        of_it = [each["resources"] for each in analysis["priorities"] if each["severity"] == severity]
+        assert sum(of_it) <= analysis["by_severity"][severity]
 
 
 @pytest.mark.parametrize("name", gallery.SHOWN)

@@ -102,8 +102,8 @@ def test_a_build_refuses_a_file_that_the_lock_does_not_know(tmp_path: Path) -> N
     }
     (tmp_path / "template.json").write_text(json.dumps(template), encoding="utf-8")
 
-    def build(digest: str) -> subprocess.CompletedProcess[str]:
-        (layer / "requirements.txt").write_text(f"tiny==1.0 --hash=sha256:{digest}\n", encoding="utf-8")
+    def build(analysis: str) -> subprocess.CompletedProcess[str]:
+        (layer / "requirements.txt").write_text(f"tiny==1.0 --hash=sha256:{analysis}\n", encoding="utf-8")
         binaries = Path(".venv-sam/bin").resolve()
         return subprocess.run(
             [binaries / "sam", "build", "--template", "template.json"],

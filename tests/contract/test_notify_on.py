@@ -13,7 +13,7 @@ from tests.builders.exporter import START, config
 from tests.builders.rendered import Place, Rendered
 from tests.contract.parts import TEMPLATE
 from tests.unit.exporter.notification.test_subscriptions import passes
-from tests.unit.exporter.preflight.test_setup_words import HERE, SETS
+from tests.unit.exporter.preflight.test_preflight_message import HERE, SETS
 
 ADDRESS = "security@example.com"
 CHOICES: dict[str, set[str]] = {"ALL": {"PROBLEM", "CHANGES", "NONE"}, "CHANGES": {"PROBLEM", "CHANGES"}, "PROBLEMS": {"PROBLEM"}}
@@ -68,7 +68,7 @@ def test_no_choice_filters_a_failure_or_a_coverage_that_is_lost_or_unknown(choic
         kind
         for kind, attributes in PUBLISHED.items()
         if "night" in attributes
-        and (attributes["outcome"]["StringValue"] != "SUCCEEDED" or attributes["night"]["StringValue"] == "dark")
+        and (attributes["outcome"]["StringValue"] != "SUCCEEDED" or attributes["night"]["StringValue"] == "lost")
     }
     assert len(alarming) > 20
     assert [kind for kind in alarming if not passes(policy, told(PUBLISHED[kind]))] == []

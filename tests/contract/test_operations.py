@@ -129,7 +129,7 @@ def test_where_no_export_is_expected_none_is_missed(parameters: dict[str, str]) 
     assert RENDERED.arn("NoExportAlarm") not in shown
 
 
-def test_a_missed_export_is_told_by_zeros_alone_so_that_a_new_stack_rings_nothing() -> None:
+def test_a_missed_export_is_reported_by_zeros_alone_so_that_a_new_stack_rings_nothing() -> None:
     alarm = ALARMS["NoExportAlarm"]
     assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (3600, "26", "Sum")
     assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"]) == (
@@ -143,8 +143,8 @@ def test_a_missed_export_is_told_by_zeros_alone_so_that_a_new_stack_rings_nothin
     assert variables["EXPECTED_REPORT"] == alarm["Dimensions"][0]["Value"] == "nightly"
 
 
-def test_a_sweep_that_stops_is_told_by_the_lack_of_data_which_a_new_alarm_begins_with() -> None:
-    alarm = ALARMS["SweepAlarm"]
+def test_a_hourly_cleanup_that_stops_is_reported_by_the_lack_of_data_which_a_new_alarm_begins_with() -> None:
+    alarm = ALARMS["HourlyCleanupAlarm"]
     assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", alarm["AlarmActions"])
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": f"{STACK}-CleanUpFunction"}]
 

@@ -17,7 +17,7 @@ FUNCTION = """
 PUBLISH = "sns:Publish kms:Decrypt kms:GenerateDataKey*"
 ROLES = {
     "ScheduleRole": "states:StartExecution sqs:SendMessage",
-    "SweepScheduleRole": "lambda:InvokeFunction sqs:SendMessage",
+    "HourlyCleanupScheduleRole": "lambda:InvokeFunction sqs:SendMessage",
     "ExportFindingsRole": """
         lambda:InvokeFunction
         logs:CreateLogDelivery logs:DeleteLogDelivery logs:DescribeLogGroups logs:DescribeResourcePolicies
@@ -64,7 +64,7 @@ ROLES = {
         sns:GetTopicAttributes
         sqs:GetQueueAttributes
     """,
-    "DigestReportFunctionRole": FUNCTION + """
+    "AnalyzeReportFunctionRole": FUNCTION + """
         dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
         dynamodb:Query/REPORT
         inspector2:BatchGetAccountStatus inspector2:ListConnectors inspector2:ListCoverageStatistics inspector2:ListMembers

@@ -59,10 +59,10 @@ PARTS_OF_RESOURCES = {
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:findings-ExportFindings:*",
     f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/*",
     "arn:aws:s3:::findings-Bucket/inspector/reports/*",
-    "arn:aws:s3:::findings-Bucket/inspector/digests/*",
+    "arn:aws:s3:::findings-Bucket/inspector/analyses/*",
     "arn:aws:s3:::findings-Bucket/inspector/findings/*",
 }
-"""Resources with a wildcard, beside log streams: this machine's executions, reports and digests, and schedules (CloudFormation names
+"""Resources with a wildcard, beside log streams: this machine's executions, reports and analyses, and schedules (CloudFormation names
 the stack's own, and a reference to it would be circular)."""
 WITHOUT_A_SOURCE = {
     "lambda.amazonaws.com": "a function's role is of the function's account: whoever creates the function must be allowed to pass it",
@@ -167,7 +167,7 @@ class TestResources:
         retries = {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 20}
         assert {name: target["RetryPolicy"] for name, target in targets.items()} == {
             "ExportFindingsNightly": retries,
-            "CleanUpFunctionSweep": retries,
+            "CleanUpFunctionHourlyCleanup": retries,
             "CleanUpFunctionExecutionEnded": retries,
         }
 
@@ -193,7 +193,7 @@ class TestLogs:
             assert function["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == "INFO"
 
 
-def judged(template: Mapping[str, Any]) -> tuple[int, str]:
+def assessed(template: Mapping[str, Any]) -> tuple[int, str]:
     """What make lint says of a template's policies."""
     policies = [{"where": each.where, "kind": each.kind, "document": each.document} for each in every_policy(template)]
     command = [".venv-security/bin/python", "-W", "ignore", ".ci/check_policies.py"]
@@ -214,8 +214,8 @@ def statement_of(template: Mapping[str, Any], role: str, sid: str) -> dict[str, 
 class TestLint:
     def test_an_action_that_no_service_knows_is_found(self) -> None:
         template = read_template(Path("template.yaml"))
-        statement_of(template, "CheckReportFunctionRole", "LookAtTheReport")["Action"] = "inspector2:GetFindingReportStatus"
-        code, told = judged(template)
+        statement_of(template, "CheckReportFunctionRole", "ReadTheReport")["Action"] = "inspector2:GetFindingReportStatus"
+        code, told = assessed(template)
         assert code == 1
         assert "CheckReportFunctionRole" in told
         assert "UNKNOWN_ACTION" in told
@@ -232,7 +232,7 @@ class TestLint:
         template = read_template(Path("template.yaml"))
         statement_of(template, "PlanExportFunctionRole", "KeepRecords")["Resource"] = "*"
         del template["Resources"]["AcquireLockFunctionRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][-1]
-        code, told = judged(template)
+        code, told = assessed(template)
         assert code == 1
         assert "PlanExportFunctionRole" in told
         assert "RESOURCE_STAR" in told
@@ -274,7 +274,7 @@ class TestAudit:
         ("answer", "options", "code", "told"),
         [
             ("clean", [], 0, "1 packages asked about, 0 with known vulnerabilities"),
-            ("vulnerable", [], 1, "boto3 1: PYSEC-1, mended in 2"),
+            ("vulnerable", [], 1, "boto3 1: PYSEC-1, fixed in 2"),
             ("vulnerable", ["--unasked-is-fine"], 1, "1 with known vulnerabilities"),
             ("skipped", [], 2, "could not be asked about: x "),
             ("skipped", ["--unasked-is-fine"], 0, "could not be asked about: x "),

@@ -15,7 +15,7 @@ from findings_exporter import RELEASE
 from findings_exporter.aws import lock
 from findings_exporter.model import errors, plan
 from findings_exporter.notification import remediation
-from findings_exporter.notification.remediation import EXPLANATIONS
+from findings_exporter.notification.remediation import REMEDIATIONS
 from findings_exporter.steps import notify, reports
 from tests.contract.interpreter import StepError, Walk, evaluate, expressions, states_named
 from tests.contract.parts import (
@@ -47,9 +47,9 @@ SERVICE_ERRORS = {
     "States.Timeout",
 }
 SETUP_ERROR = "AccessDeniedError"
-DIGEST = "Digest Report"
+DIGEST = "Analyze Report"
 FAILURE = {"error": "SlotBusy", "cause": "told"}
-SETUP = {"verdict": "wrong", "wrong": [{"check": "key"}], "unknown": []}
+SETUP = {"coverage_status": "wrong", "wrong": [{"check": "key"}], "unknown": []}
 DELIVERY = {"key": "inspector/reports/x.json"}
 ANSWERS: dict[str, list[Any]] = {
     "Plan Export": [{"state": "PLANNED", "plan": {}}],
@@ -60,14 +60,14 @@ ANSWERS: dict[str, list[Any]] = {
     "Release Lock": [{"state": "RELEASED"}],
     "Check Setup": [{"state": "CHECKED", "setup": SETUP}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
-    "Digest Report": [{"state": "DIGESTED"}],
-    "Record Run": [{"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}],
-    "Notify": [{"state": "TOLD", "failure": None}],
+    "Analyze Report": [{"state": "ANALYZED"}],
+    "Record Run": [{"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}],
+    "Notify": [{"state": "NOTIFIED", "failure": None}],
 }
 IN_WORDS = FAILURE | {"cause": "in words"}
 FAILED_ANSWERS = ANSWERS | {
-    "Record Run": [{"state": "TO_TELL", "outcome": "FAILED", "failure": IN_WORDS}],
-    "Notify": [{"state": "TOLD", "failure": IN_WORDS}],
+    "Record Run": [{"state": "NOTIFICATION_PENDING", "outcome": "FAILED", "failure": IN_WORDS}],
+    "Notify": [{"state": "NOTIFIED", "failure": IN_WORDS}],
 }
 FAILURE_PATH = [
     "Cancel Report",
@@ -104,7 +104,7 @@ class TestForm:
         assert "\n" not in comment
 
     @EVERY_STATE
-    def test_a_states_name_tells_its_kind(self, name: str) -> None:
+    def test_a_states_name_reports_its_kind(self, name: str) -> None:
         assert name.endswith("?") is (STATES[name]["Type"] == "Choice")
         assert name.startswith("Wait for") is (STATES[name]["Type"] == "Wait")
         assert all(word[0].isupper() or word in {"for", "to"} for word in name.split())
@@ -154,29 +154,29 @@ class TestTasks:
     @EVERY_TASK
     def test_what_outlasts_a_tasks_retries_is_explained(self, name: str) -> None:
         retried = {error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]}
-        assert {error.replace("States.", "Workflow.") for error in retried} <= set(EXPLANATIONS)
+        assert {error.replace("States.", "Workflow.") for error in retried} <= set(REMEDIATIONS)
 
     def test_the_workflows_own_errors_are_explained(self) -> None:
         named = set(re.findall(r"'(Workflow\.\w+)'", MACHINE_TEXT))
         assert named
-        assert named <= set(EXPLANATIONS)
+        assert named <= set(REMEDIATIONS)
 
     def test_what_no_task_can_catch_is_explained(self) -> None:
-        assert {"States.Runtime", "States.DataLimitExceeded"} <= set(EXPLANATIONS)
+        assert {"States.Runtime", "States.DataLimitExceeded"} <= set(REMEDIATIONS)
 
     @EVERY_TASK
     def test_a_task_catches_everything_and_keeps_the_first_failure(self, name: str) -> None:
         (catch,) = TASKS[name]["Catch"]
         assert catch["ErrorEquals"] == ["States.ALL"]
-        # A digest never fails an export.
-        assert set(catch["Assign"]) == {"digest_failure" if name == DIGEST else "failure"}
+        # An analysis never fails an export.
+        assert set(catch["Assign"]) == {"analysis_failure" if name == DIGEST else "failure"}
 
-    def test_a_digest_that_takes_too_long_is_tried_once_more_so_that_a_success_is_told_within_half_an_hour(self) -> None:
+    def test_a_analysis_that_takes_too_long_is_tried_once_more_so_that_a_success_is_reported_within_half_an_hour(self) -> None:
         retry = next(each for each in TASKS[DIGEST]["Retry"] if "Sandbox.Timedout" in each["ErrorEquals"])
         assert set(retry["ErrorEquals"]) == {"Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"}
         assert (1 + retry["MaxAttempts"]) * TASKS[DIGEST]["TimeoutSeconds"] < 30 * 60
 
-    def test_with_all_its_tries_the_digest_ends_before_the_workflow_does(self) -> None:
+    def test_with_all_its_tries_the_analysis_ends_before_the_workflow_does(self) -> None:
         tries = 1 + sum(each["MaxAttempts"] for each in TASKS[DIGEST]["Retry"][:-1])
         longest = timedelta(hours=plan.MAX_DEADLINE_HOURS, seconds=tries * TASKS[DIGEST]["TimeoutSeconds"] + 600)
         assert longest < timedelta(seconds=MACHINE["TimeoutSeconds"])
@@ -232,7 +232,7 @@ class TestAnswers:
     def test_the_choice_knows_every_answer(self, task: str, module: str) -> None:
         assert self.understood(task) == self.answered(module)
 
-    @pytest.mark.parametrize("task", ["Release Lock", "Check Setup", "Digest Report", "Notify"])
+    @pytest.mark.parametrize("task", ["Release Lock", "Check Setup", "Analyze Report", "Notify"])
     def test_a_step_without_a_choice_has_its_answers_known(self, task: str) -> None:
         code = (FUNCTIONS / folder_of(task) / "app.py").read_text(encoding="utf-8")
         if task == DIGEST:
@@ -249,11 +249,11 @@ class TestAnswers:
 
 
 class TestWalk:
-    def test_a_night_goes_from_plan_to_success(self) -> None:
+    def test_a_run_goes_from_plan_to_success(self) -> None:
         walk = Walk(ANSWERS).run()
         assert [name for name in walk.path if name in TASKS] == [
             "Plan Export", "Acquire Lock", "Start Report", "Check Report", "Check Report", "Release Lock", "Verify Report",
-            "Digest Report", "Record Run", "Notify",
+            "Analyze Report", "Record Run", "Notify",
         ]  # fmt: skip
         assert walk.waits == [33, 44]
         assert walk.path[-1] == "Export Succeeded"
@@ -262,15 +262,15 @@ class TestWalk:
     def test_each_step_gets_what_its_handler_reads(self) -> None:
         payloads = Walk(ANSWERS | {"Check Report": [{"state": "FINISHED", "found_nothing": True}]}).run().payloads
         execution = {
-            "arn": "arn:aws:states:eu-central-1:123456789012:execution:findings-ExportFindings:night-1",
+            "arn": "arn:aws:states:eu-central-1:123456789012:execution:findings-ExportFindings:run-1",
             "started_at": "2026-11-23T03:00:00.000Z",
         }
         common = {"release": RELEASE, "execution": execution}
         assert payloads["Plan Export"] == common | {"input": {"notify": True}}
         assert payloads["Verify Report"] == common | {"found_nothing": True}
-        assert payloads["Digest Report"] == common | {"delivery": DELIVERY}
+        assert payloads["Analyze Report"] == common | {"delivery": DELIVERY}
         assert payloads["Record Run"] == common | {
-            "failure": None, "delivery": DELIVERY, "duplicate": False, "digest_failure": None,
+            "failure": None, "delivery": DELIVERY, "duplicate": False, "analysis_failure": None,
         }  # fmt: skip
         for name in ("Acquire Lock", "Start Report", "Check Report", "Release Lock", "Notify"):
             assert payloads[name] == common
@@ -285,7 +285,7 @@ class TestWalk:
         assert walk.path.count("Wait for Lock") == walk.path.count("Wait for Other Report") == 1
         assert walk.path[-1] == "Export Succeeded"
 
-    def test_a_duplicate_exports_nothing_and_tells_nobody(self) -> None:
+    def test_a_duplicate_exports_nothing_and_reports_no_one(self) -> None:
         answers = ANSWERS | {
             "Plan Export": [{"state": "DUPLICATE", "of": "arn"}],
             "Record Run": [{"state": "CLOSED", "outcome": "DUPLICATE", "failure": None}],
@@ -296,13 +296,13 @@ class TestWalk:
         ]  # fmt: skip
         assert walk.payloads["Record Run"]["duplicate"] is True
 
-    def test_a_silent_success_tells_nobody(self) -> None:
+    def test_a_silent_success_reports_no_one(self) -> None:
         walk = Walk(ANSWERS | {"Record Run": [{"state": "CLOSED", "outcome": "SUCCEEDED", "failure": None}]}).run()
         assert "Notify" not in walk.path
         assert walk.path[-1] == "Export Succeeded"
 
     @pytest.mark.parametrize("name", ["Plan Export", "Acquire Lock", "Start Report", "Check Report", "Verify Report"])
-    def test_a_steps_own_failure_is_cancelled_released_recorded_and_told(self, name: str) -> None:
+    def test_a_steps_own_failure_is_cancelled_released_recorded_and_reported(self, name: str) -> None:
         walk = Walk(FAILED_ANSWERS | {name: [{"state": "FAILED", "failure": FAILURE}]}).run()
         assert walk.path[-9:] == FAILURE_PATH
         assert walk.payloads["Record Run"]["failure"] == FAILURE
@@ -315,8 +315,8 @@ class TestWalk:
     ) -> None:
         failure = {"error": "X", "cause": "c"}
         answers = ANSWERS | {
-            "Record Run": [{"state": "TO_TELL", "outcome": "FAILED", "failure": failure}],
-            "Notify": [{"state": "TOLD", "failure": failure}],
+            "Record Run": [{"state": "NOTIFICATION_PENDING", "outcome": "FAILED", "failure": failure}],
+            "Notify": [{"state": "NOTIFIED", "failure": failure}],
         }
         if name == "Cancel Report":
             answers |= {"Start Report": [StepError("X", cause)]}
@@ -355,12 +355,12 @@ class TestWalk:
         assert walk.path[-1] == "Export Failed"
         assert walk.payloads["Record Run"]["failure"]["error"] == remediation.OF_THE_SETUP[0]
 
-    def test_a_digests_unknown_answer_is_recorded_as_its_failure_and_the_export_succeeds(self) -> None:
+    def test_a_analyses_unknown_answer_is_recorded_as_its_failure_and_the_export_succeeds(self) -> None:
         walk = Walk(ANSWERS | {DIGEST: [{"state": "SURPRISE"}]}).run()
         assert walk.path[-1] == "Export Succeeded"
-        assert walk.payloads["Record Run"]["digest_failure"] == {
+        assert walk.payloads["Record Run"]["analysis_failure"] == {
             "error": "Workflow.UnknownAnswer",
-            "cause": "Digest Report gave an answer that the workflow does not know: SURPRISE",
+            "cause": "Analyze Report gave an answer that the workflow does not know: SURPRISE",
         }
 
     def test_no_success_without_a_verified_report(self) -> None:
@@ -376,18 +376,18 @@ class TestWalk:
         for name in TASKS.keys() - {DIGEST, "Cancel Report", "Check Setup", "Record Run", "Notify"}:
             walk = Walk(FAILED_ANSWERS | {name: [StepError(error, None)]}).run()
             assert walk.payloads["Record Run"]["failure"] == {"error": ours, "cause": ""}
-        digested = Walk(ANSWERS | {DIGEST: [StepError(error, None)]}).run()
-        assert digested.payloads["Record Run"]["digest_failure"]["error"] == ours
+        analyzed = Walk(ANSWERS | {DIGEST: [StepError(error, None)]}).run()
+        assert analyzed.payloads["Record Run"]["analysis_failure"]["error"] == ours
 
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
-    def test_a_digest_that_breaks_down_is_recorded_and_the_export_succeeds(self, cause: str | None) -> None:
+    def test_a_analysis_that_breaks_down_is_recorded_and_the_export_succeeds(self, cause: str | None) -> None:
         walk = Walk(ANSWERS | {DIGEST: [StepError("Sandbox.Timedout", cause)]}).run()
         assert walk.path[-1] == "Export Succeeded"
-        assert walk.payloads["Record Run"]["digest_failure"] == {"error": "Sandbox.Timedout", "cause": cause or ""}
+        assert walk.payloads["Record Run"]["analysis_failure"] == {"error": "Sandbox.Timedout", "cause": cause or ""}
         assert walk.payloads["Record Run"]["failure"] is None
 
-    def test_a_digest_that_is_switched_off_is_not_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(STATES["Prepare Run"]["Assign"], "digest", "OFF")
+    def test_a_analysis_that_is_switched_off_is_not_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(STATES["Prepare Run"]["Assign"], "analysis", "OFF")
         walk = Walk(ANSWERS).run()
         assert DIGEST not in walk.path
         assert walk.output == {"outcome": "SUCCEEDED", "delivery": DELIVERY}
@@ -399,7 +399,7 @@ class TestWalk:
         assert walk.path[-10:] == [*FAILURE_PATH[:4], "Check Setup", *FAILURE_PATH[4:]]
         assert walk.payloads["Record Run"]["failure"] == {"error": error, "cause": "told", "setup": SETUP}
 
-    def test_a_setup_that_cannot_be_checked_keeps_no_run_from_being_recorded_and_told(self) -> None:
+    def test_a_setup_that_cannot_be_checked_keeps_no_run_from_being_recorded_and_reported(self) -> None:
         answers = FAILED_ANSWERS | {"Start Report": [StepError(SETUP_ERROR, "one")], "Check Setup": [StepError("Second", "two")]}
         walk = Walk(answers).run()
         assert walk.path[-5:] == FAILURE_PATH[-5:]
@@ -413,18 +413,18 @@ class TestWalk:
         assert walk.payloads["Record Run"]["failure"] == {"error": "First", "cause": "one"}
         assert walk.output["Error"] != "Second"
 
-    def test_a_success_that_could_not_be_told_is_a_failure_to_look_at(self) -> None:
+    def test_a_success_that_could_not_be_reported_is_a_failure_to_look_at(self) -> None:
         assert Walk(ANSWERS | {"Notify": [StepError("X", "c")]}).run().output == {"Error": "X", "Cause": "c"}
 
     def test_a_success_that_could_not_be_recorded_is_a_failure_to_look_at(self) -> None:
         answers = ANSWERS | {"Record Run": [StepError("X", "c")], "Notify": [StepError("NotRecordedError", "c")]}
         assert Walk(answers).run().output == {"Error": "X", "Cause": "c"}
 
-    def test_a_step_that_failed_after_it_had_recorded_a_success_does_not_make_what_is_told_a_lie(self) -> None:
+    def test_a_step_that_failed_after_it_had_recorded_a_success_does_not_make_what_is_reported_a_lie(self) -> None:
         assert Walk(ANSWERS | {"Record Run": [StepError("X", "c")]}).run().path[-1] == "Export Succeeded"
 
     def test_a_notification_of_the_release_before_leaves_the_recorded_failure(self) -> None:
-        walk = Walk(FAILED_ANSWERS | {"Notify": [{"state": "TOLD"}]}).run()
+        walk = Walk(FAILED_ANSWERS | {"Notify": [{"state": "NOTIFIED"}]}).run()
         assert walk.output == {"Error": "SlotBusy", "Cause": "in words"}
 
     def test_the_workflow_ends_as_it_was_recorded_even_where_clean_up_was_first(self) -> None:

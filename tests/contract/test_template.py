@@ -72,7 +72,7 @@ def resource_statements() -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, plain(statement)
 
 
-def to_paste(output: str) -> list[dict[str, Any]]:
+def statements_to_add(output: str) -> list[dict[str, Any]]:
     """The statements of an output, which is text to paste into a policy's list of statements."""
     value = TEMPLATE["Outputs"][output]["Value"]["Fn::Sub"]
     statements: list[dict[str, Any]] = json.loads(f"[{listed(value)[0]}]")
@@ -169,7 +169,7 @@ class TestParameters:
             ("ScheduleExpression", ["cron(0 3 * * ? *)", "rate(1 day)", "at(2026-11-23T03:00:00)"], ["", "0 3 * * *"]),
         ],
     )
-    def test_a_pattern_tells_right_from_wrong(self, name: str, right: list[str], wrong: list[str]) -> None:
+    def test_a_pattern_reports_right_from_wrong(self, name: str, right: list[str], wrong: list[str]) -> None:
         pattern = PARAMETERS[name]["AllowedPattern"]
         assert [text for text in right + wrong if re.fullmatch(pattern, text)] == right
 
@@ -216,10 +216,10 @@ class TestFunctions:
         variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
         assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
-        assert set(own) == {"CheckSetupFunction", "CleanUpFunction", "DigestReportFunction", "NotifyFunction"}
+        assert set(own) == {"CheckSetupFunction", "CleanUpFunction", "AnalyzeReportFunction", "NotifyFunction"}
         # The language and the time zone of people, for the functions that write to them; the code has defaults for the others.
         told = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
-        assert own["NotifyFunction"] == own["DigestReportFunction"] == told
+        assert own["NotifyFunction"] == own["AnalyzeReportFunction"] == told
         # And which report's success the hourly cleanup may expect.
         assert own["CleanUpFunction"] == told | {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
         # The reports' filter makes room for the rest: a function has 4 kB for all its variables.
@@ -359,9 +359,9 @@ class TestPolicies:
             for _, statement in role_statements()
             for action in listed(statement["Action"])
             # What check_setup may not look at in another account is unknown to it: no statement is asked for that.
-            if action.startswith(f"{service}:") and statement["Sid"] not in {"UseTheTopicsKey", "LookAtTheBucket"}
+            if action.startswith(f"{service}:") and statement["Sid"] not in {"UseTheTopicsKey", "ReadTheBucket"}
         }
-        allowed = [action for statement in to_paste(output) for action in listed(statement["Action"])]
+        allowed = [action for statement in statements_to_add(output) for action in listed(statement["Action"])]
         assert [action for action in ours if not any(fnmatchcase(action, pattern) for pattern in allowed)] == []
 
     @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ class TestPolicies:
         [
             ("s3:ListBucket", BUCKET, OUR_ROLE, "${KeyPrefix}/reports/x/", True),
             ("s3:GetObject", f"{BUCKET}/${{KeyPrefix}}/reports/x", OUR_ROLE, None, True),
-            ("s3:PutObject", f"{BUCKET}/${{KeyPrefix}}/digests/x", OUR_ROLE, None, True),
+            ("s3:PutObject", f"{BUCKET}/${{KeyPrefix}}/analyses/x", OUR_ROLE, None, True),
             ("s3:ListBucket", BUCKET, OUR_ROLE, None, False),
             ("s3:ListBucket", BUCKET, OUR_ROLE, "", False),
             ("s3:ListBucket", BUCKET, OUR_ROLE, "other/", False),
@@ -384,7 +384,7 @@ class TestPolicies:
     def test_an_existing_bucket_is_open_to_this_stacks_functions_below_the_prefix(
         self, action: str, resource: str, role: str, prefix: str | None, allowed: bool
     ) -> None:
-        assert allows(to_paste("BucketStatementForExporter"), action, resource, role, prefix) is allowed
+        assert allows(statements_to_add("BucketStatementForExporter"), action, resource, role, prefix) is allowed
 
     @pytest.mark.parametrize(
         ("action", "role", "allowed"),
@@ -396,12 +396,12 @@ class TestPolicies:
         ],
     )
     def test_an_existing_key_is_open_to_this_stacks_functions(self, action: str, role: str, allowed: bool) -> None:
-        assert allows(to_paste("KeyStatementForExporter"), action, "any", role, None) is allowed
+        assert allows(statements_to_add("KeyStatementForExporter"), action, "any", role, None) is allowed
 
     @pytest.mark.parametrize("output", ["BucketStatementForExporter", "KeyStatementForExporter"])
     def test_the_statements_for_our_roles_leave_the_decision_to_this_accounts_policies(self, output: str) -> None:
         # Naming the account grants nothing by itself [AWS: IAM user guide], and outlives a role that is made anew.
-        for statement in to_paste(output):
+        for statement in statements_to_add(output):
             assert statement["Principal"] == {"AWS": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
 
     def test_every_function_has_its_role_on_the_path_that_the_statements_name(self) -> None:
@@ -417,10 +417,10 @@ class TestPolicies:
             ("KeyStatementForExporter", [setup_builders.deployment().key_statement_for_exporter()]),
         ],
     )
-    def test_what_a_setup_check_tells_to_paste_is_what_the_outputs_tell(
+    def test_what_a_setup_check_reports_to_paste_is_what_the_outputs_report(
         self, output: str, statements: list[dict[str, Any]]
     ) -> None:
-        filled = json.dumps(to_paste(output))
+        filled = json.dumps(statements_to_add(output))
         for name, value in {
             "AWS::Partition": "aws",
             "AWS::AccountId": ACCOUNT,
@@ -520,7 +520,7 @@ class TestStarts:
         assert isinstance(made, Plan)
         assert (made.scheduled_for, made.schedule) == ("2026-11-23T03:00:00+00:00", SCHEDULE)
 
-    def test_the_example_of_a_night_has_the_form_that_the_schedule_sends(self) -> None:
+    def test_the_example_of_a_run_has_the_form_that_the_schedule_sends(self) -> None:
         sent = json.loads(RESOURCES["ExportFindings"]["Properties"]["Events"]["Nightly"]["Properties"]["Input"])
         example = json.loads(Path("events/nightly.json").read_text(encoding="utf-8"))
         del example["Comment"]
@@ -534,7 +534,7 @@ class TestStarts:
         events = LAMBDAS["CleanUpFunction"]["Events"]
         detail = events["ExecutionEnded"]["Properties"]["Pattern"]["detail"]
         assert detail == {"stateMachineArn": [{"Ref": "ExportFindings"}], "status": ["ABORTED", "FAILED", "TIMED_OUT"]}
-        assert events["Sweep"]["Properties"]["ScheduleExpression"] == "rate(1 hour)"
+        assert events["HourlyCleanup"]["Properties"]["ScheduleExpression"] == "rate(1 hour)"
 
     def test_a_second_stack_in_the_region_is_possible(self) -> None:
         for event in (RESOURCES["ExportFindings"], RESOURCES["CleanUpFunction"]):

@@ -5,14 +5,14 @@ import re
 import pytest
 
 from findings_exporter.model.notes import LANGUAGES, Note
-from findings_exporter.notification.remediation import EXPLANATIONS, UNKNOWN
+from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN
 from tests import troubleshooting
 from tests.builders.exporter import client
 from tests.builders.rendered import Rendered
 from tests.builders.setup_rows import Row
 from tests.contract.parts import ANALYTICS, TEMPLATE, of_type
 from tests.troubleshooting import ANY_OTHER, FIXES, LOOK, SENTENCES
-from tests.unit.exporter.preflight.test_setup_policies import ROWS, judged
+from tests.unit.exporter.preflight.test_policy_evaluation import ROWS, assessed
 
 DOCUMENT = troubleshooting.DOCUMENT.read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL))
@@ -36,13 +36,13 @@ def test_the_document_is_current() -> None:
 
 def test_every_error_of_a_run_has_an_entry_under_its_title_and_no_entry_is_of_an_unknown_error() -> None:
     titles = {key: heading.split(": ", 1)[1] for heading in entries("Failed runs") for key in keys(heading)}
-    assert titles == {error: each.title for error, each in EXPLANATIONS.items()} | {ANY_OTHER: UNKNOWN.title}
+    assert titles == {error: each.title for error, each in REMEDIATIONS.items()} | {ANY_OTHER: UNKNOWN.title}
 
 
-def test_every_sentence_that_tells_what_happened_belongs_to_an_error() -> None:
+def test_every_sentence_that_reports_what_happened_belongs_to_an_error() -> None:
     told = [name for names in SENTENCES.values() for name in names]
     assert sorted(told) == sorted(name for name in ENGLISH if name.startswith("cause."))
-    assert {*SENTENCES, *LOOK} <= {*EXPLANATIONS, ANY_OTHER}
+    assert {*SENTENCES, *LOOK} <= {*REMEDIATIONS, ANY_OTHER}
 
 
 def test_every_check_that_fails_has_its_steps_and_every_step_belongs_to_one() -> None:
@@ -51,9 +51,9 @@ def test_every_check_that_fails_has_its_steps_and_every_step_belongs_to_one() ->
     assert set(FIXES) <= set(ENGLISH)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.verdict != "passed"], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.result != "passed"], ids=lambda row: row.name)
 def test_the_steps_of_a_check_are_those_of_the_code(row: Row) -> None:
-    check = judged(row)[row.check]
+    check = assessed(row)[row.check]
     assert isinstance(check.sentence, Note)
     steps = {step.name for step in check.fix if isinstance(step, Note)}
     # A Deny may come with a missing Allow.

@@ -77,8 +77,8 @@ def test_verify_may_decrypt_reports_through_s3_only() -> None:
     }
 
 
-def test_the_digest_may_use_the_reports_key_through_s3_only() -> None:
-    assert statement("DigestReportFunctionRole", "UseTheReportsKey") == {
+def test_the_analysis_may_use_the_reports_key_through_s3_only() -> None:
+    assert statement("AnalyzeReportFunctionRole", "UseTheReportsKey") == {
         "Effect": "Allow",
         "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
         "Resource": REPORTS_KEY,

@@ -26,7 +26,7 @@ EMULATORS = 2
 HISTORIES = 200
 LANES_EACH = 14
 """Most cells wait most of the time: for a client to give up, or for a mark to expire. A lane takes some 0.6 GB."""
-TOLD_EVERY_SECONDS = 30.0
+PRINTED_EVERY_SECONDS = 30.0
 LONG_SECONDS = 30.0
 
 
@@ -55,7 +55,7 @@ def run_all(wanted: Iterable[Cell], lanes_: Sequence[Lane]) -> list[Result]:
     told = time.monotonic()
     while any(thread.is_alive() for thread in threads):
         time.sleep(0.2)
-        if time.monotonic() - told > TOLD_EVERY_SECONDS:
+        if time.monotonic() - told > PRINTED_EVERY_SECONDS:
             told = time.monotonic()
             wrong = sum(bool(result.troubles) for result in results)
             print(f"{len(results)} cells done, {len(waiting)} to start, {wrong} with violations", flush=True)
@@ -72,7 +72,7 @@ def in_order(found: Sequence[Cell], seed: int) -> list[Cell]:
     shuffled = random.Random(seed).sample(found, len(found))
     long = [cell for cell in shuffled if cell.seconds > LONG_SECONDS]
     # Of these, first the step that reads the report: it waits longest for an answer that does not come.
-    long.sort(key=lambda cell: (-cell.seconds, cell.step != "DigestReport"))
+    long.sort(key=lambda cell: (-cell.seconds, cell.step != "AnalyzeReport"))
     return long + [cell for cell in shuffled if cell.seconds <= LONG_SECONDS]
 
 
@@ -139,7 +139,7 @@ def drive_histories(chosen: argparse.Namespace, folder: Path) -> bool:
     with lanes(folder, emulators=chosen.emulators, each=histories.LANES_EACH, processes=histories.PROCESSES) as made:
         print(f"{len(drawn)} histories on {len(made)} lanes", flush=True)
         started = time.monotonic()
-        results = histories.judge_all(made, drawn)
+        results = histories.check_all_laws(made, drawn)
         seconds = time.monotonic() - started
     print("", *histories.section(chosen.seed, results, drawn, seconds), "", sep="\n", flush=True)
     return not any(result.troubles for result in results)

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from tests.faults.invariants import violations
 from tests.faults.lanes import WAIT_SCALES
-from tests.faults.model import HOWS, RUNS, End, Event, History, broken_laws, disagreements, needs_sweep
-from tests.faults.observe import come_to_rest, is_anything_left, snapshot, summary, sweep_up
+from tests.faults.model import HOWS, RUNS, End, Event, History, broken_laws, disagreements, needs_hourly_cleanup
+from tests.faults.observe import clean_up_hourly, come_to_rest, is_anything_left, snapshot, summary
 from tests.faults.trace import TableStream, outcome_of, trace
 from tests.local_aws.server import LocalAwsError
 
@@ -39,7 +39,7 @@ REPORT_SECONDS, CANCEL_SECONDS = 0.4, 1.5
 A_HISTORY_SECONDS = 300.0
 STATES = (
     "Plan Export", "Acquire Lock", "Wait for Lock", "Start Report", "Wait for Other Report", "Wait for Report",
-    "Check Report", "Cancel Report", "Release Lock", "Verify Report", "Digest Report", "Record Run", "Notify",
+    "Check Report", "Cancel Report", "Release Lock", "Verify Report", "Analyze Report", "Record Run", "Notify",
 )  # fmt: skip
 """Where an execution is stopped, on entering the state; without one it is stopped at once."""
 OUTLIVING = {
@@ -106,7 +106,7 @@ def _others(runs: int) -> st.SearchStrategy[Event]:
         to_a_run("stop", "time-out"),
         to_a_run("outlive", hows=tuple(place + how for place in OUTLIVING for how in ("", " late"))),
         to_a_run("clean-up"),
-        to_all("sweep", "lose", "lose", "send"),
+        to_all("hourly_cleanup", "lose", "lose", "send"),
         to_all("expire", "expire", "pause"),
         to_all("foreign", "foreign", "leaves"),
         to_all("hangs", "fails", "cancels", "lingers", "goes-on"),
@@ -132,7 +132,7 @@ class Result:
     troubles: tuple[str, ...]
     ends: Mapping[int, End]
     """By run."""
-    sweeps: int
+    hourly_cleanups: int
     seconds: float
     seen: str
 
@@ -155,7 +155,7 @@ class Driver:
         arns = [self.arns[run] for run in history.started()]
         came_to_rest = come_to_rest(self.exporter, arns, A_HISTORY_SECONDS)
         is_left = is_anything_left(snapshot(self.exporter, arns))
-        seen, sweeps = sweep_up(self.exporter, arns)
+        seen, hourly_cleanups = clean_up_hourly(self.exporter, arns)
         ends = {run: _end(seen, self.arns[run]) for run in history.started()}
         troubles = [str(violation) for violation in violations(seen)]
         troubles += broken_laws(trace(self.exporter, self.stream, arns))
@@ -165,21 +165,21 @@ class Driver:
             self._stop_all(arns)
         else:
             last_states = [state for each in seen.executions for state in each.states[-1:]]
-            if is_left and not needs_sweep(history, _clean_ups_failed(seen), last_states):
+            if is_left and not needs_hourly_cleanup(history, _clean_ups_failed(seen), last_states):
                 troubles.append("no event was lost, but something was left for the hourly cleanup")
-            if sweeps > 1:
-                troubles.append(f"one hourly cleanup was not enough: it took {sweeps}")
-        return Result(history, tuple(troubles), ends, sweeps, time.monotonic() - began, summary(seen))
+            if hourly_cleanups > 1:
+                troubles.append(f"one hourly cleanup was not enough: it took {hourly_cleanups}")
+        return Result(history, tuple(troubles), ends, hourly_cleanups, time.monotonic() - began, summary(seen))
 
     def _prepare(self) -> None:
         self.lane.clear()
         self.lane.faults.set_wait_scales(
             {**WAIT_SCALES, "Wait for Other Report": WAIT_SCALES["*"], "Wait for Lock": 2 * WAIT_SCALES["*"]}
         )
-        self.inspector.configure(base_seconds=REPORT_SECONDS, least_looks=1, cancel_seconds=0.0)
+        self.inspector.configure(base_seconds=REPORT_SECONDS, fewest_checks=1, cancel_seconds=0.0)
         self.arns = [self.lane.new_execution() for _ in range(RUNS)]
-        self.night = self.lane.scheduled_input()
-        self.foreign = ""
+        self.daily_run = self.lane.scheduled_input()
+        self.external = ""
         self.stream.restart()
 
     def _input(self, how: str) -> Mapping[str, Any]:
@@ -189,7 +189,7 @@ class Driver:
             "cancel": {"on_busy": "cancel"},
             "fail": {"on_busy": "fail"},
             "short": {"deadline_hours": DEADLINE_HOURS},
-            "night": self.night,
+            "night": self.daily_run,
             "wrong": {"bucket": "mine"},
         }
         return inputs[how]
@@ -217,7 +217,7 @@ class Driver:
                 with suppress(self.exporter.states.exceptions.ExecutionDoesNotExist):  # it has not started yet
                     began = self.exporter.describe(arn).started_at.timestamp()
                     self._clean_up({"detail": {"executionArn": arn, "startDate": int(began * 1000)}})
-            case "sweep":
+            case "hourly_cleanup":
                 self._clean_up({})
             case "lose" | "send":
                 self.lane.send_events(wanted=event.what == "send")
@@ -225,9 +225,9 @@ class Driver:
                 self._expire_lock()
             case "foreign":
                 with suppress(LocalAwsError):  # another report is in progress
-                    self.foreign = self.inspector.foreign_report()
+                    self.external = self.inspector.external_report()
             case "leaves":
-                self._end_foreign()
+                self._end_external()
             case "hangs":
                 self.inspector.misbehave("hold")
             case "fails":
@@ -267,14 +267,14 @@ class Driver:
         come_to_rest(self.exporter, arns)
 
     def _let_inspector_go_on(self) -> None:
-        self._end_foreign()
+        self._end_external()
         self.inspector.behave()
         self.inspector.release()
 
-    def _end_foreign(self) -> None:
-        if self.foreign:
-            self.inspector.end_report(self.foreign)
-        self.foreign = ""
+    def _end_external(self) -> None:
+        if self.external:
+            self.inspector.end_report(self.external)
+        self.external = ""
 
     def _control(self, path: str, **body: object) -> None:
         self.exporter.aws.control(path, {"account": self.exporter.account, "region": self.exporter.region, **body})
@@ -293,7 +293,7 @@ def _end(seen: Snapshot, arn: str) -> End:
 # ---- judging many
 
 
-def judge_all(lanes: Sequence[Lane], histories: Iterable[History]) -> list[Result]:
+def check_all_laws(lanes: Sequence[Lane], histories: Iterable[History]) -> list[Result]:
     """Drive histories on all lanes at once, make those shorter that fail, and return the results in their order."""
     waiting: queue.SimpleQueue[tuple[int, History]] = queue.SimpleQueue()
     for numbered in enumerate(histories):

@@ -114,7 +114,7 @@ class Snapshot:
 
     def ours(self) -> list[ReportRecord]:
         """Return the reports that the exporter started."""
-        return [report for report in self.reports if not report["is_foreign"]]
+        return [report for report in self.reports if not report["is_external"]]
 
     def reports_of(self, execution: ExecutionSeen) -> list[ReportRecord]:
         """Return the reports that were started for an execution: they lie under its name."""
@@ -138,7 +138,7 @@ def violations(seen: Snapshot) -> list[Violation]:
         one_report_at_a_time,
         foreign_reports_are_left_alone,
         nothing_is_left_of_an_ended_execution,
-        every_outcome_is_told_once,
+        every_outcome_is_notified_once,
         a_success_was_verified,
         repeats_change_nothing,
     )
@@ -178,7 +178,7 @@ def foreign_reports_are_left_alone(seen: Snapshot) -> Iterator[str]:
         if report is None:
             continue
         caller = call.get("execution", "")
-        if report["is_foreign"]:
+        if report["is_external"]:
             if (plans.get(caller) or {}).get("on_busy") != "cancel":
                 yield f"the external report {report['id']} was cancelled by {caller or call['caller']}, whose plan does not say so"
         elif (owner := living.get(owner_name(report))) and owner.arn != caller:
@@ -201,7 +201,7 @@ def nothing_is_left_of_an_ended_execution(seen: Snapshot) -> Iterator[str]:
             yield f"{execution.name} has ended ({execution.status}) and its record is still open"
 
 
-def every_outcome_is_told_once(seen: Snapshot) -> Iterator[str]:
+def every_outcome_is_notified_once(seen: Snapshot) -> Iterator[str]:
     """Invariant 4: at least once, and again only where the publisher died or lost SNS' answer; always the same."""
     for execution in seen.executions:
         if execution.status == RUNNING:
@@ -211,7 +211,7 @@ def every_outcome_is_told_once(seen: Snapshot) -> Iterator[str]:
         if outcome is None:
             yield f"{name} has ended ({execution.status}) and no outcome is recorded"
             continue
-        if "told_at" not in item:
+        if "notified_at" not in item:
             yield f"{name}: its notification is not marked as sent"
         yield from _fits_the_status(execution, outcome)
         history = [line["outcome"] for line in seen.history(execution)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FIRST_ACCOUNT = 200_000_000_001
 WAIT_SCALE = 0.02
-WAIT_SCALES = {"*": WAIT_SCALE, "StillCreatingError": 1.0, "ToldElsewhereError": 1.0, "Wait for Other Report": 1.0}
+WAIT_SCALES = {"*": WAIT_SCALE, "StillCreatingError": 1.0, "NotificationInProgressError": 1.0, "Wait for Other Report": 1.0}
 """Retries that wait for a mark in the table keep their real length: the functions' clock is not scaled."""
 FINDINGS = 5
 """So many that the file is larger than the few kilobytes at which a report could be empty."""
@@ -50,7 +50,7 @@ class Lane:
             faults.set_wait_scales(WAIT_SCALES)
             inspector.reset()
             inspector.seed(findings=FINDINGS, seed=1)
-            inspector.configure(base_seconds=0.05, seconds_per_1000=0.0, least_looks=1)
+            inspector.configure(base_seconds=0.05, seconds_per_1000=0.0, fewest_checks=1)
             batch.control("/_local/executions/forget")
             batch.control("/_local/sns/published", {"clear": True})
         if not self._events_come:

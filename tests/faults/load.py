@@ -18,7 +18,7 @@ from benchmarks.price import USD_A_TRANSITION
 from tests.faults.invariants import owner_name, violations
 from tests.faults.lanes import Lane
 from tests.faults.model import End, Event, History, broken_laws, disagreements
-from tests.faults.observe import come_to_rest, is_anything_left, snapshot, sweep_up
+from tests.faults.observe import clean_up_hourly, come_to_rest, is_anything_left, snapshot
 from tests.faults.trace import TableStream, outcome_of, trace
 from tests.local_aws.server import LocalAws
 
@@ -83,7 +83,7 @@ def run_load(lane: Lane, runs: int = RUNS) -> Load:
     history = History(tuple(Event("start", run, "plain") for run in range(runs)))
     lane.clear()
     lane.faults.set_wait_scales({"*": WAIT_SCALE})
-    lane.inspector.configure(base_seconds=REPORT_SECONDS, least_looks=1)
+    lane.inspector.configure(base_seconds=REPORT_SECONDS, fewest_checks=1)
     exporter, stream = lane.exporter, TableStream(lane.exporter)
     arns = [lane.new_execution() for _ in range(runs)]
     began = time.monotonic()
@@ -92,7 +92,7 @@ def run_load(lane: Lane, runs: int = RUNS) -> Load:
     came_to_rest = come_to_rest(exporter, arns, MOST_SECONDS)
     seconds = time.monotonic() - began
     is_left = is_anything_left(snapshot(exporter, arns))
-    (seen, _), record = sweep_up(exporter, arns), lane.inspector.record()
+    (seen, _), record = clean_up_hourly(exporter, arns), lane.inspector.record()
     ends = {
         run: End(outcome_of(seen.item(execution)), len(seen.told(execution))) for run, execution in enumerate(seen.executions)
     }

@@ -12,10 +12,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from findings_exporter.notification.remediation import EXPLANATIONS
+from findings_exporter.notification.remediation import REMEDIATIONS
 from tests.faults.invariants import Snapshot, violations
 from tests.faults.lanes import WAIT_SCALES
-from tests.faults.observe import come_to_rest, summary, sweep_up
+from tests.faults.observe import clean_up_hourly, come_to_rest, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -162,7 +162,7 @@ class Result:
     """How the execution ended, in a word."""
     troubles: tuple[str, ...]
     seconds: float
-    sweeps: int
+    hourly_cleanups: int
     story: str
 
 
@@ -246,7 +246,7 @@ def try_cell(lane: Lane, cell: Cell) -> Result:
     started = time.monotonic()
     for _ in range(TRIES_TO_MEET):
         try:
-            seen, sweeps = run(lane, cell.scenario, cell)
+            seen, hourly_cleanups = run(lane, cell.scenario, cell)
         except Exception as error:
             return Result(cell, "broken", (f"the cell could not be run: {error!r}",), time.monotonic() - started, 0, "")
         troubles = [*map(str, violations(seen)), *_troubles_of_end(cell.scenario, cell.kind, seen)]
@@ -256,7 +256,7 @@ def try_cell(lane: Lane, cell: Cell) -> Result:
         # Functions that start cold may use up the deadline before the report is made: then nothing is to be cancelled.
     if not has_met:
         troubles.append("the fault has taken no effect")
-    return Result(cell, _outcome(seen), tuple(troubles), time.monotonic() - started, sweeps, summary(seen))
+    return Result(cell, _outcome(seen), tuple(troubles), time.monotonic() - started, hourly_cleanups, summary(seen))
 
 
 def run(lane: Lane, scenario: Scenario, cell: Cell | None = None) -> tuple[Snapshot, int]:
@@ -269,7 +269,7 @@ def run(lane: Lane, scenario: Scenario, cell: Cell | None = None) -> tuple[Snaps
     come_to_rest(lane.exporter, [arn])  # if it does not, a rule is broken
     # The hourly cleanup clears what is left once the cause is removed.
     lift = lane.faults.clear if cell and cell.kind.is_lasting else None
-    return sweep_up(lane.exporter, [arn], lift, lift_after=int(scenario == "swept"))
+    return clean_up_hourly(lane.exporter, [arn], lift, lift_after=int(scenario == "swept"))
 
 
 def _break(lane: Lane, cell: Cell, arn: str) -> None:
@@ -323,7 +323,7 @@ def _troubles_of_end(scenario: Scenario, kind: Kind | None, seen: Snapshot) -> I
         return
     if kind is None or not kind.is_lasting or execution.status != "FAILED":
         yield f"ended as {' '.join(ended)}, not as {' '.join(usual)}"
-    elif execution.error not in EXPLANATIONS:
+    elif execution.error not in REMEDIATIONS:
         yield f"ended as {execution.error}, which nothing explains"
 
 

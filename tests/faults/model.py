@@ -113,7 +113,7 @@ def allowed(history: History, run: int) -> frozenset[str]:
     return frozenset({"SUCCEEDED"}) | {outcome for outcome, holds in reasons.items() if holds}
 
 
-def tellings(how: str, outcome: str) -> int:
+def notifications(how: str, outcome: str) -> int:
     """Return how many notifications an outcome has: one, or none where the run asks for none."""
     return 0 if outcome == "DUPLICATE" or (outcome, how) == ("SUCCEEDED", "quiet") else 1
 
@@ -124,19 +124,19 @@ def disagreements(history: History, ends: Mapping[int, End]) -> Iterator[str]:
         end = ends[run]
         if end.outcome not in (may := allowed(history, run)):
             yield f"run {run} ({how}) ended as {end.outcome}; allowed: {', '.join(sorted(may))}"
-        if end.told != (times := tellings(how, end.outcome)):
+        if end.told != (times := notifications(how, end.outcome)):
             yield f"run {run} ({how}) ended as {end.outcome} and had {end.told} notifications, not {times}"
-    nights = [ends[run].outcome for run, how in history.started().items() if how == "night"]
-    exported = [outcome for outcome in nights if outcome != "DUPLICATE"]
-    if nights and (not exported or len([outcome for outcome in exported if outcome not in HIT]) > 1):
-        yield f"one of the runs for the same scheduled time exports, not {len(exported)}: {nights}"
+    daily_runs = [ends[run].outcome for run, how in history.started().items() if how == "night"]
+    exported = [outcome for outcome in daily_runs if outcome != "DUPLICATE"]
+    if daily_runs and (not exported or len([outcome for outcome in exported if outcome not in HIT]) > 1):
+        yield f"one of the runs for the same scheduled time exports, not {len(exported)}: {daily_runs}"
     counts = Counter(end.outcome for end in ends.values())
     for what, outcome in (("fails", REPORT_FAILURE), ("cancels", ITS_OWN_CANCEL)):
         if counts[outcome] > (most := sum(event.what == what for event in history.events)):
             yield f"{counts[outcome]} runs ended as {outcome}, though only {most} reports did"
 
 
-def needs_sweep(history: History, clean_ups_failed: int, last_states: Collection[str]) -> bool:
+def needs_hourly_cleanup(history: History, clean_ups_failed: int, last_states: Collection[str]) -> bool:
     """Return whether something may be left for the hourly cleanup.
 
     That is the case when an event was lost, or failed three times, or when a function that outlived its execution took the
@@ -297,7 +297,7 @@ class Replay:
             case CancelAsked():
                 yield from self._cancel_laws(seen)
             case Published():
-                yield from self._telling_laws(seen)
+                yield from self._notification_laws(seen)
                 self.published.add(seen.run)
 
     def left_behind(self) -> Iterator[str]:
@@ -376,7 +376,7 @@ class Replay:
         if outcome == "SUCCEEDED" and not self.finished.get(run, set()) & {"SUCCEEDED", "NO_FINDINGS_FOUND"}:
             yield f"T2: success was recorded of {run}, whose report has not succeeded"
 
-    def _telling_laws(self, seen: Published) -> Iterator[str]:
+    def _notification_laws(self, seen: Published) -> Iterator[str]:
         state = self.runs.get(seen.run, RunState())
         if not state.outcome:
             yield f"T3: {seen.run} was notified as {seen.outcome} before an outcome was recorded"

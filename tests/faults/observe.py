@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from tests.local_aws.deployed_exporter import Exporter
 
-LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.25, 1.5
+CHECK_SECONDS, LONGEST_CHECK_SECONDS = 0.25, 1.5
 """Between two checks. The pause grows with the time that has passed, since many runs are watched at once."""
 QUIET_LOOKS, QUIET_LOOKS_BEFORE_A_RETRY = 2, 40
 """Checks without activity before runs count as settled. A failed event is sent again after one minute and two, which the
 emulator scales: 2.4 s at the usual scale, later on a busy machine. After the larger number, no retry is coming."""
 TRIES_OF_AN_EVENT = 3
-SWEEP_SECONDS = 4.0
+CLEANUP_SECONDS = 4.0
 """The least time between two hourly cleanups. They wait longer for a mark to expire, since they can do nothing before."""
 SETTLE_SECONDS = 220.0
 """A mark is valid as long as its function may run, in real time: clean_up's for 150 s."""
@@ -43,7 +43,7 @@ def come_to_rest(exporter: Exporter, arns: Sequence[str], seconds: float = 300.0
         elapsed = time.monotonic() - started
         if elapsed > seconds:
             return False
-        time.sleep(LOOK_SECONDS if quiet else min(max(LOOK_SECONDS, elapsed / 20), LONGEST_LOOK_SECONDS))
+        time.sleep(CHECK_SECONDS if quiet else min(max(CHECK_SECONDS, elapsed / 20), LONGEST_CHECK_SECONDS))
 
 
 def _is_to_be_sent_again(faults: FaultControl, arns: Sequence[str]) -> bool:
@@ -54,7 +54,7 @@ def _is_to_be_sent_again(faults: FaultControl, arns: Sequence[str]) -> bool:
     return False
 
 
-def sweep_up(
+def clean_up_hourly(
     exporter: Exporter, arns: Sequence[str], lift: Callable[[], None] | None = None, lift_after: int = 0
 ) -> tuple[Snapshot, int]:
     """Run the hourly cleanup until nothing is left; bounded, so that the rest is a violation and not a hang.
@@ -69,26 +69,28 @@ def sweep_up(
     tuple
         The snapshot, and how many cleanups it took: at least one.
     """
-    sweeps, deadline = 0, time.monotonic() + SETTLE_SECONDS
+    hourly_cleanups, deadline = 0, time.monotonic() + SETTLE_SECONDS
     while True:
-        if lift and sweeps == lift_after:
+        if lift and hourly_cleanups == lift_after:
             lift()
-        sweeps += 1
+        hourly_cleanups += 1
         with suppress(FunctionFailedError):  # something cannot be done yet
             exporter.invoke("CleanUpFunction", {})
         seen = snapshot(exporter, arns)
         if not is_anything_left(seen):
             break
         if time.monotonic() > deadline:
-            return seen, sweeps
-        time.sleep(min(max(SWEEP_SECONDS, _until_marks_have_passed(seen)), max(0.0, deadline - time.monotonic())))
+            return seen, hourly_cleanups
+        time.sleep(min(max(CLEANUP_SECONDS, _until_marks_have_passed(seen)), max(0.0, deadline - time.monotonic())))
     # A late call may have taken effect during a later cleanup.
-    return (snapshot(exporter, arns) if sweeps > 1 and come_to_rest(exporter, arns) else seen), sweeps
+    return (snapshot(exporter, arns) if hourly_cleanups > 1 and come_to_rest(exporter, arns) else seen), hourly_cleanups
 
 
 def _until_marks_have_passed(seen: Snapshot) -> float:
     marks = [float(item.get("creating_until", 0)) for (_, sk), item in seen.items.items() if sk == "LOCK"]
-    marks += [float(item.get("telling_until", 0)) for item in seen.items.values() if "open" in item and "told_at" not in item]
+    marks += [
+        float(item.get("notifying_until", 0)) for item in seen.items.values() if "open" in item and "notified_at" not in item
+    ]
     return max(marks, default=0.0) + 1 - time.time()
 
 

@@ -88,7 +88,7 @@ def _run(item: Item) -> RunState:
         report=item.get("report_id", ""),
         outcome=outcome_of(item),
         notification_id=item.get("notification_id", ""),
-        told="told_at" in item,
+        told="notified_at" in item,
     )
 
 
@@ -108,7 +108,7 @@ def trace(exporter: Exporter, stream: TableStream, arns: Sequence[str]) -> list[
             seen.append(Over(execution.ended_at.timestamp(), execution.name, execution.status))
     record = InspectorControl(exporter.aws, exporter.account, exporter.region).record()
     for report in record["reports"]:
-        seen.append(ReportBegan(report["created_at"], report["id"], "" if report["is_foreign"] else owner_name(report)))
+        seen.append(ReportBegan(report["created_at"], report["id"], "" if report["is_external"] else owner_name(report)))
         if report["ended_at"]:
             seen.append(ReportOver(report["ended_at"], report["id"], report["error_code"] or report["status"]))
     cancels = [call for call in record["calls"] if call["operation"] == "cancel"]

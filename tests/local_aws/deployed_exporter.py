@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.local_aws.server import LocalAws
 
 BUILT = REPOSITORY / ".aws-sam/build"
-LOOK_SECONDS = 0.05
+CHECK_SECONDS = 0.05
 MINUTE_SECONDS = 60
 """The shortest deadline that a run may have."""
 
@@ -362,7 +362,7 @@ def wait_until[T](look: Callable[[], T | None], what: str, seconds: float = 20) 
     while (seen := look()) is None:
         if time.monotonic() > deadline:
             raise NotInTimeError(f"waited {seconds} s for {what}")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(CHECK_SECONDS)
     return seen
 
 

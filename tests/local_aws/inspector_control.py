@@ -27,7 +27,7 @@ class Settings(TypedDict, total=False):
     base_seconds: float
     seconds_per_1000: float
     cancel_seconds: float
-    least_looks: int
+    fewest_checks: int
     without_report: Literal["not_found", "empty", "last"]
     when_nothing_found: Literal["fail", "no_object", "empty_object", "header_only", "malformed"]
     timestamps: Literal["iso", "epoch"]
@@ -74,7 +74,7 @@ class ChangedFindings(TypedDict):
     suppressed: list[str]
     new: list[str]
     rebuilt_image: str
-    reissued: dict[str, str]
+    new_arn: dict[str, str]
     removed: list[str]
 
 
@@ -97,9 +97,9 @@ class ReportRecord(TypedDict):
     cancelled_at: float | None
     findings: int | None
     object_key: str
-    is_foreign: bool
+    is_external: bool
     is_held: bool
-    looks: int
+    status_checks: int
     faults: list[str]
 
 
@@ -183,9 +183,9 @@ class InspectorControl:
         """Let all held reports continue, external ones too."""
         self._post("release")
 
-    def foreign_report(self, **destination: str) -> str:
+    def external_report(self, **destination: str) -> str:
         """Start an external report (one from outside the stack) and return its id; it is in progress until released or ended."""
-        return str(self._post("foreign_report", destination=destination)["report_id"])
+        return str(self._post("external_report", destination=destination)["report_id"])
 
     def end_report(
         self,

@@ -219,7 +219,7 @@ class LocalAws:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    with socket.socket() as test_export:
+        test_export.bind(("127.0.0.1", 0))
+        port: int = test_export.getsockname()[1]
         return port

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from findings_analysis.pipeline import Desk, brief_of
+from findings_analysis.pipeline import AnalysisClients, headline_of
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
@@ -83,15 +83,19 @@ def _analyse(reports: Sequence[Path], out: Path, coverage: Sequence[Mapping[str,
         for number, (report, told) in enumerate(zip(reports, coverage, strict=True), 1):
             started_at = now - timedelta(days=len(reports) - number)
             run = _run(config, report, number, started_at)
-            desk = Desk(config, NO_TABLE, cast("Any", bucket), cast("Any", Inspector(accounts, told)), lambda: datetime.now(UTC))
-            run = _analysed(desk, bucket, run, report, lambda: reversed(history))
+            clients = AnalysisClients(
+                config, NO_TABLE, cast("Any", bucket), cast("Any", Inspector(accounts, told)), lambda: datetime.now(UTC)
+            )
+            run = _analysed(clients, bucket, run, report, lambda: reversed(history))
             history.append(history_line(run))
             _leave(out, number, run, config, bucket)
             print(f"{number}. {report.name}: {notification.subject(run, config)}")
     print(f"The mails, chat messages, events, pages and tables are in {out}/: {', '.join(_names(out, len(reports)))}")
 
 
-def _analysed(desk: Desk, bucket: Bucket, run: Run, report: Path, history: Callable[[], Iterator[Mapping[str, Any]]]) -> Run:
+def _analysed(
+    clients: AnalysisClients, bucket: Bucket, run: Run, report: Path, history: Callable[[], Iterator[Mapping[str, Any]]]
+) -> Run:
     plan = run.require_plan()
     key = f"{plan.destination.prefix}{REPORT_ID}.{plan.report_format.lower()}"
     bucket.lay(key, report)
@@ -101,10 +105,10 @@ def _analysed(desk: Desk, bucket: Bucket, run: Run, report: Path, history: Calla
         raise UnusableError(
             f"{report} is no whole findings report ({delivery.error}): {_where_it_breaks(report, plan.report_format)}"
         )
-    brief = brief_of(desk, run, delivery, history)
-    if "error" in brief:
-        raise UnusableError(f"{report} cannot be analysed ({brief['error']}): {brief['sentence']}")
-    return replace(run, outcome="SUCCEEDED", delivery=delivery, digest=brief, ended_at=run.execution.started_at)
+    headline = headline_of(clients, run, delivery, history)
+    if "error" in headline:
+        raise UnusableError(f"{report} cannot be analysed ({headline['error']}): {headline['sentence']}")
+    return replace(run, outcome="SUCCEEDED", delivery=delivery, analysis=headline, ended_at=run.execution.started_at)
 
 
 def _where_it_breaks(report: Path, report_format: str) -> str:
@@ -119,17 +123,17 @@ def _where_it_breaks(report: Path, report_format: str) -> str:
 
 
 def _leave(out: Path, number: int, run: Run, config: Config, bucket: Bucket) -> None:
-    brief = run.digest or {}
+    headline = run.analysis or {}
     (out / f"email-{number}.txt").write_text(notification.email(run, config), encoding="utf-8")
     for name, document in (("chat", notification.chat_message(run, config)), ("event", notification.export_event(run, config))):
         (out / f"{name}-{number}.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
     for name, ending, key in (
-        ("digest", "json", "digest_key"),
+        ("analysis", "json", "analysis_key"),
         ("index", "html", "page_key"),
         ("findings", "parquet", "parquet_key"),
     ):
-        if brief[key]:
-            (out / f"{name}-{number}.{ending}").write_bytes(bucket.content(brief[key]))
+        if headline[key]:
+            (out / f"{name}-{number}.{ending}").write_bytes(bucket.content(headline[key]))
 
 
 def _names(out: Path, reports: int) -> list[str]:

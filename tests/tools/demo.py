@@ -177,7 +177,7 @@ def show_the_day(changed: ChangedFindings, not_scanned: list[dict[str, Any]]) ->
     say(
         f"  {len(changed['new']):,} findings are new, {len(changed['fixed']):,} fixed, {len(changed['suppressed']):,} suppressed."
     )
-    say(f"  An image of {repository} was rebuilt: its {len(changed['reissued']):,} findings have new finding ARNs.")
+    say(f"  An image of {repository} was rebuilt: its {len(changed['new_arn']):,} findings have new finding ARNs.")
     say(
         f"  Scanning is deactivated in account {DEACTIVATED_ACCOUNT}: Inspector no longer reports its {len(not_scanned):,} findings."
     )
@@ -188,11 +188,11 @@ def check_setup(exporter: Exporter) -> None:
     """Check the setup, as an operator does before the first run."""
     heading("Check the setup (aws lambda invoke check_setup)")
     result = exporter.invoke("CheckSetupFunction", {})
-    shown = [each for each in result["checks"] if each["verdict"] != "passed" or each["name"] == "schedule"]
+    shown = [each for each in result["checks"] if each["coverage_status"] != "passed" or each["name"] == "schedule"]
     say(f"  {result['text'].splitlines()[0]}")
     for each in shown:
-        say(f"  {each['verdict']}: {each['sentence']} {' '.join(each['fix'])}".rstrip())
-    failed = [each["name"] for each in result["checks"] if each["verdict"] != "passed"]
+        say(f"  {each['coverage_status']}: {each['sentence']} {' '.join(each['fix'])}".rstrip())
+    failed = [each["name"] for each in result["checks"] if each["coverage_status"] != "passed"]
     check(failed == [], f"every check of the setup passes, except for {failed}")
 
 
@@ -261,12 +261,12 @@ def write_files(exporter: Exporter, runs: list[Execution], findings: list[list[d
         (DEMO / f"email{suffix}.txt").write_text(f"Subject: {message.subject}\n\n{message.email}")
         write_json(DEMO / f"chat{suffix}.json", message.chat)
         write_json(DEMO / f"event{suffix}.json", message.event)
-        (DEMO / f"digest-{number}.json").write_bytes(exporter.read(brief_of(exporter, run)["digest_key"]))
+        (DEMO / f"analysis-{number}.json").write_bytes(exporter.read(headline_of(exporter, run)["analysis_key"]))
     (DEMO / "report.csv").write_bytes(exporter.read(by_hand.output["delivery"]["key"]))
-    brief = brief_of(exporter, second)
-    (DEMO / "findings-2.parquet").write_bytes(exporter.read(brief["parquet_key"]))
-    check(brief["page_key"] is not None, "the second scheduled run leaves a page in the bucket")
-    (DEMO / "index.html").write_bytes(exporter.read(brief["page_key"]))
+    headline = headline_of(exporter, second)
+    (DEMO / "findings-2.parquet").write_bytes(exporter.read(headline["parquet_key"]))
+    check(headline["page_key"] is not None, "the second scheduled run leaves a page in the bucket")
+    (DEMO / "index.html").write_bytes(exporter.read(headline["page_key"]))
 
     counts = [len(json_findings("report.json")), len(csv_findings()), len(json_findings("report-2.json"))]
     wanted = [len(each) for each in findings]
@@ -287,11 +287,11 @@ def write_files(exporter: Exporter, runs: list[Execution], findings: list[list[d
     write_json(DEMO / "executions.json", entries)
 
 
-def brief_of(exporter: Exporter, run: Execution) -> dict[str, Any]:
+def headline_of(exporter: Exporter, run: Execution) -> dict[str, Any]:
     """Return the part of a run's analysis that its record in the table holds."""
-    brief: dict[str, Any] = json.loads(exporter.run_item(run.arn)["digest"])
-    check("error" not in brief, f"the report of {run.name} is analysed: {brief.get('sentence')}")
-    return brief
+    headline: dict[str, Any] = json.loads(exporter.run_item(run.arn)["analysis"])
+    check("error" not in headline, f"the report of {run.name} is analysed: {headline.get('sentence')}")
+    return headline
 
 
 def show_the_runs(exporter: Exporter, runs: list[Execution]) -> None:
@@ -315,7 +315,7 @@ def show_the_runs(exporter: Exporter, runs: list[Execution]) -> None:
 
 def show_the_changes(expected: dict[str, Any], runs: list[Execution], after: list[dict[str, Any]]) -> None:
     """Show the changes that the second analysis reports, after a check against what was changed in Inspector."""
-    analysis = json.loads((DEMO / "digest-2.json").read_text())
+    analysis = json.loads((DEMO / "analysis-2.json").read_text())
     check(
         analysis["baseline"]["execution"] == runs[0].name,
         "the second scheduled run is compared with the first one, not with the run by hand",
@@ -323,7 +323,7 @@ def show_the_changes(expected: dict[str, Any], runs: list[Execution], after: lis
     reported = demo_expectations.reported(analysis)
     wrong = {name: (reported[name], wanted) for name, wanted in expected.items() if reported[name] != wanted}
     check(not wrong, f"the analysis reports the changes that were made in Inspector; (reported, expected): {wrong}")
-    first = analysis["fix_first"][0]
+    first = analysis["priorities"][0]
     name = first["vulnerability_id"] or first["title"]
     resources = demo_expectations.resources_with(after, name)
     check(first["resources"] == resources, f"{name} is open on {resources} resources, not {first['resources']}")

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 type Finding = Mapping[str, Any]
 
-NEW = ("new", "another_copy")
-GONE = ("resource_gone", "no_longer_reported", "copy_gone")
+NEW = ("new", "additional_resource")
+NO_LONGER_OPEN = ("resource_removed", "no_longer_reported", "one_fewer_resource")
 """The kinds in which a report of active findings alone shows what was fixed or suppressed."""
 
 
@@ -36,9 +36,9 @@ def expected(before: Sequence[Finding], after: Sequence[Finding], changed: Chang
         "open": len(now),
         "new": _severities(now[arn] for arn in changed["new"]),
         "no_longer_open": _severities(no_longer_open),
-        "new_arn": _severities(now[arn] for arn in changed["reissued"].values()),
+        "new_arn": _severities(now[arn] for arn in changed["new_arn"].values()),
         "status_unknown": _severities(not_scanned),
-        "unchanged": len(was) - len(no_longer_open) - len(changed["reissued"]) - len(not_scanned),
+        "unchanged": len(was) - len(no_longer_open) - len(changed["new_arn"]) - len(not_scanned),
         "coverage_lost": [deactivated],
     }
 
@@ -54,11 +54,11 @@ def reported(analysis: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "open": analysis["counts"]["by_status"].get("ACTIVE", 0),
         "new": sum_of(*NEW),
-        "no_longer_open": sum_of(*GONE),
-        "new_arn": sum_of("reissued"),
-        "status_unknown": sum_of("not_looked_at"),
+        "no_longer_open": sum_of(*NO_LONGER_OPEN),
+        "new_arn": sum_of("new_arn"),
+        "status_unknown": sum_of("status_unknown"),
         "unchanged": counts["still_open"],
-        "coverage_lost": list(analysis["verdict"]["dark"]),
+        "coverage_lost": list(analysis["coverage_status"]["deactivated"]),
     }
 
 

@@ -49,7 +49,7 @@ def _label(condition: str) -> str:
         return "yes"
     words = [word.lower().replace("_", " ") for word in re.findall(r"'(\w+)'", condition)]
     if "$digest" in condition:
-        words = [*words[:-1], f"digest {words[-1]}"]
+        words = [*words[:-1], f"analysis {words[-1]}"]
     of_variables = [word for variable, word in VARIABLES.items() if variable in condition]
     return ", ".join(words or of_variables) or "yes"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from findings_exporter.aws.clients import Desk, StartDesk
+from findings_exporter.aws.clients import Clients, StartClients
 from findings_exporter.aws.inspector import Inspector
 from findings_exporter.aws.lock import Lock
 from findings_exporter.aws.table import Table
@@ -22,8 +22,8 @@ def _environment(sealed: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_report, "LOOK_SECONDS", 0)
-    monkeypatch.setattr(reports, "CANCEL_LOOK_SECONDS", 0)
+    monkeypatch.setattr(verify_report, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(reports, "CANCEL_CHECK_SECONDS", 0)
 
 
 @pytest.fixture
@@ -58,13 +58,13 @@ def lock(table: Table) -> Lock:
 
 
 @pytest.fixture
-def desk(table: Table, lock: Lock, inspector: FakeInspector) -> Desk:
+def clients(table: Table, lock: Lock, inspector: FakeInspector) -> Clients:
     """What watching and stopping a report needs."""
-    return Desk(builders.config(), table, lock, Inspector(inspector.client))
+    return Clients(builders.config(), table, lock, Inspector(inspector.client))
 
 
 @pytest.fixture
-def start_desk(desk: Desk, inspector: FakeInspector, states: FakeStates) -> StartDesk:
+def start_clients(clients: Clients, inspector: FakeInspector, states: FakeStates) -> StartClients:
     """What starting a report needs."""
     builders.make_bucket()
-    return StartDesk(desk, inspector.client, builders.client("s3"), states.client)
+    return StartClients(clients, inspector.client, builders.client("s3"), states.client)

@@ -59,11 +59,11 @@ def test_so_does_a_run_that_was_stopped(exporter: Exporter, inspector: Inspector
 @pytest.mark.usefixtures("unheard")
 def test_so_does_the_setup_check(exporter: Exporter) -> None:
     checks = {check["name"]: check for check in exporter.invoke("CheckSetupFunction", {})["checks"]}
-    assert checks["alarm_topic"]["verdict"] == "failed"
+    assert checks["alarm_topic"]["coverage_status"] == "failed"
     assert "has no subscription" in checks["alarm_topic"]["sentence"]
 
 
 @pytest.mark.usefixtures("unheard")
-def test_a_run_is_told_though_the_alarm_topic_may_not_be_read(exporter: Exporter) -> None:
+def test_a_run_is_reported_though_the_alarm_topic_may_not_be_read(exporter: Exporter) -> None:
     with exporter.without_statement("NotifyFunctionRole", "AskWhoHearsAlarms"):
         assert notes(exporter, exporter.run({}).arn) == []

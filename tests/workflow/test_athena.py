@@ -1,4 +1,4 @@
-"""The saved questions of Athena, asked on the embedded AWS by an analyst, of Parquet that the digest's own writer wrote.
+"""The saved questions of Athena, asked on the embedded AWS by an analyst, of Parquet that the analysis' own writer wrote.
 
 The embedded Athena is DuckDB behind Athena's API: it answers with SQL that both know, finds partitions by the folders' names and
 not by projection, and reads no more than there is. What only Athena itself can confirm stands in docs/limits.md.
@@ -30,7 +30,7 @@ type Finding = dict[str, Any]
 
 DAY_MS = 86_400_000
 NOW = datetime.now(UTC)
-TONIGHT = (NOW - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+CURRENT = (NOW - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
 """Noon of yesterday, so that a midnight during the test moves nothing in or out."""
 ACCOUNTS = ("111122223333", "444455556666", "777788889999")
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "UNTRIAGED")
@@ -62,7 +62,7 @@ def findings(seed: int, count: int) -> list[Finding]:
     made = []
     for number in range(count):
         account = draw.choice(ACCOUNTS)
-        first = ms(TONIGHT - timedelta(days=draw.randint(1, 300), seconds=draw.randint(0, 86_399)))
+        first = ms(CURRENT - timedelta(days=draw.randint(1, 300), seconds=draw.randint(0, 86_399)))
         closed = draw.random() < 0.2
         made.append(
             dict.fromkeys(NAMES)
@@ -89,28 +89,28 @@ def findings(seed: int, count: int) -> list[Finding]:
     return made
 
 
-def reissued(finding: Finding) -> Finding:
+def new_arn(finding: Finding) -> Finding:
     """The same vulnerability in a rebuilt image."""
-    return finding | {"finding_arn": finding["finding_arn"] + "-again", "first_observed_at": ms(TONIGHT)}
+    return finding | {"finding_arn": finding["finding_arn"] + "-again", "first_observed_at": ms(CURRENT)}
 
 
-def nights() -> list[Run]:
-    """A week and two days of runs; two of them tonight, the later one with the name that sorts first."""
+def daily_runs() -> list[Run]:
+    """A week and two days of runs; two of them in this run, the later one with the name that sorts first."""
     old = findings(1, 60)
     named = [each for each in old if each["resource_name"]]
     middle, new = findings(2, 40), findings(3, 25)
     kept = old[10:]
-    tonight = [reissued(each) if each in named[-5:] else each for each in kept] + new
+    current = [new_arn(each) if each in named[-5:] else each for each in kept] + new
     return [
-        Run("m-before", TONIGHT - timedelta(days=9), old[:30]),
-        Run("n-a-week-ago", TONIGHT - timedelta(days=7) + timedelta(seconds=9), old),
-        Run("o-in-between", TONIGHT - timedelta(days=3), old + middle),
-        Run("z-tonight-first", TONIGHT, findings(4, 50)),
-        Run("a-tonight-again", TONIGHT + timedelta(hours=2), tonight),
+        Run("m-before", CURRENT - timedelta(days=9), old[:30]),
+        Run("n-a-week-ago", CURRENT - timedelta(days=7) + timedelta(seconds=9), old),
+        Run("o-in-between", CURRENT - timedelta(days=3), old + middle),
+        Run("z-now-first", CURRENT, findings(4, 50)),
+        Run("a-now-again", CURRENT + timedelta(hours=2), current),
     ]
 
 
-RUNS = nights()
+RUNS = daily_runs()
 LATEST, A_WEEK_AGO = RUNS[-1], RUNS[1]
 
 
@@ -119,7 +119,7 @@ def asked(exporter_aws: LocalAws) -> Exporter:
     exporter = Exporter.deploy(exporter_aws, "asked", parameters={"Athena": "ON", "AthenaDatabase": "asked"})
     for run in RUNS:
         put(exporter, "nightly", run)
-    put(exporter, "other", Run("b-other", TONIGHT + timedelta(hours=3), findings(5, 20)))
+    put(exporter, "other", Run("b-other", CURRENT + timedelta(hours=3), findings(5, 20)))
     return exporter
 
 

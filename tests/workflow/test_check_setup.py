@@ -1,11 +1,11 @@
-"""The verdict of check_setup agrees with what then really happens: for every row of the table, on one deployment.
+"""The status of check_setup agrees with what then really happens: for every row of the table, on one deployment.
 
 What is fine must succeed, what is wrong must fail with the row's error, and what is unknown may do either. The embedded
 AWS judges with an evaluator of its own; where the two read IAM differently, this fails.
 
 Not shown here: AWS managed keys (every key of the embedded AWS is the customer's), the partitions of China and GovCloud
 (it knows one), organisations' policies, another account's bucket or key (it judges those by account, not by role), and
-conditions that let a role in by aws:PrincipalArn (it takes the session's ARN for it). Unit tests hold these verdicts.
+conditions that let a role in by aws:PrincipalArn (it takes the session's ARN for it). Unit tests hold these statuses.
 """
 
 import json
@@ -65,15 +65,15 @@ class Court:
         self.set_bucket_policy(document([writes(self.place)]))
         self.set_key_policy(document([root(self.place), encrypts(self.place)]))
 
-    def judged(self) -> dict[str, Any]:
+    def assessed(self) -> dict[str, Any]:
         """Return the checks by name."""
         result = self.exporter.invoke("CheckSetupFunction", {})
         return {check["name"]: check for check in result["checks"]}
 
     def verdict_on_report(self, checks: dict[str, Any]) -> str:
-        """Return the verdict on what Inspector needs, as a whole."""
-        verdicts = {checks[name]["verdict"] for name in OF_THE_REPORT}
-        return "failed" if "failed" in verdicts else "unknown" if "unknown" in verdicts else "passed"
+        """Return the coverage status on what Inspector needs, as a whole."""
+        results = {checks[name]["result"] for name in OF_THE_REPORT}
+        return "failed" if "failed" in results else "unknown" if "unknown" in results else "passed"
 
     def report_ends(self, key: str | None = None) -> str:
         """Make a report, as the workflow does, and return how it ends: SUCCEEDED or an error code."""
@@ -139,13 +139,13 @@ def chunks(rows: list[Row]) -> list[Any]:
     return [pytest.param(part, id=f"{part[0].name} to {part[-1].name}".replace(" ", "-")) for part in parts]
 
 
-def agrees(verdict: str, ended: str, error: str) -> bool:
-    """Whether a verdict and what then happened go together."""
-    return verdict == "unknown" or ended == ("SUCCEEDED" if verdict == "passed" else error)
+def agrees(result: str, ended: str, error: str) -> bool:
+    """Whether a status and what then happened go together."""
+    return result == "unknown" or ended == ("SUCCEEDED" if result == "passed" else error)
 
 
 @pytest.mark.parametrize("rows", chunks([*BUCKET_POLICIES, *KEY_POLICIES]))
-def test_a_policy_does_what_its_verdict_says(rows: list[Row], court: Court) -> None:
+def test_a_policy_does_what_its_status_says(rows: list[Row], court: Court) -> None:
     disagreements = []
     for row in rows:
         court.set_right()
@@ -153,21 +153,21 @@ def test_a_policy_does_what_its_verdict_says(rows: list[Row], court: Court) -> N
             court.set_bucket_policy(document(row.bucket(court.place)))
         if row.key:
             court.set_key_policy(document(row.key(court.place)))
-        checks, ended = court.judged(), court.report_ends()
-        verdict = court.verdict_on_report(checks)
-        if (checks[row.check]["verdict"], verdict) != (row.verdict, row.verdict) or not agrees(verdict, ended, row.error):
-            disagreements.append((row.name, row.verdict, checks[row.check]["verdict"], verdict, ended))
+        checks, ended = court.assessed(), court.report_ends()
+        result = court.verdict_on_report(checks)
+        if (checks[row.check]["result"], result) != (row.result, row.result) or not agrees(result, ended, row.error):
+            disagreements.append((row.name, row.result, checks[row.check]["result"], result, ended))
     assert disagreements == []
 
 
-def test_the_policies_to_paste_mend_what_they_are_for(court: Court) -> None:
+def test_the_policies_to_paste_fix_what_they_are_for(court: Court) -> None:
     still_wrong = []
     for row in [*BUCKET_POLICIES, *KEY_POLICIES]:
-        if row.verdict != "failed" or "denied" in row.name:
+        if row.result != "failed" or "denied" in row.name:
             continue
         court.set_right()
         (court.set_bucket_policy if row.bucket else court.set_key_policy)(document((row.bucket or row.key)(court.place)))  # type: ignore[misc]
-        policy = court.judged()[row.check]["policy"]
+        policy = court.assessed()[row.check]["policy"]
         (court.set_bucket_policy if row.bucket else court.set_key_policy)(policy)
         if "not understood" not in row.name and (ended := court.report_ends()) != "SUCCEEDED":
             still_wrong.append((row.name, ended))
@@ -314,13 +314,13 @@ STATES: dict[str, tuple[Scenario, str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_a_state_of_bucket_or_key_does_what_its_verdict_says(name: str, court: Court) -> None:
-    scenario, check, verdict, error = STATES[name]
+def test_a_state_of_bucket_or_key_does_what_its_status_says(name: str, court: Court) -> None:
+    scenario, check, result, error = STATES[name]
     with scenario(court) as key:
-        checks, ended = court.judged(), court.report_ends(key)
-    assert checks[check]["verdict"] == verdict, checks[check]
+        checks, ended = court.assessed(), court.report_ends(key)
+    assert checks[check]["result"] == result, checks[check]
     assert agrees(court.verdict_on_report(checks), ended, error), ended
-    assert court.verdict_on_report(court.judged()) == "passed"  # and all is as it was
+    assert court.verdict_on_report(court.assessed()) == "passed"  # and all is as it was
 
 
 def test_an_opt_in_region_wants_its_own_principal(exporter_aws: LocalAws, court: Court) -> None:
@@ -335,7 +335,7 @@ def test_an_opt_in_region_wants_its_own_principal(exporter_aws: LocalAws, court:
     for principal in (regional, "inspector2.amazonaws.com"):
         statement = writes(place, Principal={"Service": principal})
         there.client("s3").put_bucket_policy(Bucket=place.bucket, Policy=json.dumps(document([statement])))
-        ended[principal] = (opt_in.verdict_on_report(opt_in.judged()), opt_in.report_ends())
+        ended[principal] = (opt_in.verdict_on_report(opt_in.assessed()), opt_in.report_ends())
     assert ended == {regional: ("passed", "SUCCEEDED"), "inspector2.amazonaws.com": ("failed", "INVALID_PERMISSIONS")}
 
 
@@ -358,7 +358,7 @@ def can_read(court: Court) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "verdict"),
+    ("name", "changes", "result"),
     [
         ("nothing denied", {"Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}}, "passed"),
         ("reading denied to everybody", {}, "failed"),
@@ -368,12 +368,12 @@ def can_read(court: Court) -> bool:
         ("plain HTTP denied", {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}, "passed"),
     ],
 )
-def test_the_exporter_can_read_as_the_verdict_says(name: str, changes: dict[str, Any], verdict: str, court: Court) -> None:
+def test_the_exporter_can_read_as_the_status_says(name: str, changes: dict[str, Any], result: str, court: Court) -> None:
     assert court.report_ends() == "SUCCEEDED"
     deny = denies(court.place, "s3:GetObject") | changes
     court.set_bucket_policy(document([writes(court.place), deny]))
-    assert court.judged()["bucket_policy_for_exporter"]["verdict"] == verdict
-    assert can_read(court) is (verdict == "passed")
+    assert court.assessed()["bucket_policy_for_exporter"]["result"] == result
+    assert can_read(court) is (result == "passed")
     empty(court.client("s3"))
 
 
@@ -383,15 +383,15 @@ def test_the_exporter_can_read_as_the_verdict_says(name: str, changes: dict[str,
         ("StartReportFunctionRole", "CreateTheReport"),
         ("StartReportFunctionRole", "FindTheReport"),
         ("VerifyReportFunctionRole", "FindTheReport"),
-        ("VerifyReportFunctionRole", "LookAtTheReport"),
+        ("VerifyReportFunctionRole", "ReadTheReport"),
         ("VerifyReportFunctionRole", "DecryptTheReport"),
     ],
 )
 def test_a_role_that_lacks_a_statement_is_named(role: str, sid: str, court: Court) -> None:
     with court.exporter.without_statement(role, sid):
-        check = court.judged()["permissions"]
+        check = court.assessed()["permissions"]
         told = court.exporter.run({}).error
-    assert check["verdict"] == "failed"
+    assert check["result"] == "failed"
     assert court.exporter.resource(role) in check["sentence"]
     # KMS permission on S3's traffic is not enforced here.
     assert told == ("AccessDeniedError" if sid != "DecryptTheReport" else None)
@@ -399,33 +399,33 @@ def test_a_role_that_lacks_a_statement_is_named(role: str, sid: str, court: Cour
 
 def wrong(checks: dict[str, Any]) -> set[str]:
     """The checks that are wrong, but for the schedule, which is switched off in tests."""
-    return {name for name, check in checks.items() if check["verdict"] == "failed"} - {"schedule"}
+    return {name for name, check in checks.items() if check["result"] == "failed"} - {"schedule"}
 
 
-@pytest.mark.parametrize("sid", ["ReadTheReport", "KeepDigests"])
-def test_a_digest_that_lacks_a_statement_is_named_and_keeps_no_export_from_succeeding(sid: str, court: Court) -> None:
-    with court.exporter.without_statement("DigestReportFunctionRole", sid):
-        checks, ended = court.judged(), court.exporter.run({})
-    assert wrong(checks) == {"digest_permissions"}
-    assert court.exporter.resource("DigestReportFunctionRole") in checks["digest_permissions"]["sentence"]
+@pytest.mark.parametrize("sid", ["ReadTheReport", "KeepAnalyses"])
+def test_a_analysis_that_lacks_a_statement_is_named_and_keeps_no_export_from_succeeding(sid: str, court: Court) -> None:
+    with court.exporter.without_statement("AnalyzeReportFunctionRole", sid):
+        checks, ended = court.assessed(), court.exporter.run({})
+    assert wrong(checks) == {"analysis_permissions"}
+    assert court.exporter.resource("AnalyzeReportFunctionRole") in checks["analysis_permissions"]["sentence"]
     assert ended.status == "SUCCEEDED"
-    assert court.exporter.message_of(ended.arn).event["digest_failure"]["error"]
+    assert court.exporter.message_of(ended.arn).event["analysis_failure"]["error"]
 
 
-def test_a_bucket_that_denies_the_digests_files_is_told_before(court: Court) -> None:
+def test_a_bucket_that_denies_the_analyses_files_is_reported_before(court: Court) -> None:
     court.set_bucket_policy(
-        document([writes(court.place), denies(court.place, Resource=f"{court.place.bucket_arn}/*/digests/*")])
+        document([writes(court.place), denies(court.place, Resource=f"{court.place.bucket_arn}/*/analyses/*")])
     )
-    checks, ended = court.judged(), court.exporter.run({})
-    assert wrong(checks) == {"bucket_policy_for_digest"}
+    checks, ended = court.assessed(), court.exporter.run({})
+    assert wrong(checks) == {"bucket_policy_for_analysis"}
     assert ended.status == "SUCCEEDED"
-    assert court.exporter.message_of(ended.arn).event["digest_failure"]["error"]
+    assert court.exporter.message_of(ended.arn).event["analysis_failure"]["error"]
 
 
 # ---- what people are told
 
 
-def test_what_a_failed_run_tells_to_paste_mends_it(court: Court) -> None:
+def test_what_a_failed_run_reports_to_paste_mends_it(court: Court) -> None:
     court.set_bucket_policy(document([writes(court.place, Resource=f"{court.place.bucket_arn}/other/*")]))
 
     ended = court.exporter.run({})
@@ -459,7 +459,9 @@ def as_it_is(court: Court) -> Iterator[str]:
         ("Report.INCOMPATIBLE_BUCKET_REGION", as_it_is, None),
     ],
 )
-def test_a_failure_of_the_setup_is_told_with_the_verdict(error: str, scenario: Scenario, check: str | None, court: Court) -> None:
+def test_a_failure_of_the_setup_is_reported_with_the_status(
+    error: str, scenario: Scenario, check: str | None, court: Court
+) -> None:
     if error.startswith("Report.") and check is None:
         court.inspector.misbehave("fail", error_code=error.removeprefix("Report."))  # for a reason that no check can see
     with scenario(court):
@@ -473,14 +475,14 @@ def test_a_failure_of_the_setup_is_told_with_the_verdict(error: str, scenario: S
     assert "Check Setup" in court.exporter.states_entered(ended.arn)
 
 
-def test_other_failures_are_told_without_a_look_at_the_setup(court: Court) -> None:
+def test_other_failures_are_reported_without_a_look_at_the_setup(court: Court) -> None:
     court.inspector.misbehave("fail", error_code="INTERNAL_ERROR")
     ended = court.exporter.run({})
     assert "Check Setup" not in court.exporter.states_entered(ended.arn)
     assert court.exporter.message_of(ended.arn).event["failure"]["setup"] is None
 
 
-def test_a_check_that_cannot_run_keeps_no_failure_from_being_told(court: Court) -> None:
+def test_a_check_that_cannot_run_keeps_no_failure_from_being_reported(court: Court) -> None:
     functions, function = court.client("lambda"), court.exporter.resource("CheckSetupFunction")
     variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     broken = {name: value for name, value in variables.items() if name != "INSPECTOR_PRINCIPAL"}
@@ -496,13 +498,13 @@ def test_a_check_that_cannot_run_keeps_no_failure_from_being_told(court: Court) 
     assert "does not allow Inspector to write reports of this account" in " ".join(message.email.split())
 
 
-def test_a_check_is_told_to_the_topic_on_demand(court: Court) -> None:
+def test_a_check_is_reported_to_the_topic_on_demand(court: Court) -> None:
     place = {"account": court.exporter.account, "region": court.exporter.region}
     court.exporter.aws.control("/_local/sns/published", place | {"clear": True})
     result = court.exporter.invoke("CheckSetupFunction", json.loads((REPOSITORY / "events/check_setup.json").read_text()))
     (published,) = court.exporter.aws.control("/_local/sns/published", place)["messages"]
     assert published["topic_arn"] == court.exporter.outputs["TopicArn"]
     assert published["bodies"]["email"] == result["text"]
-    assert result["verdict"] == "failed"  # the tests' schedules are off
-    assert [check["name"] for check in result["checks"] if check["verdict"] == "failed"] == ["schedule"]
-    assert json.loads(published["bodies"]["default"])["verdict"] == "failed"
+    assert result["result"] == "failed"  # the tests' schedules are off
+    assert [check["name"] for check in result["checks"] if check["result"] == "failed"] == ["schedule"]
+    assert json.loads(published["bodies"]["default"])["result"] == "failed"

@@ -58,8 +58,10 @@ def test_run_stopped_while_it_waits_for_the_lock_leaves_the_holder_alone(exporte
     assert_settled(exporter)
 
 
-def test_run_stopped_while_it_waits_for_a_foreign_report_leaves_it_alone(exporter: Exporter, inspector: InspectorControl) -> None:
-    inspector.foreign_report()
+def test_run_stopped_while_it_waits_for_a_external_report_leaves_it_alone(
+    exporter: Exporter, inspector: InspectorControl
+) -> None:
+    inspector.external_report()
     run = exporter.start({})
     exporter.reached(run, "Wait for Other Report")
 
@@ -71,7 +73,7 @@ def test_run_stopped_while_it_waits_for_a_foreign_report_leaves_it_alone(exporte
 
 
 @pytest.mark.usefixtures("no_events")
-def test_sweep_cleans_up_when_the_event_never_comes(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_hourly_cleanup_cleans_up_when_the_event_never_comes(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.hold()
     run = exporter.start({})
     exporter.reached(run, "Wait for Report")
@@ -89,7 +91,7 @@ def test_sweep_cleans_up_when_the_event_never_comes(exporter: Exporter, inspecto
 
 
 @pytest.mark.usefixtures("no_events")
-def test_stopped_run_is_told_while_inspector_refuses_and_settled_afterwards(
+def test_stopped_run_is_reported_while_inspector_refuses_and_settled_afterwards(
     exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.hold()
@@ -109,7 +111,7 @@ def test_stopped_run_is_told_while_inspector_refuses_and_settled_afterwards(
 
 
 @pytest.mark.usefixtures("no_events")
-def test_sweep_leaves_a_living_run_alone(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_hourly_cleanup_leaves_a_living_run_alone(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.hold()
     run = exporter.start({})
     exporter.reached(run, "Wait for Report")
@@ -121,7 +123,7 @@ def test_sweep_leaves_a_living_run_alone(exporter: Exporter, inspector: Inspecto
 
 
 @pytest.mark.usefixtures("no_events")
-def test_sweep_tells_a_run_that_was_never_written_down(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_hourly_cleanup_reports_a_run_that_was_never_written_down(exporter: Exporter, inspector: InspectorControl) -> None:
     run = exporter.ended(exporter.start({"bucket": "x"}))
     key = {"pk": {"S": f"EXECUTION#{run.name}"}, "sk": {"S": "EXECUTION"}}
     exporter.client("dynamodb").delete_item(TableName=exporter.outputs["TableName"], Key=key)
@@ -133,7 +135,9 @@ def test_sweep_tells_a_run_that_was_never_written_down(exporter: Exporter, inspe
 
 
 @pytest.mark.usefixtures("no_events")
-def test_sweep_cancels_a_report_that_a_told_run_could_not_cancel(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_hourly_cleanup_cancels_a_report_that_a_reported_run_could_not_cancel(
+    exporter: Exporter, inspector: InspectorControl
+) -> None:
     inspector.hold()
     with exporter.without_statement("CancelReportFunctionRole", "StopTheReport"):
         run = exporter.run({"deadline_hours": 0.0005}, seconds=90)
@@ -145,7 +149,7 @@ def test_sweep_cancels_a_report_that_a_told_run_could_not_cancel(exporter: Expor
     assert exporter.message_of(run.arn).outcome == "FAILED"
 
 
-def test_failure_that_the_workflow_told_is_not_told_again(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_failure_that_the_workflow_reported_is_not_reported_again(exporter: Exporter, inspector: InspectorControl) -> None:
     run = exporter.run({"bucket": "x"})
     detail = {
         "executionArn": run.arn,
@@ -158,8 +162,8 @@ def test_failure_that_the_workflow_told_is_not_told_again(exporter: Exporter, in
     assert exporter.message_of(run.arn).outcome == "FAILED"
 
 
-def test_failed_run_that_nobody_told_is_told_by_event(exporter: Exporter, inspector: InspectorControl) -> None:
-    with exporter.without_statement("NotifyFunctionRole", "TellTheTopic"):
+def test_failed_run_that_no_one_reported_is_reported_by_event(exporter: Exporter, inspector: InspectorControl) -> None:
+    with exporter.without_statement("NotifyFunctionRole", "PublishToTheTopic"):
         run = exporter.run({}, seconds=90)
 
     assert (run.status, run.error) == ("FAILED", "AccessDeniedError")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.histories import PROCESSES, drawn, judge_all, story
+from tests.faults.histories import PROCESSES, check_all_laws, drawn, story
 from tests.faults.lanes import Lane, lanes
 from tests.faults.load import run_load, section
 
@@ -23,11 +23,11 @@ def few_lanes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Lane]]:
 
 
 def test_what_becomes_of_random_histories_is_what_the_model_allows(few_lanes: list[Lane]) -> None:
-    results = judge_all(few_lanes, [drawn(SEED, number) for number in range(HISTORIES)])
+    results = check_all_laws(few_lanes, [drawn(SEED, number) for number in range(HISTORIES)])
     assert not [line for result in results if result.troubles for line in (str(result.history), *story(result))]
 
 
-def test_runs_at_once_are_served_one_after_the_other_and_each_is_told(few_lanes: list[Lane]) -> None:
+def test_runs_at_once_are_served_one_after_the_other_and_each_is_reported(few_lanes: list[Lane]) -> None:
     load = run_load(few_lanes[0], RUNS)
     assert not load.troubles, "\n".join(section(load))
     assert load.most_in_progress == 1

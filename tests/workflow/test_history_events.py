@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.builders.exporter import EVENTS_A_LOOK, EVENTS_A_RETRY
+from tests.builders.exporter import EVENTS_A_RETRY, EVENTS_PER_CHECK
 from tests.local_aws.deployed_exporter import Exporter, wait_until
 from tests.local_aws.inspector_control import InspectorControl
 
@@ -25,7 +25,7 @@ def entered(exporter: Exporter, arn: str, state: str, times: int) -> None:
 @pytest.mark.parametrize("wait", ["Wait for Lock", "Wait for Other Report", "Wait for Report"])
 def test_a_turn_costs_as_many_events_as_are_counted_on(wait: str, exporter: Exporter, inspector: InspectorControl) -> None:
     if wait == "Wait for Other Report":
-        inspector.foreign_report()
+        inspector.external_report()
     else:
         inspector.hold()
     holder = exporter.start({}) if wait == "Wait for Lock" else None
@@ -37,7 +37,7 @@ def test_a_turn_costs_as_many_events_as_are_counted_on(wait: str, exporter: Expo
 
     exporter.ended(run)
 
-    assert set(costs(exporter, run, wait)) == {EVENTS_A_LOOK}
+    assert set(costs(exporter, run, wait)) == {EVENTS_PER_CHECK}
 
 
 def test_a_further_try_of_a_task_costs_as_many_events_as_are_counted_on(exporter: Exporter, inspector: InspectorControl) -> None:
@@ -50,4 +50,4 @@ def test_a_further_try_of_a_task_costs_as_many_events_as_are_counted_on(exporter
 
     exporter.ended(run)
 
-    assert set(costs(exporter, run, "Wait for Report")) == {EVENTS_A_LOOK, EVENTS_A_LOOK + EVENTS_A_RETRY}
+    assert set(costs(exporter, run, "Wait for Report")) == {EVENTS_PER_CHECK, EVENTS_PER_CHECK + EVENTS_A_RETRY}

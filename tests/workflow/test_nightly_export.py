@@ -1,4 +1,4 @@
-"""The main job: a findings report lands every night, and people are told."""
+"""The main job: a findings report lands every day, and people are told."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ EVENTS = [path for path in sorted((REPOSITORY / "events").glob("*.json")) if pat
 """Of executions; check_setup.json is for the function of that name, see test_check_setup.py."""
 SUCCESS_PATH = [
     "Prepare Run", "Plan Export", "Acquire Lock", "Start Report", "Wait for Report", "Check Report", "Release Lock",
-    "Verify Report", "Digest Report", "Record Run", "Notify", "Export Succeeded",
+    "Verify Report", "Analyze Report", "Record Run", "Notify", "Export Succeeded",
 ]  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_empty_input_exports_all_active_findings_with_the_defaults(exporter: Exp
     assert exporter.lock() is None
 
 
-def test_success_is_told_with_the_place_of_the_file(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_success_is_reported_with_the_place_of_the_file(exporter: Exporter, inspector: InspectorControl) -> None:
     ended = exporter.run({})
 
     message = exporter.message_of(ended.arn)
@@ -87,7 +87,7 @@ def test_the_run_is_written_down_with_its_history(exporter: Exporter, inspector:
 
     run = exporter.run_item(ended.arn)
     assert run["outcome"] == "SUCCEEDED"
-    assert "told_at" in run
+    assert "notified_at" in run
     assert "open" not in run
     history = [item for (pk, _), item in exporter.items().items() if pk == "REPORT#nightly"]
     assert [(item["outcome"], item["arn"]) for item in history] == [("SUCCEEDED", ended.arn)]
@@ -107,10 +107,10 @@ def test_the_same_scheduled_time_delivered_twice_is_exported_once(exporter: Expo
     assert exporter.run_item(duplicate.arn)["outcome"] == "DUPLICATE"
 
 
-def test_a_claim_with_another_input_does_not_silence_the_night(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_a_claim_with_another_input_does_not_silence_the_run(exporter: Exporter, inspector: InspectorControl) -> None:
     nightly = json.loads((REPOSITORY / "events/nightly.json").read_text())
-    probe = json.loads((REPOSITORY / "events/probe.json").read_text())
-    forged = exporter.run(nightly | probe | {"notify": False})
+    test_export = json.loads((REPOSITORY / "events/test_export.json").read_text())
+    forged = exporter.run(nightly | test_export | {"notify": False})
 
     real = exporter.run(nightly)
 
@@ -118,7 +118,7 @@ def test_a_claim_with_another_input_does_not_silence_the_night(exporter: Exporte
     assert exporter.message_of(real.arn).outcome == "SUCCEEDED"
 
 
-def test_silenced_success_is_recorded_and_told_to_nobody(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_silenced_success_is_recorded_and_reported_to_no_one(exporter: Exporter, inspector: InspectorControl) -> None:
     ended = exporter.run({"notify": False})
 
     assert ended.status == "SUCCEEDED"
@@ -146,10 +146,10 @@ def test_a_filter_reaches_inspector_with_its_dates_resolved(exporter: Exporter, 
     assert len(findings) < FINDINGS
 
 
-def test_the_probe_makes_a_report_that_is_small_and_not_empty(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_the_test_export_makes_a_report_that_is_small_and_not_empty(exporter: Exporter, inspector: InspectorControl) -> None:
     everything = inspector.seed(findings=2_000, seed=1)["active"]
 
-    ended = exporter.run((REPOSITORY / "events/probe.json").read_text())
+    ended = exporter.run((REPOSITORY / "events/test_export.json").read_text())
 
     findings = json.loads(exporter.read(ended.output["delivery"]["key"]))["findings"]
     assert 1 <= len(findings) <= everything / 50

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.notification.remediation import EXPLANATIONS
+from findings_exporter.notification.remediation import REMEDIATIONS
 from tests.local_aws.deployed_exporter import Exporter
 from tests.local_aws.inspector_control import InspectorControl
 
@@ -20,22 +20,22 @@ def test_each_error_code_is_explained_in_the_mail(code: str, exporter: Exporter,
 
     assert (ended.status, ended.error) == ("FAILED", f"Report.{code}")
     message = exporter.message_of(ended.arn)
-    explanation = EXPLANATIONS[f"Report.{code}"]
-    assert explanation.title in message.subject
+    remediation = REMEDIATIONS[f"Report.{code}"]
+    assert remediation.title in message.subject
     words = " ".join(message.email.split())
     assert f"Cause (Report.{code})" in words
     # The setup check may add that it found nothing wrong: this failure has no cause that anybody could see.
     why = words.split(" Why ")[1].split(" What to do now ")[0]
-    assert why.startswith(filled(explanation.why, exporter))
+    assert why.startswith(filled(remediation.why, exporter))
     assert "The setup check found: " not in why
-    for number, step in enumerate(explanation.fix, 1):
+    for number, step in enumerate(remediation.fix, 1):
         assert f" {number}. {filled(step, exporter)} " in words
     assert ended.arn in message.email
     assert message.event["failure"]["error"] == f"Report.{code}"
     assert_nothing_is_left(exporter, inspector)
 
 
-def test_unknown_error_code_is_told_as_it_came(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_unknown_error_code_is_reported_as_it_came(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.misbehave("fail", error_code="BRAND_NEW_CODE")
 
     ended = exporter.run({})
@@ -70,7 +70,7 @@ def test_nothing_found_is_a_success_that_says_so(
     assert "No finding matches the filter." in message.email
 
 
-def test_broken_report_is_told_apart_from_an_empty_one(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_broken_report_is_reported_apart_from_an_empty_one(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.misbehave("broken_object")
 
     ended = exporter.run({})
@@ -92,7 +92,7 @@ def test_report_under_another_key_is_refused(exporter: Exporter, inspector: Insp
     assert other in exporter.message_of(ended.arn).email
 
 
-def test_report_that_somebody_cancels_is_a_failure(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_report_that_someone_cancels_is_a_failure(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.misbehave("cancel_itself")
 
     ended = exporter.run({})
@@ -102,7 +102,7 @@ def test_report_that_somebody_cancels_is_a_failure(exporter: Exporter, inspector
 
 
 @pytest.mark.parametrize("answer", ["not_found", "empty", "last"])
-def test_nights_succeed_whatever_inspector_answers_when_it_makes_no_report(
+def test_runs_succeed_whatever_inspector_answers_when_it_makes_no_report(
     answer: Any, exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.configure(without_report=answer)
@@ -148,7 +148,7 @@ def test_deadline_cancels_the_report_and_says_so(exporter: Exporter, inspector: 
         ("server_error", "create", 1),
     ],
 )
-def test_passing_trouble_at_inspector_does_not_fail_the_night(
+def test_passing_trouble_at_inspector_does_not_fail_the_run(
     fault: Any, call: Any, times: int, exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.misbehave(fault, operation=call, times=times)

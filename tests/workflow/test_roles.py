@@ -18,7 +18,7 @@ from tests.local_aws.server import REPOSITORY
 
 type Scenario = Callable[[Exporter, InspectorControl], None]
 
-STEPS = ("PlanExport", "AcquireLock", "StartReport", "CheckReport", "CancelReport", "ReleaseLock", "VerifyReport", "DigestReport",
+STEPS = ("PlanExport", "AcquireLock", "StartReport", "CheckReport", "CancelReport", "ReleaseLock", "VerifyReport", "AnalyzeReport",
          "RecordRun", "Notify", "CleanUp")  # fmt: skip
 """The functions that use the table."""
 SHORT = {"deadline_hours": 0.0005}
@@ -71,7 +71,7 @@ def history_is_not_written(exporter: Exporter, _: InspectorControl) -> None:
 
 
 def foreign_report_cannot_be_cancelled(exporter: Exporter, inspector: InspectorControl) -> None:
-    inspector.foreign_report()
+    inspector.external_report()
     assert exporter.run({"on_busy": "cancel"}, seconds=90).error == "AccessDeniedError"
 
 
@@ -81,19 +81,19 @@ def report_runs_on_after_the_deadline(exporter: Exporter, inspector: InspectorCo
     assert inspector.record()["reports"][0]["status"] == "IN_PROGRESS"
 
 
-def digest_fails(error: str) -> Scenario:
-    """The export succeeds, and its record says which way the digest failed."""
+def analysis_fails(error: str) -> Scenario:
+    """The export succeeds, and its record says which way the analysis failed."""
 
     def scenario(exporter: Exporter, _: InspectorControl) -> None:
         ended = exporter.run({}, seconds=90)
         assert ended.status == "SUCCEEDED"
-        assert json.loads(exporter.run_item(ended.arn)["digest"])["error"] == error
+        assert json.loads(exporter.run_item(ended.arn)["analysis"])["error"] == error
 
     return scenario
 
 
-def digest_does_not_know_whether_inspector_scans(exporter: Exporter, _: InspectorControl) -> None:
-    told = json.loads(exporter.run_item(exporter.run({}).arn)["digest"])
+def analysis_does_not_know_whether_inspector_scans(exporter: Exporter, _: InspectorControl) -> None:
+    told = json.loads(exporter.run_item(exporter.run({}).arn)["analysis"])
     assert told["coverage"] == {"scanned": None, "not_scanned": None}
 
 
@@ -105,7 +105,7 @@ def malformed_object_of_nothing_is_corrupt(exporter: Exporter, inspector: Inspec
     assert "AWS refused ListFindings, which would confirm that (AccessDeniedException)" in str(ended.cause)
 
 
-def sweep_is_denied(exporter: Exporter, inspector: InspectorControl) -> None:
+def hourly_cleanup_is_denied(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.hold()
     run = exporter.start({})
     exporter.reached(run, "Wait for Report")
@@ -128,21 +128,21 @@ def lost_start_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> None:
 
 
 def sweep_is_not_started_and_that_is_said(exporter: Exporter, _: InspectorControl) -> None:
-    fire(exporter, "CleanUpFunctionSweep")
+    fire(exporter, "CleanUpFunctionHourlyCleanup")
     assert undelivered(exporter) == 1
 
 
 def lost_sweep_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> None:
-    with exporter.without_statement("SweepScheduleRole", "StartTheSweep"):
-        fire(exporter, "CleanUpFunctionSweep")
+    with exporter.without_statement("HourlyCleanupScheduleRole", "StartTheHourlyCleanup"):
+        fire(exporter, "CleanUpFunctionHourlyCleanup")
     assert undelivered(exporter) == 0
 
 
 def failed_clean_up_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> None:
     with exporter.without_statement("CleanUpFunctionRole", "KeepRecords"):
-        fire(exporter, "CleanUpFunctionSweep")
+        fire(exporter, "CleanUpFunctionHourlyCleanup")
         lost = f"the failed event of {exporter.resource('CleanUpFunction')} is lost"
-        wait_until(lambda: lost in exporter.aws.log_text() or None, "all tries of the sweep to fail")
+        wait_until(lambda: lost in exporter.aws.log_text() or None, "all tries of the hourly cleanup to fail")
     assert undelivered(exporter) == 0
 
 
@@ -151,9 +151,9 @@ def check_is_unknown(name: str) -> Scenario:
 
     def scenario(exporter: Exporter, _: InspectorControl) -> None:
         checks = {check["name"]: check for check in exporter.invoke("CheckSetupFunction", {})["checks"]}
-        assert checks[name]["verdict"] == "unknown"
+        assert checks[name]["coverage_status"] == "unknown"
         assert "AWS refused" in checks[name]["sentence"]
-        assert {check["verdict"] for check in checks.values()} - {"failed"} == {"passed", "unknown"}
+        assert {check["coverage_status"] for check in checks.values()} - {"failed"} == {"passed", "unknown"}
 
     return scenario
 
@@ -202,8 +202,8 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("ExportFindingsRole", "InvokeTheSteps"): workflow_may_not_invoke_its_steps,
     ("ScheduleRole", "StartTheNightlyExport"): schedule_starts_nothing_and_says_so,
     ("ScheduleRole", "KeepWhatCouldNotBeStarted"): lost_start_is_kept_nowhere,
-    ("SweepScheduleRole", "StartTheSweep"): sweep_is_not_started_and_that_is_said,
-    ("SweepScheduleRole", "KeepWhatCouldNotBeStarted"): lost_sweep_is_kept_nowhere,
+    ("HourlyCleanupScheduleRole", "StartTheHourlyCleanup"): sweep_is_not_started_and_that_is_said,
+    ("HourlyCleanupScheduleRole", "KeepWhatCouldNotBeStarted"): lost_sweep_is_kept_nowhere,
     ("PlanExportFunctionRole", "KeepRecords"): export_is_denied,
     ("PlanExportFunctionRole", "ClaimTheScheduledTime"): scheduled_export_is_denied,
     ("AcquireLockFunctionRole", "TakeTheLock"): export_is_denied,
@@ -211,48 +211,48 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("StartReportFunctionRole", "KeepRecords"): export_is_denied,
     ("StartReportFunctionRole", "ReadHistory"): export_is_denied,
     ("StartReportFunctionRole", "CreateTheReport"): export_is_denied,
-    ("StartReportFunctionRole", "CancelADeadOrForeignReport"): foreign_report_cannot_be_cancelled,
+    ("StartReportFunctionRole", "CancelADeadOrExternalReport"): foreign_report_cannot_be_cancelled,
     ("StartReportFunctionRole", "FindTheReport"): export_is_denied,
     ("StartReportFunctionRole", "AskWhetherARunLives"): dead_runs_report_counts_as_alive,
     ("CheckReportFunctionRole", "KeepRecords"): export_is_denied,
     ("CheckReportFunctionRole", "ReadHistory"): next_look_is_denied,
-    ("CheckReportFunctionRole", "LookAtTheReport"): export_is_denied,
+    ("CheckReportFunctionRole", "ReadTheReport"): export_is_denied,
     ("CancelReportFunctionRole", "ReadRecords"): report_runs_on_after_the_deadline,
     ("CancelReportFunctionRole", "StopTheReport"): report_runs_on_after_the_deadline,
     ("ReleaseLockFunctionRole", "ReleaseTheLock"): export_is_denied,
     ("VerifyReportFunctionRole", "ReadRecords"): export_is_denied,
     ("VerifyReportFunctionRole", "FindTheReport"): export_is_denied,
-    ("VerifyReportFunctionRole", "LookAtTheReport"): export_is_denied,
+    ("VerifyReportFunctionRole", "ReadTheReport"): export_is_denied,
     ("VerifyReportFunctionRole", "AskWhetherAnythingMatches"): malformed_object_of_nothing_is_corrupt,
-    ("CheckSetupFunctionRole", "LookAtInspector"): check_is_unknown("inspector"),
-    ("CheckSetupFunctionRole", "LookAtTheBucket"): check_is_unknown("bucket_policy_for_inspector"),
-    ("CheckSetupFunctionRole", "LookAtTheKeys"): check_is_unknown("key"),
+    ("CheckSetupFunctionRole", "ReadInspector"): check_is_unknown("inspector"),
+    ("CheckSetupFunctionRole", "ReadTheBucket"): check_is_unknown("bucket_policy_for_inspector"),
+    ("CheckSetupFunctionRole", "ReadTheKeys"): check_is_unknown("key"),
     ("CheckSetupFunctionRole", "SimulateTheRoles"): check_is_unknown("permissions"),
-    ("CheckSetupFunctionRole", "LookAtTheTopic"): check_is_unknown("topic"),
+    ("CheckSetupFunctionRole", "ReadTheTopic"): check_is_unknown("topic"),
     ("CheckSetupFunctionRole", "FindTheSchedule"): check_is_unknown("schedule"),
-    ("CheckSetupFunctionRole", "LookAtTheSchedule"): check_is_unknown("schedule"),
-    ("CheckSetupFunctionRole", "LookAtTheDeadLetterQueue"): check_is_unknown("dead_letter_queue"),
-    ("CheckSetupFunctionRole", "TellTheTopic"): check_cannot_be_told,
-    ("DigestReportFunctionRole", "KeepRecords"): digest_fails("AccessDeniedError"),
-    ("DigestReportFunctionRole", "FindTheBaseline"): digest_fails("AccessDeniedError"),
-    ("DigestReportFunctionRole", "ReadTheReport"): digest_fails("Digest.ReportUnreadable"),
-    ("DigestReportFunctionRole", "KeepDigests"): digest_fails("Digest.NotStored"),
-    ("DigestReportFunctionRole", "LookAtInspector"): digest_does_not_know_whether_inspector_scans,
+    ("CheckSetupFunctionRole", "ReadTheSchedule"): check_is_unknown("schedule"),
+    ("CheckSetupFunctionRole", "ReadTheDeadLetterQueue"): check_is_unknown("dead_letter_queue"),
+    ("CheckSetupFunctionRole", "PublishToTheTopic"): check_cannot_be_told,
+    ("AnalyzeReportFunctionRole", "KeepRecords"): analysis_fails("AccessDeniedError"),
+    ("AnalyzeReportFunctionRole", "FindTheBaseline"): analysis_fails("AccessDeniedError"),
+    ("AnalyzeReportFunctionRole", "ReadTheReport"): analysis_fails("Analysis.ReportUnreadable"),
+    ("AnalyzeReportFunctionRole", "KeepAnalyses"): analysis_fails("Analysis.NotStored"),
+    ("AnalyzeReportFunctionRole", "ReadInspector"): analysis_does_not_know_whether_inspector_scans,
     ("RecordRunFunctionRole", "KeepRecords"): export_is_denied,
     ("RecordRunFunctionRole", "WriteHistory"): history_is_not_written,
     ("NotifyFunctionRole", "KeepRecords"): export_is_denied,
     ("NotifyFunctionRole", "WriteHistory"): export_is_denied,
-    ("NotifyFunctionRole", "TellTheTopic"): export_is_denied,
+    ("NotifyFunctionRole", "PublishToTheTopic"): export_is_denied,
     ("NotifyFunctionRole", "AskWhoHearsAlarms"): run_does_not_say_that_alarms_are_not_delivered,
-    ("CleanUpFunctionRole", "KeepRecords"): sweep_is_denied,
-    ("CleanUpFunctionRole", "WriteRecords"): sweep_is_denied,
-    ("CleanUpFunctionRole", "ContinueTheSweep"): sweep_is_denied,
-    ("CleanUpFunctionRole", "ReleaseTheLock"): sweep_is_denied,
-    ("CleanUpFunctionRole", "FindOpenRuns"): sweep_is_denied,
-    ("CleanUpFunctionRole", "StopTheReport"): sweep_is_denied,
-    ("CleanUpFunctionRole", "AskWhetherARunLives"): sweep_is_denied,
-    ("CleanUpFunctionRole", "FindEndedRuns"): sweep_is_denied,
-    ("CleanUpFunctionRole", "TellTheTopic"): sweep_is_denied,
+    ("CleanUpFunctionRole", "KeepRecords"): hourly_cleanup_is_denied,
+    ("CleanUpFunctionRole", "WriteRecords"): hourly_cleanup_is_denied,
+    ("CleanUpFunctionRole", "ContinueTheHourlyCleanup"): hourly_cleanup_is_denied,
+    ("CleanUpFunctionRole", "ReleaseTheLock"): hourly_cleanup_is_denied,
+    ("CleanUpFunctionRole", "FindOpenRuns"): hourly_cleanup_is_denied,
+    ("CleanUpFunctionRole", "StopTheReport"): hourly_cleanup_is_denied,
+    ("CleanUpFunctionRole", "AskWhetherARunLives"): hourly_cleanup_is_denied,
+    ("CleanUpFunctionRole", "FindEndedRuns"): hourly_cleanup_is_denied,
+    ("CleanUpFunctionRole", "PublishToTheTopic"): hourly_cleanup_is_denied,
     ("CleanUpFunctionRole", "AskWhoHearsAlarms"): sweep_does_not_say_that_alarms_are_not_delivered,
     ("CleanUpFunctionRole", "KeepWhatFailed"): failed_clean_up_is_kept_nowhere,
 }
@@ -298,8 +298,8 @@ def test_statement_is_needed(role: str, sid: str, exporter: Exporter, inspector:
 def test_clean_up_that_fails_three_times_lands_in_the_dead_letter_queue(exporter: Exporter) -> None:
     undelivered(exporter)
     with exporter.without_statement("CleanUpFunctionRole", "KeepRecords"):
-        fire(exporter, "CleanUpFunctionSweep")
-        assert wait_until(lambda: undelivered(exporter) or None, "the failed sweep in the dead-letter queue") == 1
+        fire(exporter, "CleanUpFunctionHourlyCleanup")
+        assert wait_until(lambda: undelivered(exporter) or None, "the failed hourly cleanup in the dead-letter queue") == 1
 
 
 def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Exporter, inspector: InspectorControl) -> None:
@@ -323,10 +323,10 @@ def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Expo
 
 STRANGERS = {
     "EXECUTION#": {"ReleaseLock"},
-    "LOCK#": {"PlanExport", "VerifyReport", "DigestReport", "RecordRun", "Notify"},
+    "LOCK#": {"PlanExport", "VerifyReport", "AnalyzeReport", "RecordRun", "Notify"},
     "REPORT#": {"PlanExport", "AcquireLock", "CancelReport", "ReleaseLock", "VerifyReport"},
     "SCHEDULED#": set(STEPS) - {"PlanExport"},
-    "SWEEP": set(STEPS) - {"CleanUp"},
+    "HOURLY_CLEANUP": set(STEPS) - {"CleanUp"},
 }
 """The steps that have nothing to do with a kind of item."""
 
@@ -334,7 +334,7 @@ STRANGERS = {
 ITEM_CALLS: dict[str, Callable[[Any, str, dict[str, Any]], object]] = {
     "get": lambda client, table, key: client.get_item(TableName=table, Key=key),
     "put": lambda client, table, key: client.put_item(TableName=table, Item=key),
-    "update": lambda client, table, key: client.update_item(TableName=table, Key=key, UpdateExpression="REMOVE told_at"),
+    "update": lambda client, table, key: client.update_item(TableName=table, Key=key, UpdateExpression="REMOVE notified_at"),
     "delete": lambda client, table, key: client.delete_item(TableName=table, Key=key),
     "query": lambda client, table, key: client.query(
         TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": key["pk"]}

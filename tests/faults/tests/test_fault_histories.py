@@ -24,7 +24,7 @@ def test_everything_that_can_happen_does_and_runs_are_one_to_six() -> None:
     histories = [drawn(7, number) for number in range(ENOUGH)]
     happened = Counter(event.what for history in histories for event in history.events)
     assert set(happened) == {
-        "start", "stop", "outlive", "time-out", "clean-up", "sweep", "lose", "send", "expire", "pause",
+        "start", "stop", "outlive", "time-out", "clean-up", "hourly_cleanup", "lose", "send", "expire", "pause",
         "foreign", "leaves", "hangs", "fails", "cancels", "lingers", "goes-on",
     }  # fmt: skip
     hows = {event.how for history in histories for event in history.events if event.what == "start"}
@@ -66,5 +66,5 @@ def test_a_history_that_fails_is_made_as_short_as_it_still_fails(text: str, shor
 @pytest.mark.parametrize(
     ("order", "value"), [([0, 1, 2, 3], 1.0), ([3, 2, 1, 0], -1.0), ([1, 0], -1.0), ([0], 1.0), ([2, 0, 3, 1], 0.0)]
 )
-def test_the_order_of_service_is_told_between_a_queue_and_its_reverse(order: list[int], value: float) -> None:
+def test_the_order_of_service_is_reported_between_a_queue_and_its_reverse(order: list[int], value: float) -> None:
     assert tau(order) == pytest.approx(value)

@@ -40,7 +40,7 @@ def report(**changes: Any) -> ReportRecord:
         "created_at": 10.0,
         "ended_at": 20.0,
         "status": "SUCCEEDED",
-        "is_foreign": False,
+        "is_external": False,
         **changes,
     }
     return made  # type: ignore[no-any-return]  # members that no rule reads are left out
@@ -63,7 +63,7 @@ def run_item(**changes: Any) -> dict[str, Any]:
         "outcome": "SUCCEEDED",
         "notification_id": "n-1",
         "delivery": json.dumps(DELIVERY),
-        "told_at": "2026-11-23T03:10:00+00:00",
+        "notified_at": "2026-11-23T03:10:00+00:00",
         **changes,
     }
     return {name: value for name, value in item.items() if value is not None}
@@ -93,10 +93,10 @@ def items(**changes: Any) -> dict[tuple[str, str], Any]:
     return {**GOOD.items, RUN_KEY: run_item(**changes)}
 
 
-FOREIGN = report(id="id-f", is_foreign=True, destination={"bucketName": "theirs", "keyPrefix": "by-hand/"})
+EXTERNAL = report(id="id-f", is_external=True, destination={"bucketName": "theirs", "keyPrefix": "by-hand/"})
 CANCELS = {**PLAN, "on_busy": "cancel"}
 SILENT = {**PLAN, "notify": False}
-TOLD_TWICE = (message(), message())
+NOTIFIED_TWICE = (message(), message())
 
 
 @pytest.mark.parametrize(
@@ -104,16 +104,16 @@ TOLD_TWICE = (message(), message())
     [
         pytest.param(GOOD, id="a success"),
         pytest.param(
-            replace(GOOD, reports=(report(), FOREIGN), inspector_calls=(call("cancel", 5.0, "id-f"),), items=items(plan=json.dumps(CANCELS)),
+            replace(GOOD, reports=(report(), EXTERNAL), inspector_calls=(call("cancel", 5.0, "id-f"),), items=items(plan=json.dumps(CANCELS)),
                     invocations=()),
             id="a foreign report is cancelled as the plan says",
         ),
         pytest.param(
-            replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("lost_answer", "NotifyFunction", "sns:Publish", ARN),)),
+            replace(GOOD, messages=NOTIFIED_TWICE, faults=(FaultSeen("lost_answer", "NotifyFunction", "sns:Publish", ARN),)),
             id="told again since the answer of SNS was lost",
         ),
         pytest.param(
-            replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("killed_before", "CleanUpFunction", "dynamodb:UpdateItem", ""),)),
+            replace(GOOD, messages=NOTIFIED_TWICE, faults=(FaultSeen("killed_before", "CleanUpFunction", "dynamodb:UpdateItem", ""),)),
             id="told again since the publisher was killed",
         ),
         pytest.param(
@@ -156,8 +156,8 @@ def test_rules_hold_for_what_a_working_exporter_leaves(seen: Snapshot) -> None:
         (1, replace(GOOD, reports=(report(), report(id="id-2", created_at=19.0, destination={"keyPrefix": "p/night-2/"}))), "in progress at once"),
         (1, replace(GOOD, inspector_calls=(call("create", 10.0, "id-1"), call("create", 15.0, "", OTHER))), "was tried"),
         (1, replace(GOOD, reports=(report(), report(created_at=30.0, ended_at=40.0))), "started 2 reports"),
-        (2, replace(GOOD, reports=(report(), FOREIGN), inspector_calls=(call("cancel", 15.0, "id-f"),)), "external report id-f"),
-        (2, replace(GOOD, reports=(report(), FOREIGN), inspector_calls=(call("cancel", 15.0, "id-f", ""),)), "another role, whose plan"),
+        (2, replace(GOOD, reports=(report(), EXTERNAL), inspector_calls=(call("cancel", 15.0, "id-f"),)), "external report id-f"),
+        (2, replace(GOOD, reports=(report(), EXTERNAL), inspector_calls=(call("cancel", 15.0, "id-f", ""),)), "another role, whose plan"),
         (2, replace(GOOD, inspector_calls=(call("cancel", 15.0, "id-1", OTHER),)), "which was alive"),
         (3, replace(GOOD, executions=ended("RUNNING")), "still runs"),
         (3, replace(GOOD, items={**GOOD.items, LOCK_KEY: {"owner": ARN}}), "holds the lock"),
@@ -165,11 +165,11 @@ def test_rules_hold_for_what_a_working_exporter_leaves(seen: Snapshot) -> None:
         (3, replace(GOOD, items=items(open="OPEN")), "still open"),
         (4, replace(GOOD, items={}), "no outcome is recorded"),
         (4, replace(GOOD, messages=()), "no notification of"),
-        (4, replace(GOOD, items=items(told_at=None)), "not marked as sent"),
-        (4, replace(GOOD, messages=TOLD_TWICE), "2 notifications, with 0 reasons"),
-        (4, replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("throttle", "NotifyFunction", "sns:Publish", ARN),)), "2 notifications"),
-        (4, replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("killed_after", "StartReportFunction", "", ARN),)), "2 notifications"),
-        (4, replace(GOOD, messages=TOLD_TWICE, faults=(FaultSeen("killed_after", "NotifyFunction", "", OTHER),)), "2 notifications"),
+        (4, replace(GOOD, items=items(notified_at=None)), "not marked as sent"),
+        (4, replace(GOOD, messages=NOTIFIED_TWICE), "2 notifications, with 0 reasons"),
+        (4, replace(GOOD, messages=NOTIFIED_TWICE, faults=(FaultSeen("throttle", "NotifyFunction", "sns:Publish", ARN),)), "2 notifications"),
+        (4, replace(GOOD, messages=NOTIFIED_TWICE, faults=(FaultSeen("killed_after", "StartReportFunction", "", ARN),)), "2 notifications"),
+        (4, replace(GOOD, messages=NOTIFIED_TWICE, faults=(FaultSeen("killed_after", "NotifyFunction", "", OTHER),)), "2 notifications"),
         (4, replace(GOOD, messages=(message(outcome="FAILED"),)), "notified as FAILED"),
         (4, replace(GOOD, messages=(message(notification_id="n-2"),)), "(n-2)"),
         (4, replace(GOOD, items={**GOOD.items, HISTORY_KEY: history(outcome="FAILED")}), "the history says"),

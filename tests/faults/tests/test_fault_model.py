@@ -23,7 +23,7 @@ from tests.faults.model import (
     allowed,
     broken_laws,
     disagreements,
-    needs_sweep,
+    needs_hourly_cleanup,
 )
 
 A, B = "run-a", "run-b"
@@ -35,7 +35,7 @@ STARTED = RunState("wait", "report-a")
 RECORDED = RunState("wait", "report-a", "SUCCEEDED", "id-a")
 TOLD = replace(RECORDED, told=True)
 
-NIGHT: list[Seen] = [
+DAILY_RUN: list[Seen] = [
     Began(1, A),
     RunWritten(2, A, NEW, PLANNED),
     LockWritten(3, FREE, HELD),
@@ -52,14 +52,14 @@ NIGHT: list[Seen] = [
 ]
 
 
-def test_a_night_without_trouble_breaks_no_law() -> None:
-    assert broken_laws(NIGHT) == []
-    assert broken_laws(reversed(NIGHT)) == []  # in any order: they are sorted by time
+def test_a_run_without_trouble_breaks_no_law() -> None:
+    assert broken_laws(DAILY_RUN) == []
+    assert broken_laws(reversed(DAILY_RUN)) == []  # in any order: they are sorted by time
 
 
 def broken_by(*added: Seen, without: tuple[int, ...] = ()) -> set[str]:
     """Return the laws that are broken when the run also has these, and lacks what happened at these times."""
-    broken = broken_laws([*[each for each in NIGHT if each.at not in without], *added])
+    broken = broken_laws([*[each for each in DAILY_RUN if each.at not in without], *added])
     return {law for each in broken for law in re.findall(r"\b[LST]\d(?=:)", each)}
 
 
@@ -104,7 +104,7 @@ def test_each_law_can_be_broken(law: str, added: list[Seen], without: tuple[int,
 
 def test_a_dead_holder_is_robbed_and_its_report_cancelled_by_whoever_comes() -> None:
     taken: list[Seen] = [
-        *NIGHT[:7],
+        *DAILY_RUN[:7],
         Began(1, B),
         Over(7.5, A, "ABORTED"),
         LockWritten(8, HELD, OTHERS),
@@ -116,22 +116,22 @@ def test_a_dead_holder_is_robbed_and_its_report_cancelled_by_whoever_comes() -> 
 
 def test_a_lock_past_its_expiry_may_be_taken_from_a_living_run() -> None:
     expired = replace(HELD, expires_at=7)
-    taken: list[Seen] = [*NIGHT[:7], LockWritten(7.5, HELD, expired), Began(1, B), LockWritten(8, expired, OTHERS)]
+    taken: list[Seen] = [*DAILY_RUN[:7], LockWritten(7.5, HELD, expired), Began(1, B), LockWritten(8, expired, OTHERS)]
     assert not [law for law in broken_laws(taken) if "L1" in law]
 
 
-def test_a_foreign_report_is_cancelled_by_a_holder_whose_plan_says_so() -> None:
-    foreign: list[Seen] = [
+def test_a_external_report_is_cancelled_by_a_holder_whose_plan_says_so() -> None:
+    external: list[Seen] = [
         ReportBegan(1, "report-f", ""),
         CancelAsked(3.5, "report-f", A, 3.4),
         ReportOver(3.6, "report-f", "CANCELLED"),
     ]
-    planned = [RunWritten(2, A, NEW, CANCELLING), *[each for each in NIGHT if each.at != 2]]
-    assert not [law for law in broken_laws(planned + foreign) if "S3" in law]
+    planned = [RunWritten(2, A, NEW, CANCELLING), *[each for each in DAILY_RUN if each.at != 2]]
+    assert not [law for law in broken_laws(planned + external) if "S3" in law]
 
 
 @pytest.mark.parametrize(("began", "is_broken"), [(3.4, False), (3.6, True)])
-def test_whoever_was_robbed_after_its_look_at_the_lock_may_cancel_a_foreign_report(began: float, is_broken: bool) -> None:
+def test_whoever_was_robbed_after_its_look_at_the_lock_may_cancel_a_external_report(began: float, is_broken: bool) -> None:
     robbed: list[Seen] = [
         RunWritten(2, A, NEW, CANCELLING),
         ReportBegan(2.5, "report-f", ""),
@@ -188,12 +188,12 @@ def test_the_ends_of_runs_are_held_against_their_history(text: str, ends: list[E
     assert (not list(disagreements(History.read(text), dict(enumerate(ends))))) is agrees
 
 
-def test_something_is_left_for_the_sweep_only_where_an_event_was_lost_or_came_too_early() -> None:
+def test_something_is_left_for_the_hourly_cleanup_only_where_an_event_was_lost_or_came_too_early() -> None:
     stopped = History.read("start 0 plain; stop 0")
-    assert not needs_sweep(stopped, clean_ups_failed=2, last_states=["Start Report"])
-    assert needs_sweep(stopped, clean_ups_failed=3, last_states=["Start Report"])
-    assert needs_sweep(History.read("lose; start 0 plain; stop 0"), clean_ups_failed=0, last_states=["Start Report"])
-    assert needs_sweep(stopped, clean_ups_failed=0, last_states=["Acquire Lock"])
+    assert not needs_hourly_cleanup(stopped, clean_ups_failed=2, last_states=["Start Report"])
+    assert needs_hourly_cleanup(stopped, clean_ups_failed=3, last_states=["Start Report"])
+    assert needs_hourly_cleanup(History.read("lose; start 0 plain; stop 0"), clean_ups_failed=0, last_states=["Start Report"])
+    assert needs_hourly_cleanup(stopped, clean_ups_failed=0, last_states=["Acquire Lock"])
 
 
 def test_a_history_is_read_as_it_is_printed() -> None:

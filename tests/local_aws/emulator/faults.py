@@ -67,7 +67,7 @@ STATE_FAULTS = ("stopped_between",)
 
 _HOLD_SECONDS = 6.0
 """The longest time that a call is held; less than the client's read timeout."""
-_LOOK_SECONDS = 0.02
+_CHECK_SECONDS = 0.02
 _NO_ANSWER: Answer = (444, {}, b"")
 """Closes the connection; the number is nginx's for that."""
 
@@ -296,7 +296,7 @@ async def _until_back(working: invocations.Invocation, moment: float, *, other_f
         for other in invocations.since(moment, working.account, working.execution):
             if other.ended_at and (other.function != working.function) == other_function:
                 return
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_CHECK_SECONDS)
 
 
 # ---- faults of steps

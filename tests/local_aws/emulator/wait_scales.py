@@ -1,6 +1,6 @@
 """Gap: one factor scales all waits of all accounts, so no wait can keep its real length while others are shortened.
 
-A function's clock is not scaled: `creating_until` and `telling_until` pass in real seconds, so a retry that waits for
+A function's clock is not scaled: `creating_until` and `notifying_until` pass in real seconds, so a retry that waits for
 them has to wait as long as on AWS. The control route `/_local/wait_scales` gives an account factors of its own:
 {"scales": {"StillCreatingError": 1, "Wait for Report": 1, "*": 0.02}}, by the error that is retried, by the state that
 waits, and for all others.

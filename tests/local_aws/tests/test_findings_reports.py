@@ -299,11 +299,11 @@ class TestRequests:
     def test_newer_members_of_the_model_are_known(self, inspector: InspectorAccount) -> None:
         model: Any = get_session().get_service_model("inspector2")
         newest = model.shape_for("FilterCriteria").members
-        unseen = [name for name, shape in newest.items() if name.startswith("cloud") and shape.member.name == "StringFilter"]
-        report = inspector.run(criteria={name: [{"comparison": "NOT_EQUALS", "value": "x"}] for name in unseen})
+        uncertain = [name for name, shape in newest.items() if name.startswith("cloud") and shape.member.name == "StringFilter"]
+        report = inspector.run(criteria={name: [{"comparison": "NOT_EQUALS", "value": "x"}] for name in uncertain})
         assert report["status"] == "SUCCEEDED"
 
-    def test_the_filter_is_applied_and_told(self, inspector: InspectorAccount) -> None:
+    def test_the_filter_is_applied_and_reported(self, inspector: InspectorAccount) -> None:
         criteria = {"severity": equals("HIGH"), "firstObservedAt": [{"endInclusive": int(time.time()) - 86_400}]}
         report = inspector.run(criteria=criteria)
         found = inspector.findings(report)
@@ -377,7 +377,7 @@ class TestDelivery:
         assert "s3:" in report["errorMessage"]
         assert inspector.objects() == []
 
-    def test_a_bucket_without_a_policy_lets_nobody_write(self, inspector: InspectorAccount) -> None:
+    def test_a_bucket_without_a_policy_lets_no_one_write(self, inspector: InspectorAccount) -> None:
         inspector.s3.delete_bucket_policy(Bucket=inspector.bucket)
         assert inspector.run()["errorCode"] == "INVALID_PERMISSIONS"
 
@@ -462,12 +462,12 @@ class TestDelivery:
 
 
 class TestFindings:
-    def test_a_night_shows_in_the_next_report(self, inspector: InspectorAccount) -> None:
+    def test_a_run_shows_in_the_next_report(self, inspector: InspectorAccount) -> None:
         before = {finding["findingArn"] for finding in inspector.findings(inspector.run())}
         changes = inspector.control.evolve(1)
         after = {finding["findingArn"] for finding in inspector.findings(inspector.run())}
-        assert before - after == {*changes["fixed"], *changes["suppressed"], *changes["reissued"]}
-        assert after - before == {*changes["new"], *changes["reissued"].values()}
+        assert before - after == {*changes["fixed"], *changes["suppressed"], *changes["new_arn"]}
+        assert after - before == {*changes["new"], *changes["new_arn"].values()}
 
     def test_they_can_come_from_a_file(self, inspector: InspectorAccount, tmp_path: Any) -> None:
         found = inspector.control.findings()[:7]
@@ -477,7 +477,7 @@ class TestFindings:
         inspector.control.configure(timestamps="epoch")
         assert inspector.findings(inspector.run()) == found
 
-    def test_an_account_that_is_switched_off_is_told_as_disabled(self, inspector: InspectorAccount) -> None:
+    def test_an_account_that_is_switched_off_is_reported_as_disabled(self, inspector: InspectorAccount) -> None:
         accounts = inspector.control.seed(FINDINGS)["accounts"]
         before = inspector.client.list_coverage_statistics()["totalCounts"]
         inspector.control.evolve(1, switch_off=accounts[1])
@@ -543,7 +543,7 @@ class TestScanning:
         alone = strict(inspector.aws.client("inspector2", account=accounts[1], region=inspector.region))
         assert alone.list_members()["members"] == []
 
-    def test_status_is_told_of_at_most_a_hundred_accounts(self, inspector: InspectorAccount) -> None:
+    def test_status_is_reported_of_at_most_a_hundred_accounts(self, inspector: InspectorAccount) -> None:
         asked = [f"{number:012}" for number in range(101)]
         # botocore does not check the model's limit by itself: the service does.
         assert kind(refusal(lambda: inspector.client.batch_get_account_status(accountIds=asked)))[:2] == (
@@ -595,7 +595,7 @@ class TestScanning:
         assert [len(page["countsByGroup"]) for page in pages] == [5, 5, 2]
         assert len({page["totalCounts"] for page in pages}) == 1
 
-    def test_a_quiet_account_is_scanned_too(self, inspector: InspectorAccount) -> None:
+    def test_a_unchanged_account_is_scanned_too(self, inspector: InspectorAccount) -> None:
         inspector.control.seed(0)
         assert inspector.control.findings() == []
         criteria = {"scanStatusCode": equals("ACTIVE")}
@@ -615,7 +615,7 @@ class TestScanning:
 
 
 class TestCoverageAsTheDigestReadsIt:
-    """The digest's own reading, held against the service model by the client."""
+    """The analysis' own reading, held against the service model by the client."""
 
     def test_everything_is_on_and_counted(self, inspector: InspectorAccount) -> None:
         accounts = inspector.control.seed(FINDINGS)["accounts"]
@@ -675,7 +675,7 @@ class TestMisbehaviour:
         assert kind(refusal(lambda: client.cancel_findings_report(reportId=report_id)))[0] == 500
         assert inspector.status(report_id)["status"] == "CANCELLED"
 
-    def test_a_hanging_call_keeps_nobody_else_waiting(self, inspector: InspectorAccount) -> None:
+    def test_a_hanging_call_keeps_no_one_else_waiting(self, inspector: InspectorAccount) -> None:
         inspector.control.misbehave("hang", operation="create", seconds=1.5)
         with ThreadPoolExecutor(1) as pool:
             hanging = pool.submit(inspector.create, client=once(inspector))
@@ -695,7 +695,7 @@ class TestMisbehaviour:
         assert inspector.run()["status"] == "CANCELLED"
         assert inspector.control.record()["reports"][0]["cancelled_by"] == ""
 
-    def test_a_report_has_a_status_that_nobody_knows(self, inspector: InspectorAccount) -> None:
+    def test_a_report_has_a_status_that_no_one_knows(self, inspector: InspectorAccount) -> None:
         inspector.control.misbehave("unknown_status", seconds=1.0)
         inspector.control.hold()
         report_id = inspector.create()
@@ -734,26 +734,26 @@ class TestMisbehaviour:
         report = inspector.run()
         assert inspector.s3.head_object(Bucket=inspector.bucket, Key=f"p/{report['reportId']}.json")["SSEKMSKeyId"] == other
 
-    def test_a_foreign_report_has_the_slot_until_it_is_released(self, inspector: InspectorAccount) -> None:
-        report_id = inspector.control.foreign_report(keyPrefix="theirs/")
+    def test_a_external_report_has_the_slot_until_it_is_released(self, inspector: InspectorAccount) -> None:
+        report_id = inspector.control.external_report(keyPrefix="theirs/")
         assert inspector.status()["reportId"] == report_id
         assert inspector.status()["destination"]["keyPrefix"] == "theirs/"
         assert kind(refusal(inspector.create))[0] == 400
         with pytest.raises(LocalAwsError, match="a report is in progress"):
-            inspector.control.foreign_report()
+            inspector.control.external_report()
         inspector.control.release()
         assert inspector.ended(report_id)["status"] == "SUCCEEDED"
 
     @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
-    def test_a_foreign_report_ends_when_told(self, inspector: InspectorAccount, status: Any) -> None:
-        report_id = inspector.control.foreign_report()
+    def test_a_external_report_ends_when_reported(self, inspector: InspectorAccount, status: Any) -> None:
+        report_id = inspector.control.external_report()
         inspector.control.end_report(report_id, status)
         assert inspector.status(report_id)["status"] == status
 
-    def test_a_foreign_report_can_be_cancelled(self, inspector: InspectorAccount) -> None:
-        inspector.client.cancel_findings_report(reportId=inspector.control.foreign_report())
+    def test_a_external_report_can_be_cancelled(self, inspector: InspectorAccount) -> None:
+        inspector.client.cancel_findings_report(reportId=inspector.control.external_report())
         (report,) = inspector.control.record()["reports"]
-        assert (report["status"], report["is_foreign"], bool(report["cancelled_by"])) == ("CANCELLED", True, True)
+        assert (report["status"], report["is_external"], bool(report["cancelled_by"])) == ("CANCELLED", True, True)
 
     @pytest.mark.parametrize(
         ("action", "body"),

@@ -132,26 +132,26 @@ class TestGenerated:
         assert any(tag.startswith("=") for finding in many for tag in finding["resources"][0]["tags"].values())
 
 
-class TestNight:
-    def test_the_same_night_changes_the_same_and_leaves_the_day_before_alone(self) -> None:
+class TestRun:
+    def test_the_same_run_changes_the_same_and_leaves_the_day_before_alone(self) -> None:
         before = make()
         first = evolve(before, day=1, seed=1, now=NOW + DAY)
         assert before == make()
         assert first == evolve(before, day=1, seed=1, now=NOW + DAY)
         assert first[1] != evolve(before, day=2, seed=1, now=NOW + DAY)[1]
 
-    def test_what_it_tells_is_what_it_does(self) -> None:
+    def test_what_it_reports_is_what_it_does(self) -> None:
         before = make()
         after, changes = evolve(before, day=1, seed=1, now=NOW + DAY)
         old, new = by_arn(before), by_arn(after)
-        assert changes.reissued
+        assert changes.new_arn
         changed_to = {
-            "CLOSED": {*changes.fixed, *changes.reissued},
+            "CLOSED": {*changes.fixed, *changes.new_arn},
             "SUPPRESSED": set(changes.suppressed),
         }
         for status, arns in changed_to.items():
             assert {arn for arn in old if old[arn]["status"] == "ACTIVE" and new[arn]["status"] == status} == arns
-        assert new.keys() - old.keys() == {*changes.new, *changes.reissued.values()}
+        assert new.keys() - old.keys() == {*changes.new, *changes.new_arn.values()}
         assert all(new[arn]["firstObservedAt"] == NOW + DAY for arn in new.keys() - old.keys())
         assert (len(changes.fixed), len(changes.suppressed), len(changes.new)) == (6, 2, 8)
 
@@ -160,7 +160,7 @@ class TestNight:
         after, changes = evolve(before, day=1, seed=1, now=NOW + DAY)
         old, new = by_arn(before), by_arn(after)
         repository = changes.rebuilt_image.rsplit("/", 1)[0]
-        for old_arn, new_arn in changes.reissued.items():
+        for old_arn, new_arn in changes.new_arn.items():
             assert old[old_arn]["resources"][0]["id"] == changes.rebuilt_image
             assert new[new_arn]["title"] == old[old_arn]["title"]
             (resource,) = new[new_arn]["resources"]
@@ -183,7 +183,7 @@ class TestNight:
         assert {finding["awsAccountId"] for finding in after} == {ACCOUNTS[0]}
         assert len(changes.removed) == sum(finding["awsAccountId"] == ACCOUNTS[1] for finding in make())
 
-    def test_a_night_without_changes_only_looks_again(self) -> None:
+    def test_a_run_without_changes_only_checks_again(self) -> None:
         quiet: dict[str, Any] = {"fixed": 0, "suppressed": 0, "new": 0, "rebuild": False}
         after, changes = evolve(make(), day=1, seed=1, now=NOW + DAY, **quiet)
         assert changes == ChangedFindings()
@@ -193,7 +193,7 @@ class TestNight:
     def test_nothing_stays_nothing(self) -> None:
         assert evolve([], day=1, seed=1, now=NOW)[0] == []
 
-    def test_a_month_of_nights_keeps_every_finding_valid(self) -> None:
+    def test_a_month_of_runs_keeps_every_finding_valid(self) -> None:
         findings = make(100)
         for day in range(1, 31):
             findings, _ = evolve(findings, day=day, seed=1, now=NOW + day * DAY)

@@ -264,7 +264,7 @@ class TestPolicySimulation:
         with pytest.raises(ClientError, match="NoSuchEntity"):
             full.client("iam").simulate_principal_policy(PolicySourceArn="arn:aws:iam::1:role/x", ActionNames=["s3:GetObject"])
 
-    def test_a_simulation_tells_a_roles_part_of_another_accounts_key(self, full: Sandbox) -> None:
+    def test_a_simulation_reports_a_roles_part_of_another_accounts_key(self, full: Sandbox) -> None:
         role = full.role("reader", {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"})
 
         def simulated(account: str) -> dict[str, Any]:
@@ -273,10 +273,10 @@ class TestPolicySimulation:
             (result,) = full.client("iam").simulate_principal_policy(**asked)["EvaluationResults"]
             return dict(result)
 
-        own, foreign = simulated(full.account), simulated("999999999999")
+        own, external = simulated(full.account), simulated("999999999999")
         assert (own["EvalDecision"], own.get("EvalDecisionDetails")) == ("allowed", None)
-        assert foreign["EvalDecision"] == "implicitDeny"
-        assert foreign["EvalDecisionDetails"] == {"identity-based policy": "allowed", "resource-based policy": "implicitDeny"}
+        assert external["EvalDecision"] == "implicitDeny"
+        assert external["EvalDecisionDetails"] == {"identity-based policy": "allowed", "resource-based policy": "implicitDeny"}
 
     def test_a_simulation_needs_the_permission_on_the_role(self, plain: Sandbox, full: Sandbox) -> None:
         def asks(sandbox: Sandbox, role: str) -> str:

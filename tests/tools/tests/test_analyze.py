@@ -46,19 +46,19 @@ def test_each_report_is_compared_with_the_one_before_and_leaves_all_that_is_made
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(folder, "monday.json", "tuesday.csv") == 0
-    first, second = (document(folder, f"digest-{number}.json") for number in (1, 2))
+    first, second = (document(folder, f"analysis-{number}.json") for number in (1, 2))
     assert (first["counts"]["total"], first["no_baseline"]) == (len(FINDINGS), "first_run")
-    assert (second["changes"]["counts"]["gone"], second["changes"]["counts"]["appeared"]) == (4, 0)
+    assert (second["changes"]["counts"]["no_longer_open"], second["changes"]["counts"]["appeared"]) == (4, 0)
     assert second["baseline"]["age"] == "24 hours"
     assert all(each["title"] for kind in second["changes"]["lists"].values() for each in kind)
     assert {path.name for path in (folder / "out").iterdir()} == {
         f"{name}-{number}.{ending}"
         for number in (1, 2)
-        for name, ending in (("email", "txt"), ("chat", "json"), ("event", "json"), ("digest", "json"), ("index", "html"),
+        for name, ending in (("email", "txt"), ("chat", "json"), ("event", "json"), ("analysis", "json"), ("index", "html"),
                              ("findings", "parquet"))
     }  # fmt: skip
     event, mail = document(folder, "event-2.json"), (folder / "out/email-2.txt").read_text()
-    assert (event["outcome"], event["digest"]["changes"]["gone"]) == ("SUCCEEDED", 4)
+    assert (event["outcome"], event["analysis"]["changes"]["no_longer_open"]) == ("SUCCEEDED", 4)
     assert "0 new findings. 4 no longer open." in mail
     rows = parquet.read(io.BytesIO((folder / "out/findings-2.parquet").read_bytes()))
     assert sum(len(batch["finding_arn"]) for batch in rows) == len(FINDINGS) - 4
@@ -72,23 +72,23 @@ def test_coverage_says_what_inspector_scanned_at_the_time(folder: Path) -> None:
     states = {ACCOUNT: ON, MEMBER: OFF}
     off = {"accounts": [{"accountId": account, "state": state} for account, state in states.items()]}
     assert run(folder, "monday.json", "wednesday", coverage=[None, off]) == 0
-    told = document(folder, "digest-2.json")
-    assert (told["verdict"]["state"], list(told["verdict"]["dark"])) == ("dark", [MEMBER])
-    assert told["changes"]["counts"]["gone"] == 0
-    assert told["changes"]["counts"]["not_looked_at"] == sum(each["awsAccountId"] == MEMBER for each in FINDINGS)
+    told = document(folder, "analysis-2.json")
+    assert (told["coverage_status"]["state"], list(told["coverage_status"]["deactivated"])) == ("lost", [MEMBER])
+    assert told["changes"]["counts"]["no_longer_open"] == 0
+    assert told["changes"]["counts"]["status_unknown"] == sum(each["awsAccountId"] == MEMBER for each in FINDINGS)
     of_one = {"accounts": [{"accountId": ACCOUNT, "state": ON, "resourceState": {"ec2": ON, "ecr": ON, "lambda": ON}}]}
     assert run(folder, "monday.json", "wednesday", coverage=[None, of_one]) == 0
-    assert document(folder, "digest-2.json")["verdict"]["state"] == "unknown", "an account that it does not name"
+    assert document(folder, "analysis-2.json")["coverage_status"]["state"] == "unknown", "an account that it does not name"
 
 
 def test_without_coverage_everything_is_enabled(folder: Path) -> None:
     assert run(folder, "monday.json", "wednesday") == 0
-    told = document(folder, "digest-2.json")
+    told = document(folder, "analysis-2.json")
     assert {each["state"] for each in told["coverage"]["accounts"].values()} == {"on"}
-    assert told["changes"]["counts"]["gone"] == sum(each["awsAccountId"] == MEMBER for each in FINDINGS)
+    assert told["changes"]["counts"]["no_longer_open"] == sum(each["awsAccountId"] == MEMBER for each in FINDINGS)
 
 
-def test_connectors_may_be_told_of_beside_the_accounts(folder: Path) -> None:
+def test_connectors_may_be_reported_of_beside_the_accounts(folder: Path) -> None:
     azure = FINDINGS[0] | {"resources": [{"type": "Microsoft.Compute/virtualMachines", "id": "vm-1", "region": "x"}]}
     (folder / "azure.json").write_bytes(json_report([azure, *FINDINGS[1:]]))
     (folder / "less.json").write_bytes(json_report(FINDINGS[1:]))
@@ -99,17 +99,17 @@ def test_connectors_may_be_told_of_beside_the_accounts(folder: Path) -> None:
         "enablementStatus": "ENABLED",
         "health": {"connectorStatus": "CONNECTED"},
     }
-    for healthy, kind in ((False, "not_looked_at"), (True, "gone")):
+    for healthy, kind in ((False, "status_unknown"), (True, "no_longer_open")):
         entries = [entry | ({"items": [connector]} if healthy else {})] * 2
         assert run(folder, "azure.json", "less.json", coverage=entries) == 0
         # Findings of Azure must be back, or must have been scanned before.
-        assert document(folder, "digest-2.json")["changes"]["counts"][kind] == 1
+        assert document(folder, "analysis-2.json")["changes"]["counts"][kind] == 1
 
 
 def test_closed_findings_are_taken_for_asked_for(folder: Path) -> None:
     (folder / "closed.json").write_bytes(json_report([FINDINGS[0] | {"status": "CLOSED"}, *FINDINGS[1:]]))
     assert run(folder, "monday.json", "closed.json") == 0
-    told = document(folder, "digest-2.json")
+    told = document(folder, "analysis-2.json")
     assert (told["report"]["statuses"], told["changes"]["counts"]["closed"]) == (["ACTIVE", "CLOSED", "SUPPRESSED"], 1)
 
 

@@ -1,7 +1,7 @@
 """Whether Inspector was looking: the state of each account and scan type, and how many resources are scanned.
 
 Only what is surely scanned counts as scanned. What cannot be read, is only being switched on, or was not told of is ``unknown``;
-nothing here ever fails a digest.
+nothing here ever fails an analysis.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -45,7 +45,7 @@ HEALTHY_CONNECTOR = ("ENABLED", "CONNECTED")
 ACCOUNTS_A_CALL = 100
 """As many accounts BatchGetAccountStatus takes [AWS: service model]."""
 MOST_PAGES = 2_000
-"""Of one listing: a service that pages for ever must not keep the digest."""
+"""Of one listing: a service that pages for ever must not keep the analysis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +129,12 @@ class Coverage:
         return self.accounts[account].scanning(scan_type) if account in self.accounts else "unknown"
 
     @property
-    def is_blind(self) -> bool:
+    def scans_nothing(self) -> bool:
         """Whether Inspector knows resources, and scans none of them: then it does not look, even if it is switched on."""
         return self.scanned == 0 and bool(self.not_scanned)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what stands in the digest."""
+        """Return what stands in the analysis."""
         return asdict(self) | {"notes": list(self.notes)}
 
 

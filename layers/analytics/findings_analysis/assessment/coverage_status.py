@@ -3,15 +3,15 @@
 The rule, in this order:
 
 1. A place (account and scan type) whose scanning is off, and that was scanned or had open findings at the baseline, is
-   **dark**: an alarm every night until it is on again or the account is no member any more. Scanning that was off before,
+   **dark**: an alarm every day until it is on again or the account is no member any more. Scanning that was off before,
    and without findings, is no alarm.
 2. A report without any open finding, a sudden fall, or that none of the known resources is scanned, is *judged*: it needs
    an explanation. A sudden fall is one from at least 20 open findings to at most half of them, in all or in one account.
-3. Of the accounts that are judged: all off is **dark**. So is a night in which none of the known resources is scanned, and
-   nothing that is missing is called gone then. One account whose state is not known makes the night **unknown**. All on,
-   and at least one resource surely scanned, is a **good** night, said loudly; all on without that is **unknown**.
-4. A night in which findings are missing where it is not sure that Inspector scans is **unknown**.
-5. Everything else is a **good** night.
+3. Of the accounts that are judged: all off is **dark**. So is a run in which none of the known resources is scanned, and
+   nothing that is missing is called gone then. One account whose state is not known makes the run **unknown**. All on,
+   and at least one resource surely scanned, is a **good** run, said loudly; all on without that is **unknown**.
+4. A run in which findings are missing where it is not sure that Inspector scans is **unknown**.
+5. Everything else is a **good** run.
 """
 
 from collections import Counter
@@ -35,97 +35,101 @@ type Open = Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a night is judged.
+class CoverageStatus:
+    """How a run is judged.
 
     Attributes
     ----------
     state
         ``dark`` is an alarm.
-    sudden_fall
+    unusual_drop
         Whether the report, or an account in it, fell suddenly.
     dark
         By account, the scan types that are dark.
     reasons
-        Sentences for people; empty in a night that needs no word.
+        Sentences for people; empty in a run that needs no word.
     coverage
         What it was judged by.
     """
 
-    state: Literal["good", "dark", "unknown"]
-    sudden_fall: bool
-    dark: Mapping[str, tuple[str, ...]]
+    state: Literal["active", "lost", "unknown"]
+    unusual_drop: bool
+    deactivated: Mapping[str, tuple[str, ...]]
     reasons: tuple[str, ...]
     coverage: Coverage
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what stands in the digest."""
+        """Return what stands in the analysis."""
         return {
             "state": self.state,
-            "sudden_fall": self.sudden_fall,
-            "dark": {account: list(scan_types) for account, scan_types in self.dark.items()},
+            "unusual_drop": self.unusual_drop,
+            "deactivated": {account: list(scan_types) for account, scan_types in self.deactivated.items()},
             "reasons": list(self.reasons),
         }
 
 
-def judge(
-    tonight: Open,
+def assess(
+    current: Open,
     coverage: Coverage,
     baseline: tuple[Header, Summary] | None = None,
     scanning_before: Mapping[str, Mapping[str, str]] | None = None,
-    not_looked_at: Open | None = None,
-) -> Verdict:
-    """Judge a night.
+    status_unknown: Open | None = None,
+) -> CoverageStatus:
+    """Judge a run.
 
     Parameters
     ----------
-    tonight
+    current
         All open findings of the report.
     baseline
-        Of the baseline's key file; None without one.
+        Of the baseline's fingerprint file; None without one.
     scanning_before
         What the baseline and the runs since knew of scanning: account, scan type, state; None for what the baseline knew.
-    not_looked_at
+    status_unknown
         The missing findings that need not be gone; None where nothing was compared.
     """
     before = _open_at(baseline[1]) if baseline else Counter[tuple[str, str]]()
     scanning = scanning_before if scanning_before is not None else baseline[0].scanning if baseline else {}
     reasons: list[Note] = []
-    dark = _dark_places(before, scanning, coverage)
-    if dark:
-        reasons += _lost(dark, not_looked_at)
+    deactivated = _deactivated_places(before, scanning, coverage)
+    if deactivated:
+        reasons += _lost(deactivated, status_unknown)
     # What is dark explains itself.
-    looked_at = {place: count for place, count in before.items() if place[1] not in dark.get(place[0], ())}
-    falls = _falls(looked_at, tonight)
+    looked_at = {place: count for place, count in before.items() if place[1] not in deactivated.get(place[0], ())}
+    falls = _falls(looked_at, current)
     accounts = sorted(coverage.accounts)
-    is_empty = not sum(tonight.values())
-    judged: Iterable[str] = accounts if is_empty or coverage.is_blind or WHOLE in falls else falls
-    state: Literal["good", "dark", "unknown"] = "good"
-    if is_empty or falls or coverage.is_blind:
+    is_empty = not sum(current.values())
+    assessed: Iterable[str] = accounts if is_empty or coverage.scans_nothing or WHOLE in falls else falls
+    state: Literal["active", "lost", "unknown"] = "active"
+    if is_empty or falls or coverage.scans_nothing:
         # The only account with findings fell as the report did: it is said once.
         told = [(account, fall) for account, fall in sorted(falls.items()) if account == WHOLE or fall != falls.get(WHOLE)]
         reasons += [_drop(account, *fall) for account, fall in told[:ACCOUNTS_NAMED]]
-        state, sentence = _judged(judged, coverage)
+        state, sentence = _assessed(assessed, coverage)
         what = Note("what.empty") if is_empty else Note("what.drop") if falls else Note("what.open")
         reasons.append(Note("assessed", what=what, coverage=sentence))
-    unsure = {place: count for place, count in (not_looked_at or {}).items() if count and place[1] not in dark.get(place[0], ())}
-    if unsure and not coverage.is_blind:
+    unsure = {
+        place: count for place, count in (status_unknown or {}).items() if count and place[1] not in deactivated.get(place[0], ())
+    }
+    if unsure and not coverage.scans_nothing:
         state = "unknown"
         reasons.append(_unsure(unsure, coverage))
-    return Verdict("dark" if dark else state, bool(falls), dark, tuple(reasons), coverage)
+    return CoverageStatus("lost" if deactivated else state, bool(falls), deactivated, tuple(reasons), coverage)
 
 
 def _open_at(summary: Summary) -> Counter[tuple[str, str]]:
     """Return what was open when Inspector was last looking."""
     found: Counter[tuple[str, str]] = Counter()
-    for counted in (summary.open, summary.not_looked_at):
+    for counted in (summary.open, summary.status_unknown):
         for account, scan_types in counted.items():
             found.update({(account, scan_type): count for scan_type, count in scan_types.items()})
     return found
 
 
-def _dark_places(before: Open, scanning: Mapping[str, Mapping[str, str]], coverage: Coverage) -> dict[str, tuple[str, ...]]:
-    dark = {}
+def _deactivated_places(
+    before: Open, scanning: Mapping[str, Mapping[str, str]], coverage: Coverage
+) -> dict[str, tuple[str, ...]]:
+    deactivated = {}
     for account, each in sorted(coverage.accounts.items()):
         places = tuple(
             scan_type
@@ -134,13 +138,13 @@ def _dark_places(before: Open, scanning: Mapping[str, Mapping[str, str]], covera
             and (before.get((account, scan_type)) or scanning.get(account, {}).get(scan_type) == "on")
         )
         if places:
-            dark[account] = OWN_SCAN_TYPES if each.state == "off" else places
-    return dark
+            deactivated[account] = OWN_SCAN_TYPES if each.state == "off" else places
+    return deactivated
 
 
-def _falls(before: Open, tonight: Open) -> dict[str, tuple[int, int]]:
+def _falls(before: Open, current: Open) -> dict[str, tuple[int, int]]:
     """Return the accounts that fell suddenly, with both numbers; :data:`WHOLE` stands for the report."""
-    then, now = _by_account(before), _by_account(tonight)
+    then, now = _by_account(before), _by_account(current)
     return {
         account: (count, now[account])
         for account, count in then.items()
@@ -156,38 +160,40 @@ def _by_account(counted: Open) -> Counter[str]:
     return found
 
 
-def _judged(accounts: Iterable[str], coverage: Coverage) -> tuple[Literal["good", "dark", "unknown"], Note]:
-    judged = {account: coverage.accounts.get(account) for account in accounts}
-    told = {account: each for account, each in judged.items() if each is None or each.is_member}
+def _assessed(accounts: Iterable[str], coverage: Coverage) -> tuple[Literal["active", "lost", "unknown"], Note]:
+    assessed = {account: coverage.accounts.get(account) for account in accounts}
+    told = {account: each for account, each in assessed.items() if each is None or each.is_member}
     states: dict[str, Scanning] = {account: each.state if each else "unknown" for account, each in told.items()}
     if states and all(state == "off" for state in states.values()):
         whys = {account: each.why if each else "" for account, each in told.items()}
-        return "dark", Note("coverage.off", places=_named(whys))
-    if coverage.is_blind:
-        return "dark", Note("coverage.none_scanned", not_scanned=coverage.not_scanned)
+        return "lost", Note("coverage.off", places=_named(whys))
+    if coverage.scans_nothing:
+        return "lost", Note("coverage.none_scanned", not_scanned=coverage.not_scanned)
     unknown = {account: each.why if each else "" for account, each in told.items() if states[account] == "unknown"}
     if unknown:
         return "unknown", Note("coverage.unknown_in", places=_named(unknown))
     if not states:
         return "unknown", Note("coverage.unknown")
     if coverage.scanned:
-        return "good", Note("coverage.active", count=coverage.scanned)
+        return "active", Note("coverage.active", count=coverage.scanned)
     if coverage.scanned is None or coverage.not_scanned is None:
         return "unknown", Note("coverage.active_unread")
     return "unknown", Note("coverage.active_no_resource")
 
 
-def _lost(dark: Mapping[str, tuple[str, ...]], not_looked_at: Open | None) -> list[Note]:
+def _lost(deactivated: Mapping[str, tuple[str, ...]], status_unknown: Open | None) -> list[Note]:
     """Say where scanning is off, and what that does to the findings there."""
-    missing = sum((not_looked_at or {}).get((account, scan_type), 0) for account, types in dark.items() for scan_type in types)
+    missing = sum(
+        (status_unknown or {}).get((account, scan_type), 0) for account, types in deactivated.items() for scan_type in types
+    )
     status = Note("lost.missing", count=missing) if missing else Note("lost.missing_unknown")
-    if len(dark) > 1:
+    if len(deactivated) > 1:
         places = [
             Note("place.all", account=account) if _is_all(types) else Note("place.types", account=account, types=_types(types))
-            for account, types in list(dark.items())[:ACCOUNTS_NAMED]
+            for account, types in list(deactivated.items())[:ACCOUNTS_NAMED]
         ]
-        return [Note("lost.accounts", count=len(dark), places=[*places, *_more(len(dark))]), status]
-    ((account, types),) = dark.items()
+        return [Note("lost.accounts", count=len(deactivated), places=[*places, *_more(len(deactivated))]), status]
+    ((account, types),) = deactivated.items()
     where = Note("lost.account", account=account) if _is_all(types) else None
     return [where or Note("lost.account_types", account=account, types=_types(types)), status]
 

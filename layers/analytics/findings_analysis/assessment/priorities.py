@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from findings_analysis.comparison.fingerprints import STATUSES
-from findings_analysis.comparison.identity import vulnerability_key
+from findings_analysis.comparison.identity import vulnerability_hash
 from findings_analysis.reading.schema import Batch
 from findings_exporter.model.notes import Note, named
 
-SEVERITY_POINTS = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}
-EXPLOIT_POINTS = 25
-EPSS_POINTS = 20
-FIX_POINTS = {"YES": 10, "PARTIAL": 5}
+SEVERITY_SCORES = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}
+EXPLOIT_SCORE = 25
+EPSS_SCORE = 20
+FIX_SCORES = {"YES": 10, "PARTIAL": 5}
 FIX_TERMS = {"YES": "priority.fix", "PARTIAL": "priority.fix_partial"}
-RESOURCE_POINTS_A_DOUBLING, MOST_RESOURCE_POINTS = 2, 10
+RESOURCE_SCORE_PER_DOUBLING, MAX_RESOURCE_SCORE = 2, 10
 LISTED = 10
 FIRST_ROOM = 500
 """With more candidates than this it is asked for the first time who can still come into the list."""
@@ -38,7 +38,7 @@ KEPT = 20_000
 class Candidate:
     """A vulnerability's worst open finding, without what its number of resources adds."""
 
-    points: int
+    score: int
     finding_arn: str
     vulnerability_id: str | None
     title: str | None
@@ -49,7 +49,7 @@ class Candidate:
     fix_available: str | None
 
 
-class FixFirst:
+class Priorities:
     """Collects candidates from batches in bounded memory.
 
     Attributes
@@ -70,23 +70,23 @@ class FixFirst:
     def add(self, batch: Batch) -> None:
         """Take the open findings of a batch."""
         told = zip(batch["severity"], batch["exploit_available"], batch["fix_available"], strict=True)
-        without_epss, least = map(_PointsWithoutEpss().__getitem__, told), self._least
+        without_epss, least = map(_ScoreWithoutEpss().__getitem__, told), self._least
         # Most findings have too few points, whatever their EPSS, so that nothing else of them is looked at.
-        for row, part in [(row, each) for row, each in enumerate(without_epss) if each >= least - EPSS_POINTS]:
-            points = part + _epss_points(batch["epss_score"][row])
-            if points >= least and batch["status"][row] not in STATUSES:
-                self._take(batch, row, points)
+        for row, part in [(row, each) for row, each in enumerate(without_epss) if each >= least - EPSS_SCORE]:
+            score = part + _epss_score(batch["epss_score"][row])
+            if score >= least and batch["status"][row] not in STATUSES:
+                self._take(batch, row, score)
         if len(self._candidates) > self._room:
             self._make_room()
 
-    def _take(self, batch: Batch, row: int, points: int) -> None:
+    def _take(self, batch: Batch, row: int, score: int) -> None:
         arn, vulnerability_id, title = batch["finding_arn"][row], batch["vulnerability_id"][row], batch["title"][row]
         name = vulnerability_id or title or ""
         known = self._candidates.get(name)
-        if known and (points < known.points or (points == known.points and arn >= known.finding_arn)):
+        if known and (score < known.score or (score == known.score and arn >= known.finding_arn)):
             return
         self._candidates[name] = Candidate(
-            points,
+            score,
             arn,
             vulnerability_id,
             title,
@@ -99,28 +99,28 @@ class FixFirst:
 
     def watched(self) -> frozenset[bytes]:
         """Return the keys of the vulnerabilities that can come into the list: whose resources are to be counted."""
-        least = self._least_points()
-        return frozenset(vulnerability_key(name) for name, each in self._candidates.items() if each.points >= least)
+        least = self._least_score()
+        return frozenset(vulnerability_hash(name) for name, each in self._candidates.items() if each.score >= least)
 
     def ranked(self, resources: Mapping[bytes, int]) -> list[dict[str, Any]]:
-        """Return the list, as it stands in the digest.
+        """Return the list, as it stands in the analysis.
 
         Parameters
         ----------
         resources
             On how many resources each watched vulnerability is open.
         """
-        least = self._least_points()
+        least = self._least_score()
         ranked = []
         for name, each in self._candidates.items():
-            if each.points >= least:
-                count = resources.get(vulnerability_key(name), 1)
-                ranked.append((-each.points - _resource_points(count), -count, name, each))
+            if each.score >= least:
+                count = resources.get(vulnerability_hash(name), 1)
+                ranked.append((-each.score - _resource_score(count), -count, name, each))
         ranked.sort(key=lambda entry: entry[:3])
         return [
             {
                 "rank": rank,
-                "points": -points,
+                "priority_score": -score,
                 "vulnerability_id": each.vulnerability_id,
                 "title": each.title,
                 "packages": list(each.packages),
@@ -132,54 +132,54 @@ class FixFirst:
                 "finding_arn": each.finding_arn,
                 "why": _why(each, -count),
             }
-            for rank, (points, count, _, each) in enumerate(ranked[: self._listed], 1)
+            for rank, (score, count, _, each) in enumerate(ranked[: self._listed], 1)
         ]
 
-    def _least_points(self) -> int:
+    def _least_score(self) -> int:
         """Return the points below which nobody can come into the list, however many resources are added."""
-        best = sorted((each.points for each in self._candidates.values()), reverse=True)[: self._listed]
-        return best[-1] - MOST_RESOURCE_POINTS if len(best) == self._listed else 0
+        best = sorted((each.score for each in self._candidates.values()), reverse=True)[: self._listed]
+        return best[-1] - MAX_RESOURCE_SCORE if len(best) == self._listed else 0
 
     def _make_room(self) -> None:
-        self._least = self._least_points()
-        left = {name: each for name, each in self._candidates.items() if each.points >= self._least}
+        self._least = self._least_score()
+        left = {name: each for name, each in self._candidates.items() if each.score >= self._least}
         if len(left) > self._kept:
             self.is_exact = False
-            best = sorted(left.items(), key=lambda entry: (-entry[1].points, entry[0]))
+            best = sorted(left.items(), key=lambda entry: (-entry[1].score, entry[0]))
             left = dict(best[: self._kept // 2])
         self._candidates = left
         self._room = min(max(FIRST_ROOM, 2 * len(left)), self._kept)
 
 
-class _PointsWithoutEpss(dict[tuple[Any, ...], int]):
+class _ScoreWithoutEpss(dict[tuple[Any, ...], int]):
     """Points by severity, exploit and fix: there are few such combinations."""
 
     def __missing__(self, told: tuple[Any, ...]) -> int:
         severity, exploit, fix = told
-        points = SEVERITY_POINTS.get(severity, 0) + FIX_POINTS.get(fix or "", 0) + (EXPLOIT_POINTS if exploit == "YES" else 0)
-        self[told] = points
-        return points
+        score = SEVERITY_SCORES.get(severity, 0) + FIX_SCORES.get(fix or "", 0) + (EXPLOIT_SCORE if exploit == "YES" else 0)
+        self[told] = score
+        return score
 
 
-def _epss_points(epss: float | None) -> int:
-    return round(EPSS_POINTS * min(max(epss or 0.0, 0.0), 1.0))
+def _epss_score(epss: float | None) -> int:
+    return round(EPSS_SCORE * min(max(epss or 0.0, 0.0), 1.0))
 
 
-def _resource_points(count: int) -> int:
-    return min(RESOURCE_POINTS_A_DOUBLING * (max(count, 1).bit_length() - 1), MOST_RESOURCE_POINTS)
+def _resource_score(count: int) -> int:
+    return min(RESOURCE_SCORE_PER_DOUBLING * (max(count, 1).bit_length() - 1), MAX_RESOURCE_SCORE)
 
 
 def _why(each: Candidate, count: int) -> Note:
-    scores = [SEVERITY_POINTS.get(each.severity, 0), _resource_points(count)]
+    scores = [SEVERITY_SCORES.get(each.severity, 0), _resource_score(count)]
     terms = [Note("priority.severity", severity=named("severity", each.severity), score=scores[0])]
     if each.exploit_available == "YES":
-        terms.append(Note("priority.exploit", score=EXPLOIT_POINTS))
-        scores.append(EXPLOIT_POINTS)
+        terms.append(Note("priority.exploit", score=EXPLOIT_SCORE))
+        scores.append(EXPLOIT_SCORE)
     if each.epss_score is not None:
-        terms.append(Note("priority.epss", percent=f"{each.epss_score:.1%}", score=_epss_points(each.epss_score)))
-        scores.append(_epss_points(each.epss_score))
-    if each.fix_available in FIX_POINTS:
-        terms.append(Note(FIX_TERMS[each.fix_available], score=FIX_POINTS[each.fix_available]))
-        scores.append(FIX_POINTS[each.fix_available])
+        terms.append(Note("priority.epss", percent=f"{each.epss_score:.1%}", score=_epss_score(each.epss_score)))
+        scores.append(_epss_score(each.epss_score))
+    if each.fix_available in FIX_SCORES:
+        terms.append(Note(FIX_TERMS[each.fix_available], score=FIX_SCORES[each.fix_available]))
+        scores.append(FIX_SCORES[each.fix_available])
     terms.append(Note("priority.resources", count=count, score=scores[1]))
     return Note("priority", terms=terms, total=sum(scores))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from findings_analysis.assessment.coverage import Coverage, Place
-from findings_analysis.comparison.fingerprint_format import KeyFile
+from findings_analysis.comparison.fingerprint_format import FingerprintFile
 from findings_analysis.comparison.fingerprints import SCAN_TYPES
-from findings_analysis.comparison.identity import account_key
+from findings_analysis.comparison.identity import account_hash
 
 RESUMES_WITHIN = timedelta(hours=24)
 """A guess: AWS does not say how long findings take to come back [docs/limits.md]."""
@@ -27,7 +27,7 @@ class Scanned:
     Attributes
     ----------
     states
-        Account, scan type, ``on``, ``off`` or ``unknown``: what a key file remembers.
+        Account, scan type, ``on``, ``off`` or ``unknown``: what a fingerprint file remembers.
     resuming
         Where Inspector says that it scans, and what was open is not back yet: since when.
     """
@@ -38,7 +38,7 @@ class Scanned:
 
     def unsure(self) -> frozenset[bytes]:
         """Return the places in which a missing finding need not be gone, as a comparison wants them."""
-        return self._places("off", "unknown") | {account_key("") + bytes((number,)) for number in range(len(SCAN_TYPES))}
+        return self._places("off", "unknown") | {account_hash("") + bytes((number,)) for number in range(len(SCAN_TYPES))}
 
     def off(self) -> frozenset[bytes]:
         """Return the places in which it is sure that nothing is scanned: nothing is fixed there, whatever a report says."""
@@ -46,7 +46,7 @@ class Scanned:
 
     def _places(self, *states: str) -> frozenset[bytes]:
         return frozenset(
-            account_key(account) + bytes((SCAN_TYPES.index(scan_type),))
+            account_hash(account) + bytes((SCAN_TYPES.index(scan_type),))
             for account, scan_types in self.states.items()
             if account not in self.left
             for scan_type, state in scan_types.items()
@@ -55,7 +55,7 @@ class Scanned:
 
 
 def surely_scanned(
-    coverage: Coverage, open_now: Mapping[Place, int], earlier: Sequence[KeyFile], started_at: datetime
+    coverage: Coverage, open_now: Mapping[Place, int], earlier: Sequence[FingerprintFile], started_at: datetime
 ) -> Scanned:
     """Judge what is surely scanned.
 
@@ -64,7 +64,7 @@ def surely_scanned(
     open_now
         Open findings of the report.
     earlier
-        Key files of earlier runs, the baseline's among them. The newest one's states count: each run judged by the one before.
+        Fingerprint files of earlier runs, the baseline's among them. The newest one's states count: each run judged by the one before.
     """
     newest = max(earlier, key=lambda each: each.header.started_at, default=None)
     states: dict[str, dict[str, str]] = {}
@@ -73,11 +73,11 @@ def surely_scanned(
         states[account] = {}
         for scan_type in SCAN_TYPES:
             state: str = each.scanning(scan_type)
-            if coverage.is_blind and state == "on":
+            if coverage.scans_nothing and state == "on":
                 state = "unknown"
             if state == "on" and newest and newest.header.scanning.get(account, {}).get(scan_type) != "on":
                 since = newest.header.resuming.get(account, {}).get(scan_type, started_at)
-                before = max(_open_at(key_file, account, scan_type) for key_file in earlier)
+                before = max(_open_at(fingerprint_file, account, scan_type) for fingerprint_file in earlier)
                 if open_now.get((account, scan_type), 0) <= BACK * before > 0 and started_at - since < RESUMES_WITHIN:
                     state = "unknown"
                     resuming.setdefault(account, {})[scan_type] = since
@@ -85,6 +85,6 @@ def surely_scanned(
     return Scanned(states, resuming, frozenset(account for account, each in coverage.accounts.items() if not each.is_member))
 
 
-def _open_at(key_file: KeyFile, account: str, scan_type: str) -> int:
-    summary = key_file.summary
-    return sum(counted.get(account, {}).get(scan_type, 0) for counted in (summary.open, summary.not_looked_at))
+def _open_at(fingerprint_file: FingerprintFile, account: str, scan_type: str) -> int:
+    summary = fingerprint_file.summary
+    return sum(counted.get(account, {}).get(scan_type, 0) for counted in (summary.open, summary.status_unknown))

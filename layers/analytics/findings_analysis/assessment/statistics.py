@@ -84,7 +84,7 @@ class Top:
         }
 
 
-class Counts:
+class Statistics:
     """What is counted of a report.
 
     Parameters
@@ -135,7 +135,7 @@ class Counts:
         return _named(counts, SEVERITIES if kind == "severity" else ())
 
     def to_dict(self, duplicates: int = 0) -> dict[str, Any]:
-        """Return all counts in the form of ``digest.json``: the report's statuses, and all else of open findings alone.
+        """Return all counts in the form of ``analysis.json``: the report's statuses, and all else of open findings alone.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
 """The ARNs of a report: each stands for one finding, however often the report has it."""
 
 from findings_analysis.comparison.fingerprints import STATUSES
-from findings_analysis.comparison.identity import exact_keys
+from findings_analysis.comparison.identity import exact_hashes
 from findings_analysis.reading.schema import Batch
 
 
@@ -25,7 +25,7 @@ class Arns:
 
     def first_of_each(self, batch: Batch) -> Batch:
         """Return a batch without the findings whose ARN stood before, in it or in an earlier one."""
-        keys, statuses = exact_keys(batch["finding_arn"]), batch["status"]
+        keys, statuses = exact_hashes(batch["finding_arn"]), batch["status"]
         if not STATUSES.keys().isdisjoint(statuses):
             self._not_open.update(key for key, status in zip(keys, statuses, strict=True) if status in STATUSES)
         if self.keys.isdisjoint(keys) and len(set(keys)) == len(keys):

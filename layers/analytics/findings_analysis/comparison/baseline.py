@@ -13,15 +13,15 @@ from typing import Any, Literal, NamedTuple, Self
 
 from findings_exporter.model.notes import Note
 
-HISTORY_FIELDS = ("digest_keys", "digest_keys_etag", "digest_parquet", "digest_parquet_etag")
-"""What a digest adds to its run's line in the history: keys and ETags of its objects in the run's bucket. Where findings are
+HISTORY_FIELDS = ("analysis_fingerprints", "analysis_fingerprints_etag", "analysis_parquet", "analysis_parquet_etag")
+"""What an analysis adds to its run's line in the history: keys and ETags of its objects in the run's bucket. Where findings are
 carried over, ``digest_carried`` and ``digest_carried_etag`` stand beside them."""
 
-type NoBaselineReason = Literal["first_run", "filter_changed", "first_notified", "no_digest", "unreadable"]
+type NoBaselineReason = Literal["first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
 
 
 class StoredFile(NamedTuple):
-    """An object that a digest wrote.
+    """An object that an analysis wrote.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Earlier:
     report_key
         Where its report lies; None when Inspector found nothing and wrote none.
     keys, parquet, carried
-        Where the digest left its key file, its Parquet and the names of what it carried over; None where it left none.
+        Where the analysis left its fingerprint file, its Parquet and the names of what it carried over; None where it left none.
     """
 
     execution: str
@@ -80,9 +80,9 @@ class Earlier:
             report_format=str(line.get("format", "")),
             bucket=str(line.get("bucket", "")),
             report_key=line.get("key"),
-            keys=_stored(line, "digest_keys"),
-            parquet=_stored(line, "digest_parquet"),
-            carried=_stored(line, "digest_carried"),
+            keys=_stored(line, "analysis_fingerprints"),
+            parquet=_stored(line, "analysis_parquet"),
+            carried=_stored(line, "analysis_carried"),
         )
 
     def is_comparable(self, *, scheduled: bool) -> bool:
@@ -137,7 +137,7 @@ def choose(earlier: Iterable[Earlier], filter_hash: str, *, scheduled: bool) -> 
     Returns
     -------
     Earlier or NoBaseline
-        A baseline has a key file.
+        A baseline has a fingerprint file.
     """
     newest, same, comparable = None, False, False
     for run in earlier:
@@ -156,11 +156,11 @@ def choose(earlier: Iterable[Earlier], filter_hash: str, *, scheduled: bool) -> 
         return NoBaseline("filter_changed", Note("baseline.filter_changed", at=_utc(newest.started_at)))
     if not comparable:
         return NoBaseline("first_notified", Note("baseline.first_scheduled" if scheduled else "baseline.first_notified"))
-    return NoBaseline("no_digest", Note("baseline.no_analysis"))
+    return NoBaseline("no_analysis", Note("baseline.no_analysis"))
 
 
 def unreadable(baseline: Earlier, why: str) -> NoBaseline:
-    """Return what is said when the baseline's key file cannot be read."""
+    """Return what is said when the baseline's fingerprint file cannot be read."""
     key = baseline.keys.key if baseline.keys else ""
     return NoBaseline("unreadable", Note("baseline.unreadable", at=_utc(baseline.started_at), key=key, why=why))
 

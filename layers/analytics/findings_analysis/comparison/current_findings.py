@@ -1,4 +1,4 @@
-"""One night's part of the comparison: collect from the batches, then compare with the baseline and write the key file."""
+"""One run's part of the comparison: collect from the batches, then compare with the baseline and write the fingerprint file."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from findings_analysis.assessment.priorities import FixFirst
+from findings_analysis.assessment.priorities import Priorities
 from findings_analysis.comparison.arns import Arns
 from findings_analysis.comparison.difference import (
     ALL_SCANNED,
-    UNKNOWN,
+    STATUS_UNKNOWN,
     Changes,
     Comparison,
     NotScanned,
@@ -20,10 +20,10 @@ from findings_analysis.comparison.difference import (
     rekeyed,
     with_first_seen,
 )
-from findings_analysis.comparison.fingerprint_format import Header, KeyFile, KeyWriter, Summary
-from findings_analysis.comparison.fingerprints import EXACT, KEY, STATUSES, Recorder, scan_type
-from findings_analysis.comparison.identity import account_key
-from findings_analysis.comparison.sorting import SortedRecords
+from findings_analysis.comparison.fingerprint_format import FingerprintFile, FingerprintWriter, Header, Summary
+from findings_analysis.comparison.fingerprints import EXACT, LOGICAL, STATUSES, Fingerprinter, scan_type
+from findings_analysis.comparison.identity import account_hash
+from findings_analysis.comparison.sorting import SortedFingerprints
 from findings_analysis.reading.schema import Batch
 
 SECONDS_A_DAY = 86_400
@@ -31,11 +31,11 @@ SECONDS_A_DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A night that was compared with another one, and what that one's key file says of itself.
+    """A run that was compared with another one, and what that one's fingerprint file says of itself.
 
     Attributes
     ----------
-    not_looked_at
+    status_unknown
         Missing findings that need not be gone, by account and scan type.
     carried
         Their exact keys.
@@ -44,32 +44,32 @@ class Compared:
     changes: Changes
     header: Header
     summary: Summary
-    not_looked_at: Mapping[tuple[str, str], int]
+    status_unknown: Mapping[tuple[str, str], int]
     carried: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What there is to tell of a night.
+class RunResult:
+    """What there is to tell of a run.
 
     Attributes
     ----------
     compared
         None without a baseline.
-    fix_first
+    priorities
         The ranked list (:mod:`findings_analysis.assessment.priorities`).
     open_accounts
-        Accounts with open findings tonight.
+        Accounts with open findings in this run.
     """
 
     compared: Compared | None
-    fix_first: list[dict[str, Any]]
+    priorities: list[dict[str, Any]]
     fix_first_is_exact: bool
     open_accounts: frozenset[str]
 
 
-class Night(AbstractContextManager["Night"]):
-    """Collects a night's batches; spills to the temporary directory what is more than memory should hold.
+class CurrentFindings(AbstractContextManager["CurrentFindings"]):
+    """Collects a run's batches; spills to the temporary directory what is more than memory should hold.
 
     Attributes
     ----------
@@ -80,9 +80,9 @@ class Night(AbstractContextManager["Night"]):
     """
 
     def __init__(self, started_at: datetime) -> None:
-        self._recorder = Recorder(int(started_at.timestamp()) // SECONDS_A_DAY)
-        self._records = SortedRecords()
-        self._fix_first = FixFirst()
+        self._recorder = Fingerprinter(int(started_at.timestamp()) // SECONDS_A_DAY)
+        self._records = SortedFingerprints()
+        self._priorities = Priorities()
         self.open: Counter[tuple[str, str]] = Counter()
         self.arns = Arns()
 
@@ -96,23 +96,23 @@ class Night(AbstractContextManager["Night"]):
         for (account, status, resource_type, finding_type), count in Counter(told).items():
             if status not in STATUSES:
                 self.open[account or "", scan_type(resource_type, finding_type)] += count
-        self._fix_first.add(batch)
+        self._priorities.add(batch)
         self._records.add(self._recorder.of(batch))
         return batch
 
     def compare(
         self,
         header: Header,
-        key_file: BinaryIO,
-        baseline: KeyFile | None = None,
-        days_from: Sequence[KeyFile] = (),
+        fingerprint_file: BinaryIO,
+        baseline: FingerprintFile | None = None,
+        days_from: Sequence[FingerprintFile] = (),
         not_scanned: NotScanned = ALL_SCANNED,
-    ) -> Told:
-        """Compare with the baseline, and write tonight's key file.
+    ) -> RunResult:
+        """Compare with the baseline, and write this run's fingerprint file.
 
         Parameters
         ----------
-        key_file
+        fingerprint_file
             Empty, and seekable.
         days_from
             Of other runs, for the first-seen days alone.
@@ -122,47 +122,49 @@ class Night(AbstractContextManager["Night"]):
         Raises
         ------
         OSError
-            The key file cannot be written, or the temporary directory is full.
+            The fingerprint file cannot be written, or the temporary directory is full.
         """
         before = baseline.blocks if baseline else None
-        found, writer = self._walk(header, key_file, before() if before else None, days_from, not_scanned)
+        found, writer = self._walk(header, fingerprint_file, before() if before else None, days_from, not_scanned)
         if before and found.moved:
             # Seldom: an ARN whose vulnerability got another id, whose resource another name, whose title another wording.
-            keys = {each[EXACT]: each[KEY] for block in self._records.blocks() for each in block if each[EXACT] in found.moved}
-            key_file.seek(0)
-            key_file.truncate()
-            found, writer = self._walk(header, key_file, rekeyed(before, keys), days_from, not_scanned)
+            keys = {
+                each[EXACT]: each[LOGICAL] for block in self._records.blocks() for each in block if each[EXACT] in found.moved
+            }
+            fingerprint_file.seek(0)
+            fingerprint_file.truncate()
+            found, writer = self._walk(header, fingerprint_file, rekeyed(before, keys), days_from, not_scanned)
         compared = None
-        not_looked_at: Counter[tuple[str, str]] = Counter()
+        status_unknown: Counter[tuple[str, str]] = Counter()
         if baseline and found.changes is not None:
-            names = {account_key(account): account for account in self._accounts(header, baseline)}
+            names = {account_hash(account): account for account in self._accounts(header, baseline)}
             for (kind, key, scanned_by), count in found.changes.by_place.items():
-                if kind == UNKNOWN:
-                    not_looked_at[names.get(key, ""), scanned_by] += count
-            compared = Compared(found.changes, baseline.header, baseline.summary, not_looked_at, found.carried)
-        writer.finish(Summary(writer.findings, _nested(self.open), _nested(not_looked_at)))
-        ranked = self._fix_first.ranked(found.resources)
-        return Told(compared, ranked, self._fix_first.is_exact, frozenset(account for account, _ in self.open))
+                if kind == STATUS_UNKNOWN:
+                    status_unknown[names.get(key, ""), scanned_by] += count
+            compared = Compared(found.changes, baseline.header, baseline.summary, status_unknown, found.carried)
+        writer.finish(Summary(writer.findings, _nested(self.open), _nested(status_unknown)))
+        ranked = self._priorities.ranked(found.resources)
+        return RunResult(compared, ranked, self._priorities.is_exact, frozenset(account for account, _ in self.open))
 
     def _walk(
         self,
         header: Header,
-        key_file: BinaryIO,
+        fingerprint_file: BinaryIO,
         baseline: Iterator[list[bytes]] | None,
-        days_from: Sequence[KeyFile],
+        days_from: Sequence[FingerprintFile],
         not_scanned: NotScanned,
-    ) -> tuple[Comparison, KeyWriter]:
-        writer = KeyWriter(key_file.write, header)
-        tonight = self._records.blocks()
+    ) -> tuple[Comparison, FingerprintWriter]:
+        writer = FingerprintWriter(fingerprint_file.write, header)
+        current = self._records.blocks()
         for other in days_from:
             moved = moved_days(self._records.blocks(), other.blocks(), self.arns.keys)
-            tonight = with_first_seen(tonight, other.blocks(), moved)
-        watched = self._fix_first.watched()
-        return compare(baseline, tonight, writer.add, arns=self.arns.keys, not_scanned=not_scanned, watched=watched), writer
+            current = with_first_seen(current, other.blocks(), moved)
+        watched = self._priorities.watched()
+        return compare(baseline, current, writer.add, arns=self.arns.keys, not_scanned=not_scanned, watched=watched), writer
 
-    def _accounts(self, header: Header, baseline: KeyFile) -> set[str]:
+    def _accounts(self, header: Header, baseline: FingerprintFile) -> set[str]:
         summary = baseline.summary
-        return {account for account, _ in self.open} | set(header.scanning) | {*summary.open, *summary.not_looked_at}
+        return {account for account, _ in self.open} | set(header.scanning) | {*summary.open, *summary.status_unknown}
 
 
 def _nested(counted: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:

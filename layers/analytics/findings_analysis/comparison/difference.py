@@ -1,21 +1,21 @@
-"""What changed between two nights: a comparison of multisets of records, in one walk through both.
+"""What changed between two runs: a comparison of multisets of records, in one walk through both.
 
-Every finding that was open at the baseline, or is open tonight, gets one kind:
+Every finding that was open at the baseline, or is open now, gets one kind:
 
 ==================  ==========================================================================================
 still_open          open in both reports under the same ARN
-reissued            gone under its ARN, and here under another one: the image was rebuilt
-seen_again          back in an account, or of a scan type, that Inspector was not looking at
+reported under a new ARN            gone under its ARN, and here under another one: the image was rebuilt
+rediscovered          back in an account, or of a scan type, that Inspector was not looking at
 new                 nothing like it was there
-another_copy        new, and the same vulnerability was open on the same resource already (another image of a repository)
+additional_resource        new, and the same vulnerability was open on the same resource already (another image of a repository)
 reopened            it was closed at the baseline
 unsuppressed        it was suppressed at the baseline
-closed              tonight's report has it as closed
-suppressed          tonight's report has it as suppressed
-resource_gone       tonight's report tells nothing of its resource any more
+closed              this report has it as closed
+suppressed          this report has it as suppressed
+resource_removed       this report tells nothing of its resource any more
 no_longer_reported  missing, while its resource is still reported on
-copy_gone           missing or closed, while the same vulnerability is still open on the same resource
-not_looked_at       missing, and it is not sure that it is scanned: whether it is fixed is unknown
+one_fewer_resource           missing or closed, while the same vulnerability is still open on the same resource
+status_unknown       missing, and it is not sure that it is scanned: whether it is fixed is unknown
 ==================  ==========================================================================================
 
 The same ARN is matched first, whatever else changed; then, among what is left, equal logical identities, one to one. An ARN
@@ -38,14 +38,14 @@ from findings_analysis.comparison.fingerprints import (
     EXACT,
     FIRST_SEEN,
     IDENTITY_AND_MARKS,
-    KEY,
     LATEST_DAY,
+    LOGICAL,
     MARKS,
     NO_DAY,
-    NOT_LOOKED_AT,
     SCAN_TYPE,
     SCAN_TYPES,
     SUPPRESSED,
+    UNKNOWN_STATUS,
     day,
     earliest_first_seen,
     fix,
@@ -59,12 +59,12 @@ from findings_analysis.comparison.fingerprints import (
 from findings_analysis.comparison.identity import ACCOUNT, ON_RESOURCE, RESOURCE, VULNERABILITY
 from findings_analysis.comparison.sorting import Window, merged, windows
 
-STAYED = ("still_open", "reissued", "seen_again")
-APPEARED = ("new", "another_copy", "reopened", "unsuppressed")
-GONE = ("closed", "suppressed", "resource_gone", "no_longer_reported", "copy_gone")
-UNKNOWN = "not_looked_at"
-MARKS_CHANGED = ("severity_raised", "severity_lowered", "exploit_became_known", "fix_became_available")
-LISTED_KINDS = (*STAYED[1:], *APPEARED, *GONE, UNKNOWN, *MARKS_CHANGED)
+STAYED = ("still_open", "unchanged_new_arn", "rediscovered")
+APPEARED = ("new", "additional_resource", "reopened", "unsuppressed")
+NO_LONGER_OPEN = ("closed", "suppressed", "resource_removed", "no_longer_reported", "one_fewer_resource")
+STATUS_UNKNOWN = "status_unknown"
+MARKS_CHANGED = ("severity_raised", "severity_lowered", "exploit_became_available", "fix_became_available")
+LISTED_KINDS = (*STAYED[1:], *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
 LISTED = 300
 """So many findings of each kind are named, some thousands in all: what a person can search in the page. All are counted."""
 
@@ -74,18 +74,18 @@ class Change(NamedTuple):
 
     Attributes
     ----------
-    baseline, tonight
+    baseline, current
         Its records; empty where it was not there. Both have the first-seen day that survived.
     """
 
     kind: str
     baseline: bytes
-    tonight: bytes
+    current: bytes
 
     @property
     def record(self) -> bytes:
         """The latest that is known of it."""
-        return self.tonight or self.baseline
+        return self.current or self.baseline
 
 
 class Listed:
@@ -102,14 +102,14 @@ class Listed:
         order = (-(record[MARKS] >> 2), record[FIRST_SEEN])
         if self._worst and order > self._worst:
             return
-        self._kept.append((*order, change.tonight, change.baseline))
+        self._kept.append((*order, change.current, change.baseline))
         if len(self._kept) > 4 * self._most:
             self._cut()
 
     def changes(self, kind: str) -> list[Change]:
         """Return them in order."""
         self._cut()
-        return [Change(kind, baseline, tonight) for _, _, tonight, baseline in self._kept]
+        return [Change(kind, baseline, current) for _, _, current, baseline in self._kept]
 
     def _cut(self) -> None:
         self._kept.sort()
@@ -120,16 +120,16 @@ class Listed:
 
 @dataclass(slots=True)
 class Changes:
-    """The comparison of two nights.
+    """The comparison of two runs.
 
     Attributes
     ----------
     counts
         Findings of each kind; :data:`MARKS_CHANGED` count findings that stayed.
     by_severity
-        By kind and severity: tonight's, or the last one of what is gone.
+        By kind and severity: this run's, or the last one of what is gone.
     by_place
-        By kind, account key (:func:`findings_analysis.comparison.identity.account_key`) and scan type.
+        By kind, account key (:func:`findings_analysis.comparison.identity.account_hash`) and scan type.
     days_to_close
         Sum of the days from first seen to closed, over the findings of the kind ``closed``.
     """
@@ -145,10 +145,10 @@ class Changes:
         """Count a change, and what it changed in how bad the finding is."""
         self._count(change)
         if change.kind in STAYED:
-            for kind in marks_changed(change.baseline, change.tonight):
-                self._count(Change(kind, change.baseline, change.tonight))
+            for kind in marks_changed(change.baseline, change.current):
+                self._count(Change(kind, change.baseline, change.current))
         elif change.kind == "closed":
-            self.days_to_close += max(day(change.tonight[CLOSED]) - day(change.baseline[FIRST_SEEN]), 0)
+            self.days_to_close += max(day(change.current[CLOSED]) - day(change.baseline[FIRST_SEEN]), 0)
 
     def listed(self, kind: str) -> list[Change]:
         """Return the first changes of a kind, the worst first."""
@@ -171,7 +171,7 @@ def marks_changed(before: bytes, after: bytes) -> list[str]:
     if before[MARKS] >> 5 != after[MARKS] >> 5:
         changed.append("severity_raised" if before[MARKS] >> 5 < after[MARKS] >> 5 else "severity_lowered")
     if has_exploit(after) and not has_exploit(before):
-        changed.append("exploit_became_known")
+        changed.append("exploit_became_available")
     if fix(after) > max(fix(before), 1):
         changed.append("fix_became_available")
     return changed
@@ -201,74 +201,74 @@ ALL_SCANNED = NotScanned()
 
 
 def compare_group(
-    baseline: list[bytes], tonight: list[bytes], *, resource_is_reported: bool, not_scanned: NotScanned = ALL_SCANNED
+    baseline: list[bytes], current: list[bytes], *, resource_is_reported: bool, not_scanned: NotScanned = ALL_SCANNED
 ) -> tuple[list[Change], list[bytes]]:
-    """Compare what two nights tell of one vulnerability on one resource.
+    """Compare what two runs tell of one vulnerability on one resource.
 
     Parameters
     ----------
-    baseline, tonight
+    baseline, current
         Records, sorted.
     resource_is_reported
-        Whether tonight's report tells anything of the resource, whatever the vulnerability.
+        Whether this report tells anything of the resource, whatever the vulnerability.
 
     Returns
     -------
     tuple
-        The changes; and the records to keep for the next night, with the first-seen days that survive.
+        The changes; and the records to keep for the next run, with the first-seen days that survive.
     """
-    if not baseline:  # nearly all that changes is of one night alone
-        kept = _same_first_seen(tonight)
+    if not baseline:  # nearly all that changes is of one run alone
+        kept = _same_first_seen(current)
         return [Change("new", b"", after) for after in kept if is_open(after)], kept
-    pairs, fresh, absent = _paired_by_arn(baseline, tonight)
-    changes, missing = _told_by_arn(pairs)
+    pairs, fresh, absent = _paired_by_arn(baseline, current)
+    changes, missing = _same_arn(pairs)
     missing += [(before, b"") for before in sorted(filter(was_open, absent), key=lambda each: (status(each), each))]
-    came, missing = _reissued(missing, [after for after in fresh if is_open(after)], changes)
-    was_there = {before[KEY] for before in baseline if was_open(before)}
-    was_closed = {before[KEY] for before in baseline if status(before) == CLOSED_STATUS}
+    came, missing = _matched_by_identity(missing, [after for after in fresh if is_open(after)], changes)
+    was_there = {before[LOGICAL] for before in baseline if was_open(before)}
+    was_closed = {before[LOGICAL] for before in baseline if status(before) == CLOSED_STATUS}
     for after in came:
-        kind = "another_copy" if after[KEY] in was_there else "reopened" if after[KEY] in was_closed else "new"
+        kind = "additional_resource" if after[LOGICAL] in was_there else "reopened" if after[LOGICAL] in was_closed else "new"
         changes.append(Change(kind, b"", after))
-    is_there = {after[KEY] for after in tonight if is_open(after)}
-    unseen: dict[bytes, bytes] = {}
+    is_there = {after[LOGICAL] for after in current if is_open(after)}
+    uncertain: dict[bytes, bytes] = {}
     for before, after in missing:
         if not_scanned.hides(before, after):
-            kind = UNKNOWN
-            unseen[before[EXACT]] = with_status(after or before, NOT_LOOKED_AT)[: CLOSED.start] + NO_DAY
-        elif before[KEY] in is_there:
-            kind = "copy_gone"
+            kind = STATUS_UNKNOWN
+            uncertain[before[EXACT]] = with_status(after or before, UNKNOWN_STATUS)[: CLOSED.start] + NO_DAY
+        elif before[LOGICAL] in is_there:
+            kind = "one_fewer_resource"
         elif after:
             kind = "closed"
         else:
-            kind = "no_longer_reported" if resource_is_reported else "resource_gone"
-        changes.append(Change(kind, before, b"" if kind == UNKNOWN else after))
-    reported = [after for _, after in pairs if after[EXACT] not in unseen]
-    return changes, sorted([*reported, *fresh, *unseen.values()])
+            kind = "no_longer_reported" if resource_is_reported else "resource_removed"
+        changes.append(Change(kind, before, b"" if kind == STATUS_UNKNOWN else after))
+    reported = [after for _, after in pairs if after[EXACT] not in uncertain]
+    return changes, sorted([*reported, *fresh, *uncertain.values()])
 
 
-def _paired_by_arn(baseline: list[bytes], tonight: list[bytes]) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[bytes]]:
-    """Return what both nights have, what only tonight has and what only the baseline has.
+def _paired_by_arn(baseline: list[bytes], current: list[bytes]) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[bytes]]:
+    """Return what both runs have, what only in this run has and what only the baseline has.
 
-    What is tonight's, and what is remembered of the baseline, comes with the first-seen days that survive.
+    What is this run's, and what is remembered of the baseline, comes with the first-seen days that survive.
     """
     by_arn: dict[bytes, deque[bytes]] = {}
     # Where a report had a finding twice, what was open goes before what nobody looked at.
     for before in sorted(baseline, key=status):
         by_arn.setdefault(before[EXACT], deque()).append(before)
     pairs, fresh = [], []
-    for after in tonight:
+    for after in current:
         if same := by_arn.get(after[EXACT]):
             pairs.append((same.popleft(), after))
         else:
             fresh.append(after)
-    told = earliest_first_seen([*baseline, *tonight])
+    told = earliest_first_seen([*baseline, *current])
     earliest = dict(told)
     for before, after in pairs:
-        if before[KEY] != after[KEY]:  # its packages changed
-            earliest[after[KEY]] = min(earliest[after[KEY]], told[before[KEY]])
+        if before[LOGICAL] != after[LOGICAL]:  # its packages changed
+            earliest[after[LOGICAL]] = min(earliest[after[LOGICAL]], told[before[LOGICAL]])
 
     def dated(each: bytes, closed: bytes) -> bytes:
-        return each[IDENTITY_AND_MARKS] + earliest[each[KEY]] + closed
+        return each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + closed
 
     return (
         # Of two days on which a finding was closed, the first one that was told stands.
@@ -281,12 +281,12 @@ def _paired_by_arn(baseline: list[bytes], tonight: list[bytes]) -> tuple[list[tu
     )
 
 
-def _told_by_arn(pairs: list[tuple[bytes, bytes]]) -> tuple[list[Change], list[tuple[bytes, bytes]]]:
+def _same_arn(pairs: list[tuple[bytes, bytes]]) -> tuple[list[Change], list[tuple[bytes, bytes]]]:
     """Return what is known for sure since both reports have the ARN, and what was closed: a rebuilt image may have it again."""
     changes, closed = [], []
     for before, after in pairs:
         if was_open(before) and is_open(after):
-            changes.append(Change("seen_again" if status(before) == NOT_LOOKED_AT else "still_open", before, after))
+            changes.append(Change("rediscovered" if status(before) == UNKNOWN_STATUS else "still_open", before, after))
         elif was_open(before) and status(after) == SUPPRESSED:
             changes.append(Change("suppressed", before, after))
         elif was_open(before):
@@ -296,7 +296,7 @@ def _told_by_arn(pairs: list[tuple[bytes, bytes]]) -> tuple[list[Change], list[t
     return changes, closed
 
 
-def _reissued(
+def _matched_by_identity(
     missing: list[tuple[bytes, bytes]], came: list[bytes], changes: list[Change]
 ) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
     """Pair equal logical identities one to one, and return what is left of both sides.
@@ -306,12 +306,12 @@ def _reissued(
     """
     waiting: dict[bytes, deque[tuple[bytes, bytes]]] = {}
     for pair in missing:
-        waiting.setdefault(pair[0][KEY], deque()).append(pair)
+        waiting.setdefault(pair[0][LOGICAL], deque()).append(pair)
     left = []
     for after in came:
-        if queue := waiting.get(after[KEY]):
+        if queue := waiting.get(after[LOGICAL]):
             before, _ = queue.popleft()
-            changes.append(Change("seen_again" if status(before) == NOT_LOOKED_AT else "reissued", before, after))
+            changes.append(Change("rediscovered" if status(before) == UNKNOWN_STATUS else "unchanged_new_arn", before, after))
         else:
             left.append(after)
     return left, [pair for queue in waiting.values() for pair in queue]
@@ -319,19 +319,19 @@ def _reissued(
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What one walk through two nights found.
+    """What one walk through two runs found.
 
     Attributes
     ----------
     changes
         None without a baseline.
     resources
-        On how many resources each watched vulnerability is open tonight, by its key.
+        On how many resources each watched vulnerability is open now, by its key.
     moved
-        Exact keys of the findings that both nights have under different logical identities. They were taken for one that went
+        Exact keys of the findings that both runs have under different logical identities. They were taken for one that went
         and one that came: :func:`rekeyed` brings them together for a second walk.
     carried
-        Exact keys of what is kept for the next night although this report does not have it.
+        Exact keys of what is kept for the next run although this report does not have it.
     """
 
     changes: Changes | None
@@ -342,7 +342,7 @@ class Comparison:
 
 def compare(  # noqa: PLR0913 - what is counted on the way is named
     baseline: Iterator[list[bytes]] | None,
-    tonight: Iterator[list[bytes]],
+    current: Iterator[list[bytes]],
     keep: Callable[[list[bytes]], object],
     *,
     arns: AbstractSet[bytes] = frozenset(),
@@ -350,18 +350,18 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     watched: frozenset[bytes] = frozenset(),
     listed_at_most: int = LISTED,
 ) -> Comparison:
-    """Compare two nights in one walk.
+    """Compare two runs in one walk.
 
     Parameters
     ----------
-    baseline, tonight
+    baseline, current
         Sorted records in blocks; None when there is nothing to compare with.
     keep
-        Is given what to keep for the next night, sorted.
+        Is given what to keep for the next run, sorted.
     arns
-        Exact keys of all of tonight's findings.
+        Exact keys of all of this run's findings.
     watched
-        Keys of vulnerabilities (:func:`findings_analysis.comparison.identity.vulnerability_key`) whose resources are to be counted.
+        Keys of vulnerabilities (:func:`findings_analysis.comparison.identity.vulnerability_hash`) whose resources are to be counted.
 
     Notes
     -----
@@ -372,20 +372,20 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     resources: Counter[bytes] = Counter()
     moved: set[bytes] = set()
     carried: set[bytes] = set()
-    for window in windows(iter(()) if baseline is None else baseline, tonight, ON_RESOURCE):
+    for window in windows(iter(()) if baseline is None else baseline, current, ON_RESOURCE):
         kept = (
-            _same_first_seen(window.tonight) if baseline is None else _compare_window(window, changes, not_scanned, arns, moved)
+            _same_first_seen(window.current) if baseline is None else _compare_window(window, changes, not_scanned, arns, moved)
         )
         keep(kept)
-        carried.update([each[EXACT] for each in kept if each[MARKS] & 3 == NOT_LOOKED_AT])
+        carried.update([each[EXACT] for each in kept if each[MARKS] & 3 == UNKNOWN_STATUS])
         if watched:
-            open_on = {each[ON_RESOURCE] for each in window.tonight if each[VULNERABILITY] in watched and is_open(each)}
+            open_on = {each[ON_RESOURCE] for each in window.current if each[VULNERABILITY] in watched and is_open(each)}
             resources.update([each[VULNERABILITY] for each in open_on])
     return Comparison(None if baseline is None else changes, resources, frozenset(moved), frozenset(carried))
 
 
 def rekeyed(baseline: Callable[[], Iterator[list[bytes]]], keys: Mapping[bytes, bytes]) -> Iterator[list[bytes]]:
-    """Give a night's records, sorted, some of them under another logical key.
+    """Give a run's records, sorted, some of them under another logical key.
 
     Parameters
     ----------
@@ -394,15 +394,15 @@ def rekeyed(baseline: Callable[[], Iterator[list[bytes]]], keys: Mapping[bytes, 
     keys
         Logical keys by exact keys.
     """
-    moved = sorted(keys[each[EXACT]] + each[KEY.stop :] for block in baseline() for each in block if each[EXACT] in keys)
+    moved = sorted(keys[each[EXACT]] + each[LOGICAL.stop :] for block in baseline() for each in block if each[EXACT] in keys)
     others = ([each for each in block if each[EXACT] not in keys] for block in baseline())
     return merged([filter(None, others), iter([moved] if moved else [])])
 
 
 def with_first_seen(
-    tonight: Iterator[list[bytes]], earlier: Iterator[list[bytes]], moved: Mapping[bytes, bytes]
+    current: Iterator[list[bytes]], earlier: Iterator[list[bytes]], moved: Mapping[bytes, bytes]
 ) -> Iterator[list[bytes]]:
-    """Give tonight's records, sorted, with the first-seen days that an earlier night knew of the same findings.
+    """Give this run's records, sorted, with the first-seen days that an earlier run knew of the same findings.
 
     Parameters
     ----------
@@ -411,28 +411,28 @@ def with_first_seen(
     moved
         :func:`moved_days`.
     """
-    for window in windows(earlier, tonight, ON_RESOURCE):
-        if window.tonight:
+    for window in windows(earlier, current, ON_RESOURCE):
+        if window.current:
             known = earliest_first_seen(window.baseline)
             by_arn = {each[EXACT]: each[FIRST_SEEN] for each in window.baseline}
             yield [
                 each[IDENTITY_AND_MARKS]
                 + min(
                     each[FIRST_SEEN],
-                    known.get(each[KEY], LATEST_DAY),
+                    known.get(each[LOGICAL], LATEST_DAY),
                     by_arn.get(each[EXACT], LATEST_DAY),
                     moved.get(each[EXACT], LATEST_DAY),
                 )
                 + each[CLOSED]
-                for each in window.tonight
+                for each in window.current
             ]
 
 
-def moved_days(tonight: Iterator[list[bytes]], earlier: Iterator[list[bytes]], arns: AbstractSet[bytes]) -> dict[bytes, bytes]:
-    """Return the first-seen days of findings whose ARN stands elsewhere in tonight's report, by exact key."""
+def moved_days(current: Iterator[list[bytes]], earlier: Iterator[list[bytes]], arns: AbstractSet[bytes]) -> dict[bytes, bytes]:
+    """Return the first-seen days of findings whose ARN stands elsewhere in this report, by exact key."""
     moved = {}
-    for window in windows(earlier, tonight, ON_RESOURCE):
-        here = {(each[EXACT], each[ON_RESOURCE]) for each in window.tonight}
+    for window in windows(earlier, current, ON_RESOURCE):
+        here = {(each[EXACT], each[ON_RESOURCE]) for each in window.current}
         for each in window.baseline:
             if each[EXACT] in arns and (each[EXACT], each[ON_RESOURCE]) not in here:
                 moved[each[EXACT]] = each[FIRST_SEEN]
@@ -442,18 +442,18 @@ def moved_days(tonight: Iterator[list[bytes]], earlier: Iterator[list[bytes]], a
 def _compare_window(
     window: Window, changes: Changes, not_scanned: NotScanned, arns: AbstractSet[bytes], moved: set[bytes]
 ) -> list[bytes]:
-    touched = _touched_groups(window.baseline, window.tonight)
+    touched = _touched_groups(window.baseline, window.current)
     quiet = [each for each in window.baseline if each[ON_RESOURCE] not in touched] if touched else window.baseline
     changes.counts["still_open"] += len([each for each in quiet if is_open(each)])
     if not touched:
         return quiet
     groups: dict[bytes, tuple[list[bytes], list[bytes]]] = {group: ([], []) for group in touched}
-    for side, records in enumerate((window.baseline, window.tonight)):
+    for side, records in enumerate((window.baseline, window.current)):
         for each in records:
             if each[ON_RESOURCE] in groups:
                 groups[each[ON_RESOURCE]][side].append(each)
     # Sorted records of one resource stand together: what the window does not hold can only be right beside it.
-    reported = {each[RESOURCE] for each in (*window.tonight, window.previous, window.following)}
+    reported = {each[RESOURCE] for each in (*window.current, window.previous, window.following)}
     kept = quiet
     for group in sorted(groups):
         before, after = groups[group]
@@ -467,14 +467,14 @@ def _compare_window(
     return kept
 
 
-def _touched_groups(baseline: list[bytes], tonight: list[bytes]) -> set[bytes]:
+def _touched_groups(baseline: list[bytes], current: list[bytes]) -> set[bytes]:
     before = {each[IDENTITY_AND_MARKS]: each for each in baseline}
-    after = {each[IDENTITY_AND_MARKS]: each for each in tonight}
+    after = {each[IDENTITY_AND_MARKS]: each for each in current}
     touched = {identity[ON_RESOURCE] for identity in before.keys() ^ after.keys()}
     # An earlier first-seen day spreads to the copies. A later one is that of a rebuilt image: the known one stands.
     touched |= {identity[ON_RESOURCE] for identity, each in after.items() if each < before.get(identity, b"")}
-    if len(before) < len(baseline) or len(after) < len(tonight):
-        for records in (baseline, tonight):
+    if len(before) < len(baseline) or len(after) < len(current):
+        for records in (baseline, current):
             twice = (one for one, two in pairwise(records) if one[IDENTITY_AND_MARKS] == two[IDENTITY_AND_MARKS])
             touched |= {each[ON_RESOURCE] for each in twice}
     return touched
@@ -482,7 +482,7 @@ def _touched_groups(baseline: list[bytes], tonight: list[bytes]) -> set[bytes]:
 
 def _same_first_seen(records: list[bytes]) -> list[bytes]:
     """Return records with one first-seen day for each logical identity: copies that were seen first at different times."""
-    if all(one[KEY] != two[KEY] for one, two in pairwise(records)):
+    if all(one[LOGICAL] != two[LOGICAL] for one, two in pairwise(records)):
         return records
     earliest = earliest_first_seen(records)
-    return [each[IDENTITY_AND_MARKS] + earliest[each[KEY]] + each[CLOSED] for each in records]
+    return [each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + each[CLOSED] for each in records]

@@ -1,4 +1,4 @@
-"""The names of changed findings: a second pass over the columns that name them, since key files hold digests only."""
+"""The names of changed findings: a second pass over the columns that name them, since fingerprint files hold hashes only."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -6,21 +6,21 @@ from typing import Any
 
 from findings_analysis.comparison.difference import LISTED_KINDS, Changes
 from findings_analysis.comparison.fingerprints import EXACT
-from findings_analysis.comparison.identity import exact_keys
+from findings_analysis.comparison.identity import exact_hashes
 from findings_analysis.output import parquet
 from findings_analysis.output.parquet import NAMED
 from findings_analysis.reading.schema import Batch
 
-type Names = Mapping[bytes, Mapping[str, Any]]
+type FindingDetails = Mapping[bytes, Mapping[str, Any]]
 """By exact key, the columns :data:`NAMED`."""
 
 
 def wanted(changes: Changes) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """Return the exact keys whose names are listed: of the baseline's findings, and of tonight's."""
+    """Return the exact keys whose names are listed: of the baseline's findings, and of this run's."""
     listed = [change for kind in LISTED_KINDS for change in changes.listed(kind)]
     return (
         frozenset(change.baseline[EXACT] for change in listed if change.baseline),
-        frozenset(change.tonight[EXACT] for change in listed if change.tonight),
+        frozenset(change.current[EXACT] for change in listed if change.current),
     )
 
 
@@ -30,13 +30,13 @@ def find(batches: Iterable[Batch], keys: frozenset[bytes]) -> dict[bytes, dict[s
     Parameters
     ----------
     batches
-        The columns :data:`NAMED` of a night, read as a stream; others are passed over.
+        The columns :data:`NAMED` of a run, read as a stream; others are passed over.
     keys
         At most some thousands: :func:`wanted`.
     """
     names: dict[bytes, dict[str, Any]] = {}
     for batch in batches:
-        for row, key in enumerate(exact_keys(batch["finding_arn"])):
+        for row, key in enumerate(exact_hashes(batch["finding_arn"])):
             if key in keys:
                 names[key] = {name: batch[name][row] for name in NAMED}
         if len(names) == len(keys):
@@ -47,7 +47,7 @@ def find(batches: Iterable[Batch], keys: frozenset[bytes]) -> dict[bytes, dict[s
 def passing(
     paths: Iterable[Path], wanted_keys: frozenset[bytes], carried: frozenset[bytes], names: dict[bytes, dict[str, Any]]
 ) -> Iterator[Batch]:
-    """Read an earlier night's files once: note the names that are wanted, and give the findings that are carried over.
+    """Read an earlier run's files once: note the names that are wanted, and give the findings that are carried over.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def passing(
     for path in paths:
         with path.open("rb") as file:
             for batch in parquet.read(file, NAMED):
-                keys = exact_keys(batch["finding_arn"])
+                keys = exact_hashes(batch["finding_arn"])
                 if not wanted_keys.isdisjoint(keys):
                     for row, key in enumerate(keys):
                         if key in wanted_keys:

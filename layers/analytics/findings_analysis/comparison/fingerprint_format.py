@@ -1,8 +1,8 @@
-"""The key file: what the next night is compared with. One record a finding, sorted, about 18 bytes each.
+"""The fingerprint file: what the next run is compared with. One record a finding, sorted, about 18 bytes each.
 
 ::
 
-    magic "IFEKEYS" | version 1
+    magic "IFEFPRT" | version 1
     section  header   JSON: which run it is of
     section  block    up to 32,768 records; as many as there are
     section  summary  JSON: what is in the file
@@ -11,7 +11,7 @@
     block   = records 4 | packed columns, compressed | raw columns
 
 A block holds its records byte by byte: first all first bytes, then all second ones, and so on. The bytes of account and
-resource, of marks and days repeat, and compress to almost nothing; those of digests are random, and stay as they are.
+resource, of marks and days repeat, and compress to almost nothing; those of hashes are random, and stay as they are.
 Whoever reads it goes through once, holding a block at a time.
 """
 
@@ -25,12 +25,12 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-from findings_analysis.comparison.fingerprints import MARKS, RECORD_BYTES, SCAN_TYPE, SCAN_TYPES, SEVERITIES, cut
+from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, MARKS, SCAN_TYPE, SCAN_TYPES, SEVERITIES, cut
 from findings_analysis.comparison.identity import IDENTITY_VERSION
 
-MAGIC = b"IFEKEYS\x01"
+MAGIC = b"IFEFPRT\x01"
 BLOCK_RECORDS = 32_768
-PACKED = (*range(9), *range(24, RECORD_BYTES))
+PACKED = (*range(9), *range(24, FINGERPRINT_BYTES))
 RAW = tuple(range(9, 24))
 HIGHEST = {PACKED.index(MARKS): (len(SEVERITIES) - 1) << 5 | 31, PACKED.index(SCAN_TYPE): len(SCAN_TYPES) - 1}
 """The highest byte that some packed columns can hold."""
@@ -44,13 +44,13 @@ type Counted = Mapping[str, Mapping[str, Annotated[int, msgspec.Meta(ge=0)]]]
 type Scalar = str | float | int | bool | None
 
 
-class KeyFileError(Exception):
-    """A key file cannot be read; the message says why."""
+class FingerprintFileError(Exception):
+    """A fingerprint file cannot be read; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Which run a key file is of.
+    """Which run a fingerprint file is of.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is in a key file.
+    """What is in a fingerprint file.
 
     Attributes
     ----------
@@ -84,13 +84,13 @@ class Summary:
         Records, whatever their status.
     open
         Open findings.
-    not_looked_at
+    status_unknown
         Findings that were open when Inspector was last looking, of accounts and scan types that it may not scan any more.
     """
 
     findings: int
     open: Counted
-    not_looked_at: Counted
+    status_unknown: Counted
 
 
 class Readable(Protocol):
@@ -101,8 +101,8 @@ class Readable(Protocol):
         ...
 
 
-class KeyWriter:
-    """Writes a key file as a stream: a header, sorted records in any number of pieces, a summary."""
+class FingerprintWriter:
+    """Writes a fingerprint file as a stream: a header, sorted records in any number of pieces, a summary."""
 
     def __init__(self, write: Callable[[bytes], object], header: Header) -> None:
         self._write = write
@@ -129,8 +129,8 @@ class KeyWriter:
         self._write(kind + len(content).to_bytes(4) + zlib.crc32(content).to_bytes(4) + content)
 
 
-class KeyReader:
-    """Reads a key file as a stream.
+class FingerprintReader:
+    """Reads a fingerprint file as a stream.
 
     Attributes
     ----------
@@ -141,8 +141,8 @@ class KeyReader:
 
     Raises
     ------
-    KeyFileError
-        It is no key file, of another version, damaged or truncated. Each method may raise it.
+    FingerprintFileError
+        It is no fingerprint file, of another version, damaged or truncated. Each method may raise it.
     """
 
     def __init__(self, source: Readable) -> None:
@@ -151,10 +151,14 @@ class KeyReader:
         magic = self._exactly(len(MAGIC), "its first bytes")
         if magic != MAGIC:
             same = magic[:-1] == MAGIC[:-1]
-            raise KeyFileError(f"it has the version {magic[-1]}, of another release" if same else "it is no key file")
+            raise FingerprintFileError(
+                f"it has the version {magic[-1]}, of another release" if same else "it is no fingerprint file"
+            )
         self.header = _parsed(Header, self._expected(HEADER))
         if self.header.identity_version != IDENTITY_VERSION:
-            raise KeyFileError(f"its findings are identified by rules of another release ({self.header.identity_version})")
+            raise FingerprintFileError(
+                f"its findings are identified by rules of another release ({self.header.identity_version})"
+            )
 
     def blocks(self) -> Iterator[list[bytes]]:
         """Yield the records, sorted, in blocks that are not empty."""
@@ -165,13 +169,13 @@ class KeyReader:
                 break
             records = _unpacked(content) if kind == BLOCK else []
             if not records or records[0] < last:
-                raise KeyFileError(f"it is damaged at its finding {found + 1:,}")
+                raise FingerprintFileError(f"it is damaged at its finding {found + 1:,}")
             last = records[-1]
             found += len(records)
             yield records
         summary = _parsed(Summary, content)
         if summary.findings != found:
-            raise KeyFileError(f"it holds {found:,} findings, where {summary.findings:,} were written")
+            raise FingerprintFileError(f"it holds {found:,} findings, where {summary.findings:,} were written")
         self.summary = summary
 
     @property
@@ -183,17 +187,17 @@ class KeyReader:
     def _expected(self, kind: bytes) -> bytes:
         found, content = self._section("its header")
         if found != kind:
-            raise KeyFileError("it does not begin with its header")
+            raise FingerprintFileError("it does not begin with its header")
         return content
 
     def _section(self, where: str) -> tuple[bytes, bytes]:
         head = self._exactly(9, where)
         size = int.from_bytes(head[1:5])
         if size > MAX_SECTION_BYTES:
-            raise KeyFileError(f"it is damaged at {where}")
+            raise FingerprintFileError(f"it is damaged at {where}")
         content = self._exactly(size, where)
         if zlib.crc32(content) != int.from_bytes(head[5:]):
-            raise KeyFileError(f"it is damaged at {where}: the checksum is wrong")
+            raise FingerprintFileError(f"it is damaged at {where}: the checksum is wrong")
         return head[:1], content
 
     def _exactly(self, size: int, where: str) -> bytes:
@@ -202,13 +206,13 @@ class KeyReader:
             pieces.append(piece)
             size -= len(piece)
         if size:
-            raise KeyFileError(f"it is truncated at {where}")
+            raise FingerprintFileError(f"it is truncated at {where}")
         return b"".join(pieces)
 
 
 @dataclass(frozen=True, slots=True)
-class KeyFile:
-    """A key file on the disk that was read through once, so that all of it can be read."""
+class FingerprintFile:
+    """A fingerprint file on the disk that was read through once, so that all of it can be read."""
 
     path: Path
     header: Header
@@ -217,24 +221,24 @@ class KeyFile:
     def blocks(self) -> Iterator[list[bytes]]:
         """Yield the records, sorted, in blocks that are not empty."""
         with self.path.open("rb") as file:
-            yield from KeyReader(file).blocks()
+            yield from FingerprintReader(file).blocks()
 
 
-def checked(path: Path, report: str, execution: str) -> KeyFile:
+def checked(path: Path, report: str, execution: str) -> FingerprintFile:
     """Read a file through once.
 
     Raises
     ------
-    KeyFileError
-        It is no whole key file, or of another run than was said.
+    FingerprintFileError
+        It is no whole fingerprint file, or of another run than was said.
     """
     with path.open("rb") as file:
-        reader = KeyReader(file)
+        reader = FingerprintReader(file)
         if (reader.header.report, reader.header.execution) != (report, execution):
-            raise KeyFileError("it is of another run")
+            raise FingerprintFileError("it is of another run")
         for _ in reader.blocks():
             pass
-        return KeyFile(path, reader.header, reader.whole)
+        return FingerprintFile(path, reader.header, reader.whole)
 
 
 def _json(facts: Header | Summary) -> bytes:
@@ -245,13 +249,13 @@ def _parsed[T: (Header, Summary)](kind: type[T], content: bytes) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise KeyFileError(f"its {kind.__name__.lower()} cannot be understood: {error}") from error
+        raise FingerprintFileError(f"its {kind.__name__.lower()} cannot be understood: {error}") from error
 
 
 def _packed(records: list[bytes]) -> bytes:
     together = b"".join(records)
-    packed = zlib.compress(b"".join(together[at::RECORD_BYTES] for at in PACKED), level=1)
-    return len(records).to_bytes(4) + packed + b"".join(together[at::RECORD_BYTES] for at in RAW)
+    packed = zlib.compress(b"".join(together[at::FINGERPRINT_BYTES] for at in PACKED), level=1)
+    return len(records).to_bytes(4) + packed + b"".join(together[at::FINGERPRINT_BYTES] for at in RAW)
 
 
 def _unpacked(content: bytes) -> list[bytes]:
@@ -269,8 +273,8 @@ def _unpacked(content: bytes) -> list[bytes]:
         return []
     if any(max(packed[at * count : (at + 1) * count], default=0) > most for at, most in HIGHEST.items()):
         return []
-    together = bytearray(RECORD_BYTES * count)
+    together = bytearray(FINGERPRINT_BYTES * count)
     for columns, places in ((packed, PACKED), (raw, RAW)):
         for number, at in enumerate(places):
-            together[at::RECORD_BYTES] = columns[number * count : (number + 1) * count]
+            together[at::FINGERPRINT_BYTES] = columns[number * count : (number + 1) * count]
     return cut(together)

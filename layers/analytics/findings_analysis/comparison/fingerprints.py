@@ -1,4 +1,4 @@
-"""What is kept of a finding for the next night's comparison: 30 bytes, which sort by the finding's identity.
+"""What is kept of a finding for the next run's comparison: 30 bytes, which sort by the finding's identity.
 
 ::
 
@@ -10,20 +10,20 @@ byte is the finding to look at first. Days count from 1970 in UTC.
 
 from collections.abc import Iterable
 
-from findings_analysis.comparison.identity import EXACT_BYTES, KEY_BYTES, LogicalKeys, exact_keys
+from findings_analysis.comparison.identity import EXACT_BYTES, LOGICAL_BYTES, LogicalHashes, exact_hashes
 from findings_analysis.reading.bounded_cache import Remembered
 from findings_analysis.reading.schema import Batch
 
-RECORD_BYTES = 30
-KEY = slice(0, KEY_BYTES)
-EXACT = slice(KEY_BYTES, KEY_BYTES + EXACT_BYTES)
+FINGERPRINT_BYTES = 30
+LOGICAL = slice(0, LOGICAL_BYTES)
+EXACT = slice(LOGICAL_BYTES, LOGICAL_BYTES + EXACT_BYTES)
 MARKS = 24
 SCAN_TYPE = 25
 IDENTITY_AND_MARKS = slice(0, 26)
 FIRST_SEEN = slice(26, 28)
 CLOSED = slice(28, 30)
 
-OPEN, SUPPRESSED, CLOSED_STATUS, NOT_LOOKED_AT = range(4)
+OPEN, SUPPRESSED, CLOSED_STATUS, UNKNOWN_STATUS = range(4)
 """Statuses. Whatever Inspector calls neither suppressed nor closed is open: a new status hides nothing. The last one is not
 Inspector's: the finding was open when Inspector was last looking, and it does not look any more."""
 STATUSES = {"SUPPRESSED": SUPPRESSED, "CLOSED": CLOSED_STATUS}
@@ -63,7 +63,7 @@ def scan_type(resource_type: str | None, finding_type: str | None) -> str:
     return next((cloud for cloud, name in OTHER_CLOUDS.items() if name in (resource_type or "")), "other")
 
 
-class Recorder:
+class Fingerprinter:
     """Makes records of batches.
 
     Parameters
@@ -73,7 +73,7 @@ class Recorder:
     """
 
     def __init__(self, today: int) -> None:
-        self._keys = LogicalKeys()
+        self._keys = LogicalHashes()
         self._marks = Remembered[tuple[str | None, ...], bytes](_marks)
         self._days = Remembered[int | None, bytes](lambda day: _two_bytes(today if day is None else day))
 
@@ -89,7 +89,7 @@ class Recorder:
         told = (batch[name] for name in ("severity", "status", "exploit_available", "fix_available", "resource_type", "type"))
         columns = (
             self._keys.of(batch),
-            exact_keys(batch["finding_arn"]),
+            exact_hashes(batch["finding_arn"]),
             self._marks.of(zip(*told, strict=True)),
             self._days.of(_days(batch["first_observed_at"])),
             self._closed(batch),
@@ -105,9 +105,9 @@ class Recorder:
 
 
 def _marks(told: tuple[str | None, ...]) -> bytes:
-    severity_told, status_told, exploit, fix_told, resource_type, finding_type = told
-    rank = SEVERITIES.index(severity_told) if severity_told in SEVERITIES else 0
-    marks = rank << 5 | (exploit == "YES") << 4 | FIXES.get(fix_told or "", 0) << 2 | STATUSES.get(status_told or "", OPEN)
+    severity_text, status_text, exploit, fix_text, resource_type, finding_type = told
+    rank = SEVERITIES.index(severity_text) if severity_text in SEVERITIES else 0
+    marks = rank << 5 | (exploit == "YES") << 4 | FIXES.get(fix_text or "", 0) << 2 | STATUSES.get(status_text or "", OPEN)
     return bytes((marks, SCAN_TYPES.index(scan_type(resource_type, finding_type))))
 
 
@@ -127,7 +127,7 @@ def is_open(record: bytes) -> bool:
 
 def was_open(record: bytes) -> bool:
     """Tell whether the finding was open when Inspector was last looking."""
-    return record[MARKS] & 3 in {OPEN, NOT_LOOKED_AT}
+    return record[MARKS] & 3 in {OPEN, UNKNOWN_STATUS}
 
 
 def severity(record: bytes) -> str:
@@ -158,14 +158,14 @@ def with_status(record: bytes, new: int) -> bytes:
 def cut(data: bytes | bytearray) -> list[bytes]:
     """Return the records that stand one after another in a piece of memory."""
     whole = bytes(data)
-    return [whole[start : start + RECORD_BYTES] for start in range(0, len(whole), RECORD_BYTES)]
+    return [whole[start : start + FINGERPRINT_BYTES] for start in range(0, len(whole), FINGERPRINT_BYTES)]
 
 
 def earliest_first_seen(records: Iterable[bytes]) -> dict[bytes, bytes]:
     """Return the earliest first-seen day of each logical identity, by its key."""
     earliest: dict[bytes, bytes] = {}
     for record in records:
-        key, first = record[KEY], record[FIRST_SEEN]
+        key, first = record[LOGICAL], record[FIRST_SEEN]
         if earliest.get(key, LATEST_DAY) >= first:
             earliest[key] = first
     return earliest

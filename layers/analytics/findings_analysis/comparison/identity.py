@@ -2,17 +2,17 @@
 
 The same ARN is the same finding, whatever else changed. A rebuilt image gets a new ARN for the same vulnerability (seen by
 third parties), so findings whose ARNs are not in both reports are compared by their logical identity: account, Region, resource
-as people name it (repository, function, instance), vulnerability id or title, and what docs/digest.md names for each type of
+as people name it (repository, function, instance), vulnerability id or title, and what docs/analysis.md names for each type of
 finding: packages; of code the detector, rule, file and lines; of a network path the protocol, ports and components. Both
-identities are digests, so that two nights can be compared in little memory.
+identities are analyses, so that two runs can be compared in little memory.
 
-The 128 bits of a logical key are four digests side by side. Sorted, the findings of one account, of one resource and of one
+The 128 bits of a logical key are four analyses side by side. Sorted, the findings of one account, of one resource and of one
 vulnerability on it stand together, and each of these can be told by a key's first bytes::
 
     account 4 | resource 5 | vulnerability 4 | what 3
 
 Two findings are taken for one only if all four parts agree. Among two million findings, a thousand accounts and a thousand
-copies of each vulnerability, one such pair is expected in several hundred nights; it would be told as reissued instead of
+copies of each vulnerability, one such pair is expected in several hundred runs; it would be told as reported under a new ARN instead of
 as one new and one gone.
 """
 
@@ -33,39 +33,37 @@ ON_RESOURCE = slice(0, 13)
 DETAILS = ("detector_id", "detector_name", "rule_id", "file_paths", "start_line", "end_line",
            "protocol", "port_begin", "port_end", "network_path")  # fmt: skip
 """The columns that distinguish findings without packages: those of code, then those of a network path."""
-KEY_BYTES = 16
+LOGICAL_BYTES = 16
 EXACT_BYTES = 8
 
 
-def account_key(account_id: str | None) -> bytes:
+def account_hash(account_id: str | None) -> bytes:
     """Return an account's part of a logical key: 4 bytes."""
-    return _digest(4, account_id or "")
+    return _hash(4, account_id or "")
 
 
-def vulnerability_key(vulnerability: str) -> bytes:
+def vulnerability_hash(vulnerability: str) -> bytes:
     """Return the part of a logical key that stands for a vulnerability id, or for a title where there is none: 4 bytes."""
-    return _digest(4, vulnerability)
+    return _hash(4, vulnerability)
 
 
-def exact_keys(arns: Sequence[str]) -> list[bytes]:
-    """Return a digest of each ARN: 8 bytes, so that among two million findings no two are likely ever to agree."""
+def exact_hashes(arns: Sequence[str]) -> list[bytes]:
+    """Return an analysis of each ARN: 8 bytes, so that among two million findings no two are likely ever to agree."""
     return [blake2b(arn.encode("utf-8", "surrogatepass"), digest_size=EXACT_BYTES).digest() for arn in arns]
 
 
-class LogicalKeys:
-    """Makes logical keys, and remembers the digests of resources, vulnerabilities and packages, which come again and again."""
+class LogicalHashes:
+    """Makes logical keys, and remembers the analyses of resources, vulnerabilities and packages, which come again and again."""
 
     def __init__(self) -> None:
-        self._resources = Remembered[tuple[str | None, ...], bytes](lambda place: account_key(place[0]) + _digest(5, *place))
-        self._vulnerabilities = Remembered[str, bytes](vulnerability_key)
+        self._resources = Remembered[tuple[str | None, ...], bytes](lambda place: account_hash(place[0]) + _hash(5, *place))
+        self._vulnerabilities = Remembered[str, bytes](vulnerability_hash)
         # A CSV names packages in another order than JSON, and each perhaps once only.
         self._packages = Remembered[tuple[str | None, ...], bytes](
             # Cut as the cell of a CSV is, so that a comma in a name makes no other finding of it.
-            lambda names: _digest(
-                3, *sorted({name for each in names if each for name in map(str.strip, each.split(",")) if name})
-            )
+            lambda names: _hash(3, *sorted({name for each in names if each for name in map(str.strip, each.split(",")) if name}))
         )
-        self._details = Remembered[tuple[str, ...], bytes](lambda details: _digest(3, *details))
+        self._details = Remembered[tuple[str, ...], bytes](lambda details: _hash(3, *details))
 
     def of(self, batch: Batch) -> list[bytes]:
         """Return the logical key of each finding of a batch: 16 bytes.
@@ -94,5 +92,5 @@ def _text(value: object) -> str:
     return "\1".join(map(_text, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
-def _digest(size: int, *parts: str | None) -> bytes:
+def _hash(size: int, *parts: str | None) -> bytes:
     return blake2b("\0".join([part or "" for part in parts]).encode("utf-8", "surrogatepass"), digest_size=size).digest()

@@ -1,4 +1,4 @@
-"""Sorting more records than memory should hold, and walking two sorted nights side by side.
+"""Sorting more records than memory should hold, and walking two sorted runs side by side.
 
 Everything is in blocks (lists of records), since Python sorts, slices and compares lists in C.
 """
@@ -11,21 +11,21 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from findings_analysis.comparison.fingerprints import RECORD_BYTES, cut
+from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, cut
 
-RUN_RECORDS = 100_000
+SORTED_IN_MEMORY = 100_000
 """As many records are sorted in memory (7 MB); more are spilled to the temporary directory, 30 bytes each."""
 BLOCK_RECORDS = 16_384
 
 
-class SortedRecords(AbstractContextManager["SortedRecords"]):
+class SortedFingerprints(AbstractContextManager["SortedFingerprints"]):
     """Takes records in any order and gives them back sorted, as often as they are asked for.
 
     Up to ``run_records`` stay in memory. Beyond that, sorted runs lie in one temporary file, which is gone when this is
     closed or the process ends.
     """
 
-    def __init__(self, run_records: int = RUN_RECORDS, block_records: int = BLOCK_RECORDS) -> None:
+    def __init__(self, run_records: int = SORTED_IN_MEMORY, block_records: int = BLOCK_RECORDS) -> None:
         self._run_records, self._block_records = run_records, block_records
         self._in_memory: list[bytes] = []
         self._runs: list[tuple[int, int]] = []  # where a run begins and ends in the file
@@ -66,7 +66,7 @@ class SortedRecords(AbstractContextManager["SortedRecords"]):
 
     def _read(self, start: int, end: int, records: int) -> Iterator[list[bytes]]:
         assert self._spilled is not None
-        size = records * RECORD_BYTES
+        size = records * FINGERPRINT_BYTES
         for at in range(start, end, size):
             yield cut(os.pread(self._spilled.fileno(), min(size, end - at), at))
 
@@ -99,16 +99,16 @@ def merged(streams: Iterable[Iterator[list[bytes]]]) -> Iterator[list[bytes]]:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The records of two nights within one range of keys: groups are whole.
+    """The records of two runs within one range of keys: groups are whole.
 
     Attributes
     ----------
     previous, following
-        Tonight's neighbours of the window, empty at the ends: they tell what lies on its edges.
+        This run's neighbours of the window, empty at the ends: they tell what lies on its edges.
     """
 
     baseline: list[bytes]
-    tonight: list[bytes]
+    current: list[bytes]
     previous: bytes
     following: bytes
 
@@ -133,26 +133,26 @@ class _Feed:
         return taken
 
 
-def windows(baseline: Iterator[list[bytes]], tonight: Iterator[list[bytes]], group: slice) -> Iterator[Window]:
-    """Walk two sorted nights side by side.
+def windows(baseline: Iterator[list[bytes]], current: Iterator[list[bytes]], group: slice) -> Iterator[Window]:
+    """Walk two sorted runs side by side.
 
     Parameters
     ----------
     group
         The first bytes of a record that tell its group. All records of a group come in one window.
     """
-    feeds = before, after = _Feed(baseline), _Feed(tonight)
+    feeds = before, after = _Feed(baseline), _Feed(current)
     previous = b""
     while True:
         for feed in feeds:
             if not feed.records and not feed.has_ended:
                 feed.pull()
-        # Of a night that goes on, the last group may go on too: it waits for the next window.
+        # Of a run that goes on, the last group may go on too: it waits for the next window.
         bound = min((feed.records[-1][group] for feed in feeds if not feed.has_ended), default=None)
-        taken, taken_tonight = before.take(bound), after.take(bound)
-        if taken or taken_tonight:
-            yield Window(taken, taken_tonight, previous, after.records[0] if after.records else b"")
-            previous = taken_tonight[-1] if taken_tonight else previous
+        taken, taken_current = before.take(bound), after.take(bound)
+        if taken or taken_current:
+            yield Window(taken, taken_current, previous, after.records[0] if after.records else b"")
+            previous = taken_current[-1] if taken_current else previous
         elif bound is None:
             return
         else:

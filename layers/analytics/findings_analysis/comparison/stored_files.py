@@ -1,4 +1,4 @@
-"""A digest's own files in S3: written once, and of an earlier run believed only as they were written."""
+"""A analysis' own files in S3: written once, and of an earlier run believed only as they were written."""
 
 import logging
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from findings_analysis.comparison import fingerprint_format
 from findings_analysis.comparison.baseline import Earlier, StoredFile
-from findings_analysis.comparison.fingerprint_format import KeyFile
-from findings_analysis.reading.errors import DigestError, ReportChangedError, ReportUnavailableError
+from findings_analysis.comparison.fingerprint_format import FingerprintFile
+from findings_analysis.reading.errors import AnalysisError, ReportChangedError, ReportUnavailableError
 from findings_analysis.reading.s3_stream import RangedObject, pin
 from findings_exporter.model.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
 from findings_exporter.model.plan import Destination
@@ -23,17 +23,17 @@ logger = logging.getLogger(__name__)
 
 COPY_BYTES = 1 << 20
 MOST_UNREADABLE = 10
-"""So many key files are tried for first-seen days; each costs a request or more."""
+"""So many fingerprint files are tried for first-seen days; each costs a request or more."""
 MOST_KINDS = 4
 """So many kinds of runs (a filter, with a notification or without) are looked for: each file is a pass more over the findings."""
 
 
 class RefusedError(Exception):
-    """S3 refused to store a file of the digest."""
+    """S3 refused to store a file of the analysis."""
 
 
 class UnreadableFileError(Exception):
-    """A file of an earlier digest cannot be used; the message says why."""
+    """A file of an earlier analysis cannot be used; the message says why."""
 
 
 def put(s3: "S3Client", destination: Destination, key: str, content: BinaryIO | bytes, content_type: str) -> StoredFile:
@@ -65,7 +65,7 @@ def put(s3: "S3Client", destination: Destination, key: str, content: BinaryIO | 
     return StoredFile(key, answer["ETag"])
 
 
-def raise_what_passes(error: DigestError) -> None:
+def raise_what_passes(error: AnalysisError) -> None:
     """Raise what is worth another try; a refusal is not."""
     cause = error.__cause__
     if not isinstance(cause, ClientError) or code_of(cause) in THROTTLED or not is_refused(cause):
@@ -73,7 +73,7 @@ def raise_what_passes(error: DigestError) -> None:
 
 
 class EarlierFiles:
-    """The files that earlier digests of a report left in its bucket, copied to a folder.
+    """The files that earlier analyses of a report left in its bucket, copied to a folder.
 
     Whatever is wrong with one of them (missing, replaced, damaged, forged) is an :class:`UnreadableFileError`: an earlier file
     must not cost this run its analysis.
@@ -83,8 +83,8 @@ class EarlierFiles:
         self._s3, self._owner, self._report, self._folder = s3, owner, report, folder
         self._copies = 0
 
-    def key_file(self, run: Earlier) -> KeyFile:
-        """Return a run's key file, read through once.
+    def fingerprint_file(self, run: Earlier) -> FingerprintFile:
+        """Return a run's fingerprint file, read through once.
 
         Raises
         ------
@@ -102,8 +102,8 @@ class EarlierFiles:
             path.unlink()
             raise UnreadableFileError(_words(error)) from error
 
-    def newest_key_files(self, runs: Iterator[Earlier], baseline: KeyFile | None) -> list[KeyFile]:
-        """Return the key files beside the baseline's that know first-seen days and scanning: the newest of each kind of run.
+    def newest_fingerprint_files(self, runs: Iterator[Earlier], baseline: FingerprintFile | None) -> list[FingerprintFile]:
+        """Return the fingerprint files beside the baseline's that know first-seen days and scanning: the newest of each kind of run.
 
         The newest of all may be of a narrow filter, and what only a silent run saw nobody was told.
 
@@ -114,10 +114,10 @@ class EarlierFiles:
 
         Returns
         -------
-        list of KeyFile
+        list of FingerprintFile
             The newest first, at most :data:`MOST_KINDS`.
         """
-        found: dict[tuple[str, bool], KeyFile] = {}
+        found: dict[tuple[str, bool], FingerprintFile] = {}
         tries = 0
         for run in runs:
             if tries == MOST_UNREADABLE or len(found) == MOST_KINDS:
@@ -128,9 +128,11 @@ class EarlierFiles:
             if run.keys is None or kind in found:
                 continue
             try:
-                found[kind] = self.key_file(run)
+                found[kind] = self.fingerprint_file(run)
             except UnreadableFileError as error:
-                logger.warning("the key file of %s could not be read: %s", run.execution, type(error.__cause__ or error).__name__)
+                logger.warning(
+                    "the fingerprint file of %s could not be read: %s", run.execution, type(error.__cause__ or error).__name__
+                )
                 tries += 1
         return list(found.values())
 

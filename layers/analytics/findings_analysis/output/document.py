@@ -1,6 +1,6 @@
-"""The digest of a report, as it is stored: counts, what changed, whether Inspector was looking, what to fix first.
+"""The analysis of a report, as it is stored: counts, what changed, whether Inspector was looking, what to fix first.
 
-Its JSON Schema stands in docs/digest.schema.json. What is not known is null, and a sentence says why; sentences are for
+Its JSON Schema stands in docs/analysis.schema.json. What is not known is null, and a sentence says why; sentences are for
 people, everything else is for programs.
 """
 
@@ -10,25 +10,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from findings_analysis.assessment.coverage_status import Verdict
+from findings_analysis.assessment.coverage_status import CoverageStatus
 from findings_analysis.comparison.baseline import Earlier, NoBaseline
-from findings_analysis.comparison.current_findings import Compared, Told
-from findings_analysis.comparison.difference import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN, Change
-from findings_analysis.comparison.finding_details import Names
+from findings_analysis.comparison.current_findings import Compared, RunResult
+from findings_analysis.comparison.difference import (
+    APPEARED,
+    LISTED_KINDS,
+    MARKS_CHANGED,
+    NO_LONGER_OPEN,
+    STATUS_UNKNOWN,
+    STAYED,
+    Change,
+)
+from findings_analysis.comparison.finding_details import FindingDetails
 from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
-from findings_analysis.comparison.identity import account_key
+from findings_analysis.comparison.identity import account_hash
 from findings_exporter.model.notes import Note
 
 SCHEMA_VERSION = "1.0"
-"""Of docs/digest.schema.json; from the first release on a new field comes with a new version."""
-KINDS = (*STAYED, *APPEARED, *GONE, UNKNOWN, *MARKS_CHANGED)
+"""Of docs/analysis.schema.json; from the first release on a new field comes with a new version."""
+KINDS = (*STAYED, *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIX_WORDS = {number: word for word, number in FIXES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The report that the digest is of.
+    """The report that the analysis is of.
 
     Attributes
     ----------
@@ -72,12 +80,12 @@ def _matches(status: str, filters: Sequence[Mapping[str, str]]) -> bool:
 def assemble(
     report: Report,
     counts: Mapping[str, Any],
-    told: Told,
+    told: RunResult,
     baseline: Earlier | NoBaseline,
-    verdict: Verdict,
-    names: Names,
+    coverage_status: CoverageStatus,
+    names: FindingDetails,
 ) -> dict[str, Any]:
-    """Put a digest together.
+    """Put an analysis together.
 
     Parameters
     ----------
@@ -86,9 +94,9 @@ def assemble(
     baseline
         The run that was chosen, or why there is none.
     names
-        Of the baseline's and tonight's listed findings together.
+        Of the baseline's and this run's listed findings together.
     """
-    sentences = [*verdict.reasons, *verdict.coverage.notes]
+    sentences = [*coverage_status.reasons, *coverage_status.coverage.notes]
     compared_with, reason, changes = None, None, None
     if isinstance(baseline, NoBaseline):
         reason = baseline.reason
@@ -119,25 +127,25 @@ def assemble(
         "no_baseline": reason,
         "counts": dict(counts),
         "changes": changes,
-        "verdict": verdict.to_dict(),
-        "coverage": verdict.coverage.to_dict(),
-        "fix_first": told.fix_first,
+        "coverage_status": coverage_status.to_dict(),
+        "coverage": coverage_status.coverage.to_dict(),
+        "priorities": told.priorities,
         "sentences": sentences,
     }
 
 
-def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], names: Names) -> list[str]:
+def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], names: FindingDetails) -> list[str]:
     """Return what must be said of a comparison in words: what it cannot tell apart."""
     changes = compared.changes
     statuses = statuses_asked(filter_criteria)
     sentences: list[str] = []
-    if not {"CLOSED", "SUPPRESSED"} <= statuses and any(changes.counts[kind] for kind in GONE):
+    if not {"CLOSED", "SUPPRESSED"} <= statuses and any(changes.counts[kind] for kind in NO_LONGER_OPEN):
         first, *others = [Note(f"status.{each.lower()}") for each in ("CLOSED", "SUPPRESSED") if each not in statuses]
         left_out = Note("compared.or", first=first, second=others[0]) if others else first
         sentences.append(Note("compared.status_filter", statuses=left_out))
     if dict(filter_criteria) != dict(compared.header.filter_criteria):
         sentences.append(Note("compared.moving_window"))
-    if unknown := changes.counts[UNKNOWN]:
+    if unknown := changes.counts[STATUS_UNKNOWN]:
         sentences.append(Note("compared.not_scanned", count=unknown))
     listed = {change.record[EXACT] for kind in LISTED_KINDS for change in changes.listed(kind)}
     if nameless := len(listed - names.keys()):
@@ -156,12 +164,15 @@ def _baseline(baseline: Earlier, started_at: datetime) -> dict[str, Any]:
     }
 
 
-def _changes(compared: Compared, open_accounts: frozenset[str], names: Names, report: Report) -> dict[str, Any]:
+def _changes(compared: Compared, open_accounts: frozenset[str], names: FindingDetails, report: Report) -> dict[str, Any]:
     changes = compared.changes
     closed = changes.counts["closed"]
     return {
         "counts": {kind: changes.counts[kind] for kind in KINDS}
-        | {"appeared": sum(changes.counts[kind] for kind in APPEARED), "gone": sum(changes.counts[kind] for kind in GONE)},
+        | {
+            "appeared": sum(changes.counts[kind] for kind in APPEARED),
+            "no_longer_open": sum(changes.counts[kind] for kind in NO_LONGER_OPEN),
+        },
         "by_severity": {
             kind: {word: changes.by_severity[kind, word] for word in reversed(SEVERITIES) if changes.by_severity[kind, word]}
             for kind in LISTED_KINDS
@@ -175,24 +186,29 @@ def _changes(compared: Compared, open_accounts: frozenset[str], names: Names, re
 
 def _by_account(compared: Compared, accounts: set[str]) -> dict[str, dict[str, int]]:
     """Return what appeared, is gone and was not looked at, by account."""
-    accounts = accounts | compared.summary.open.keys() | compared.summary.not_looked_at.keys()
-    names = {account_key(account): account for account in sorted(accounts)}
+    accounts = accounts | compared.summary.open.keys() | compared.summary.status_unknown.keys()
+    names = {account_hash(account): account for account in sorted(accounts)}
     found: dict[str, Counter[str]] = {}
-    sides = dict.fromkeys(APPEARED, "appeared") | dict.fromkeys(GONE, "gone") | {UNKNOWN: UNKNOWN}
+    sides = (
+        dict.fromkeys(APPEARED, "appeared") | dict.fromkeys(NO_LONGER_OPEN, "no_longer_open") | {STATUS_UNKNOWN: STATUS_UNKNOWN}
+    )
     for (kind, key, _), count in compared.changes.by_place.items():
         if kind in sides:
             found.setdefault(names.get(key, "unknown"), Counter())[sides[kind]] += count
-    return {account: {side: found[account][side] for side in ("appeared", "gone", UNKNOWN)} for account in sorted(found)}
+    return {
+        account: {side: found[account][side] for side in ("appeared", "no_longer_open", STATUS_UNKNOWN)}
+        for account in sorted(found)
+    }
 
 
-def _listed(change: Change, names: Names, now: datetime) -> dict[str, Any]:
+def _listed(change: Change, names: FindingDetails, now: datetime) -> dict[str, Any]:
     record = change.record
     named = names.get(record[EXACT], {})
-    first_seen = EPOCH + timedelta(days=day(min(each[FIRST_SEEN] for each in (change.baseline, change.tonight) if each)))
-    before = names.get(change.baseline[EXACT], {}) if change.baseline and change.tonight else {}
+    first_seen = EPOCH + timedelta(days=day(min(each[FIRST_SEEN] for each in (change.baseline, change.current) if each)))
+    before = names.get(change.baseline[EXACT], {}) if change.baseline and change.current else {}
     return {
         "finding_arn": named.get("finding_arn"),
-        "previous_finding_arn": before.get("finding_arn") if change.kind in {"reissued", "seen_again"} else None,
+        "previous_finding_arn": before.get("finding_arn") if change.kind in {"unchanged_new_arn", "rediscovered"} else None,
         "title": named.get("title"),
         "vulnerability_id": named.get("vulnerability_id"),
         "packages": [each for each in dict.fromkeys(named.get("package_names") or []) if each],
@@ -202,8 +218,8 @@ def _listed(change: Change, names: Names, now: datetime) -> dict[str, Any]:
         "resource": named.get("resource_name") or named.get("resource_id"),
         "resource_id": named.get("resource_id"),
         "severity": severity(record),
-        "previous_severity": severity(change.baseline) if change.baseline and change.tonight else None,
-        "exploit_known": has_exploit(record),
+        "previous_severity": severity(change.baseline) if change.baseline and change.current else None,
+        "exploit_available": has_exploit(record),
         "fix_available": FIX_WORDS.get(fix(record)),
         "first_seen": f"{first_seen:%Y-%m-%d}",
         "days_open": max((now - first_seen).days, 0),

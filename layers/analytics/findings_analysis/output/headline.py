@@ -1,4 +1,4 @@
-"""The brief of a digest: what the messages and the history need of it, small enough for the run's record.
+"""The headline of an analysis: what the messages and the history need of it, small enough for the run's record.
 
 Its lists are short and its texts are cut, by rule: an item of DynamoDB holds 400 KB, and a run has one. Texts come from
 findings, so anybody may have written them.
@@ -11,64 +11,64 @@ from dataclasses import dataclass
 from typing import Any
 
 from findings_analysis.comparison.baseline import StoredFile
-from findings_analysis.comparison.difference import APPEARED, GONE, MARKS_CHANGED, STAYED, UNKNOWN
+from findings_analysis.comparison.difference import APPEARED, MARKS_CHANGED, NO_LONGER_OPEN, STATUS_UNKNOWN, STAYED
 from findings_analysis.comparison.fingerprints import FIXES, SEVERITIES
 from findings_exporter.model import notes
 
 SCHEMA_VERSION = "1.0"
 CHARACTERS = 24_000
-"""Of a brief as JSON; tests hold it."""
+"""Of a headline as JSON; tests hold it."""
 SENTENCES, SENTENCE_CHARACTERS = 10, 400
-WORST_NEW, WORST_GONE, FIX_FIRST = 5, 3, 5
+WORST_NEW, WORST_NO_LONGER_OPEN, PRIORITIES = 5, 3, 5
 PACKAGES, NAMES = 5, 3
 WORDS = 20
 """Entries of what findings name themselves, such as severities, and accounts that are dark."""
-KINDS = (*STAYED, *APPEARED, *GONE, UNKNOWN, *MARKS_CHANGED)
+KINDS = (*STAYED, *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
 
 type Listed = Mapping[str, Any]
-"""A finding in one of the digest's lists."""
+"""A finding in one of the analysis' lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where a digest's files lie; ``carried`` is None where nothing is carried over."""
+    """Where a analysis' files lie; ``carried`` is None where nothing is carried over."""
 
     bucket: str
-    digest_key: str
+    analysis_key: str
     parquet: StoredFile
     keys: StoredFile
     carried: StoredFile | None = None
     page_key: str | None = None
 
 
-def brief(digest: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
-    """Return the brief of a digest.
+def headline(analysis: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
+    """Return the headline of an analysis.
 
     Parameters
     ----------
-    digest
-        The document that docs/digest.schema.json describes.
+    analysis
+        The document that docs/analysis.schema.json describes.
     """
     made: dict[str, Any] = {}
     for most in (SENTENCE_CHARACTERS, 200, 100, 50):
-        made = _brief(digest, stored, most)
+        made = _headline(analysis, stored, most)
         if len(json.dumps(made, ensure_ascii=False)) <= CHARACTERS:
             break
     return made
 
 
-def _brief(digest: Mapping[str, Any], stored: Stored, most: int) -> dict[str, Any]:
-    counts, changes, verdict, coverage = (digest[name] for name in ("counts", "changes", "verdict", "coverage"))
-    baseline = digest["baseline"]
+def _headline(analysis: Mapping[str, Any], stored: Stored, most: int) -> dict[str, Any]:
+    counts, changes, coverage_status, coverage = (analysis[name] for name in ("counts", "changes", "coverage_status", "coverage"))
+    baseline = analysis["baseline"]
     return {
         "schema_version": SCHEMA_VERSION,
         "bucket": stored.bucket,
-        "digest_key": stored.digest_key,
+        "analysis_key": stored.analysis_key,
         "page_key": stored.page_key,
         "parquet_key": stored.parquet.key,
         "parquet_etag": stored.parquet.etag,
-        "keys_key": stored.keys.key,
-        "keys_etag": stored.keys.etag,
+        "fingerprints_key": stored.keys.key,
+        "fingerprints_etag": stored.keys.etag,
         "carried_key": stored.carried.key if stored.carried else None,
         "carried_etag": stored.carried.etag if stored.carried else None,
         "total": counts["total"],
@@ -76,30 +76,32 @@ def _brief(digest: Mapping[str, Any], stored: Stored, most: int) -> dict[str, An
         "by_severity": _few(counts["by_severity"]),
         "by_status": _few(counts["by_status"]),
         "baseline": {name: baseline[name] for name in ("execution", "started_at", "age")} if baseline else None,
-        "no_baseline": digest["no_baseline"],
+        "no_baseline": analysis["no_baseline"],
         "changes": _changes(changes) if changes else None,
         "worst_new": _worst(changes, APPEARED, WORST_NEW, most) if changes else [],
-        "worst_gone": _worst(changes, GONE, WORST_GONE, most) if changes else [],
-        "fix_first": [_to_fix(each, most) for each in digest["fix_first"][:FIX_FIRST]],
-        "verdict": {
-            "state": verdict["state"],
-            "sudden_fall": verdict["sudden_fall"],
-            "dark": {_cut(account, 60): list(types) for account, types in list(verdict["dark"].items())[:WORDS]},
-            "dark_accounts": len(verdict["dark"]),
-            "reasons": [_cut(each, most) for each in verdict["reasons"][:SENTENCES]],
+        "worst_no_longer_open": _worst(changes, NO_LONGER_OPEN, WORST_NO_LONGER_OPEN, most) if changes else [],
+        "priorities": [_to_fix(each, most) for each in analysis["priorities"][:PRIORITIES]],
+        "coverage_status": {
+            "state": coverage_status["state"],
+            "unusual_drop": coverage_status["unusual_drop"],
+            "deactivated": {
+                _cut(account, 60): list(types) for account, types in list(coverage_status["deactivated"].items())[:WORDS]
+            },
+            "deactivated_accounts": len(coverage_status["deactivated"]),
+            "reasons": [_cut(each, most) for each in coverage_status["reasons"][:SENTENCES]],
         },
         "coverage": {"scanned": coverage["scanned"], "not_scanned": coverage["not_scanned"]},
-        "sentences": [_cut(each, most) for each in digest["sentences"][:SENTENCES]],
+        "sentences": [_cut(each, most) for each in analysis["sentences"][:SENTENCES]],
     }
 
 
 def _changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "appeared": changes["counts"]["appeared"],
-        "gone": changes["counts"]["gone"],
+        "no_longer_open": changes["counts"]["no_longer_open"],
         "counts": {kind: changes["counts"][kind] for kind in KINDS},
         "appeared_by_severity": _by_severity(changes["by_severity"], APPEARED),
-        "gone_by_severity": _by_severity(changes["by_severity"], GONE),
+        "no_longer_open_by_severity": _by_severity(changes["by_severity"], NO_LONGER_OPEN),
     }
 
 
@@ -133,7 +135,7 @@ def _badness(listed: Listed) -> tuple[int, bool, int, str]:
 def _rank(listed: Listed) -> tuple[int, bool, int]:
     return (
         -SEVERITIES.index(listed["severity"]),
-        not listed["exploit_known"],
+        not listed["exploit_available"],
         -FIXES.get(listed["fix_available"] or "", 0),
     )
 
@@ -156,7 +158,7 @@ def _finding(alike: Sequence[Listed], most: int, *, at_least: bool) -> dict[str,
         "region": _cut(_common(alike, "region"), 60),
         "packages": [_cut(each, min(most, 80)) for each in list(packages)[:PACKAGES]],
         "fix_available": first["fix_available"],
-        "exploit_known": first["exploit_known"],
+        "exploit_available": first["exploit_available"],
         "first_seen": min(each["first_seen"] for each in alike),
     }
 
@@ -169,11 +171,11 @@ def _common(alike: Sequence[Listed], field: str) -> str | None:
 def _to_fix(entry: Mapping[str, Any], most: int) -> dict[str, Any]:
     return {
         "rank": entry["rank"],
-        "points": entry["points"],
+        "priority_score": entry["priority_score"],
         "vulnerability_id": _cut(entry["vulnerability_id"], min(most, 80)),
         "title": _cut(entry["title"], min(most, 200)),
         "severity": _cut(entry["severity"], 60),
-        "exploit_known": entry["exploit_available"] == "YES",
+        "exploit_available": entry["exploit_available"] == "YES",
         "resources": entry["resources"],
         "why": _cut(entry["why"], min(most, 200)),
     }

@@ -45,7 +45,7 @@
     row.days_open ??= 0;
     row.name = row.vulnerability_id ?? row.title ?? "";
     row.packages ??= [];
-    row.help = (row.exploit_known ? 0 : 4) + (["YES", "PARTIAL", "NO"].indexOf(row.fix_available) + 4) % 4;
+    row.help = (row.exploit_available ? 0 : 4) + (["YES", "PARTIAL", "NO"].indexOf(row.fix_available) + 4) % 4;
     row.haystack = [
       row.vulnerability_id, row.title, row.resource, row.account_id, row.region, row.resource_type, known("type", row.resource_type), ...row.packages, row.finding_arn,
       known("kind", row.kind), known("severity", row.severity),
@@ -138,7 +138,7 @@
     const title = rest ? [sub(...long(rest))] : [];
     const where = row.account_id ? [...long(row.account_id), ...(row.region ? [" · ", foreign(row.region)] : [])] : [];
     const help = [];
-    if (row.exploit_known) help.push(make("span", { className: "sub hot-text", textContent: say("fix.exploit") }));
+    if (row.exploit_available) help.push(make("span", { className: "sub hot-text", textContent: say("fix.exploit") }));
     if (row.fix_available) help.push(sub(known("fix", row.fix_available)));
     const days = cell("days", numbers.format(row.days_open));
     days.dataset.name = say("list.days");
@@ -171,7 +171,7 @@
     const sign = sorting.down ? -1 : 1;
     matching = rows
       .filter((row) => (!value || row[what] === value) && (!severity.value || row.severity === severity.value)
-        && (!account.value || row.account_id === account.value) && (!exploit.checked || row.exploit_known)
+        && (!account.value || row.account_id === account.value) && (!exploit.checked || row.exploit_available)
         && (!fix.checked || row.fix_available === "YES") && words.every((word) => row.haystack.includes(word)))
       .sort((a, b) => sign * compare(a, b) || worst(a, b) || a.order - b.order);
     columns.forEach(([name], place) => {

@@ -18,8 +18,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from findings_analysis.assessment.priorities import EPSS_POINTS, EXPLOIT_POINTS, FIX_POINTS, SEVERITY_POINTS
-from findings_analysis.comparison.difference import APPEARED, GONE, LISTED_KINDS, MARKS_CHANGED, STAYED, UNKNOWN
+from findings_analysis.assessment.priorities import EPSS_SCORE, EXPLOIT_SCORE, FIX_SCORES, SEVERITY_SCORES
+from findings_analysis.comparison.difference import APPEARED, LISTED_KINDS, MARKS_CHANGED, NO_LONGER_OPEN, STATUS_UNKNOWN, STAYED
 from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES, SEVERITIES, STATUSES
 from findings_analysis.page.localization import TEXTS, Words, words, zone
 from findings_analysis.page.trend import HEIGHT, RUNS, strips
@@ -29,9 +29,9 @@ LANGUAGES = tuple(TEXTS)
 WORST_FIRST = tuple(reversed(SEVERITIES))
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "appeared": APPEARED,
-    "gone": GONE,
+    "no_longer_open": NO_LONGER_OPEN,
     "stayed": (*MARKS_CHANGED, *STAYED[1:]),
-    "unknown": (UNKNOWN,),
+    "unknown": (STATUS_UNKNOWN,),
 }
 """The kinds of change by group, in the order of the page. Findings that are open and unchanged in both reports are not listed."""
 ACCOUNTS_SHOWN = 50
@@ -57,7 +57,7 @@ _ARN = re.compile(r"arn:[\w-]+:[\w-]+:([\w-]*):(\d*):(.+)", re.ASCII | re.DOTALL
 _CODE_AND_WORDS = re.compile(r"([A-Z][A-Z0-9_]+)(?:: (.*))?", re.ASCII | re.DOTALL)
 """How a reason of Inspector begins: with its code."""
 _IMAGE_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
-_ICON_COLOURS = {"good": "#1a7f4b", "dark": "#c4122f", "unknown": "#b26a00"}
+_ICON_COLOURS = {"good": "#1a7f4b", "deactivated": "#c4122f", "unknown": "#b26a00"}
 _LISTED_FIELDS = (
     "finding_arn",
     "previous_finding_arn",
@@ -70,7 +70,7 @@ _LISTED_FIELDS = (
     "resource",
     "severity",
     "previous_severity",
-    "exploit_known",
+    "exploit_available",
     "fix_available",
     "first_seen",
     "days_open",
@@ -109,19 +109,21 @@ class ChangedGroup:
     rest: Sequence[Mapping[str, Any]]
 
 
-def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts: Mapping[str, Any], language: str = "en") -> str:
+def render(
+    analysis: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts: Mapping[str, Any], language: str = "en"
+) -> str:
     """Return the page of an analysis as HTML, to be stored as UTF-8.
 
     Parameters
     ----------
-    digest
-        A document of docs/digest.schema.json.
+    analysis
+        A document of docs/analysis.schema.json.
     trend
         The last runs of this report name, oldest first and this one last: ``started_at`` (ISO 8601), ``outcome``,
-        ``by_severity`` of the open findings, which is null for a run without numbers, and ``is_dark``: scan coverage was lost
+        ``by_severity`` of the open findings, which is null for a run without numbers, and ``is_uncertain``: scan coverage was lost
         or unknown. Only the last 30 are shown.
     facts
-        ``deployment`` (``account``, ``region``, ``stack``), ``links`` (``report``, ``digest``, ``parquet``, ``execution``:
+        ``deployment`` (``account``, ``region``, ``stack``), ``links`` (``report``, ``analysis``, ``parquet``, ``execution``:
         addresses, or null), ``duration_seconds`` or null, and ``time_zone``, a name of the IANA database.
     language
         One of :data:`LANGUAGES`.
@@ -132,79 +134,81 @@ def render(digest: Mapping[str, Any], trend: Sequence[Mapping[str, Any]], facts:
         The page has no such language.
     """
     say = words(language, facts["time_zone"])
-    digest, trend = (each_text(each, lambda _, text: clean(text, TEXT_CHARACTERS)) for each in (digest, trend))
-    status = digest["verdict"]
+    analysis, trend = (each_text(each, lambda _, text: clean(text, TEXT_CHARACTERS)) for each in (analysis, trend))
+    status = analysis["coverage_status"]
     # Where scan coverage is lost, the page says so in its own words.
-    reasons = status["reasons"] if status["state"] == "unknown" or (status["sudden_fall"] and status["state"] == "good") else []
+    reasons = (
+        status["reasons"] if status["state"] == "unknown" or (status["unusual_drop"] and status["state"] == "active") else []
+    )
     page = _TEMPLATE.render(
         say=say,
         language=language,
-        digest=digest,
+        analysis=analysis,
         facts=facts,
         style=Markup(_STYLE),  # noqa: S704 - our own file; the policy's hash is of the same text
         script=Markup(_SCRIPT),  # noqa: S704 - our own file; the policy's hash is of the same text
         policy=POLICY,
-        icon=_icon(digest["verdict"]["state"]),
-        answer=answer(digest, say),
+        icon=_icon(analysis["coverage_status"]["state"]),
+        answer=answer(analysis, say),
         reasons=reasons,
-        notes=[sentence for sentence in digest["sentences"] if sentence not in reasons],
+        notes=[sentence for sentence in analysis["sentences"] if sentence not in reasons],
         strips=strips(trend, WORST_FIRST),
         trend=trend[-RUNS:],
         axis=_axis(trend[-RUNS:], say),
         strip_height=HEIGHT,
-        beside_open={status: count for status, count in digest["counts"]["by_status"].items() if status in STATUSES},
-        groups={name: _group(name, digest["changes"]) for name in ("appeared", "gone")},
-        listed=sum(map(len, digest["changes"]["lists"].values())) if digest["changes"] else 0,
+        beside_open={status: count for status, count in analysis["counts"]["by_status"].items() if status in STATUSES},
+        groups={name: _group(name, analysis["changes"]) for name in ("appeared", "no_longer_open")},
+        listed=sum(map(len, analysis["changes"]["lists"].values())) if analysis["changes"] else 0,
         recorded=any(run["by_severity"] is not None for run in trend[-RUNS:]),
-        recorded_uncertain=any(run["by_severity"] is not None and run["is_dark"] for run in trend[-RUNS:]),
-        ages=_rows(digest["counts"]["by_age"]),
-        age_severities=[severity for severity in WORST_FIRST if digest["counts"]["by_severity"].get(severity)],
-        kinds=_kinds(digest["changes"]),
-        changed_severities=_changed_severities(digest["changes"]),
-        tops=_tops(digest["counts"]),
-        accounts=_accounts(digest)[:ACCOUNTS_SHOWN],
-        accounts_left=max(len(_accounts(digest)) - ACCOUNTS_SHOWN, 0),
-        lacking=_lacking(digest["coverage"]),
-        states=_states(digest["coverage"]),
+        recorded_uncertain=any(run["by_severity"] is not None and run["is_uncertain"] for run in trend[-RUNS:]),
+        ages=_rows(analysis["counts"]["by_age"]),
+        age_severities=[severity for severity in WORST_FIRST if analysis["counts"]["by_severity"].get(severity)],
+        kinds=_kinds(analysis["changes"]),
+        changed_severities=_changed_severities(analysis["changes"]),
+        tops=_tops(analysis["counts"]),
+        accounts=_accounts(analysis)[:ACCOUNTS_SHOWN],
+        accounts_left=max(len(_accounts(analysis)) - ACCOUNTS_SHOWN, 0),
+        lacking=_lacking(analysis["coverage"]),
+        states=_states(analysis["coverage"]),
         zone_is_known=zone(facts["time_zone"]) is not None,
-        data=_data(digest, say),
+        data=_data(analysis, say),
     )
     # A report may hold half a surrogate pair, which no encoding can write.
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
-def answer(digest: Mapping[str, Any], say: Words) -> dict[str, Any]:
+def answer(analysis: Mapping[str, Any], say: Words) -> dict[str, Any]:
     """Return the headline of the page and its numbers.
 
     Returns
     -------
     dict
-        ``headline``, ``open``, ``critical``, ``not_looked_at``, and ``new``, ``gone``, ``new_critical``, which are None without a
+        ``headline``, ``open``, ``critical``, ``status_unknown``, and ``new``, ``gone``, ``new_critical``, which are None without a
         baseline.
     """
-    counts, changes, state = digest["counts"], digest["changes"], digest["verdict"]["state"]
+    counts, changes, state = analysis["counts"], analysis["changes"], analysis["coverage_status"]["state"]
     is_open, critical = counts["open"], counts["by_severity"].get("CRITICAL", 0)
     parts: dict[str, str] = {"open": say("headline.open", is_open), "critical": say("headline.critical", critical)}
-    new = gone = new_critical = None
-    not_looked_at = changes["counts"][UNKNOWN] if changes else 0
+    new = no_longer_open = new_critical = None
+    status_unknown = changes["counts"][STATUS_UNKNOWN] if changes else 0
     if changes:
-        new, gone = changes["counts"]["appeared"], changes["counts"]["gone"]
+        new, no_longer_open = changes["counts"]["appeared"], changes["counts"]["no_longer_open"]
         new_critical = sum(changes["by_severity"][kind].get("CRITICAL", 0) for kind in APPEARED)
-        parts |= {"new": say("headline.new", new), "gone": say("headline.gone", gone)}
-        parts |= {"not_looked_at": say("headline.not_looked_at", not_looked_at)}
-    how = "headline.alone" if not changes else "headline.compared_dark" if not_looked_at else "headline.compared"
+        parts |= {"new": say("headline.new", new), "no_longer_open": say("headline.no_longer_open", no_longer_open)}
+        parts |= {"status_unknown": say("headline.status_unknown", status_unknown)}
+    how = "headline.alone" if not changes else "headline.compared_lost" if status_unknown else "headline.compared"
     headline = say(how, None, **parts)
     if not is_open:
-        headline = say("headline.none" if state == "good" else f"headline.none_{state}")
-    elif state == "dark":
-        headline = say("headline.dark")
+        headline = say("headline.none" if state == "active" else f"headline.none_{state}")
+    elif state == "lost":
+        headline = say("headline.lost")
     return {
         "headline": headline,
         "open": is_open,
         "critical": critical,
-        "not_looked_at": not_looked_at,
+        "status_unknown": status_unknown,
         "new": new,
-        "gone": gone,
+        "no_longer_open": no_longer_open,
         "new_critical": new_critical,
     }
 
@@ -215,23 +219,23 @@ def score(entry: Mapping[str, Any], say: Words) -> str:
     What the other parts leave of the score is that of the number of resources.
     """
     epss, severity = entry["epss_score"], entry["severity"]
-    parts = [(say.known("severity", severity), SEVERITY_POINTS.get(severity, 0))]
+    parts = [(say.known("severity", severity), SEVERITY_SCORES.get(severity, 0))]
     if entry["exploit_available"] == "YES":
-        parts.append((say("fix.exploit"), EXPLOIT_POINTS))
+        parts.append((say("fix.exploit"), EXPLOIT_SCORE))
     if epss is not None:
-        parts.append((say("fix.epss", share=say.share(epss)), round(EPSS_POINTS * min(max(epss, 0.0), 1.0))))
-    if entry["fix_available"] in FIX_POINTS:
-        parts.append((say.known("fix", entry["fix_available"]), FIX_POINTS[entry["fix_available"]]))
-    rest = entry["points"] - sum(points for _, points in parts)
+        parts.append((say("fix.epss", share=say.share(epss)), round(EPSS_SCORE * min(max(epss, 0.0), 1.0))))
+    if entry["fix_available"] in FIX_SCORES:
+        parts.append((say.known("fix", entry["fix_available"]), FIX_SCORES[entry["fix_available"]]))
+    rest = entry["priority_score"] - sum(score for _, score in parts)
     parts.append((say("fix.resources", entry["resources"]), rest))
-    terms = [say("fix.term", what=what, points=say.number(points)) for what, points in parts]
-    return say("fix.sum", terms=say("fix.plus").join(terms), sum=say.number(entry["points"]))
+    terms = [say("fix.term", what=what, score=say.number(score)) for what, score in parts]
+    return say("fix.sum", terms=say("fix.plus").join(terms), sum=say.number(entry["priority_score"]))
 
 
 def scan_types_named(names: Sequence[str], say: Words) -> str:
     """Return scan types in words; all that an account itself decides on are not listed one by one."""
     if set(names) >= set(OWN_SCAN_TYPES):
-        return say("dark.everything")
+        return say("lost.everything")
     return say("separator").join(say.known("scan_type", name) for name in sorted(names, key=lambda name: name == "other"))
 
 
@@ -246,7 +250,7 @@ def _group(name: str, changes: Mapping[str, Any] | None) -> ChangedGroup:
         counts.append((kind, changes["counts"][kind]))
         for severity, count in changes["by_severity"][kind].items():
             by_severity[severity] = by_severity.get(severity, 0) + count
-    rows.sort(key=lambda row: (_rank(row["severity"]), not row["exploit_known"]))
+    rows.sort(key=lambda row: (_rank(row["severity"]), not row["exploit_available"]))
     return ChangedGroup(
         name,
         sum(count for _, count in counts),
@@ -307,10 +311,10 @@ def _tops(counts: Mapping[str, Any]) -> list[tuple[str, list[Row], int]]:
     return found
 
 
-def _accounts(digest: Mapping[str, Any]) -> list[tuple[str, int, Mapping[str, int]]]:
+def _accounts(analysis: Mapping[str, Any]) -> list[tuple[str, int, Mapping[str, int]]]:
     """Return all accounts with findings or changes, those with the most findings first."""
-    counted = digest["counts"]["by_account"]
-    changed = digest["changes"]["by_account"] if digest["changes"] else {}
+    counted = analysis["counts"]["by_account"]
+    changed = analysis["changes"]["by_account"] if analysis["changes"] else {}
     found = [(account, counted.get(account, 0), changed.get(account, {})) for account in {**counted, **changed}]
     return sorted(found, key=lambda entry: (-entry[1], entry[0]))
 
@@ -330,11 +334,11 @@ def _lacking(coverage: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], 
     return sorted(found, key=lambda entry: (entry[1]["state"] == "on", entry[0]))
 
 
-def _data(digest: Mapping[str, Any], say: Words) -> Markup:
+def _data(analysis: Mapping[str, Any], say: Words) -> Markup:
     """Return the data of the page's script as JSON that is safe inside a script element."""
     rows: list[dict[str, Any]] = []
     days: dict[str, str] = {}
-    changes = digest["changes"]
+    changes = analysis["changes"]
     for group, kinds in GROUPS.items():
         for kind in kinds if changes else ():
             for listed in changes["lists"][kind]:

@@ -22,7 +22,7 @@ class Bar:
     count: int | None
     started_at: str
     outcome: str
-    is_dark: bool
+    is_uncertain: bool
     """Scan coverage was lost or unknown."""
 
 
@@ -50,12 +50,14 @@ class Strip:
     @property
     def is_uncertain(self) -> bool:
         """Whether lost or unknown coverage, in the last run with numbers or the one before, can explain the change."""
-        return self.change is not None and any(bar.is_dark for bar in [bar for bar in self.bars if bar.count is not None][-2:])
+        return self.change is not None and any(
+            bar.is_uncertain for bar in [bar for bar in self.bars if bar.count is not None][-2:]
+        )
 
     @property
-    def has_dark(self) -> bool:
+    def has_uncertain(self) -> bool:
         """Whether a run with numbers had lost or unknown scan coverage."""
-        return any(bar.is_dark and bar.count is not None for bar in self.bars)
+        return any(bar.is_uncertain and bar.count is not None for bar in self.bars)
 
 
 def strips(trend: Sequence[Mapping[str, Any]], severities: Sequence[str]) -> list[Strip]:
@@ -81,7 +83,9 @@ def _strip(severity: str, runs: Sequence[Mapping[str, Any]]) -> Strip:
     for place, (run, count) in enumerate(zip(runs, counts, strict=True)):
         # A small number stays visible beside large ones.
         height = max(round((HEIGHT - 4) * count / most, 1), 2.0) if count else 1.0
-        bars.append(Bar(place * PLACE_WIDTH, HEIGHT - height, height, count, run["started_at"], run["outcome"], run["is_dark"]))
+        bars.append(
+            Bar(place * PLACE_WIDTH, HEIGHT - height, height, count, run["started_at"], run["outcome"], run["is_uncertain"])
+        )
     shown = [bar for bar in bars if bar.count is not None]
     change = known[-1] - known[-2] if len(known) > 1 else None
     width = max(len(runs), FEWEST_PLACES) * PLACE_WIDTH

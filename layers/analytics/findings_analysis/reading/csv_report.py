@@ -93,7 +93,7 @@ _MOMENTS = ("first_observed_at", "last_observed_at", "updated_at", "last_known_e
 _NUMBERS = ("inspector_score", "epss_score", "nvd_cvss3_score")
 _LISTS = ("package_names", "package_versions", "fixed_in_versions", "package_managers", "file_paths", "image_tags",
           "network_path")  # fmt: skip
-_NOT_TOLD = ("score_source", "vendor_updated_at", "detector_id", "rule_id", "start_line", "end_line", "protocol",
+_NO_VALUE = ("score_source", "vendor_updated_at", "detector_id", "rule_id", "start_line", "end_line", "protocol",
              "resource_count", "further_resource_ids")  # fmt: skip
 _FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n][^,\r\n]*+|)'
 _ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n")
@@ -377,7 +377,7 @@ def _columns(cells: _Cells) -> Batch:
         **{name: cells.moments(name) for name in _MOMENTS},
         **{name: cells.numbers(name) for name in _NUMBERS},
         **lists,
-        **dict.fromkeys(_NOT_TOLD, [None] * cells.count),
+        **dict.fromkeys(_NO_VALUE, [None] * cells.count),
         "account_id": _account_ids(cells),
         "region": [region or owner(arn)[1] for region, arn in zip(cells.raw("region"), cells.raw("finding_arn"), strict=True)],
         "reference_urls": cells.urls("reference_urls"),

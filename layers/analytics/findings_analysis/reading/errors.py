@@ -2,18 +2,18 @@
 
 ::
 
-    DigestError
+    AnalysisError
     ├── MalformedReportError     the report is cut short, or is not what a report looks like
     ├── ReportChangedError       the object was replaced or deleted while it was read
     └── ReportUnavailableError   S3 did not give a part of it, however often it was asked
 """
 
 
-class DigestError(Exception):
+class AnalysisError(Exception):
     """Anything that this package raises."""
 
 
-class MalformedReportError(DigestError):
+class MalformedReportError(AnalysisError):
     """The report breaks somewhere: it must not be taken for one with fewer findings.
 
     Attributes
@@ -34,9 +34,9 @@ class MalformedReportError(DigestError):
         self.row = row
 
 
-class ReportChangedError(DigestError):
+class ReportChangedError(AnalysisError):
     """The object was replaced or deleted while it was read."""
 
 
-class ReportUnavailableError(DigestError):
+class ReportUnavailableError(AnalysisError):
     """S3 did not give a part of the report, however often it was asked."""

@@ -514,7 +514,7 @@ def _readable_moments(name: str, values: Sequence[Timestamp], unreadable: Counte
         except ValueError as error:
             if name in REQUIRED_NAMES:
                 raise msgspec.ValidationError(f"{name}: {error}") from None
-            # An advisory's odd date is no reason to lose the night's digest.
+            # An advisory's odd date is no reason to lose the run's analysis.
             unreadable[name] += 1
             told.append(None)
     return told

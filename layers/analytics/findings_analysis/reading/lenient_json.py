@@ -17,7 +17,7 @@ from findings_analysis.reading.numbers import finite
 
 type Take = Callable[[Any, Counter[str]], Any]
 """Takes a value of JSON, and counts by name what is unreadable within it; raises ValueError where that is the value itself."""
-type Names = Mapping[tuple[str, str], str]
+type FindingDetails = Mapping[tuple[str, str], str]
 """By structure and member, the name that an unreadable value is counted under; others are counted under the member's own."""
 
 
@@ -25,7 +25,7 @@ class UnreadableError(ValueError):
     """A value is not what its member wants."""
 
 
-def taker(kind: inspect.Type, names: Names, name: str = "") -> Take:
+def taker(kind: inspect.Type, names: FindingDetails, name: str = "") -> Take:
     """Return what takes values of a type.
 
     Parameters
@@ -53,7 +53,7 @@ def taker(kind: inspect.Type, names: Names, name: str = "") -> Take:
     raise NotImplementedError(kind)
 
 
-def _structure(kind: inspect.StructType, names: Names) -> Take:
+def _structure(kind: inspect.StructType, names: FindingDetails) -> Take:
     members = []
     for field in kind.fields:
         name = names.get((kind.cls.__name__, field.name), field.name)

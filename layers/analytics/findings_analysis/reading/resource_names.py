@@ -13,7 +13,7 @@ _DIGEST = re.compile(r"[@/](?P<digest>sha256:[0-9a-f]+)$")
 _FINDING = re.compile(r"arn:[^:]*:inspector2:(?P<region>[^:]+):(?P<account>[^:]+):finding/")
 
 
-class Names(NamedTuple):
+class ResourceNames(NamedTuple):
     """What a resource's id tells."""
 
     name: str | None
@@ -22,22 +22,22 @@ class Names(NamedTuple):
     digest: str | None = None
 
 
-def resource_names(resource_id: str | None) -> Names:
+def resource_names(resource_id: str | None) -> ResourceNames:
     """Return what :func:`read_names` returns; remembered, since resources come back finding after finding."""
     return _remembered[resource_id]
 
 
-def read_names(resource_id: str | None) -> Names:
+def read_names(resource_id: str | None) -> ResourceNames:
     """Return what a resource's id tells; the name of an id of unknown form is the id without an image's digest."""
     if not resource_id:
-        return Names(None)
+        return ResourceNames(None)
     if image := _ECR_IMAGE.fullmatch(resource_id):
-        return Names(image["repository"], repository=image["repository"], digest=image["digest"])
+        return ResourceNames(image["repository"], repository=image["repository"], digest=image["digest"])
     if function := _FUNCTION.fullmatch(resource_id):
-        return Names(function["function"], function=function["function"])
+        return ResourceNames(function["function"], function=function["function"])
     if (digest := _DIGEST.search(resource_id)) and digest.start():
-        return Names(resource_id[: digest.start()], digest=digest["digest"])
-    return Names(resource_id)
+        return ResourceNames(resource_id[: digest.start()], digest=digest["digest"])
+    return ResourceNames(resource_id)
 
 
 _remembered = Remembered(read_names)

@@ -25,7 +25,9 @@ TRIES = 3
 RETRY_SECONDS = 0.5
 """Before the second try; doubled before each further one."""
 
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "412", "PreconditionFailed", "416", "InvalidRange", "MethodNotAllowed"})
+_NOT_FOUND = frozenset(
+    {"NoSuchKey", "NoSuchVersion", "404", "412", "PreconditionFailed", "416", "InvalidRange", "MethodNotAllowed"}
+)
 """What S3 answers when the version that was pinned is not there as it was; MethodNotAllowed for a delete marker."""
 _REFUSED = frozenset({"AccessDenied", "403", "InvalidObjectState", "KMS.DisabledException", "KMS.NotFoundException"})
 """Trying again does not help."""
@@ -128,7 +130,7 @@ class RangedObject:
                 content = self._get(begin, end)
             except ClientError as error:
                 failure: Exception = error
-                if (code := error.response.get("Error", {}).get("Code", "")) in _GONE:
+                if (code := error.response.get("Error", {}).get("Code", "")) in _NOT_FOUND:
                     raise ReportChangedError(f"{self._name()} was replaced or deleted while it was read ({code}).") from error
                 if code in _REFUSED:
                     raise ReportUnavailableError(f"S3 refused {self._name()}: {error}") from error

@@ -242,7 +242,7 @@ COLUMNS = (
            "codeVulnerabilityDetails.filePath.endLine"),
     Column("resource_type", "string", "AWS_EC2_INSTANCE, AWS_ECR_CONTAINER_IMAGE, AWS_LAMBDA_FUNCTION, or newer.",
            "resources[0].type", "Resource Type", counted=True),
-    Column("resource_id", "string", "The resource's id or ARN; an image's holds its digest.",
+    Column("resource_id", "string", "The resource's id or ARN; an image's holds its analysis.",
            "resources[0].id", "Resource ID", counted=True),
     Column("resource_name", "string", "Name of the repository, function or instance; stays the same for a rebuilt image.",
            "made from resources[0].id", "made from Resource ID"),
@@ -257,7 +257,7 @@ COLUMNS = (
     Column("image_id", "string", "An instance's machine image, or a container image's digest.",
            "resources[0].details.awsEc2Instance.imageId | .awsEcrContainerImage.imageHash | .image.imageDigest"
            " | .machineImage.machineImageId",
-           "Ami | the digest in Resource ID"),
+           "Ami | the analysis in Resource ID"),
     Column("repository_name", "string", "A container image's repository.",
            "made from resources[0].id | resources[0].details.awsEcrContainerImage.repositoryName | .image.repositoryName",
            "made from Resource ID"),

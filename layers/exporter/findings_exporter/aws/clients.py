@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Clients:
     """What watching and stopping a report needs: Inspector, the records and the lock."""
 
     config: Config
@@ -32,7 +32,7 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class StartDesk:
+class StartClients:
     """What starting a report needs on top.
 
     Attributes
@@ -45,7 +45,7 @@ class StartDesk:
         To ask whether another run still lives.
     """
 
-    desk: Desk
+    clients: Clients
     creator: "Inspector2Client"
     s3: "S3Client"
     states: "SFNClient"
@@ -53,4 +53,4 @@ class StartDesk:
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Make the clients; once, at a handler's module level."""
-        return cls(Desk.from_config(config), client("inspector2", attempts=1), client("s3"), client("stepfunctions"))
+        return cls(Clients.from_config(config), client("inspector2", attempts=1), client("s3"), client("stepfunctions"))

@@ -98,7 +98,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def over_at(context: "LambdaContext") -> datetime:
+def function_deadline(context: "LambdaContext") -> datetime:
     """Return when this function is surely over."""
     return utc_now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
 

@@ -27,7 +27,7 @@ BY_REPORT = MappingProxyType(
         "RunDuration": MetricUnit.Seconds,
         "LockWait": MetricUnit.Seconds,
         "ReportDuration": MetricUnit.Seconds,
-        "ReportLooks": MetricUnit.Count,
+        "StatusChecks": MetricUnit.Count,
         "ReportSize": MetricUnit.Bytes,
         **dict.fromkeys(SEVERITIES.values(), MetricUnit.Count),
         "OtherFindings": MetricUnit.Count,
@@ -35,8 +35,8 @@ BY_REPORT = MappingProxyType(
         "NewCriticals": MetricUnit.Count,
         "ResourcesScanned": MetricUnit.Count,
         "ResourcesNotScanned": MetricUnit.Count,
-        "DigestDuration": MetricUnit.Seconds,
-        "DigestSpeed": MetricUnit.BytesPerSecond,
+        "AnalysisDuration": MetricUnit.Seconds,
+        "AnalysisSpeed": MetricUnit.BytesPerSecond,
     }
 )
 """Metrics of one report's runs, with the dimensions ``report`` and ``service``."""
@@ -44,8 +44,8 @@ BY_STACK = MappingProxyType(
     {
         "ExportsFailed": MetricUnit.Count,
         "DeadlineUsed": MetricUnit.Percent,
-        "DigestsFailed": MetricUnit.Count,
-        "DarkAccounts": MetricUnit.Count,
+        "AnalysesFailed": MetricUnit.Count,
+        "AccountsNotScanned": MetricUnit.Count,
         "StepsFailed": MetricUnit.Count,
     }
 )
@@ -71,33 +71,33 @@ def count_run(run: Run) -> None:
             "ReportSize": run.delivery.size_bytes if run.delivery else None,
         }
         # A silent run, or one of another filter, would mix other numbers into the report's.
-        | (_of_digest(run.digest) if run.plan and run.plan.is_regular else {}),
+        | (_of_analysis(run.analysis) if run.plan and run.plan.is_regular else {}),
     )
     _write_by_stack(
         {
             "ExportsFailed": int(not succeeded),
             "DeadlineUsed": 100 * run.duration_seconds / (run.plan.deadline_hours * 3600) if run.plan else None,
-            "DigestsFailed": int("error" in run.digest) if run.digest is not None else None,
-            "DarkAccounts": _dark_accounts(run.digest["verdict"]) if _is_whole(run.digest) else None,
+            "AnalysesFailed": int("error" in run.analysis) if run.analysis is not None else None,
+            "AccountsNotScanned": _accounts_not_scanned(run.analysis["coverage_status"]) if _is_whole(run.analysis) else None,
         }
     )
 
 
-def count_look(report_name: str) -> None:
-    """Count a look at a report that is being made: the sum of a night is what its waiting costs."""
-    _write_by_report(report_name, {"ReportLooks": 1})
+def count_status_check(report_name: str) -> None:
+    """Count a look at a report that is being made: the sum of a run is what its waiting costs."""
+    _write_by_report(report_name, {"StatusChecks": 1})
 
 
-def count_digest(report_name: str, seconds: float, size_bytes: int | None) -> None:
-    """Count one try to digest a report.
+def count_analysis(report_name: str, seconds: float, size_bytes: int | None) -> None:
+    """Count one try to analysis a report.
 
     Parameters
     ----------
     size_bytes
-        The report's size; None when the digest failed, so that a broken one does not look fast.
+        The report's size; None when the analysis failed, so that a broken one does not look fast.
     """
     speed = size_bytes / seconds if size_bytes is not None and seconds > 0 else None
-    _write_by_report(report_name, {"DigestDuration": seconds, "DigestSpeed": speed})
+    _write_by_report(report_name, {"AnalysisDuration": seconds, "AnalysisSpeed": speed})
 
 
 def count_expectation(report_name: str) -> None:
@@ -114,22 +114,22 @@ def count_failed_step() -> None:
     _write_by_stack({"StepsFailed": 1})
 
 
-def _of_digest(digest: Mapping[str, Any] | None) -> dict[str, int | None]:
-    if not _is_whole(digest):
+def _of_analysis(analysis: Mapping[str, Any] | None) -> dict[str, int | None]:
+    if not _is_whole(analysis):
         return {}
-    by_severity, changes, coverage = digest["by_severity"], digest["changes"], digest["coverage"]
+    by_severity, changes, coverage = analysis["by_severity"], analysis["changes"], analysis["coverage"]
     return {
         **{name: by_severity.get(severity, 0) for severity, name in SEVERITIES.items()},
         "OtherFindings": sum(count for severity, count in by_severity.items() if severity not in SEVERITIES),
-        "OpenFindings": digest["open"],
+        "OpenFindings": analysis["open"],
         "NewCriticals": changes["appeared_by_severity"].get("CRITICAL", 0) if changes else None,
         "ResourcesScanned": coverage["scanned"],
         "ResourcesNotScanned": coverage["not_scanned"],
     }
 
 
-def _is_whole(digest: Mapping[str, Any] | None) -> TypeIs[Mapping[str, Any]]:
-    return digest is not None and "error" not in digest
+def _is_whole(analysis: Mapping[str, Any] | None) -> TypeIs[Mapping[str, Any]]:
+    return analysis is not None and "error" not in analysis
 
 
 def _write_by_report(report_name: str, values: Mapping[str, float | None]) -> None:
@@ -142,7 +142,7 @@ def _write_by_stack(values: Mapping[str, float | None]) -> None:
 
 
 def _write(units: Mapping[str, MetricUnit], values: Mapping[str, float | None]) -> None:
-    """Write what is known, at once: a sweep records several runs, each under its own report's name."""
+    """Write what is known, at once: an hourly cleanup records several runs, each under its own report's name."""
     for name, value in values.items():
         # Not a comparison that NaN could pass, nor isfinite, which raises for a whole number that no float can hold.
         if value is not None and abs(value) <= LARGEST:
@@ -150,7 +150,10 @@ def _write(units: Mapping[str, MetricUnit], values: Mapping[str, float | None]) 
     _metrics.flush_metrics()
 
 
-def _dark_accounts(verdict: Mapping[str, Any]) -> int:
-    # A brief names the first ones only; one that was written before a deployment may lack their number.
+def _accounts_not_scanned(coverage_status: Mapping[str, Any]) -> int:
+    # A headline names the first ones only; one that was written before a deployment may lack their number.
     # Where Inspector is on and scans nothing, no account is named, and the alarm must ring all the same.
-    return max(int(verdict.get("dark_accounts", len(verdict["dark"]))), int(verdict.get("state") == "dark"))
+    return max(
+        int(coverage_status.get("deactivated_accounts", len(coverage_status["deactivated"]))),
+        int(coverage_status.get("state") == "lost"),
+    )

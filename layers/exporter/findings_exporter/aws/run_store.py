@@ -6,11 +6,11 @@ One DynamoDB table (keys ``pk`` and ``sk``, sparse index ``Open``):
 ``EXECUTION#<id>`` / ``EXECUTION``          one run: start, input, plan, report id, outcome, telling
 ``REPORT#<name>`` / ``RUN#<start>#<id>``    its line in the history of its report (expires)
 ``SCHEDULED#<schedule>`` / ``<time>#<input>``  the scheduled time that a run has claimed (expires)
-``SWEEP`` / ``SWEEP``                       where the last hourly sweep stopped, if it could not do all
+``SWEEP`` / ``SWEEP``                       where the last hourly cleanup stopped, if it could not do all
 ``LOCK#<account>#<region>`` / ``LOCK``      the lock, see :mod:`findings_exporter.aws.lock`
 ==========================================  ========================================================================
 
-The outcome is decided once (the first writer wins, workflow or clean_up), and told under a claim that only one teller
+The outcome is decided once (the first writer wins, workflow or clean_up), and told under a claim that only one notifier
 can hold at a time.
 """
 
@@ -28,7 +28,7 @@ from botocore.exceptions import ClientError
 
 from findings_exporter.aws.table import Table, known_fields
 from findings_exporter.model import notes
-from findings_exporter.model.errors import Failure, NotRecordedError, ToldElsewhereError, code_of
+from findings_exporter.model.errors import Failure, NotificationInProgressError, NotRecordedError, code_of
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan
@@ -43,7 +43,7 @@ EXECUTION_KEPT = timedelta(days=60)
 CLAIM_KEPT = timedelta(days=30)
 HISTORY_KEPT = timedelta(days=400)
 HISTORY_READ = 10
-HISTORY_LOOKED_AT = 2_000
+HISTORY_LINES_READ = 2_000
 """Lines among which past durations are looked for: they only time the waits."""
 INPUT_KEPT_CHARACTERS = 16_384
 """More of the raw input is not kept: an item holds 400 KB, an input may have 256 KiB."""
@@ -69,10 +69,10 @@ class Run:
     delivery: Delivery | None = None
     ended_at: datetime | None = None
     notification_id: str | None = None
-    told_at: datetime | None = None
+    notified_at: datetime | None = None
     notes: tuple[str, ...] = ()
-    digest: Mapping[str, Any] | None = None
-    """The digest's brief; of a digest that failed its ``error`` and ``sentence``; None without a digest."""
+    analysis: Mapping[str, Any] | None = None
+    """The analysis' brief; of an analysis that failed its ``error`` and ``sentence``; None without an analysis."""
     unread: tuple[str, ...] = ()
     """What the record has and cannot be read: those fields are None. A run is told whatever its record holds."""
 
@@ -107,8 +107,8 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepMark:
-    """Where a sweep stopped that had too much to do.
+class CleanupMark:
+    """Where an hourly cleanup stopped that had too much to do.
 
     Attributes
     ----------
@@ -167,14 +167,14 @@ def open_runs(table: Table, after: str = BEFORE_ALL) -> list[Execution]:
     return [_execution(item) for item in table.query_open(OPEN_AT_ONCE, after)]
 
 
-def sweep_mark(table: Table) -> SweepMark:
-    """Read where the last sweep stopped."""
-    return SweepMark(**known_fields(SweepMark, table.get("SWEEP", "SWEEP") or {}))
+def cleanup_mark(table: Table) -> CleanupMark:
+    """Read where the last hourly cleanup stopped."""
+    return CleanupMark(**known_fields(CleanupMark, table.get("HOURLY_CLEANUP", "HOURLY_CLEANUP") or {}))
 
 
-def keep_sweep_mark(table: Table, mark: SweepMark) -> None:
-    """Write down where this sweep stopped."""
-    table.put({"pk": "SWEEP", "sk": "SWEEP"} | asdict(mark))
+def keep_cleanup_mark(table: Table, mark: CleanupMark) -> None:
+    """Write down where this hourly cleanup stopped."""
+    table.put({"pk": "HOURLY_CLEANUP", "sk": "HOURLY_CLEANUP"} | asdict(mark))
 
 
 def note_plan(table: Table, execution: Execution, plan: Plan) -> bool:
@@ -194,7 +194,7 @@ def note_plan(table: Table, execution: Execution, plan: Plan) -> bool:
 def claim_schedule(table: Table, schedule: str, scheduled_for: str, run_input: str, execution: Execution) -> str:
     """Claim a scheduled time and return the ARN of the execution that holds it.
 
-    The claim is for one input: a second delivery has the same one, while nobody can claim a night with another input
+    The claim is for one input: a second delivery has the same one, while nobody can claim a run with another input
     and so silence it.
 
     EventBridge Scheduler delivers at least once [AWS: EventBridge Scheduler user guide]. The first execution exports; a
@@ -221,7 +221,7 @@ def note_report(table: Table, execution: Execution, report_id: str, created_at: 
 
 
 def note_report_ended(table: Table, execution: Execution, ended_at: datetime) -> None:
-    """Write down when the report was first seen finished: what the next night's waits are computed from."""
+    """Write down when the report was first seen finished: what the next run's waits are computed from."""
     table.update(
         _key(execution),
         "SET report_ended_at = if_not_exists(report_ended_at, :at)",
@@ -235,26 +235,26 @@ def note(table: Table, execution: Execution, text: str) -> None:
     table.update(_key(execution), "ADD notes :note", {}, {":note": {notes.to_text(notes.cut(text, NOTE_CHARACTERS))}})
 
 
-def note_digest(table: Table, execution: Execution, brief: Mapping[str, Any]) -> bool:
-    """Write down what is told of the run's digest, and tell whether it was: not when the outcome was recorded meanwhile.
+def note_analysis(table: Table, execution: Execution, headline: Mapping[str, Any]) -> bool:
+    """Write down what is told of the run's analysis, and tell whether it was: not when the outcome was recorded meanwhile.
 
     Parameters
     ----------
     brief
-        Of :mod:`findings_analysis.output.headline`, or ``error`` and ``sentence`` of a digest that failed.
+        Of :mod:`findings_analysis.output.headline`, or ``error`` and ``sentence`` of an analysis that failed.
     """
-    return _note_digest(table, execution, brief, "attribute_exists(pk) AND attribute_not_exists(outcome)")
+    return _note_analysis(table, execution, headline, "attribute_exists(pk) AND attribute_not_exists(outcome)")
 
 
-def note_digest_failure(table: Table, execution: Execution, failed: Mapping[str, Any]) -> bool:
-    """Write down that a digest failed, unless something is written down of it: its function's own word stands."""
-    condition = "attribute_exists(pk) AND attribute_not_exists(outcome) AND attribute_not_exists(digest)"
-    return _note_digest(table, execution, failed, condition)
+def note_analysis_failure(table: Table, execution: Execution, failed: Mapping[str, Any]) -> bool:
+    """Write down that an analysis failed, unless something is written down of it: its function's own word stands."""
+    condition = "attribute_exists(pk) AND attribute_not_exists(outcome) AND attribute_not_exists(analysis)"
+    return _note_analysis(table, execution, failed, condition)
 
 
-def _note_digest(table: Table, execution: Execution, brief: Mapping[str, Any], condition: str) -> bool:
-    text = json.dumps(notes.to_stored(brief), ensure_ascii=False, separators=(",", ":"))
-    return table.update(_key(execution), "SET digest = :digest", {}, {":digest": text}, condition=condition)
+def _note_analysis(table: Table, execution: Execution, headline: Mapping[str, Any], condition: str) -> bool:
+    text = json.dumps(notes.to_stored(headline), ensure_ascii=False, separators=(",", ":"))
+    return table.update(_key(execution), "SET analysis = :analysis", {}, {":analysis": text}, condition=condition)
 
 
 def record(
@@ -280,7 +280,7 @@ def record(
     decided = run.outcome is None and table.update(
         _key(execution),
         "SET outcome = :outcome, ended_at = :now, notification_id = :id, failure = :failure, delivery = :delivery"
-        + (", told_at = :now, expires = :expires REMOVE #open" if silent else ""),
+        + (", notified_at = :now, expires = :expires REMOVE #open" if silent else ""),
         {"#open": "open"} if silent else {},
         {
             ":outcome": outcome,
@@ -297,12 +297,12 @@ def record(
     return recorded, decided
 
 
-def claim_telling(table: Table, execution: Execution, teller: str, now: datetime, until: datetime) -> Run | None:
+def claim_notification(table: Table, execution: Execution, notifier: str, now: datetime, until: datetime) -> Run | None:
     """Claim the telling of a recorded outcome.
 
     Parameters
     ----------
-    teller
+    notifier
         A name of the caller's own.
     until
         When this function is surely over: should it die, whoever comes later tells the same outcome under the same id.
@@ -316,40 +316,44 @@ def claim_telling(table: Table, execution: Execution, teller: str, now: datetime
     ------
     NotRecordedError
         There is no outcome to tell.
-    ToldElsewhereError
+    NotificationInProgressError
         Somebody else holds the claim; worth another try after ``until``.
     """
     claimed = table.update(
         _key(execution),
-        "SET telling_until = :until, teller = :teller",
+        "SET notifying_until = :until, notifier = :notifier",
         {},
-        {":until": _epoch(until), ":teller": teller, ":now": _epoch(now)},
-        condition="attribute_exists(outcome) AND attribute_not_exists(told_at)"
-        " AND (attribute_not_exists(telling_until) OR telling_until < :now)",
+        {":until": _epoch(until), ":notifier": notifier, ":now": _epoch(now)},
+        condition="attribute_exists(outcome) AND attribute_not_exists(notified_at)"
+        " AND (attribute_not_exists(notifying_until) OR notifying_until < :now)",
     )
     item = table.get(f"EXECUTION#{execution.id}", "EXECUTION") or {}
     if "outcome" not in item:
         raise NotRecordedError(Note("cause.no_outcome", run=execution.id))
-    if "told_at" in item:
+    if "notified_at" in item:
         return None
     # The client retries by itself: a claim whose answer was lost is refused the second time, but is ours.
-    if claimed or item.get("teller") == teller:
+    if claimed or item.get("notifier") == notifier:
         return _run(item)
-    raise ToldElsewhereError(Note("cause.notified_elsewhere", run=execution.id))
+    raise NotificationInProgressError(Note("cause.notified_elsewhere", run=execution.id))
 
 
-def give_back_telling(table: Table, execution: Execution, teller: str) -> None:
-    """Give the claim back: this teller could not tell. Another's claim is left alone."""
+def release_notification(table: Table, execution: Execution, notifier: str) -> None:
+    """Give the claim back: this notifier could not tell. Another's claim is left alone."""
     table.update(
-        _key(execution), "SET telling_until = :never", {}, {":never": 0, ":teller": teller}, condition="teller = :teller"
+        _key(execution),
+        "SET notifying_until = :never",
+        {},
+        {":never": 0, ":notifier": notifier},
+        condition="notifier = :notifier",
     )
 
 
-def mark_told(table: Table, execution: Execution, now: datetime) -> None:
+def mark_notified(table: Table, execution: Execution, now: datetime) -> None:
     """Write down that the outcome was told, and close the run."""
     table.update(
         _key(execution),
-        "SET told_at = :now, expires = :expires REMOVE #open",
+        "SET notified_at = :now, expires = :expires REMOVE #open",
         {"#open": "open"},
         {":now": now.isoformat(), ":expires": _epoch(now + EXECUTION_KEPT)},
     )
@@ -357,7 +361,7 @@ def mark_told(table: Table, execution: Execution, now: datetime) -> None:
 
 def recent_report_seconds(table: Table, report_name: str) -> list[int]:
     """Return how long Inspector took for this report's recent successes, the newest first."""
-    lines = islice(history(table, report_name), HISTORY_LOOKED_AT)
+    lines = islice(history(table, report_name), HISTORY_LINES_READ)
     seconds = (line["report_seconds"] for line in lines if line.get("report_seconds") and line["outcome"] == "SUCCEEDED")
     return list(islice(seconds, HISTORY_READ))
 
@@ -413,25 +417,25 @@ def history_line(run: Run) -> dict[str, str | int]:
         "report_seconds": run.report_seconds,
         "expires": _epoch((run.ended_at or run.execution.started_at) + HISTORY_KEPT),
     }
-    item |= _digest_fields(run)
+    item |= _analysis_fields(run)
     return {name: value for name, value in item.items() if value is not None}
 
 
-def _digest_fields(run: Run) -> dict[str, str | int | None]:
-    """Return where the digest's files are, how many findings are open, and whether Inspector was looking."""
-    digest = run.digest
-    if run.outcome != "SUCCEEDED" or not digest or "error" in digest:
+def _analysis_fields(run: Run) -> dict[str, str | int | None]:
+    """Return where the analysis' files are, how many findings are open, and whether Inspector was looking."""
+    analysis = run.analysis
+    if run.outcome != "SUCCEEDED" or not analysis or "error" in analysis:
         return {}
     return {
-        "digest_keys": digest["keys_key"],
-        "digest_keys_etag": digest["keys_etag"],
-        "digest_parquet": digest["parquet_key"],
-        "digest_parquet_etag": digest["parquet_etag"],
-        "digest_carried": digest["carried_key"],
-        "digest_carried_etag": digest["carried_etag"],
-        "by_severity": json.dumps(digest["by_severity"]),
-        "open_findings": digest["open"],
-        "coverage": digest["verdict"]["state"],
+        "analysis_fingerprints": analysis["fingerprints_key"],
+        "analysis_fingerprints_etag": analysis["fingerprints_etag"],
+        "analysis_parquet": analysis["parquet_key"],
+        "analysis_parquet_etag": analysis["parquet_etag"],
+        "analysis_carried": analysis["carried_key"],
+        "analysis_carried_etag": analysis["carried_etag"],
+        "by_severity": json.dumps(analysis["by_severity"]),
+        "open_findings": analysis["open"],
+        "coverage": analysis["coverage_status"]["state"],
     }
 
 
@@ -471,9 +475,9 @@ def _run(item: Mapping[str, Any]) -> Run:
         delivery=delivery,
         ended_at=read("ended_at", datetime.fromisoformat),
         notification_id=item.get("notification_id"),
-        told_at=read("told_at", datetime.fromisoformat),
+        notified_at=read("notified_at", datetime.fromisoformat),
         notes=tuple(sorted(map(notes.from_text, kept_notes))),
-        digest=read("digest", _digest),
+        analysis=read("analysis", _hash),
         unread=tuple(unread),
     )
 
@@ -488,6 +492,6 @@ def _delivery(text: str) -> Delivery | None:
     return Delivery(**known_fields(Delivery, fields)) if fields else None
 
 
-def _digest(text: str) -> Mapping[str, Any] | None:
-    digest: Mapping[str, Any] | None = notes.from_stored(json.loads(text))
-    return digest if digest is None else dict(digest)
+def _hash(text: str) -> Mapping[str, Any] | None:
+    analysis: Mapping[str, Any] | None = notes.from_stored(json.loads(text))
+    return analysis if analysis is None else dict(analysis)

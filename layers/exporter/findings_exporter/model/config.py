@@ -37,7 +37,7 @@ class Config:
     language, time_zone
         What people are told in; only the functions that tell are given them.
     expected_report
-        Name of the report that the schedule exports, for the sweep alone; empty where no success is expected.
+        Name of the report that the schedule exports, for the hourly cleanup alone; empty where no success is expected.
     """
 
     table_name: str

@@ -15,7 +15,7 @@ ends the step; the state machine retries the transient leaves by their class nam
         ├── ServiceUnavailableError   AWS throttled, failed or did not answer
         ├── StillCreatingError        a function may still be creating a report
         ├── StillRunningError         a cancelled report has not stopped yet, or an execution has not ended yet
-        └── ToldElsewhereError        another function is sending this notification now
+        └── NotificationInProgressError        another function is sending this notification now
 """
 
 from collections.abc import Iterator, Mapping
@@ -139,7 +139,7 @@ class StillRunningError(TransientError):
     """A cancelled report, or an execution, has not ended yet."""
 
 
-class ToldElsewhereError(TransientError):
+class NotificationInProgressError(TransientError):
     """Another function is sending the notification of this run at this moment."""
 
 

@@ -25,7 +25,7 @@ LAST = re.compile(r"last (\d{1,4}) (hour|day|week)s?", re.ASCII)
 AGO = re.compile(r"(\d{1,4}) (hour|day|week)s? ago", re.ASCII)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-TELL_OF_FINDINGS = ("ListFindings", "ListFindingAggregations")
+FINDING_TEXTS = ("ListFindings", "ListFindingAggregations")
 """Operations whose answers hold what filters compare with."""
 
 LONG_NUMBER = 10**20
@@ -46,8 +46,8 @@ def known_filters() -> list[str]:
     return sorted(_model().shape_for("FilterCriteria").members)  # type: ignore[attr-defined]
 
 
-def digest_of(criteria: Mapping[str, Any]) -> str:
-    """Return a digest of criteria as written, before dates are made absolute: runs with the same one are comparable."""
+def hash_of(criteria: Mapping[str, Any]) -> str:
+    """Return an analysis of criteria as written, before dates are made absolute: runs with the same one are comparable."""
     return hashlib.sha256(json.dumps(criteria, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
@@ -89,7 +89,7 @@ def known_values() -> dict[str, list[str]]:
     ``lambdaFunctionRuntime``). Only what findings hold counts: other enumerations of these names exist, with other values.
     """
     found: dict[str, list[str]] = {}
-    for operation in TELL_OF_FINDINGS:
+    for operation in FINDING_TEXTS:
         for names, values in _enumerations(_model().operation_model(operation).output_shape, "", set()):
             for name in names:
                 found.setdefault(name.lower().removeprefix("aws"), values)

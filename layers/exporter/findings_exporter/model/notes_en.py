@@ -136,7 +136,7 @@ NOTES = {
     " analysis. Until then changes are unknown.",
     "analysis.malformed": "A part of a report is not taken for the whole. Look at the file.",
     "analysis.changed": "An analysis of two reports mixed would be wrong. Find out who writes into the bucket.",
-    "analysis.unreadable": "Check whether digest_report may read the bucket and use the key.",
-    "analysis.not_stored": "Check whether digest_report may write into the bucket and use the key.",
-    "analysis.broke_down": "Look into the log of digest_report.",
+    "analysis.unreadable": "Check whether analyze_report may read the bucket and use the key.",
+    "analysis.not_stored": "Check whether analyze_report may write into the bucket and use the key.",
+    "analysis.broke_down": "Look into the log of analyze_report.",
 }

@@ -109,7 +109,7 @@ NOTES = {
     "analysis.failed": "レポートは出力されましたが、分析できませんでした: 「{what}」。{do}次回の実行では新たに分析します。それまで変化は不明です。",
     "analysis.malformed": "レポートの一部を全体とはみなせません。ファイルを確認してください。",
     "analysis.changed": "2 つのレポートが混ざった分析は正しくありません。バケットに書き込んでいるものを確認してください。",
-    "analysis.unreadable": "digest_report がバケットを読み取り、キーを使用できるか確認してください。",
-    "analysis.not_stored": "digest_report がバケットに書き込み、キーを使用できるか確認してください。",
-    "analysis.broke_down": "digest_report のログを確認してください。",
+    "analysis.unreadable": "analyze_report がバケットを読み取り、キーを使用できるか確認してください。",
+    "analysis.not_stored": "analyze_report がバケットに書き込み、キーを使用できるか確認してください。",
+    "analysis.broke_down": "analyze_report のログを確認してください。",
 }

@@ -24,7 +24,7 @@ MAX_INPUT_CHARACTERS = 100_000
 MIN_DEADLINE_HOURS, MAX_DEADLINE_HOURS = 1 / 60, 24
 """A minute, and under the state machine's own 26 hours, so that our deadline fires first."""
 SCHEDULE_BACK, SCHEDULE_AHEAD = timedelta(days=400), timedelta(minutes=5)
-"""A run cannot claim a later scheduled time: it would silence the night that it belongs to."""
+"""A run cannot claim a later scheduled time: it would silence the run that it belongs to."""
 REPORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 KEYS = ["report", "on_busy", "deadline_hours", "notify", "schedule"]
 REPORT_KEYS = ["name", "format", "filter_criteria"]
@@ -42,7 +42,7 @@ DEPLOYMENT_WORDS = {
     "destination",
     "s3_destination",
 }
-MAX_FAULTS_TOLD = 20
+MAX_FAULTS_SHOWN = 20
 NAME_CHARACTERS, PATH_CHARACTERS, FAULT_CHARACTERS = 61, 200, 600
 """Of a name, of where a fault is and of what it is. An input's keys and values are anybody's, of any length."""
 MAX_DEPTH = 20
@@ -77,7 +77,7 @@ class Plan:
     filter_criteria
         For CreateFindingsReport, dates as epoch seconds.
     filter_hash
-        Digest of the criteria as written, before dates were made absolute.
+        Analysis of the criteria as written, before dates were made absolute.
     is_regular
         Whether the run may stand for the report of its name: people are notified of it, and it has the deployment's filter,
         unless its name is another one than the deployment's.
@@ -151,7 +151,7 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
     schedule = _object(fields.get("schedule", {}), "schedule", SCHEDULE_KEYS, fault)
     name = _name(report.get("name", config.defaults.report_name), fault)
     criteria, criteria_path = _criteria(report, config, fault)
-    filter_hash = filter_criteria.digest_of(criteria) if isinstance(criteria, dict) else ""
+    filter_hash = filter_criteria.hash_of(criteria) if isinstance(criteria, dict) else ""
     notify = _boolean(fields.get("notify", True), "notify", fault)
     hours = _hours(fields.get("deadline_hours", _number(config.defaults.deadline_hours)), fault)
     plan = Plan(
@@ -197,7 +197,7 @@ type Fault = Callable[[str, Note], None]
 
 
 def _invalid(faults: list[Note]) -> Failure:
-    told = faults[:MAX_FAULTS_TOLD]
+    told = faults[:MAX_FAULTS_SHOWN]
     if len(faults) > len(told):
         told.append(Note("input.more", count=len(faults) - len(told)))
     return Failure("InvalidInput", Note("cause.input", faults=told))
@@ -260,7 +260,7 @@ def _criteria(report: Mapping[str, Any], config: Config, fault: Fault) -> tuple[
 
 def _default_hash(config: Config) -> str:
     try:
-        return filter_criteria.digest_of(json.loads(config.defaults.filter_criteria))
+        return filter_criteria.hash_of(json.loads(config.defaults.filter_criteria))
     except (ValueError, TypeError, AttributeError):  # a wrong parameter, of which a run with a filter of its own need not care
         return ""
 

@@ -86,9 +86,9 @@ def fault_of_edges(start: bytes, end: bytes, report_format: str) -> Note | None:
     head, tail = start.removeprefix(BOM).decode(errors="replace"), end.decode(errors="replace")
     try:
         if report_format == "CSV":
-            _judge_csv_tail(tail, cells=len(_header(_rows(head))))
+            _check_csv_tail(tail, cells=len(_header(_rows(head))))
         else:
-            _judge_json_tail(tail, _first_member(head))
+            _check_json_tail(tail, _first_member(head))
     except _FaultError as fault:
         return fault.fault
     return None
@@ -110,11 +110,11 @@ def _findings(text: str) -> list[Any]:
     findings, position = _value(text, _begin(text) - 1)
     if not all(isinstance(each, dict) for each in findings):
         raise _FaultError("form.no_finding")
-    _judge_end(text, position)
+    _check_end(text, position)
     return list(findings)
 
 
-def _judge_end(text: str, position: int) -> None:
+def _check_end(text: str, position: int) -> None:
     """Read what stands after the list of findings: other members at most."""
     position = _skip(text, position)
     while text[position] != "}":
@@ -147,7 +147,7 @@ def _first_member(head: str) -> str:
     return found[0].removeprefix("{").strip(" \t\r\n")
 
 
-def _judge_json_tail(tail: str, first_member: str) -> None:
+def _check_json_tail(tail: str, first_member: str) -> None:
     """Read the last findings, from something that looks like a border between two to the end of the report."""
     if not tail.rstrip(" \t\r\n").endswith("}"):
         raise _FaultError(_CUT)
@@ -159,7 +159,7 @@ def _judge_json_tail(tail: str, first_member: str) -> None:
             position = _value(tail, position)[1]
             while tail[after := _skip(tail, position)] != "]":
                 position = _value(tail, _skip(tail, _expect(",", tail, after)))[1]
-            return _judge_end(tail, after + 1)
+            return _check_end(tail, after + 1)
         except _FaultError as fault:
             if fault.fault.name == _CUT:
                 raise
@@ -243,7 +243,7 @@ def _header(rows: Iterator[list[str]]) -> list[str]:
     return header
 
 
-def _judge_csv_tail(tail: str, cells: int) -> None:
+def _check_csv_tail(tail: str, cells: int) -> None:
     """Read the last rows, from the first line end in the tail, which lies either between two rows or within quotes."""
     rest = tail[tail.find("\n") + 1 :]
     if not any(_are_rows(rest, cells, within_quotes=within_quotes) for within_quotes in (False, True)):

@@ -12,7 +12,7 @@ NEAR_FLOOR_SECONDS = 2
 NEAR_GROWTH = 0.05
 NEAR_START, NEAR_END = 0.9, 1.25
 """Near the expected end, from a little before the fastest recent duration to well past the slowest, waits are short: the
-last night alone may have been a fifth slower, or faster, than this one."""
+the last run alone may have been a fifth slower, or faster, than this one."""
 
 LOCK_CEILING_SECONDS = 5 * 60
 
@@ -40,9 +40,9 @@ def next_wait_seconds(elapsed_seconds: float, history_seconds: Sequence[float], 
 
 def _wait(elapsed: float, history: Sequence[float]) -> float:
     if history:
-        first_look = min(history) * NEAR_START
-        if elapsed < first_look:
-            return first_look - elapsed
+        first_check = min(history) * NEAR_START
+        if elapsed < first_check:
+            return first_check - elapsed
         if elapsed <= max(history) * NEAR_END:
             return max(NEAR_FLOOR_SECONDS, elapsed * NEAR_GROWTH)
     return min(CEILING_SECONDS, max(FLOOR_SECONDS, elapsed * GROWTH))

@@ -24,7 +24,7 @@ from findings_exporter.notification.mail import email, subject
 from findings_exporter.notification.sanitize import CAUSE_CHARACTERS, ERROR_CHARACTERS, for_programs
 from findings_exporter.notification.subject_line import TITLE_CHARACTERS
 from findings_exporter.notification.texts_en import TEXTS
-from findings_exporter.notification.view import night_of, worst_severity
+from findings_exporter.notification.view import view_of, worst_severity
 
 __all__ = [
     "CAUSE_CHARACTERS",
@@ -79,13 +79,13 @@ def chat_message(run: Run, config: Config) -> dict[str, Any]:
 def attributes(run: Run, config: Config) -> dict[str, str]:
     """Return what subscribers may filter by; docs/subscriptions.md has examples. Alarms have none of them."""
     run = for_programs(run)
-    night = night_of(run)
+    view = view_of(run)
     return {
         "outcome": run.outcome or "FAILED",
         "report": run.plan.report_name if run.plan else "unknown",
         "region": config.region,
-        "night": night.state if night else "unknown",
-        "worst_new_severity": worst_severity(night),
+        "coverage": view.state if view else "unknown",
+        "worst_new_severity": worst_severity(view),
         "level": level_of(run),
     }
 
@@ -97,7 +97,7 @@ def publication(run: Run, config: Config) -> dict[str, Any]:
     """
     try:
         published = _published(subject(run, config), _fitting(run, config), attributes(run, config), config)
-        if _is_told_whole(run) and _is_taken(published):
+        if _is_shown_whole(run) and _is_taken(published):
             return published
         logger.error("the run is told by a short message: the whole one lacks a part or breaks a limit of SNS")
     except Exception as error:  # noqa: BLE001 - no error of rendering may keep a run from being told
@@ -116,7 +116,7 @@ def _published(title: str, message: str, filterable: Mapping[str, str], config: 
     }
 
 
-def _is_told_whole(run: Run) -> bool:
+def _is_shown_whole(run: Run) -> bool:
     # A failure that cannot be read must not look like a success.
     return not run.unread and run.outcome in short.OUTCOMES and (run.outcome == "SUCCEEDED" or run.failure is not None)
 
@@ -146,18 +146,18 @@ def _message(run: Run, config: Config) -> str:
 def _shorter_and_shorter(run: Run) -> Iterator[Run]:
     """Leave out what matters less where the whole would be too long.
 
-    Of a setup check that is what it saw: what it found and what to paste matter more. Of a digest it is its lists: they
-    stand in the page and in digest.json.
+    Of a setup check that is what it saw: what it found and what to paste matter more. Of an analysis it is its lists: they
+    stand in the page and in analysis.json.
     """
     yield run
     if run.failure and run.failure.setup:
         failed = [{**each, "evidence": []} for each in run.failure.setup["failed"]]
         yield replace(run, failure=replace(run.failure, setup={**run.failure.setup, "failed": failed}))
-    if run.digest:
-        yield replace(run, digest={**run.digest, "sentences": [], "worst_gone": []})
+    if run.analysis:
+        yield replace(run, analysis={**run.analysis, "sentences": [], "worst_no_longer_open": []})
 
 
 def _shortest(run: Run) -> Run:
-    lists: dict[str, Any] = {"sentences": [], "worst_new": [], "worst_gone": [], "fix_first": []}
-    digest = {**run.digest, **lists} if run.digest and "error" not in run.digest else run.digest
-    return replace(run, digest=digest, failure=replace(run.failure, setup=None) if run.failure else None)
+    lists: dict[str, Any] = {"sentences": [], "worst_new": [], "worst_no_longer_open": [], "priorities": []}
+    analysis = {**run.analysis, **lists} if run.analysis and "error" not in run.analysis else run.analysis
+    return replace(run, analysis=analysis, failure=replace(run.failure, setup=None) if run.failure else None)

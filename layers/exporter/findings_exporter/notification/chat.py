@@ -9,7 +9,7 @@ from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.text import clean, cut, in_chat
 from findings_exporter.notification.links import execution_url, report_url
-from findings_exporter.notification.localization import Speech
+from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.mail import subject
 from findings_exporter.notification.phrases import (
     action_lines,
@@ -20,10 +20,10 @@ from findings_exporter.notification.phrases import (
     outcome_lines,
     page_url,
 )
-from findings_exporter.notification.remediation import explain, statements
+from findings_exporter.notification.remediation import remediation_for, statements
 from findings_exporter.notification.sanitize import for_chat
 from findings_exporter.notification.subject_line import title
-from findings_exporter.notification.view import Night, digest_failure, night_of, worst_severity
+from findings_exporter.notification.view import MessageView, analysis_failure, view_of, worst_severity
 
 TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
 LISTED = 3
@@ -32,20 +32,20 @@ URI_CHARACTERS = 2_000
 
 def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
     """Return the custom notification of a run."""
-    speech = Speech.of(config)
-    run = for_chat(run, speech.language)
-    night, uri = night_of(run), _uri(run)
+    localization = Localization.of(config)
+    run = for_chat(run, localization.language)
+    view, uri = view_of(run), _uri(run)
     name = run.plan.report_name if run.plan else "export"
     keywords = [name, run.outcome or "", config.region]
-    keywords += [night.state, *(each for each in [worst_severity(night)] if each not in {"NONE", "UNKNOWN"})] if night else []
+    keywords += [view.state, *(each for each in [worst_severity(view)] if each not in {"NONE", "UNKNOWN"})] if view else []
     return {
         "version": "1.0",
         "source": "custom",
         "content": {
             "textType": "client-markdown",
-            "title": f"{(sign := _sign(run, night))} {title(run, config, speech, TITLE_CHARACTERS - len(sign) - 1)}",
-            "description": _description(run, night, config, speech),
-            "nextSteps": [cut(step, STEP_CHARACTERS) for step in _steps(run, night, config, speech)],
+            "title": f"{(sign := _sign(run, view))} {title(run, config, localization, TITLE_CHARACTERS - len(sign) - 1)}",
+            "description": _description(run, view, config, localization),
+            "nextSteps": [cut(step, STEP_CHARACTERS) for step in _steps(run, view, config, localization)],
             "keywords": [cut(word, KEYWORD_CHARACTERS) for word in keywords],
         },
         "metadata": {
@@ -60,38 +60,40 @@ def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
                 "uri": uri,
                 "error": run.failure.error if run.failure else "",
                 "event_version": event_version,
-                "night": night.state if night else "unknown",
-                "worst_new_severity": worst_severity(night),
-                "new": "" if night is None or night.new is None else str(night.new),
-                "gone": "" if night is None or night.gone is None else str(night.gone),
-                "open": "" if night is None else str(night.open),
+                "coverage": view.state if view else "unknown",
+                "worst_new_severity": worst_severity(view),
+                "new": "" if view is None or view.new is None else str(view.new),
+                "no_longer_open": "" if view is None or view.no_longer_open is None else str(view.no_longer_open),
+                "open": "" if view is None else str(view.open),
             },
         },
     }
 
 
-def _sign(run: Run, night: Night | None) -> str:
-    if run.outcome != "SUCCEEDED" or digest_failure(run):
+def _sign(run: Run, view: MessageView | None) -> str:
+    if run.outcome != "SUCCEEDED" or analysis_failure(run):
         return ":warning:"
-    if night and not night.is_good:
-        return ":rotating_light:" if night.state == "dark" else ":warning:"
+    if view and not view.is_good:
+        return ":rotating_light:" if view.state == "lost" else ":warning:"
     return ":white_check_mark:"
 
 
-def _description(run: Run, night: Night | None, config: Config, speech: Speech) -> str:
+def _description(run: Run, view: MessageView | None, config: Config, localization: Localization) -> str:
     """Return the headline, coverage, what is new, what to fix first, and one link: details are on the page."""
-    first, *lines = _of_a_night(run, night, config, speech) if night else outcome_lines(run, config, speech)
+    first, *lines = _of_an_analyzed_run(run, view, config, localization) if view else outcome_lines(run, config, localization)
     lines = [f"*{first}*", *lines]
-    if failure := digest_failure(run):
+    if failure := analysis_failure(run):
         lines += [failure["error"], failure["sentence"]]
     if run.failure:
-        lines += [run.failure.cause, explain(run.failure, config, speech.language).why]
-    link = _link(run, night, config, speech)
+        lines += [run.failure.cause, remediation_for(run.failure, config, localization.language).why]
+    link = _link(run, view, config, localization)
     if len(link) > URI_CHARACTERS:
-        link = speech.say("link_in_mail")
+        link = localization.say("link_in_mail")
     told = f"{cut('\n'.join(lines), DESCRIPTION_CHARACTERS - len(link) - 1)}\n{link}"
-    pasted = statements(run.failure, speech.language) if run.failure else ()
-    blocks = [f"*{speech.say('to_paste', check=check)}*\n```{statement}```" for check, statement in pasted]
+    statements_text = statements(run.failure, localization.language) if run.failure else ()
+    blocks = [
+        f"*{localization.say('statements_to_add', check=check)}*\n```{statement}```" for check, statement in statements_text
+    ]
     for block in (*run.notes, *blocks):
         # Half a statement is of no use: what does not fit is in the mail and in the event.
         if len(f"{told}\n{block}") <= DESCRIPTION_CHARACTERS:
@@ -99,34 +101,34 @@ def _description(run: Run, night: Night | None, config: Config, speech: Speech) 
     return told
 
 
-def _of_a_night(run: Run, night: Night, config: Config, speech: Speech) -> list[str]:
-    lines = [*action_lines(night, speech), *first_lines(run, night, config, speech)]
+def _of_an_analyzed_run(run: Run, view: MessageView, config: Config, localization: Localization) -> list[str]:
+    lines = [*action_lines(view, localization), *first_lines(run, view, config, localization)]
     if run.delivery and run.delivery.nothing_found:
-        lines.append(speech.say("nothing_matches"))
-    if night.new and night.worst_new:
-        lines.append(f"*{speech.say('worst_new')}*")
-        lines += [f"• {finding_line(each, speech)}" for each in night.worst_new[:LISTED]]
-    if night.fix_first and not night.is_quiet:
-        lines.append(f"*{speech.say('fix_first')}*")
-        lines += [f"{rank}. {fix_line(each, speech)}" for rank, each in enumerate(night.fix_first[:LISTED], 1)]
+        lines.append(localization.say("nothing_matches"))
+    if view.new and view.worst_new:
+        lines.append(f"*{localization.say('worst_new')}*")
+        lines += [f"• {finding_line(each, localization)}" for each in view.worst_new[:LISTED]]
+    if view.priorities and not view.has_no_changes:
+        lines.append(f"*{localization.say('priorities')}*")
+        lines += [f"{rank}. {fix_line(each, localization)}" for rank, each in enumerate(view.priorities[:LISTED], 1)]
     return lines
 
 
-def _link(run: Run, night: Night | None, config: Config, speech: Speech) -> str:
+def _link(run: Run, view: MessageView | None, config: Config, localization: Localization) -> str:
     """Return the link to the page, else to the report, else to the execution."""
     urls = {
-        "page": page_url(run, night, config) if night else None,
+        "page": page_url(run, view, config) if view else None,
         "report": report_url(run, config),
         "execution": execution_url(run, config),
     }
     name, url = next((name, url) for name, url in urls.items() if url)
-    return f"*{speech.say(f'link.{name}')}* {url}"
+    return f"*{localization.say(f'link.{name}')}* {url}"
 
 
-def _steps(run: Run, night: Night | None, config: Config, speech: Speech) -> list[str]:
+def _steps(run: Run, view: MessageView | None, config: Config, localization: Localization) -> list[str]:
     if run.failure:
-        return list(explain(run.failure, config, speech.language).fix)
-    step = action_step(night, speech) if night else None
+        return list(remediation_for(run.failure, config, localization.language).fix)
+    step = action_step(view, localization) if view else None
     return [step] if step else []
 
 

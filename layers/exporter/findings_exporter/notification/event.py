@@ -9,29 +9,29 @@ from typing import Any
 from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.notification.links import execution_url, report_url
-from findings_exporter.notification.remediation import explain
+from findings_exporter.notification.remediation import remediation_for
 from findings_exporter.notification.sanitize import for_programs
-from findings_exporter.notification.view import digest_failure
+from findings_exporter.notification.view import analysis_failure
 from findings_exporter.steps.verify_report import Delivery
 
 EVENT_VERSION = "2.0"
 DIGEST = (
-    "schema_version", "bucket", "digest_key", "page_key", "parquet_key", "keys_key", "keys_etag", "parquet_etag",
+    "schema_version", "bucket", "analysis_key", "page_key", "parquet_key", "fingerprints_key", "fingerprints_etag", "parquet_etag",
     "total", "open", "by_severity", "by_status", "no_baseline", "sentences",
 )  # fmt: skip
-"""Of the brief, what the event takes as it is."""
+"""Of the headline, what the event takes as it is."""
 FINDING = (
     "severity", "vulnerability_id", "title", "resource", "resource_type", "resources", "resources_at_least", "findings",
-    "account_id", "region", "packages", "fix_available", "exploit_known", "first_seen",
+    "account_id", "region", "packages", "fix_available", "exploit_available", "first_seen",
 )  # fmt: skip
-FIX = ("rank", "points", "vulnerability_id", "title", "severity", "exploit_known", "resources", "why")
+FIX = ("rank", "priority_score", "vulnerability_id", "title", "severity", "exploit_available", "resources", "why")
 
 
 def export_event(run: Run, config: Config) -> dict[str, Any]:
     """Return the event. A field is never left out: what is not known is null."""
     run = for_programs(run)
-    explanation = explain(run.failure, config, "en") if run.failure else None
-    failed = digest_failure(run)
+    remediation = remediation_for(run.failure, config, "en") if run.failure else None
+    failed = analysis_failure(run)
     return {
         "type": "inspector-findings-exporter.export-ended",
         "version": EVENT_VERSION,
@@ -58,16 +58,16 @@ def export_event(run: Run, config: Config) -> dict[str, Any]:
         if run.plan
         else None,
         "delivery": _delivery(run, run.delivery, config) if run.delivery else None,
-        "digest": _digest(run.digest) if run.digest is not None and not failed and not run.failure else None,
-        "digest_failure": failed,
+        "analysis": _hash(run.analysis) if run.analysis is not None and not failed and not run.failure else None,
+        "analysis_failure": failed,
         "failure": {
             "error": run.failure.error,
             "what": run.failure.cause,
-            "why": explanation.why,
-            "fix": list(explanation.fix),
+            "why": remediation.why,
+            "fix": list(remediation.fix),
             "setup": run.failure.setup,
         }
-        if run.failure and explanation
+        if run.failure and remediation
         else None,
         "notes": list(run.notes),
     }
@@ -80,16 +80,20 @@ def _delivery(run: Run, delivery: Delivery, config: Config) -> dict[str, Any]:
     return told
 
 
-def _digest(brief: Mapping[str, Any]) -> dict[str, Any]:
+def _hash(headline: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **_fields(brief, DIGEST),
-        "baseline": _object(brief, "baseline", ("execution", "started_at", "age")),
-        "changes": _object(brief, "changes", ("appeared", "gone", "counts", "appeared_by_severity", "gone_by_severity")),
-        "worst_new": [_fields(each, FINDING) for each in brief.get("worst_new") or ()],
-        "worst_gone": [_fields(each, FINDING) for each in brief.get("worst_gone") or ()],
-        "fix_first": [_fields(each, FIX) for each in brief.get("fix_first") or ()],
-        "verdict": _object(brief, "verdict", ("state", "sudden_fall", "dark", "dark_accounts", "reasons")),
-        "coverage": _object(brief, "coverage", ("scanned", "not_scanned")),
+        **_fields(headline, DIGEST),
+        "baseline": _object(headline, "baseline", ("execution", "started_at", "age")),
+        "changes": _object(
+            headline, "changes", ("appeared", "no_longer_open", "counts", "appeared_by_severity", "no_longer_open_by_severity")
+        ),
+        "worst_new": [_fields(each, FINDING) for each in headline.get("worst_new") or ()],
+        "worst_no_longer_open": [_fields(each, FINDING) for each in headline.get("worst_no_longer_open") or ()],
+        "priorities": [_fields(each, FIX) for each in headline.get("priorities") or ()],
+        "coverage_status": _object(
+            headline, "coverage_status", ("state", "unusual_drop", "deactivated", "deactivated_accounts", "reasons")
+        ),
+        "coverage": _object(headline, "coverage", ("scanned", "not_scanned")),
     }
 
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from findings_exporter.aws.run_store import Run
-from findings_exporter.notification.view import Night, digest_failure, night_of
+from findings_exporter.notification.view import MessageView, analysis_failure, view_of
 
 type Level = Literal["PROBLEM", "CHANGES", "NONE"]
 
@@ -33,13 +33,13 @@ def level_of(subject: Run | str) -> Level:
     """
     if isinstance(subject, str):
         return "NONE" if subject == "fine" else "PROBLEM"
-    night = night_of(subject)
-    if subject.outcome != "SUCCEEDED" or subject.failure or digest_failure(subject) or (night and not night.is_good):
+    view = view_of(subject)
+    if subject.outcome != "SUCCEEDED" or subject.failure or analysis_failure(subject) or (view and not view.is_good):
         return "PROBLEM"
-    if night and (night.is_quiet or _is_first_and_empty(night, subject)):
+    if view and (view.has_no_changes or _is_first_and_empty(view, subject)):
         return "NONE"
     return "CHANGES"
 
 
-def _is_first_and_empty(night: Night, run: Run) -> bool:
-    return night.compared == "first_run" and run.delivery is not None and run.delivery.nothing_found is not None
+def _is_first_and_empty(view: MessageView, run: Run) -> bool:
+    return view.compared == "first_run" and run.delivery is not None and run.delivery.nothing_found is not None

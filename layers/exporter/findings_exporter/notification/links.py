@@ -1,4 +1,4 @@
-"""Links that work tomorrow: into the AWS console, which asks to sign in. Presigned ones die with the night's credentials."""
+"""Links that work tomorrow: into the AWS console, which asks to sign in. Presigned ones die with the run's credentials."""
 
 from urllib.parse import quote
 

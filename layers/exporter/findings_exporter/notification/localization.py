@@ -12,18 +12,18 @@ from findings_exporter.notification import texts_en, texts_ja
 
 LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": texts_en.TEXTS, "ja": texts_ja.TEXTS}
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED", "OTHER")
-"""From bad to harmless; OTHER stands for what is newer than this code. The digest's order."""
+"""From bad to harmless; OTHER stands for what is newer than this code. The analysis' order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class Localization:
     """A language, and the time zone that times are told in."""
 
     language: str = "en"
     time_zone: str = "UTC"
 
     @classmethod
-    def of(cls, config: Config, language: str | None = None) -> "Speech":
+    def of(cls, config: Config, language: str | None = None) -> "Localization":
         """Return the deployment's speech; a language that is not known is English, since a message must go out."""
         wanted = language or config.language
         return cls(wanted if wanted in LANGUAGES else "en", config.time_zone)
@@ -100,7 +100,7 @@ class Speech:
         if age < timedelta(hours=1):
             return self.say("minutes_before", minutes=round(age / timedelta(minutes=1)))
         hours = round(age / timedelta(hours=1))
-        if hours < 48:  # noqa: PLR2004 - a night that was left out is still told in hours
+        if hours < 48:  # noqa: PLR2004 - a run that was left out is still told in hours
             return self.say("hours_before", hours=hours)
         return self.say("days_before", days=round(hours / 24))
 

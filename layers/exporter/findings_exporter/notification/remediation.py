@@ -21,7 +21,7 @@ from findings_exporter.model.notes import in_language, named
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Remediation:
     """The cause of a failure and its fix.
 
     Attributes
@@ -40,8 +40,8 @@ class Explanation:
 
 
 START_AGAIN = "Start a new execution of the state machine with the input {{}}. No clean-up is needed first."
-PROBE = (
-    "Run a test export: start an execution with the input in events/probe.json. It exports a small real report within minutes."
+TEST_EXPORT = (
+    "Run a test export: start an execution with the input in events/test_export.json. It exports a small real report within minutes."
     " If it finds nothing, it does not prove the setup."
 )
 CHECK_SETUP = "Run the setup check (stack output CheckSetupCommand). It names what is missing."
@@ -60,27 +60,27 @@ OF_THE_SETUP = (
 NOT_SEEN = "The check cannot see policies of the organisation, nor changes since the failure."
 FOUND, NOTHING_WRONG = "The setup check found: {sentences}", "The setup check found no problem."
 
-NO_BUCKET = Explanation(
+NO_BUCKET = Remediation(
     "the bucket does not exist",
     "The bucket {bucket} does not exist, or the account {owner} no longer owns it.",
     (
         "Look for the bucket in the S3 console.",
         "If it is your own bucket, correct the parameters ExistingBucketName and ExistingBucketOwner and deploy the stack.",
         "If it was the bucket of the stack, deploy the stack under a new name. This creates a new bucket.",
-        PROBE,
+        TEST_EXPORT,
     ),
 )
-SLOW = Explanation(
+SLOW = Remediation(
     "a step timed out",
     "A function did not finish within its timeout, in every attempt. Usually an AWS service that it calls does not answer.",
     (HEALTH, START_AGAIN),
 )
-LAMBDA_FAILED = Explanation(
+LAMBDA_FAILED = Remediation(
     "Lambda did not answer",
     "Step Functions could not call Lambda or got no answer, in every attempt.",
     ("Check the AWS Health Dashboard for Lambda in {region}.", START_AGAIN),
 )
-DIED = Explanation(
+DIED = Remediation(
     "a step ended unexpectedly",
     "The process of a function ended before it answered, in every attempt. The usual cause is too little memory.",
     (
@@ -89,13 +89,13 @@ DIED = Explanation(
         START_AGAIN,
     ),
 )
-WORKFLOW_BROKE = Explanation(
+WORKFLOW_BROKE = Remediation(
     "the workflow has an error",
     "Step Functions could not evaluate the workflow's own data. This is an error in this program or in a change to it.",
     ("If the state machine was changed by hand, deploy the stack again.", START_AGAIN, REPORT_BUG),
 )
-EXPLANATIONS = {
-    "InvalidInput": Explanation(
+REMEDIATIONS = {
+    "InvalidInput": Remediation(
         "the input is not valid",
         "The execution input, or a stack parameter that it uses by default, does not have the form that the README describes.",
         (
@@ -103,7 +103,7 @@ EXPLANATIONS = {
             "Start a new execution. The files in events/ are examples of valid input.",
         ),
     ),
-    "LockNotObtained": Explanation(
+    "LockNotObtained": Remediation(
         "another run was exporting",
         "Inspector has a limit of one report at a time, so runs export one after the other."
         " An earlier run did not finish before this run's deadline.",
@@ -113,13 +113,13 @@ EXPLANATIONS = {
             START_AGAIN,
         ),
     ),
-    "SlotBusy": Explanation(
+    "SlotBusy": Remediation(
         "Inspector is creating another report",
         "Inspector has a limit of one report at a time in an account and Region."
         " An external report was in progress, and on_busy is set to fail.",
         ("Start a new execution when the other report has finished, or start one with on_busy set to wait.",),
     ),
-    "DeadlineExceeded": Explanation(
+    "DeadlineExceeded": Remediation(
         "the deadline has passed",
         "The report did not finish in time. Inspector promises no duration: many findings or a busy service take longer.",
         (
@@ -128,7 +128,7 @@ EXPLANATIONS = {
             START_AGAIN,
         ),
     ),
-    "CreateRefused": Explanation(
+    "CreateRefused": Remediation(
         "Inspector refused the report",
         "Inspector did not accept the request. Its reason is quoted above.",
         (
@@ -137,7 +137,7 @@ EXPLANATIONS = {
             START_AGAIN,
         ),
     ),
-    "Report.INVALID_PERMISSIONS": Explanation(
+    "Report.INVALID_PERMISSIONS": Remediation(
         "Inspector cannot write the report",
         "The bucket policy of {bucket} or the key policy of {key} does not allow Inspector to write reports of this account,"
         " or a Deny statement forbids it.",
@@ -145,21 +145,21 @@ EXPLANATIONS = {
             CHECK_SETUP,
             POLICIES,
             "Make sure that aws:SourceAccount is {account} and that aws:SourceArn contains the Region {region}.",
-            PROBE,
+            TEST_EXPORT,
         ),
     ),
     "Report.BUCKET_NOT_FOUND": NO_BUCKET,
     "NoSuchBucket": NO_BUCKET,
-    "Report.INCOMPATIBLE_BUCKET_REGION": Explanation(
+    "Report.INCOMPATIBLE_BUCKET_REGION": Remediation(
         "the bucket is in another Region",
         "Inspector writes reports only to a bucket in the Region of the findings, {region}.",
         (
             "Set the parameter ExistingBucketName to a bucket in {region}, or leave it empty to use a bucket of the stack.",
             "Deploy the stack.",
-            PROBE,
+            TEST_EXPORT,
         ),
     ),
-    "Report.MALFORMED_KMS_KEY": Explanation(
+    "Report.MALFORMED_KMS_KEY": Remediation(
         "the KMS key cannot be used",
         "Inspector cannot encrypt with the key {key}. The key must exist, be enabled, symmetric and customer managed, be in {region},"
         " and be given by its ARN.",
@@ -168,35 +168,35 @@ EXPLANATIONS = {
             " scheduled.",
             "If that is not possible, set the parameter ExistingKeyArn to another key or leave it empty to use the key of the stack,"
             " and deploy the stack.",
-            PROBE,
+            TEST_EXPORT,
         ),
     ),
-    "Report.INTERNAL_ERROR": Explanation(
+    "Report.INTERNAL_ERROR": Remediation(
         "Inspector had an internal error",
         "Inspector ended the report with an error of its own. This is usually temporary.",
         (START_AGAIN, HEALTH, "If it happens again, give AWS Support the report id that is named above."),
     ),
-    "Report.CANCELLED": Explanation(
+    "Report.CANCELLED": Remediation(
         "the report was cancelled",
         "A user or another tool cancelled the report in Inspector while this run waited for it.",
         ("Find out who cancelled it: CloudTrail, Event history, event name CancelFindingsReport.", START_AGAIN),
     ),
-    "Report.UNKNOWN": Explanation(
+    "Report.UNKNOWN": Remediation(
         "Inspector no longer has the report",
         "Inspector had accepted the report but no longer knows it. This happens when Inspector is disabled.",
         ("Check that Inspector is enabled in {region}.", START_AGAIN),
     ),
-    "Delivery.Encryption": Explanation(
+    "Delivery.Encryption": Remediation(
         "the report has the wrong encryption",
         "The report is not encrypted with the requested key. The default encryption of the bucket {bucket}, or another writer,"
         " replaced it.",
         (
             "Set the default encryption of the bucket to the key {key}.",
             "Delete the report that is named above if it must not be kept.",
-            PROBE,
+            TEST_EXPORT,
         ),
     ),
-    "Delivery.Corrupt": Explanation(
+    "Delivery.Corrupt": Remediation(
         "the report file is damaged",
         "Inspector reported success, but the file is not a complete findings report.",
         (
@@ -205,7 +205,7 @@ EXPLANATIONS = {
             "If it happens again, give AWS Support the report id.",
         ),
     ),
-    "AccessDeniedError": Explanation(
+    "AccessDeniedError": Remediation(
         "AWS refused a call",
         "A policy does not allow the call that is named above, or denies it: the role of the function, the bucket policy, the key"
         " policy, or a service control policy of the organisation. Inspector also refuses calls where it is not enabled, and S3 where"
@@ -216,30 +216,30 @@ EXPLANATIONS = {
             "If a role of the stack was changed by hand, deploy the stack again.",
             POLICIES,
             "If AWS names a service control policy, ask its owner to allow the call.",
-            PROBE,
+            TEST_EXPORT,
         ),
     ),
-    "LockLostError": Explanation(
+    "LockLostError": Remediation(
         "the run does not hold the lock",
         "The run stopped because it does not hold the lock. This happens when an execution is redriven.",
         ("Start a new execution. Redrive is not supported.",),
     ),
-    "ServiceUnavailableError": Explanation(
+    "ServiceUnavailableError": Remediation(
         "an AWS service is unavailable",
         "An AWS service throttled the call, failed or did not answer, in every attempt.",
         (HEALTH, START_AGAIN),
     ),
-    "StillCreatingError": Explanation(
+    "StillCreatingError": Remediation(
         "a report may still be starting",
         "A function was interrupted while it asked Inspector to create the report. The lock is kept until no report can appear.",
         ("Do nothing: the next run or the hourly cleanup cancels the report and releases the lock.", START_AGAIN),
     ),
-    "StillRunningError": Explanation(
+    "StillRunningError": Remediation(
         "a cancelled report is still running",
         "Inspector was asked to cancel the report but still shows it as in progress.",
         ("Do nothing: the next run or the hourly cleanup cancels the report again and waits for it.", START_AGAIN),
     ),
-    "ToldElsewhereError": Explanation(
+    "NotificationInProgressError": Remediation(
         "a notification is pending",
         "The outcome is recorded. Another function had started to send the notification and did not finish in time.",
         (
@@ -247,18 +247,18 @@ EXPLANATIONS = {
             "Otherwise wait for the next hourly cleanup, which sends the notification.",
         ),
     ),
-    "NotRecordedError": Explanation(
+    "NotRecordedError": Remediation(
         "the run has no record",
         "The run has no record in the table, or a part of it is missing. It was deleted, or the execution was redriven after the"
         " record had expired.",
         ("Make sure that only the stack changes its table.", START_AGAIN),
     ),
-    "ConfigurationError": Explanation(
+    "ConfigurationError": Remediation(
         "a function lacks its configuration",
         "Environment variables of a function are missing. The function was changed by hand.",
-        ("Deploy the stack again.", PROBE),
+        ("Deploy the stack again.", TEST_EXPORT),
     ),
-    "UnsupportedReleaseError": Explanation(
+    "UnsupportedReleaseError": Remediation(
         "the run is older than the deployment",
         "The execution was started before the stack was updated, and the deployed release does not support it.",
         (START_AGAIN,),
@@ -268,7 +268,7 @@ EXPLANATIONS = {
     "Lambda.ServiceException": LAMBDA_FAILED,
     "Lambda.SdkClientException": LAMBDA_FAILED,
     "Lambda.ClientExecutionTimeoutException": LAMBDA_FAILED,
-    "Lambda.AWSLambdaException": Explanation(
+    "Lambda.AWSLambdaException": Remediation(
         "Lambda did not run a step",
         "The workflow is not allowed to invoke the function, or the function cannot start because of its state, role or layer."
         " The reason that Lambda gives is quoted above.",
@@ -276,18 +276,18 @@ EXPLANATIONS = {
             "Open the function in the Lambda console. It shows why the function cannot run.",
             "If a function or a role was changed by hand, deploy the stack again.",
             "If an explicit deny is named, ask the owner of the organisation's service control policies.",
-            PROBE,
+            TEST_EXPORT,
         ),
     ),
     "Lambda.Unknown": DIED,
     "Runtime.ExitError": DIED,
-    "Lambda.TooManyRequestsException": Explanation(
+    "Lambda.TooManyRequestsException": Remediation(
         "Lambda throttled a step",
         "Other functions used the whole Lambda concurrency of the account in {region}, in every attempt. A new account may have a"
         " quota of 10.",
         ("Request an increase of the Lambda quota 'Concurrent executions' in Service Quotas.", START_AGAIN),
     ),
-    "Workflow.UnknownAnswer": Explanation(
+    "Workflow.UnknownAnswer": Remediation(
         "a step gave an unknown answer",
         "The workflow does not know the answer of a step, so it is unknown whether the report is complete."
         " The functions and the workflow have different versions, or one of them was changed by hand.",
@@ -295,24 +295,24 @@ EXPLANATIONS = {
     ),
     "States.Runtime": WORKFLOW_BROKE,
     "Workflow.QueryEvaluationError": WORKFLOW_BROKE,
-    "States.DataLimitExceeded": Explanation(
+    "States.DataLimitExceeded": Remediation(
         "the input is too large",
         "Step Functions passes at most 256 KiB from step to step, and the execution input nearly fills that.",
         ("Shorten the filter criteria in the input.", "Start a new execution."),
     ),
-    "Stopped": Explanation(
+    "Stopped": Remediation(
         "the run was stopped",
         "A user or a tool stopped the execution. The exporter cancels its report and releases its lock by itself.",
         ("Find out who stopped it: CloudTrail, Event history, event name StopExecution.", START_AGAIN),
     ),
-    "TimedOut": Explanation(
+    "TimedOut": Remediation(
         "the run reached its time limit",
         "The time limit of the state machine ended the execution. The exporter cancels its report and releases its lock by itself."
         " Normally the run's deadline ends a run earlier.",
         (START_AGAIN, REPORT_BUG),
     ),
 }
-UNKNOWN = Explanation(
+UNKNOWN = Remediation(
     "unexpected error",
     "The exporter has no explanation for this error.",
     (
@@ -323,13 +323,13 @@ UNKNOWN = Explanation(
 )
 
 
-def explain(failure: Failure, config: Config, language: str = "en") -> Explanation:
+def remediation_for(failure: Failure, config: Config, language: str = "en") -> Remediation:
     """Return the explanation of a failure, filled in with the deployment's names and with what a setup check found.
 
     The failure's setup has its texts in that language already.
     """
     words = _words(language)
-    found = words.EXPLANATIONS.get(failure.error, words.UNKNOWN)
+    found = words.REMEDIATIONS.get(failure.error, words.UNKNOWN)
     names = {
         "account": config.account,
         "bucket": config.bucket,
@@ -337,8 +337,8 @@ def explain(failure: Failure, config: Config, language: str = "en") -> Explanati
         "owner": config.bucket_owner,
         "region": config.region,
     }
-    explanation = Explanation(found.title, found.why.format(**names), tuple(step.format(**names) for step in found.fix))
-    return _judged(explanation, failure.setup, words) if failure.setup else explanation
+    remediation = Remediation(found.title, found.why.format(**names), tuple(step.format(**names) for step in found.fix))
+    return _assessed(remediation, failure.setup, words) if failure.setup else remediation
 
 
 def _words(language: str) -> ModuleType:
@@ -364,14 +364,14 @@ def statements(failure: Failure, language: str = "en") -> list[tuple[str, str]]:
     ]
 
 
-def _judged(explanation: Explanation, setup: Mapping[str, Any], words: ModuleType) -> Explanation:
+def _assessed(remediation: Remediation, setup: Mapping[str, Any], words: ModuleType) -> Remediation:
     """Say what the setup check found instead of what may be the cause."""
-    failed, unknown = (" ".join(each["sentence"] for each in setup[verdict]) for verdict in ("failed", "unknown"))
+    failed, unknown = (" ".join(each["sentence"] for each in setup[coverage_status]) for coverage_status in ("failed", "unknown"))
     if not failed:
-        told = (explanation.why, words.NOTHING_WRONG, unknown, words.NOT_SEEN)
-        return replace(explanation, why=" ".join(text for text in told if text))
+        told = (remediation.why, words.NOTHING_WRONG, unknown, words.NOT_SEEN)
+        return replace(remediation, why=" ".join(text for text in told if text))
     return replace(
-        explanation,
+        remediation,
         why=words.FOUND.format(sentences=f"{failed} {unknown}".strip()),
-        fix=(*dict.fromkeys(step for each in setup["failed"] for step in each["fix"]), words.PROBE),
+        fix=(*dict.fromkeys(step for each in setup["failed"] for step in each["fix"]), words.TEST_EXPORT),
     )

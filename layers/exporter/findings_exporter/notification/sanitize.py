@@ -20,10 +20,10 @@ LENGTHS = {
     "error": ERROR_CHARACTERS, "sentence": 1_200, "title": 200, "resource": 200, "resource_names": 80, "vulnerability_id": 80,
     "packages": 80,
 }  # fmt: skip
-"""Characters of a text by its field's name, where they are others. Why a digest failed ends with what to do."""
+"""Characters of a text by its field's name, where they are others. Why an analysis failed ends with what to do."""
 CAUSE_CHARACTERS = 3_000
-NOTES_TOLD = 10
-EXACT = frozenset({"bucket", "digest_key", "page_key", "parquet_key", "keys_key", "statements"})
+NOTES_SHOWN = 10
+EXACT = frozenset({"bucket", "analysis_key", "page_key", "parquet_key", "fingerprints_key", "statements"})
 """Fields that are looked up or pasted, so that no character of theirs may change."""
 
 type Escape = Callable[[str], str]
@@ -52,8 +52,8 @@ def _shown(run: Run, escape: Escape, language: str = "en") -> Run:
         run,
         plan=_plan(run.plan, escape) if run.plan else None,
         failure=_failure(run.failure, shown, language) if run.failure else None,
-        notes=tuple(shown(note, TEXT_CHARACTERS) for note in run.notes[:NOTES_TOLD]),
-        digest=each_text(run.digest, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT),
+        notes=tuple(shown(note, TEXT_CHARACTERS) for note in run.notes[:NOTES_SHOWN]),
+        analysis=each_text(run.analysis, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT),
     )
 
 

@@ -15,7 +15,7 @@ from findings_exporter.model.execution import Execution
 from findings_exporter.model.text import clean, in_chat, in_mail, wrapped
 from findings_exporter.notification.event import EVENT_VERSION, export_event
 from findings_exporter.notification.links import execution_url
-from findings_exporter.notification.localization import Speech
+from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.sanitize import ERROR_CHARACTERS
 
 NAME_CHARACTERS = 63
@@ -25,18 +25,18 @@ OUTCOMES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 
 def subject(run: Run, config: Config) -> str:
     """Return a mail's subject: ASCII, under 100 characters."""
-    told = Speech.of(config, "en").say("short.subject", name=_report(run) or "export", outcome=_outcome(run))
+    told = Localization.of(config, "en").say("short.subject", name=_report(run) or "export", outcome=_outcome(run))
     return told.encode("ascii", "replace").decode()
 
 
 def bodies(run: Run, config: Config) -> dict[str, str]:
     """Return a body for each protocol."""
-    speech, url = Speech.of(config), execution_url(_bare(run), config)
+    localization, url = Localization.of(config), execution_url(_bare(run), config)
     told = {"outcome": _outcome(run), "report": _report(run), "error": _error(run)}
-    facts = [(speech.say(f"fact.{name}"), value) for name, value in told.items() if value]
-    mail = [wrapped(speech.say("short")), *(f"{name}: {in_mail(value)}" for name, value in facts)]
-    lines = [f"*{speech.say('short')}*", *(f"*{name}* {in_chat(value)}" for name, value in facts)]
-    where = speech.say("link.execution")
+    facts = [(localization.say(f"fact.{name}"), value) for name, value in told.items() if value]
+    mail = [wrapped(localization.say("short")), *(f"{name}: {in_mail(value)}" for name, value in facts)]
+    lines = [f"*{localization.say('short')}*", *(f"*{name}* {in_chat(value)}" for name, value in facts)]
+    where = localization.say("link.execution")
     chat = {
         "version": "1.0",
         "source": "custom",
@@ -49,7 +49,7 @@ def bodies(run: Run, config: Config) -> dict[str, str]:
     }
     return {
         "default": json.dumps(_event(run, config)),
-        "email": "\n".join([*mail, f"{where}:\n{url}", wrapped(speech.say("links_stay", id=_id(run)))]) + "\n",
+        "email": "\n".join([*mail, f"{where}:\n{url}", wrapped(localization.say("links_stay", id=_id(run)))]) + "\n",
         "https": json.dumps(chat, ensure_ascii=False),
     }
 
@@ -60,14 +60,14 @@ def attributes(run: Run, config: Config) -> dict[str, str]:
         "outcome": _outcome(run),
         "report": _report(run) or "unknown",
         "region": config.region,
-        "night": "unknown",
+        "coverage": "unknown",
         "worst_new_severity": "UNKNOWN",
         "level": "PROBLEM",
     }
 
 
 def _event(run: Run, config: Config) -> dict[str, Any]:
-    told = Speech.of(config, "en").say("short")
+    told = Localization.of(config, "en").say("short")
     failure = None if _outcome(run) == "SUCCEEDED" else Failure(_error(run) or "Unknown", told)
     return export_event(replace(_bare(run), failure=failure, notes=(told,)), config)
 

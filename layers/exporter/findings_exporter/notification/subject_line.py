@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
-from findings_exporter.notification.localization import Speech
-from findings_exporter.notification.remediation import explain
-from findings_exporter.notification.view import Night, digest_failure, night_of
+from findings_exporter.notification.localization import Localization
+from findings_exporter.notification.remediation import remediation_for
+from findings_exporter.notification.view import MessageView, analysis_failure, view_of
 
 TITLE_CHARACTERS = 99
 """Under 100, as a mail's subject must be [AWS: SNS Publish]; a chat's title may be longer."""
@@ -36,14 +36,14 @@ class Headline:
     parts: Sequence[str]
 
 
-def title(run: Run, config: Config, speech: Speech, most: int = TITLE_CHARACTERS) -> str:
+def title(run: Run, config: Config, localization: Localization, most: int = TITLE_CHARACTERS) -> str:
     """Return a run in a line of at most so many characters."""
-    made = _headline(run, config, speech)
+    made = _headline(run, config, localization)
     separator = "action_list" if made.urgency == "action" else "list"
 
     def line(report: str, parts: Sequence[str]) -> str:
-        told = speech.say(separator).join(filter(None, (parts[0], speech.listed(parts[1:]))))
-        return speech.say(f"subject.{made.urgency}", report=report, region=config.region, told=told)
+        told = localization.say(separator).join(filter(None, (parts[0], localization.listed(parts[1:]))))
+        return localization.say(f"subject.{made.urgency}", report=report, region=config.region, told=told)
 
     return fitted(line, made.report, made.parts, most)
 
@@ -70,61 +70,71 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - len(CUT)]}{CUT}"
 
 
-def _headline(run: Run, config: Config, speech: Speech) -> Headline:
-    report = run.plan.report_name if run.plan else speech.say("told.export")
-    night, size = night_of(run), speech.size(run.delivery.size_bytes if run.delivery else 0)
+def _headline(run: Run, config: Config, localization: Localization) -> Headline:
+    report = run.plan.report_name if run.plan else localization.say("opening.export")
+    view, size = view_of(run), localization.size(run.delivery.size_bytes if run.delivery else 0)
     if run.failure:
-        return Headline("failed", report, [explain(run.failure, config, speech.language).title])
-    if night:
-        reason = [] if night.is_good else [_reason(night, speech)]
-        return Headline("action" if reason else "plain", report, [*reason, *_numbers(night, speech)])
-    if digest_failure(run):
-        return Headline("action", report, [speech.say("told.not_analysed"), speech.say("told.delivered", size=size)])
+        return Headline("failed", report, [remediation_for(run.failure, config, localization.language).title])
+    if view:
+        reason = [] if view.is_good else [_reason(view, localization)]
+        return Headline("action" if reason else "plain", report, [*reason, *_numbers(view, localization)])
+    if analysis_failure(run):
+        return Headline(
+            "action", report, [localization.say("opening.not_analysed"), localization.say("opening.delivered", size=size)]
+        )
     nothing = run.delivery and run.delivery.nothing_found
-    return Headline("plain", report, [speech.say("told.nothing_found") if nothing else speech.say("told.delivered", size=size)])
+    return Headline(
+        "plain",
+        report,
+        [localization.say("opening.nothing_found") if nothing else localization.say("opening.delivered", size=size)],
+    )
 
 
-def _reason(night: Night, speech: Speech) -> str:
-    match night.state:
-        case "dark" if night.dark:
-            return speech.say("told.lost", accounts=speech.counted("account", night.dark_accounts))
-        case "dark":
-            return speech.say("told.nothing_scanned")
+def _reason(view: MessageView, localization: Localization) -> str:
+    match view.state:
+        case "lost" if view.deactivated:
+            return localization.say("opening.lost", accounts=localization.counted("account", view.deactivated_accounts))
+        case "lost":
+            return localization.say("opening.nothing_scanned")
         case "unknown":
-            return speech.say("told.unknown")
-    return speech.say("told.drop")
+            return localization.say("opening.unknown")
+    return localization.say("opening.drop")
 
 
-def _numbers(night: Night, speech: Speech) -> list[str]:
-    counted = numbers(night, speech)
-    if night.is_quiet:
-        return [speech.say("told.no_changes", **counted)]
-    if night.new is None:
-        known = night.compared in {"first_run", "filter_changed"} and night.is_good
-        return [speech.say(f"told.{night.compared if known else 'not_compared'}", **counted)]
+def _numbers(view: MessageView, localization: Localization) -> list[str]:
+    counted = numbers(view, localization)
+    if view.has_no_changes:
+        return [localization.say("opening.no_changes", **counted)]
+    if view.new is None:
+        known = view.compared in {"first_run", "filter_changed"} and view.is_good
+        return [localization.say(f"opening.{view.compared if known else 'not_compared'}", **counted)]
     # Where it is not known which account is not scanned, the missing findings say how much is at stake.
     parts = []
-    if night.not_looked_at and not night.is_good and not night.dark:
-        parts.append(speech.say("told.missing", count=speech.number(night.not_looked_at)))
-    parts.append(speech.say("told.new", **counted))
-    if night.gone:
-        parts.append(speech.say("told.no_longer_open", **counted))
-    if night.seen_again:
-        parts.append(speech.say("told.rediscovered", count=speech.number(night.seen_again)))
-    if night.marks and not night.new and not night.gone:
-        kind, count = next(iter(night.marks.items()))
-        parts.append(speech.say("count", count=speech.number(count), what=speech.say(f"kind.{kind}")))
-    return [*parts, speech.say("told.open", **counted)]
+    if view.status_unknown and not view.is_good and not view.deactivated:
+        parts.append(localization.say("opening.missing", count=localization.number(view.status_unknown)))
+    parts.append(localization.say("opening.new", **counted))
+    if view.no_longer_open:
+        parts.append(localization.say("opening.no_longer_open", **counted))
+    if view.rediscovered:
+        parts.append(localization.say("opening.rediscovered", count=localization.number(view.rediscovered)))
+    if view.marks and not view.new and not view.no_longer_open:
+        kind, count = next(iter(view.marks.items()))
+        parts.append(localization.say("count", count=localization.number(count), what=localization.say(f"kind.{kind}")))
+    return [*parts, localization.say("opening.open", **counted)]
 
 
-def numbers(night: Night, speech: Speech) -> dict[str, str]:
+def numbers(view: MessageView, localization: Localization) -> dict[str, str]:
     """Return the numbers of a run as texts; ``worst`` says how many of the new are critical, or of the open if not compared."""
-    worst = night.new_by_severity if night.new is not None else night.by_severity
+    worst = view.new_by_severity if view.new is not None else view.by_severity
     count = worst.get("CRITICAL") or 0
-    told = speech.say("told.worst", count=speech.number(count), severity=speech.severity("CRITICAL")) if count else ""
+    told = (
+        localization.say("opening.worst", count=localization.number(count), severity=localization.severity("CRITICAL"))
+        if count
+        else ""
+    )
     return {
-        "new": speech.number(night.new or 0),
-        "gone": speech.number(night.gone or 0),
-        "open": speech.number(night.open),
+        "new": localization.number(view.new or 0),
+        "no_longer_open": localization.number(view.no_longer_open or 0),
+        "open": localization.number(view.open),
         "worst": told,
     }

@@ -1,6 +1,6 @@
-"""What kind of night it was, read from the run and the brief of its digest.
+"""What kind of run it was, read from the run and the headline of its analysis.
 
-Every field of the brief may be missing: a message tells what it understands of what another release has written. Its texts
+Every field of the headline may be missing: a message tells what it understands of what another release has written. Its texts
 have passed :mod:`findings_exporter.notification.sanitize`.
 """
 
@@ -12,12 +12,12 @@ from typing import Any, Literal
 from findings_exporter.aws.run_store import Run
 from findings_exporter.notification.localization import SEVERITIES
 
-type Compared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_digest", "unreadable"]
+type Compared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
-    """A night whose report was analysed.
+class MessageView:
+    """A run whose report was analysed.
 
     Attributes
     ----------
@@ -29,28 +29,28 @@ class Night:
         Open findings by severity; beside them those that are closed and suppressed, by status.
     new, gone
         None when it was not compared.
-    not_looked_at
+    status_unknown
         Findings that were open where Inspector does not look any more.
     """
 
     compared: Compared
-    state: Literal["good", "dark", "unknown"]
-    sudden_fall: bool
+    state: Literal["active", "lost", "unknown"]
+    unusual_drop: bool
     open: int
     total: int
     by_severity: Mapping[str, int]
     beside_open: Mapping[str, int]
     new: int | None
-    gone: int | None
-    not_looked_at: int
+    no_longer_open: int | None
+    status_unknown: int
     new_by_severity: Mapping[str, int]
-    gone_by_severity: Mapping[str, int]
+    no_longer_open_by_severity: Mapping[str, int]
     kinds: Mapping[str, int]
     worst_new: Sequence[Mapping[str, Any]]
-    worst_gone: Sequence[Mapping[str, Any]]
-    fix_first: Sequence[Mapping[str, Any]]
-    dark: Mapping[str, Sequence[str]]
-    dark_accounts: int
+    worst_no_longer_open: Sequence[Mapping[str, Any]]
+    priorities: Sequence[Mapping[str, Any]]
+    deactivated: Mapping[str, Sequence[str]]
+    deactivated_accounts: int
     scanned: int | None
     not_scanned: int | None
     baseline_at: datetime | None
@@ -59,89 +59,91 @@ class Night:
     files: Mapping[str, str]
 
     @property
-    def is_quiet(self) -> bool:
+    def has_no_changes(self) -> bool:
         """Nothing new, gone, seen again, worse or better, and Inspector was looking."""
-        same = (self.new, self.gone, self.seen_again, len(self.marks)) == (0, 0, 0, 0)
-        return same and self.state == "good" and not self.sudden_fall
+        same = (self.new, self.no_longer_open, self.rediscovered, len(self.marks)) == (0, 0, 0, 0)
+        return same and self.state == "active" and not self.unusual_drop
 
     @property
     def marks(self) -> Mapping[str, int]:
         """What changed in findings that stayed open: how many of each kind, the worst news first."""
-        kinds = ("severity_raised", "exploit_became_known", "severity_lowered", "fix_became_available")
+        kinds = ("severity_raised", "exploit_became_available", "severity_lowered", "fix_became_available")
         return {kind: self.kinds[kind] for kind in kinds if self.kinds.get(kind)}
 
     @property
-    def seen_again(self) -> int:
+    def rediscovered(self) -> int:
         """Findings that are back where it was not sure that Inspector scanned."""
-        return self.kinds.get("seen_again") or 0
+        return self.kinds.get("rediscovered") or 0
 
     @property
     def is_good(self) -> bool:
         """Inspector was looking, and nothing fell suddenly."""
-        return self.state == "good" and not self.sudden_fall
+        return self.state == "active" and not self.unusual_drop
 
 
-def night_of(run: Run) -> Night | None:
-    """Return the night, or None when there is no digest or it failed."""
-    brief = run.digest
-    if brief is None or "error" in brief or run.failure:
+def view_of(run: Run) -> MessageView | None:
+    """Return the run, or None when there is no analysis or it failed."""
+    headline = run.analysis
+    if headline is None or "error" in headline or run.failure:
         return None
-    changes, verdict, coverage = (_object(brief, name) for name in ("changes", "verdict", "coverage"))
-    baseline = _object(brief, "baseline")
-    has_changes = isinstance(brief.get("changes"), Mapping)
-    reason = brief.get("no_baseline")
-    state = verdict.get("state")
-    bucket = brief.get("bucket")
-    return Night(
+    changes, coverage_status, coverage = (_object(headline, name) for name in ("changes", "coverage_status", "coverage"))
+    baseline = _object(headline, "baseline")
+    has_changes = isinstance(headline.get("changes"), Mapping)
+    reason = headline.get("no_baseline")
+    state = coverage_status.get("state")
+    bucket = headline.get("bucket")
+    return MessageView(
         compared="yes"
         if has_changes
         else reason
-        if reason in {"first_run", "filter_changed", "first_notified", "no_digest"}
+        if reason in {"first_run", "filter_changed", "first_notified", "no_analysis"}
         else "unreadable",
-        state=state if state in {"good", "dark"} else "unknown",
-        sudden_fall=verdict.get("sudden_fall") is True,
-        open=brief.get("open") or 0,
-        total=brief.get("total") or 0,
-        by_severity=_object(brief, "by_severity"),
-        beside_open={name: _object(brief, "by_status").get(name) or 0 for name in ("CLOSED", "SUPPRESSED")},
+        state=state if state in {"active", "lost"} else "unknown",
+        unusual_drop=coverage_status.get("unusual_drop") is True,
+        open=headline.get("open") or 0,
+        total=headline.get("total") or 0,
+        by_severity=_object(headline, "by_severity"),
+        beside_open={name: _object(headline, "by_status").get(name) or 0 for name in ("CLOSED", "SUPPRESSED")},
         new=changes.get("appeared") or 0 if has_changes else None,
-        gone=changes.get("gone") or 0 if has_changes else None,
-        not_looked_at=_object(changes, "counts").get("not_looked_at") or 0,
+        no_longer_open=changes.get("no_longer_open") or 0 if has_changes else None,
+        status_unknown=_object(changes, "counts").get("status_unknown") or 0,
         new_by_severity=_object(changes, "appeared_by_severity"),
-        gone_by_severity=_object(changes, "gone_by_severity"),
+        no_longer_open_by_severity=_object(changes, "no_longer_open_by_severity"),
         kinds=_object(changes, "counts"),
-        worst_new=_list(brief, "worst_new"),
-        worst_gone=_list(brief, "worst_gone"),
-        fix_first=_list(brief, "fix_first"),
-        dark=_object(verdict, "dark"),
-        # A brief names the first ones only.
-        dark_accounts=verdict.get("dark_accounts") or len(_object(verdict, "dark")),
+        worst_new=_list(headline, "worst_new"),
+        worst_no_longer_open=_list(headline, "worst_no_longer_open"),
+        priorities=_list(headline, "priorities"),
+        deactivated=_object(coverage_status, "deactivated"),
+        # A headline names the first ones only.
+        deactivated_accounts=coverage_status.get("deactivated_accounts") or len(_object(coverage_status, "deactivated")),
         scanned=coverage.get("scanned"),
         not_scanned=coverage.get("not_scanned"),
         baseline_at=datetime.fromisoformat(baseline["started_at"]) if baseline.get("started_at") else None,
-        reasons=_list(verdict, "reasons"),
-        sentences=tuple(dict.fromkeys((*_list(verdict, "reasons"), *_list(brief, "sentences")))),
-        files={name: brief[f"{name}_key"] for name in ("page", "digest", "parquet") if bucket and brief.get(f"{name}_key")},
+        reasons=_list(coverage_status, "reasons"),
+        sentences=tuple(dict.fromkeys((*_list(coverage_status, "reasons"), *_list(headline, "sentences")))),
+        files={
+            name: headline[f"{name}_key"] for name in ("page", "analysis", "parquet") if bucket and headline.get(f"{name}_key")
+        },
     )
 
 
-def digest_failure(run: Run) -> Mapping[str, str] | None:
-    """Return why the digest failed: ``error`` and ``sentence``; None when it did not."""
-    if run.digest is None or "error" not in run.digest or run.failure:
+def analysis_failure(run: Run) -> Mapping[str, str] | None:
+    """Return why the analysis failed: ``error`` and ``sentence``; None when it did not."""
+    if run.analysis is None or "error" not in run.analysis or run.failure:
         return None
     return {
-        "error": run.digest["error"] or "Unknown",
-        "sentence": run.digest.get("sentence") or "The digest ended without a further word.",
+        "error": run.analysis["error"] or "Unknown",
+        "sentence": run.analysis.get("sentence") or "The analysis ended without a further word.",
     }
 
 
-def worst_severity(night: Night | None) -> str:
-    """Return the severity of the worst new finding: NONE without any, UNKNOWN when the night was not compared."""
-    if night is None or night.new is None:
+def worst_severity(view: MessageView | None) -> str:
+    """Return the severity of the worst new finding: NONE without any, UNKNOWN when the run was not compared."""
+    if view is None or view.new is None:
         return "UNKNOWN"
-    if not night.new:
+    if not view.new:
         return "NONE"
-    return next((each for each in SEVERITIES if night.new_by_severity.get(each)), "UNKNOWN")
+    return next((each for each in SEVERITIES if view.new_by_severity.get(each)), "UNKNOWN")
 
 
 def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:

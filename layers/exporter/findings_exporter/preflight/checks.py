@@ -1,4 +1,4 @@
-"""The checks: each a pure function from what was read to a verdict, with its evidence and, where it failed, the fix.
+"""The checks: each a pure function from what was read to a status, with its evidence and, where it failed, the fix.
 
 What was not read, or is not understood, is unknown, and never passed.
 """
@@ -19,7 +19,7 @@ from findings_exporter.preflight.policy_evaluation import Decision, Request, dec
 from findings_exporter.preflight.reading import BucketSeen, KeySeen, PermissionSeen, Unread, document
 from findings_exporter.preflight.schedule import NotUnderstoodError, next_time
 
-type Verdict = Literal["passed", "failed", "unknown"]
+type CheckResult = Literal["passed", "failed", "unknown"]
 type Document = Mapping[str, Any]
 
 KEY_NEEDS = (
@@ -40,7 +40,7 @@ class Check:
     Attributes
     ----------
     sentence
-        The verdict in words.
+        The status in words.
     evidence
         What was seen, line by line.
     fix
@@ -52,7 +52,7 @@ class Check:
     """
 
     name: str
-    verdict: Verdict
+    result: CheckResult
     sentence: str
     evidence: tuple[str, ...] = ()
     fix: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ def bucket_policy_for_inspector(bucket: BucketSeen, deployment: Deployment, now:
         [deployment.bucket_statement_for_inspector()],
     )
     writes = deployment.inspectors_writes(now)
-    return _open_to_others(_judged(subject, bucket.policy, writes), bucket.policy, writes)
+    return _open_to_others(_assessed(subject, bucket.policy, writes), bucket.policy, writes)
 
 
 def bucket_policy_for_exporter(bucket: BucketSeen, deployment: Deployment, now: datetime) -> Check:
@@ -143,18 +143,18 @@ def bucket_policy_for_exporter(bucket: BucketSeen, deployment: Deployment, now: 
         # In one account the roles' own policies are enough, unless the bucket's forbids it.
         needs_allow=deployment.config.bucket_owner != deployment.config.account,
     )
-    return _judged(subject, bucket.policy, deployment.exporters_reads(now))
+    return _assessed(subject, bucket.policy, deployment.exporters_reads(now))
 
 
-def bucket_policy_for_digest(bucket: BucketSeen, deployment: Deployment, now: datetime) -> Check:
-    """Judge whether the bucket's policy lets the digest read the report and keep its own files."""
+def bucket_policy_for_analysis(bucket: BucketSeen, deployment: Deployment, now: datetime) -> Check:
+    """Judge whether the bucket's policy lets the analysis read the report and keep its own files."""
     subject = Subject(
-        "bucket_policy_for_digest",
+        "bucket_policy_for_analysis",
         Note("policy_of.bucket", bucket=deployment.config.bucket),
         deployment.bucket_statements_for_exporter(),
         needs_allow=deployment.config.bucket_owner != deployment.config.account,
     )
-    return _judged(subject, bucket.policy, deployment.digests_calls(now))
+    return _assessed(subject, bucket.policy, deployment.analysis_calls(now))
 
 
 # ---- key
@@ -180,14 +180,14 @@ def key_policy_for_inspector(key: KeySeen, deployment: Deployment) -> Check:
         [deployment.key_statement_for_inspector()],
     )
     uses = deployment.inspectors_uses()
-    check = _open_to_others(_judged(subject, key.policy, uses), key.policy, uses)
+    check = _open_to_others(_assessed(subject, key.policy, uses), key.policy, uses)
     whole = isinstance(key.policy, Unread) or all(
         decide(key.policy, request).outcome == "allowed" for request in deployment.inspectors_uses(GUIDES_FAMILY)
     )
-    if check.verdict != "passed" or whole:
+    if check.result != "passed" or whole:
         return check
     sentence = Note("unknown.generate_data_key", place=subject.place)
-    return _with_statements(replace(check, verdict="unknown", sentence=sentence), subject, key.policy)
+    return _with_statements(replace(check, result="unknown", sentence=sentence), subject, key.policy)
 
 
 def key_policy_for_exporter(key: KeySeen, deployment: Deployment) -> Check:
@@ -197,17 +197,17 @@ def key_policy_for_exporter(key: KeySeen, deployment: Deployment) -> Check:
         Note("policy_of.key", key=deployment.config.kms_key_arn),
         [deployment.key_statement_for_exporter()],
     )
-    return _judged(subject, key.policy, deployment.exporters_decryption())
+    return _assessed(subject, key.policy, deployment.exporters_decryption())
 
 
-def key_policy_for_digest(key: KeySeen, deployment: Deployment) -> Check:
-    """Judge whether the key's policy lets the digest encrypt its files, or leaves it to the role's own policy."""
+def key_policy_for_analysis(key: KeySeen, deployment: Deployment) -> Check:
+    """Judge whether the key's policy lets the analysis encrypt its files, or leaves it to the role's own policy."""
     subject = Subject(
-        "key_policy_for_digest",
+        "key_policy_for_analysis",
         Note("policy_of.key", key=deployment.config.kms_key_arn),
         [deployment.key_statement_for_exporter()],
     )
-    return _judged(subject, key.policy, deployment.digests_encryption())
+    return _assessed(subject, key.policy, deployment.analysis_encryption())
 
 
 # ---- the exporter's own permissions
@@ -267,7 +267,7 @@ def _is_refused_by_organisation(result: Document) -> bool:
 # ---- notifications, alarms, the schedule and the dead-letter queue
 
 
-def topic_tells(attributes: Mapping[str, str] | Unread | None, deployment: Deployment) -> Check:
+def topic_delivers(attributes: Mapping[str, str] | Unread | None, deployment: Deployment) -> Check:
     """Judge whether the topic exists, the exporter may publish to it, and a subscription is confirmed."""
     name, arn = "topic", deployment.config.topic_arn
     if isinstance(attributes, Unread):
@@ -300,10 +300,10 @@ def alarms_delivered(attributes: Mapping[str, str] | Unread | None, deployment: 
         return Check(name, "failed", Note("failed.alarm_topic", topic=arn), (), (Note("fix.deploy"),))
     subject = Subject(name, Note("policy_of.alarm_topic", topic=arn), [])
     policy = document(attributes.get("Policy", "{}"))
-    check = _judged(subject, policy, [deployment.alarms_publication()])
+    check = _assessed(subject, policy, [deployment.alarms_publication()])
     confirmed, pending = subscriptions(attributes)
     evidence = (Note("seen.subscriptions", confirmed=confirmed, pending=pending),)
-    if check.verdict == "failed":
+    if check.result == "failed":
         return check
     if pending:
         sentence = Note("failed.alarm_topic_pending", topic=arn, pending=pending)
@@ -311,7 +311,7 @@ def alarms_delivered(attributes: Mapping[str, str] | Unread | None, deployment: 
     if not confirmed:
         sentence = Note("failed.alarm_topic_no_subscription", topic=arn)
         return Check(name, "failed", sentence, evidence, (Note("fix.alarm_topic_subscribe"),))
-    if check.verdict == "unknown":
+    if check.result == "unknown":
         return check
     return Check(name, "passed", Note("passed.alarm_topic_subscriptions", count=confirmed), evidence)
 
@@ -325,10 +325,10 @@ def topic_key_usable(attributes: Mapping[str, str] | Unread | None, key: KeySeen
     if key is None:
         return Check(name, "passed", Note("passed.topic_without_key"))
     state = _key_state(name, arn, key, (Note("fix.deploy"),))
-    if state.verdict != "passed":
+    if state.result != "passed":
         return state
     subject = Subject(name, Note("policy_of.topic_key", key=arn), [])
-    return _judged(subject, key.policy, deployment.publications_encryption(arn))
+    return _assessed(subject, key.policy, deployment.publications_encryption(arn))
 
 
 def schedule_fires(schedules: Sequence[Mapping[str, Any]] | Unread, now: datetime) -> Check:
@@ -408,7 +408,7 @@ def merged(policy: Document | None, statements: Sequence[Document]) -> dict[str,
     return whole | {"Statement": found}
 
 
-def _judged(subject: Subject, policy: Document | Unread | None, requests: Iterable[Request]) -> Check:
+def _assessed(subject: Subject, policy: Document | Unread | None, requests: Iterable[Request]) -> Check:
     if isinstance(policy, Unread):
         unread = Check(subject.name, "unknown", Note("unknown.policy", place=subject.place, why=policy.why.removesuffix(".")))
         return _with_statements(unread, subject, policy)
@@ -441,7 +441,7 @@ def _with_statements(check: Check, subject: Subject, policy: Document | Unread |
     if not subject.statements:
         return replace(check, fix=check.fix or (Note("fix.deploy"),))
     how = "fix.statement" if len(subject.statements) == 1 else "fix.statements"
-    add = Note("fix.make_sure" if check.verdict == "unknown" else how, place=subject.place)
+    add = Note("fix.make_sure" if check.result == "unknown" else how, place=subject.place)
     whole = merged(None if isinstance(policy, Unread) else policy, subject.statements)
     return replace(
         check,
@@ -454,10 +454,10 @@ def _with_statements(check: Check, subject: Subject, policy: Document | Unread |
 
 def _open_to_others(check: Check, policy: Document | Unread | None, requests: Iterable[Request]) -> Check:
     """Say of a policy that it allows reports of any account, which Inspector's guide warns of."""
-    if check.verdict != "passed" or policy is None or isinstance(policy, Unread):
+    if check.result != "passed" or policy is None or isinstance(policy, Unread):
         return check
-    foreign = [replace(request, context={**request.context, **dict.fromkeys(SOURCE_KEYS, OTHER_SOURCE)}) for request in requests]
-    if not any(decide(policy, request).outcome == "allowed" for request in foreign):
+    external = [replace(request, context={**request.context, **dict.fromkeys(SOURCE_KEYS, OTHER_SOURCE)}) for request in requests]
+    if not any(decide(policy, request).outcome == "allowed" for request in external):
         return check
     return replace(check, sentence=Note("passed.for_any_account", sentence=check.sentence))
 

@@ -58,7 +58,7 @@ class Deployment:
     inspector: str
     start_role: str
     verify_role: str
-    digest_role: str
+    analysis_role: str
     notify_role: str
     dead_letter_queue_url: str
 
@@ -71,7 +71,7 @@ class Deployment:
         ConfigurationError
             Variables are missing; all of them are named.
         """
-        names = ("INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN", "VERIFY_REPORT_ROLE_ARN", "DIGEST_REPORT_ROLE_ARN",
+        names = ("INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN", "VERIFY_REPORT_ROLE_ARN", "ANALYZE_REPORT_ROLE_ARN",
                  "NOTIFY_ROLE_ARN", "DEAD_LETTER_QUEUE_URL")  # fmt: skip
         if missing := [name for name in names if not environ.get(name)]:
             raise ConfigurationError(Note("cause.environment", names=missing))
@@ -95,7 +95,7 @@ class Deployment:
         return f"arn:{config.partition}:inspector2:{config.region}:{config.account}:report/*"
 
     def report_key(self, now: datetime) -> str:
-        """Return the key that a report of tonight would have."""
+        """Return the key that a report of in this run would have."""
         execution = Execution(f"{self.config.state_machine_arn}:setup-check", now)
         name, extension = self.config.defaults.report_name, self.config.defaults.report_format.lower()
         return f"{run_prefix(self.config.key_prefix, name, execution)}{SAMPLE_REPORT}.{extension}"
@@ -202,20 +202,20 @@ class Deployment:
         context = self._of_role(self.verify_role, self.key_owner) | self._via("s3")
         return [Request(self.verify_role, "kms:Decrypt", self.config.kms_key_arn, context)]
 
-    def digests_calls(self, now: datetime) -> list[Request]:
-        """Return the digest's calls on the bucket."""
-        role, owner = self.digest_role, self.config.bucket_owner
+    def analysis_calls(self, now: datetime) -> list[Request]:
+        """Return the analysis' calls on the bucket."""
+        role, owner = self.analysis_role, self.config.bucket_owner
         context = self._of_role(role, owner) | {"s3:resourceaccount": owner}
         return [
             Request(role, action, f"{self.bucket_arn}/{key}", context)
-            for key, actions in self._digests_objects(now)
+            for key, actions in self._analyses_objects(now)
             for action in actions
         ]
 
-    def digests_encryption(self) -> list[Request]:
-        """Return the digest's calls on the key, which S3 makes in its name."""
-        context = self._of_role(self.digest_role, self.key_owner) | self._via("s3")
-        return [Request(self.digest_role, action, self.config.kms_key_arn, context) for action in KEY_ACTIONS]
+    def analysis_encryption(self) -> list[Request]:
+        """Return the analysis' calls on the key, which S3 makes in its name."""
+        context = self._of_role(self.analysis_role, self.key_owner) | self._via("s3")
+        return [Request(self.analysis_role, action, self.config.kms_key_arn, context) for action in KEY_ACTIONS]
 
     def publication(self) -> Request:
         """Return the exporter's call on the topic."""
@@ -247,12 +247,12 @@ class Deployment:
             self._permission(self.verify_role, ("kms:Decrypt",), self.config.kms_key_arn, *self._through("s3")),
         ]
 
-    def digest_permissions(self, now: datetime) -> list[Permission]:
-        """Return what the role that digests a report must be able to do by its own policy."""
-        role = self.digest_role
+    def analysis_permissions(self, now: datetime) -> list[Permission]:
+        """Return what the role that analyses a report must be able to do by its own policy."""
+        role = self.analysis_role
         return [
             self._permission(role, COVERAGE_ACTIONS, "*"),
-            *(self._permission(role, actions, f"{self.bucket_arn}/{key}") for key, actions in self._digests_objects(now)),
+            *(self._permission(role, actions, f"{self.bucket_arn}/{key}") for key, actions in self._analyses_objects(now)),
             self._permission(role, KEY_ACTIONS, self.config.kms_key_arn, *self._through("s3")),
         ]
 
@@ -270,11 +270,11 @@ class Deployment:
         )
         return Permission(role, actions, resource, (*of_request, *context))
 
-    def _digests_objects(self, now: datetime) -> list[tuple[str, tuple[str, ...]]]:
-        """Return the report, which is read, and the digest's own files, which are written and, as a baseline, read."""
+    def _analyses_objects(self, now: datetime) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the report, which is read, and the analysis' own files, which are written and, as a baseline, read."""
         folder = f"{self.config.key_prefix}/{{}}/{self.config.defaults.report_name}/{SAMPLE_REPORT}"
         own = ("s3:GetObject", "s3:PutObject")
-        return [(self.report_key(now), ("s3:GetObject",)), (folder.format("digests"), own), (folder.format("findings"), own)]
+        return [(self.report_key(now), ("s3:GetObject",)), (folder.format("analyses"), own), (folder.format("findings"), own)]
 
     def _prefix(self, now: datetime) -> str:
         return self.report_key(now).rsplit("/", 1)[0] + "/"

@@ -10,26 +10,26 @@ from findings_exporter.model import notes
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean, cut, each_text, in_chat, in_mail, wrapped
 from findings_exporter.notification.level import level_of
-from findings_exporter.preflight.checks import Check, Verdict
+from findings_exporter.preflight.checks import Check, CheckResult
 from findings_exporter.preflight.deployment import Deployment
 
 RESULT_TYPE, RESULT_VERSION = "inspector-findings-exporter.setup-checked", "2.0"
 """Of the JSON result; its JSON Schema stands in docs/setup-check.schema.json."""
 SENTENCE_CHARACTERS, EVIDENCE_LINES = 400, 3
 """Of a check in a failed run's message, which has to fit with others into a state and a record."""
-ORDER: tuple[Verdict, ...] = ("failed", "unknown", "passed")
+ORDER: tuple[CheckResult, ...] = ("failed", "unknown", "passed")
 TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, STEPS = 250, 8_000, 350, 10
 """Of a chat message [AWS: Amazon Q Developer in chat applications]."""
-TEXT_CHARACTERS, EVIDENCE_TOLD = 1_000, 10
+TEXT_CHARACTERS, EVIDENCE_SHOWN = 1_000, 10
 """Of what a check says: policies, and AWS' own texts, come from outside."""
 MESSAGE_BYTES = 255 * 1024
 """SNS takes 256 KiB with the attributes [AWS: SNS quotas]."""
 
 
-def verdict_of(checks: Sequence[Check]) -> Verdict:
-    """Return the verdict on the whole: as good as its worst part."""
-    verdicts = {check.verdict for check in checks}
-    return next((each for each in ORDER if each in verdicts), "passed")
+def result_of(checks: Sequence[Check]) -> CheckResult:
+    """Return the coverage status on the whole: as good as its worst part."""
+    results = {check.result for check in checks}
+    return next((each for each in ORDER if each in results), "passed")
 
 
 def result(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def event(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dic
     return {
         "type": RESULT_TYPE,
         "version": RESULT_VERSION,
-        "verdict": verdict_of(checks),
+        "result": result_of(checks),
         "account": deployment.config.account,
         "region": deployment.config.region,
         "checked_at": now.isoformat(),
@@ -56,7 +56,7 @@ def event(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dic
 def findings(checks: Sequence[Check]) -> dict[str, Any]:
     """Return what a failed run's message needs: what failed and its fix, and what is unknown. Its notes are stored ones."""
     found = {
-        "verdict": verdict_of(checks),
+        "result": result_of(checks),
         "failed": [
             {
                 "check": check.name,
@@ -66,12 +66,12 @@ def findings(checks: Sequence[Check]) -> dict[str, Any]:
                 "statements": list(check.statements),
             }
             for check in checks
-            if check.verdict == "failed"
+            if check.result == "failed"
         ],
         "unknown": [
             {"check": check.name, "sentence": notes.cut(check.sentence, SENTENCE_CHARACTERS)}
             for check in checks
-            if check.verdict == "unknown"
+            if check.result == "unknown"
         ],
     }
     stored: dict[str, Any] = notes.to_stored(found)
@@ -79,9 +79,9 @@ def findings(checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def headline(checks: Sequence[Check], deployment: Deployment) -> Note:
-    """Return the verdict on the whole in a line."""
-    counted = [(verdict, sum(check.verdict == verdict for check in checks)) for verdict in ORDER]
-    counts = [Note(f"count.{verdict}", number=count) for verdict, count in counted if count]
+    """Return the coverage status on the whole in a line."""
+    counted = [(result, sum(check.result == result for check in checks)) for result in ORDER]
+    counts = [Note(f"count.{result}", number=count) for result, count in counted if count]
     return Note("setup.headline", account=deployment.config.account, region=deployment.config.region, counts=counts)
 
 
@@ -89,7 +89,7 @@ def summary(checks: Sequence[Check], language: str = "en") -> str:
     """Return a line a check, for a chat: what failed first."""
     shown = _shown(checks, in_chat, language)
     return "\n".join(
-        f"{_word(verdict, language)}: {check.sentence}" for verdict in ORDER for check in shown if check.verdict == verdict
+        f"{_word(result, language)}: {check.sentence}" for result in ORDER for check in shown if check.result == result
     )
 
 
@@ -98,14 +98,14 @@ def text(checks: Sequence[Check], deployment: Deployment) -> str:
     language = deployment.config.language
     shown = _shown(checks, in_mail, language)
     parts = [headline(checks, deployment).said(language)]
-    for verdict in ("failed", "unknown"):
-        parts += ["\n".join(_lines(check, language)) for check in shown if check.verdict == verdict]
-    if passed := [wrapped(check.sentence, "- ", "  ") for check in shown if check.verdict == "passed"]:
+    for result in ("failed", "unknown"):
+        parts += ["\n".join(_lines(check, language)) for check in shown if check.result == result]
+    if passed := [wrapped(check.sentence, "- ", "  ") for check in shown if check.result == "passed"]:
         parts.append("\n".join([Note("setup.passed").said(language), *passed]))
     return "\n\n".join([*parts, wrapped(Note("setup.proof").said(language))]) + "\n"
 
 
-def pasted(statements: Sequence[Mapping[str, Any]]) -> str:
+def statements_text(statements: Sequence[Mapping[str, Any]]) -> str:
     """Return statements as they stand in a policy's list of statements."""
     return ",\n".join(json.dumps(statement, indent=2) for statement in statements)
 
@@ -121,8 +121,8 @@ def publication(checks: Sequence[Check], deployment: Deployment, now: datetime) 
 def _publication(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dict[str, Any]:
     config = deployment.config
     title = headline(checks, deployment).said(config.language)
-    steps = [step for check in _shown(checks, in_chat, config.language) if check.verdict == "failed" for step in check.fix]
-    sign = ":white_check_mark:" if verdict_of(checks) == "passed" else ":warning:"
+    steps = [step for check in _shown(checks, in_chat, config.language) if check.result == "failed" for step in check.fix]
+    sign = ":white_check_mark:" if result_of(checks) == "passed" else ":warning:"
     chat = {
         "version": "1.0",
         "source": "custom",
@@ -141,12 +141,12 @@ def _publication(checks: Sequence[Check], deployment: Deployment, now: datetime)
     }
     return {
         "TopicArn": config.topic_arn,
-        "Subject": f"Inspector setup: {verdict_of(checks)} ({config.region})",
+        "Subject": f"Inspector setup: {result_of(checks)} ({config.region})",
         "MessageStructure": "json",
         "Message": json.dumps(bodies, ensure_ascii=False),
         "MessageAttributes": {
             name: {"DataType": "String", "StringValue": value}
-            for name, value in (("region", config.region), ("level", level_of(verdict_of(checks))))
+            for name, value in (("region", config.region), ("level", level_of(result_of(checks))))
         },
     }
 
@@ -166,15 +166,15 @@ def _shown(checks: Sequence[Check], escape: Callable[[str], str] = str, language
         replace(
             check,
             sentence=shown(check.sentence),
-            evidence=tuple(map(shown, check.evidence[:EVIDENCE_TOLD])),
+            evidence=tuple(map(shown, check.evidence[:EVIDENCE_SHOWN])),
             fix=tuple(map(shown, check.fix)),
         )
         for check in checks
     ]
 
 
-def _word(verdict: Verdict, language: str) -> str:
-    return Note(f"verdict.{verdict}").said(language)
+def _word(result: CheckResult, language: str) -> str:
+    return Note(f"verdict.{result}").said(language)
 
 
 def _encodable(_: str, text: str) -> str:
@@ -183,16 +183,16 @@ def _encodable(_: str, text: str) -> str:
 
 def _lines(check: Check, language: str) -> list[str]:
     name = notes.in_language(notes.named("name", check.name), language)
-    lines = [f"{_word(check.verdict, language)}: {name}", wrapped(check.sentence, "  ", "  ")]
-    lines += [wrapped(line, "  - ", "    ") for line in check.evidence if check.verdict == "failed"]
+    lines = [f"{_word(check.result, language)}: {name}", wrapped(check.sentence, "  ", "  ")]
+    lines += [wrapped(line, "  - ", "    ") for line in check.evidence if check.result == "failed"]
     lines += [wrapped(step, f"  {number}. ", "     ") for number, step in enumerate(check.fix, 1)]
-    return lines + ([pasted(check.statements)] if check.statements else [])
+    return lines + ([statements_text(check.statements)] if check.statements else [])
 
 
 def _check(check: Check) -> dict[str, Any]:
     return {
         "name": check.name,
-        "verdict": check.verdict,
+        "result": check.result,
         "sentence": check.sentence,
         "evidence": list(check.evidence),
         "fix": list(check.fix),

@@ -86,7 +86,7 @@ class PermissionSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PreflightClients:
     """Whom a setup check asks."""
 
     deployment: Deployment
@@ -125,14 +125,14 @@ class Reader:
         When the function is surely over.
     """
 
-    desk: Desk
+    clients: PreflightClients
     now: Callable[[], datetime]
     until: datetime
 
     def account(self) -> Mapping[str, Any] | Unread | None:
         """Return the state of Inspector in the account; None when Inspector does not know the account."""
-        account = self.desk.deployment.config.account
-        answer = self._read(lambda: self.desk.inspector.batch_get_account_status(accountIds=[account]))
+        account = self.clients.deployment.config.account
+        answer = self._read(lambda: self.clients.inspector.batch_get_account_status(accountIds=[account]))
         if answer is None or isinstance(answer, Unread):
             return answer
         failed = [
@@ -146,7 +146,7 @@ class Reader:
     def scanned(self) -> int | Unread | None:
         """Return how many resources Inspector scans."""
         answer = self._read(
-            lambda: self.desk.inspector.list_coverage_statistics(
+            lambda: self.clients.inspector.list_coverage_statistics(
                 filterCriteria={"scanStatusCode": [{"comparison": "EQUALS", "value": "ACTIVE"}]}
             )
         )
@@ -154,7 +154,7 @@ class Reader:
 
     def bucket(self) -> BucketSeen:
         """Look at the reports' bucket."""
-        s3, config = self.desk.s3, self.desk.deployment.config
+        s3, config = self.clients.s3, self.clients.deployment.config
         seen = self._read(lambda: s3.get_bucket_location(Bucket=config.bucket))
         if seen is None:
             return BucketSeen(None, NO_BUCKET, NO_BUCKET)
@@ -172,7 +172,7 @@ class Reader:
 
     def key(self, arn: str) -> KeySeen:
         """Look at a key."""
-        kms = self.desk.kms
+        kms = self.clients.kms
         description = self._read(lambda: kms.describe_key(KeyId=arn))
         if description is None or isinstance(description, Unread):
             return KeySeen(description, self._key_policy(arn) if description else NO_KEY)
@@ -181,7 +181,7 @@ class Reader:
     def permission(self, permission: Permission) -> PermissionSeen:
         """Ask IAM to simulate something that a role must be able to do."""
         answer = self._read(
-            lambda: self.desk.iam.simulate_principal_policy(
+            lambda: self.clients.iam.simulate_principal_policy(
                 PolicySourceArn=permission.role,
                 ActionNames=list(permission.actions),
                 ResourceArns=[permission.resource],
@@ -197,12 +197,12 @@ class Reader:
 
     def topic(self, arn: str) -> Mapping[str, str] | Unread | None:
         """Return a topic's attributes."""
-        answer = self._read(lambda: self.desk.sns.get_topic_attributes(TopicArn=arn))
+        answer = self._read(lambda: self.clients.sns.get_topic_attributes(TopicArn=arn))
         return answer if answer is None or isinstance(answer, Unread) else answer["Attributes"]
 
     def schedules(self) -> list[Mapping[str, Any]] | Unread:
         """Return the schedules that start the workflow."""
-        scheduler, machine = self.desk.scheduler, self.desk.deployment.config.state_machine_arn
+        scheduler, machine = self.clients.scheduler, self.clients.deployment.config.state_machine_arn
         pages = iter(scheduler.get_paginator("list_schedules").paginate(GroupName="default", PaginationConfig={"PageSize": 100}))
         schedules: list[Mapping[str, Any]] = []
         for _ in range(SCHEDULE_PAGES):
@@ -222,9 +222,9 @@ class Reader:
 
     def undelivered(self) -> int | Unread | None:
         """Return how many messages lie in the dead-letter queue."""
-        url = self.desk.deployment.dead_letter_queue_url
+        url = self.clients.deployment.dead_letter_queue_url
         answer = self._read(
-            lambda: self.desk.sqs.get_queue_attributes(
+            lambda: self.clients.sqs.get_queue_attributes(
                 QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
             )
         )
@@ -235,7 +235,7 @@ class Reader:
     def _region_beside_a_refusal(self, refusal: Unread) -> str | Unread:
         """Return the Region that S3 tells whoever asks for a bucket, even one who may do nothing with it."""
         try:
-            headers = self.desk.s3.head_bucket(Bucket=self.desk.deployment.config.bucket)["ResponseMetadata"]["HTTPHeaders"]
+            headers = self.clients.s3.head_bucket(Bucket=self.clients.deployment.config.bucket)["ResponseMetadata"]["HTTPHeaders"]
         except ClientError as error:
             headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
         except BotoCoreError:
@@ -243,7 +243,7 @@ class Reader:
         return headers.get("x-amz-bucket-region") or refusal
 
     def _key_policy(self, arn: str) -> Mapping[str, Any] | Unread | None:
-        answer = self._read(lambda: self.desk.kms.get_key_policy(KeyId=arn, PolicyName="default"))
+        answer = self._read(lambda: self.clients.kms.get_key_policy(KeyId=arn, PolicyName="default"))
         return answer if answer is None or isinstance(answer, Unread) else document(answer["Policy"])
 
     def _read[T](self, call: Callable[[], T]) -> T | Unread | None:

@@ -1,6 +1,6 @@
 """What is left to do for executions that ended outside the workflow: stopped, timed out, or failed with nothing told.
 
-Called by the EventBridge rule on the execution's status and by an hourly sweep, since those events are delivered best
+Called by the EventBridge rule on the execution's status and by an hourly cleanup, since those events are delivered best
 effort only [AWS: Step Functions developer guide]. Both may come late, twice or at once, and while the workflow's own
 failure path ran: each part asks before it acts.
 """
@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import Desk
+from findings_exporter.aws.clients import Clients
 from findings_exporter.aws.handler import named
 from findings_exporter.aws.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
 from findings_exporter.aws.metrics import count_expectation
-from findings_exporter.aws.run_store import Outcome, SweepMark
+from findings_exporter.aws.run_store import CleanupMark, Outcome
 from findings_exporter.model.errors import (
     AccessDeniedError,
     ExporterError,
@@ -41,17 +41,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SWEEP_BACK = timedelta(days=2)
-"""How far the sweep looks for executions that ended before they were written down."""
+CLEANUP_BACK = timedelta(days=2)
+"""How far the hourly cleanup looks for executions that ended before they were written down."""
 NOT_SUCCEEDED: tuple["ExecutionStatusType", ...] = ("ABORTED", "FAILED", "TIMED_OUT")
 PAGE_EXECUTIONS, PAGES_AT_ONCE = 100, 50
-"""Of failed executions, what a sweep looks at beyond the newest page of each status."""
+"""Of failed executions, what an hourly cleanup looks at beyond the newest page of each status."""
 TIME_FOR_ONE = timedelta(seconds=40)
-"""What is left when a sweep begins with its last run: time to stop its report, and to record and tell it."""
-TIME_TO_TELL = timedelta(seconds=20)
+"""What is left when an hourly cleanup begins with its last run: time to stop its report, and to record and tell it."""
+TIME_TO_NOTIFY = timedelta(seconds=20)
 """What is left of it when a report has not stopped."""
 CANCEL_WAIT = timedelta(seconds=15)
-"""How long a sweep waits for one report to stop: others have a right to its time."""
+"""How long an hourly cleanup waits for one report to stop: others have a right to its time."""
 STOPPED_CHARACTERS = 1_000
 """Of the cause that a person gave for stopping an execution: it may have 32,768."""
 EVENT_PATIENCE = timedelta(minutes=15)
@@ -88,7 +88,12 @@ def execution_of(detail: Mapping[str, Any]) -> Execution:
 
 
 def clean_up_event(
-    desk: Desk, states: "SFNClient", sns: "SNSClient", execution: Execution, now: Callable[[], datetime], over_at: datetime
+    clients: Clients,
+    states: "SFNClient",
+    sns: "SNSClient",
+    execution: Execution,
+    now: Callable[[], datetime],
+    function_deadline: datetime,
 ) -> str:
     """Clean up after the execution that an event tells of.
 
@@ -102,22 +107,22 @@ def clean_up_event(
     ended = _ended(states, execution, now())
     if ended is None:
         raise StillRunningError(Note("cause.not_ended", run=execution.id))
-    return clean_up(desk, sns, ended, now, over_at)
+    return clean_up(clients, sns, ended, now, function_deadline)
 
 
 def clean_up(
-    desk: Desk,
+    clients: Clients,
     sns: "SNSClient",
     ended: Ended,
     now: Callable[[], datetime],
-    over_at: datetime,
+    function_deadline: datetime,
     patience: timedelta = EVENT_PATIENCE,
 ) -> str:
     """Stop the run's own report, release its lock, record its outcome and tell it: whatever of that is not done yet.
 
     Parameters
     ----------
-    over_at
+    function_deadline
         When this function is surely over.
     patience
         How long to wait for its report to stop, as far as there is time.
@@ -132,37 +137,37 @@ def clean_up(
     TransientError
         A function of the run still works, its report has not stopped yet, or somebody else is telling: try again.
     """
-    execution, until = ended.execution, min(now() + patience, over_at - TIME_TO_TELL)
-    run = run_store.find(desk.table, execution.id) or run_store.open_run(desk.table, execution, ended.input)
-    holder = desk.lock.holder()
+    execution, until = ended.execution, min(now() + patience, function_deadline - TIME_TO_NOTIFY)
+    run = run_store.find(clients.table, execution.id) or run_store.open_run(clients.table, execution, ended.input)
+    holder = clients.lock.holder()
     holds_lock = holder is not None and holder.arn == execution.arn
-    if run.told_at and not holds_lock:
+    if run.notified_at and not holds_lock:
         # Whoever recorded the outcome may have failed right after it.
-        run_store.keep_history(desk.table, run)
+        run_store.keep_history(clients.table, run)
         if run.outcome in {"SUCCEEDED", "DUPLICATE"}:
             return "NOTHING_LEFT"
-        return _stop_told(desk, execution, now, until)
-    trouble = _stop(desk, execution, now, until)
-    record_run.record(desk.table, execution, OUTCOMES.get(ended.status, "FAILED"), ended.failure, None, now())
-    notify.tell(desk.table, sns, desk.config, execution, now(), over_at)
+        return _stop_notified(clients, execution, now, until)
+    trouble = _stop(clients, execution, now, until)
+    record_run.record(clients.table, execution, OUTCOMES.get(ended.status, "FAILED"), ended.failure, None, now())
+    notify.tell(clients.table, sns, clients.config, execution, now(), function_deadline)
     if trouble:
         raise trouble
     return "CLEANED_UP"
 
 
-def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], until: datetime) -> Exception | None:
+def _stop(clients: Clients, execution: Execution, now: Callable[[], datetime], until: datetime) -> Exception | None:
     """Stop the run's own report and release its lock; trouble does not keep the run from being told."""
     try:
         with translated():
-            reports.cancel(desk, execution, now, until)
-            desk.lock.release(execution, now())
+            reports.cancel(clients, execution, now, until)
+            clients.lock.release(execution, now())
             # A function that outlived the execution may have created between look and release; now none can any more.
-            reports.cancel(desk, execution, now, until)
+            reports.cancel(clients, execution, now, until)
     except StillCreatingError:
         raise  # over in a minute, and then there is a report to tell of or none
     except (ExporterError, ClientError) as error:
         run_store.note(
-            desk.table,
+            clients.table,
             execution,
             Note("run.not_cleaned_up", error=type(error).__name__),
         )
@@ -170,7 +175,7 @@ def _stop(desk: Desk, execution: Execution, now: Callable[[], datetime], until: 
     return None
 
 
-def _stop_told(desk: Desk, execution: Execution, now: Callable[[], datetime], until: datetime) -> str:
+def _stop_notified(clients: Clients, execution: Execution, now: Callable[[], datetime], until: datetime) -> str:
     """Look once more for the report of a run that failed and was told.
 
     The failure path looks once. It may have failed to cancel, or a function that outlived its step may have created
@@ -178,15 +183,17 @@ def _stop_told(desk: Desk, execution: Execution, now: Callable[[], datetime], un
     """
     try:
         with translated():
-            stopped = reports.cancel(desk, execution, now, until)
+            stopped = reports.cancel(clients, execution, now, until)
     except AccessDeniedError:
         # The run's message told it already, and asking again changes nothing.
         return "NOTHING_LEFT"
     return "CLEANED_UP" if stopped == "CANCELLED" else "NOTHING_LEFT"
 
 
-def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], datetime], over_at: datetime) -> list[str]:
-    """Clean up after every execution that has ended and of which something is left; the next sweep goes on where this one stops.
+def hourly_cleanup(
+    clients: Clients, states: "SFNClient", sns: "SNSClient", now: Callable[[], datetime], function_deadline: datetime
+) -> list[str]:
+    """Clean up after every execution that has ended and of which something is left; the next hourly cleanup goes on where this one stops.
 
     What is useful comes first: the lock's holder and the open runs, then Inspector's slot, then executions that ended before
     they were written down. One that cannot be cleaned up does not keep the others from it.
@@ -201,48 +208,48 @@ def sweep(desk: Desk, states: "SFNClient", sns: "SNSClient", now: Callable[[], d
     Exception
         The first one that was met, after all were tried.
     """
-    # First of all: a sweep that fails later has still seen the hour.
-    if desk.config.expected_report:
-        count_expectation(desk.config.expected_report)
-    swept = _Sweep(desk, states, sns, now, over_at)
-    before = run_store.sweep_mark(desk.table)
+    # First of all: an hourly cleanup that fails later has still seen the hour.
+    if clients.config.expected_report:
+        count_expectation(clients.config.expected_report)
+    swept = _HourlyCleanup(clients, states, sns, now, function_deadline)
+    before = run_store.cleanup_mark(clients.table)
     mark = swept.open_runs(before)
-    swept.cleaned += _free_slot(desk, states, now, over_at)
+    swept.cleaned += _free_slot(clients, states, now, function_deadline)
     try:
         with translated():
             mark = swept.unwritten(mark)
     except (ExporterError, ClientError) as error:
         swept.errors.append(error)
     if mark != before:
-        run_store.keep_sweep_mark(desk.table, mark)
-    if swept.stopped or mark != SweepMark():
-        logger.warning("the sweep stopped before its end, to end in time: the next one goes on from there")
+        run_store.keep_cleanup_mark(clients.table, mark)
+    if swept.stopped or mark != CleanupMark():
+        logger.warning("the hourly cleanup stopped before its end, to end in time: the next one goes on from there")
     if swept.errors:
         raise swept.errors[0]
     return swept.cleaned
 
 
 @dataclass(slots=True)
-class _Sweep:
-    """One sweep: what it may use, and what has become of it."""
+class _HourlyCleanup:
+    """One hourly cleanup: what it may use, and what has become of it."""
 
-    desk: Desk
+    clients: Clients
     states: "SFNClient"
     sns: "SNSClient"
     now: Callable[[], datetime]
-    over_at: datetime
+    function_deadline: datetime
     cleaned: list[str] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     stopped: bool = False
     """Whether its time was over before its end."""
 
-    def open_runs(self, mark: SweepMark) -> SweepMark:
+    def open_runs(self, mark: CleanupMark) -> CleanupMark:
         """Clean up after the lock's holder and the open runs, in half of the time at most."""
         until = self.now() + (self._until - self.now()) / 2
-        if holder := self.desk.lock.holder():
+        if holder := self.clients.lock.holder():
             self._clean(holder.execution)
-        open_runs, last = run_store.open_runs(self.desk.table, mark.open_after), mark.open_after
+        open_runs, last = run_store.open_runs(self.clients.table, mark.open_after), mark.open_after
         for execution in open_runs:
             if self.now() > until:
                 self.stopped = True
@@ -251,10 +258,10 @@ class _Sweep:
             last = execution.started_at.isoformat()
         return replace(mark, open_after=last if len(open_runs) == run_store.OPEN_AT_ONCE else run_store.BEFORE_ALL)
 
-    def unwritten(self, mark: SweepMark) -> SweepMark:
+    def unwritten(self, mark: CleanupMark) -> CleanupMark:
         """Clean up after executions that ended before they were written down.
 
-        The newest of each status are looked at each time, older ones from where the last sweep stopped: so that no number of
+        The newest of each status are looked at each time, older ones from where the last hourly cleanup stopped: so that no number of
         failed executions keeps the rest from being looked at.
         """
         done = replace(mark, status="", token="")
@@ -278,12 +285,12 @@ class _Sweep:
 
     @property
     def _until(self) -> datetime:
-        return self.over_at - TIME_FOR_ONE
+        return self.function_deadline - TIME_FOR_ONE
 
     def _page(self, status: "ExecutionStatusType", token: str) -> tuple[list[Execution], str]:
         """Return a page of recent executions, and the name of the next one."""
         asked: Any = {
-            "stateMachineArn": self.desk.config.state_machine_arn,
+            "stateMachineArn": self.clients.config.state_machine_arn,
             "statusFilter": status,
             "maxResults": PAGE_EXECUTIONS,
         }
@@ -294,7 +301,7 @@ class _Sweep:
             if not token or code_of(error) != "InvalidToken":
                 raise
             page = self.states.list_executions(**asked)
-        listed, since = page["executions"], self.now() - SWEEP_BACK
+        listed, since = page["executions"], self.now() - CLEANUP_BACK
         recent = [Execution(each["executionArn"], each["startDate"]) for each in listed if each["startDate"] > since]
         # The newest come first [AWS: ListExecutions].
         return recent, page.get("nextToken", "") if len(recent) == len(listed) else ""
@@ -305,7 +312,7 @@ class _Sweep:
             if self.now() > self._until:
                 self.stopped = True
                 return False
-            if not run_store.is_known(self.desk.table, execution):
+            if not run_store.is_known(self.clients.table, execution):
                 self._clean(execution)
         return True
 
@@ -324,19 +331,19 @@ class _Sweep:
                 self.errors.append(error)
 
     def _has_cleaned(self, ended: Ended) -> bool:
-        return clean_up(self.desk, self.sns, ended, self.now, self.over_at, CANCEL_WAIT) == "CLEANED_UP"
+        return clean_up(self.clients, self.sns, ended, self.now, self.function_deadline, CANCEL_WAIT) == "CLEANED_UP"
 
 
-def _free_slot(desk: Desk, states: "SFNClient", now: Callable[[], datetime], over_at: datetime) -> list[str]:
+def _free_slot(clients: Clients, states: "SFNClient", now: Callable[[], datetime], function_deadline: datetime) -> list[str]:
     """Cancel a report in progress whose run has ended and was told, but could not cancel it."""
     try:
         with translated():
-            current = desk.inspector.current()
-            owner = reports.owner_of(desk, current) if current and not current.has_ended else None
+            current = clients.inspector.current()
+            owner = reports.owner_of(clients, current) if current and not current.has_ended else None
             if owner is None or _ended(states, owner, now()) is None:
                 return []
             with named(owner.name):
-                stopped = reports.cancel(desk, owner, now, min(now() + CANCEL_WAIT, over_at - TIME_TO_TELL))
+                stopped = reports.cancel(clients, owner, now, min(now() + CANCEL_WAIT, function_deadline - TIME_TO_NOTIFY))
                 return [owner.name] if stopped == "CANCELLED" else []
     except (ExporterError, ClientError) as error:
         # Nobody waits for this look: an Inspector that is down or disabled is told by the next export.

@@ -1,4 +1,4 @@
-"""Telling a recorded outcome, once: one publish to the topic under a claim that one teller holds at a time."""
+"""Telling a recorded outcome, once: one publish to the topic under a claim that one notifier holds at a time."""
 
 import uuid
 from dataclasses import replace
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 MARGIN = timedelta(seconds=10)
 
 
-def tell(table: Table, sns: "SNSClient", config: Config, execution: Execution, now: datetime, over_at: datetime) -> bool:
+def tell(
+    table: Table, sns: "SNSClient", config: Config, execution: Execution, now: datetime, function_deadline: datetime
+) -> bool:
     """Publish a run's recorded outcome, unless it was told already.
 
-    A teller that dies between publish and mark leaves its claim to run out; whoever comes then tells the same outcome
+    A notifier that dies between publish and mark leaves its claim to run out; whoever comes then tells the same outcome
     under the same notification id.
 
     Parameters
     ----------
-    over_at
+    function_deadline
         When this function is surely over.
 
     Returns
@@ -33,8 +35,8 @@ def tell(table: Table, sns: "SNSClient", config: Config, execution: Execution, n
     bool
         Whether this call published.
     """
-    teller = uuid.uuid4().hex
-    run = run_store.claim_telling(table, execution, teller, now, over_at + MARGIN)
+    notifier = uuid.uuid4().hex
+    run = run_store.claim_notification(table, execution, notifier, now, function_deadline + MARGIN)
     if run is None:
         return False
     try:
@@ -42,8 +44,8 @@ def tell(table: Table, sns: "SNSClient", config: Config, execution: Execution, n
         noted = replace(run, notes=(note, *run.notes)) if note else run
         sns.publish(**notification.publication(noted, config))
     except Exception:
-        # Whatever became of it, this teller publishes no more: whoever tries again need not wait for the claim to run out.
-        run_store.give_back_telling(table, execution, teller)
+        # Whatever became of it, this notifier publishes no more: whoever tries again need not wait for the claim to run out.
+        run_store.release_notification(table, execution, notifier)
         raise
-    run_store.mark_told(table, execution, now)
+    run_store.mark_notified(table, execution, now)
     return True

@@ -16,7 +16,7 @@ from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean, cut
 from findings_exporter.notification import failure_from
-from findings_exporter.notification.remediation import evidence, explain, statements
+from findings_exporter.notification.remediation import evidence, remediation_for, statements
 from findings_exporter.notification.sanitize import ERROR_CHARACTERS, for_programs
 from findings_exporter.steps.verify_report import Delivery
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 CAUSE_CHARACTERS = 32_000
 """A Fail state's Cause has 32,768 characters [AWS: Amazon States Language]."""
-DIGEST_CAUSE_CHARACTERS = 300
+ANALYSIS_CAUSE_CHARACTERS = 300
 """Enough to know it by; the log has the rest."""
 
 
@@ -36,22 +36,22 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     event
         ``failure`` (``error``, ``cause`` and perhaps ``setup``; null after a success), ``delivery`` (null without one),
         ``duplicate`` (whether another execution exports the scheduled time), and from release 2 on ``digest_failure``
-        (``error`` and ``cause`` of a digest step that broke down; else null).
+        (``error`` and ``cause`` of an analysis step that broke down; else null).
 
     Returns
     -------
     dict
-        ``state``: ``TO_TELL`` or ``CLOSED``; ``outcome`` as recorded; ``failure``: its error and its cause in words,
+        ``state``: ``NOTIFICATION_PENDING`` or ``CLOSED``; ``outcome`` as recorded; ``failure``: its error and its cause in words,
         for the workflow's Fail state, or null.
     """
     failure = _failure(event["failure"]) if event["failure"] else None
     delivery = Delivery(**event["delivery"]) if event["delivery"] and not failure else None
-    if broken := event.get("digest_failure"):
-        run_store.note_digest_failure(table, execution, digest_failure(broken["error"], broken["cause"]))
+    if broken := event.get("analysis_failure"):
+        run_store.note_analysis_failure(table, execution, analysis_failure(broken["error"], broken["cause"]))
     outcome: Outcome = "FAILED" if failure else "DUPLICATE" if event["duplicate"] else "SUCCEEDED"
     run = record(table, execution, outcome, failure, delivery, now)
     return {
-        "state": "CLOSED" if run.told_at else "TO_TELL",
+        "state": "CLOSED" if run.notified_at else "NOTIFICATION_PENDING",
         "outcome": run.outcome,
         "failure": ended_failure(run, config),
     }
@@ -87,9 +87,9 @@ def record(
     return run
 
 
-def digest_failure(error: str, cause: str) -> dict[str, str]:
-    """Return what is written down of a digest step that broke down, with the sentence that people are told."""
-    what = cut(" ".join(failure_from(error, cause).cause.split()), DIGEST_CAUSE_CHARACTERS).rstrip(".")
+def analysis_failure(error: str, cause: str) -> dict[str, str]:
+    """Return what is written down of an analysis step that broke down, with the sentence that people are told."""
+    what = cut(" ".join(failure_from(error, cause).cause.split()), ANALYSIS_CAUSE_CHARACTERS).rstrip(".")
     return {
         "error": error,
         "sentence": Note("analysis.failed", what=f"{what} ({error})", do=Note("analysis.broke_down")),
@@ -98,11 +98,11 @@ def digest_failure(error: str, cause: str) -> dict[str, str]:
 
 def cause_text(failure: Failure, config: Config) -> str:
     """Return a failure with its reason and fix, as the Step Functions console shows it."""
-    explanation = explain(failure, config)
-    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(explanation.fix, 1))
+    remediation = remediation_for(failure, config)
+    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(remediation.fix, 1))
     seen = "".join(f"\n- {line}" for line in evidence(failure))
     add = "".join(f"\n\nPolicy statement to add ({check}):\n{statement}" for check, statement in statements(failure))
-    return f"{failure.cause}\n\nCause: {explanation.why}{seen}\n\nFix:\n{steps}{add}"[:CAUSE_CHARACTERS]
+    return f"{failure.cause}\n\nCause: {remediation.why}{seen}\n\nFix:\n{steps}{add}"[:CAUSE_CHARACTERS]
 
 
 def _failure(caught: Mapping[str, Any]) -> Failure:

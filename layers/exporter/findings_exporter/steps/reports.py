@@ -13,10 +13,10 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
 
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import Desk, StartDesk
+from findings_exporter.aws.clients import Clients, StartClients
 from findings_exporter.aws.inspector import Report, create
 from findings_exporter.aws.lock import has_ended
-from findings_exporter.aws.metrics import count_look
+from findings_exporter.aws.metrics import count_status_check
 from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import (
     DENIED,
@@ -43,7 +43,7 @@ ONE_AT_A_TIME_TEXT = "multiple reports in-progress"
 OUTLIVE_MARGIN = timedelta(seconds=10)
 LANDING = timedelta(seconds=10)
 """How long a report may take to appear after a create whose answer was lost."""
-CANCEL_LOOK_SECONDS = 1
+CANCEL_CHECK_SECONDS = 1
 PLACE_CHARACTERS = 200
 """Of where another report goes: its prefix is anybody's, and what became of it stands behind it."""
 
@@ -52,7 +52,7 @@ type Result = dict[str, Any]
 """What a step tells the workflow: ``state``, and with it ``wait_seconds`` or ``failure``."""
 
 
-def start(start_desk: StartDesk, run: Run, clock: Callable[[], datetime], outlives_until: datetime) -> Result:
+def start(start_clients: StartClients, run: Run, clock: Callable[[], datetime], outlives_until: datetime) -> Result:
     """Create the run's report, find the one that an earlier try created, or tell who has the slot.
 
     Parameters
@@ -72,27 +72,27 @@ def start(start_desk: StartDesk, run: Run, clock: Callable[[], datetime], outliv
     LockLostError
         The lock is not this run's (any more).
     """
-    desk, plan, now = start_desk.desk, run.require_plan(), clock()
-    holder = desk.lock.require(run.execution)
+    clients, plan, now = start_clients.clients, run.require_plan(), clock()
+    holder = clients.lock.require(run.execution)
     if run.report_id:
-        return _started(desk, run, run.report_id, now, holder.creating_until)
-    current = desk.inspector.current()
+        return _started(clients, run, run.report_id, now, holder.creating_until)
+    current = clients.inspector.current()
     if current and _is_at(current, plan):
-        return _started(desk, run, current.id, now, holder.creating_until)
-    if delivered := found_report_id(start_desk.s3, plan.destination):
-        return _started(desk, run, delivered, now, holder.creating_until)
+        return _started(clients, run, current.id, now, holder.creating_until)
+    if delivered := found_report_id(start_clients.s3, plan.destination):
+        return _started(clients, run, delivered, now, holder.creating_until)
     if holder.creating_until and holder.creating_until >= now:
         # An earlier try of this step may still be creating. Looking again is the only safe thing to do; and like any
         # turn ever more seldom, since an Inspector that fails all day would fill the execution's history.
         return _busy(max((holder.creating_until - now).total_seconds(), _turn_wait(run, now)))
     if current and not current.has_ended:
-        return _slot_taken(start_desk, run, current, now)
+        return _slot_taken(start_clients, run, current, now)
     if plan.remaining_seconds(now) <= 0:
         return _failed(_too_late(plan, "cause.too_late_not_started"))
-    return _create(start_desk, run, holder.creating_until, clock, outlives_until)
+    return _create(start_clients, run, holder.creating_until, clock, outlives_until)
 
 
-def check(desk: Desk, run: Run, now: datetime) -> Result:
+def check(clients: Clients, run: Run, now: datetime) -> Result:
     """Look at the run's report.
 
     Returns
@@ -106,9 +106,9 @@ def check(desk: Desk, run: Run, now: datetime) -> Result:
         The lock is not this run's (any more).
     """
     plan = run.require_plan()
-    desk.lock.require(run.execution)
-    report = desk.inspector.status(run.report_id or "")
-    count_look(plan.report_name)
+    clients.lock.require(run.execution)
+    report = clients.inspector.status(run.report_id or "")
+    count_status_check(plan.report_name)
     if report is None:
         return _failed(Failure("Report.UNKNOWN", Note("cause.report_unknown", report=run.report_id)))
     if not report.has_ended:
@@ -117,8 +117,8 @@ def check(desk: Desk, run: Run, now: datetime) -> Result:
         remaining = plan.remaining_seconds(now)
         if remaining <= 0:
             return _failed(_too_late(plan, "cause.too_late_running", report=report.id, status=report.status))
-        return {"state": IN_PROGRESS, "wait_seconds": _next_look(desk, run, now)}
-    run_store.note_report_ended(desk.table, run.execution, now)
+        return {"state": IN_PROGRESS, "wait_seconds": _next_check(clients, run, now)}
+    run_store.note_report_ended(clients.table, run.execution, now)
     if report.status == "SUCCEEDED":
         return {"state": "FINISHED", "found_nothing": False}
     if report.error_code == "NO_FINDINGS_FOUND":
@@ -130,7 +130,7 @@ def check(desk: Desk, run: Run, now: datetime) -> Result:
     return _failed(Failure(f"Report.{code}", ended))
 
 
-def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until: datetime) -> Literal["NONE", "CANCELLED"]:
+def cancel(clients: Clients, execution: Execution, now: Callable[[], datetime], until: datetime) -> Literal["NONE", "CANCELLED"]:
     """Stop the run's own report, if there is one, and wait until it has stopped.
 
     The report is found by its id or, should the create's answer have been lost, by its destination.
@@ -149,84 +149,84 @@ def cancel(desk: Desk, execution: Execution, now: Callable[[], datetime], until:
     StillRunningError
         The report was told to stop but has not stopped by ``until``.
     """
-    run = run_store.find(desk.table, execution.id)
+    run = run_store.find(clients.table, execution.id)
     if run is None or run.plan is None:
         return "NONE"
-    holder = desk.lock.holder()
+    holder = clients.lock.holder()
     if holder and holder.arn == execution.arn and holder.creating_until and holder.creating_until >= now():
         raise StillCreatingError(Note("cause.still_creating", run=execution.id))
-    report = _own_in_progress(desk, run, run.plan)
+    report = _own_in_progress(clients, run, run.plan)
     if report is None:
         return "NONE"
     logger.info("cancelling the run's own report %s", report.id)
-    desk.inspector.cancel(report.id)
-    while (seen := desk.inspector.status(report.id)) and not seen.has_ended:
-        if now() + timedelta(seconds=CANCEL_LOOK_SECONDS) >= until:
+    clients.inspector.cancel(report.id)
+    while (seen := clients.inspector.status(report.id)) and not seen.has_ended:
+        if now() + timedelta(seconds=CANCEL_CHECK_SECONDS) >= until:
             raise StillRunningError(Note("cause.still_running", report=report.id, status=seen.status))
-        time.sleep(CANCEL_LOOK_SECONDS)
+        time.sleep(CANCEL_CHECK_SECONDS)
     return "CANCELLED"
 
 
-def _own_in_progress(desk: Desk, run: Run, plan: Plan) -> Report | None:
-    report = desk.inspector.status(run.report_id) if run.report_id else None
+def _own_in_progress(clients: Clients, run: Run, plan: Plan) -> Report | None:
+    report = clients.inspector.status(run.report_id) if run.report_id else None
     # A report known by its id is this run's, unless Inspector says that it goes elsewhere.
     if report and not report.has_ended and (not report.bucket or _is_at(report, plan)):
         return report
-    current = desk.inspector.current()
+    current = clients.inspector.current()
     return current if current and not current.has_ended and _is_at(current, plan) else None
 
 
 def _create(
-    start_desk: StartDesk, run: Run, seen: datetime | None, clock: Callable[[], datetime], outlives_until: datetime
+    start_clients: StartClients, run: Run, seen: datetime | None, clock: Callable[[], datetime], outlives_until: datetime
 ) -> Result:
-    desk, plan = start_desk.desk, run.require_plan()
-    mark = desk.lock.mark_creating(run.execution, outlives_until + OUTLIVE_MARGIN, clock(), seen)
+    clients, plan = start_clients.clients, run.require_plan()
+    mark = clients.lock.mark_creating(run.execution, outlives_until + OUTLIVE_MARGIN, clock(), seen)
     # An earlier try that still worked may have marked, created, noted its report and cleared its mark since we looked.
-    if noted := run_store.load(desk.table, run.execution).report_id:
-        return _started(desk, run, noted, clock(), mark)
+    if noted := run_store.load(clients.table, run.execution).report_id:
+        return _started(clients, run, noted, clock(), mark)
     try:
-        report_id = create(start_desk.creator, plan)
+        report_id = create(start_clients.creator, plan)
     except ClientError as error:
         if not is_refused(error):
-            desk.lock.move_mark(run.execution, mark, clock() + LANDING)
-            run_store.note(desk.table, run.execution, Note("run.create_failed", code=code_of(error)))
+            clients.lock.move_mark(run.execution, mark, clock() + LANDING)
+            run_store.note(clients.table, run.execution, Note("run.create_failed", code=code_of(error)))
             raise
-        desk.lock.clear_mark(run.execution, mark)
+        clients.lock.clear_mark(run.execution, mark)
         if code_of(error) in THROTTLED | DENIED:
             raise
-        return _refused(start_desk, run, error, clock())
+        return _refused(start_clients, run, error, clock())
     except (ConnectionError, HTTPClientError):
         # The answer was lost, the report may still appear; but this function sends no other create.
-        desk.lock.move_mark(run.execution, mark, clock() + LANDING)
+        clients.lock.move_mark(run.execution, mark, clock() + LANDING)
         raise
-    return _started(desk, run, report_id, clock(), mark)
+    return _started(clients, run, report_id, clock(), mark)
 
 
-def _refused(start_desk: StartDesk, run: Run, error: ClientError, now: datetime) -> Result:
+def _refused(start_clients: StartClients, run: Run, error: ClientError, now: datetime) -> Result:
     # Somebody may have taken the slot between our look and our create: the status decides, class and text are only hints.
-    desk, plan = start_desk.desk, run.require_plan()
-    current = desk.inspector.current()
+    clients, plan = start_clients.clients, run.require_plan()
+    current = clients.inspector.current()
     if current and _is_at(current, plan):
-        return _started(desk, run, current.id, now, None)
+        return _started(clients, run, current.id, now, None)
     if current and not current.has_ended:
-        return _slot_taken(start_desk, run, current, now)
+        return _slot_taken(start_clients, run, current, now)
     if ONE_AT_A_TIME_TEXT in text_of(error):
         return _busy(_turn_wait(run, now))
     return _failed(Failure("CreateRefused", Note("cause.refused", code=code_of(error), text=text_of(error))))
 
 
-def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -> Result:
-    desk, plan = start_desk.desk, run.require_plan()
+def _slot_taken(start_clients: StartClients, run: Run, other: Report, now: datetime) -> Result:
+    clients, plan = start_clients.clients, run.require_plan()
     remaining = plan.remaining_seconds(now)
     place = clean(f"s3://{other.bucket}/{other.prefix}", PLACE_CHARACTERS)
     if remaining <= 0:
         return _failed(_too_late(plan, "cause.too_late_other", report=other.id, place=place))
-    whose = owner_of(desk, other)
-    if whose and has_ended(start_desk.states, whose.arn):
+    whose = owner_of(clients, other)
+    if whose and has_ended(start_clients.states, whose.arn):
         # Ours, but of a run that is over: it has another's filter and place, so it is of no use to anybody.
-        desk.inspector.cancel(other.id)
+        clients.inspector.cancel(other.id)
         run_store.note(
-            desk.table,
+            clients.table,
             run.execution,
             Note("run.cancelled_left", report=other.id, run=whose.id),
         )
@@ -234,41 +234,41 @@ def _slot_taken(start_desk: StartDesk, run: Run, other: Report, now: datetime) -
     if whose is None and plan.on_busy == "fail":
         return _failed(Failure("SlotBusy", Note("cause.busy", report=other.id, place=place)))
     if whose is None and plan.on_busy == "cancel":
-        desk.inspector.cancel(other.id)
+        clients.inspector.cancel(other.id)
         run_store.note(
-            desk.table,
+            clients.table,
             run.execution,
             Note("run.cancelled_external", report=other.id, place=place),
         )
         return _busy(_turn_wait(run, now))
     logger.info("Inspector's slot is taken by another report %s", other.id)
     run_store.note(
-        desk.table,
+        clients.table,
         run.execution,
         Note("run.waited_external", report=other.id, place=place),
     )
     return _busy(_turn_wait(run, now))
 
 
-def owner_of(desk: Desk, report: Report) -> Execution | None:
+def owner_of(clients: Clients, report: Report) -> Execution | None:
     """Return the execution of ours that a report belongs to, or None for a foreign one."""
     name = execution_of(report.prefix)
-    run = run_store.find(desk.table, name) if name else None
+    run = run_store.find(clients.table, name) if name else None
     # Judged by the run's own plan: the deployment's bucket and prefix may have changed since.
     return run.execution if run and run.plan and _is_at(report, run.plan) else None
 
 
-def _started(desk: Desk, run: Run, report_id: str, now: datetime, mark: datetime | None) -> Result:
-    run_store.note_report(desk.table, run.execution, report_id, now)
+def _started(clients: Clients, run: Run, report_id: str, now: datetime, mark: datetime | None) -> Result:
+    run_store.note_report(clients.table, run.execution, report_id, now)
     if mark:
         # No try creates while an earlier one may: the report that is known now is the only one that can appear.
-        desk.lock.clear_mark(run.execution, mark)
-    return {"state": "STARTED", "report_id": report_id, "wait_seconds": _next_look(desk, run, now)}
+        clients.lock.clear_mark(run.execution, mark)
+    return {"state": "STARTED", "report_id": report_id, "wait_seconds": _next_check(clients, run, now)}
 
 
-def _next_look(desk: Desk, run: Run, now: datetime) -> int:
+def _next_check(clients: Clients, run: Run, now: datetime) -> int:
     plan = run.require_plan()
-    history = run_store.recent_report_seconds(desk.table, plan.report_name)
+    history = run_store.recent_report_seconds(clients.table, plan.report_name)
     elapsed = (now - (run.report_created_at or now)).total_seconds()
     return next_wait_seconds(elapsed, history, plan.remaining_seconds(now))
 

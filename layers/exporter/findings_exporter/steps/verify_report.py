@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 TINY_BYTES = 4096
 """The largest object that can be a way of saying that nothing was found; one real finding alone is about as long."""
 REPORT_FILE = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27})\.(?:json|csv)")
-LOOKS, LOOK_SECONDS = 3, 2
+CHECKS, CHECK_SECONDS = 3, 2
 """An object that is not there is looked for again before it counts as nothing found: that would be told as good news."""
 
 type AsksInspector = Callable[[], bool | None]
@@ -86,10 +86,10 @@ def verify_run(s3: "S3Client", inspector2: "Inspector2Client", run: "Run", *, fo
     def ask() -> bool | None:
         return matches_any(inspector2, plan.filter_criteria)
 
-    judged = verify(s3, ask, plan.destination, run.report_id or "", plan.report_format, found_nothing=found_nothing)
-    if isinstance(judged, Failure):
-        return {"state": "FAILED", "failure": judged.to_dict()}
-    return {"state": "VERIFIED", "delivery": judged.to_dict()}
+    assessed = verify(s3, ask, plan.destination, run.report_id or "", plan.report_format, found_nothing=found_nothing)
+    if isinstance(assessed, Failure):
+        return {"state": "FAILED", "failure": assessed.to_dict()}
+    return {"state": "VERIFIED", "delivery": assessed.to_dict()}
 
 
 def verify(
@@ -115,9 +115,9 @@ def verify(
     """
     owner = destination.owner
     objects = _objects(s3, destination)
-    looks = 1 if found_nothing else LOOKS
-    while not objects and (looks := looks - 1):
-        time.sleep(LOOK_SECONDS)
+    status_checks = 1 if found_nothing else CHECKS
+    while not objects and (status_checks := status_checks - 1):
+        time.sleep(CHECK_SECONDS)
         objects = _objects(s3, destination)
     if not objects:
         return _nothing(destination, "no_findings" if found_nothing else "no_object")
@@ -135,7 +135,7 @@ def verify(
     )
     if wrong := _wrong_encryption(delivery, head.get("ServerSideEncryption"), destination):
         return wrong
-    return _judged(s3, ask, delivery, report_format, owner)
+    return _assessed(s3, ask, delivery, report_format, owner)
 
 
 def found_report_id(s3: "S3Client", destination: Destination) -> str | None:
@@ -171,7 +171,7 @@ def _wrong_encryption(delivery: Delivery, encryption: str | None, destination: D
     return Failure("Delivery.Encryption", Note(how if encryption else "cause.encryption_none", **told))
 
 
-def _judged(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_format: str, owner: str) -> Delivery | Failure:
+def _assessed(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_format: str, owner: str) -> Delivery | Failure:
     start = _read(s3, delivery, f"bytes=0-{EDGE_BYTES - 1}", owner)
     if delivery.size_bytes > EDGE_BYTES:
         end = _read(s3, delivery, f"bytes=-{EDGE_BYTES}", owner)
@@ -186,10 +186,10 @@ def _judged(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_forma
         case "nothing":
             return replace(delivery, nothing_found="empty_object")
         case "unclear":
-            return _judged_by_inspector(ask, delivery, form.fault or Note("form.no_findings"))
+            return _assessed_by_inspector(ask, delivery, form.fault or Note("form.no_findings"))
 
 
-def _judged_by_inspector(ask: AsksInspector, delivery: Delivery, fault: Note) -> Delivery | Failure:
+def _assessed_by_inspector(ask: AsksInspector, delivery: Delivery, fault: Note) -> Delivery | Failure:
     """Judge a tiny object without any finding that is in no known form: a malformed one was seen where nothing matched."""
     try:
         matches = ask()

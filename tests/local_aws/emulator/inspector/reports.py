@@ -45,7 +45,7 @@ class Settings:
     """By the number of findings that match."""
     cancel_seconds: float = 0.0
     """From the cancel call until the report is CANCELLED; until then it counts as the one report in progress."""
-    least_looks: int = 0
+    fewest_checks: int = 0
     """A report does not succeed before so many status checks by its id, however slow the caller is."""
     without_report: str = "not_found"
     """The answer to a status call without an id when no report is in progress: "not_found", "empty" or "last"."""
@@ -83,7 +83,7 @@ class Report:
     started_by: str
     created_at: float
     faults: dict[str, Fault] = field(default_factory=dict)
-    is_foreign: bool = False
+    is_external: bool = False
     is_held: bool = False
     status: str = IN_PROGRESS
     error_code: str = ""
@@ -95,7 +95,7 @@ class Report:
     cancelled_by: str = ""
     cancelled_at: float | None = None
     ended_at: float | None = None
-    looks: int = 0
+    status_checks: int = 0
 
     def shown_status(self) -> str:
         """Return the status that the API returns."""
@@ -180,10 +180,10 @@ def forget_all() -> None:
         _abandon(_places.popitem()[1])
 
 
-def _abandon(gone: Place | None) -> None:
-    if gone:
-        for report in list(gone.reports.values()):
-            gone.end(report, CANCELLED)
+def _abandon(no_longer_open: Place | None) -> None:
+    if no_longer_open:
+        for report in list(no_longer_open.reports.values()):
+            no_longer_open.end(report, CANCELLED)
 
 
 # ---- a report, on a thread of its own
@@ -203,7 +203,7 @@ def _live(here: Place, report: Report) -> None:
 def _make(here: Place, report: Report) -> None:
     settings, findings = Settings(**vars(here.settings)), here.findings
     matching: list[Finding] = []
-    if not report.is_foreign:
+    if not report.is_external:
         matches = criteria.matcher(report.filter_criteria)
         matching = [finding for finding in findings if matches(finding)]
         report.findings = len(matching)
@@ -213,7 +213,7 @@ def _make(here: Place, report: Report) -> None:
     elif fault := report.faults.get("fail"):
         here.end(report, FAILED, fault.error_code, "A test made the emulator fail this report")
     elif report.status == IN_PROGRESS:
-        if not report.is_foreign:
+        if not report.is_external:
             _deliver(here, report, matching, settings)
         here.end(report, SUCCEEDED)
 
@@ -222,7 +222,7 @@ def _take_time(here: Place, report: Report, until: float) -> None:
     with here.changed:
         while report.status == IN_PROGRESS:
             is_cancelled = report.cancelled_at is not None
-            is_watched = report.looks >= here.settings.least_looks or report.is_foreign
+            is_watched = report.status_checks >= here.settings.fewest_checks or report.is_external
             is_held = (here.is_held or report.is_held or not is_watched) and not is_cancelled
             left = (report.cancelled_at or until) - time.time()
             if left > 0 or is_held:
@@ -239,7 +239,7 @@ def _deliver(here: Place, report: Report, matching: Sequence[Finding], settings:
     source = delivery.Source(here.account, here.region, report.id)
     # The prefix as it was given: AWS puts no slash between.
     object_key = f"{prefix}{report.id}.{extension}"
-    delivery.judge(source, destination, object_key)
+    delivery.assess(source, destination, object_key)
     kind = settings.when_nothing_found
     if not matching and kind == "fail":
         raise delivery.Refusal("NO_FINDINGS_FOUND", "No findings match the filter criteria")
@@ -327,7 +327,7 @@ def _status(here: Place, request: dict[str, Any], _caller: str) -> Answer:
         return _not_found(f"There is no report {report_id}" if report_id else "There is no report in progress")
     answer: Answer = json_response(report.told())
     if report_id:
-        report.looks += 1
+        report.status_checks += 1
         here.changed.notify_all()
     return answer
 

@@ -145,7 +145,7 @@ def _release(_body: dict[str, Any], account: str, region: str) -> dict[str, Any]
     return {}
 
 
-@route("/_local/inspector/foreign_report")
+@route("/_local/inspector/external_report")
 def _foreign_report(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     given = _settings(body, "destination")
     destination = {
@@ -161,7 +161,7 @@ def _foreign_report(body: dict[str, Any], account: str, region: str) -> dict[str
         filter_criteria={},
         started_by=f"arn:aws:iam::{account}:user/external",
         created_at=time.time(),
-        is_foreign=True,
+        is_external=True,
         is_held=True,
     )
     with here.changed:

@@ -11,7 +11,7 @@ from findings_analysis.assessment import coverage
 from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning, TypeCoverage, read_coverage
 from findings_analysis.comparison.fingerprints import OTHER_CLOUDS, OWN_SCAN_TYPES, scan_type
 from tests.builders import exporter as builders
-from tests.builders.nights import ACCOUNT, OTHER_ACCOUNT
+from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT
 
 
 class Service:
@@ -153,7 +153,7 @@ def test_each_state_is_on_or_off_and_a_new_one_is_unknown(status: str, expected:
     assert found.why == ("" if expected == "on" else f"{status}: It is {status}")
 
 
-def test_what_inspector_does_not_tell_is_unknown_and_named(service: Service) -> None:
+def test_what_inspector_does_not_report_is_unknown_and_named(service: Service) -> None:
     service.members(OTHER_ACCOUNT, "777788889999")
     service.states({ACCOUNT: "ENABLED"})
     service.states({}, {OTHER_ACCOUNT: "ACCESS_DENIED"}, asked=[OTHER_ACCOUNT, "777788889999"])
@@ -277,7 +277,7 @@ class TestMeaning:
             (None, 12, False),
             (0, None, False),
         ):
-            assert Coverage(ACCOUNT, {}, scanned, not_scanned).is_blind == blind
+            assert Coverage(ACCOUNT, {}, scanned, not_scanned).scans_nothing == blind
 
     def test_it_is_stored_as_plain_data(self) -> None:
         found = Coverage(ACCOUNT, {ACCOUNT: AccountScanning("on")}, 1, 0, {"x": TypeCoverage(1)}, ("a",)).to_dict()
@@ -376,7 +376,7 @@ class TestOtherClouds:
             f"It is unknown whether all of Azure in account {ACCOUNT} is scanned: not every connector is connected and enabled.",
         )
 
-    def test_a_health_that_is_not_told_is_not_health(self, service: Service) -> None:
+    def test_a_health_that_is_not_reported_is_not_health(self, service: Service) -> None:
         told = {name: value for name, value in self.HEALTHY.items() if name != "health"}
         assert self.read(service, told).scanning(ACCOUNT, "azure") == "unknown"
 

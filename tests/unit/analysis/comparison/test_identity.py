@@ -11,23 +11,23 @@ from findings_analysis.comparison.identity import (
     ACCOUNT,
     RESOURCE,
     VULNERABILITY,
-    LogicalKeys,
-    account_key,
-    exact_keys,
-    vulnerability_key,
+    LogicalHashes,
+    account_hash,
+    exact_hashes,
+    vulnerability_hash,
 )
-from tests.builders import nights
-from tests.builders.nights import batch, finding
+from tests.builders import daily_runs
+from tests.builders.daily_runs import batch, finding
 
 
 def key(**values: Any) -> bytes:
-    return LogicalKeys().of(batch(finding(**values)))[0]
+    return LogicalHashes().of(batch(finding(**values)))[0]
 
 
 @pytest.mark.parametrize(
     "difference",
     [
-        {"finding_arn": nights.arn("b"), "resource_id": "arn:aws:ecr:…/sha256:b", "first_observed_at": 1},
+        {"finding_arn": daily_runs.arn("b"), "resource_id": "arn:aws:ecr:…/sha256:b", "first_observed_at": 1},
         {"title": "CVE-2026-1 - openssl, and more"},
         {"severity": "LOW", "status": "CLOSED", "fix_available": "YES"},
         {"package_names": ["openssl", None, "openssl"]},
@@ -41,7 +41,7 @@ def test_a_rebuilt_image_keeps_its_vulnerabilities(difference: dict[str, Any]) -
 @pytest.mark.parametrize(
     "difference",
     [
-        {"account_id": nights.OTHER_ACCOUNT},
+        {"account_id": daily_runs.OTHER_ACCOUNT},
         {"region": "us-east-1"},
         {"resource_name": "shop/basket"},
         {"resource_type": "AWS_LAMBDA_FUNCTION"},
@@ -54,11 +54,11 @@ def test_each_part_of_the_logical_identity_counts(difference: dict[str, Any]) ->
     assert key(**difference) != key()
 
 
-def test_the_order_in_which_packages_are_told_does_not_matter() -> None:
+def test_the_order_in_which_packages_are_reported_does_not_matter() -> None:
     assert key(package_names=["a", "b"]) == key(package_names=["b", "a", "a"])
 
 
-def test_what_has_no_vulnerability_id_is_told_by_its_title() -> None:
+def test_what_has_no_vulnerability_id_is_reported_by_its_title() -> None:
     port = {"vulnerability_id": None, "package_names": None}
     assert key(title="Port 22 is reachable", **port) != key(title="Port 443 is reachable", **port)
     assert key(title="Port 22 is reachable", **port) == key(title="Port 22 is reachable", **port)
@@ -118,7 +118,7 @@ DISTINGUISHED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_every_finding_type_of_the_model_has_an_identity() -> None:
     model = botocore.session.Session().get_service_model("inspector2")
     assert set(model.shape_for("FindingType").enum) == DISTINGUISHED.keys()  # type: ignore[attr-defined]
-    document = Path("docs/digest.md").read_text(encoding="utf-8")
+    document = Path("docs/analysis.md").read_text(encoding="utf-8")
     assert all(f"`{kind}`" in document for kind in DISTINGUISHED), "and the document says which"
 
 
@@ -137,7 +137,7 @@ def test_values_of_one_column_are_not_taken_for_another_ones() -> None:
     assert key(**NETWORK | {"network_path": ["a", "b"]}) != key(**NETWORK | {"network_path": ["a b"]})
 
 
-def test_a_resource_without_a_name_is_told_by_its_id() -> None:
+def test_a_resource_without_a_name_is_reported_by_its_id() -> None:
     assert key(resource_name=None, resource_id="x") != key(resource_name=None, resource_id="y")
 
 
@@ -147,37 +147,37 @@ def test_parts_are_not_run_together() -> None:
 
 def test_a_key_begins_with_its_account_then_its_resource_then_its_vulnerability() -> None:
     one, other = key(), key(vulnerability_id="CVE-2026-2", package_names=["zlib"])
-    assert len(one) == identity.KEY_BYTES
-    assert one[ACCOUNT] == account_key(nights.ACCOUNT)
+    assert len(one) == identity.LOGICAL_BYTES
+    assert one[ACCOUNT] == account_hash(daily_runs.ACCOUNT)
     assert one[RESOURCE] == other[RESOURCE]
-    assert one[VULNERABILITY] == vulnerability_key("CVE-2026-1")
-    assert one[RESOURCE] != key(account_id=nights.OTHER_ACCOUNT)[RESOURCE]
+    assert one[VULNERABILITY] == vulnerability_hash("CVE-2026-1")
+    assert one[RESOURCE] != key(account_id=daily_runs.OTHER_ACCOUNT)[RESOURCE]
 
 
-def test_keys_are_the_same_in_every_night_of_this_version() -> None:
-    """Key files outlive a release: whoever changes the rules must raise IDENTITY_VERSION, and this text with it."""
-    assert (identity.IDENTITY_VERSION, key().hex(), exact_keys([nights.arn("a")])[0].hex()) == (
+def test_keys_are_the_same_in_every_run_of_this_version() -> None:
+    """Fingerprint files outlive a release: whoever changes the rules must raise IDENTITY_VERSION, and this text with it."""
+    assert (identity.IDENTITY_VERSION, key().hex(), exact_hashes([daily_runs.arn("a")])[0].hex()) == (
         2,
         "82a2181e38d8dfece1ca4096222b9404",
         "e075460ee7f7ae4b",
     )
 
 
-def test_remembered_digests_change_nothing() -> None:
-    keys = LogicalKeys()
+def test_remembered_analyses_change_nothing() -> None:
+    keys = LogicalHashes()
     for each in (keys._resources, keys._vulnerabilities, keys._packages):
         each._most_bytes = 700
     rows = [finding(resource_name=f"r{n}", vulnerability_id=f"v{n}", package_names=[f"p{n}"]) for n in range(9)]
-    assert [keys.of(batch(row))[0] for row in rows] == LogicalKeys().of(batch(*rows))
+    assert [keys.of(batch(row))[0] for row in rows] == LogicalHashes().of(batch(*rows))
     assert 1 <= len(keys._resources) <= 2
 
 
-def test_exact_keys_tell_arns_apart_and_stand_hostile_text() -> None:
-    arns = [nights.arn("a"), nights.arn("b"), "\ud800", ""]
-    assert len(set(exact_keys(arns))) == 4
-    assert {len(each) for each in exact_keys(arns)} == {identity.EXACT_BYTES}
+def test_exact_keys_report_arns_apart_and_stand_hostile_text() -> None:
+    arns = [daily_runs.arn("a"), daily_runs.arn("b"), "\ud800", ""]
+    assert len(set(exact_hashes(arns))) == 4
+    assert {len(each) for each in exact_hashes(arns)} == {identity.EXACT_BYTES}
     assert key(title="\ud800", vulnerability_id=None) != key(title="\udfff", vulnerability_id=None)
 
 
 def test_an_empty_batch_has_no_keys() -> None:
-    assert LogicalKeys().of(batch()) == []
+    assert LogicalHashes().of(batch()) == []

@@ -1,4 +1,4 @@
-"""Sorting beyond memory, and walking two nights side by side."""
+"""Sorting beyond memory, and walking two runs side by side."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_analysis.comparison.fingerprints import RECORD_BYTES
-from findings_analysis.comparison.sorting import SortedRecords, merged, windows
+from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES
+from findings_analysis.comparison.sorting import SortedFingerprints, merged, windows
 
 FIRST = slice(0, 1)
 
 
 def record(number: int) -> bytes:
-    return number.to_bytes(RECORD_BYTES)
+    return number.to_bytes(FINGERPRINT_BYTES)
 
 
 def in_blocks(records: list[bytes], sizes: int) -> Iterator[list[bytes]]:
@@ -27,7 +27,7 @@ texts = st.lists(st.binary(min_size=2, max_size=2).map(lambda two: bytes((two[0]
 
 @given(numbers, st.integers(1, 20), st.integers(1, 20), st.integers(1, 9))
 def test_whatever_is_put_in_comes_out_sorted_and_once(given: list[int], run: int, block: int, piece: int) -> None:
-    with SortedRecords(run_records=run, block_records=block) as records:
+    with SortedFingerprints(run_records=run, block_records=block) as records:
         for at in range(0, len(given), piece):
             records.add([record(number) for number in given[at : at + piece]])
         for _ in range(2):
@@ -38,13 +38,13 @@ def test_whatever_is_put_in_comes_out_sorted_and_once(given: list[int], run: int
 
 def test_few_records_touch_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.TemporaryFile", lambda: pytest.fail("a file was opened"))
-    with SortedRecords(run_records=4) as records:
+    with SortedFingerprints(run_records=4) as records:
         records.add([record(2), record(1)])
         assert list(records.blocks()) == [[record(1), record(2)]]
 
 
-def test_a_spilled_file_is_gone_afterwards() -> None:
-    with SortedRecords(run_records=1) as records:
+def test_a_spilled_file_is_no_longer_open_afterwards() -> None:
+    with SortedFingerprints(run_records=1) as records:
         records.add([record(1)])
         spilled = records._spilled
         assert spilled is not None
@@ -60,21 +60,21 @@ def test_merging_keeps_every_copy(streams: list[list[bytes]], size: int) -> None
 
 @given(texts, texts, st.integers(1, 7), st.integers(1, 7))
 def test_windows_hold_whole_groups_and_know_their_neighbours(
-    baseline: list[bytes], tonight: list[bytes], size: int, other_size: int
+    baseline: list[bytes], current: list[bytes], size: int, other_size: int
 ) -> None:
-    found = list(windows(in_blocks(baseline, size), in_blocks(tonight, other_size), FIRST))
+    found = list(windows(in_blocks(baseline, size), in_blocks(current, other_size), FIRST))
     assert list(chain.from_iterable(window.baseline for window in found)) == baseline
-    assert list(chain.from_iterable(window.tonight for window in found)) == tonight
-    groups = [{each[FIRST] for each in (*window.baseline, *window.tonight)} for window in found]
-    assert sum(map(len, groups)) == len({each[FIRST] for each in (*baseline, *tonight)}), "a group was cut"
+    assert list(chain.from_iterable(window.current for window in found)) == current
+    groups = [{each[FIRST] for each in (*window.baseline, *window.current)} for window in found]
+    assert sum(map(len, groups)) == len({each[FIRST] for each in (*baseline, *current)}), "a group was cut"
     at = 0
     for window in found:
-        assert window.previous == (tonight[at - 1] if at else b"")
-        at += len(window.tonight)
-        assert window.following == (tonight[at] if at < len(tonight) else b"")
+        assert window.previous == (current[at - 1] if at else b"")
+        at += len(window.current)
+        assert window.following == (current[at] if at < len(current) else b"")
 
 
-def test_windows_stay_small_however_long_a_night_is() -> None:
-    night = [record(number) for number in range(1_000)]
-    found = list(windows(in_blocks(night, 10), in_blocks(night[::2], 10), slice(0, RECORD_BYTES)))
-    assert max(len(window.baseline) + len(window.tonight) for window in found) <= 20
+def test_windows_stay_small_however_long_a_run_is() -> None:
+    daily_run = [record(number) for number in range(1_000)]
+    found = list(windows(in_blocks(daily_run, 10), in_blocks(daily_run[::2], 10), slice(0, FINGERPRINT_BYTES)))
+    assert max(len(window.baseline) + len(window.current) for window in found) <= 20

@@ -1,4 +1,4 @@
-"""The page shows a digest, whatever a report says, and asks for nothing else."""
+"""The page shows an analysis, whatever a report says, and asks for nothing else."""
 
 import json
 import re
@@ -29,16 +29,16 @@ from findings_analysis.page.rendering import (
 from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
 from findings_exporter.aws.run_store import Outcome
 from findings_exporter.model.text import clean
-from tests import page_nights as nights
+from tests import page_samples as daily_runs
 
 FOLDER = Path("layers/analytics/findings_analysis/page")
-NIGHTS: dict[str, Callable[[], dict[str, Any]]] = {
-    "ordinary": nights.ordinary,
-    "dark": nights.dark,
-    "first": nights.first,
-    "quiet": nights.quiet,
-    "unknown": nights.unknown,
-    "hostile": nights.hostile,
+DAILY_RUNS: dict[str, Callable[[], dict[str, Any]]] = {
+    "ordinary": daily_runs.ordinary,
+    "deactivated": daily_runs.deactivated,
+    "first": daily_runs.first,
+    "quiet": daily_runs.quiet,
+    "unknown": daily_runs.unknown,
+    "hostile": daily_runs.hostile,
 }
 
 
@@ -86,60 +86,63 @@ class Page(HTMLParser):
         return dict(json.loads(data))
 
 
-def page(digest: dict[str, Any], runs: int = 30, language: str = "en", **facts: Any) -> Page:
-    return Page(render(digest, nights.trend(digest, runs), nights.facts(**facts), language))
+def page(analysis: dict[str, Any], runs: int = 30, language: str = "en", **facts: Any) -> Page:
+    return Page(render(analysis, daily_runs.trend(analysis, runs), daily_runs.facts(**facts), language))
 
 
 class TestTheAnswer:
-    def test_a_night_says_first_what_is_new_gone_open_and_critical(self) -> None:
-        night = nights.ordinary()
-        told = answer(night, words("en", "UTC"))
+    def test_a_run_says_first_what_is_new_no_longer_open_open_and_critical(self) -> None:
+        daily_run = daily_runs.ordinary()
+        told = answer(daily_run, words("en", "UTC"))
         assert told["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
-        assert (told["new"], told["gone"]) == (night["changes"]["counts"]["appeared"], night["changes"]["counts"]["gone"])
-        assert told["open"] == night["counts"]["by_status"]["ACTIVE"]
+        assert (told["new"], told["no_longer_open"]) == (
+            daily_run["changes"]["counts"]["appeared"],
+            daily_run["changes"]["counts"]["no_longer_open"],
+        )
+        assert told["open"] == daily_run["counts"]["by_status"]["ACTIVE"]
 
     def test_where_only_open_findings_are_reported_the_criticals_are_of_them(self) -> None:
-        assert answer(nights.dark(), words("en", "UTC"))["critical"] == 0
-        assert answer(nights.unknown(), words("en", "UTC"))["not_looked_at"] == 60
+        assert answer(daily_runs.deactivated(), words("en", "UTC"))["critical"] == 0
+        assert answer(daily_runs.unknown(), words("en", "UTC"))["status_unknown"] == 60
 
-    def test_a_first_night_has_nothing_to_compare_with_and_says_why(self) -> None:
-        night = nights.first()
-        shown = page(night, runs=1).text
-        assert f"180 open ({night['counts']['by_severity']['CRITICAL']} critical)." in shown
+    def test_a_first_run_has_nothing_to_compare_with_and_says_why(self) -> None:
+        daily_run = daily_runs.first()
+        shown = page(daily_run, runs=1).text
+        assert f"180 open ({daily_run['counts']['by_severity']['CRITICAL']} critical)." in shown
         assert "No earlier report with this name is on record." in shown
         assert "not compared" in shown
 
     def test_without_open_findings_it_says_that_scanning_is_active(self) -> None:
-        shown = page(nights.quiet()).text
+        shown = page(daily_runs.quiet()).text
         assert "No open findings. Scanning is active." in shown
         assert "No changes since the baseline." in shown
         assert "Inspector found no findings and wrote no file" in shown
 
     def test_lost_coverage_cannot_be_taken_for_good_news(self) -> None:
-        dark = page(nights.dark())
-        assert dark.text.startswith("SCAN COVERAGE LOST: nightly")
-        assert "Inspector does not scan everything." in dark.text
-        assert "Account 444455556666: all scan types" in dark.text
-        assert ("body", {"class": "state-dark"}) in dark.elements
-        assert "coverage lost" not in page(nights.ordinary()).text.lower()
+        deactivated = page(daily_runs.deactivated())
+        assert deactivated.text.startswith("SCAN COVERAGE LOST: nightly")
+        assert "Inspector does not scan everything." in deactivated.text
+        assert "Account 444455556666: all scan types" in deactivated.text
+        assert ("body", {"class": "state-dark"}) in deactivated.elements
+        assert "coverage lost" not in page(daily_runs.ordinary()).text.lower()
 
     def test_unknown_coverage_is_said_with_its_reasons_and_is_no_good_news(self) -> None:
-        night = nights.unknown()
-        shown = page(night).text
+        daily_run = daily_runs.unknown()
+        shown = page(daily_run).text
         assert shown.startswith("COVERAGE UNKNOWN: nightly")
         assert "No open findings in this report, but scan coverage is unknown." in shown
         assert "Coverage unknown · Unusual drop" in shown
         assert "This report has no open findings to rank." in shown
         assert "There are no open findings." not in shown
         before_the_sections = shown[: shown.index("This report has no open findings to rank.")]
-        for reason in night["verdict"]["reasons"]:
+        for reason in daily_run["coverage_status"]["reasons"]:
             assert before_the_sections.count(reason) == 1
 
 
 class TestOneFile:
-    @pytest.mark.parametrize("night", NIGHTS)
-    def test_the_policy_allows_exactly_the_own_style_and_script(self, night: str) -> None:
-        shown = page(NIGHTS[night]())
+    @pytest.mark.parametrize("night", DAILY_RUNS)
+    def test_the_policy_allows_exactly_the_own_style_and_script(self, daily_run: str) -> None:
+        shown = page(DAILY_RUNS[daily_run]())
         for kind in ("script", "style"):
             (text,) = shown.inline[kind]
             allowed = f"{kind}-src 'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
@@ -147,9 +150,9 @@ class TestOneFile:
         assert "default-src 'none'" in shown.policy
         assert "unsafe" not in shown.policy
 
-    @pytest.mark.parametrize("night", NIGHTS)
-    def test_nothing_is_loaded_from_anywhere(self, night: str) -> None:
-        shown = page(NIGHTS[night]())
+    @pytest.mark.parametrize("night", DAILY_RUNS)
+    def test_nothing_is_loaded_from_anywhere(self, daily_run: str) -> None:
+        shown = page(DAILY_RUNS[daily_run]())
         for tag, attributes in shown.elements:
             assert not {"src", "srcset", "style", "action", "background", "poster", "ping"} & attributes.keys()
             assert not [name for name in attributes if name.startswith("on")]
@@ -166,61 +169,61 @@ class TestOneFile:
         assert not re.search(r"url\(|@import", style)
 
     def test_a_link_that_is_no_https_address_is_text(self) -> None:
-        links = {"report": "javascript:alert(1)", "digest": "http://x", "parquet": None, "execution": "data:text/html,x"}
-        shown = page(nights.quiet(), links=links)
+        links = {"report": "javascript:alert(1)", "analysis": "http://x", "parquet": None, "execution": "data:text/html,x"}
+        shown = page(daily_runs.quiet(), links=links)
         assert [attributes["href"] for tag, attributes in shown.elements if tag == "a" and attributes["href"][:1] != "#"] == []  # type: ignore[index]
-        assert "digest.json" in shown.text
+        assert "analysis.json" in shown.text
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
-def test_a_time_that_a_zone_does_not_have_is_told_in_utc(zone: str, at: str) -> None:
+def test_a_time_that_a_zone_does_not_have_is_reported_in_utc(zone: str, at: str) -> None:
     told = words("en", zone).time(at)
     assert ("UTC" in told) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
 
 
 class TestHostileTexts:
     def test_markup_in_a_finding_is_text(self) -> None:
-        hostile, tame = page(nights.hostile()), page(nights.ordinary())
+        hostile, tame = page(daily_runs.hostile()), page(daily_runs.ordinary())
         assert {tag for tag, _ in hostile.elements} <= {tag for tag, _ in tame.elements}
         assert len(hostile.inline["script"]) == 1
-        for text in nights.HOSTILE[:4]:
+        for text in daily_runs.HOSTILE[:4]:
             assert text in hostile.text
 
-    def test_the_rows_reach_the_script_cleaned_and_otherwise_as_they_were_told(self) -> None:
-        night = nights.hostile()
-        told = [(row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(night).data["rows"]]
-        assert told == [(text, text, [text], text) for text in (clean(each, TEXT_CHARACTERS) for each in nights.HOSTILE)]
+    def test_the_rows_reach_the_script_cleaned_and_otherwise_as_they_were_reported(self) -> None:
+        daily_run = daily_runs.hostile()
+        told = [(row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(daily_run).data["rows"]]
+        assert told == [(text, text, [text], text) for text in (clean(each, TEXT_CHARACTERS) for each in daily_runs.HOSTILE)]
 
     def test_no_row_can_end_the_script_that_holds_it(self) -> None:
-        html = render(nights.hostile(), [], nights.facts())
+        html = render(daily_runs.hostile(), [], daily_runs.facts())
         data = html[html.index('<script type="application/json"') :].split(">", 1)[1].split("</script>")[0]
         assert not set("<>&\u2028\u2029") & set(data)
 
     def test_a_long_word_is_folded_and_can_be_opened(self) -> None:
-        html = render(nights.hostile(), [], nights.facts())
+        html = render(daily_runs.hostile(), [], daily_runs.facts())
         shown = html[: html.index('<script type="application/json"')]
         assert f"<summary><bdi>{'W' * 160}…</bdi>" in shown
 
     def test_nothing_of_a_text_turns_the_direction_or_is_not_seen(self) -> None:
-        html = render(nights.hostile(), [], nights.facts())
+        html = render(daily_runs.hostile(), [], daily_runs.facts())
         assert "gnp.exe" in html
         assert [each for each in html if each != "\n" and not each.isprintable()] == []
 
     def test_texts_are_set_apart_since_some_scripts_turn_the_direction_by_themselves(self) -> None:
-        html = render(nights.hostile(), [], nights.facts())
+        html = render(daily_runs.hostile(), [], daily_runs.facts())
         shown = html[: html.index('<script type="application/json"')]
         turned = re.findall(r"(.{5})gnp\.exe", shown)
         assert turned
         assert set(turned) <= {"<bdi>", "ges: "}
 
     def test_only_a_well_known_id_becomes_a_link(self) -> None:
-        night = nights.first()
-        night["fix_first"] = [
-            night["fix_first"][0] | {"vulnerability_id": each}
+        daily_run = daily_runs.first()
+        daily_run["priorities"] = [
+            daily_run["priorities"][0] | {"vulnerability_id": each}
             for each in ("CVE-2026-1234", "GHSA-abcd-1234-wxyz", "CVE-2026-1234/../x", "CVE-2026-١٢٣٤", None)
         ]
-        links = [attributes["href"] for tag, attributes in page(night).elements if tag == "a" and attributes.get("rel")]
+        links = [attributes["href"] for tag, attributes in page(daily_run).elements if tag == "a" and attributes.get("rel")]
         assert links[:2] == [
             "https://nvd.nist.gov/vuln/detail/CVE-2026-1234",
             "https://github.com/advisories/GHSA-abcd-1234-wxyz",
@@ -231,9 +234,9 @@ class TestHostileTexts:
 class TestOrder:
     SECTIONS = ("fix", "new", "no_longer_open", "changes", "coverage", "trend", "age", "where", "facts")
 
-    @pytest.mark.parametrize("night", NIGHTS)
-    def test_every_page_has_all_sections_in_the_order_of_what_to_do_first(self, night: str) -> None:
-        shown = page(NIGHTS[night]())
+    @pytest.mark.parametrize("night", DAILY_RUNS)
+    def test_every_page_has_all_sections_in_the_order_of_what_to_do_first(self, daily_run: str) -> None:
+        shown = page(DAILY_RUNS[daily_run]())
         assert [attributes["aria-labelledby"] for tag, attributes in shown.elements if tag == "section"] == [*self.SECTIONS]
         menu = [attributes["href"] for tag, attributes in shown.elements if tag == "a" and str(attributes["href"])[0] == "#"]
         links = [each for each in menu if each not in {"#main", "#search"}]
@@ -242,29 +245,32 @@ class TestOrder:
         assert len(ids) == len(set(ids))
 
     @pytest.mark.parametrize("language", LANGUAGES)
-    @pytest.mark.parametrize("night", NIGHTS)
-    def test_no_two_headings_of_a_page_are_the_same(self, night: str, language: str) -> None:
-        html = render(NIGHTS[night](), nights.trend(NIGHTS[night]()), nights.facts(), language)
+    @pytest.mark.parametrize("night", DAILY_RUNS)
+    def test_no_two_headings_of_a_page_are_the_same(self, daily_run: str, language: str) -> None:
+        html = render(DAILY_RUNS[daily_run](), daily_runs.trend(DAILY_RUNS[daily_run]()), daily_runs.facts(), language)
         headings = re.findall(r"<h[1-6][^>]*>(.*?)</h[1-6]>", html)
         assert len(headings) > len(self.SECTIONS)
         assert len(headings) == len(set(headings))
 
     def test_the_most_severe_findings_of_all_kinds_come_first_in_new_and_in_no_longer_open(self) -> None:
         lists = {
-            "new": [nights.listed(1, severity="LOW"), nights.listed(2, severity="CRITICAL", exploit_known=False)],
-            "reopened": [nights.listed(3, severity="CRITICAL", exploit_known=True), nights.listed(4, severity="HIGH")],
-            "closed": [nights.listed(5, severity="MEDIUM")],
+            "new": [daily_runs.listed(1, severity="LOW"), daily_runs.listed(2, severity="CRITICAL", exploit_available=False)],
+            "reopened": [
+                daily_runs.listed(3, severity="CRITICAL", exploit_available=True),
+                daily_runs.listed(4, severity="HIGH"),
+            ],
+            "closed": [daily_runs.listed(5, severity="MEDIUM")],
         }
-        shown = page(nights.with_listed(nights.ordinary(), lists)).text
+        shown = page(daily_runs.with_listed(daily_runs.ordinary(), lists)).text
         new = shown[shown.index("Critical 2 High 1 Low 1") : shown.index("Search and filter the 4 new findings listed")]
         assert "new 2 reopened 2" in new
         assert re.findall(r"CVE-2026-1000\d", new) == [f"CVE-2026-1000{number}" for number in (3, 2, 4, 1)]
-        gone = shown[shown.index("Search and filter the 4") : shown.index("Search and filter the 1 finding listed")]
-        assert re.findall(r"CVE-2026-1000\d", gone) == ["CVE-2026-10005"]
+        no_longer_open = shown[shown.index("Search and filter the 4") : shown.index("Search and filter the 1 finding listed")]
+        assert re.findall(r"CVE-2026-1000\d", no_longer_open) == ["CVE-2026-10005"]
 
     def test_long_lists_show_a_few_entries_and_open_for_more(self) -> None:
-        made = nights.busy(1_000)
-        html = render(made, nights.trend(made), nights.facts())
+        made = daily_runs.busy(1_000)
+        html = render(made, daily_runs.trend(made), daily_runs.facts())
         new = html[html.index('<h2 id="new">') : html.index('<h2 id="no_longer_open">')]
         first, rest = new.split('<details class="more">')
         assert first.count('<span class="severity') - len(WORST_FIRST[:4]) - 1 == SHOWN_AT_FIRST
@@ -272,13 +278,13 @@ class TestOrder:
         assert "Search and filter the 500 new findings listed" in new
         fix = html[html.index('<h2 id="fix">') : html.index('<h2 id="new">')]
         assert fix.split('<details class="more">')[0].count('<div class="what">') == SHOWN_AT_FIRST
-        assert fix.count('<div class="what">') == len(made["fix_first"])
+        assert fix.count('<div class="what">') == len(made["priorities"])
         assert re.findall(r'<ol class="fixes" start="(\d+)">', fix) == ["1", str(SHOWN_AT_FIRST + 1)]
 
     def test_many_accounts_open_by_a_click(self) -> None:
-        night = nights.first()
-        night["counts"] = night["counts"] | {"by_account": {f"{number:012}": 1 for number in range(40)}}
-        html = render(night, [], nights.facts())
+        daily_run = daily_runs.first()
+        daily_run["counts"] = daily_run["counts"] | {"by_account": {f"{number:012}": 1 for number in range(40)}}
+        html = render(daily_run, [], daily_runs.facts())
         where = html[html.index('id="where"') :]
         assert (
             where.index("000000000009") < where.index('<details class="more"><summary>Show 30 more') < where.index("000000000010")
@@ -292,14 +298,14 @@ CODES = re.compile(
 
 class TestWords:
     @pytest.mark.parametrize("language", LANGUAGES)
-    @pytest.mark.parametrize("night", [night for night in NIGHTS if night != "hostile"])
-    def test_codes_of_the_analysis_and_of_aws_are_words(self, night: str, language: str) -> None:
-        shown = page(NIGHTS[night](), language=language)
+    @pytest.mark.parametrize("night", [daily_run for daily_run in DAILY_RUNS if daily_run != "hostile"])
+    def test_codes_of_the_analysis_and_of_aws_are_words(self, daily_run: str, language: str) -> None:
+        shown = page(DAILY_RUNS[daily_run](), language=language)
         assert CODES.findall(shown.text) == []
-        assert not re.search(r"\b(lambdaCode|codeRepository|not_looked_at|appeared)\b", shown.text)
+        assert not re.search(r"\b(lambdaCode|codeRepository|status_unknown|appeared)\b", shown.text)
 
     def test_the_details_of_the_list_name_types_in_words(self) -> None:
-        assert page(nights.ordinary(), language="ja").data["texts"]["type.AWS_ECR_CONTAINER_IMAGE"] == "ECR コンテナイメージ"
+        assert page(daily_runs.ordinary(), language="ja").data["texts"]["type.AWS_ECR_CONTAINER_IMAGE"] == "ECR コンテナイメージ"
 
     @pytest.mark.parametrize("language", LANGUAGES)
     def test_every_code_that_aws_and_the_analysis_have_today_has_a_word(self, language: str) -> None:
@@ -321,17 +327,17 @@ class TestWords:
             assert {key.removeprefix(f"{group}.") for key in TEXTS[language] if key.startswith(f"{group}.")} == names
 
     def test_a_code_that_is_newer_than_the_page_is_shown_as_it_is_and_stays_text(self) -> None:
-        night = nights.dark()
-        coverage = night["coverage"]
+        daily_run = daily_runs.deactivated()
+        coverage = daily_run["coverage"]
         strange = "NEW_CODE<b>\u202e"
-        night["coverage"] = coverage | {
+        daily_run["coverage"] = coverage | {
             "resource_types": {strange: {"scanned": 1, "not_scanned": 2, "why_not": {strange: 2}}},
             "accounts": {"111122223333": coverage["accounts"]["444455556666"] | {"why": strange}},
         }
-        night["verdict"] = night["verdict"] | {"dark": {"444455556666": [strange]}}
-        night["counts"] = night["counts"] | {"by_resource_type": {strange: 3}}
-        runs = [nights.trend(night, 1)[0] | {"outcome": strange}]
-        html = render(night, runs, nights.facts())
+        daily_run["coverage_status"] = daily_run["coverage_status"] | {"deactivated": {"444455556666": [strange]}}
+        daily_run["counts"] = daily_run["counts"] | {"by_resource_type": {strange: 3}}
+        runs = [daily_runs.trend(daily_run, 1)[0] | {"outcome": strange}]
+        html = render(daily_run, runs, daily_runs.facts())
         shown = Page(html)
         assert "Account 444455556666: NEW_CODE<b>" in shown.text
         assert "NEW_CODE<b>: 2" in shown.text
@@ -340,41 +346,41 @@ class TestWords:
         assert "\u202e" not in html
 
     def test_a_reason_of_inspector_begins_with_a_word_and_its_sentence_is_marked_as_english(self) -> None:
-        html = render(nights.dark(), [], nights.facts(), "ja")
+        html = render(daily_runs.deactivated(), [], daily_runs.facts(), "ja")
         assert '<bdi>無効</bdi>: <span lang="en"><bdi>Inspector was disabled by the account.</bdi></span>' in " ".join(
             html.split()
         )
 
     def test_a_priority_score_adds_up_in_words(self) -> None:
-        for entry in nights.ordinary()["fix_first"]:
+        for entry in daily_runs.ordinary()["priorities"]:
             told = score(entry, words("en", "UTC"))
             terms, total = told.split(" = ")
-            assert sum(int(term.split()[-1]) for term in terms.split(" + ")) == int(total) == entry["points"]
-        top = nights.ordinary()["fix_first"][0]
+            assert sum(int(term.split()[-1]) for term in terms.split(" + ")) == int(total) == entry["priority_score"]
+        top = daily_runs.ordinary()["priorities"][0]
         told = score(top, words("en", "UTC"))
         assert told == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
         assert score(top, words("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
-        assert score(top | {"severity": "NEW", "exploit_available": "NO", "points": 11}, words("en", "UTC")).startswith(
+        assert score(top | {"severity": "NEW", "exploit_available": "NO", "priority_score": 11}, words("en", "UTC")).startswith(
             "NEW 0 + EPSS"
         )
 
 
 class TestSections:
     def test_all_changes_are_counted_by_kind_and_the_listed_ones_travel_with_the_page(self) -> None:
-        night = nights.ordinary()
-        shown = page(night)
-        assert len(shown.data["rows"]) == sum(map(len, night["changes"]["lists"].values()))
+        daily_run = daily_runs.ordinary()
+        shown = page(daily_run)
+        assert len(shown.data["rows"]) == sum(map(len, daily_run["changes"]["lists"].values()))
         assert "no longer reported missing; this report still has other findings of its resource" in shown.text
         assert "On average, the closed findings were open for" in shown.text
 
     def test_a_finding_whose_names_are_not_known_has_what_is_known(self) -> None:
-        row = nights.listed(1, title=None, vulnerability_id=None, packages=[], account_id=None, region=None, resource=None)
-        (told,) = page(nights.with_listed(nights.ordinary(), {"closed": [row]})).data["rows"]
+        row = daily_runs.listed(1, title=None, vulnerability_id=None, packages=[], account_id=None, region=None, resource=None)
+        (told,) = page(daily_runs.with_listed(daily_runs.ordinary(), {"closed": [row]})).data["rows"]
         assert told["kind"] == "closed"
         assert "title" not in told
 
     def test_coverage_says_what_is_not_scanned_and_why(self) -> None:
-        shown = page(nights.dark()).text
+        shown = page(daily_runs.deactivated()).text
         assert (
             "Inspector scans 319 of the 336 resources that it knows. Scanning is active in 1 account. Scanning is deactivated in 1"
             " account."
@@ -383,30 +389,30 @@ class TestSections:
         assert "Deactivated : Inspector was disabled by the account." in shown
 
     def test_coverage_that_could_not_be_read_says_so(self) -> None:
-        assert "The number of scanned resources is unknown" in page(nights.unknown()).text
+        assert "The number of scanned resources is unknown" in page(daily_runs.unknown()).text
 
     def test_many_accounts_are_cut_and_the_rest_counted(self) -> None:
-        night = nights.first()
-        night["counts"] = night["counts"] | {"by_account": {f"{number:012}": 1 for number in range(1_070)}}
-        assert "and 1,020 more, in digest.json" in page(night).text
+        daily_run = daily_runs.first()
+        daily_run["counts"] = daily_run["counts"] | {"by_account": {f"{number:012}": 1 for number in range(1_070)}}
+        assert "and 1,020 more, in analysis.json" in page(daily_run).text
 
     def test_counts_without_top_lists_make_a_page_too(self) -> None:
-        night = nights.first()
-        night["counts"] = {name: value for name, value in night["counts"].items() if name != "top"}
-        shown = page(night).text
+        daily_run = daily_runs.first()
+        daily_run["counts"] = {name: value for name, value in daily_run["counts"].items() if name != "top"}
+        shown = page(daily_run).text
         assert "By repository" not in shown
         assert "By resource type" in shown
 
     def test_a_top_list_that_is_not_exact_says_by_how_much(self) -> None:
-        night = nights.first()
-        top = night["counts"]["top"]
-        night["counts"] = night["counts"] | {
+        daily_run = daily_runs.first()
+        top = daily_run["counts"]["top"]
+        daily_run["counts"] = daily_run["counts"] | {
             "top": top | {"packages": top["packages"] | {"exact": False, "too_low_by_at_most": 12}}
         }
-        assert "every number can be too low by up to 12" in page(night).text
+        assert "every number can be too low by up to 12" in page(daily_run).text
 
     def test_an_image_is_named_without_its_whole_arn(self) -> None:
-        shown = page(nights.first())
+        shown = page(daily_runs.first())
         (full, *_) = [
             attributes["title"] for _, attributes in shown.elements if attributes.get("class") == "name" and "title" in attributes
         ]
@@ -415,7 +421,7 @@ class TestSections:
         assert "sha256:000000000000… 111122223333 · eu-central-1" in shown.text
 
     def test_the_facts_of_the_run_stand_at_the_end(self) -> None:
-        shown = page(nights.ordinary(), versions={"exporter": "1.2.3"}).text
+        shown = page(daily_runs.ordinary(), versions={"exporter": "1.2.3"}).text
         for fact in (
             "23 Nov 2026 04:00 CET",
             "12 minutes",
@@ -425,9 +431,9 @@ class TestSections:
         ):
             assert " ".join(fact.split()) in shown
 
-    def test_times_are_told_in_the_time_zone_and_in_utc_without_a_known_one(self) -> None:
-        assert "12:00 JST" in page(nights.quiet(), time_zone="Asia/Tokyo").text
-        unknown = page(nights.quiet(), time_zone="Europe/Pariss", duration_seconds=None).text
+    def test_times_are_reported_in_the_time_zone_and_in_utc_without_a_known_one(self) -> None:
+        assert "12:00 JST" in page(daily_runs.quiet(), time_zone="Asia/Tokyo").text
+        unknown = page(daily_runs.quiet(), time_zone="Europe/Pariss", duration_seconds=None).text
         assert "UTC (Europe/Pariss is not a known time zone)" in unknown
         assert "03:00 UTC" in unknown
         assert "Duration unknown" in unknown
@@ -436,7 +442,7 @@ class TestSections:
 class TestTrend:
     def test_each_severity_has_its_own_scale_and_a_run_without_numbers_leaves_a_gap(self) -> None:
         runs = [
-            {"started_at": f"2026-11-2{day}T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": counts, "is_dark": False}
+            {"started_at": f"2026-11-2{day}T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": counts, "is_uncertain": False}
             for day, counts in enumerate([{"LOW": 100, "CRITICAL": 2}, None, {"LOW": 50}])
         ]
         critical, low = strips(runs, WORST_FIRST)
@@ -447,23 +453,28 @@ class TestTrend:
 
     def test_the_smallest_number_that_is_not_zero_is_seen(self) -> None:
         runs = [
-            {"started_at": "2026-11-20T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": {"LOW": each}, "is_dark": False}
+            {
+                "started_at": "2026-11-20T03:00:00+00:00",
+                "outcome": "SUCCEEDED",
+                "by_severity": {"LOW": each},
+                "is_uncertain": False,
+            }
             for each in (9_999, 1, 0)
         ]
         (low,) = strips(runs, WORST_FIRST)
         assert low.bars[1].height > low.bars[2].height
 
     def test_a_run_without_sure_coverage_is_marked_and_explained(self) -> None:
-        runs = nights.trend(nights.dark())
-        runs[-3]["is_dark"] = True
-        shown = Page(render(nights.dark(), runs, nights.facts())).text
+        runs = daily_runs.trend(daily_runs.deactivated())
+        runs[-3]["is_uncertain"] = True
+        shown = Page(render(daily_runs.deactivated(), runs, daily_runs.facts())).text
         assert "(scan coverage lost or unknown)" in shown
         assert "Hatched: scan coverage was lost or unknown in that run" in shown
         assert "succeeded (scan coverage lost or unknown)" in shown
-        assert "Hatched" not in page(nights.ordinary()).text
+        assert "Hatched" not in page(daily_runs.ordinary()).text
 
     @pytest.mark.parametrize(
-        ("dark", "uncertain"),
+        ("lost", "uncertain"),
         [
             ((False, False, False), False),
             ((False, True, False), True),
@@ -471,46 +482,46 @@ class TestTrend:
             ((True, False, False), False),
         ],
     )
-    def test_a_change_that_may_be_one_of_scanning_is_not_told_as_one_of_findings(
-        self, dark: tuple[bool, ...], uncertain: bool
+    def test_a_change_that_may_be_one_of_scanning_is_not_reported_as_one_of_findings(
+        self, deactivated: tuple[bool, ...], uncertain: bool
     ) -> None:
-        runs = nights.trend(nights.ordinary(), 3)
-        for run, is_dark, count in zip(runs, dark, (100, 90, 33), strict=True):
-            run |= {"is_dark": is_dark, "by_severity": {"LOW": count}}
+        runs = daily_runs.trend(daily_runs.ordinary(), 3)
+        for run, is_uncertain, count in zip(runs, deactivated, (100, 90, 33), strict=True):
+            run |= {"is_uncertain": is_uncertain, "by_severity": {"LOW": count}}
         (strip,) = strips(runs, WORST_FIRST)
         assert strip.is_uncertain == uncertain
-        shown = Page(render(nights.ordinary(), runs, nights.facts())).text
+        shown = Page(render(daily_runs.ordinary(), runs, daily_runs.facts())).text
         assert ("57 fewer than before" in shown) != uncertain
         assert ("not comparable (scan coverage)" in shown) == uncertain
 
-    def test_runs_of_one_day_are_told_apart_by_their_time(self) -> None:
-        runs = nights.trend(nights.ordinary(), 2)
+    def test_runs_of_one_day_are_reported_apart_by_their_time(self) -> None:
+        runs = daily_runs.trend(daily_runs.ordinary(), 2)
         runs[0]["started_at"] = runs[1]["started_at"].replace("T03:00", "T01:30")
-        shown = Page(render(nights.ordinary(), runs, nights.facts())).text
+        shown = Page(render(daily_runs.ordinary(), runs, daily_runs.facts())).text
         assert "02:30 CET" in shown
         assert "04:00 CET" in shown
 
     def test_the_last_thirty_runs_are_shown(self) -> None:
-        runs = nights.trend(nights.ordinary(), 45)
+        runs = daily_runs.trend(daily_runs.ordinary(), 45)
         assert [bar.started_at for bar in strips(runs, WORST_FIRST)[0].bars] == [run["started_at"] for run in runs[-RUNS:]]
 
     def test_every_drawing_says_the_same_in_words_and_as_a_table(self) -> None:
-        shown = page(nights.ordinary())
+        shown = page(daily_runs.ordinary())
         drawings = [attributes for tag, attributes in shown.elements if tag == "svg" and attributes.get("role") == "img"]
         assert len(drawings) == 5
         assert re.search(r"Critical: 15 in the last run, \d+ in the run of 25 Oct 2026; lowest \d+, highest \d+\.", str(drawings))
         assert "17 Nov 2026 04:00 CET failed no numbers" in shown.text
 
     def test_runs_without_any_number_say_so(self) -> None:
-        html = render(nights.first(), [], nights.facts())
+        html = render(daily_runs.first(), [], daily_runs.facts())
         assert "No run of this report has recorded its numbers yet." in html
 
     def test_runs_without_open_findings_are_not_taken_for_runs_without_numbers(self) -> None:
-        assert "The last 30 runs recorded no open findings." in page(nights.quiet()).text
-        runs = nights.trend(nights.quiet(), 3)
-        assert "findings can be missing" not in Page(render(nights.quiet(), runs, nights.facts())).text
-        runs[1]["is_dark"] = True
-        assert "findings can be missing" in Page(render(nights.quiet(), runs, nights.facts())).text
+        assert "The last 30 runs recorded no open findings." in page(daily_runs.quiet()).text
+        runs = daily_runs.trend(daily_runs.quiet(), 3)
+        assert "findings can be missing" not in Page(render(daily_runs.quiet(), runs, daily_runs.facts())).text
+        runs[1]["is_uncertain"] = True
+        assert "findings can be missing" in Page(render(daily_runs.quiet(), runs, daily_runs.facts())).text
 
 
 class TestLanguages:
@@ -525,7 +536,7 @@ class TestLanguages:
         for key, text in TEXTS["ja"].items():
             assert set(re.findall(r"\{(\w+)\}", text)) == set(re.findall(r"\{(\w+)\}", TEXTS["en"][key]))
 
-    def test_every_kind_and_severity_of_the_digest_has_a_name_and_a_place(self) -> None:
+    def test_every_kind_and_severity_of_the_analysis_has_a_name_and_a_place(self) -> None:
         for texts in TEXTS.values():
             assert {f"kind.{kind}" for kind in KINDS} | {f"meaning.{kind}" for kind in KINDS} <= texts.keys()
             assert {f"severity.{severity}" for severity in WORST_FIRST} <= texts.keys()
@@ -559,23 +570,23 @@ class TestLanguages:
             name = re.sub(r"\.(one|other)$", "", key)
             assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"nobody says {key}"
 
-    @pytest.mark.parametrize("night", NIGHTS)
-    def test_every_night_can_be_told_in_japanese(self, night: str) -> None:
-        shown = page(NIGHTS[night](), language="ja")
+    @pytest.mark.parametrize("night", DAILY_RUNS)
+    def test_every_run_can_be_reported_in_japanese(self, daily_run: str) -> None:
+        shown = page(DAILY_RUNS[daily_run](), language="ja")
         assert ("html", {"lang": "ja"}) in shown.elements
         assert "優先して修正" in shown.text
 
     def test_numbers_and_dates_are_written_as_the_language_writes_them(self) -> None:
-        shown = page(nights.ordinary(), language="ja").text
+        shown = page(daily_runs.ordinary(), language="ja").text
         assert "新規 40 件、未解決でなくなったもの 50 件、未解決 540 件" in shown
         assert "2026年11月23日 04:00 CET" in shown
-        assert set(page(nights.ordinary(), language="ja").data["days"].values()) & {"2026年11月23日", "2026/11/20"}
+        assert set(page(daily_runs.ordinary(), language="ja").data["days"].values()) & {"2026年11月23日", "2026/11/20"}
 
-    def test_what_the_digest_says_in_english_is_marked_as_english(self) -> None:
-        night = nights.ordinary()
-        night["sentences"] = ["Said in English."]
-        assert '<li lang="en"><bdi>Said in English.</bdi>' in render(night, [], nights.facts(), "ja")
+    def test_what_the_analysis_says_in_english_is_marked_as_english(self) -> None:
+        daily_run = daily_runs.ordinary()
+        daily_run["sentences"] = ["Said in English."]
+        assert '<li lang="en"><bdi>Said in English.</bdi>' in render(daily_run, [], daily_runs.facts(), "ja")
 
     def test_another_language_is_refused_with_those_that_there_are(self) -> None:
         with pytest.raises(ValueError, match=r"no language 'fr'. Use one of en, ja"):
-            render(nights.quiet(), [], nights.facts(), "fr")
+            render(daily_runs.quiet(), [], daily_runs.facts(), "fr")

@@ -36,7 +36,7 @@ def stub(client: "Inspector2Client") -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def test_the_report_in_progress_is_told(client: "Inspector2Client", stub: Stubber) -> None:
+def test_the_report_in_progress_is_reported(client: "Inspector2Client", stub: Stubber) -> None:
     stub.add_response("get_findings_report_status", ANSWER, {})
     assert Inspector(client).current() == Report(REPORT_ID, "IN_PROGRESS", "", "", BUCKET, PREFIX)
 
@@ -87,7 +87,7 @@ def test_a_destination_without_a_prefix_stays_without_one(
     assert Inspector(client).current() == Report(REPORT_ID, "IN_PROGRESS", "", "", BUCKET, "")
 
 
-def test_a_report_is_told_with_its_error_and_without_a_destination(client: "Inspector2Client", stub: Stubber) -> None:
+def test_a_report_is_reported_with_its_error_and_without_a_destination(client: "Inspector2Client", stub: Stubber) -> None:
     answer = {"reportId": REPORT_ID, "status": "FAILED", "errorCode": "INTERNAL_ERROR", "errorMessage": "oops"}
     stub.add_response("get_findings_report_status", answer, {"reportId": REPORT_ID})
     assert Inspector(client).status(REPORT_ID) == Report(REPORT_ID, "FAILED", "INTERNAL_ERROR", "oops", "", "")

@@ -115,7 +115,7 @@ def test_an_outage_is_not_taken_for_an_answer(states: FakeStates) -> None:
 
 
 @pytest.mark.parametrize("now", [minutes(1), NEVER_EXPIRED + timedelta(hours=1)], ids=["dead", "expired"])
-def test_nobody_takes_a_lock_while_a_function_may_still_create(lock: Lock, states: FakeStates, now: datetime) -> None:
+def test_no_one_takes_a_lock_while_a_function_may_still_create(lock: Lock, states: FakeStates, now: datetime) -> None:
     held_by_other(lock, states)
     lock.mark_creating(OTHER, now + timedelta(seconds=30), now)
     states.add(OTHER, "ABORTED")
@@ -167,7 +167,7 @@ def test_a_lock_is_not_released_while_a_function_may_still_create(lock: Lock, st
     assert lock.holder() is None
 
 
-def test_a_mark_is_told_as_it_is_kept_in_whole_seconds_and_never_too_early(lock: Lock, states: FakeStates) -> None:
+def test_a_mark_is_reported_as_it_is_kept_in_whole_seconds_and_never_too_early(lock: Lock, states: FakeStates) -> None:
     lock.acquire(states.client, ME, minutes(0))
     until = minutes(1) + timedelta(milliseconds=900)
     assert lock.mark_creating(ME, until, minutes(0)) == minutes(1) + timedelta(seconds=1) == creating_until(lock)
@@ -190,7 +190,7 @@ def test_a_second_function_of_mine_must_not_create_before_the_firsts_mark_has_pa
 
 
 @pytest.mark.parametrize("seen", [None, minutes(0)], ids=["none", "an older one"])
-def test_a_mark_that_was_set_since_a_function_looked_refuses_it_even_when_it_has_passed(
+def test_a_mark_that_was_set_since_a_function_checked_refuses_it_even_when_it_has_passed(
     lock: Lock, states: FakeStates, seen: datetime | None
 ) -> None:
     lock.acquire(states.client, ME, minutes(0))
@@ -238,7 +238,7 @@ def test_a_second_functions_mark_is_left_alone(lock: Lock, states: FakeStates, t
     assert items(table) == before
 
 
-def test_a_mark_that_is_gone_does_not_come_back(lock: Lock, states: FakeStates) -> None:
+def test_a_mark_that_is_no_longer_open_does_not_come_back(lock: Lock, states: FakeStates) -> None:
     lock.acquire(states.client, ME, minutes(0))
     mark = lock.mark_creating(ME, minutes(2), minutes(0))
     lock.clear_mark(ME, mark)
@@ -293,7 +293,7 @@ def test_a_turn_is_taken_when_the_lock_is_free(lock: Lock, states: FakeStates, t
     assert run_store.load(table, ME).notes == ()
 
 
-def test_a_holder_whose_name_is_hostile_is_told_by_its_id(lock: Lock, states: FakeStates, table: Table) -> None:
+def test_a_holder_whose_name_is_hostile_is_reported_by_its_id(lock: Lock, states: FakeStates, table: Table) -> None:
     hostile = states.add(execution("night-1\u202e@here"))
     assert lock.acquire(states.client, hostile, minutes(0)) is None
     run = planned(table, ME)

@@ -8,15 +8,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import StartDesk
+from findings_exporter.aws.clients import StartClients
 from findings_exporter.model.errors import translated
 from findings_exporter.model.plan import MAX_DEADLINE_HOURS
 from findings_exporter.model.wait import CEILING_SECONDS, NEAR_END, next_wait_seconds, turn_wait_seconds
 from findings_exporter.steps import reports
 from tests.builders.exporter import (
-    EVENTS_A_LOOK,
     EVENTS_A_RETRY,
     EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,
+    EVENTS_PER_CHECK,
     START,
     Clock,
     FakeInspector,
@@ -36,7 +36,7 @@ PAUSES = sorted(
 )
 """Before a task's further tries, when all are needed, the short ones first."""
 DURATIONS = [1, 5, 20, 40, 60, 300, 1000, 3600, CEILING_SECONDS * 20 / NEAR_END, 6 * 3600, 12 * 3600, DAY]
-ME = execution("night-1")
+ME = execution("run-1")
 
 type Wait = Callable[[float], int]
 
@@ -52,7 +52,7 @@ def turns(wait: Wait, seconds: float = DAY) -> int:
 
 def most_events(wait: Wait, pauses: Sequence[float] = PAUSES) -> int:
     """Return the most events of a day, when an adversary lets each turn's task fail as often as suits best."""
-    tries = [(EVENTS_A_LOOK + EVENTS_A_RETRY * number, int(sum(pauses[:number]))) for number in range(len(pauses) + 1)]
+    tries = [(EVENTS_PER_CHECK + EVENTS_A_RETRY * number, int(sum(pauses[:number]))) for number in range(len(pauses) + 1)]
     most = [0] * (DAY + 1)
     for elapsed in reversed(range(DAY)):
         waited = elapsed + wait(elapsed)
@@ -87,20 +87,20 @@ def test_a_whole_day_of_waiting_and_another_of_looking_stay_far_below_the_limit_
 
 def test_no_task_has_other_retries_than_those_that_are_counted() -> None:
     others = {name: task["Retry"] for name, task in TASKS.items() if task["Retry"] != RETRIERS}
-    # The digest is tried once in an execution, not once a turn.
-    assert list(others) == ["Digest Report"]
-    assert sum(each["MaxAttempts"] for each in others["Digest Report"]) <= 1 + sum(each["MaxAttempts"] for each in RETRIERS)
+    # The analysis is tried once in an execution, not once a turn.
+    assert list(others) == ["Analyze Report"]
+    assert sum(each["MaxAttempts"] for each in others["Analyze Report"]) <= 1 + sum(each["MaxAttempts"] for each in RETRIERS)
 
 
 class Day:
     """A run that works on Start Report all day, as the state machine lets it."""
 
-    def __init__(self, start_desk: StartDesk) -> None:
-        self.start_desk, self.clock, self.events = start_desk, Clock(START, timedelta(0)), 0
+    def __init__(self, start_clients: StartClients) -> None:
+        self.start_clients, self.clock, self.events = start_clients, Clock(START, timedelta(0)), 0
 
     def turn(self) -> dict[str, Any]:
         """Run the step with its retries, and wait as it says; an error that outlasts them ends the execution."""
-        self.events += EVENTS_A_LOOK
+        self.events += EVENTS_PER_CHECK
         (retrier,) = [each for each in RETRIERS if "ServiceUnavailableError" in each["ErrorEquals"]]
         for pause in [
             *(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number for number in range(retrier["MaxAttempts"])),
@@ -108,7 +108,7 @@ class Day:
         ]:
             try:
                 with translated():
-                    result = reports.start(self.start_desk, self._run(), self.clock, self.clock.time + timedelta(seconds=60))
+                    result = reports.start(self.start_clients, self._run(), self.clock, self.clock.time + timedelta(seconds=60))
             except Exception as error:
                 if pause is None or type(error).__name__ not in retrier["ErrorEquals"]:
                     raise
@@ -120,18 +120,18 @@ class Day:
         raise AssertionError
 
     def _run(self) -> run_store.Run:
-        return run_store.load(self.start_desk.desk.table, ME)
+        return run_store.load(self.start_clients.clients.table, ME)
 
 
 def test_creates_that_fail_without_a_clear_answer_are_tried_no_more_often_than_a_turn_is_waited_for(
-    start_desk: StartDesk, inspector: FakeInspector
+    start_clients: StartClients, inspector: FakeInspector
 ) -> None:
     hours = 3  # later on a wait is at its longest: what holds by then holds all day
-    planned(start_desk.desk.table, ME, {"deadline_hours": hours})
-    start_desk.desk.lock.acquire(FakeStates().client, ME, START)
+    planned(start_clients.clients.table, ME, {"deadline_hours": hours})
+    start_clients.clients.lock.acquire(FakeStates().client, ME, START)
     most_turns = turns(lambda elapsed: turn_wait_seconds(elapsed, hours * 3600 - elapsed), hours * 3600)
     inspector.errors["create"] = [server_error() for _ in range(most_turns)]
-    day = Day(start_desk)
+    day = Day(start_clients)
 
     for _ in range(most_turns):
         if (result := day.turn())["state"] != "BUSY":

@@ -125,12 +125,12 @@ def test_a_record_keeps_it(table: Table) -> None:
     planned(table, ME)
     for note in (WAITED, WAITED, Note("run.create_failed", code="\ud800" * 900), "plain"):
         run_store.note(table, ME, note)
-    run_store.note_digest(table, ME, {"error": "X", "sentence": NESTED})
+    run_store.note_analysis(table, ME, {"error": "X", "sentence": NESTED})
     run = run_store.load(table, ME)
     assert len(run.notes) == 3
     assert notes.in_language(run.notes[run.notes.index(WAITED)], "ja") == WAITED.said("ja")
-    assert run.digest is not None
-    assert notes.in_language(run.digest["sentence"], "ja") == NESTED.said("ja")
+    assert run.analysis is not None
+    assert notes.in_language(run.analysis["sentence"], "ja") == NESTED.said("ja")
 
 
 @pytest.mark.parametrize("name", [name for name in LANGUAGES["en"] if name.startswith(RAISED) and name != "cause.input"])

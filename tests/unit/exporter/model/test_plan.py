@@ -19,10 +19,10 @@ PLACEHOLDERS = {"scheduled_for": "<aws.scheduler.scheduled-time>", "arn": "<aws.
 
 def cause_of(run_input: object, **variables: str) -> str:
     """Why an input is refused."""
-    judged = make_plan(run_input, config(**variables), execution())
-    assert isinstance(judged, Failure)
-    assert judged.error == "InvalidInput"
-    return judged.cause
+    assessed = make_plan(run_input, config(**variables), execution())
+    assert isinstance(assessed, Failure)
+    assert assessed.error == "InvalidInput"
+    return assessed.cause
 
 
 def test_an_empty_input_exports_with_the_deployments_defaults() -> None:
@@ -38,7 +38,7 @@ def test_an_empty_input_exports_with_the_deployments_defaults() -> None:
 def test_an_input_overrides_what_it_may() -> None:
     made = plan(
         {
-            "report": {"name": "probe", "format": "CSV", "filter_criteria": {"updatedAt": ["last 7 days"]}},
+            "report": {"name": "test_export", "format": "CSV", "filter_criteria": {"updatedAt": ["last 7 days"]}},
             "on_busy": "cancel",
             "deadline_hours": 0.5,
             "notify": False,
@@ -47,7 +47,7 @@ def test_an_input_overrides_what_it_may() -> None:
             "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn",
         }
     )
-    assert (made.report_name, made.report_format, made.on_busy, made.notify) == ("probe", "CSV", "cancel", False)
+    assert (made.report_name, made.report_format, made.on_busy, made.notify) == ("test_export", "CSV", "cancel", False)
     assert made.filter_criteria["updatedAt"][0]["endInclusive"] == START.timestamp()
     assert made.deadline_at == START + timedelta(minutes=30)
     assert (made.scheduled_for, made.schedule) == ("2026-11-23T03:00:00+00:00", SCHEDULE)
@@ -147,7 +147,7 @@ def test_the_last_and_the_first_time_that_a_run_may_export_are_taken() -> None:
     assert plan({"deadline_hours": 1 / 60}).deadline_at == START + timedelta(minutes=1)
 
 
-def test_half_a_surrogate_pair_in_the_parameter_is_told_like_one_in_an_input() -> None:
+def test_half_a_surrogate_pair_in_the_parameter_is_reported_like_one_in_an_input() -> None:
     told = cause_of({}, FILTER_CRITERIA='{"title": [{"comparison": "EQUALS", "value": "\\ud800"}]}')
     assert "the parameter FilterCriteria.title[0].value contains half of a surrogate pair" in told
 
@@ -168,11 +168,11 @@ def test_half_a_surrogate_pair_in_the_parameter_is_told_like_one_in_an_input() -
         ({"ON_BUSY": "hurry"}, 'on_busy must be wait, cancel or fail, not "hurry"'),
     ],
 )
-def test_a_wrong_parameter_is_told_like_a_wrong_input(variables: dict[str, str], fault: str) -> None:
+def test_a_wrong_parameter_is_reported_like_a_wrong_input(variables: dict[str, str], fault: str) -> None:
     assert fault in cause_of({}, **variables)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     told = cause_of({"report": {"name": "a/b", "format": "XML"}, "on_busy": "x", "deadline_hours": 99, "notify": 1, "zzz": 1})
     for field in ("report.name", "report.format", "on_busy", "deadline_hours", "notify", "zzz"):
         assert f"\n- {field} " in told
@@ -195,9 +195,9 @@ def test_the_same_input_and_start_give_the_same_plan() -> None:
     assert json.dumps(run_input) == before
 
 
-def test_the_filter_hash_is_the_same_every_night() -> None:
+def test_the_filter_hash_is_the_same_every_run() -> None:
     run_input = {"report": {"filter_criteria": {"updatedAt": ["last 7 days"]}}}
-    tomorrow = plan(run_input, execution("night-2", START + timedelta(days=1)))
+    tomorrow = plan(run_input, execution("run-2", START + timedelta(days=1)))
     assert tomorrow.filter_criteria != plan(run_input).filter_criteria
     assert tomorrow.filter_hash == plan(run_input).filter_hash != plan({}).filter_hash
 

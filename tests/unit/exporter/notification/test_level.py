@@ -11,12 +11,18 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.notification import short
 from findings_exporter.notification.level import LEVELS, level_of
 from tests import gallery
-from tests.builders.exporter import brief, config, ended_run, nothing
-from tests.unit.exporter.notification.test_messages_of_a_night import NIGHTS
+from tests.builders.exporter import config, ended_run, headline, nothing
+from tests.unit.exporter.notification.test_messages_of_a_run import DAILY_RUNS
 
-SCHEDULED = NIGHTS
+SCHEDULED = DAILY_RUNS
 FAILED = gallery.failures()
-NO_CHANGE = {"appeared": 0, "gone": 0, "counts": {"still_open": 7}, "appeared_by_severity": {}, "gone_by_severity": {}}
+NO_CHANGE = {
+    "appeared": 0,
+    "no_longer_open": 0,
+    "counts": {"still_open": 7},
+    "appeared_by_severity": {},
+    "no_longer_open_by_severity": {},
+}
 LEVELS_OF = {
     "changes": "CHANGES",
     "another-report": "CHANGES",
@@ -29,7 +35,7 @@ LEVELS_OF = {
     "unusual-drop": "PROBLEM",
     "first-report": "CHANGES",
     "filter-changed": "CHANGES",
-    "not-compared-no-digest": "CHANGES",
+    "not-compared-no-analysis": "CHANGES",
     "not-compared-unreadable": "CHANGES",
     "nothing-found": "CHANGES",
     "rediscovered": "CHANGES",
@@ -41,14 +47,21 @@ LEVELS_OF = {
 
 def compared(**fields: Any) -> Run:
     """A run whose report was compared and has no changes, but for these fields of the comparison."""
-    return gallery.night(brief(changes=NO_CHANGE | fields, worst_new=[], worst_gone=[]))
+    return gallery.daily_run(headline(changes=NO_CHANGE | fields, worst_new=[], worst_no_longer_open=[]))
 
 
 def first(**fields: Any) -> Run:
     """The first run of a report, which found nothing."""
-    empty: dict[str, Any] = {"total": 0, "open": 0, "by_severity": {}, "worst_new": [], "worst_gone": [], "fix_first": []}
-    analysis = brief(**empty, changes=None, baseline=None, no_baseline="first_run")
-    return gallery.night(analysis | fields, delivery=nothing("no_findings"))
+    empty: dict[str, Any] = {
+        "total": 0,
+        "open": 0,
+        "by_severity": {},
+        "worst_new": [],
+        "worst_no_longer_open": [],
+        "priorities": [],
+    }
+    analysis = headline(**empty, changes=None, baseline=None, no_baseline="first_run")
+    return gallery.daily_run(analysis | fields, delivery=nothing("no_findings"))
 
 
 def test_every_kind_of_successful_run_has_its_level() -> None:
@@ -74,11 +87,11 @@ def test_a_success_with_a_failure_is_a_problem() -> None:
     [
         ({}, "NONE"),
         ({"appeared": 1, "counts": {"new": 1}}, "CHANGES"),
-        ({"gone": 1, "counts": {"closed": 1}}, "CHANGES"),
-        ({"counts": {"seen_again": 1}}, "CHANGES"),
+        ({"no_longer_open": 1, "counts": {"closed": 1}}, "CHANGES"),
+        ({"counts": {"rediscovered": 1}}, "CHANGES"),
         ({"counts": {"severity_raised": 1}}, "CHANGES"),
         ({"counts": {"severity_lowered": 1}}, "CHANGES"),
-        ({"counts": {"exploit_became_known": 1}}, "CHANGES"),
+        ({"counts": {"exploit_became_available": 1}}, "CHANGES"),
         ({"counts": {"fix_became_available": 1}}, "CHANGES"),
     ],
 )
@@ -88,7 +101,7 @@ def test_every_change_counts(fields: dict[str, Any], level: str) -> None:
 
 def test_a_first_report_is_no_news_only_when_nothing_was_found_and_scanning_is_active() -> None:
     assert level_of(first()) == "NONE"
-    assert level_of(first(verdict={"state": "unknown"})) == "PROBLEM"
+    assert level_of(first(coverage_status={"state": "unknown"})) == "PROBLEM"
     assert level_of(first(no_baseline="filter_changed")) == "CHANGES"
     # What an analysis of another release does not say is not taken for zero.
     assert level_of(replace(first(), delivery=SCHEDULED["no-changes"].delivery)) == "CHANGES"
@@ -106,7 +119,7 @@ def test_the_short_message_is_a_problem_since_it_knows_nothing_of_coverage_and_c
     assert short.attributes(run, config())["level"] == "PROBLEM"
 
 
-@pytest.mark.parametrize("kind", ["quiet", "dark", "changes"])
+@pytest.mark.parametrize("kind", ["no_changes", "lost", "changes"])
 def test_what_is_published_has_the_level_and_no_other_than_the_published_ones(kind: str) -> None:
     published = notification.publication(SCHEDULED[kind], config())["MessageAttributes"]["level"]
     assert published == {"DataType": "String", "StringValue": LEVELS_OF[kind]}

@@ -15,8 +15,8 @@ from findings_exporter import notification
 from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.filter_criteria import known_filters
-from findings_exporter.notification.localization import Speech
-from findings_exporter.notification.remediation import EXPLANATIONS, explain
+from findings_exporter.notification.localization import Localization
+from findings_exporter.notification.remediation import REMEDIATIONS, remediation_for
 from tests import gallery
 from tests.builders.exporter import (
     ACCOUNT,
@@ -51,10 +51,10 @@ MISSING: dict[str, Any] = {
     "statements": STATEMENTS,
 }
 UNSEEN = {"check": "key", "sentence": "It is not known whether the key can be used: AWS refused DescribeKey."}
-WRONG_SETUP = replace(BROKEN, setup={"verdict": "failed", "failed": [MISSING], "unknown": [UNSEEN]})
-CLEAR_SETUP = replace(BROKEN, setup={"verdict": "unknown", "failed": [], "unknown": [UNSEEN]})
+WRONG_SETUP = replace(BROKEN, setup={"coverage_status": "failed", "failed": [MISSING], "unknown": [UNSEEN]})
+CLEAR_SETUP = replace(BROKEN, setup={"coverage_status": "unknown", "failed": [], "unknown": [UNSEEN]})
 LARGEST_SETUP = {
-    "verdict": "failed",
+    "coverage_status": "failed",
     "failed": [
         MISSING | {"sentence": "ä" * 400, "evidence": ["ä" * 400] * 3, "fix": ["ä" * 400], "statements": STATEMENTS}
         for _ in range(10)
@@ -95,7 +95,7 @@ RUNS = {
 } | gallery.runs()
 JAPANESE = config(LANGUAGE="ja", TIME_ZONE="Asia/Tokyo")
 EVERY_RUN = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
-EVERY_ERROR = pytest.mark.parametrize("error", [*EXPLANATIONS, "States.Runtime", "Report.SOMETHING_NEW"])
+EVERY_ERROR = pytest.mark.parametrize("error", [*REMEDIATIONS, "States.Runtime", "Report.SOMETHING_NEW"])
 
 
 def flat(text: str) -> str:
@@ -118,7 +118,7 @@ class TestSubject:
     )
     def test_it_names_report_and_region_and_what_failed(self, name: str, subject: str) -> None:
         failure = RUNS[name].failure
-        title = explain(failure, config()).title if failure else ""
+        title = remediation_for(failure, config()).title if failure else ""
         assert notification.subject(RUNS[name], config()) == subject.format(title=title)
 
     def test_a_success_without_a_delivery_does_not_break_it(self) -> None:
@@ -139,7 +139,7 @@ class TestSubject:
 
 
 class TestEmail:
-    def test_a_success_is_told_with_its_file_first(self) -> None:
+    def test_a_success_is_reported_with_its_file_first(self) -> None:
         key = f"inspector/reports/nightly/year=2026/month=11/day=23/night-1/{REPORT_ID}.json"
         console = f"https://{REGION}.console.aws.amazon.com"
         arn = RUNS["scheduled"].execution.arn
@@ -168,25 +168,25 @@ class TestEmail:
         )
 
     @pytest.mark.parametrize("how", ["no_findings", "no_object", "empty_object"])
-    def test_nothing_found_is_told_with_how_it_is_known(self, how: str) -> None:
+    def test_nothing_found_is_reported_with_how_it_is_known(self, how: str) -> None:
         body = notification.email(ended_run(delivery=nothing(how)), config())
         assert body.startswith('The report "nightly" has no findings.\n')
         assert notification.NOTHING_FOUND[how] in flat(body)
         assert "Report\n" not in body
 
-    def test_only_a_doubtful_nothing_tells_to_check_the_scanning(self) -> None:
+    def test_only_a_doubtful_nothing_reports_to_check_the_scanning(self) -> None:
         told = {how: "check that scanning is active" in text for how, text in notification.NOTHING_FOUND.items()}
         assert told == {"no_findings": False, "no_object": True, "empty_object": True}
 
     @EVERY_ERROR
-    def test_a_failure_tells_what_why_and_what_to_do_now(self, error: str) -> None:
+    def test_a_failure_reports_what_why_and_what_to_do_now(self, error: str) -> None:
         run = failed_run(Failure(error, "This is\nwhat happened."))
-        explanation = explain(Failure(error, ""), config())
+        remediation = remediation_for(Failure(error, ""), config())
         body = notification.email(run, config())
         assert body.startswith(f'The report "nightly" was not delivered.\nAccount {ACCOUNT}, {REGION}.\n\n')
         assert f"Cause ({error})\n  This is\n  what happened.\n  " in body
-        assert explanation.why in flat(body)
-        for number, step in enumerate(explanation.fix, 1):
+        assert remediation.why in flat(body)
+        for number, step in enumerate(remediation.fix, 1):
             assert f"{number}. {step}" in flat(body)
         assert "/v2/executions/details/" in body
 
@@ -195,7 +195,7 @@ class TestEmail:
             'The report "nightly" was not delivered: the run was stopped.'
         )
 
-    def test_a_run_without_a_plan_is_told_without_its_name(self) -> None:
+    def test_a_run_without_a_plan_is_reported_without_its_name(self) -> None:
         body = notification.email(UNPLANNED, config())
         assert body.startswith("No report was delivered.")
         assert "- zzz is not known" in body
@@ -212,7 +212,7 @@ class TestEmail:
         assert all(len(line) <= 72 or "://" in line or KEY in line for line in body.splitlines())
         assert KEY + "x" * 100 in body
 
-    def test_at_most_ten_notes_are_told(self) -> None:
+    def test_at_most_ten_notes_are_reported(self) -> None:
         run = ended_run(notes=tuple(f"note {number:02}." for number in range(20)))
         assert notification.email(run, config()).count("\n- note") == 10
 
@@ -252,12 +252,12 @@ class TestChat:
     def test_a_failure_warns_and_leads_to_the_fix(self) -> None:
         chat = notification.chat_message(RUNS["failed"], config())
         assert chat["content"]["title"].startswith(":warning: ")
-        assert chat["content"]["nextSteps"] == list(explain(BROKEN, config()).fix)
+        assert chat["content"]["nextSteps"] == list(remediation_for(BROKEN, config()).fix)
         assert BROKEN.cause in chat["content"]["description"]
         context = chat["metadata"]["additionalContext"]
         assert (context["outcome"], context["error"], context["report"]) == ("FAILED", BROKEN.error, "nightly")
 
-    def test_the_nights_of_one_report_are_one_thread(self) -> None:
+    def test_the_runs_of_one_report_are_one_thread(self) -> None:
         threads = {
             notification.chat_message(RUNS[name], config())["metadata"]["threadId"] for name in ("success", "failed", "no object")
         }
@@ -265,7 +265,7 @@ class TestChat:
 
 
 class TestSetup:
-    def test_a_mail_tells_what_was_found_and_what_to_paste_instead_of_what_may_be(self) -> None:
+    def test_a_mail_reports_what_was_found_and_what_to_paste_instead_of_what_may_be(self) -> None:
         mail = notification.email(RUNS["wrong setup"], config())
         told = flat(mail)
         assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in told
@@ -273,12 +273,12 @@ class TestSetup:
         assert "- statement 1 does not apply" in told
         assert "1. Add the statements to the policy of the bucket. 2. Run a test export" in told
         assert "or a Deny statement forbids it" not in told
-        pasted = mail.split("Policy statement to add (Bucket policy for Inspector)\n")[1].split("\n\n")[0]
-        assert json.loads(f"[{pasted}]") == STATEMENTS
+        statements_text = mail.split("Policy statement to add (Bucket policy for Inspector)\n")[1].split("\n\n")[0]
+        assert json.loads(f"[{statements_text}]") == STATEMENTS
 
     def test_a_mail_says_so_when_nothing_was_found_and_keeps_the_general_advice(self) -> None:
         told = flat(notification.email(RUNS["setup without a fault"], config()))
-        general = explain(BROKEN, config())
+        general = remediation_for(BROKEN, config())
         assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in told
         assert "The check cannot see policies of the organisation" in told
         assert all(step in told for step in general.fix)
@@ -309,14 +309,14 @@ class TestEvent:
             assert sorted(each["required"]) == sorted(each["properties"])
             assert all(field["description"].endswith(".") for field in each["properties"].values())
 
-    def test_it_tells_a_success(self) -> None:
+    def test_it_reports_a_success(self) -> None:
         event = notification.export_event(RUNS["scheduled"], config())
         assert (event["outcome"], event["failure"]) == ("SUCCEEDED", None)
         assert event["delivery"]["uri"] == f"s3://{BUCKET}/{event['delivery']['key']}"
         assert event["report"]["scheduled_for"] == "2026-11-23T03:00:00+00:00"
         assert (event["execution"]["duration_seconds"], event["report"]["report_seconds"]) == (720, 600)
 
-    def test_it_tells_a_failure(self) -> None:
+    def test_it_reports_a_failure(self) -> None:
         event = notification.export_event(RUNS["failed"], config())
         assert (event["outcome"], event["delivery"]) == ("FAILED", None)
         assert (event["failure"]["error"], event["failure"]["what"]) == (BROKEN.error, BROKEN.cause)
@@ -376,7 +376,7 @@ class TestPublication:
 
         def told(text: str, count: int) -> dict[str, Any]:
             wrong = MISSING | {"sentence": text, "evidence": [text] * 3, "fix": [text]}
-            setup = {"verdict": "failed", "failed": [wrong] * count, "unknown": []}
+            setup = {"coverage_status": "failed", "failed": [wrong] * count, "unknown": []}
             run = failed_run(replace(hostile, setup=setup), notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
             message = notification.publication(run, config())["Message"]
             assert len(message.encode()) < SNS_BYTES - 1000
@@ -386,7 +386,7 @@ class TestPublication:
         assert [each["evidence"] for each in told('"\\' * 150, 20)["failure"]["setup"]["failed"]] == [[]] * 20
         assert told('"\\' * 200, 30)["failure"]["setup"] is None
 
-    def test_the_same_run_is_told_in_the_same_words(self) -> None:
+    def test_the_same_run_is_reported_in_the_same_words(self) -> None:
         assert notification.publication(RUNS["failed"], config()) == notification.publication(RUNS["failed"], config())
 
 
@@ -416,7 +416,7 @@ class TestFailureFrom:
 
     @settings(deadline=None)
     @given(cause=st.text(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
-    def test_any_cause_gives_a_failure_that_can_be_told(self, cause: str) -> None:
+    def test_any_cause_gives_a_failure_that_can_be_reported(self, cause: str) -> None:
         failure = notification.failure_from("X", cause)
         assert failure.cause
         assert notification.email(failed_run(failure), config())
@@ -452,12 +452,12 @@ class TestLinks:
     ("size", "text"),
     [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (913_000_000, "913.0 MB"), (2_500_000_000_000, "2,500.0 GB")],
 )
-def test_sizes_are_told_as_people_read_them(size: int, text: str) -> None:
-    assert Speech().size(size) == text
+def test_sizes_are_reported_as_people_read_them(size: int, text: str) -> None:
+    assert Localization().size(size) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (86_400, "24 h 0 min")]
 )
-def test_durations_are_told_as_people_read_them(seconds: int, text: str) -> None:
-    assert Speech().duration(seconds) == text
+def test_durations_are_reported_as_people_read_them(seconds: int, text: str) -> None:
+    assert Localization().duration(seconds) == text

@@ -23,7 +23,6 @@ from tests import gallery
 from tests.builders.exporter import (
     REPORT_ID,
     START,
-    brief,
     client_error,
     config,
     delivery,
@@ -31,6 +30,7 @@ from tests.builders.exporter import (
     execution,
     failed_run,
     finding,
+    headline,
     minutes,
     plan,
     planned,
@@ -123,20 +123,20 @@ def with_value(value: Any, path: tuple[Any, ...], put: Any) -> Any:
 
 class TestPublication:
     @pytest.mark.parametrize(
-        "path", [path for path in places(brief()) if not any(isinstance(step, int) and step for step in path)], ids=str
+        "path", [path for path in places(headline()) if not any(isinstance(step, int) and step for step in path)], ids=str
     )
-    def test_no_value_of_a_brief_keeps_a_night_from_being_told(self, path: tuple[Any, ...]) -> None:
+    def test_no_value_of_a_headline_keeps_a_run_from_being_reported(self, path: tuple[Any, ...]) -> None:
         for put in ABSURD:
-            run = gallery.night(with_value(brief(), path, put))
+            run = gallery.daily_run(with_value(headline(), path, put))
             bodies = assert_taken(notification.publication(run, config(LANGUAGE="ja")))
             assert "nightly" in bodies["email"]
             assert run.execution.name in bodies["email"]
 
     @pytest.mark.parametrize(
-        "digest", [7, "text", [1], {"error": 7}, {"error": None, "sentence": []}, {"error": "\ud800"}, {}], ids=repr
+        "analysis", [7, "text", [1], {"error": 7}, {"error": None, "sentence": []}, {"error": "\ud800"}, {}], ids=repr
     )
-    def test_nor_does_a_digest_that_is_none(self, digest: Any) -> None:
-        assert_taken(notification.publication(ended_run(digest=digest), config()))
+    def test_nor_does_a_analysis_that_is_none(self, analysis: Any) -> None:
+        assert_taken(notification.publication(ended_run(analysis=analysis), config()))
 
     @pytest.mark.parametrize(
         "setup",
@@ -145,7 +145,7 @@ class TestPublication:
             "x",
             {"failed": 7},
             {"failed": [{}], "unknown": []},
-            {"verdict": "\ud800"},
+            {"coverage_status": "\ud800"},
             LARGEST_SETUP,
             {"failed": [{"statements": [{"\ud800": float("nan")}]}]},
         ],
@@ -165,7 +165,7 @@ class TestPublication:
         for of in (config(), config(LANGUAGE="ja", TIME_ZONE="America/New_York"), config(LANGUAGE="xx", TIME_ZONE="../\ud800")):
             assert_taken(notification.publication(run, of))
 
-    def test_a_time_that_a_zone_does_not_have_is_told_in_utc_and_the_message_whole(self) -> None:
+    def test_a_time_that_a_zone_does_not_have_is_reported_in_utc_and_the_message_whole(self) -> None:
         run = ended_run(
             plan=replace(plan(), scheduled_for=FIRST_DAY), execution=execution(started_at=datetime.fromisoformat(FIRST_DAY))
         )
@@ -173,7 +173,7 @@ class TestPublication:
         assert "Scheduled  1 Jan 1, 00:00 UTC" in bodies["email"]
         assert SHORT not in bodies["email"]
 
-    def test_a_failure_that_cannot_be_read_is_never_told_as_a_success(self) -> None:
+    def test_a_failure_that_cannot_be_read_is_never_reported_as_a_success(self) -> None:
         run = ended_run(outcome="FAILED", failure=None, delivery=None)
         published = notification.publication(run, config())
         bodies = assert_taken(published)
@@ -203,7 +203,7 @@ class TestPublication:
             "outcome": "FAILED",
             "report": "nightly",
             "region": "eu-central-1",
-            "night": "unknown",
+            "coverage": "unknown",
             "worst_new_severity": "UNKNOWN",
             "level": "PROBLEM",
         }
@@ -215,15 +215,15 @@ class TestPublication:
 
     def test_the_log_says_so_without_content(self, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.ERROR):
-            notification.publication(gallery.night(brief(open="a secret")), config())
+            notification.publication(gallery.daily_run(headline(open="a secret")), config())
         assert "short message" in caplog.text
         assert "secret" not in caplog.text
 
     @pytest.mark.parametrize("language", ["en", "ja"])
     def test_a_message_near_the_limit_is_counted_in_bytes_and_not_in_characters(self, language: str) -> None:
         def of(count: int) -> Run:
-            return gallery.night(
-                brief(worst_new=[finding(vulnerability_id=None, title="脆弱性" * 60, packages=["夜" * 80] * 5)] * count)
+            return gallery.daily_run(
+                headline(worst_new=[finding(vulnerability_id=None, title="脆弱性" * 60, packages=["夜" * 80] * 5)] * count)
             )
 
         counts = [
@@ -239,9 +239,9 @@ class TestPublication:
             assert SHORT not in told["email"]
             assert "これは簡易通知です" not in told["email"]
 
-    def test_what_no_shortening_makes_fit_is_told_in_short(self) -> None:
+    def test_what_no_shortening_makes_fit_is_reported_in_short(self) -> None:
         kinds = {f"{number:0400}": 7 for number in range(400)}
-        run = gallery.night(brief(by_severity=kinds))
+        run = gallery.daily_run(headline(by_severity=kinds))
         assert SHORT in assert_taken(notification.publication(run, config()))["email"]
 
 
@@ -265,19 +265,19 @@ class FakeTopic:
 
 class TestRecords:
     @pytest.mark.parametrize(
-        "name", ["plan", "failure", "delivery", "digest", "ended_at", "report_created_at", "report_ended_at"]
+        "name", ["plan", "failure", "delivery", "analysis", "ended_at", "report_created_at", "report_ended_at"]
     )
     @pytest.mark.parametrize(
         "text", ["no JSON", "7", '"x"', "[]", "{}", '{"a": 1}', "[" * 9_000, "9" * 5_000, "NaN", "0001-01-01T00:00:00", ""]
     )
-    def test_a_run_is_told_whatever_its_record_holds(self, table: Table, name: str, text: str) -> None:
+    def test_a_run_is_reported_whatever_its_record_holds(self, table: Table, name: str, text: str) -> None:
         planned(table, ME)
         run_store.record(table, ME, "FAILED", Failure("X", "x"), delivery(), minutes(12))
         table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": name}, {":value": text})
         topic = FakeTopic()
         assert tell(table, topic.client, config(), ME, minutes(13), minutes(14))
         run = run_store.load(table, ME)
-        assert run.told_at
+        assert run.notified_at
         assert "FAILED" in topic.bodies[0]["default"]
         # What comes before and after it in a workflow does not raise either.
         run_store.keep_history(table, run)
@@ -289,15 +289,15 @@ class TestRecords:
         run = run_store.load(table, ME)
         assert (run.plan, run.unread) == (None, ("plan",))
 
-    def test_a_digest_without_what_the_history_needs_is_recorded_and_told(self, table: Table) -> None:
+    def test_a_analysis_without_what_the_history_needs_is_recorded_and_reported(self, table: Table) -> None:
         planned(table, ME)
-        run_store.note_digest(table, ME, {"open": 10**60, "verdict": {"state": "good"}})
+        run_store.note_analysis(table, ME, {"open": 10**60, "coverage_status": {"state": "active"}})
         recorded = record_run.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
         assert recorded.outcome == "SUCCEEDED"
         topic = FakeTopic()
         assert tell(table, topic.client, config(), ME, minutes(13), minutes(14))
 
-    def test_a_line_that_dynamodb_refuses_for_good_keeps_no_run_from_being_told(
+    def test_a_line_that_dynamodb_refuses_for_good_keeps_no_run_from_being_reported(
         self, table: Table, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         planned(table, ME)
@@ -316,7 +316,7 @@ class TestRecords:
         planned(table, ME)
         run_store.note(table, ME, "from \ud800 afar\n" + "x" * 9_000)
         run_store.note_report(table, ME, f"{REPORT_ID}\udfff", minutes(1))
-        run_store.note_digest(table, ME, {"error": "X", "sentence": "\ud800"})
+        run_store.note_analysis(table, ME, {"error": "X", "sentence": "\ud800"})
         run_store.record(table, ME, "FAILED", Failure("X", "\ud800"), delivery(key="\ud800"), minutes(12))
         run = run_store.load(table, ME)
         (note,) = run.notes
@@ -325,7 +325,7 @@ class TestRecords:
         assert Failure("X", "\ud800").to_dict()["cause"].encode()
 
     @pytest.mark.parametrize("setup", [7, {"failed": 7}, {"failed": [{"evidence": "\ud800"}]}])
-    def test_a_failure_is_told_to_the_workflow_though_it_cannot_be_explained(self, setup: Any) -> None:
+    def test_a_failure_is_reported_to_the_workflow_though_it_cannot_be_explained(self, setup: Any) -> None:
         ended = record_run.ended_failure(failed_run(Failure("X", "this\nhappened \ud800", setup)), config())
         assert ended is not None
         assert ended["error"] == "X"

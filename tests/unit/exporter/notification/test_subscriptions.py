@@ -12,13 +12,13 @@ from findings_exporter import notification
 from tests import gallery
 from tests.builders.exporter import TOPIC, client, config
 from tests.builders.rendered import Place, Rendered
-from tests.unit.exporter.notification.test_messages_of_a_night import NIGHTS
+from tests.unit.exporter.notification.test_messages_of_a_run import DAILY_RUNS
 
 DOCUMENT = Path("docs/subscriptions.md").read_text(encoding="utf-8")
 POLICIES: dict[str, dict[str, Any]] = {
     head: json.loads(text) for head, text in re.findall(r"^### (.+?)\n.*?```json\n(.*?)```", DOCUMENT, re.MULTILINE | re.DOTALL)
 }
-RUNS = NIGHTS | gallery.failures()
+RUNS = DAILY_RUNS | gallery.failures()
 FAILURES = set(gallery.failures())
 DARK = {"scan-coverage-lost", "nothing-scanned"}
 WITH_NEW_CRITICALS = {"changes", "several-places", "without-a-page", "another-report", "scan-coverage-lost"}
@@ -28,9 +28,9 @@ SETUP_CHECK = {"region": {"Type": "String", "Value": "eu-central-1"}}
 EXAMPLES = {
     "Only when something failed": FAILURES,
     "Only when there is something to do": FAILURES | DARK | WITH_NEW_CRITICALS,
-    "Everything but good nights without anything new": set(RUNS)
+    "Everything but good runs without anything new": set(RUNS)
     - {"no-changes", "rediscovered", "nothing-found", "nothing-found-again"},
-    "Only dark nights": DARK,
+    "Only dark runs": DARK,
     "Only one report": set(RUNS) - {"another-report"},
 }
 EVERY_EXAMPLE = pytest.mark.parametrize("example", EXAMPLES)
@@ -98,5 +98,5 @@ def test_the_page_names_every_attribute_and_its_values() -> None:
     table = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
     told = [notification.attributes(run, config()) for run in RUNS.values()]
     assert set(table) == set(told[0])
-    for name in ("outcome", "night", "worst_new_severity"):
+    for name in ("outcome", "coverage", "worst_new_severity"):
         assert {each[name] for each in told} <= set(re.findall(r"`(\w+)`", table[name]))

@@ -40,14 +40,14 @@ def function(monkeypatch: pytest.MonkeyPatch, topic: FakeTopic) -> ModuleType:
     module = load("check_setup")
     monkeypatch.setattr(module, "check_report", lambda *_: [WRONG])
     monkeypatch.setattr(module, "check_all", lambda *_: [FINE, WRONG])
-    object.__setattr__(module.desk, "sns", topic)
+    object.__setattr__(module.clients, "sns", topic)
     return module
 
 
-def test_a_failed_run_gets_what_its_message_tells(function: ModuleType, topic: FakeTopic) -> None:
+def test_a_failed_run_gets_what_its_message_reports(function: ModuleType, topic: FakeTopic) -> None:
     answer = function.handler(RUN | {"release": RELEASE}, CONTEXT)
     wrong = {"check": "key", "sentence": "Wrong.", "evidence": ["seen"], "fix": ["Fix it."], "statements": []}
-    assert answer == {"state": "CHECKED", "setup": {"verdict": "failed", "failed": [wrong], "unknown": []}}
+    assert answer == {"state": "CHECKED", "setup": {"result": "failed", "failed": [wrong], "unknown": []}}
     assert topic.published == []
 
 
@@ -57,16 +57,16 @@ def test_an_event_of_an_unknown_release_is_refused(function: ModuleType) -> None
 
 
 @pytest.mark.parametrize("event", [{}, {"tell": False}, {"tell": "no"}, {"Comment": "the console's own example"}])
-def test_whoever_asks_gets_the_whole_result_and_nobody_else_is_told(
+def test_whoever_asks_gets_the_whole_result_and_no_one_else_is_reported(
     function: ModuleType, topic: FakeTopic, event: dict[str, Any]
 ) -> None:
     answer = json.loads(json.dumps(function.handler(event, CONTEXT)))
-    assert (answer["verdict"], [check["name"] for check in answer["checks"]]) == ("failed", ["bucket", "key"])
+    assert (answer["result"], [check["name"] for check in answer["checks"]]) == ("failed", ["bucket", "key"])
     assert "FAILED: KMS key\n" in answer["text"]
     assert topic.published == []
 
 
-def test_the_topic_is_told_on_demand(function: ModuleType, topic: FakeTopic) -> None:
+def test_the_topic_is_reported_on_demand(function: ModuleType, topic: FakeTopic) -> None:
     with open("events/check_setup.json", encoding="utf-8") as file:  # noqa: PTH123 - as the console pastes it
         function.handler(json.load(file), CONTEXT)
     (published,) = topic.published

@@ -1,4 +1,4 @@
-"""What is left to do for executions that ended outside the workflow, by event and by sweep."""
+"""What is left to do for executions that ended outside the workflow, by event and by hourly cleanup."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -10,19 +10,19 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import Desk
+from findings_exporter.aws.clients import Clients
 from findings_exporter.aws.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
 from findings_exporter.model.errors import (
     AccessDeniedError,
     Failure,
+    NotificationInProgressError,
     ServiceUnavailableError,
     StillCreatingError,
     StillRunningError,
-    ToldElsewhereError,
 )
 from findings_exporter.model.execution import Execution
 from findings_exporter.steps import clean_up as module
-from findings_exporter.steps.clean_up import Ended, clean_up, clean_up_event, execution_of, sweep
+from findings_exporter.steps.clean_up import Ended, clean_up, clean_up_event, execution_of, hourly_cleanup
 from tests.builders.exporter import (
     ALARM_TOPIC,
     OTHER_ID,
@@ -40,7 +40,7 @@ from tests.builders.exporter import (
     planned,
 )
 
-ME, OTHER = execution("night-1"), execution("night-2")
+ME, OTHER = execution("run-1"), execution("run-2")
 
 
 @dataclass
@@ -82,30 +82,30 @@ def ended(of: Execution = ME, status: str = "ABORTED", error: str = "", cause: s
     return Ended(of, status, '{"a": 1}', error, cause)
 
 
-def cleaned(desk: Desk, topic: FakeTopic, each: Ended | None = None, at: float = 30) -> str:
+def cleaned(clients: Clients, topic: FakeTopic, each: Ended | None = None, at: float = 30) -> str:
     """Clean up after my run."""
-    return clean_up(desk, topic.client, each or ended(), Clock(minutes(at)), minutes(at + 1))
+    return clean_up(clients, topic.client, each or ended(), Clock(minutes(at)), minutes(at + 1))
 
 
-def swept(desk: Desk, states: FakeStates, topic: FakeTopic, at: float = 60) -> list[str]:
+def swept(clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 60) -> list[str]:
     """Sweep."""
-    return sweep(desk, states.client, topic.client, Clock(minutes(at)), minutes(at + 3))
+    return hourly_cleanup(clients, states.client, topic.client, Clock(minutes(at)), minutes(at + 3))
 
 
-def exporting(desk: Desk, inspector: FakeInspector, of: Execution = ME) -> None:
+def exporting(clients: Clients, inspector: FakeInspector, of: Execution = ME) -> None:
     """Leave a run behind in the middle of its report."""
-    run = planned(desk.table, of)
-    assert desk.lock.acquire(FakeStates().client, of, START) is None
-    run_store.note_report(desk.table, of, REPORT_ID, minutes(1))
+    run = planned(clients.table, of)
+    assert clients.lock.acquire(FakeStates().client, of, START) is None
+    run_store.note_report(clients.table, of, REPORT_ID, minutes(1))
     inspector.put(REPORT_ID, "IN_PROGRESS", run.require_plan().destination.prefix)
 
 
-def told_with_its_report_running(desk: Desk, states: FakeStates, inspector: FakeInspector) -> None:
+def notified_with_its_report_running(clients: Clients, states: FakeStates, inspector: FakeInspector) -> None:
     """Leave a run that ended by itself and was told, but could not cancel its report."""
-    exporting(desk, inspector)
-    desk.lock.release(ME, minutes(11))
-    run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-    run_store.mark_told(desk.table, ME, minutes(12))
+    exporting(clients, inspector)
+    clients.lock.release(ME, minutes(11))
+    run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+    run_store.mark_notified(clients.table, ME, minutes(12))
     states.add(ME, "FAILED")
 
 
@@ -129,7 +129,7 @@ class TestEnded:
             ),
         ],
     )
-    def test_the_reason_is_told_by_how_it_ended(self, each: Ended, failure: Failure) -> None:
+    def test_the_reason_is_reported_by_how_it_ended(self, each: Ended, failure: Failure) -> None:
         assert each.failure == failure
 
     @pytest.mark.parametrize("status", ["ABORTED", "FAILED", "TIMED_OUT"])
@@ -141,7 +141,7 @@ class TestEvent:
     DETAIL = {  # noqa: RUF012
         "executionArn": ME.arn,
         "stateMachineArn": "arn",
-        "name": "night-1",
+        "name": "run-1",
         "status": "FAILED",
         "startDate": 1795402800123,
         "stopDate": 1795406400000,
@@ -150,104 +150,108 @@ class TestEvent:
         "cause": None,
     }
 
-    def cleaned(self, desk: Desk, states: FakeStates, topic: FakeTopic, at: float = 30) -> str:
+    def cleaned(self, clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 30) -> str:
         """Clean up as the handler does."""
         of = execution_of(self.DETAIL)
-        return clean_up_event(desk, states.client, topic.client, of, Clock(minutes(at)), minutes(at + 1))
+        return clean_up_event(clients, states.client, topic.client, of, Clock(minutes(at)), minutes(at + 1))
 
     def test_its_execution_is_read(self) -> None:
         assert execution_of(self.DETAIL) == Execution(ME.arn, START + timedelta(milliseconds=123))
 
-    def test_how_the_execution_ended_is_asked_not_believed(self, desk: Desk, states: FakeStates, topic: FakeTopic) -> None:
-        planned(desk.table, ME)
+    def test_how_the_execution_ended_is_asked_not_believed(self, clients: Clients, states: FakeStates, topic: FakeTopic) -> None:
+        planned(clients.table, ME)
         states.add(ME, "TIMED_OUT")
-        assert self.cleaned(desk, states, topic) == "CLEANED_UP"
-        assert topic.told == [("night-1", "TIMED_OUT")]
-        assert self.cleaned(desk, states, topic) == "NOTHING_LEFT"
+        assert self.cleaned(clients, states, topic) == "CLEANED_UP"
+        assert topic.told == [("run-1", "TIMED_OUT")]
+        assert self.cleaned(clients, states, topic) == "NOTHING_LEFT"
 
     def test_an_execution_that_runs_again_is_left_alone(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
+        exporting(clients, inspector)
         states.add(ME)
-        before = items(desk.table)
-        with pytest.raises(StillRunningError, match="night-1 has not ended"):
-            self.cleaned(desk, states, topic)
-        assert items(desk.table) == before
+        before = items(clients.table)
+        with pytest.raises(StillRunningError, match="run-1 has not ended"):
+            self.cleaned(clients, states, topic)
+        assert items(clients.table) == before
         assert "cancel" not in inspector.calls
 
 
 class TestCleanUp:
     @pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
-    def test_everything_that_is_left_is_done(self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, status: str) -> None:
-        exporting(desk, inspector)
-        assert cleaned(desk, topic, ended(status=status)) == "CLEANED_UP"
+    def test_everything_that_is_left_is_done(
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, status: str
+    ) -> None:
+        exporting(clients, inspector)
+        assert cleaned(clients, topic, ended(status=status)) == "CLEANED_UP"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-        assert desk.lock.holder() is None
-        assert topic.told == [("night-1", status)]
-        assert run_store.load(desk.table, ME).told_at
+        assert clients.lock.holder() is None
+        assert topic.told == [("run-1", status)]
+        assert run_store.load(clients.table, ME).notified_at
 
-    def test_a_second_event_finds_nothing_left(self, desk: Desk, topic: FakeTopic, inspector: FakeInspector) -> None:
-        exporting(desk, inspector)
-        cleaned(desk, topic)
-        before = items(desk.table)
-        assert cleaned(desk, topic) == "NOTHING_LEFT"
-        assert items(desk.table) == before
+    def test_a_second_event_finds_nothing_left(self, clients: Clients, topic: FakeTopic, inspector: FakeInspector) -> None:
+        exporting(clients, inspector)
+        cleaned(clients, topic)
+        before = items(clients.table)
+        assert cleaned(clients, topic) == "NOTHING_LEFT"
+        assert items(clients.table) == before
         assert len(topic.published) == 1
 
-    def test_a_run_that_was_told_but_holds_the_lock_is_released(
-        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector
+    def test_a_run_that_was_reported_but_holds_the_lock_is_released(
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
-        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        run_store.mark_told(desk.table, ME, minutes(12))
-        assert cleaned(desk, topic) == "CLEANED_UP"
-        assert desk.lock.holder() is None
+        exporting(clients, inspector)
+        run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.mark_notified(clients.table, ME, minutes(12))
+        assert cleaned(clients, topic) == "CLEANED_UP"
+        assert clients.lock.holder() is None
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert topic.published == []
 
-    def test_a_recorded_outcome_is_told_as_it_was_recorded(self, desk: Desk, topic: FakeTopic) -> None:
-        planned(desk.table, ME)
-        run_store.record(desk.table, ME, "SUCCEEDED", None, delivery(), minutes(12))
-        assert cleaned(desk, topic, ended(status="FAILED", error="X")) == "CLEANED_UP"
-        assert topic.told == [("night-1", "SUCCEEDED")]
+    def test_a_recorded_outcome_is_reported_as_it_was_recorded(self, clients: Clients, topic: FakeTopic) -> None:
+        planned(clients.table, ME)
+        run_store.record(clients.table, ME, "SUCCEEDED", None, delivery(), minutes(12))
+        assert cleaned(clients, topic, ended(status="FAILED", error="X")) == "CLEANED_UP"
+        assert topic.told == [("run-1", "SUCCEEDED")]
 
-    def test_an_execution_that_was_never_written_down_is_written_and_told(self, desk: Desk, topic: FakeTopic) -> None:
-        assert cleaned(desk, topic, ended(status="FAILED", error="States.Runtime")) == "CLEANED_UP"
-        run = run_store.load(desk.table, ME)
+    def test_an_execution_that_was_never_written_down_is_written_and_reported(self, clients: Clients, topic: FakeTopic) -> None:
+        assert cleaned(clients, topic, ended(status="FAILED", error="States.Runtime")) == "CLEANED_UP"
+        run = run_store.load(clients.table, ME)
         assert (run.input, run.outcome) == ('{"a": 1}', "FAILED")
-        assert topic.told == [("night-1", "FAILED")]
+        assert topic.told == [("run-1", "FAILED")]
 
-    def test_another_runs_lock_and_report_are_left_alone(self, desk: Desk, topic: FakeTopic, inspector: FakeInspector) -> None:
-        exporting(desk, inspector, OTHER)
-        planned(desk.table, ME)
-        cleaned(desk, topic)
-        holder = desk.lock.holder()
+    def test_another_runs_lock_and_report_are_left_alone(
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
+    ) -> None:
+        exporting(clients, inspector, OTHER)
+        planned(clients.table, ME)
+        cleaned(clients, topic)
+        holder = clients.lock.holder()
         assert holder is not None
         assert holder.arn == OTHER.arn
         assert inspector.reports[REPORT_ID]["status"] == "IN_PROGRESS"
 
     def test_nothing_is_released_before_a_create_can_no_longer_land(
-        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
-        desk.lock.mark_creating(ME, minutes(31), minutes(30))
+        exporting(clients, inspector)
+        clients.lock.mark_creating(ME, minutes(31), minutes(30))
         with pytest.raises(StillCreatingError):
-            cleaned(desk, topic)
-        assert desk.lock.holder() is not None
+            cleaned(clients, topic)
+        assert clients.lock.holder() is not None
         assert topic.published == []
-        run = run_store.load(desk.table, ME)
+        run = run_store.load(clients.table, ME)
         assert (run.outcome, run.notes) == (None, ())
-        assert cleaned(desk, topic, at=32) == "CLEANED_UP"
+        assert cleaned(clients, topic, at=32) == "CLEANED_UP"
 
     def test_nothing_is_released_before_the_report_has_stopped(
-        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
-        inspector.looks_to_cancel = 10_000
+        exporting(clients, inspector)
+        inspector.checks_to_cancel = 10_000
         with pytest.raises(StillRunningError):
-            cleaned(desk, topic)
-        assert desk.lock.holder() is not None
+            cleaned(clients, topic)
+        assert clients.lock.holder() is not None
 
     @pytest.mark.parametrize("operation", ["status", "cancel"])
     @pytest.mark.parametrize(
@@ -260,66 +264,68 @@ class TestCleanUp:
         ],
         ids=["denied", "500", "another", "timeout"],
     )
-    def test_a_run_is_told_though_inspector_cannot_be_asked_and_released_when_it_can(
+    def test_a_run_is_reported_though_inspector_cannot_be_asked_and_released_when_it_can(
         self,
-        desk: Desk,
+        clients: Clients,
         topic: FakeTopic,
         inspector: FakeInspector,
         operation: str,
         trouble: Exception,
         raised: type[Exception],
     ) -> None:
-        exporting(desk, inspector)
+        exporting(clients, inspector)
         inspector.refuse(operation, trouble)
         with pytest.raises(raised) as error:
-            cleaned(desk, topic)
+            cleaned(clients, topic)
         assert type(error.value) is raised
-        run = run_store.load(desk.table, ME)
+        run = run_store.load(clients.table, ME)
         note = (
             f"The report or the lock of the run could not be cleaned up yet ({raised.__name__}). The hourly cleanup tries again."
         )
-        assert (run.outcome, run.told_at is not None, run.notes) == ("ABORTED", True, (note,))
-        assert topic.told == [("night-1", "ABORTED")]
+        assert (run.outcome, run.notified_at is not None, run.notes) == ("ABORTED", True, (note,))
+        assert topic.told == [("run-1", "ABORTED")]
         assert note in topic.published[0]["Message"]
-        assert desk.lock.holder() is not None
+        assert clients.lock.holder() is not None
 
-        assert cleaned(desk, topic, at=40) == "CLEANED_UP"
-        assert desk.lock.holder() is None
+        assert cleaned(clients, topic, at=40) == "CLEANED_UP"
+        assert clients.lock.holder() is None
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-        assert cleaned(desk, topic, at=50) == "NOTHING_LEFT"
+        assert cleaned(clients, topic, at=50) == "NOTHING_LEFT"
         assert len(topic.published) == 1
 
-    def test_a_run_is_told_though_its_report_does_not_stop(self, desk: Desk, topic: FakeTopic, inspector: FakeInspector) -> None:
-        exporting(desk, inspector)
-        inspector.looks_to_cancel = 10_000
+    def test_a_run_is_reported_though_its_report_does_not_stop(
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
+    ) -> None:
+        exporting(clients, inspector)
+        inspector.checks_to_cancel = 10_000
         with pytest.raises(StillRunningError):
-            cleaned(desk, topic)
-        assert topic.told == [("night-1", "ABORTED")]
-        assert "(StillRunningError)" in run_store.load(desk.table, ME).notes[0]
+            cleaned(clients, topic)
+        assert topic.told == [("run-1", "ABORTED")]
+        assert "(StillRunningError)" in run_store.load(clients.table, ME).notes[0]
 
     @pytest.mark.parametrize("id_is_known", [True, False])
     def test_a_report_that_appears_between_look_and_release_is_cancelled_too(
-        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch, id_is_known: bool
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch, id_is_known: bool
     ) -> None:
-        run = planned(desk.table, ME)
-        desk.lock.acquire(FakeStates().client, ME, START)
+        run = planned(clients.table, ME)
+        clients.lock.acquire(FakeStates().client, ME, START)
         release = Lock.release
 
         def created_meanwhile(self: Lock, me: Execution, now: datetime) -> None:
             inspector.put(REPORT_ID, "IN_PROGRESS", run.require_plan().destination.prefix)
             if id_is_known:
-                run_store.note_report(desk.table, ME, REPORT_ID, minutes(30))
+                run_store.note_report(clients.table, ME, REPORT_ID, minutes(30))
             release(self, me, now)
 
         monkeypatch.setattr(Lock, "release", created_meanwhile)
-        assert cleaned(desk, topic) == "CLEANED_UP"
+        assert cleaned(clients, topic) == "CLEANED_UP"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-        assert desk.lock.holder() is None
+        assert clients.lock.holder() is None
 
-    def test_a_create_that_is_marked_between_look_and_release_is_waited_for_before_anything_is_told(
-        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
+    def test_a_create_that_is_marked_between_look_and_release_is_waited_for_before_anything_is_reported(
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        exporting(desk, inspector)
+        exporting(clients, inspector)
         release = Lock.release
 
         def marked_meanwhile(self: Lock, me: Execution, now: datetime) -> None:
@@ -328,185 +334,185 @@ class TestCleanUp:
 
         monkeypatch.setattr(Lock, "release", marked_meanwhile)
         with pytest.raises(StillCreatingError):
-            cleaned(desk, topic)
-        assert desk.lock.holder() is not None
+            cleaned(clients, topic)
+        assert clients.lock.holder() is not None
         assert topic.published == []
 
     @pytest.mark.parametrize("holder", [None, OTHER], ids=["free", "another's"])
-    def test_nothing_is_left_of_a_told_failure_whose_report_has_ended(
-        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, holder: Execution | None
+    def test_nothing_is_left_of_a_reported_failure_whose_report_has_ended(
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, holder: Execution | None
     ) -> None:
-        exporting(desk, inspector)
+        exporting(clients, inspector)
         inspector.reports[REPORT_ID]["status"] = "FAILED"
-        desk.lock.release(ME, minutes(2))
+        clients.lock.release(ME, minutes(2))
         if holder:
-            desk.lock.acquire(FakeStates().client, holder, minutes(3))
-        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        run_store.mark_told(desk.table, ME, minutes(12))
-        before = items(desk.table)
-        assert cleaned(desk, topic) == "NOTHING_LEFT"
+            clients.lock.acquire(FakeStates().client, holder, minutes(3))
+        run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.mark_notified(clients.table, ME, minutes(12))
+        before = items(clients.table)
+        assert cleaned(clients, topic) == "NOTHING_LEFT"
         assert "cancel" not in inspector.calls
-        assert items(desk.table) == before
+        assert items(clients.table) == before
         assert topic.published == []
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
-    def test_a_told_runs_missing_line_in_the_history_is_written(
-        self, desk: Desk, topic: FakeTopic, outcome: run_store.Outcome
+    def test_a_reported_runs_missing_line_in_the_history_is_written(
+        self, clients: Clients, topic: FakeTopic, outcome: run_store.Outcome
     ) -> None:
-        planned(desk.table, ME)
+        planned(clients.table, ME)
         failure = Failure("X", "x") if outcome == "FAILED" else None
-        run_store.record(desk.table, ME, outcome, failure, None, minutes(12))
-        run_store.mark_told(desk.table, ME, minutes(12))
-        (line,) = list(desk.table.newest("REPORT#nightly"))
+        run_store.record(clients.table, ME, outcome, failure, None, minutes(12))
+        run_store.mark_notified(clients.table, ME, minutes(12))
+        (line,) = list(clients.table.newest("REPORT#nightly"))
         key = {name: {"S": line[name]} for name in ("pk", "sk")}
-        desk.table.client.delete_item(TableName=desk.table.name, Key=key)
-        assert cleaned(desk, topic, ended(status="FAILED")) == "NOTHING_LEFT"
-        assert list(desk.table.newest("REPORT#nightly")) == [line]
+        clients.table.client.delete_item(TableName=clients.table.name, Key=key)
+        assert cleaned(clients, topic, ended(status="FAILED")) == "NOTHING_LEFT"
+        assert list(clients.table.newest("REPORT#nightly")) == [line]
 
     @pytest.mark.parametrize("id_is_known", [True, False])
-    def test_a_report_that_appeared_after_a_failure_was_told_is_cancelled_at_once(
-        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, id_is_known: bool
+    def test_a_report_that_appeared_after_a_failure_was_reported_is_cancelled_at_once(
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, id_is_known: bool
     ) -> None:
-        run = planned(desk.table, ME)
-        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        run_store.mark_told(desk.table, ME, minutes(12))
+        run = planned(clients.table, ME)
+        run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.mark_notified(clients.table, ME, minutes(12))
         if id_is_known:
-            run_store.note_report(desk.table, ME, REPORT_ID, minutes(13))
+            run_store.note_report(clients.table, ME, REPORT_ID, minutes(13))
         inspector.put(REPORT_ID, "IN_PROGRESS", run.require_plan().destination.prefix)
-        assert cleaned(desk, topic) == "CLEANED_UP"
+        assert cleaned(clients, topic) == "CLEANED_UP"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert topic.published == []
 
-    def test_a_told_failure_whose_report_does_not_stop_is_tried_again(
-        self, desk: Desk, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
+    def test_a_reported_failure_whose_report_does_not_stop_is_tried_again(
+        self, clients: Clients, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
     ) -> None:
-        told_with_its_report_running(desk, states, inspector)
-        inspector.looks_to_cancel = 10_000
+        notified_with_its_report_running(clients, states, inspector)
+        inspector.checks_to_cancel = 10_000
         with pytest.raises(StillRunningError):
-            cleaned(desk, topic)
+            cleaned(clients, topic)
 
-    def test_a_told_failure_of_an_account_without_inspector_is_not_tried_again(
-        self, desk: Desk, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
+    def test_a_reported_failure_of_an_account_without_inspector_is_not_tried_again(
+        self, clients: Clients, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
     ) -> None:
-        told_with_its_report_running(desk, states, inspector)
+        notified_with_its_report_running(clients, states, inspector)
         inspector.refuse("status", client_error("AccessDeniedException", 403))
-        assert cleaned(desk, topic) == "NOTHING_LEFT"
+        assert cleaned(clients, topic) == "NOTHING_LEFT"
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "DUPLICATE"])
     def test_inspector_is_asked_nothing_for_a_run_that_ended_well(
-        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector, outcome: run_store.Outcome
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, outcome: run_store.Outcome
     ) -> None:
-        planned(desk.table, ME)
-        run_store.record(desk.table, ME, outcome, None, None, minutes(12))
-        run_store.mark_told(desk.table, ME, minutes(12))
-        assert cleaned(desk, topic) == "NOTHING_LEFT"
+        planned(clients.table, ME)
+        run_store.record(clients.table, ME, outcome, None, None, minutes(12))
+        run_store.mark_notified(clients.table, ME, minutes(12))
+        assert cleaned(clients, topic) == "NOTHING_LEFT"
         assert inspector.calls == []
 
-    def test_a_telling_under_way_is_waited_for(self, desk: Desk, topic: FakeTopic) -> None:
-        planned(desk.table, ME)
-        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        run_store.claim_telling(desk.table, ME, "another", minutes(30), minutes(31))
-        with pytest.raises(ToldElsewhereError):
-            cleaned(desk, topic)
+    def test_a_telling_under_way_is_waited_for(self, clients: Clients, topic: FakeTopic) -> None:
+        planned(clients.table, ME)
+        run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.claim_notification(clients.table, ME, "another", minutes(30), minutes(31))
+        with pytest.raises(NotificationInProgressError):
+            cleaned(clients, topic)
 
-    def test_a_duplicate_that_was_recorded_is_told_to_nobody(self, desk: Desk, topic: FakeTopic) -> None:
-        planned(desk.table, ME)
-        run_store.record(desk.table, ME, "DUPLICATE", None, None, minutes(1))
-        assert cleaned(desk, topic) == "NOTHING_LEFT"
+    def test_a_duplicate_that_was_recorded_is_reported_to_no_one(self, clients: Clients, topic: FakeTopic) -> None:
+        planned(clients.table, ME)
+        run_store.record(clients.table, ME, "DUPLICATE", None, None, minutes(1))
+        assert cleaned(clients, topic) == "NOTHING_LEFT"
         assert topic.published == []
 
 
 class TestSweep:
-    def test_an_untold_ended_run_is_cleaned_up(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+    def test_an_not_notified_ended_run_is_cleaned_up(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
+        exporting(clients, inspector)
         states.add(ME, "ABORTED", error="Me", cause="x")
-        assert swept(desk, states, topic) == ["night-1"]
-        assert desk.lock.holder() is None
-        assert swept(desk, states, topic) == []
-        assert topic.told == [("night-1", "ABORTED")]
+        assert swept(clients, states, topic) == ["run-1"]
+        assert clients.lock.holder() is None
+        assert swept(clients, states, topic) == []
+        assert topic.told == [("run-1", "ABORTED")]
 
-    def test_open_runs_are_told_where_executions_cannot_be_listed(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+    def test_open_runs_are_reported_where_executions_cannot_be_listed(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
+        exporting(clients, inspector)
         states.add(ME, "ABORTED")
         states.listing_refusal = client_error("AccessDeniedException", 400)
         with pytest.raises(AccessDeniedError):
-            swept(desk, states, topic)
-        assert topic.told == [("night-1", "ABORTED")]
-        assert desk.lock.holder() is None
+            swept(clients, states, topic)
+        assert topic.told == [("run-1", "ABORTED")]
+        assert clients.lock.holder() is None
 
     def test_a_running_run_is_left_alone(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
+        exporting(clients, inspector)
         states.add(ME)
-        before = items(desk.table)
-        assert swept(desk, states, topic) == []
-        assert items(desk.table) == before
+        before = items(clients.table)
+        assert swept(clients, states, topic) == []
+        assert items(clients.table) == before
         assert topic.published == []
 
-    def test_the_locks_dead_holder_is_found_even_where_its_run_was_told(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+    def test_the_locks_dead_holder_is_found_even_where_its_run_was_reported(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
-        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        run_store.mark_told(desk.table, ME, minutes(12))
+        exporting(clients, inspector)
+        run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.mark_notified(clients.table, ME, minutes(12))
         states.add(ME, "FAILED")
-        assert swept(desk, states, topic) == ["night-1"]
-        assert desk.lock.holder() is None
+        assert swept(clients, states, topic) == ["run-1"]
+        assert clients.lock.holder() is None
 
     @pytest.mark.parametrize("status", ["ABORTED", "FAILED", "TIMED_OUT"])
     def test_an_execution_that_was_never_written_down_is_found(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, status: str
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, status: str
     ) -> None:
         for number in range(5):
             states.add(execution(f"lost-{number}", minutes(number)), status)
         states.add(execution("long-ago", START - timedelta(days=3)), status)
         states.add(execution("succeeded"), "SUCCEEDED")
-        assert sorted(swept(desk, states, topic)) == [f"lost-{number}" for number in range(5)]
+        assert sorted(swept(clients, states, topic)) == [f"lost-{number}" for number in range(5)]
         assert sorted(topic.told) == [(f"lost-{number}", status) for number in range(5)]
 
     def test_one_run_that_cannot_be_cleaned_up_does_not_keep_the_others_from_it(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
-        inspector.looks_to_cancel = 10_000
-        planned(desk.table, OTHER)
+        exporting(clients, inspector)
+        inspector.checks_to_cancel = 10_000
+        planned(clients.table, OTHER)
         for each in (ME, OTHER):
             states.add(each, "ABORTED")
         with pytest.raises(StillRunningError):
-            swept(desk, states, topic)
-        assert sorted(topic.told) == [("night-1", "ABORTED"), ("night-2", "ABORTED")]
+            swept(clients, states, topic)
+        assert sorted(topic.told) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
 
     @pytest.mark.parametrize(
-        "wrong", [{"plan": "no JSON"}, {"plan": '{"of": "another time"}'}, {"failure": "no JSON"}, {"told_at": "then"}]
+        "wrong", [{"plan": "no JSON"}, {"plan": '{"of": "another time"}'}, {"failure": "no JSON"}, {"notified_at": "then"}]
     )
-    def test_a_run_whose_record_cannot_be_read_is_told_like_the_others(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, wrong: dict[str, str]
+    def test_a_run_whose_record_cannot_be_read_is_reported_like_the_others(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, wrong: dict[str, str]
     ) -> None:
         for each in (ME, OTHER):
-            planned(desk.table, each)
+            planned(clients.table, each)
             states.add(each, "ABORTED")
         ((name, value),) = wrong.items()
-        desk.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": name}, {":value": value})
-        swept(desk, states, topic)
+        clients.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": name}, {":value": value})
+        swept(clients, states, topic)
         # What was told once is not told again, though when is not known.
-        names = ["night-2"] if name == "told_at" else ["night-1", "night-2"]
+        names = ["run-2"] if name == "notified_at" else ["run-1", "run-2"]
         assert topic.told == [(each, "ABORTED") for each in names]
         mails = [json.loads(each["Message"])["email"] for each in topic.published]
         assert [mail.startswith("This message is short") for mail in mails] == [name == "plan", False][-len(mails) :]
 
-    def test_nor_does_a_failed_one_that_was_closed_long_ago(self, desk: Desk, states: FakeStates, topic: FakeTopic) -> None:
+    def test_nor_does_a_failed_one_that_was_closed_long_ago(self, clients: Clients, states: FakeStates, topic: FakeTopic) -> None:
         states.add(execution("lost"), "FAILED")
-        planned(desk.table, ME)
-        run_store.record(desk.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
-        run_store.mark_told(desk.table, ME, minutes(12))
+        planned(clients.table, ME)
+        run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+        run_store.mark_notified(clients.table, ME, minutes(12))
         states.add(ME, "FAILED")
-        desk.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #plan = :plan", {"#plan": "plan"}, {":plan": "no JSON"})
-        assert swept(desk, states, topic) == ["lost"]
+        clients.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #plan = :plan", {"#plan": "plan"}, {":plan": "no JSON"})
+        assert swept(clients, states, topic) == ["lost"]
 
     @pytest.mark.parametrize(
         ("refusal", "raised"),
@@ -518,28 +524,28 @@ class TestSweep:
         ids=["denied", "500", "another"],
     )
     def test_nor_does_one_execution_that_step_functions_does_not_describe(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, refusal: ClientError, raised: type[Exception]
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, refusal: ClientError, raised: type[Exception]
     ) -> None:
         for each in (ME, OTHER):
-            planned(desk.table, each)
+            planned(clients.table, each)
             states.add(each, "ABORTED")
         states.refusal, states.refused_arn = refusal, ME.arn
         with pytest.raises(raised) as error:
-            swept(desk, states, topic)
+            swept(clients, states, topic)
         assert type(error.value) is raised
-        assert topic.told == [("night-2", "ABORTED")]
+        assert topic.told == [("run-2", "ABORTED")]
 
     def test_the_first_of_several_errors_is_raised_after_all_were_tried(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic
+        self, clients: Clients, states: FakeStates, topic: FakeTopic
     ) -> None:
-        late = execution("night-3", minutes(2))
-        for each in (ME, execution("night-2", minutes(1)), late):
-            planned(desk.table, each)
+        late = execution("run-3", minutes(2))
+        for each in (ME, execution("run-2", minutes(1)), late):
+            planned(clients.table, each)
             states.add(each, "ABORTED")
         topic.errors.extend([client_error("AuthorizationError", 403), client_error("InternalError", 500)])
         with pytest.raises(AccessDeniedError):
-            swept(desk, states, topic)
-        assert topic.told == [("night-3", "ABORTED")]
+            swept(clients, states, topic)
+        assert topic.told == [("run-3", "ABORTED")]
 
     @pytest.mark.parametrize(
         ("refusal", "raised"),
@@ -549,52 +555,52 @@ class TestSweep:
         ],
     )
     def test_nor_does_an_error_of_aws(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, refusal: Exception, raised: type[Exception]
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, refusal: Exception, raised: type[Exception]
     ) -> None:
         for each in (ME, OTHER):
-            planned(desk.table, each)
+            planned(clients.table, each)
             states.add(each, "ABORTED")
         topic.errors.append(refusal)
         with pytest.raises(raised):
-            swept(desk, states, topic)
+            swept(clients, states, topic)
         assert len(topic.published) == 1
 
     def test_a_run_that_step_functions_forgot_is_closed_when_it_cannot_be_running(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic
+        self, clients: Clients, states: FakeStates, topic: FakeTopic
     ) -> None:
-        planned(desk.table, ME)
+        planned(clients.table, ME)
         surely_over = (EXECUTION_TIMEOUT + EXPIRY_MARGIN) / timedelta(minutes=1)
-        assert swept(desk, states, topic, at=surely_over - 1) == []
-        assert swept(desk, states, topic, at=surely_over + 1) == ["night-1"]
-        assert topic.told == [("night-1", "FAILED")]
+        assert swept(clients, states, topic, at=surely_over - 1) == []
+        assert swept(clients, states, topic, at=surely_over + 1) == ["run-1"]
+        assert topic.told == [("run-1", "FAILED")]
 
-    def test_a_told_runs_report_in_the_slot_is_cancelled_and_its_run_named(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+    def test_a_reported_runs_report_in_the_slot_is_cancelled_and_its_run_named(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        told_with_its_report_running(desk, states, inspector)
-        inspector.looks_to_cancel = 3
-        assert swept(desk, states, topic) == ["night-1"]
+        notified_with_its_report_running(clients, states, inspector)
+        inspector.checks_to_cancel = 3
+        assert swept(clients, states, topic) == ["run-1"]
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-        assert swept(desk, states, topic) == []
+        assert swept(clients, states, topic) == []
         assert topic.published == []
 
     def test_so_it_is_where_another_run_cannot_be_cleaned_up(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        told_with_its_report_running(desk, states, inspector)
-        planned(desk.table, OTHER)
+        notified_with_its_report_running(clients, states, inspector)
+        planned(clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         topic.errors.append(client_error("AuthorizationError", 403))
         with pytest.raises(AccessDeniedError):
-            swept(desk, states, topic)
+            swept(clients, states, topic)
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
 
     def test_a_running_runs_report_in_the_slot_is_left_alone(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        told_with_its_report_running(desk, states, inspector)
+        notified_with_its_report_running(clients, states, inspector)
         states.add(ME)
-        assert swept(desk, states, topic) == []
+        assert swept(clients, states, topic) == []
         assert "cancel" not in inspector.calls
 
     @pytest.mark.parametrize(
@@ -608,117 +614,117 @@ class TestSweep:
         ids=["denied", "500", "another", "timeout"],
     )
     @pytest.mark.parametrize("operation", ["current", "cancel"])
-    def test_an_inspector_that_is_down_fails_no_sweep_that_has_nothing_else_to_do(
+    def test_an_inspector_that_is_down_fails_no_hourly_cleanup_that_has_nothing_else_to_do(
         self,
-        desk: Desk,
+        clients: Clients,
         states: FakeStates,
         topic: FakeTopic,
         inspector: FakeInspector,
         trouble: Exception,
         operation: str,
     ) -> None:
-        told_with_its_report_running(desk, states, inspector)
+        notified_with_its_report_running(clients, states, inspector)
         inspector.refuse(operation, trouble)
-        assert swept(desk, states, topic) == []
-        assert swept(desk, states, topic) == ["night-1"]
+        assert swept(clients, states, topic) == []
+        assert swept(clients, states, topic) == ["run-1"]
 
-    def test_a_report_in_the_slot_that_does_not_stop_in_time_is_left_to_the_next_sweep(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+    def test_a_report_in_the_slot_that_does_not_stop_in_time_is_left_to_the_next_hourly_cleanup(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        told_with_its_report_running(desk, states, inspector)
-        inspector.looks_to_cancel = 10_000
-        assert swept(desk, states, topic) == []
-        inspector.looks_to_cancel = 2
-        assert swept(desk, states, topic) == ["night-1"]
+        notified_with_its_report_running(clients, states, inspector)
+        inspector.checks_to_cancel = 10_000
+        assert swept(clients, states, topic) == []
+        inspector.checks_to_cancel = 2
+        assert swept(clients, states, topic) == ["run-1"]
 
-    def test_a_foreign_report_in_the_slot_is_left_alone(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+    def test_a_external_report_in_the_slot_is_left_alone(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        planned(desk.table, ME)
+        planned(clients.table, ME)
         states.add(ME, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", "console/")
-        swept(desk, states, topic)
+        swept(clients, states, topic)
         assert "cancel" not in inspector.calls
 
 
 class TestBounds:
-    """A sweep does what is useful first, in its time, and the next one goes on where it stopped."""
+    """An hourly cleanup does what is useful first, in its time, and the next one goes on where it stopped."""
 
-    def failed_and_told(self, desk: Desk, states: FakeStates, count: int) -> None:
+    def failed_and_notified(self, clients: Clients, states: FakeStates, count: int) -> None:
         """Let others' executions have failed and been told, each after the one before."""
         for number in range(count):
             each = execution(f"failed-{number}", minutes(number / 60))
-            run_store.open_run(desk.table, each, "{}")
-            run_store.mark_told(desk.table, each, minutes(2))
+            run_store.open_run(clients.table, each, "{}")
+            run_store.mark_notified(clients.table, each, minutes(2))
             states.add(each, "FAILED")
 
     def test_open_runs_and_the_locks_holder_come_before_any_failed_execution_is_asked_for(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        exporting(desk, inspector)
+        exporting(clients, inspector)
         states.add(ME, "ABORTED")
         asked: list[tuple[list[tuple[str, str]], bool]] = []
         listed = FakeStates.list_executions
 
         def noted(self: FakeStates, **request: Any) -> dict[str, Any]:
-            asked.append((topic.told, desk.lock.holder() is None))
+            asked.append((topic.told, clients.lock.holder() is None))
             return listed(self, **request)
 
         monkeypatch.setattr(FakeStates, "list_executions", noted)
-        swept(desk, states, topic)
-        assert asked[0] == ([("night-1", "ABORTED")], True)
+        swept(clients, states, topic)
+        assert asked[0] == ([("run-1", "ABORTED")], True)
 
-    def test_any_number_of_failed_executions_is_looked_at_in_bounded_sweeps_the_newest_each_time(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
+    def test_any_number_of_failed_executions_is_checked_at_in_bounded_hourly_cleanups_the_newest_each_time(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 5)
-        self.failed_and_told(desk, states, 60)
+        self.failed_and_notified(clients, states, 60)
         states.add(execution("lost", START - timedelta(minutes=1)), "FAILED")
-        sweeps = 0
+        hourly_cleanups = 0
         while not topic.told:
             states.listed.clear()
-            states.add(execution(f"just-lost-{sweeps}", minutes(5 + sweeps)), "TIMED_OUT")
-            sweeps += 1
-            told = swept(desk, states, topic, at=60 * sweeps)
-            assert f"just-lost-{sweeps - 1}" in told
+            states.add(execution(f"just-lost-{hourly_cleanups}", minutes(5 + hourly_cleanups)), "TIMED_OUT")
+            hourly_cleanups += 1
+            told = swept(clients, states, topic, at=60 * hourly_cleanups)
+            assert f"just-lost-{hourly_cleanups - 1}" in told
             topic.published = [each for each in topic.published if "just-lost" not in each["Message"]]
             assert len(states.listed) <= 3 + 5
         assert topic.told == [("lost", "FAILED")]
-        assert sweeps == 6
+        assert hourly_cleanups == 6
         # Seen to its end, it begins with the newest.
-        swept(desk, states, topic, at=60 * sweeps)
-        assert run_store.sweep_mark(desk.table) == run_store.SweepMark()
+        swept(clients, states, topic, at=60 * hourly_cleanups)
+        assert run_store.cleanup_mark(clients.table) == run_store.CleanupMark()
 
-    def test_a_page_that_is_remembered_and_gone_is_no_end(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
+    def test_a_page_that_is_remembered_and_no_longer_open_is_no_end(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 1)
-        self.failed_and_told(desk, states, 8)
-        swept(desk, states, topic)
-        states.forgotten_token = run_store.sweep_mark(desk.table).token
+        self.failed_and_notified(clients, states, 8)
+        swept(clients, states, topic)
+        states.forgotten_token = run_store.cleanup_mark(clients.table).token
         assert states.forgotten_token
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 50)
         states.add(execution("lost", START - timedelta(minutes=1)), "FAILED")
-        assert swept(desk, states, topic) == ["lost"]
+        assert swept(clients, states, topic) == ["lost"]
 
     @pytest.mark.parametrize(("hours", "told"), [(47.9, ["lost"]), (48.1, [])])
-    def test_an_execution_that_was_never_written_down_is_looked_for_two_days(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, hours: float, told: list[str]
+    def test_an_execution_that_was_never_written_down_is_checked_for_two_days(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, hours: float, told: list[str]
     ) -> None:
         states.add(execution("lost"), "FAILED")
-        assert swept(desk, states, topic, at=60 * hours) == told
+        assert swept(clients, states, topic, at=60 * hours) == told
 
-    def test_a_sweep_stops_in_time_says_so_and_the_next_one_begins_with_who_is_left(
+    def test_a_hourly_cleanup_stops_in_time_says_so_and_the_next_one_begins_with_who_is_left(
         self,
-        desk: Desk,
+        clients: Clients,
         states: FakeStates,
         topic: FakeTopic,
         caplog: pytest.LogCaptureFixture,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        open_runs = [execution(f"night-{number}", minutes(number)) for number in range(12)]
+        open_runs = [execution(f"run-{number}", minutes(number)) for number in range(12)]
         for each in open_runs:
-            planned(desk.table, each)
+            planned(clients.table, each)
             states.add(each, "ABORTED")
         seen: list[set[str]] = []
         asked: set[str] = set()
@@ -727,7 +733,7 @@ class TestBounds:
         for hour in (1, 2, 3, 4):
             asked.clear()
             clock = Clock(minutes(60 * hour), timedelta(seconds=6))
-            sweep(desk, states.client, topic.client, clock, minutes(60 * hour + 2.5))
+            hourly_cleanup(clients, states.client, topic.client, clock, minutes(60 * hour + 2.5))
             assert clock.time < minutes(60 * hour + 2.5)
             assert asked
             seen.append({*asked})
@@ -735,58 +741,58 @@ class TestBounds:
         assert set.union(*seen) == {each.name for each in open_runs}
         assert not seen[0] & seen[1]
 
-    def test_more_open_runs_than_are_read_at_once_are_reached_by_the_next_sweeps(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
+    def test_more_open_runs_than_are_read_at_once_are_reached_by_the_next_hourly_cleanups(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(run_store, "OPEN_AT_ONCE", 2)
         for number in range(4):
-            planned(desk.table, execution(f"alive-{number}", minutes(number)))
+            planned(clients.table, execution(f"alive-{number}", minutes(number)))
             states.add(execution(f"alive-{number}", minutes(number)))
-        last = execution("night-4", minutes(4))
-        planned(desk.table, last)
+        last = execution("run-4", minutes(4))
+        planned(clients.table, last)
         states.add(last, "ABORTED")
-        assert [swept(desk, states, topic, at=60 * hour) for hour in (1, 2, 3)] == [[], [], ["night-4"]]
+        assert [swept(clients, states, topic, at=60 * hour) for hour in (1, 2, 3)] == [[], [], ["run-4"]]
 
     def test_a_report_that_does_not_stop_takes_no_more_than_its_share_of_the_time(
-        self, desk: Desk, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
-        inspector.looks_to_cancel = 10_000
-        planned(desk.table, OTHER)
+        exporting(clients, inspector)
+        inspector.checks_to_cancel = 10_000
+        planned(clients.table, OTHER)
         for each in (ME, OTHER):
             states.add(each, "ABORTED")
         clock = Clock(minutes(60))
         with pytest.raises(StillRunningError):
-            sweep(desk, states.client, topic.client, clock, minutes(62.5))
-        assert sorted(topic.told) == [("night-1", "ABORTED"), ("night-2", "ABORTED")]
+            hourly_cleanup(clients, states.client, topic.client, clock, minutes(62.5))
+        assert sorted(topic.told) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
         assert clock.time < minutes(61.5)
 
-    def test_an_event_leaves_the_time_to_tell_though_the_report_does_not_stop(
-        self, desk: Desk, topic: FakeTopic, inspector: FakeInspector
+    def test_an_event_leaves_the_time_to_report_though_the_report_does_not_stop(
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
-        exporting(desk, inspector)
-        inspector.looks_to_cancel = 10_000
+        exporting(clients, inspector)
+        inspector.checks_to_cancel = 10_000
         clock = Clock(minutes(30))
         with pytest.raises(StillRunningError):
-            clean_up(desk, topic.client, ended(), clock, minutes(32.5))
-        assert topic.told == [("night-1", "ABORTED")]
+            clean_up(clients, topic.client, ended(), clock, minutes(32.5))
+        assert topic.told == [("run-1", "ABORTED")]
         assert minutes(31.5) < clock.time < minutes(32.5) - timedelta(seconds=10)
 
 
-def test_the_longest_cause_can_be_told(desk: Desk, topic: FakeTopic) -> None:
-    planned(desk.table, ME)
-    cleaned(desk, topic, ended(cause="💥" * 32_768))
+def test_the_longest_cause_can_be_reported(clients: Clients, topic: FakeTopic) -> None:
+    planned(clients.table, ME)
+    cleaned(clients, topic, ended(cause="💥" * 32_768))
     (published,) = topic.published
     assert len(published["Message"].encode()) < 256 * 1024
     assert published["TopicArn"] == config().topic_arn
 
 
 @pytest.mark.parametrize("report", ["nightly", ""])
-def test_a_sweep_counts_an_hour_in_which_a_success_is_expected_even_when_it_fails_later(
-    report: str, desk: Desk, states: FakeStates, topic: FakeTopic, capsys: pytest.CaptureFixture[str]
+def test_a_hourly_cleanup_counts_an_hour_in_which_a_success_is_expected_even_when_it_fails_later(
+    report: str, clients: Clients, states: FakeStates, topic: FakeTopic, capsys: pytest.CaptureFixture[str]
 ) -> None:
     states.listing_refusal = client_error("AccessDeniedException", 403)
-    expecting = replace(desk, config=config(EXPECTED_REPORT=report))
+    expecting = replace(clients, config=config(EXPECTED_REPORT=report))
     with pytest.raises(AccessDeniedError):
         swept(expecting, states, topic)
     counted = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]

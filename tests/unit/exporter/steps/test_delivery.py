@@ -83,7 +83,7 @@ def not_asked() -> bool | None:
     raise AssertionError("ListFindings was called")
 
 
-def judged(
+def assessed(
     content: bytes, report_format: str = "JSON", ask: AsksInspector = not_asked, *, found_nothing: bool = False
 ) -> Delivery | Failure:
     """What is said of a report that lies where Inspector would put it."""
@@ -101,7 +101,7 @@ def padded(size: int) -> bytes:
 
 
 def test_a_whole_report_is_verified() -> None:
-    seen = judged(of(*[FINDING] * 20))
+    seen = assessed(of(*[FINDING] * 20))
     assert isinstance(seen, Delivery)
     assert (seen.bucket, seen.prefix, seen.kms_key_arn, seen.nothing_found) == (BUCKET, DESTINATION.prefix, KEY, None)
     assert seen.uri == f"s3://{BUCKET}/{DESTINATION.prefix}{REPORT_ID}.json"
@@ -133,7 +133,7 @@ def test_a_whole_report_is_verified() -> None:
     ids=lambda value: repr(value)[:40] if isinstance(value, bytes) else value,
 )
 def test_an_object_that_says_so_counts_as_nothing_found(report_format: str, content: bytes) -> None:
-    seen = judged(content, report_format)
+    seen = assessed(content, report_format)
     assert isinstance(seen, Delivery)
     assert (seen.nothing_found, seen.size_bytes, seen.note) == ("empty_object", len(content), None)
     assert seen.key
@@ -177,7 +177,7 @@ class TestATinyObjectInNoKnownForm:
     """It is no good news by itself: Inspector is asked."""
 
     def test_is_nothing_found_with_a_note_where_no_finding_matches(self, report_format: str, content: bytes) -> None:
-        seen = judged(content, report_format, ask=lambda: False)
+        seen = assessed(content, report_format, ask=lambda: False)
         assert isinstance(seen, Delivery)
         assert seen.nothing_found == "empty_object"
         assert seen.note
@@ -186,18 +186,18 @@ class TestATinyObjectInNoKnownForm:
         assert seen.note.isprintable()
 
     def test_is_corrupt_where_a_finding_matches(self, report_format: str, content: bytes) -> None:
-        seen = judged(content, report_format, ask=lambda: True)
+        seen = assessed(content, report_format, ask=lambda: True)
         assert isinstance(seen, Failure)
         assert seen.error == "Delivery.Corrupt"
         assert "ListFindings returns findings" in seen.cause
 
-    def test_is_corrupt_where_the_answer_does_not_tell(self, report_format: str, content: bytes) -> None:
-        seen = judged(content, report_format, ask=lambda: None)
+    def test_is_corrupt_where_the_answer_does_not_report(self, report_format: str, content: bytes) -> None:
+        seen = assessed(content, report_format, ask=lambda: None)
         assert isinstance(seen, Failure)
         assert "does not confirm that" in seen.cause
 
     def test_is_corrupt_where_inspector_refuses_to_answer(self, report_format: str, content: bytes) -> None:
-        seen = judged(content, report_format, ask=refusing("AccessDeniedException", 403))
+        seen = assessed(content, report_format, ask=refusing("AccessDeniedException", 403))
         assert isinstance(seen, Failure)
         assert seen.error == "Delivery.Corrupt"
         assert "which would confirm that (AccessDeniedException)" in seen.cause
@@ -220,12 +220,12 @@ def refusing(code: str, status: int) -> AsksInspector:
 )
 def test_what_passes_is_asked_again_before_an_object_is_called_corrupt(code: str, status: int) -> None:
     with pytest.raises(ClientError):
-        judged(b"<Error/>", ask=refusing(code, status))
+        assessed(b"<Error/>", ask=refusing(code, status))
 
 
 @pytest.mark.parametrize(("report_format", "content"), [(kind, content * 1000) for kind, content in GARBAGE[:1] + GARBAGE[16:17]])
 def test_a_larger_object_without_any_finding_is_corrupt_whatever_inspector_has(report_format: str, content: bytes) -> None:
-    seen = judged(content, report_format)
+    seen = assessed(content, report_format)
     assert isinstance(seen, Failure)
     assert seen.error == "Delivery.Corrupt"
 
@@ -296,7 +296,7 @@ class FakeInspector:
     ids=lambda value: repr(value)[:40] if isinstance(value, bytes) else value,
 )
 def test_a_report_with_findings_is_verified(report_format: str, content: bytes) -> None:
-    seen = judged(content, report_format)
+    seen = assessed(content, report_format)
     assert isinstance(seen, Delivery), seen
     assert seen.nothing_found is None
 
@@ -331,7 +331,7 @@ def test_a_report_with_findings_is_verified(report_format: str, content: bytes) 
     ids=lambda value: repr(value)[:40] if isinstance(value, bytes) else value,
 )
 def test_a_broken_report_is_said_to_be_broken_never_empty(report_format: str, content: bytes, fault: str) -> None:
-    seen = judged(content, report_format)
+    seen = assessed(content, report_format)
     assert isinstance(seen, Failure), seen
     assert seen.error == "Delivery.Corrupt"
     assert fault in seen.cause
@@ -340,14 +340,14 @@ def test_a_broken_report_is_said_to_be_broken_never_empty(report_format: str, co
 
 @pytest.mark.parametrize("size", [TINY_BYTES - 1, TINY_BYTES, TINY_BYTES + 1, EDGE_BYTES - 1, EDGE_BYTES, EDGE_BYTES + 1])
 def test_a_report_around_the_size_that_is_read_whole_is_judged_alike(size: int) -> None:
-    assert isinstance(judged(padded(size)), Delivery)
-    broken = judged(padded(size + 1)[:-1])
+    assert isinstance(assessed(padded(size)), Delivery)
+    broken = assessed(padded(size + 1)[:-1])
     assert isinstance(broken, Failure)
     assert broken.error == "Delivery.Corrupt"
 
 
 def test_a_larger_object_without_findings_is_not_taken_for_an_empty_report() -> None:
-    seen = judged(b" " * (TINY_BYTES + 1))
+    seen = assessed(b" " * (TINY_BYTES + 1))
     assert isinstance(seen, Failure)
 
 
@@ -370,12 +370,12 @@ def test_no_object_is_nothing_found(found_nothing: bool, how: str) -> None:
     assert (seen.nothing_found, seen.key, seen.uri, seen.size_bytes) == (how, None, None, 0)
 
 
-def test_an_object_that_is_not_there_yet_is_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = []
+def test_an_object_that_is_not_there_yet_is_checked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    status_checks = []
 
     def sleep(_: float) -> None:
-        looks.append(1)
-        if len(looks) == 2:
+        status_checks.append(1)
+        if len(status_checks) == 2:
             put_report(of(FINDING))
 
     monkeypatch.setattr(time, "sleep", sleep)
@@ -385,17 +385,17 @@ def test_an_object_that_is_not_there_yet_is_looked_for_again(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(("found_nothing", "pauses"), [(True, 0), (False, 2)])
-def test_an_object_that_nobody_expects_is_not_waited_for(
+def test_an_object_that_no_one_expects_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, found_nothing: bool, pauses: int
 ) -> None:
-    looks: list[float] = []
-    monkeypatch.setattr(time, "sleep", looks.append)
+    status_checks: list[float] = []
+    monkeypatch.setattr(time, "sleep", status_checks.append)
     verify(client("s3"), not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=found_nothing)
-    assert len(looks) == pauses
+    assert len(status_checks) == pauses
 
 
-def test_a_report_is_judged_even_where_inspector_told_of_no_findings() -> None:
-    seen = judged(of(FINDING), found_nothing=True)
+def test_a_report_is_judged_even_where_inspector_reported_of_no_findings() -> None:
+    seen = assessed(of(FINDING), found_nothing=True)
     assert isinstance(seen, Delivery)
     assert seen.nothing_found is None
 
@@ -462,10 +462,10 @@ def test_of_several_objects_without_the_reports_id_the_newest_is_taken(newest: s
 
 
 def test_an_id_in_the_prefix_names_no_object() -> None:
-    keys = [put_report(of(FINDING), DESTINATION.prefix + name) for name in ("night-1.json", "other.json")]
+    keys = [put_report(of(FINDING), DESTINATION.prefix + name) for name in ("run-1.json", "other.json")]
     written = {keys[0]: datetime(2026, 11, 1, tzinfo=UTC), keys[1]: datetime(2026, 11, 2, tzinfo=UTC)}
-    assert "night-1" in DESTINATION.prefix
-    seen = verify(WatchedS3(written=written).client, not_asked, DESTINATION, "night-1", "JSON", found_nothing=False)
+    assert "run-1" in DESTINATION.prefix
+    seen = verify(WatchedS3(written=written).client, not_asked, DESTINATION, "run-1", "JSON", found_nothing=False)
     assert isinstance(seen, Delivery)
     assert seen.key == keys[0]
 
@@ -485,7 +485,7 @@ def test_another_runs_object_is_not_seen() -> None:
     assert seen.nothing_found == "no_object"
 
 
-def test_s3_is_told_whose_bucket_it_must_be_at_every_request() -> None:
+def test_s3_is_reported_whose_bucket_it_must_be_at_every_request() -> None:
     put_report(padded(EDGE_BYTES + 1))
     watched = WatchedS3()
     verify(watched.client, not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=False)
@@ -520,7 +520,7 @@ def test_a_report_of_an_earlier_try_is_known_by_its_objects_name(names: list[str
 
 
 class TestRun:
-    def test_the_step_tells_the_delivery(self, table: Table) -> None:
+    def test_the_step_reports_the_delivery(self, table: Table) -> None:
         planned(table, execution())
         run_store.note_report(table, execution(), REPORT_ID, execution().started_at)
         put_report(of(FINDING))
@@ -529,7 +529,7 @@ class TestRun:
         assert Delivery(**result["delivery"]).key == f"{DESTINATION.prefix}{REPORT_ID}.json"
         assert json.loads(json.dumps(result)) == result
 
-    def test_the_step_tells_the_failure(self, table: Table) -> None:
+    def test_the_step_reports_the_failure(self, table: Table) -> None:
         put_report(b"\0" * 5000)
         result = verify_run(client("s3"), client("inspector2"), planned(table, execution()), found_nothing=False)
         assert (result["state"], result["failure"]["error"]) == ("FAILED", "Delivery.Corrupt")

@@ -1,4 +1,4 @@
-"""Each handler once, loaded as Lambda loads it: one night from plan to telling, a failure, and the clean-up."""
+"""Each handler once, loaded as Lambda loads it: one run from plan to telling, a failure, and the clean-up."""
 
 import importlib.util
 import io
@@ -41,10 +41,10 @@ from tests.contract.parts import folder_of
 from tests.contract.releases import FROZEN, kept
 
 CONTEXT: Any = FakeContext()
-ME = execution("night-1", handler.utc_now())
+ME = execution("run-1", handler.utc_now())
 STEPS = [
     "plan_export", "acquire_lock", "start_report", "check_report", "cancel_report", "release_lock", "verify_report",
-    "digest_report", "record_run", "notify",
+    "analyze_report", "record_run", "notify",
 ]  # fmt: skip
 SECRET = "SECRET-FINDING-TEXT"
 MAIL = "someone@example.com"
@@ -91,12 +91,12 @@ def account(table: Table, inspector: FakeInspector, states: FakeStates, monkeypa
 def log() -> Iterator[io.StringIO]:
     """What the functions log."""
     stream = io.StringIO()
-    handler = handler.logger.registered_handler
-    assert isinstance(handler, logging.StreamHandler)
-    before = handler.setStream(stream)
+    log_handler = handler.logger.registered_handler
+    assert isinstance(log_handler, logging.StreamHandler)
+    before = log_handler.setStream(stream)
     yield stream
     if before is not None:
-        handler.setStream(before)
+        log_handler.setStream(before)
 
 
 def event(**fields: Any) -> dict[str, Any]:
@@ -117,14 +117,14 @@ def told() -> list[dict[str, Any]]:
 
 
 def begin() -> None:
-    """Run a night up to its report."""
+    """Run a run up to its report."""
     assert call("plan_export", input={})["state"] == "PLANNED"
     assert call("acquire_lock") == {"state": "ACQUIRED"}
     assert call("start_report")["state"] == "STARTED"
 
 
 def export(inspector: FakeInspector) -> None:
-    """Run a night as the state machine does."""
+    """Run a run as the state machine does."""
     begin()
     assert call("check_report")["state"] == "IN_PROGRESS"
     report = inspector.reports[REPORT_ID]
@@ -134,22 +134,22 @@ def export(inspector: FakeInspector) -> None:
     assert call("release_lock") == {"state": "RELEASED"}
     verified = call("verify_report", found_nothing=False)
     assert (verified["state"], verified["delivery"]["kms_key_arn"]) == ("VERIFIED", KEY)
-    assert call("digest_report", delivery=verified["delivery"]) == {"state": "DIGESTED"}
-    recorded = call("record_run", failure=None, delivery=verified["delivery"], duplicate=False, digest_failure=None)
-    assert recorded == {"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}
-    assert call("notify") == {"state": "TOLD", "failure": None}
+    assert call("analyze_report", delivery=verified["delivery"]) == {"state": "ANALYZED"}
+    recorded = call("record_run", failure=None, delivery=verified["delivery"], duplicate=False, analysis_failure=None)
+    assert recorded == {"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}
+    assert call("notify") == {"state": "NOTIFIED", "failure": None}
 
 
-def test_a_night_is_planned_exported_verified_recorded_and_told(account: Table, inspector: FakeInspector) -> None:
+def test_a_run_is_planned_exported_verified_recorded_and_reported(account: Table, inspector: FakeInspector) -> None:
     export(inspector)
-    assert call("notify") == {"state": "TOLD_BEFORE", "failure": None}
+    assert call("notify") == {"state": "ALREADY_NOTIFIED", "failure": None}
     (published,) = told()
     assert (published["outcome"], published["delivery"]["nothing_found"]) == ("SUCCEEDED", None)
 
 
-def test_a_failed_night_is_cancelled_released_recorded_and_told(account: Table, inspector: FakeInspector) -> None:
+def test_a_failed_run_is_cancelled_released_recorded_and_reported(account: Table, inspector: FakeInspector) -> None:
     begin()
-    inspector.looks_to_cancel = 3
+    inspector.checks_to_cancel = 3
     assert call("cancel_report") == {"state": "CANCELLED"}
     assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
     assert call("cancel_report") == {"state": "NONE"}
@@ -157,17 +157,17 @@ def test_a_failed_night_is_cancelled_released_recorded_and_told(account: Table, 
     failure = {"error": "Workflow.Timeout", "cause": ""}
     recorded = call("record_run", failure=failure, delivery=None, duplicate=False)
     assert (recorded["outcome"], recorded["failure"]["error"]) == ("FAILED", "Workflow.Timeout")
-    assert call("notify") == {"state": "TOLD", "failure": recorded["failure"]}
+    assert call("notify") == {"state": "NOTIFIED", "failure": recorded["failure"]}
     assert [each["outcome"] for each in told()] == ["FAILED"]
 
 
-def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_told(
+def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_reported(
     account: Table, inspector: FakeInspector
 ) -> None:
     export(inspector)
     (line,) = list(account.newest("REPORT#nightly"))
     account.client.delete_item(TableName=account.name, Key={"pk": {"S": line["pk"]}, "sk": {"S": line["sk"]}})
-    assert call("notify")["state"] == "TOLD_BEFORE"
+    assert call("notify")["state"] == "ALREADY_NOTIFIED"
     assert list(account.newest("REPORT#nightly")) == [line]
 
 
@@ -186,12 +186,12 @@ def test_a_start_keeps_the_lock_until_its_function_is_surely_over(account: Table
 
 
 @pytest.mark.parametrize(("found_nothing", "how"), [(True, "no_findings"), (False, "no_object")])
-def test_how_nothing_was_found_is_told_as_the_workflow_knows_it(account: Table, found_nothing: bool, how: str) -> None:
+def test_how_nothing_was_found_is_reported_as_the_workflow_knows_it(account: Table, found_nothing: bool, how: str) -> None:
     begin()
     assert call("verify_report", found_nothing=found_nothing)["delivery"]["nothing_found"] == how
 
 
-@pytest.mark.parametrize("by", ["event", "sweep"])
+@pytest.mark.parametrize("by", ["event", "hourly_cleanup"])
 def test_what_a_stopped_execution_leaves_is_cleaned_up(
     account: Table, inspector: FakeInspector, states: FakeStates, by: str
 ) -> None:
@@ -203,7 +203,7 @@ def test_what_a_stopped_execution_leaves_is_cleaned_up(
         assert handler({"detail": detail}, CONTEXT) == {"state": "CLEANED_UP"}
         assert handler({"detail": detail}, CONTEXT) == {"state": "NOTHING_LEFT"}
     else:
-        assert handler({}, CONTEXT) == {"cleaned": ["night-1"]}
+        assert handler({}, CONTEXT) == {"cleaned": ["run-1"]}
         assert handler({}, CONTEXT) == {"cleaned": []}
     assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
     assert [each["outcome"] for each in told()] == ["ABORTED"]
@@ -225,12 +225,12 @@ def test_an_event_of_the_release_before_is_accepted(account: Table, inspector: F
     begin()
     if folder == "notify":
         call("record_run", failure=None, delivery=None, duplicate=True)
-    delivered = nothing("no_findings").to_dict() if folder == "digest_report" else None
+    delivered = nothing("no_findings").to_dict() if folder == "analyze_report" else None
     assert call(folder, input={}, found_nothing=False, failure=None, delivery=delivered, duplicate=False, release=RELEASE - 1)
 
 
 @pytest.mark.parametrize("release", kept())
-def test_a_night_that_began_under_a_release_that_may_still_run_ends_well(
+def test_a_run_that_began_under_a_release_that_may_still_run_ends_well(
     account: Table, inspector: FakeInspector, release: str
 ) -> None:
     def sent(task: str) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def test_a_night_that_began_under_a_release_that_may_still_run_ends_well(
     assert sent("Check Report")["found_nothing"] is False
     sent("Release Lock")
     assert sent("Verify Report")["delivery"].keys() >= FROZEN[release]["Record Run"]["events"][0]["delivery"].keys()
-    assert sent("Record Run") == {"state": "TO_TELL", "outcome": "SUCCEEDED", "failure": None}
+    assert sent("Record Run") == {"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}
     sent("Notify")
     assert [each["outcome"] for each in told()] == ["SUCCEEDED"]
 
@@ -268,27 +268,27 @@ def test_every_function_is_a_folder_with_one_short_file() -> None:
     assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 60 for path in Path("functions").glob("*/app.py"))
 
 
-def test_the_log_tells_each_step_of_its_execution_and_nothing_confidential(
+def test_the_log_reports_each_step_of_its_execution_and_nothing_confidential(
     account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     criteria = {"title": [{"comparison": "EQUALS", "value": SECRET + MAIL}]}
     call("plan_export", input={"report": {"filter_criteria": criteria}})
     call("acquire_lock")
-    inspector.put("foreign", "IN_PROGRESS", f"console-{ACCOUNT}/", "their-bucket")
+    inspector.put("external", "IN_PROGRESS", f"console-{ACCOUNT}/", "their-bucket")
     assert call("start_report")["state"] == "BUSY"
-    del inspector.reports["foreign"]
+    del inspector.reports["external"]
     export(inspector)
-    late = planned(account, execution("night-2", START)).execution
+    late = planned(account, execution("run-2", START)).execution
     states.add(late, "FAILED", cause=SECRET)
     inspector.refuse("current", client_error("AccessDenied", 403, text=ACCOUNT))
     with pytest.raises(AccessDeniedError):
         load("clean_up").handler({}, CONTEXT)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     states_told = [line["state"] for line in lines if line["message"] == "step done"]
-    assert states_told[-3:] == ["DIGESTED", "TO_TELL", "TOLD"]
-    assert all(line["execution"] == "night-1" for line in lines[:-2])
-    assert lines[-2]["message"] == "the run night-2 could not be cleaned up yet: AccessDeniedError"
-    assert [line["execution"] for line in lines[-2:]] == ["night-2", "sweep"]
+    assert states_told[-3:] == ["ANALYZED", "NOTIFICATION_PENDING", "NOTIFIED"]
+    assert all(line["execution"] == "run-1" for line in lines[:-2])
+    assert lines[-2]["message"] == "the run run-2 could not be cleaned up yet: AccessDeniedError"
+    assert [line["execution"] for line in lines[-2:]] == ["run-2", "hourly_cleanup"]
     assert {line["service"] for line in lines} == {"findings_exporter"}
     assert any("slot is taken" in line["message"] for line in lines)
     written = log.getvalue() + capsys.readouterr().out
@@ -319,28 +319,28 @@ def test_an_error_that_ends_a_step_is_logged_with_its_execution_and_without_its_
     with pytest.raises(Exception):  # noqa: B017 - whatever it is, it goes up
         call("check_report")
     line = json.loads(log.getvalue().splitlines()[-1])
-    assert (line["level"], line["message"], line["execution"]) == ("ERROR", "step failed", "night-1")
+    assert (line["level"], line["message"], line["execution"]) == ("ERROR", "step failed", "run-1")
     assert {name: line[name] for name in ("error", "call", "code") if name in line} == told
     for confidential in (ACCOUNT, SECRET, "Traceback"):
         assert confidential not in log.getvalue()
 
 
-def test_each_line_of_a_sweep_names_the_run_that_it_is_about(
+def test_each_line_of_a_hourly_cleanup_names_the_run_that_it_is_about(
     account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO
 ) -> None:
     begin()
     states.add(ME, "ABORTED")
-    late = planned(account, execution("night-2", START)).execution
+    late = planned(account, execution("run-2", START)).execution
     states.add(late, "FAILED")
-    assert sorted(load("clean_up").handler({}, CONTEXT)["cleaned"]) == ["night-1", "night-2"]
-    handler.logger.info("the sweep goes on")
+    assert sorted(load("clean_up").handler({}, CONTEXT)["cleaned"]) == ["run-1", "run-2"]
+    handler.logger.info("the hourly cleanup goes on")
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     cancelled = [line["execution"] for line in lines if line["message"].startswith("cancelling the run's own report")]
-    assert cancelled == ["night-1"]
-    assert lines[-1]["execution"] == "sweep"
+    assert cancelled == ["run-1"]
+    assert lines[-1]["execution"] == "hourly_cleanup"
 
 
-def test_a_sweep_that_frees_inspectors_slot_names_the_run_whose_report_it_cancels(
+def test_a_hourly_cleanup_that_frees_inspectors_slot_names_the_run_whose_report_it_cancels(
     account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO
 ) -> None:
     begin()
@@ -348,17 +348,17 @@ def test_a_sweep_that_frees_inspectors_slot_names_the_run_whose_report_it_cancel
     call("record_run", failure={"error": "Workflow.Timeout", "cause": ""}, delivery=None, duplicate=False)
     call("notify")
     states.add(ME, "FAILED")
-    assert load("clean_up").handler({}, CONTEXT) == {"cleaned": ["night-1"]}
+    assert load("clean_up").handler({}, CONTEXT) == {"cleaned": ["run-1"]}
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert [line["execution"] for line in lines if line["message"].startswith("cancelling")] == ["night-1"]
+    assert [line["execution"] for line in lines if line["message"].startswith("cancelling")] == ["run-1"]
 
 
 def test_a_run_that_waits_for_its_turn_logs_who_has_it(account: Table, states: FakeStates, log: io.StringIO) -> None:
-    holder = execution("night-0", handler.utc_now())
+    holder = execution("run-0", handler.utc_now())
     states.add(holder)
     assert Lock(account, ACCOUNT, REGION).acquire(states.client, holder, handler.utc_now()) is None
     call("plan_export", input={})
     assert call("acquire_lock")["state"] == "HELD"
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    told = [line for line in lines if line["message"] == "the run night-0 holds the lock"]
-    assert [(line["level"], line["execution"]) for line in told] == [("INFO", "night-1")]
+    told = [line for line in lines if line["message"] == "the run run-0 holds the lock"]
+    assert [(line["level"], line["execution"]) for line in told] == [("INFO", "run-1")]

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import Desk, StartDesk
+from findings_exporter.aws.clients import Clients, StartClients
 from findings_exporter.aws.lock import Lock
 from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table
@@ -17,8 +17,8 @@ from findings_exporter.model.notes import Note, to_stored
 from findings_exporter.steps import reports
 from tests.builders.exporter import (
     BUCKET,
-    EVENTS_A_LOOK,
     EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,
+    EVENTS_PER_CHECK,
     OTHER_ID,
     REPORT_ID,
     START,
@@ -33,7 +33,7 @@ from tests.builders.exporter import (
     put_report,
 )
 
-ME, OTHER = execution("night-1"), execution("night-0")
+ME, OTHER = execution("run-1"), execution("run-0")
 FOREIGN_PREFIX = "console/exports/"
 ONE_AT_A_TIME = "Cannot have multiple reports in-progress"
 ANY_REFUSAL = pytest.mark.parametrize(
@@ -41,16 +41,16 @@ ANY_REFUSAL = pytest.mark.parametrize(
 )
 
 
-def my_turn(desk: Desk, run_input: dict[str, Any] | None = None) -> Run:
+def my_turn(clients: Clients, run_input: dict[str, Any] | None = None) -> Run:
     """Write my run down and give it the lock."""
-    run = planned(desk.table, ME, run_input)
-    assert desk.lock.acquire(FakeStates().client, ME, START) is None
+    run = planned(clients.table, ME, run_input)
+    assert clients.lock.acquire(FakeStates().client, ME, START) is None
     return run
 
 
-def start(start_desk: StartDesk, at: float = 1) -> dict[str, Any]:
+def start(start_clients: StartClients, at: float = 1) -> dict[str, Any]:
     """Run the step as its handler does."""
-    return reports.start(start_desk, run_store.load(start_desk.desk.table, ME), lambda: minutes(at), minutes(at + 1))
+    return reports.start(start_clients, run_store.load(start_clients.clients.table, ME), lambda: minutes(at), minutes(at + 1))
 
 
 def creating_until(lock: Lock) -> object:
@@ -71,62 +71,68 @@ def notes(table: Table) -> tuple[str, ...]:
 
 
 class TestStart:
-    def test_a_report_is_created_in_a_free_slot(self, start_desk: StartDesk, inspector: FakeInspector, table: Table) -> None:
-        my_turn(start_desk.desk)
-        assert start(start_desk) == {"state": "STARTED", "report_id": REPORT_ID, "wait_seconds": 15}
+    def test_a_report_is_created_in_a_free_slot(
+        self, start_clients: StartClients, inspector: FakeInspector, table: Table
+    ) -> None:
+        my_turn(start_clients.clients)
+        assert start(start_clients) == {"state": "STARTED", "report_id": REPORT_ID, "wait_seconds": 15}
         assert inspector.requests[0]["s3Destination"]["keyPrefix"] == my_prefix()
         run = run_store.load(table, ME)
         assert (run.report_id, run.report_created_at) == (REPORT_ID, minutes(1))
-        assert creating_until(start_desk.desk.lock) is None
+        assert creating_until(start_clients.clients.lock) is None
 
-    def test_a_repeated_step_starts_no_second_report(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
-        my_turn(start_desk.desk)
-        first = start(start_desk)
-        assert start(start_desk, at=1.1)["report_id"] == first["report_id"]
+    def test_a_repeated_step_starts_no_second_report(self, start_clients: StartClients, inspector: FakeInspector) -> None:
+        my_turn(start_clients.clients)
+        first = start(start_clients)
+        assert start(start_clients, at=1.1)["report_id"] == first["report_id"]
         assert inspector.calls.count("create") == 1
 
-    def test_without_the_lock_nothing_is_done(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
-        planned(start_desk.desk.table, ME)
+    def test_without_the_lock_nothing_is_done(self, start_clients: StartClients, inspector: FakeInspector) -> None:
+        planned(start_clients.clients.table, ME)
         with pytest.raises(LockLostError):
-            start(start_desk)
-        start_desk.desk.lock.acquire(FakeStates().client, OTHER, START)
+            start(start_clients)
+        start_clients.clients.lock.acquire(FakeStates().client, OTHER, START)
         with pytest.raises(LockLostError):
-            start(start_desk)
+            start(start_clients)
         assert inspector.calls == []
 
-    def test_a_run_without_a_plan_is_not_started(self, start_desk: StartDesk) -> None:
-        run_store.open_run(start_desk.desk.table, ME, "{}")
+    def test_a_run_without_a_plan_is_not_started(self, start_clients: StartClients) -> None:
+        run_store.open_run(start_clients.clients.table, ME, "{}")
         with pytest.raises(NotRecordedError):
-            start(start_desk)
+            start(start_clients)
 
     @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED"])
     def test_a_report_of_an_earlier_try_is_found_by_its_status(
-        self, start_desk: StartDesk, inspector: FakeInspector, status: str, told: str
+        self, start_clients: StartClients, inspector: FakeInspector, status: str, told: str
     ) -> None:
-        my_turn(start_desk.desk)
+        my_turn(start_clients.clients)
         inspector.put(REPORT_ID, status, told)
-        assert start(start_desk)["report_id"] == REPORT_ID
+        assert start(start_clients)["report_id"] == REPORT_ID
         assert "create" not in inspector.calls
 
     def test_a_finished_report_of_an_earlier_try_is_found_by_listing(
-        self, start_desk: StartDesk, inspector: FakeInspector
+        self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_desk.desk)
+        my_turn(start_clients.clients)
         put_report(b"{}", f"{my_prefix()}{REPORT_ID}.json")
-        assert start(start_desk)["report_id"] == REPORT_ID
+        assert start(start_clients)["report_id"] == REPORT_ID
         assert "create" not in inspector.calls
 
-    def test_an_object_that_is_no_report_is_not_taken_for_one(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
-        my_turn(start_desk.desk)
+    def test_an_object_that_is_no_report_is_not_taken_for_one(
+        self, start_clients: StartClients, inspector: FakeInspector
+    ) -> None:
+        my_turn(start_clients.clients)
         put_report(b"", my_prefix())
         put_report(b"x", f"{my_prefix()}readme.json")
         put_report(b"x", f"{my_prefix()}deeper/{OTHER_ID}.json")
-        assert start(start_desk)["report_id"] == REPORT_ID
+        assert start(start_clients)["report_id"] == REPORT_ID
         assert inspector.calls.count("create") == 1
 
-    def test_a_finished_foreign_report_does_not_keep_the_slot(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
-        my_turn(start_desk.desk)
+    def test_a_finished_external_report_does_not_keep_the_slot(
+        self, start_clients: StartClients, inspector: FakeInspector
+    ) -> None:
+        my_turn(start_clients.clients)
         inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
         inspector.reports[OTHER_ID]["status"] = "SUCCEEDED"
 
@@ -134,13 +140,13 @@ class TestStart:
             return inspector.reports[reportId or OTHER_ID]
 
         inspector.get_findings_report_status = the_last_one  # type: ignore[method-assign]
-        assert start(start_desk)["state"] == "STARTED"
+        assert start(start_clients)["state"] == "STARTED"
 
-    def test_a_foreign_report_is_waited_for(self, start_desk: StartDesk, inspector: FakeInspector, table: Table) -> None:
-        my_turn(start_desk.desk, {"on_busy": "wait"})
+    def test_a_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
+        my_turn(start_clients.clients, {"on_busy": "wait"})
         inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX, "their-bucket")
-        assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
-        assert start(start_desk, at=30) == {"state": "BUSY", "wait_seconds": 180}
+        assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
+        assert start(start_clients, at=30) == {"state": "BUSY", "wait_seconds": 180}
         assert inspector.calls == ["current", "current"]
         place = f"s3://their-bucket/{FOREIGN_PREFIX}"
         assert notes(table) == (
@@ -152,35 +158,37 @@ class TestStart:
         [("wait", "Inspector was already creating another report"), ("cancel", "was cancelled, because on_busy is cancel")],
     )
     def test_a_prefix_of_any_length_and_content_leaves_what_became_of_its_report(
-        self, start_desk: StartDesk, inspector: FakeInspector, table: Table, on_busy: str, told: str
+        self, start_clients: StartClients, inspector: FakeInspector, table: Table, on_busy: str, told: str
     ) -> None:
-        my_turn(start_desk.desk, {"on_busy": on_busy})
+        my_turn(start_clients.clients, {"on_busy": on_busy})
         inspector.put(OTHER_ID, "IN_PROGRESS", "x\n\u202e\u200b" * 300, "their-bucket")
-        start(start_desk, at=20)
+        start(start_clients, at=20)
         (note,) = notes(table)
         assert told in note
         assert note.isprintable()
 
-    def test_a_foreign_report_ends_the_run_where_on_busy_is_fail(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
-        my_turn(start_desk.desk, {"on_busy": "fail"})
+    def test_a_external_report_ends_the_run_where_on_busy_is_fail(
+        self, start_clients: StartClients, inspector: FakeInspector
+    ) -> None:
+        my_turn(start_clients.clients, {"on_busy": "fail"})
         inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
-        result = start(start_desk)
+        result = start(start_clients)
         assert (result["state"], result["failure"]["error"]) == ("FAILED", "SlotBusy")
         assert OTHER_ID in result["failure"]["cause"]
         assert "cancel" not in inspector.calls
 
-    def test_a_foreign_report_is_cancelled_only_where_on_busy_says_so(
-        self, start_desk: StartDesk, inspector: FakeInspector, table: Table
+    def test_a_external_report_is_cancelled_only_where_on_busy_says_so(
+        self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
-        my_turn(start_desk.desk, {"on_busy": "cancel"})
+        my_turn(start_clients.clients, {"on_busy": "cancel"})
         inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
-        assert start(start_desk) == {"state": "BUSY", "wait_seconds": 15}
-        assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
-        assert start(start_desk, at=100) == {"state": "BUSY", "wait_seconds": 300}
+        assert start(start_clients) == {"state": "BUSY", "wait_seconds": 15}
+        assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
+        assert start(start_clients, at=100) == {"state": "BUSY", "wait_seconds": 300}
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
         assert "on_busy is cancel" in notes(table)[0]
         inspector.reports[OTHER_ID]["status"] = "CANCELLED"
-        assert start(start_desk)["state"] == "STARTED"
+        assert start(start_clients)["state"] == "STARTED"
 
     @pytest.mark.parametrize(
         ("bucket", "prefix"),
@@ -197,66 +205,66 @@ class TestStart:
             "an execution's name, but another prefix",
         ],
     )
-    def test_a_report_that_only_looks_like_ours_is_foreign(
-        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, bucket: str, prefix: str
+    def test_a_report_that_only_checks_like_ours_is_external(
+        self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, bucket: str, prefix: str
     ) -> None:
-        my_turn(start_desk.desk, {"on_busy": "fail"})
-        planned(start_desk.desk.table, OTHER)
+        my_turn(start_clients.clients, {"on_busy": "fail"})
+        planned(start_clients.clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", prefix, bucket)
-        assert start(start_desk)["failure"]["error"] == "SlotBusy"
+        assert start(start_clients)["failure"]["error"] == "SlotBusy"
         assert "cancel" not in inspector.calls
 
     @pytest.mark.parametrize("on_busy", ["wait", "fail"])
     def test_a_dead_runs_report_is_cancelled_whatever_on_busy_says(
-        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, on_busy: str
+        self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, on_busy: str
     ) -> None:
-        my_turn(start_desk.desk, {"on_busy": on_busy})
-        planned(start_desk.desk.table, OTHER)
+        my_turn(start_clients.clients, {"on_busy": on_busy})
+        planned(start_clients.clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix)
-        assert start(start_desk) == {"state": "BUSY", "wait_seconds": 15}
-        assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
-        assert start(start_desk, at=100) == {"state": "BUSY", "wait_seconds": 300}
+        assert start(start_clients) == {"state": "BUSY", "wait_seconds": 15}
+        assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
+        assert start(start_clients, at=100) == {"state": "BUSY", "wait_seconds": 300}
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
-        assert notes(start_desk.desk.table) == (
-            f"The report {OTHER_ID}, left by the ended run night-0, was cancelled.",
+        assert notes(start_clients.clients.table) == (
+            f"The report {OTHER_ID}, left by the ended run run-0, was cancelled.",
         )  # fmt: skip
 
-    def test_a_dead_runs_report_is_recognised_where_inspector_tells_its_prefix_without_the_last_slash(
-        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates
+    def test_a_dead_runs_report_is_recognised_where_inspector_reports_its_prefix_without_the_last_slash(
+        self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates
     ) -> None:
-        my_turn(start_desk.desk, {"on_busy": "fail"})
-        planned(start_desk.desk.table, OTHER)
+        my_turn(start_clients.clients, {"on_busy": "fail"})
+        planned(start_clients.clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix.rstrip("/"))
-        assert start(start_desk)["state"] == "BUSY"
+        assert start(start_clients)["state"] == "BUSY"
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
 
     def test_a_dead_runs_report_is_recognised_after_a_deployment_has_moved_the_place(
-        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates
+        self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates
     ) -> None:
-        my_turn(start_desk.desk, {"on_busy": "fail"})
-        run_store.open_run(start_desk.desk.table, OTHER, "{}")
+        my_turn(start_clients.clients, {"on_busy": "fail"})
+        run_store.open_run(start_clients.clients.table, OTHER, "{}")
         before = plan({}, OTHER, BUCKET="the-bucket-before", KEY_PREFIX="before")
-        run_store.note_plan(start_desk.desk.table, OTHER, before)
+        run_store.note_plan(start_clients.clients.table, OTHER, before)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", before.destination.prefix, before.destination.bucket)
-        assert start(start_desk)["state"] == "BUSY"
+        assert start(start_clients)["state"] == "BUSY"
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
 
-    @pytest.mark.parametrize("whose", ["dead", "foreign"])
+    @pytest.mark.parametrize("whose", ["dead", "external"])
     def test_a_cancelled_report_that_never_stops_is_asked_for_until_the_deadline_within_the_history(
-        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, whose: str
+        self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, whose: str
     ) -> None:
         hours = 4  # later on a wait is at its longest: what holds by then holds all day
-        my_turn(start_desk.desk, {"on_busy": "cancel", "deadline_hours": hours})
-        planned(start_desk.desk.table, OTHER)
+        my_turn(start_clients.clients, {"on_busy": "cancel", "deadline_hours": hours})
+        planned(start_clients.clients.table, OTHER)
         states.add(OTHER, "ABORTED")
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX if whose == "foreign" else plan(of=OTHER).destination.prefix)
+        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
         elapsed = 0
-        for _ in range(EVENTS_A_STANDARD_EXECUTION_MAY_HAVE // EVENTS_A_LOOK // 5 * hours // 24):
-            result = start(start_desk, at=elapsed / 60)
+        for _ in range(EVENTS_A_STANDARD_EXECUTION_MAY_HAVE // EVENTS_PER_CHECK // 5 * hours // 24):
+            result = start(start_clients, at=elapsed / 60)
             if result["state"] != "BUSY":
                 break
             elapsed += result["wait_seconds"]
@@ -264,38 +272,40 @@ class TestStart:
 
     @pytest.mark.parametrize("on_busy", ["wait", "cancel", "fail"])
     def test_a_living_runs_report_is_waited_for_whatever_on_busy_says(
-        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, on_busy: str
+        self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, on_busy: str
     ) -> None:
-        my_turn(start_desk.desk, {"on_busy": on_busy})
-        planned(start_desk.desk.table, OTHER)
+        my_turn(start_clients.clients, {"on_busy": on_busy})
+        planned(start_clients.clients.table, OTHER)
         states.add(OTHER)
         inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix)
-        assert start(start_desk)["state"] == "BUSY"
+        assert start(start_clients)["state"] == "BUSY"
         assert "cancel" not in inspector.calls
 
-    @pytest.mark.parametrize("whose", ["foreign", "dead"])
+    @pytest.mark.parametrize("whose", ["external", "dead"])
     def test_a_slot_that_stays_taken_ends_the_run_at_its_deadline(
-        self, start_desk: StartDesk, inspector: FakeInspector, states: FakeStates, whose: str
+        self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, whose: str
     ) -> None:
-        my_turn(start_desk.desk)
-        planned(start_desk.desk.table, OTHER)
+        my_turn(start_clients.clients)
+        planned(start_clients.clients.table, OTHER)
         states.add(OTHER, "ABORTED")
-        inspector.put(OTHER_ID, "STUCK", FOREIGN_PREFIX if whose == "foreign" else plan(of=OTHER).destination.prefix)
-        result = start(start_desk, at=360)
+        inspector.put(OTHER_ID, "STUCK", FOREIGN_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
+        result = start(start_clients, at=360)
         assert result["failure"]["error"] == "DeadlineExceeded"
         assert "The deadline of 6 hours has passed. Inspector was still creating another report" in result["failure"]["cause"]
 
-    def test_a_slot_that_becomes_free_too_late_is_not_used(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
-        my_turn(start_desk.desk)
-        result = start(start_desk, at=361)
+    def test_a_slot_that_becomes_free_too_late_is_not_used(self, start_clients: StartClients, inspector: FakeInspector) -> None:
+        my_turn(start_clients.clients)
+        result = start(start_clients, at=361)
         assert result["failure"]["error"] == "DeadlineExceeded"
         assert inspector.calls == ["current"]
 
-    def test_creating_is_marked_until_the_function_is_surely_over(self, start_desk: StartDesk, inspector: FakeInspector) -> None:
+    def test_creating_is_marked_until_the_function_is_surely_over(
+        self, start_clients: StartClients, inspector: FakeInspector
+    ) -> None:
         seen: list[object] = []
-        inspector.on_create = lambda: seen.append(creating_until(start_desk.desk.lock))
-        my_turn(start_desk.desk)
-        start(start_desk)
+        inspector.on_create = lambda: seen.append(creating_until(start_clients.clients.lock))
+        my_turn(start_clients.clients)
+        start(start_clients)
         assert seen == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
 
     @pytest.mark.parametrize(
@@ -308,24 +318,24 @@ class TestStart:
         ],
         ids=["500", "503", "timeout", "closed"],
     )
-    def test_after_a_lost_answer_the_next_try_looks_and_waits_rather_than_creates_twice(
-        self, start_desk: StartDesk, inspector: FakeInspector, lost: Exception
+    def test_after_a_lost_answer_the_next_try_checks_and_waits_rather_than_creates_twice(
+        self, start_clients: StartClients, inspector: FakeInspector, lost: Exception
     ) -> None:
-        my_turn(start_desk.desk)
+        my_turn(start_clients.clients)
         inspector.refuse("create", lost)
         with pytest.raises(type(lost)):
-            start(start_desk)
-        assert creating_until(start_desk.desk.lock) == minutes(1) + reports.LANDING
-        assert start(start_desk, at=1.1) == {"state": "BUSY", "wait_seconds": 15}
+            start(start_clients)
+        assert creating_until(start_clients.clients.lock) == minutes(1) + reports.LANDING
+        assert start(start_clients, at=1.1) == {"state": "BUSY", "wait_seconds": 15}
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())  # the create had its effect after all
-        assert start(start_desk, at=1.15)["report_id"] == REPORT_ID
+        assert start(start_clients, at=1.15)["report_id"] == REPORT_ID
         assert inspector.calls.count("create") == 1
-        assert creating_until(start_desk.desk.lock) is None
+        assert creating_until(start_clients.clients.lock) is None
 
     def test_a_lost_answer_keeps_the_mark_from_the_time_at_which_it_was_lost(
-        self, start_desk: StartDesk, inspector: FakeInspector
+        self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        run = my_turn(start_desk.desk)
+        run = my_turn(start_clients.clients)
         clock = Clock(minutes(1))
 
         def half_a_minute_passes() -> None:
@@ -334,55 +344,55 @@ class TestStart:
         inspector.on_create = half_a_minute_passes
         inspector.refuse("create", ReadTimeoutError(endpoint_url="https://inspector2"))
         with pytest.raises(ReadTimeoutError):
-            reports.start(start_desk, run, clock, minutes(2))
-        assert creating_until(start_desk.desk.lock) == minutes(1.5) + clock.step + reports.LANDING
+            reports.start(start_clients, run, clock, minutes(2))
+        assert creating_until(start_clients.clients.lock) == minutes(1.5) + clock.step + reports.LANDING
 
     def test_a_second_function_of_the_run_creates_nothing_beside_the_first(
-        self, start_desk: StartDesk, inspector: FakeInspector
+        self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_desk.desk)
+        my_turn(start_clients.clients)
         marks: list[object] = []
 
         def second() -> None:
             inspector.on_create = None
-            run = run_store.load(start_desk.desk.table, ME)
+            run = run_store.load(start_clients.clients.table, ME)
             with pytest.raises(StillCreatingError):
-                reports._create(start_desk, run, None, lambda: minutes(1), minutes(5))
-            marks.append(creating_until(start_desk.desk.lock))
+                reports._create(start_clients, run, None, lambda: minutes(1), minutes(5))
+            marks.append(creating_until(start_clients.clients.lock))
 
         inspector.on_create = second
-        assert start(start_desk)["state"] == "STARTED"
+        assert start(start_clients)["state"] == "STARTED"
         assert marks == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
         assert inspector.calls.count("create") == 1
 
-    def test_a_try_that_looked_before_another_one_created_takes_that_report(
-        self, start_desk: StartDesk, inspector: FakeInspector
+    def test_a_try_that_checked_before_another_one_created_takes_that_report(
+        self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        stale = my_turn(start_desk.desk)
-        first = start(start_desk)
+        stale = my_turn(start_clients.clients)
+        first = start(start_clients)
         inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already: the slot is free again
-        second = reports._create(start_desk, stale, None, lambda: minutes(2), minutes(3))
+        second = reports._create(start_clients, stale, None, lambda: minutes(2), minutes(3))
         assert (second["state"], second["report_id"]) == ("STARTED", first["report_id"])
         assert inspector.calls.count("create") == 1
-        assert creating_until(start_desk.desk.lock) is None
+        assert creating_until(start_clients.clients.lock) is None
 
-    def test_a_try_that_looked_before_an_answer_was_lost_looks_again(
-        self, start_desk: StartDesk, inspector: FakeInspector
+    def test_a_try_that_checked_before_an_answer_was_lost_checks_again(
+        self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        stale = my_turn(start_desk.desk)
+        stale = my_turn(start_clients.clients)
         inspector.refuse("create", ConnectionClosedError(endpoint_url="https://inspector2"))
         with pytest.raises(ConnectionClosedError):
-            start(start_desk)
+            start(start_clients)
         with pytest.raises(StillCreatingError):
-            reports._create(start_desk, stale, None, lambda: minutes(5), minutes(6))
+            reports._create(start_clients, stale, None, lambda: minutes(5), minutes(6))
         assert inspector.calls.count("create") == 1
 
     @pytest.mark.parametrize("answer", ["lost", "refused", "created"])
     def test_an_answer_that_comes_after_the_mark_has_passed_leaves_the_next_functions_mark_alone(
-        self, start_desk: StartDesk, inspector: FakeInspector, answer: str
+        self, start_clients: StartClients, inspector: FakeInspector, answer: str
     ) -> None:
-        run = my_turn(start_desk.desk)
-        lock, marks = start_desk.desk.lock, []
+        run = my_turn(start_clients.clients)
+        lock, marks = start_clients.clients.lock, []
         inspector.on_create = lambda: marks.append(
             lock.mark_creating(ME, minutes(9), minutes(5), lock.require(ME).creating_until)
         )
@@ -391,116 +401,116 @@ class TestStart:
         elif answer == "refused":
             inspector.refuse("create", client_error("ThrottlingException", 429))
         with suppress(ClientError, ConnectionClosedError):
-            reports.start(start_desk, run, lambda: minutes(1), minutes(2))
+            reports.start(start_clients, run, lambda: minutes(1), minutes(2))
         assert [creating_until(lock)] == marks
 
     def test_after_a_lost_answer_that_had_no_effect_the_report_is_created_when_it_is_safe(
-        self, start_desk: StartDesk, inspector: FakeInspector
+        self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_desk.desk)
+        my_turn(start_clients.clients)
         inspector.refuse("create", client_error("InternalServerException", 500))
         with pytest.raises(ClientError):
-            start(start_desk)
-        assert start(start_desk, at=1.15)["state"] == "BUSY"
-        assert start(start_desk, at=1.3)["state"] == "STARTED"
+            start(start_clients)
+        assert start(start_clients, at=1.15)["state"] == "BUSY"
+        assert start(start_clients, at=1.3)["state"] == "STARTED"
 
     @pytest.mark.parametrize("code", ["ThrottlingException", "TooManyRequestsException", "AccessDeniedException", "AccessDenied"])
-    def test_a_create_that_was_refused_for_sure_keeps_nobody_waiting(
-        self, start_desk: StartDesk, inspector: FakeInspector, code: str
+    def test_a_create_that_was_refused_for_sure_keeps_no_one_waiting(
+        self, start_clients: StartClients, inspector: FakeInspector, code: str
     ) -> None:
-        my_turn(start_desk.desk)
+        my_turn(start_clients.clients)
         inspector.refuse("create", client_error(code, 429))
         with pytest.raises(ClientError, match=code):
-            start(start_desk)
-        assert creating_until(start_desk.desk.lock) is None
-        assert start(start_desk)["state"] == "STARTED"
+            start(start_clients)
+        assert creating_until(start_clients.clients.lock) is None
+        assert start(start_clients)["state"] == "STARTED"
 
     @ANY_REFUSAL
     def test_a_create_that_lost_the_race_for_the_slot_waits(
-        self, start_desk: StartDesk, inspector: FakeInspector, code: str, status: int
+        self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_desk.desk)
+        my_turn(start_clients.clients)
         inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
         inspector.refuse("create", client_error(code, status, text="whatever the text says"))
-        assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
-        assert creating_until(start_desk.desk.lock) is None
-        assert OTHER_ID in notes(start_desk.desk.table)[0]
+        assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
+        assert creating_until(start_clients.clients.lock) is None
+        assert OTHER_ID in notes(start_clients.clients.table)[0]
 
     @ANY_REFUSAL
-    def test_a_refused_create_with_a_free_slot_is_tried_again_where_the_text_tells_of_another_report(
-        self, start_desk: StartDesk, inspector: FakeInspector, code: str, status: int
+    def test_a_refused_create_with_a_free_slot_is_tried_again_where_the_text_reports_of_another_report(
+        self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_desk.desk)
+        my_turn(start_clients.clients)
         inspector.refuse("create", client_error(code, status, text=ONE_AT_A_TIME))
-        assert start(start_desk, at=20) == {"state": "BUSY", "wait_seconds": 120}
-        assert creating_until(start_desk.desk.lock) is None
+        assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
+        assert creating_until(start_clients.clients.lock) is None
 
     @ANY_REFUSAL
     def test_a_refused_create_that_finds_its_own_report_takes_it(
-        self, start_desk: StartDesk, inspector: FakeInspector, code: str, status: int
+        self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_desk.desk)
+        my_turn(start_clients.clients)
         inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", my_prefix())
         inspector.refuse("create", client_error(code, status, text=ONE_AT_A_TIME))
-        assert start(start_desk)["report_id"] == OTHER_ID
+        assert start(start_clients)["report_id"] == OTHER_ID
 
     @ANY_REFUSAL
     def test_a_create_that_inspector_refuses_ends_the_run_with_inspectors_words(
-        self, start_desk: StartDesk, inspector: FakeInspector, code: str, status: int
+        self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_desk.desk)
+        my_turn(start_clients.clients)
         inspector.refuse("create", client_error(code, status, text="FilterCriteria is too narrow"))
-        assert start(start_desk)["failure"] == {
+        assert start(start_clients)["failure"] == {
             "error": "CreateRefused",
             "cause": f"Inspector refused to create the report ({code}): FilterCriteria is too narrow",
             "note": to_stored(Note("cause.refused", code=code, text="FilterCriteria is too narrow")),
         }
-        assert creating_until(start_desk.desk.lock) is None
+        assert creating_until(start_clients.clients.lock) is None
 
-    def test_the_first_wait_is_as_long_as_recent_reports_took(self, start_desk: StartDesk) -> None:
-        table = start_desk.desk.table
+    def test_the_first_wait_is_as_long_as_recent_reports_took(self, start_clients: StartClients) -> None:
+        table = start_clients.clients.table
         for seconds, name in ((1000, "n-3"), (900, "n-2")):
             of = execution(name, START - timedelta(days=int(name[-1])))
             planned(table, of)
             run_store.note_report(table, of, OTHER_ID, of.started_at)
             run_store.note_report_ended(table, of, of.started_at + timedelta(seconds=seconds))
             run_store.record(table, of, "SUCCEEDED", None, None, of.started_at + timedelta(hours=1))
-        my_turn(start_desk.desk)
-        assert start(start_desk)["wait_seconds"] == 810
+        my_turn(start_clients.clients)
+        assert start(start_clients)["wait_seconds"] == 810
 
 
 class TestCheck:
     @pytest.fixture
-    def started(self, desk: Desk) -> Run:
-        my_turn(desk)
-        run_store.note_report(desk.table, ME, REPORT_ID, minutes(1))
-        return run_store.load(desk.table, ME)
+    def started(self, clients: Clients) -> Run:
+        my_turn(clients)
+        run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
+        return run_store.load(clients.table, ME)
 
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED", "CANCELLING_SOON"])
-    def test_a_report_that_has_not_ended_is_looked_at_again(
-        self, desk: Desk, started: Run, inspector: FakeInspector, status: str
+    def test_a_report_that_has_not_ended_is_checked_at_again(
+        self, clients: Clients, started: Run, inspector: FakeInspector, status: str
     ) -> None:
         inspector.put(REPORT_ID, status, my_prefix())
-        assert reports.check(desk, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
-        assert reports.check(desk, started, minutes(359.9))["wait_seconds"] == 6
+        assert reports.check(clients, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
+        assert reports.check(clients, started, minutes(359.9))["wait_seconds"] == 6
 
     def test_each_look_is_counted(
-        self, desk: Desk, started: Run, inspector: FakeInspector, capsys: pytest.CaptureFixture[str]
+        self, clients: Clients, started: Run, inspector: FakeInspector, capsys: pytest.CaptureFixture[str]
     ) -> None:
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
         for minute in (11, 12, 13):
-            reports.check(desk, started, minutes(minute))
-        assert capsys.readouterr().out.count('"ReportLooks":[1.0]') == 3
+            reports.check(clients, started, minutes(minute))
+        assert capsys.readouterr().out.count('"StatusChecks":[1.0]') == 3
 
-    def test_a_report_that_succeeded_has_finished(self, desk: Desk, started: Run, inspector: FakeInspector) -> None:
+    def test_a_report_that_succeeded_has_finished(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
         inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
-        assert reports.check(desk, started, minutes(11)) == {"state": "FINISHED", "found_nothing": False}
-        assert reports.check(desk, started, minutes(12))["state"] == "FINISHED"
-        assert run_store.load(desk.table, ME).report_ended_at == minutes(11)
+        assert reports.check(clients, started, minutes(11)) == {"state": "FINISHED", "found_nothing": False}
+        assert reports.check(clients, started, minutes(12))["state"] == "FINISHED"
+        assert run_store.load(clients.table, ME).report_ended_at == minutes(11)
 
-    def test_a_report_without_findings_has_finished(self, desk: Desk, started: Run, inspector: FakeInspector) -> None:
+    def test_a_report_without_findings_has_finished(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
         inspector.put(REPORT_ID, "FAILED", my_prefix(), errorCode="NO_FINDINGS_FOUND")
-        assert reports.check(desk, started, minutes(11)) == {"state": "FINISHED", "found_nothing": True}
+        assert reports.check(clients, started, minutes(11)) == {"state": "FINISHED", "found_nothing": True}
 
     @pytest.mark.parametrize(
         ("fields", "error", "cause"),
@@ -522,20 +532,22 @@ class TestCheck:
         ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
     )
     def test_a_report_that_failed_ends_the_run_by_its_error(
-        self, desk: Desk, started: Run, inspector: FakeInspector, fields: dict[str, str], error: str, cause: str
+        self, clients: Clients, started: Run, inspector: FakeInspector, fields: dict[str, str], error: str, cause: str
     ) -> None:
         status = fields["status"]
         inspector.put(REPORT_ID, status, my_prefix(), **{name: value for name, value in fields.items() if name != "status"})
-        result = reports.check(desk, started, minutes(11))
+        result = reports.check(clients, started, minutes(11))
         assert (result["state"], result["failure"]["error"]) == ("FAILED", error)
         assert cause in result["failure"]["cause"]
 
-    def test_a_report_that_inspector_forgot_ends_the_run(self, desk: Desk, started: Run) -> None:
-        assert reports.check(desk, started, minutes(11))["failure"]["error"] == "Report.UNKNOWN"
+    def test_a_report_that_inspector_forgot_ends_the_run(self, clients: Clients, started: Run) -> None:
+        assert reports.check(clients, started, minutes(11))["failure"]["error"] == "Report.UNKNOWN"
 
-    def test_a_report_that_runs_past_the_deadline_ends_the_run(self, desk: Desk, started: Run, inspector: FakeInspector) -> None:
+    def test_a_report_that_runs_past_the_deadline_ends_the_run(
+        self, clients: Clients, started: Run, inspector: FakeInspector
+    ) -> None:
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        assert reports.check(desk, started, minutes(360))["failure"] == {
+        assert reports.check(clients, started, minutes(360))["failure"] == {
             "error": "DeadlineExceeded",
             "cause": "The deadline of 6 hours has passed."
             f" The report {REPORT_ID} still has the status IN_PROGRESS and is being cancelled.",
@@ -543,98 +555,98 @@ class TestCheck:
         }  # fmt: skip
 
     def test_a_report_that_ends_just_past_the_deadline_still_counts(
-        self, desk: Desk, started: Run, inspector: FakeInspector
+        self, clients: Clients, started: Run, inspector: FakeInspector
     ) -> None:
         inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
-        assert reports.check(desk, started, minutes(361))["state"] == "FINISHED"
+        assert reports.check(clients, started, minutes(361))["state"] == "FINISHED"
 
-    def test_without_the_lock_nothing_is_looked_at(self, desk: Desk, started: Run, inspector: FakeInspector) -> None:
-        desk.lock.release(ME, minutes(2))
+    def test_without_the_lock_nothing_is_checked_at(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
+        clients.lock.release(ME, minutes(2))
         with pytest.raises(LockLostError):
-            reports.check(desk, started, minutes(11))
+            reports.check(clients, started, minutes(11))
         assert inspector.calls == []
 
 
 class TestCancel:
-    def cancel(self, desk: Desk, clock: Clock | None = None) -> str:
-        return reports.cancel(desk, ME, clock or Clock(minutes(5)), minutes(6))
+    def cancel(self, clients: Clients, clock: Clock | None = None) -> str:
+        return reports.cancel(clients, ME, clock or Clock(minutes(5)), minutes(6))
 
-    def test_a_run_that_was_never_written_down_has_nothing_to_cancel(self, desk: Desk, inspector: FakeInspector) -> None:
-        assert self.cancel(desk) == "NONE"
+    def test_a_run_that_was_never_written_down_has_nothing_to_cancel(self, clients: Clients, inspector: FakeInspector) -> None:
+        assert self.cancel(clients) == "NONE"
         assert inspector.calls == []
 
-    def test_a_run_without_a_plan_has_nothing_to_cancel(self, desk: Desk, inspector: FakeInspector) -> None:
-        run_store.open_run(desk.table, ME, "{}")
-        assert self.cancel(desk) == "NONE"
+    def test_a_run_without_a_plan_has_nothing_to_cancel(self, clients: Clients, inspector: FakeInspector) -> None:
+        run_store.open_run(clients.table, ME, "{}")
+        assert self.cancel(clients) == "NONE"
         assert inspector.calls == []
 
     @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
     @pytest.mark.parametrize("id_is_known", [True, False])
     def test_the_runs_report_is_cancelled_and_waited_out(
-        self, desk: Desk, inspector: FakeInspector, id_is_known: bool, told: str
+        self, clients: Clients, inspector: FakeInspector, id_is_known: bool, told: str
     ) -> None:
-        my_turn(desk)
+        my_turn(clients)
         if id_is_known:
-            run_store.note_report(desk.table, ME, REPORT_ID, minutes(1))
+            run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
         inspector.put(REPORT_ID, "IN_PROGRESS", told)
-        inspector.looks_to_cancel = 5
-        assert self.cancel(desk) == "CANCELLED"
+        inspector.checks_to_cancel = 5
+        assert self.cancel(clients) == "CANCELLED"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
 
-    def test_a_cancel_that_takes_too_long_is_tried_again(self, desk: Desk, inspector: FakeInspector) -> None:
-        my_turn(desk)
+    def test_a_cancel_that_takes_too_long_is_tried_again(self, clients: Clients, inspector: FakeInspector) -> None:
+        my_turn(clients)
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        inspector.looks_to_cancel = 100
+        inspector.checks_to_cancel = 100
         with pytest.raises(StillRunningError, match=f"{REPORT_ID} was cancelled but still has the status CANCELLING"):
-            self.cancel(desk)
+            self.cancel(clients)
         assert 55 <= inspector.calls.count("status") <= 60
 
-    def test_a_report_that_vanishes_while_it_is_cancelled_is_gone(
-        self, desk: Desk, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
+    def test_a_report_that_vanishes_while_it_is_cancelled_is_no_longer_open(
+        self, clients: Clients, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        my_turn(desk)
+        my_turn(clients)
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
         monkeypatch.setattr(FakeInspector, "cancel_findings_report", lambda self, reportId: self.reports.pop(reportId))  # noqa: N803
-        assert self.cancel(desk) == "CANCELLED"
+        assert self.cancel(clients) == "CANCELLED"
 
-    def test_nothing_is_cancelled_before_a_create_can_no_longer_land(self, desk: Desk, inspector: FakeInspector) -> None:
-        my_turn(desk)
-        desk.lock.mark_creating(ME, minutes(5.5), minutes(5))
+    def test_nothing_is_cancelled_before_a_create_can_no_longer_land(self, clients: Clients, inspector: FakeInspector) -> None:
+        my_turn(clients)
+        clients.lock.mark_creating(ME, minutes(5.5), minutes(5))
         with pytest.raises(StillCreatingError):
-            self.cancel(desk)
+            self.cancel(clients)
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())  # a function that outlived its execution created it
-        assert self.cancel(desk, Clock(minutes(5.6))) == "CANCELLED"
+        assert self.cancel(clients, Clock(minutes(5.6))) == "CANCELLED"
 
-    def test_another_runs_creating_is_no_reason_to_wait(self, desk: Desk) -> None:
-        planned(desk.table, ME)
-        desk.lock.acquire(FakeStates().client, OTHER, START)
-        desk.lock.mark_creating(OTHER, minutes(50), minutes(5))
-        assert self.cancel(desk) == "NONE"
+    def test_another_runs_creating_is_no_reason_to_wait(self, clients: Clients) -> None:
+        planned(clients.table, ME)
+        clients.lock.acquire(FakeStates().client, OTHER, START)
+        clients.lock.mark_creating(OTHER, minutes(50), minutes(5))
+        assert self.cancel(clients) == "NONE"
 
     @pytest.mark.parametrize("first", ["SUCCEEDED", "FAILED", "CANCELLED", "forgotten"])
     def test_a_second_report_of_the_run_is_cancelled_where_the_noted_one_has_ended(
-        self, desk: Desk, inspector: FakeInspector, first: str
+        self, clients: Clients, inspector: FakeInspector, first: str
     ) -> None:
-        my_turn(desk)
-        run_store.note_report(desk.table, ME, OTHER_ID, minutes(1))
+        my_turn(clients)
+        run_store.note_report(clients.table, ME, OTHER_ID, minutes(1))
         if first != "forgotten":
             inspector.put(OTHER_ID, first, my_prefix())
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        assert self.cancel(desk) == "CANCELLED"
+        assert self.cancel(clients) == "CANCELLED"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
 
     @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
-    def test_a_report_that_has_ended_is_left_alone(self, desk: Desk, inspector: FakeInspector, status: str) -> None:
-        my_turn(desk)
-        run_store.note_report(desk.table, ME, REPORT_ID, minutes(1))
+    def test_a_report_that_has_ended_is_left_alone(self, clients: Clients, inspector: FakeInspector, status: str) -> None:
+        my_turn(clients)
+        run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
         inspector.put(REPORT_ID, status, my_prefix())
-        assert self.cancel(desk) == "NONE"
+        assert self.cancel(clients) == "NONE"
         assert "cancel" not in inspector.calls
 
-    def test_a_report_that_inspector_does_not_know_is_left_alone(self, desk: Desk) -> None:
-        my_turn(desk)
-        run_store.note_report(desk.table, ME, REPORT_ID, minutes(1))
-        assert self.cancel(desk) == "NONE"
+    def test_a_report_that_inspector_does_not_know_is_left_alone(self, clients: Clients) -> None:
+        my_turn(clients)
+        run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
+        assert self.cancel(clients) == "NONE"
 
     @pytest.mark.parametrize("on_busy", ["wait", "cancel", "fail"])
     @pytest.mark.parametrize("id_is_known", [True, False])
@@ -649,11 +661,11 @@ class TestCancel:
         ],
     )
     def test_a_report_elsewhere_is_never_cancelled(
-        self, desk: Desk, inspector: FakeInspector, on_busy: str, id_is_known: bool, bucket: str, prefix: str
+        self, clients: Clients, inspector: FakeInspector, on_busy: str, id_is_known: bool, bucket: str, prefix: str
     ) -> None:
-        my_turn(desk, {"on_busy": on_busy})
+        my_turn(clients, {"on_busy": on_busy})
         if id_is_known:
-            run_store.note_report(desk.table, ME, OTHER_ID, minutes(1))
+            run_store.note_report(clients.table, ME, OTHER_ID, minutes(1))
         inspector.put(OTHER_ID, "IN_PROGRESS", prefix, bucket)
-        assert self.cancel(desk) == "NONE"
+        assert self.cancel(clients) == "NONE"
         assert "cancel" not in inspector.calls

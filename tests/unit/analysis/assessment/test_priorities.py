@@ -1,0 +1,197 @@
+"""What to fix first is ranked by a rule that a person can check, in bounded memory, whatever the order."""
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from findings_analysis.assessment import priorities
+from findings_analysis.assessment.priorities import Priorities
+from findings_analysis.comparison.identity import vulnerability_hash
+from tests.builders.daily_runs import batch, finding
+
+
+def ranked(rows: list[dict[str, Any]], resources: dict[str, int] | None = None, **limits: int) -> list[dict[str, Any]]:
+    found = Priorities(**limits)
+    for row in rows:
+        found.add(batch(row))
+    return found.ranked({vulnerability_hash(name): count for name, count in (resources or {}).items()})
+
+
+def vulnerability(name: str, **values: Any) -> dict[str, Any]:
+    return finding(name, vulnerability_id=name, **values)
+
+
+def test_an_entry_reports_what_to_fix_and_why() -> None:
+    row = vulnerability("CVE-1", severity="CRITICAL", exploit_available="YES", epss_score=0.943, fix_available="YES",
+                        title="CVE-1 - openssl", package_names=["openssl", None, "libssl", "openssl"])  # fmt: skip
+    assert ranked([row], {"CVE-1": 34}) == [
+        {
+            "rank": 1,
+            "priority_score": 104,
+            "vulnerability_id": "CVE-1",
+            "title": "CVE-1 - openssl",
+            "packages": ["openssl", "libssl"],
+            "severity": "CRITICAL",
+            "exploit_available": "YES",
+            "epss_score": 0.943,
+            "fix_available": "YES",
+            "resources": 34,
+            "finding_arn": row["finding_arn"],
+            "why": "CRITICAL 40 + exploit available 25 + EPSS 94.3% 19 + fix available 10 + open on 34 resources 10 = 104",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "resources", "why"),
+    [
+        ({"severity": "UNTRIAGED", "fix_available": "PARTIAL"}, 1, "UNTRIAGED 10 + fix for a part 5 + open on 1 resource 0 = 15"),
+        ({"severity": "MEDIUM", "fix_available": None}, 2, "MEDIUM 15 + open on 2 resources 2 = 17"),
+        ({"severity": "NEWER", "epss_score": 0.0}, 1_000_000, "NEWER 0 + EPSS 0.0% 0 + open on 1,000,000 resources 10 = 10"),
+        ({"severity": "LOW", "epss_score": 7.0}, 31, "LOW 5 + EPSS 700.0% 20 + open on 31 resources 8 = 33"),
+    ],
+)
+def test_the_sum_is_reported_term_by_term(values: dict[str, Any], resources: int, why: str) -> None:
+    (entry,) = ranked([vulnerability("CVE-1", **values)], {"CVE-1": resources})
+    assert entry["why"] == why
+    assert why.endswith(f"= {entry['priority_score']}")
+
+
+def test_a_vulnerability_has_the_points_of_its_worst_open_finding() -> None:
+    rows = [
+        vulnerability("CVE-1", severity="LOW") | {"finding_arn": "low"},
+        vulnerability("CVE-1", severity="HIGH") | {"finding_arn": "b"},
+        vulnerability("CVE-1", severity="HIGH") | {"finding_arn": "a"},
+        vulnerability("CVE-1", severity="CRITICAL", status="CLOSED") | {"finding_arn": "closed"},
+        vulnerability("CVE-1", severity="CRITICAL", status="SUPPRESSED") | {"finding_arn": "suppressed"},
+    ]
+    for order in (rows, rows[::-1]):
+        (entry,) = ranked(order)
+        assert (entry["severity"], entry["finding_arn"]) == ("HIGH", "a")
+
+
+def test_what_can_be_fixed_and_is_exploited_comes_before_what_is_merely_severe() -> None:
+    rows = [
+        vulnerability("severe", severity="CRITICAL", fix_available="NO"),
+        vulnerability("exploited", severity="HIGH", exploit_available="YES", fix_available="YES"),
+        vulnerability("fixable", severity="CRITICAL", fix_available="YES"),
+    ]
+    assert [entry["vulnerability_id"] for entry in ranked(rows)] == ["exploited", "fixable", "severe"]
+
+
+def test_equal_points_are_ordered_by_resources_then_by_name() -> None:
+    rows = [vulnerability(name) for name in ("b", "c", "a")]
+    assert [entry["vulnerability_id"] for entry in ranked(rows, {"b": 40, "c": 99, "a": 40})] == ["c", "a", "b"]
+
+
+def test_findings_without_a_vulnerability_id_stand_under_their_title() -> None:
+    rows = [finding(name, vulnerability_id=None, package_names=None, title="Port 22 is reachable") for name in "ab"]
+    (entry,) = ranked(rows, {"Port 22 is reachable": 2})
+    assert (entry["vulnerability_id"], entry["title"], entry["packages"], entry["resources"]) == (
+        None,
+        "Port 22 is reachable",
+        [],
+        2,
+    )
+
+
+def test_nothing_open_leaves_an_empty_list() -> None:
+    assert ranked([]) == []
+    assert Priorities().watched() == frozenset()
+
+
+rows = st.lists(
+    st.builds(
+        vulnerability,
+        st.sampled_from([f"v{number}" for number in range(30)]),
+        severity=st.sampled_from(["CRITICAL", "HIGH", "MEDIUM", "LOW", "UNTRIAGED"]),
+        exploit_available=st.sampled_from(["YES", "NO", None]),
+        epss_score=st.none() | st.floats(0, 1),
+        fix_available=st.sampled_from(["YES", "NO", "PARTIAL", None]),
+        status=st.sampled_from(["ACTIVE", "ACTIVE", "CLOSED"]),
+    ),
+    max_size=60,
+)
+
+
+def naive(found: list[dict[str, Any]], resources: dict[str, int]) -> list[tuple[int, str]]:
+    """The rule as the documentation tells it."""
+    score: dict[str, int] = {}
+    for row in found:
+        if row["status"] == "ACTIVE":
+            sums = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}[row["severity"]]
+            sums += 25 * (row["exploit_available"] == "YES") + {"YES": 10, "PARTIAL": 5}.get(row["fix_available"], 0)
+            sums += round(20 * (row["epss_score"] or 0))
+            score[row["vulnerability_id"]] = max(score.get(row["vulnerability_id"], 0), sums)
+    doublings = [1, 2, 4, 8, 16, 32]
+    total = {name: sums + 2 * sum(resources[name] >= each for each in doublings[1:]) for name, sums in score.items()}
+    return [(total[name], name) for name in sorted(total, key=lambda name: (-total[name], -resources[name], name))][:3]
+
+
+@given(rows, st.lists(st.integers(1, 70), min_size=30, max_size=30), st.randoms(use_true_random=False))
+def test_the_list_is_exact_whatever_the_order_and_however_little_memory_there_is(
+    found: list[dict[str, Any]], counts: list[int], dice: random.Random
+) -> None:
+    resources = {f"v{number}": count for number, count in enumerate(counts)}
+    expected = naive(found, resources)
+    for kept in (5, 1_000):
+        dice.shuffle(found)
+        collected = Priorities(listed=3, kept=kept)
+        for row in found:
+            collected.add(batch(row))
+        watched = collected.watched()
+        told = collected.ranked({vulnerability_hash(name): count for name, count in resources.items()})
+        if collected.is_exact:
+            assert [(entry["priority_score"], entry["vulnerability_id"]) for entry in told] == expected
+        assert {vulnerability_hash(entry["vulnerability_id"]) for entry in told} <= watched
+        assert len(collected._candidates) <= kept
+
+
+def test_too_many_equals_are_said_to_be_inexact_and_do_not_fill_memory() -> None:
+    found = Priorities(listed=3, kept=10)
+    found.add(batch(*(vulnerability(f"v{number:03}") for number in range(100))))
+    assert not found.is_exact
+    assert len(found._candidates) <= 10
+    assert [entry["vulnerability_id"] for entry in found.ranked({})] == ["v000", "v001", "v002"]
+
+
+def test_who_can_no_longer_come_into_the_list_makes_room_and_the_list_stays_exact() -> None:
+    found = Priorities(listed=3, kept=10)
+    found.add(batch(*(vulnerability(f"v{number}", severity="CRITICAL") for number in range(3))))
+    for number in range(100):
+        found.add(batch(vulnerability(f"low{number}", severity="LOW")))
+    assert found.is_exact
+    assert len(found._candidates) <= 10
+
+
+def test_a_late_finding_comes_into_the_list_by_its_epss_and_its_resources_alone() -> None:
+    found = Priorities(listed=3, kept=10)
+    found.add(batch(*(vulnerability(f"v{number:02}", severity="CRITICAL" if number < 3 else "LOW") for number in range(11))))
+    found.add(batch(vulnerability("late", severity="MEDIUM", epss_score=1.0)))
+    assert [entry["vulnerability_id"] for entry in found.ranked({vulnerability_hash("late"): 32})] == ["late", "v00", "v01"]
+
+
+def test_who_can_only_just_reach_the_list_by_its_resources_is_watched() -> None:
+    found = Priorities(listed=1)
+    worst, spread = vulnerability("one", severity="CRITICAL"), vulnerability("many", severity="HIGH")
+    found.add(batch(worst, spread, vulnerability("too-few", severity="HIGH", fix_available="NO") | {"severity": "MEDIUM"}))
+    assert found.watched() == {vulnerability_hash("one"), vulnerability_hash("many")}
+    # 30 + 10 for 32 resources are as many points as 40 for one, and the number of resources decides.
+    ranked = found.ranked({vulnerability_hash("one"): 1, vulnerability_hash("many"): 32})
+    assert [entry["vulnerability_id"] for entry in ranked] == ["many"]
+
+
+def test_the_documentation_has_the_points_of_the_code() -> None:
+    text = Path("docs/analysis.md").read_text(encoding="utf-8")
+    score = Counter(priorities.SEVERITY_SCORES)
+    table = next(line for line in text.splitlines() if line.startswith("| severity |"))
+    assert all(f"{severity} {count}" in table for severity, count in score.items())
+    assert f"| known exploit | {priorities.EXPLOIT_SCORE} |" in text
+    assert f"{priorities.EPSS_SCORE} times the probability" in text
+    assert f"available {priorities.FIX_SCORES['YES']}, partly {priorities.FIX_SCORES['PARTIAL']}" in text
+    assert f"at most {priorities.MAX_RESOURCE_SCORE}" in text

@@ -1,0 +1,161 @@
+"""What is counted of a report, and how far a top list can be trusted."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from findings_analysis.assessment.statistics import AGE_BANDS, UNKNOWN, Statistics, Top
+from findings_analysis.reading.json_report import read_json
+from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, expected_row, json_reports
+
+DAY = 86_400_000
+
+
+def counted(*rows: dict[str, Any], now_ms: int = NOW_MS) -> dict[str, Any]:
+    plain = {
+        "severity": "HIGH", "type": "T", "status": "ACTIVE", "resource_type": None, "fix_available": None,
+        "exploit_available": None, "account_id": "1", "first_observed_at": now_ms, "epss_score": None, "resource_id": None,
+        "further_resource_ids": None, "vulnerability_id": None, "package_names": None,
+    }  # fmt: skip
+    counts = Statistics(now_ms)
+    for row in rows:
+        counts.add({name: [value] for name, value in (plain | row).items()})
+    return counts.to_dict()
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.data(), st.lists(FINDINGS, max_size=8))
+def test_a_report_is_counted_as_its_findings_are(data: st.DataObject, findings: list[Any]) -> None:
+    counts = Statistics(NOW_MS)
+    for batch in read_json(Stream(data.draw(json_reports(findings))), counted_only=True, buffer_bytes=1000):
+        counts.add(batch)
+    told, rows = counts.to_dict(), [expected_row(finding) for finding in findings]
+    assert told["total"] == len(rows)
+    assert told["by_status"] == Counter(row["status"] for row in rows)
+    rows = [row for row in rows if row["status"] not in {"CLOSED", "SUPPRESSED"}]
+    assert told["open"] == len(rows)
+    for kind in ("severity", "type", "resource_type", "fix_available", "exploit_available"):
+        assert told[f"by_{kind}"] == Counter(row[kind] or UNKNOWN for row in rows)
+    assert told["by_account"] == Counter(row["account_id"] for row in rows)
+    assert {band: sum(each.values()) for band, each in told["by_age_and_severity"].items()} == told["by_age"]
+    assert sum(map(Counter, told["by_age_and_severity"].values()), Counter()) == told["by_severity"]
+    assert sum(told["by_age"].values()) == sum(told["by_epss"].values()) == len(rows)
+    packages = Counter(name for row in rows for name in row["package_names"] or () if name)
+    assert {entry["name"]: entry["findings"] for entry in told["top"]["packages"]["entries"]} == packages
+    every_id = [name for row in rows for name in [row["resource_id"], *(row["further_resource_ids"] or ())] if name]
+    assert {entry["name"]: entry["findings"] for entry in told["top"]["resources"]["entries"]} == Counter(every_id)
+    repositories = Counter("a/b" for name in every_id if ":repository/" in name)
+    assert {entry["name"]: entry["findings"] for entry in told["top"]["repositories"]["entries"]} == repositories
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "band"),
+    [
+        (-DAY, "0-7"),
+        (0, "0-7"),
+        (8 * DAY - 1, "0-7"),
+        (8 * DAY, "8-30"),
+        (31 * DAY - 1, "8-30"),
+        (31 * DAY, "31-90"),
+        (91 * DAY - 1, "31-90"),
+        (91 * DAY, ">90"),
+        (9000 * DAY, ">90"),
+    ],
+)
+def test_age_is_counted_in_whole_days_at_the_runs_start(age_ms: int, band: str) -> None:
+    told = counted({"first_observed_at": NOW_MS - age_ms})["by_age"]
+    assert told == dict.fromkeys(AGE_BANDS, 0) | {band: 1}
+
+
+@pytest.mark.parametrize(
+    ("score", "band"), [(None, UNKNOWN), (0, "<0.01"), (0.01, "0.01-0.1"), (0.1, "0.1-0.5"), (0.499, "0.1-0.5"), (0.5, ">=0.5"), (1, ">=0.5")]
+)  # fmt: skip
+def test_exploit_probabilities_are_counted_from_a_bands_lower_bound_on(score: float | None, band: str) -> None:
+    assert {name for name, count in counted({"epss_score": score})["by_epss"].items() if count} == {band}
+
+
+def test_what_is_not_open_is_counted_by_its_status_alone() -> None:
+    row = {"severity": "CRITICAL", "resource_id": "i-1", "vulnerability_id": "CVE-1", "package_names": ["a"]}
+    told = counted(*(row | {"status": status} for status in ("ACTIVE", "CLOSED", "SUPPRESSED", "CLOSED", "OF_TOMORROW")))
+    assert (told["total"], told["open"]) == (5, 2)
+    assert told["by_status"] == {"CLOSED": 2, "ACTIVE": 1, "OF_TOMORROW": 1, "SUPPRESSED": 1}
+    assert told["by_severity"] == {"CRITICAL": 2}
+    assert (told["by_account"], sum(told["by_age"].values()), sum(told["by_epss"].values())) == ({"1": 2}, 2, 2)
+    assert {name: top["entries"][0]["findings"] for name, top in told["top"].items() if top["entries"]} == {
+        "resources": 2, "vulnerabilities": 2, "packages": 2,
+    }  # fmt: skip
+
+
+def test_what_is_not_reported_and_what_is_reported_to_be_unknown_are_counted_together() -> None:
+    told = counted(
+        {"fix_available": None},
+        {"fix_available": UNKNOWN},
+        {"fix_available": "YES"},
+        {"account_id": None},
+        {"account_id": UNKNOWN},
+    )
+    assert told["by_fix_available"] == {UNKNOWN: 4, "YES": 1}
+    assert told["by_account"] == {"1": 3, UNKNOWN: 2}
+
+
+def test_a_status_of_tomorrow_is_open_also_beside_closed_findings() -> None:
+    statuses = ["CLOSED", "OF_TOMORROW", "ACTIVE", "SUPPRESSED"]
+    counts = Statistics(NOW_MS)
+    plain = dict.fromkeys(("resource_type", "fix_available", "exploit_available", "epss_score", "resource_id", "further_resource_ids",
+                           "vulnerability_id", "package_names"), [None] * 4)  # fmt: skip
+    told: dict[str, Any] = {
+        "severity": ["LOW", "HIGH", "HIGH", "LOW"],
+        "type": ["T"] * 4,
+        "account_id": ["1"] * 4,
+        "first_observed_at": [NOW_MS] * 4,
+    }
+    counts.add({**plain, **told, "status": statuses})
+    assert (counts.to_dict()["open"], counts.to_dict()["by_severity"]) == (2, {"HIGH": 2})
+
+
+def test_severities_come_by_their_weight_and_unknown_ones_last() -> None:
+    rows = [{"severity": severity} for severity in ["NEW", "LOW", "LOW", "CRITICAL", "MEDIUM", "NEW", "NEW"]]
+    assert list(counted(*rows)["by_severity"]) == ["CRITICAL", "MEDIUM", "LOW", "NEW"]
+
+
+class TestTop:
+    def test_it_is_exact_while_the_names_fit(self) -> None:
+        top = Top(10)
+        for _ in range(3):
+            top.add(["a", "b", "a"])
+        assert top.to_dict() == {
+            "exact": True,
+            "too_low_by_at_most": 0,
+            "entries": [{"name": "a", "findings": 6}, {"name": "b", "findings": 3}],
+        }
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_beyond_that_every_count_is_within_its_bound_and_the_bound_is_small(self, seed: int) -> None:
+        chance = random.Random(seed)
+        names = [f"n{int(chance.paretovariate(0.7))}" for _ in range(50_000)]
+        top, exact = Top(100), Counter(names)
+        for begin in range(0, len(names), 500):
+            top.add(names[begin : begin + 500])
+            assert len(top.counts) <= 200
+        told = top.to_dict()
+        assert not told["exact"]
+        assert told["too_low_by_at_most"] == top.error <= len(names) / 100
+        for name, count in exact.items():
+            assert count - top.error <= top.counts[name] <= count
+        assert [entry["name"] for entry in told["entries"][:5]] == [name for name, _ in exact.most_common(5)]
+
+    def test_repositories_stay_exact_when_their_images_do_not_fit(self) -> None:
+        images = [f"arn:aws:ecr:eu-west-1:111122223333:repository/r{n % 3}/sha256:{n:064x}" for n in range(100)]
+        counts = Statistics(NOW_MS, top_entries=10)
+        for image in images:
+            counts.resources.add([image])
+        told = counts.to_dict()["top"]
+        assert not told["resources"]["exact"]
+        assert told["repositories"]["exact"]
+        assert {entry["name"]: entry["findings"] for entry in told["repositories"]["entries"]} == {"r0": 34, "r1": 33, "r2": 33}

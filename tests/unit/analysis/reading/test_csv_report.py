@@ -1,0 +1,282 @@
+"""A CSV report is read by its headers, in whatever style it comes, and tells what a JSON report of the same findings tells."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import os
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from findings_analysis.assessment.statistics import Statistics
+from findings_analysis.reading.csv_report import read_csv
+from findings_analysis.reading.errors import MalformedReportError
+from findings_analysis.reading.json_report import read_json
+from findings_analysis.reading.schema import COLUMNS, NAMES
+from findings_exporter.model.report_completeness import is_blank
+from tests.builders.report_builders import NOW_MS, Stream, hang_guard, hostile_texts, rows_of, tags_read
+from tests.local_aws.emulator.inspector.findings import Finding, generate, load
+from tests.local_aws.emulator.inspector.report_files import CSV_COLUMNS, csv_report, json_report
+
+REAL_FINDINGS = Path(os.environ.get("REAL_FINDINGS", "tests/data/real-findings.jsonl.gz"))
+NOW = NOW_MS / 1000
+NEW_COLUMNS = ("Image Last In Use At", "Image In Use Count")
+OLD_COLUMNS = tuple(name for name in CSV_COLUMNS if name not in {"Epss Score", "Detector Name", "Package Manager"})
+LISTS = {column.name for column in COLUMNS if column.type == "array<string>"}
+NOT_IN_CSV = {column.name for column in COLUMNS if not column.csv} - {"further_resource_ids"}
+
+
+def make(count: int, seed: int = 1) -> list[Finding]:
+    return generate(count, seed=seed, now=NOW, accounts=["111122223333", "012345678901"], region="eu-west-1")
+
+
+def read(content: bytes, **settings: Any) -> list[dict[str, Any]]:
+    return rows_of(read_csv(Stream(content), **settings))
+
+
+def counts_of(batches: Any) -> dict[str, Any]:
+    counts = Statistics(NOW_MS)
+    for batch in batches:
+        counts.add(batch)
+    return counts.to_dict()
+
+
+def cells(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+
+
+def render(rows: list[dict[str, str]], columns: Any = CSV_COLUMNS, **dialect: Any) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", **dialect)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+@pytest.mark.parametrize("style", ["plain", "quoted"])
+def test_json_and_csv_of_the_same_findings_are_counted_alike(style: Any) -> None:
+    findings = make(1500)
+    json, table = Stream(json_report(findings)), Stream(csv_report(findings, NOW, style))
+    counts = counts_of(read_csv(table))
+    assert counts == counts_of(read_json(json))
+    json.position = 0
+    assert counts == counts_of(read_json(json, counted_only=True))
+
+
+def test_json_and_csv_of_the_same_findings_give_the_same_columns_but_where_a_csv_cannot_report() -> None:
+    findings = make(800)
+    from_json = tags_read(rows_of(read_json(Stream(json_report(findings)))))
+    for told, known in zip(read(csv_report(findings, NOW)), from_json, strict=True):
+        for name in NAMES:
+            if name in NOT_IN_CSV:
+                assert told[name] is None
+            elif name == "resource_tags":
+                assert sorted(told[name] or "") == sorted(",".join(f"{key}:{tag}" for key, tag in (known[name] or {}).items()))
+            elif name in LISTS:
+                # A CSV leaves no gaps, and names a package manager once.
+                assert set(told[name] or ()) == set(known[name] or ()) - {None}, name
+            else:
+                assert told[name] == known[name], name
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.fixed_dictionaries({"Title": hostile_texts, "Description": hostile_texts, "Resource Tags": hostile_texts}), max_size=6),
+    st.permutations([*CSV_COLUMNS, *NEW_COLUMNS]),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+    st.lists(st.sampled_from([1, 2, 7, 1000]), min_size=1, max_size=3),
+    st.sampled_from([1, 100, 3000, 1 << 20]),
+)  # fmt: skip
+def test_any_order_style_and_text_is_read_alike(
+    texts: list[dict[str, str]], columns: list[str], quoting: Any, line_end: str, mark: bool, pieces: list[int], chunk_bytes: int
+) -> None:
+    rows = [row | text for row, text in zip(cells(csv_report(make(6), NOW)), texts, strict=False)]
+    content = render(rows, columns, quoting=quoting, lineterminator=line_end)
+    batches = list(read_csv(Stream(b"\xef\xbb\xbf" * mark + content, pieces), chunk_bytes=chunk_bytes))
+    assert all(tuple(batch) == NAMES for batch in batches)
+    told = rows_of(batches)
+    assert [(row["title"], row["description"], row["resource_tags"]) for row in told] == [
+        (text["Title"] or None, text["Description"] or None, text["Resource Tags"] or None) for text in texts
+    ]
+    assert [row["finding_arn"] for row in told] == [row["Finding ARN"] for row in rows]
+
+
+def test_the_52_columns_of_the_guide_are_enough() -> None:
+    findings = make(100)
+    rows = read(render(cells(csv_report(findings, NOW)), OLD_COLUMNS))
+    assert len(OLD_COLUMNS) == 52
+    assert len(rows) == len(findings)
+    assert {row["epss_score"] for row in rows} == {row["package_managers"] for row in rows} == {None}
+
+
+@pytest.mark.parametrize("separator", [",", ", ", " , "])
+def test_values_within_a_cell_are_cut_at_commas_with_or_without_a_blank(separator: str) -> None:
+    row = cells(csv_report(make(1), NOW))[0] | {
+        "Affected Packages": separator.join(["a", "b", "c"]),
+        "Fixed in Version": separator.join(["1", "2"]),
+        "Reference Urls": separator.join(["https://x/?a=1,2", "http://y"]),
+    }
+    (told,) = read(render([row]))
+    assert (told["package_names"], told["fixed_in_versions"], told["package_count"]) == (["a", "b", "c"], ["1", "2"], 3)
+    assert told["reference_urls"] == ["https://x/?a=1,2", "http://y"]
+
+
+def test_addresses_are_cut_cell_by_cell_whatever_stands_in_the_cells_beside() -> None:
+    told = {
+        "https://x,http://y?a=1,2": ["https://x", "http://y?a=1,2"],
+        "": None,
+        "https://z , https://q": ["https://z", "https://q"],
+        "http://a b": ["http://a b"],
+        " ": None,
+        ",http://c": ["http://c"],
+    }
+    row = cells(csv_report(make(1), NOW))[0]
+    # Also in pairs: one cell too many must not make up for one too few.
+    for urls in [*itertools.permutations(told, 2), tuple(told)]:
+        rows = read(render([row | {"Reference Urls": each} for each in urls]))
+        assert [each["reference_urls"] for each in rows] == [told[each] for each in urls]
+
+
+@pytest.mark.parametrize("blanks", [" ", "\t", "\n", " ,", ", "])
+def test_addresses_are_cut_in_time_that_grows_as_the_cell_does(blanks: str) -> None:
+    row = cells(csv_report(make(1), NOW))[0]
+    with hang_guard():
+        (told,) = read(
+            render([row | {"Reference Urls": "http://a" + 400_000 // len(blanks) * blanks + "b,http://c"}]), chunk_bytes=1 << 22
+        )
+    assert told["reference_urls"][-1] == "http://c"
+
+
+@pytest.mark.parametrize("name", ["Inspector Score", "Last Seen", "Port Range"])
+def test_a_number_of_many_digits_is_read_in_time_that_grows_as_they_do(name: str) -> None:
+    row = cells(csv_report(make(1), NOW))[0]
+    unreadable: Counter[str] = Counter()
+    with hang_guard():
+        (told,) = read(render([row | {name: 500_000 * "7"}]), unreadable=unreadable)
+    assert told[{"Inspector Score": "inspector_score", "Last Seen": "last_observed_at", "Port Range": "port_begin"}[name]] is None
+    assert unreadable.total() == 1
+
+
+def test_bytes_that_are_no_text_cost_no_finding() -> None:
+    content = csv_report(make(3), NOW).replace(b"CVE-", b"CV\xff-", 1)
+    rows = read(content)
+    assert len(rows) == len(make(3))
+    assert "CV\ufffd-" in str(rows[0])
+
+
+def fault(content: bytes, **settings: Any) -> MalformedReportError:
+    with pytest.raises(MalformedReportError) as raised:
+        read(content, **settings)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no column 'Finding ARN'"),
+        (b"AWS Account Id,Severity,Fix Av", "no column 'Finding ARN'"),
+        (b"Finding ARN,Finding Type,Severity,Status,First Seen,severity", "two columns"),
+        (b'"Finding ARN', "cannot be read"),
+        (b"\xff\xfeF", "no column 'Finding ARN'"),
+    ],
+)
+def test_what_is_no_report_is_reported(content: bytes, reason: str) -> None:
+    error = fault(content)
+    assert (error.findings, error.row) == (0, 1)
+    assert reason in str(error)
+
+
+def test_a_header_without_rows_is_a_report_of_nothing() -> None:
+    assert read(csv_report([], NOW)) == []
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 5000, 1 << 20])
+@pytest.mark.parametrize(
+    ("name", "cell"), [("Finding ARN", ""), ("Severity", ""), ("First Seen", "the other day"), ("First Seen", "")]
+)
+def test_a_row_that_cannot_be_counted_is_reported_by_its_number(name: str, cell: str, chunk_bytes: int) -> None:
+    rows = cells(csv_report(make(10), NOW))
+    rows[7][name] = cell
+    error = fault(render(rows), chunk_bytes=chunk_bytes)
+    assert (error.findings, error.row) == (7, 9)
+    assert name in str(error)
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 20])
+@pytest.mark.parametrize("damage", [lambda row: row[:-1], lambda row: [*row, "more"], lambda row: row[:1]])
+def test_a_row_with_more_or_fewer_cells_is_reported_by_its_number(damage: Any, chunk_bytes: int) -> None:
+    table = list(csv.reader(io.StringIO(csv_report(make(10), NOW).decode(), newline="")))
+    table[5] = damage(table[5])
+    text = io.StringIO()
+    csv.writer(text).writerows(table)
+    error = fault(text.getvalue().encode(), chunk_bytes=chunk_bytes)
+    assert (error.findings, error.row) == (4, 6)
+    assert "cells" in str(error)
+
+
+def test_a_cell_larger_than_the_cap_is_reported_before_it_fills_the_memory() -> None:
+    rows = cells(csv_report(make(2), NOW))
+    rows[1]["Description"] = 100_000 * "x"
+    assert fault(render(rows), chunk_bytes=1000, max_cell_characters=10_000).row == 3
+    assert len(read(render(rows))) == 2
+
+
+@pytest.mark.parametrize("ports", ["all", "22 - 12345678901"])
+def test_numbers_and_times_that_no_one_can_read_are_counted_where_nothing_is_counted_by_them(ports: str) -> None:
+    rows = cells(csv_report(make(1), NOW))
+    rows[0] |= {"Last Seen": "then", "Inspector Score": "high", "Port Range": ports}
+    unreadable: Counter[str] = Counter()
+    (told,) = read(render(rows), unreadable=unreadable)
+    assert (told["last_observed_at"], told["inspector_score"], told["port_begin"]) == (None, None, None)
+    assert unreadable == {"last_observed_at": 1, "inspector_score": 1, "port_begin": 1}
+
+
+@pytest.mark.parametrize("score", ["NaN", "nan", "inf", "-Infinity"])
+@pytest.mark.parametrize("beside", ["0.5", "five"])
+def test_a_score_that_is_no_number_is_not_counted_as_one(score: str, beside: str) -> None:
+    # The cell beside it makes Arrow read the column, or refuse it.
+    rows = [row | {"Epss Score": each} for row, each in zip(cells(csv_report(make(2), NOW)), (score, beside), strict=False)]
+    unreadable: Counter[str] = Counter()
+    told = read(render(rows), unreadable=unreadable)
+    assert [row["epss_score"] for row in told] == [None, 0.5 if beside == "0.5" else None]
+    assert unreadable == {"epss_score": 1 if beside == "0.5" else 2}
+
+
+def test_malformed_reports_are_reported_or_read_right() -> None:
+    chance = random.Random(5)
+    findings = make(8)
+    told = 0
+    for _ in range(200):
+        content = csv_report(findings, NOW, chance.choice(["plain", "quoted"]))
+        at, size = chance.randrange(len(content)), chance.choice([1, 1, 3, 700])
+        kind = chance.randrange(3)
+        rest = content[at + size :]
+        content = content[:at] + (b"", rest, bytes(chance.choices(b'",\n\r x', k=size)) + rest)[kind]
+        try:
+            rows = read(content, chunk_bytes=chance.choice([1, 5000, 1 << 20]))
+        except MalformedReportError:
+            told += 1
+            continue
+        patient = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+        assert len(rows) == sum(not is_blank(row) for row in patient) - 1
+    assert told > 66
+
+
+@pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")
+@pytest.mark.parametrize("style", ["plain", "quoted"])
+def test_real_findings_are_counted_alike_in_both_formats(style: Any) -> None:
+    findings = load(REAL_FINDINGS)
+    told = counts_of(read_csv(Stream(csv_report(findings, NOW, style))))
+    assert told == counts_of(read_json(Stream(json_report(findings, "epoch"))))
+    assert told["total"] == 1125
+    assert told["open"] == 1120
+    assert told["by_resource_type"] == {"AWS_ECR_CONTAINER_IMAGE": 903, "AWS_EC2_INSTANCE": 217}

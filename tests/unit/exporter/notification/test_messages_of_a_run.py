@@ -1,0 +1,569 @@
+"""What is said of a run that was analysed: at a glance, on one screen, and never better than it is known to be."""
+# ruff: noqa: RUF001 - signs of Japanese
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from findings_exporter import notification
+from findings_exporter.aws.run_store import Run
+from findings_exporter.model.notes import in_language
+from findings_exporter.model.text import LINE_CHARACTERS, shown_lines, width
+from findings_exporter.notification.subject_line import fitted
+from findings_exporter.notification.view import view_of
+from tests import gallery
+from tests.builders.exporter import config, delivery, ended_run, failed_run, finding, fix, headline, nothing, plan
+from tests.unit.exporter.notification.test_messages import BROKEN, SNS_BYTES
+
+OTHER = gallery.OTHER
+IMAGE, INSTANCE, FUNCTION = "AWS_ECR_CONTAINER_IMAGE", "AWS_EC2_INSTANCE", "AWS_LAMBDA_FUNCTION"
+ALONE: dict[str, Any] = {"baseline": None, "changes": None, "worst_new": [], "worst_no_longer_open": []}
+SEVERAL = [
+    finding(resource_type=IMAGE, resource_names=["shop/api"], resources=4, findings=4),
+    finding(
+        vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_available=False,
+        resource_type=INSTANCE, resource="i-0abc1234def567890", resources=137, findings=137, resources_at_least=True,
+        resource_names=["i-0abc1234def567890", "i-0abc1234def567891", "i-0abc1234def567892"], account_id=None,
+    ),
+    finding(
+        severity="HIGH", vulnerability_id=None, title="CWE-798 - Hardcoded credentials", packages=[], fix_available=None,
+        exploit_available=False, resource_type=FUNCTION, resource="web-user-manager-api-stage-healthCheck", findings=3,
+    ),
+]  # fmt: skip
+DAILY_RUNS = {name: run for name, run in gallery.runs().items() if not run.failure} | {
+    "another-report": gallery.daily_run(headline(), plan=plan({"report": {"name": "critical-weekly"}}, gallery.DAILY_RUN)),
+    "several-places": gallery.daily_run(headline(worst_new=SEVERAL, worst_no_longer_open=SEVERAL[:1])),
+    "without-a-page": gallery.daily_run(headline(page_key=None)),
+    "not-compared-no-analysis": gallery.daily_run(headline(**ALONE, no_baseline="no_analysis")),
+    "not-compared-unreadable": gallery.daily_run(headline(**ALONE, no_baseline="unreadable")),
+    "nothing-scanned": gallery.daily_run(
+        gallery.counted(
+            {}, {}, 1204, coverage={"scanned": 0, "not_scanned": 412},
+            coverage_status=gallery.assessed({}, {gallery.ACCOUNT: gallery.scanning(ec2="on")}, {gallery.ACCOUNT: {"ec2": 1204}}, None, 0, 412),
+        ),
+        delivery=nothing("no_findings"),
+    ),
+    "nothing-found-again": gallery.daily_run(gallery.counted({}, {}), delivery=nothing("empty_object")),
+    "without-an-analysis": gallery.daily_run(None),
+    "nothing-found-without-an-analysis": gallery.daily_run(None, delivery=nothing("no_object")),
+}  # fmt: skip
+LANGUAGES = pytest.mark.parametrize("language", ["en", "ja"])
+HOSTILE = '💥<!channel> "\\\x01\n\u2028\u202e\u2067' * 60
+LONG = [finding(vulnerability_id=HOSTILE, title=HOSTILE, resource=HOSTILE, packages=[HOSTILE] * 9) for _ in range(5)]
+
+
+def deactivated(places: dict[str, list[str]], reasons: Sequence[str] = ()) -> dict[str, Any]:
+    """The status of a headline where scanning is off."""
+    return {
+        "state": "lost",
+        "unusual_drop": False,
+        "deactivated": places,
+        "deactivated_accounts": len(places),
+        "reasons": [*reasons],
+    }
+
+
+LARGEST = headline(
+    open=2_000_000,
+    total=2_000_000,
+    worst_new=LONG,
+    worst_no_longer_open=LONG[:3],
+    priorities=[fix(vulnerability_id=HOSTILE, title=HOSTILE, why=HOSTILE, resources=100_000) for _ in range(5)],
+    sentences=[f"{number}{HOSTILE}" for number in range(10)],
+    coverage_status=deactivated({f"{number:012}": ["ec2", "ecr"] for number in range(100)}, [HOSTILE] * 5),
+    by_severity={"CRITICAL": 2_000_000},
+    changes=headline()["changes"] | {"appeared": 1_000_000, "appeared_by_severity": {"CRITICAL": 999_999, "LOW": 1}},
+)
+
+
+def screen(run: Run, language: str = "en") -> str:
+    """The first screen of a mail: what stands before its details."""
+    return notification.email(run, config(LANGUAGE=language)).split("\n\n-- ")[0]
+
+
+class TestSubject:
+    @pytest.mark.parametrize(
+        ("kind", "told"),
+        [
+            ("changes", "Inspector nightly, eu-central-1: 12 new (2 critical), 30 no longer open, 1,204 open"),
+            ("another-report", "Inspector critical-weekly, eu-central-1: 12 new (2 critical), 30 no longer open, 1,204 open"),
+            ("no-changes", "Inspector nightly, eu-central-1: no changes, 1,204 open"),
+            (
+                "scan-coverage-lost",
+                "ACTION: nightly, eu-central-1: scanning off in 1 account; 69 new (2 critical), 2,778 open",
+            ),
+            ("nothing-scanned", "ACTION: nightly, eu-central-1: nothing is scanned; 1,204 findings missing, 0 new, 0 open"),
+            ("coverage-unknown", "ACTION: nightly, eu-central-1: coverage unknown; 1,204 findings missing, 0 new, 0 open"),
+            ("unusual-drop", "ACTION: nightly, eu-central-1: unusual drop; 4 new, 1,005 no longer open, 203 open"),
+            ("first-report", "Inspector nightly, eu-central-1: first report, 1,204 open (18 critical)"),
+            ("filter-changed", "Inspector nightly, eu-central-1: filter changed, 1,204 open (18 critical)"),
+            ("not-compared-unreadable", "Inspector nightly, eu-central-1: not compared, 1,204 open (3 critical)"),
+            ("nothing-found", "Inspector nightly, eu-central-1: 0 new, 1 no longer open, 0 open"),
+            ("rediscovered", "Inspector nightly, eu-central-1: 0 new, 731 rediscovered, 1,935 open"),
+            ("analysis-failed", "ACTION: nightly, eu-central-1: report not analysed; delivered, 1.2 MB"),
+            ("without-an-analysis", "Inspector nightly, eu-central-1: delivered, 1.2 MB"),
+            ("nothing-found-without-an-analysis", "Inspector nightly, eu-central-1: delivered, no findings"),
+        ],
+    )
+    def test_it_says_whether_to_act_whose_report_it_is_and_the_numbers(self, kind: str, told: str) -> None:
+        assert notification.subject(DAILY_RUNS[kind], config()) == told
+
+    @pytest.mark.parametrize(
+        ("name", "kind", "told"),
+        [
+            (20, "scan-coverage-lost", "ACTION: {name}, eu-central-1: scanning off in 1 account; 69 new (2 critical)"),
+            (40, "scan-coverage-lost", "ACTION: {name}, eu-central-1: scanning off in 1 account"),
+            (63, "scan-coverage-lost", "ACTION: {name:.47}..., eu-central-1: scanning off in 1 account"),
+            (40, "changes", "Inspector {name}, eu-central-1: 12 new (2 critical)"),
+            (63, "changes", "Inspector {name:.51}..., eu-central-1: 12 new (2 critical)"),
+            (63, "no-changes", "Inspector {name:.48}..., eu-central-1: no changes, 1,204 open"),
+        ],
+    )
+    def test_one_that_is_too_long_loses_the_last_numbers_first_and_then_a_part_of_the_name(
+        self, name: int, kind: str, told: str
+    ) -> None:
+        run = replace(DAILY_RUNS[kind], plan=plan({"report": {"name": "n" * name}}))
+        assert notification.subject(run, config()) == told.format(name="n" * name)
+
+    @given(
+        name=st.text("abc-_19", min_size=1, max_size=63),
+        region=st.sampled_from(["eu-central-1", "ap-southeast-7", "us-isob-east-1", "us-gov-west-1", "me-south-1"]),
+        kind=st.sampled_from(sorted(DAILY_RUNS)),
+        new=st.integers(0, 10**9),
+        no_longer_open=st.integers(0, 10**9),
+        now_open=st.integers(0, 10**9),
+        accounts=st.integers(1, 10**5),
+    )
+    def test_it_always_fits_and_keeps_urgency_report_region_and_the_first_number(
+        self, name: str, region: str, kind: str, new: int, no_longer_open: int, now_open: int, accounts: int
+    ) -> None:
+        analysis = DAILY_RUNS[kind].analysis
+        if analysis and "error" not in analysis:
+            numbers = {"appeared": new, "no_longer_open": no_longer_open, "appeared_by_severity": {"CRITICAL": new}}
+            changes = analysis["changes"] and {**analysis["changes"], **numbers}
+            coverage_status = analysis["coverage_status"] | {"deactivated_accounts": accounts}
+            analysis = {
+                **analysis,
+                "changes": changes,
+                "open": now_open,
+                "by_severity": {"CRITICAL": now_open},
+                "coverage_status": coverage_status,
+            }
+        # A name that begins with a hyphen is none, and its length is what matters.
+        made = replace(plan(), report_name=name)
+        there = config(STATE_MACHINE_ARN=f"arn:aws:states:{region}:123456789012:stateMachine:x-ExportFindings")
+        told = notification.subject(replace(DAILY_RUNS[kind], analysis=analysis, plan=made), there)
+        assert 0 < len(told) < 100
+        assert told.isascii()
+        assert told.startswith(("ACTION: ", "Inspector "))
+        assert f", {region}: " in told
+        start = told.removeprefix("ACTION: ").removeprefix("Inspector ").split(f", {region}: ")[0]
+        assert start == name or (start.endswith("...") and name.startswith(start[:-3]) and len(start) >= 12)
+        first = {
+            "scan-coverage-lost": f"in {accounts:,} account",
+            "changes": f"{new:,} new",
+            "first-report": f"{now_open:,} open",
+            "unusual-drop": "unusual drop",
+        }
+        assert first.get(kind, "") in told
+
+    @given(st.text("n", min_size=1, max_size=63), st.lists(st.text("x", max_size=120), min_size=1, max_size=5))
+    def test_the_rule_keeps_the_first_part_and_never_a_later_one_without_an_earlier_one(
+        self, report: str, parts: list[str]
+    ) -> None:
+        seen: list[Sequence[str]] = []
+
+        def line(name: str, kept: Sequence[str]) -> str:
+            seen.append(kept)
+            return f"{name}: {', '.join(kept)}"
+
+        assert len(fitted(line, report, parts, 99)) <= 99
+        assert all(each and list(each) == parts[: len(each)] for each in map(list, seen))
+
+    def test_what_is_closed_or_suppressed_stands_beside_what_is_open(self) -> None:
+        run = gallery.daily_run(
+            headline(
+                changes=None,
+                baseline=None,
+                no_baseline="first_run",
+                total=1300,
+                by_status={"ACTIVE": 1204, "CLOSED": 90, "SUPPRESSED": 6},
+            )
+        )
+        assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: first report, 1,204 open (3 critical)"
+        told = notification.email(run, config())
+        assert (
+            "Open findings in the report\n  3 critical, 482 high, 642 medium, 77 low\n\nAlso in the report: 90 closed, 6 suppressed\n"
+            in told
+        )
+
+    def test_a_run_that_could_not_be_compared_with_a_notified_one_does_not_say_that_it_is_the_first(self) -> None:
+        run = gallery.daily_run(headline(changes=None, baseline=None, no_baseline="first_notified"))
+        assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: not compared, 1,204 open (3 critical)"
+        assert "no earlier run of this kind had a notification" in " ".join(notification.email(run, config()).split())
+
+    def test_what_became_worse_is_reported_and_no_unchanged_run(self) -> None:
+        counts = {"still_open": 1204, "severity_raised": 5, "exploit_became_available": 3}
+        changes = headline()["changes"] | {"appeared": 0, "no_longer_open": 0, "counts": counts, "appeared_by_severity": {}}
+        run = gallery.daily_run(headline(changes=changes, worst_new=[]))
+        assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: 0 new, 5 severity raised, 1,204 open"
+        line = "Changed, still open: 5 severity raised, 3 exploit now available."
+        assert line in " ".join(notification.email(run, config()).split())
+        assert line in notification.chat_message(run, config())["content"]["description"]
+
+    def test_a_unchanged_run_says_what_must_be_said_of_its_numbers(self) -> None:
+        changes = headline()["changes"] | {"appeared": 0, "no_longer_open": 0, "counts": {"still_open": 1204}}
+        told = notification.email(
+            gallery.daily_run(headline(changes=changes, sentences=["1 finding stands in the report again."])), config()
+        )
+        assert "No changes since" in told
+        assert "- 1 finding stands in the report again.\n" in told
+
+    def test_what_is_back_after_scanning_was_off_is_no_unchanged_run(self) -> None:
+        run = gallery.daily_run(
+            headline(
+                changes=headline()["changes"]
+                | {"appeared": 0, "no_longer_open": 0, "counts": {"rediscovered": 100}, "appeared_by_severity": {}},
+                worst_new=[],
+            )
+        )
+        assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: 0 new, 100 rediscovered, 1,204 open"
+        assert "100 rediscovered (scanning resumed)." in " ".join(notification.email(run, config()).split())
+
+    def test_a_number_of_resources_that_is_half_known_is_not_said_to_be_all(self) -> None:
+        for coverage in ({"scanned": 412, "not_scanned": None}, {"scanned": None, "not_scanned": 6}):
+            told = notification.email(gallery.daily_run(headline(coverage=coverage)), config())
+            assert "It is unknown how many resources Inspector scans." in told
+
+    def test_the_largest_numbers_fit(self) -> None:
+        assert len(notification.subject(gallery.daily_run(LARGEST), config())) < 100
+
+
+class TestEmail:
+    @LANGUAGES
+    @pytest.mark.parametrize("kind", [kind for kind, run in DAILY_RUNS.items() if view_of(run)])
+    def test_one_screen_reports_all_that_matters(self, kind: str, language: str) -> None:
+        told = screen(DAILY_RUNS[kind], language)
+        assert shown_lines(told) <= 24 or view_of(DAILY_RUNS[kind]).has_no_changes  # type: ignore[union-attr]
+        assert "https://" in told
+
+    @LANGUAGES
+    def test_one_screen_is_enough_for_the_longest_links_and_names(self, language: str) -> None:
+        far = {f"{name}_key": "p" * 900 for name in ("page", "analysis", "parquet")}
+        run = replace(gallery.daily_run({**LARGEST, **far}), delivery=delivery(key="k" * 1000))
+        assert shown_lines(screen(run, language)) <= 24
+        assert "p" * 900 in notification.email(run, config(LANGUAGE=language))
+
+    @LANGUAGES
+    @pytest.mark.parametrize("kind", DAILY_RUNS)
+    def test_lines_are_short_but_what_is_pasted_stays_whole(self, kind: str, language: str) -> None:
+        lines = notification.email(DAILY_RUNS[kind], config(LANGUAGE=language)).splitlines()
+        assert [line for line in lines if width(line) > LINE_CHARACTERS and "://" not in line] == []
+
+    def test_the_screen_has_the_outcome_the_change_what_to_fix_and_where_the_files_are(self) -> None:
+        lines = screen(DAILY_RUNS["changes"]).splitlines()
+        assert lines[:4] == [
+            "12 new findings (2 critical). 30 no longer open. 1,204 open.",
+            'Report "nightly", account 123456789012, eu-central-1.',
+            "Compared with 22 Nov 2026, 03:00 UTC (24 h earlier).",
+            "Scanning is active: 412 resources scanned, 6 not scanned.",
+        ]
+        assert "New, worst first (2 critical, 4 high, 6 medium)" in lines
+        assert "- CRITICAL, exploit + fix available, on shop/api: CVE-2026-21001" in lines
+        assert "2. CRITICAL on 3 resources, exploit available: CVE-2026-21001 (openssl)" in lines
+        assert any(line.endswith("/index.html") for line in lines)
+
+    def test_without_a_page_the_analysis_stands_in_for_it(self) -> None:
+        told = screen(DAILY_RUNS["without-a-page"])
+        assert "/analysis.json" in told
+        assert "index.html" not in notification.email(DAILY_RUNS["without-a-page"], config())
+
+    def test_a_run_without_changes_is_three_lines_and_then_links(self) -> None:
+        first, *_ = notification.email(DAILY_RUNS["no-changes"], config()).split("\n\n")
+        assert first.splitlines()[0] == "No changes since 22 Nov 2026, 03:00 UTC (24 h earlier). 1,204 open."
+        assert len(first.splitlines()) == 3
+        assert "Fix first" not in notification.email(DAILY_RUNS["no-changes"], config())
+
+    def test_lost_coverage_comes_first_with_what_is_missing_and_what_to_do(self) -> None:
+        first, numbers, *_ = notification.email(DAILY_RUNS["scan-coverage-lost"], config()).split("\n\n")
+        assert " ".join(first.split()) == (
+            f"Inspector no longer scans account {OTHER} (all scan types are off)."
+            " 1,221 findings that were open there are missing from this report. They are not fixed; their status is unknown."
+            " Do now: In the delegated administrator account, open Account management in Inspector and activate scanning for"
+            f' {OTHER}. If this was not planned, look for the event "Disable" in CloudTrail.'
+        )
+        assert numbers.startswith("69 new findings (2 critical).")
+        assert "Scanning is active" not in numbers
+
+    def test_nothing_scanned_comes_first_with_why_and_what_to_do(self) -> None:
+        first, *_ = notification.email(DAILY_RUNS["nothing-scanned"], config()).split("\n\n")
+        assert " ".join(first.split()) == (
+            "The report has no open findings. Inspector scans none of its 412 resources. Do now: In the delegated administrator"
+            " account, open Account management in Inspector and check that scanning is active."
+        )
+
+    def test_lost_coverage_of_many_accounts_names_a_few_and_counts_the_others(self) -> None:
+        step = notification.chat_message(gallery.daily_run(LARGEST), config())["content"]["nextSteps"][0]
+        assert "000000000004 and 95 accounts more" in step or "000000000004 and 95 accounts" in step
+
+    def test_a_reason_that_is_missing_leaves_no_lost_coverage_unsaid(self) -> None:
+        told = screen(gallery.daily_run(headline(coverage_status=deactivated({OTHER: ["ec2"]}))))
+        assert told.startswith("Scan coverage lost: Inspector does not scan everything.")
+        assert f"activate scanning for {OTHER}" in " ".join(told.split())
+
+    def test_unknown_coverage_is_not_called_good(self) -> None:
+        told = " ".join(screen(DAILY_RUNS["coverage-unknown"]).split())
+        assert told.startswith("Coverage unknown: it is not certain that Inspector scans everything. 1,204 findings are missing")
+        assert "the account status could not be read" in told
+        assert "No changes" not in told
+        assert "Scanning is active" not in told
+
+    def test_an_unusual_drop_comes_before_the_numbers(self) -> None:
+        first, numbers, *_ = notification.email(DAILY_RUNS["unusual-drop"], config()).split("\n\n")
+        assert first.startswith("Unusual drop: 1,204 open findings at the last scan, 203 now.\nDo now: ")
+        assert "Scanning is active" in numbers
+
+    @LANGUAGES
+    @pytest.mark.parametrize("kind", ["scan-coverage-lost", "coverage-unknown", "unusual-drop"])
+    def test_a_reason_is_said_once(self, kind: str, language: str) -> None:
+        run = DAILY_RUNS[kind]
+        told = " ".join(notification.email(run, config(LANGUAGE=language)).split())
+        for reason in view_of(run).reasons:  # type: ignore[union-attr]
+            assert told.count(" ".join(in_language(reason, language).split())) <= 1
+
+    def test_no_change_is_not_called_so_where_coverage_is_lost(self) -> None:
+        none = headline()["changes"] | {"appeared": 0, "no_longer_open": 0}
+        run = gallery.daily_run(headline(changes=none, coverage_status=deactivated({OTHER: ["ec2"]})))
+        assert "no changes" not in (notification.subject(run, config()) + notification.email(run, config())).lower()
+
+    @pytest.mark.parametrize(
+        ("kind", "reason"),
+        [
+            ("first-report", "this is the first report of this name"),
+            ("filter-changed", "the filter has changed"),
+            ("not-compared-no-analysis", "no earlier report of this name was analysed"),
+            ("not-compared-unreadable", "the data of the last report could not be read"),
+        ],
+    )
+    def test_a_report_that_is_not_compared_says_why(self, kind: str, reason: str) -> None:
+        assert f"Not compared: {reason}" in " ".join(screen(DAILY_RUNS[kind]).split())
+
+    def test_a_failed_analysis_is_said_beside_the_delivered_report(self) -> None:
+        told = notification.email(DAILY_RUNS["analysis-failed"], config())
+        assert told.startswith('The report "nightly" was delivered, but not analysed. Changes are\nunknown.\n')
+        assert "Cause (Analysis.ReportUnreadable)" in told
+        assert "/s3/object/" in told
+
+    def test_an_older_baseline_is_reported_in_days(self) -> None:
+        old = {"execution": "x", "started_at": "2026-11-19T03:00:00+00:00", "age": "4 days"}
+        assert "(4 days earlier)" in screen(gallery.daily_run(headline(baseline=old)))
+
+    def test_a_failure_of_the_run_comes_before_its_analysis(self) -> None:
+        run = failed_run(BROKEN, analysis=headline())
+        assert notification.email(run, config()) == notification.email(failed_run(BROKEN), config())
+        assert notification.export_event(run, config())["analysis"] is None
+
+    def test_nothing_of_a_finding_breaks_out_of_its_line(self) -> None:
+        told = notification.email(gallery.daily_run(LARGEST), config())
+        assert told.replace("\n", "").isprintable()
+
+
+ONE, MANY = (
+    ["team/group/storefront-service/storefront-service"],
+    ["i-0abc1234def567890", "i-0abc1234def567891", "i-0abc1234def567892"],
+)
+
+
+class TestLines:
+    @LANGUAGES
+    @pytest.mark.parametrize("vulnerability", ["CVE-2026-22222", "GHSA-abcd-1234-wxyz"])
+    @pytest.mark.parametrize(
+        "packages", ["", "openssl", "org.apache.logging.log4j:log4j-core, org.apache.logging.log4j:log4j-api"]
+    )
+    @pytest.mark.parametrize(
+        "resource", ["i-1", "i-0abc1234def567890", "web-user-manager-api-stage-healthCheck-EXAMPLE1ABCD", ONE[0], "夜" * 60]
+    )
+    @pytest.mark.parametrize(
+        "several",
+        [{}, {"resources": 4, "resource_type": IMAGE}, {"resources": 1_234, "resources_at_least": True, "resource_names": MANY}],
+    )
+    @pytest.mark.parametrize(
+        "marks", [{}, {"exploit_available": False}, {"severity": "HIGH", "exploit_available": False, "fix_available": None}]
+    )
+    def test_a_line_of_the_screen_names_the_vulnerability_whatever_else_is_long(
+        self, language: str, vulnerability: str, packages: str, resource: str, several: dict[str, Any], marks: dict[str, Any]
+    ) -> None:
+        each = finding(
+            vulnerability_id=vulnerability, title=f"{vulnerability} - {packages}", resource=resource, **several | marks
+        )
+        lines = screen(
+            gallery.daily_run(headline(worst_new=[each], priorities=[fix(vulnerability_id=vulnerability, title=each["title"])])),
+            language,
+        )
+        (new, to_fix) = [line for line in lines.splitlines() if line.startswith(("- ", "1. "))]
+        for line in (new, to_fix):
+            assert vulnerability in line
+            assert width(line) <= LINE_CHARACTERS
+
+    @pytest.mark.parametrize(
+        ("of", "line"),
+        [
+            ({"resource": ONE[0], "exploit_available": False}, "- CRITICAL, fix available, on team/group/storefro…: CVE-2026-1 (openssl)"),
+            ({"resource": ONE[0]}, "- CRITICAL, exploit + fix available, on team/group/storefro…: CVE-2026-1"),
+            ({"vulnerability_id": "CVE-2026-12345", "title": "CVE-2026-12345 - openssl", "resource": "i-0abc1234def567890"},
+             "- CRITICAL, exploit + fix available, on i-0abc1234def56…: CVE-2026-12345"),
+            ({"vulnerability_id": None, "title": "CWE-798 - Hardcoded credentials", "resource": ONE[0]},
+             "- CRITICAL, exploit + fix available, on team/…: CWE-798 - Hardcoded cre…"),
+        ],
+    )  # fmt: skip
+    def test_first_the_resource_is_cut_then_the_packages(self, of: dict[str, Any], line: str) -> None:
+        each = finding(**{"vulnerability_id": "CVE-2026-1", "title": "CVE-2026-1 - openssl"} | of)
+        assert line in screen(gallery.daily_run(headline(worst_new=[each]))).splitlines()
+
+    def test_an_id_that_is_longer_than_a_line_stands_whole(self) -> None:
+        each = finding(vulnerability_id="X" * 80, title="x")
+        assert f": {'X' * 80}\n" in screen(gallery.daily_run(headline(worst_new=[each])))
+
+    @pytest.mark.parametrize(
+        ("of", "english", "japanese"),
+        [
+            ({"resources": 4, "resource_type": IMAGE, "resource_names": ["shop/api"]}, "in 4 images of shop/api", "shop/api の 4 イメージ"),
+            ({"resources": 4, "resource_type": IMAGE, "resource_names": ["a", "b"]}, "in 4 images (a, b)", "4 イメージ（a、b）"),
+            ({"resources": 2, "resource_type": INSTANCE, "resource_names": ["i-1", "i-2"]}, "on 2 instances (i-1, i-2)", "2 インスタンス（i-1、i-2）"),
+            ({"resources": 3, "resource_type": FUNCTION, "resource_names": ["f"]}, "on 3 functions named f", "f の 3 関数"),
+            ({"resources": 3, "resource_type": "CODE_REPOSITORY", "resource_names": ["r", "s"]}, "on 3 resources (r, s)", "3 リソース（r、s）"),
+            ({"resources": 300, "resource_type": INSTANCE, "resource_names": ["i", "j"], "resources_at_least": True},
+             "on at least 300 instances (i, j)", "300 インスタンス以上（i、j）"),
+            ({"resources": 1, "findings": 3, "resource": "resize"}, "3 times on resize", "resize（3 件）"),
+            ({"resources": None, "findings": None, "resource": "resize"}, "on resize", "resize"),
+        ],
+    )  # fmt: skip
+    def test_what_is_alike_is_reported_once_with_its_number_in_every_list(
+        self, of: dict[str, Any], english: str, japanese: str
+    ) -> None:
+        each = finding(severity="HIGH", exploit_available=False, fix_available="NO", **of)
+        run = gallery.daily_run(headline(worst_new=[each], worst_no_longer_open=[each]))
+        for language, line in (("en", f"HIGH {english}: CVE"), ("ja", f"高、{japanese}: CVE")):
+            mail = notification.email(run, config(LANGUAGE=language))
+            assert mail.count(f"- {line}") == 3
+            assert f"• {line}" in notification.chat_message(run, config(LANGUAGE=language))["content"]["description"]
+
+    def test_the_name_of_one_resource_stands_whole_among_the_details(self) -> None:
+        each = finding(resource="r" * 150, resource_names=["r" * 79 + "…"])
+        assert "r" * 150 in notification.email(gallery.daily_run(headline(worst_new=[each])), config())
+
+    def test_several_accounts_are_not_reported_as_an_unknown_one(self) -> None:
+        each = finding(resources=2, resource_names=["a", "b"], account_id=None)
+        assert "account (several), eu-central-1" in notification.email(gallery.daily_run(headline(worst_new=[each])), config())
+
+
+class TestChat:
+    def test_it_has_sums_coverage_three_of_each_list_and_the_page(self) -> None:
+        chat = notification.chat_message(DAILY_RUNS["changes"], config())
+        lines = chat["content"]["description"].split("\n")
+        assert lines[0] == "*12 new findings (2 critical). 30 no longer open. 1,204 open.*"
+        assert "Scanning is active: 412 resources scanned, 6 not scanned." in lines
+        assert sum(line.startswith("• ") for line in lines) == 3
+        assert "1. CRITICAL on 14 resources, exploit available: CVE-2021-44228 (org.apache.logging.log4j:log4j-core)" in lines
+        assert [line for line in lines if line.startswith("4. ")] == []
+        assert lines[-1].startswith("*Page* https://")
+        assert lines[-1].endswith("/index.html")
+        assert chat["content"]["nextSteps"] == []
+        context = chat["metadata"]["additionalContext"]
+        assert (context["new"], context["no_longer_open"], context["open"]) == ("12", "30", "1204")
+        assert chat["content"]["keywords"] == ["nightly", "SUCCEEDED", "eu-central-1", "good", "CRITICAL"]
+
+    @pytest.mark.parametrize(
+        ("kind", "sign"),
+        [
+            ("changes", ":white_check_mark:"), ("no-changes", ":white_check_mark:"), ("nothing-found", ":white_check_mark:"),
+            ("scan-coverage-lost", ":rotating_light:"), ("coverage-unknown", ":warning:"), ("unusual-drop", ":warning:"),
+            ("analysis-failed", ":warning:"),
+        ],
+    )  # fmt: skip
+    def test_its_sign_is_green_only_when_all_is_known_and_good(self, kind: str, sign: str) -> None:
+        assert notification.chat_message(DAILY_RUNS[kind], config())["content"]["title"].startswith(f"{sign} ")
+
+    def test_lost_coverage_leads_to_activating_scanning(self) -> None:
+        (step,) = notification.chat_message(DAILY_RUNS["scan-coverage-lost"], config())["content"]["nextSteps"]
+        assert step.startswith("In the delegated administrator account")
+
+    def test_a_name_in_a_finding_calls_no_one(self) -> None:
+        told = json.dumps(notification.chat_message(gallery.daily_run(LARGEST), config())["content"], ensure_ascii=False)
+        assert "<!" not in told
+
+    def test_its_title_speaks_the_language_while_the_subject_is_ascii(self) -> None:
+        japanese = config(LANGUAGE="ja")
+        assert "新規 12" in notification.chat_message(DAILY_RUNS["changes"], japanese)["content"]["title"]
+        assert notification.chat_message(DAILY_RUNS["changes"], japanese)["metadata"]["summary"] == notification.subject(
+            DAILY_RUNS["changes"], japanese
+        )
+
+
+class TestEvent:
+    def test_it_has_the_headline(self) -> None:
+        event = notification.export_event(DAILY_RUNS["changes"], config())
+        analysis = DAILY_RUNS["changes"].analysis or {}
+        assert event["analysis"] == {name: value for name, value in analysis.items() if not name.startswith("carried_")}
+        assert event["analysis_failure"] is None
+
+    def test_a_failed_analysis_is_reported_apart_from_none(self) -> None:
+        failed, without = (
+            notification.export_event(DAILY_RUNS[kind], config()) for kind in ("analysis-failed", "without-an-analysis")
+        )
+        assert (failed["analysis"], failed["analysis_failure"]["error"]) == (None, "Analysis.ReportUnreadable")
+        assert (without["analysis"], without["analysis_failure"]) == (None, None)
+
+    def test_it_is_the_same_in_every_language(self) -> None:
+        for run in (DAILY_RUNS["scan-coverage-lost"], failed_run(BROKEN)):
+            assert notification.export_event(run, config(LANGUAGE="ja")) == notification.export_event(run, config())
+
+
+class TestPublication:
+    @LANGUAGES
+    def test_the_largest_headline_fits(self, language: str) -> None:
+        published = notification.publication(gallery.daily_run(LARGEST), config(LANGUAGE=language))
+        assert len(published["Message"].encode()) < SNS_BYTES - 1000
+        assert json.loads(published["Message"])["email"].startswith((LARGEST["coverage_status"]["reasons"][0][:1], "💥"))
+
+    def test_the_lists_give_way_where_a_headline_is_far_too_large(self) -> None:
+        huge: dict[str, Any] = {**LARGEST, "sentences": ["💥" * 400] * 80, "worst_new": LONG * 10}
+        message = notification.publication(gallery.daily_run(huge), config())["Message"]
+        assert len(message.encode()) < SNS_BYTES - 1000
+        analysis = json.loads(json.loads(message)["default"])["analysis"]
+        assert (analysis["sentences"], analysis["changes"]["appeared"]) == ([], 1_000_000)
+
+    @pytest.mark.parametrize(
+        ("kind", "coverage", "worst"),
+        [
+            ("changes", "good", "CRITICAL"),
+            ("no-changes", "good", "NONE"),
+            ("unusual-drop", "good", "LOW"),
+            ("scan-coverage-lost", "lost", "CRITICAL"),
+            ("coverage-unknown", "unknown", "NONE"),
+            ("first-report", "good", "UNKNOWN"),
+            ("analysis-failed", "unknown", "UNKNOWN"),
+            ("without-an-analysis", "unknown", "UNKNOWN"),
+        ],
+    )
+    def test_subscribers_may_filter_by_the_run(self, kind: str, daily_run: str, worst: str) -> None:
+        told = notification.attributes(DAILY_RUNS[kind], config())
+        assert (told["coverage"], told["worst_new_severity"]) == (daily_run, worst)
+
+    def test_a_headline_of_another_release_is_reported_as_far_as_it_is_understood(self) -> None:
+        run = gallery.daily_run(
+            {"bucket": "b", "coverage_status": {"state": "new-word"}, "worst_new": [{}], "priorities": [{}], "open": 7}
+        )
+        assert notification.subject(run, config()) == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
+        assert json.loads(notification.publication(run, config())["Message"])["email"]
+
+    def test_nothing_found_without_a_analysis_is_reported_as_before(self) -> None:
+        assert (
+            notification.subject(ended_run(delivery=nothing("no_object")), config())
+            == "Inspector nightly, eu-central-1: delivered, no findings"
+        )
