@@ -220,7 +220,7 @@ def trend(made: Mapping[str, Any], runs: int = 30) -> list[dict[str, Any]]:
                 "started_at": (NOW - timedelta(days=before)).isoformat(),
                 "outcome": "FAILED" if failed else "SUCCEEDED",
                 "by_severity": None if failed else counts if before else dict(last),
-                "is_uncertain": not before and bool(made["coverage_status"]["dark"]),
+                "is_uncertain": not before and bool(made["coverage_status"]["deactivated"]),
             }
         )
     return told
@@ -233,8 +233,8 @@ def facts(**values: Any) -> dict[str, Any]:
         "links": {
             "report": f"{console}/s3/object/findings?prefix=reports/r.json",
             "analysis": f"{console}/s3/object/findings?prefix=analyses/analysis.json",
-            "parquet": f"{console}/s3/object/findings?prefix=findings/night-1.parquet",
-            "execution": f"{console}/states/home#/v2/executions/details/night-1",
+            "parquet": f"{console}/s3/object/findings?prefix=findings/run-1.parquet",
+            "execution": f"{console}/states/home#/v2/executions/details/run-1",
         },
         "duration_seconds": 742,
         "time_zone": "Europe/Paris",

@@ -19,8 +19,8 @@ FROZEN: dict[str, dict[str, Any]] = json.loads(Path("tests/contract/releases.jso
 
 DELIVERY = {
     "bucket": "findings-bucket",
-    "prefix": "inspector/reports/nightly/year=2026/month=11/day=23/night-1/",
-    "key": "inspector/reports/nightly/year=2026/month=11/day=23/night-1/0f8fad5b-d9cb-469f-a165-70867728950e.json",
+    "prefix": "inspector/reports/nightly/year=2026/month=11/day=23/run-1/",
+    "key": "inspector/reports/nightly/year=2026/month=11/day=23/run-1/0f8fad5b-d9cb-469f-a165-70867728950e.json",
     "size_bytes": 1234,
     "etag": '"abc-2"',
     "version_id": "v1",
@@ -28,8 +28,8 @@ DELIVERY = {
     "nothing_found": None,
 }
 SETUP = {
-    "coverage_status": "wrong",
-    "wrong": [
+    "result": "failed",
+    "failed": [
         {
             "check": "key",
             "sentence": "The key is disabled.",

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,6 @@ from tests.contract.parts import (
     FUNCTIONS,
     MACHINE,
     MACHINE_TEXT,
-    PACKAGE,
     RESOURCES,
     STATES,
     TASKS,
@@ -47,9 +47,9 @@ SERVICE_ERRORS = {
     "States.Timeout",
 }
 SETUP_ERROR = "AccessDeniedError"
-DIGEST = "Analyze Report"
+ANALYZE = "Analyze Report"
 FAILURE = {"error": "SlotBusy", "cause": "told"}
-SETUP = {"coverage_status": "wrong", "wrong": [{"check": "key"}], "unknown": []}
+SETUP = {"result": "failed", "failed": [{"check": "key"}], "unknown": []}
 DELIVERY = {"key": "inspector/reports/x.json"}
 ANSWERS: dict[str, list[Any]] = {
     "Plan Export": [{"state": "PLANNED", "plan": {}}],
@@ -169,16 +169,16 @@ class TestTasks:
         (catch,) = TASKS[name]["Catch"]
         assert catch["ErrorEquals"] == ["States.ALL"]
         # An analysis never fails an export.
-        assert set(catch["Assign"]) == {"analysis_failure" if name == DIGEST else "failure"}
+        assert set(catch["Assign"]) == {"analysis_failure" if name == ANALYZE else "failure"}
 
     def test_a_analysis_that_takes_too_long_is_tried_once_more_so_that_a_success_is_reported_within_half_an_hour(self) -> None:
-        retry = next(each for each in TASKS[DIGEST]["Retry"] if "Sandbox.Timedout" in each["ErrorEquals"])
+        retry = next(each for each in TASKS[ANALYZE]["Retry"] if "Sandbox.Timedout" in each["ErrorEquals"])
         assert set(retry["ErrorEquals"]) == {"Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"}
-        assert (1 + retry["MaxAttempts"]) * TASKS[DIGEST]["TimeoutSeconds"] < 30 * 60
+        assert (1 + retry["MaxAttempts"]) * TASKS[ANALYZE]["TimeoutSeconds"] < 30 * 60
 
     def test_with_all_its_tries_the_analysis_ends_before_the_workflow_does(self) -> None:
-        tries = 1 + sum(each["MaxAttempts"] for each in TASKS[DIGEST]["Retry"][:-1])
-        longest = timedelta(hours=plan.MAX_DEADLINE_HOURS, seconds=tries * TASKS[DIGEST]["TimeoutSeconds"] + 600)
+        tries = 1 + sum(each["MaxAttempts"] for each in TASKS[ANALYZE]["Retry"][:-1])
+        longest = timedelta(hours=plan.MAX_DEADLINE_HOURS, seconds=tries * TASKS[ANALYZE]["TimeoutSeconds"] + 600)
         assert longest < timedelta(seconds=MACHINE["TimeoutSeconds"])
 
     def test_retries_outlast_a_function_that_may_still_create_and_a_teller_that_died(self) -> None:
@@ -199,17 +199,17 @@ class TestTasks:
 
 class TestAnswers:
     CODE = {  # noqa: RUF012
-        "Plan Export": "planning",
-        "Acquire Lock": "lock",
-        "Verify Report": "delivery",
-        "Record Run": "recording",
+        "Plan Export": "steps.plan_export",
+        "Acquire Lock": "aws.lock",
+        "Verify Report": "steps.verify_report",
+        "Record Run": "steps.record_run",
     }
 
     @staticmethod
     def answered(module: str) -> set[str]:
         """Every ``state`` that a module's code can answer."""
         code = importlib.import_module(f"findings_exporter.{module}")
-        tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+        tree = ast.parse(Path(str(code.__file__)).read_text(encoding="utf-8"))
         found: set[str] = set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Dict):
@@ -235,15 +235,15 @@ class TestAnswers:
     @pytest.mark.parametrize("task", ["Release Lock", "Check Setup", "Analyze Report", "Notify"])
     def test_a_step_without_a_choice_has_its_answers_known(self, task: str) -> None:
         code = (FUNCTIONS / folder_of(task) / "app.py").read_text(encoding="utf-8")
-        if task == DIGEST:
-            code = (ANALYTICS / "digesting.py").read_text(encoding="utf-8")
+        if task == ANALYZE:
+            code = (ANALYTICS / "pipeline.py").read_text(encoding="utf-8")
         answered = {each for line in re.findall(r'"state": (.*)', code) for each in re.findall(r'"([A-Z_]+)"', line)}
         assert answered
         assert self.understood(task) == (answered if task != "Check Setup" else set())  # which decides nothing
 
     def test_so_do_the_choices_about_reports(self) -> None:
         started, checked = self.understood("Start Report"), self.understood("Check Report")
-        assert started | checked == self.answered("reports")
+        assert started | checked == self.answered("steps.reports")
         assert started == {"STARTED", "BUSY", "FAILED"}
         assert checked == {"IN_PROGRESS", "FINISHED", "FAILED"}
 
@@ -309,7 +309,7 @@ class TestWalk:
         assert walk.output == {"Error": "SlotBusy", "Cause": "in words"}
 
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
-    @pytest.mark.parametrize("name", sorted(TASKS.keys() - {DIGEST}))
+    @pytest.mark.parametrize("name", sorted(TASKS.keys() - {ANALYZE}))
     def test_an_error_of_any_step_ends_in_export_failed_through_everything_that_is_left(
         self, name: str, cause: str | None
     ) -> None:
@@ -336,7 +336,7 @@ class TestWalk:
             assert walk.payloads["Record Run"]["failure"] == {"error": "X", "cause": cause or ""}
 
     @pytest.mark.parametrize("answer", [{"state": "SURPRISE"}, {"state": None}, {"state": {}}, {}, None, [], "VERIFIED"])
-    @pytest.mark.parametrize("name", sorted(TASKS.keys() - {DIGEST, "Cancel Report", "Check Setup"}))
+    @pytest.mark.parametrize("name", sorted(TASKS.keys() - {ANALYZE, "Cancel Report", "Check Setup"}))
     def test_an_unknown_answer_fails_the_run_by_name(self, name: str, answer: Any) -> None:
         recorded = {"Record Run": FAILED_ANSWERS["Record Run"], "Notify": FAILED_ANSWERS["Notify"]}
         answers = ANSWERS | ({} if name in recorded else recorded) | {name: [answer]}
@@ -356,7 +356,7 @@ class TestWalk:
         assert walk.payloads["Record Run"]["failure"]["error"] == remediation.OF_THE_SETUP[0]
 
     def test_a_analyses_unknown_answer_is_recorded_as_its_failure_and_the_export_succeeds(self) -> None:
-        walk = Walk(ANSWERS | {DIGEST: [{"state": "SURPRISE"}]}).run()
+        walk = Walk(ANSWERS | {ANALYZE: [{"state": "SURPRISE"}]}).run()
         assert walk.path[-1] == "Export Succeeded"
         assert walk.payloads["Record Run"]["analysis_failure"] == {
             "error": "Workflow.UnknownAnswer",
@@ -373,15 +373,15 @@ class TestWalk:
         ours = error.replace("States.", "Workflow.")
         failed = Walk(ANSWERS | {"Record Run": [StepError(error, None)], "Notify": [StepError("X", "c")]}).run()
         assert failed.output["Error"] == ours
-        for name in TASKS.keys() - {DIGEST, "Cancel Report", "Check Setup", "Record Run", "Notify"}:
+        for name in TASKS.keys() - {ANALYZE, "Cancel Report", "Check Setup", "Record Run", "Notify"}:
             walk = Walk(FAILED_ANSWERS | {name: [StepError(error, None)]}).run()
             assert walk.payloads["Record Run"]["failure"] == {"error": ours, "cause": ""}
-        analyzed = Walk(ANSWERS | {DIGEST: [StepError(error, None)]}).run()
+        analyzed = Walk(ANSWERS | {ANALYZE: [StepError(error, None)]}).run()
         assert analyzed.payloads["Record Run"]["analysis_failure"]["error"] == ours
 
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
     def test_a_analysis_that_breaks_down_is_recorded_and_the_export_succeeds(self, cause: str | None) -> None:
-        walk = Walk(ANSWERS | {DIGEST: [StepError("Sandbox.Timedout", cause)]}).run()
+        walk = Walk(ANSWERS | {ANALYZE: [StepError("Sandbox.Timedout", cause)]}).run()
         assert walk.path[-1] == "Export Succeeded"
         assert walk.payloads["Record Run"]["analysis_failure"] == {"error": "Sandbox.Timedout", "cause": cause or ""}
         assert walk.payloads["Record Run"]["failure"] is None
@@ -389,7 +389,7 @@ class TestWalk:
     def test_a_analysis_that_is_switched_off_is_not_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(STATES["Prepare Run"]["Assign"], "analysis", "OFF")
         walk = Walk(ANSWERS).run()
-        assert DIGEST not in walk.path
+        assert ANALYZE not in walk.path
         assert walk.output == {"outcome": "SUCCEEDED", "delivery": DELIVERY}
 
     @pytest.mark.parametrize("error", remediation.OF_THE_SETUP)
@@ -448,7 +448,7 @@ def test_every_substitution_is_given_and_no_more() -> None:
 
 
 def test_a_catch_leads_only_to_the_failures_end() -> None:
-    for task in (each for name, each in TASKS.items() if name != DIGEST):
+    for task in (each for name, each in TASKS.items() if name != ANALYZE):
         ends, ahead, seen = set(), [task["Catch"][0]["Next"]], set()
         while ahead:
             name = ahead.pop()

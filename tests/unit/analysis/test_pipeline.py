@@ -116,13 +116,13 @@ def content_of(key: str) -> bytes:
 def test_a_first_run_leaves_its_files_encrypted_as_the_report_is(clients: AnalysisClients, s3: S3, report_format: str) -> None:
     told = daily_run(clients, report_format=report_format)
     assert (told["total"], told["no_baseline"]) == (len(ACTIVE), "first_run")
-    assert told["analysis_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/night-1/analysis.json"
-    assert told["fingerprints_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/night-1/findings.fingerprints"
-    assert told["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/night-1.parquet"
+    assert told["analysis_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/analysis.json"
+    assert told["fingerprints_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/findings.fingerprints"
+    assert told["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/run-1.parquet"
     rows = [arn for batch in parquet.read(io.BytesIO(content_of(told["parquet_key"]))) for arn in batch["finding_arn"]]
     assert rows == [each["findingArn"] for each in ACTIVE]
     assert json.loads(content_of(told["analysis_key"]))["counts"]["total"] == len(ACTIVE)
-    assert told["page_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/night-1/index.html"
+    assert told["page_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/index.html"
     assert len(s3.puts) == 4
     for put in s3.puts:
         assert (put["ExpectedBucketOwner"], put["ServerSideEncryption"], put["SSEKMSKeyId"]) == (

@@ -57,7 +57,7 @@ _ARN = re.compile(r"arn:[\w-]+:[\w-]+:([\w-]*):(\d*):(.+)", re.ASCII | re.DOTALL
 _CODE_AND_WORDS = re.compile(r"([A-Z][A-Z0-9_]+)(?:: (.*))?", re.ASCII | re.DOTALL)
 """How a reason of Inspector begins: with its code."""
 _IMAGE_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
-_ICON_COLOURS = {"good": "#1a7f4b", "deactivated": "#c4122f", "unknown": "#b26a00"}
+_ICON_COLOURS = {"active": "#1a7f4b", "lost": "#c4122f", "unknown": "#b26a00"}
 _LISTED_FIELDS = (
     "finding_arn",
     "previous_finding_arn",

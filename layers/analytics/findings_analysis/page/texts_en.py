@@ -30,7 +30,7 @@ TEXTS = {
     "headline.open.other": "{n} open",
     "headline.critical.one": "{n} critical",
     "headline.critical.other": "{n} critical",
-    "state.good": "Scanning is active",
+    "state.active": "Scanning is active",
     "state.lost": "Scan coverage lost",
     "state.unknown": "Coverage unknown",
     "state.unusual_drop": "Unusual drop",

@@ -20,7 +20,7 @@ TEXTS = {
     "headline.no_longer_open.other": "未解決でなくなったもの {n} 件",
     "headline.open.other": "未解決 {n} 件",
     "headline.critical.other": "うち重大 {n} 件",
-    "state.good": "スキャンは有効",
+    "state.active": "スキャンは有効",
     "state.lost": "スキャンカバレッジ喪失",
     "state.unknown": "カバレッジ不明",
     "state.unusual_drop": "通常と異なる減少",

@@ -32,7 +32,7 @@ def level_of(subject: Run | str) -> Level:
     A message about anything else, or one that cannot be read, is a PROBLEM: what is not known is never filtered out.
     """
     if isinstance(subject, str):
-        return "NONE" if subject == "fine" else "PROBLEM"
+        return "NONE" if subject == "passed" else "PROBLEM"
     view = view_of(subject)
     if subject.outcome != "SUCCEEDED" or subject.failure or analysis_failure(subject) or (view and not view.is_good):
         return "PROBLEM"

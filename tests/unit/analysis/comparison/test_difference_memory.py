@@ -12,11 +12,11 @@ COMPARE = """
 import random, re, sys, tempfile
 from pathlib import Path
 
-from findings_analysis import keys
+from findings_analysis.comparison import fingerprint_format
 from findings_analysis.comparison.difference import GONE, compare
 from findings_analysis.comparison.sorting import SortedFingerprints
 
-keys.BLOCK_RECORDS = 4_096
+fingerprint_format.BLOCK_RECORDS = 4_096
 
 
 def peak():
@@ -38,19 +38,19 @@ def write(count, seed, baseline, file):
     with SortedFingerprints(run_records=10_000, block_records=4_096) as records:
         for batch in run(count, seed):
             records.add(batch)
-        writer = keys.FingerprintWriter(file.write, keys.Header("", "", "", "", {}, {}))
-        found = compare(baseline and keys.FingerprintReader(baseline).blocks(), records.blocks(), writer.add)
-        writer.finish(keys.Summary(writer.findings, {}, {}))
+        writer = fingerprint_format.FingerprintWriter(file.write, fingerprint_format.Header("", "", "", "", {}, {}))
+        found = compare(baseline and fingerprint_format.FingerprintReader(baseline).blocks(), records.blocks(), writer.add)
+        writer.finish(fingerprint_format.Summary(writer.findings, {}, {}))
         return found.changes
 
 
 before = peak()
 count = int(sys.argv[1])
-with tempfile.TemporaryFile() as baseline, tempfile.TemporaryFile() as in this run:
+with tempfile.TemporaryFile() as baseline, tempfile.TemporaryFile() as current:
     write(count, 1, None, baseline)
     baseline.seek(0)
-    changes = write(count, 2, baseline, in this run)
-assert changes.counts["new"] == count // 10 == sum(changes.counts[kind] for kind in GONE), changes.counts
+    changes = write(count, 2, baseline, current)
+assert changes.counts["new"] == count // 10 == sum(changes.counts[kind] for kind in NO_LONGER_OPEN), changes.counts
 print(before, peak())
 """
 

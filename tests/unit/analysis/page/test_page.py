@@ -140,7 +140,7 @@ class TestTheAnswer:
 
 
 class TestOneFile:
-    @pytest.mark.parametrize("night", DAILY_RUNS)
+    @pytest.mark.parametrize("daily_run", DAILY_RUNS)
     def test_the_policy_allows_exactly_the_own_style_and_script(self, daily_run: str) -> None:
         shown = page(DAILY_RUNS[daily_run]())
         for kind in ("script", "style"):
@@ -150,7 +150,7 @@ class TestOneFile:
         assert "default-src 'none'" in shown.policy
         assert "unsafe" not in shown.policy
 
-    @pytest.mark.parametrize("night", DAILY_RUNS)
+    @pytest.mark.parametrize("daily_run", DAILY_RUNS)
     def test_nothing_is_loaded_from_anywhere(self, daily_run: str) -> None:
         shown = page(DAILY_RUNS[daily_run]())
         for tag, attributes in shown.elements:
@@ -234,7 +234,7 @@ class TestHostileTexts:
 class TestOrder:
     SECTIONS = ("fix", "new", "no_longer_open", "changes", "coverage", "trend", "age", "where", "facts")
 
-    @pytest.mark.parametrize("night", DAILY_RUNS)
+    @pytest.mark.parametrize("daily_run", DAILY_RUNS)
     def test_every_page_has_all_sections_in_the_order_of_what_to_do_first(self, daily_run: str) -> None:
         shown = page(DAILY_RUNS[daily_run]())
         assert [attributes["aria-labelledby"] for tag, attributes in shown.elements if tag == "section"] == [*self.SECTIONS]
@@ -245,7 +245,7 @@ class TestOrder:
         assert len(ids) == len(set(ids))
 
     @pytest.mark.parametrize("language", LANGUAGES)
-    @pytest.mark.parametrize("night", DAILY_RUNS)
+    @pytest.mark.parametrize("daily_run", DAILY_RUNS)
     def test_no_two_headings_of_a_page_are_the_same(self, daily_run: str, language: str) -> None:
         html = render(DAILY_RUNS[daily_run](), daily_runs.trend(DAILY_RUNS[daily_run]()), daily_runs.facts(), language)
         headings = re.findall(r"<h[1-6][^>]*>(.*?)</h[1-6]>", html)
@@ -298,7 +298,7 @@ CODES = re.compile(
 
 class TestWords:
     @pytest.mark.parametrize("language", LANGUAGES)
-    @pytest.mark.parametrize("night", [daily_run for daily_run in DAILY_RUNS if daily_run != "hostile"])
+    @pytest.mark.parametrize("daily_run", [daily_run for daily_run in DAILY_RUNS if daily_run != "hostile"])
     def test_codes_of_the_analysis_and_of_aws_are_words(self, daily_run: str, language: str) -> None:
         shown = page(DAILY_RUNS[daily_run](), language=language)
         assert CODES.findall(shown.text) == []
@@ -474,7 +474,7 @@ class TestTrend:
         assert "Hatched" not in page(daily_runs.ordinary()).text
 
     @pytest.mark.parametrize(
-        ("lost", "uncertain"),
+        ("lost_coverage", "uncertain"),
         [
             ((False, False, False), False),
             ((False, True, False), True),
@@ -483,10 +483,10 @@ class TestTrend:
         ],
     )
     def test_a_change_that_may_be_one_of_scanning_is_not_reported_as_one_of_findings(
-        self, deactivated: tuple[bool, ...], uncertain: bool
+        self, lost_coverage: tuple[bool, ...], uncertain: bool
     ) -> None:
         runs = daily_runs.trend(daily_runs.ordinary(), 3)
-        for run, is_uncertain, count in zip(runs, deactivated, (100, 90, 33), strict=True):
+        for run, is_uncertain, count in zip(runs, lost_coverage, (100, 90, 33), strict=True):
             run |= {"is_uncertain": is_uncertain, "by_severity": {"LOW": count}}
         (strip,) = strips(runs, WORST_FIRST)
         assert strip.is_uncertain == uncertain
@@ -570,7 +570,7 @@ class TestLanguages:
             name = re.sub(r"\.(one|other)$", "", key)
             assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"nobody says {key}"
 
-    @pytest.mark.parametrize("night", DAILY_RUNS)
+    @pytest.mark.parametrize("daily_run", DAILY_RUNS)
     def test_every_run_can_be_reported_in_japanese(self, daily_run: str) -> None:
         shown = page(DAILY_RUNS[daily_run](), language="ja")
         assert ("html", {"lang": "ja"}) in shown.elements

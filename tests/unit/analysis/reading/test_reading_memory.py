@@ -16,7 +16,7 @@ MIB_OF_A_ANALYSIS = 48
 READER = """
 import sys
 from pathlib import Path
-from findings_analysis import parquet
+from findings_analysis.output import parquet
 from findings_analysis.assessment.statistics import Statistics
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.json_report import read_json

@@ -136,7 +136,7 @@ def test_a_report_is_created_at_the_runs_own_prefix_in_a_bucket_of_the_right_own
         "reportFormat": "CSV",
         "s3Destination": {
             "bucketName": BUCKET,
-            "keyPrefix": "inspector/reports/nightly/year=2026/month=11/day=23/night-1/",
+            "keyPrefix": "inspector/reports/nightly/year=2026/month=11/day=23/run-1/",
             "kmsKeyArn": KEY,
             "expectedBucketOwner": ACCOUNT,
         },

@@ -32,7 +32,7 @@ def test_an_empty_input_exports_with_the_deployments_defaults() -> None:
     assert made.deadline_at == START + timedelta(hours=2.5)
     assert (made.scheduled_for, made.schedule) == (None, None)
     assert (made.destination.bucket, made.destination.kms_key_arn, made.destination.owner) == (BUCKET, KEY, ACCOUNT)
-    assert made.destination.prefix == "inspector/reports/nightly/year=2026/month=11/day=23/night-1/"
+    assert made.destination.prefix == "inspector/reports/nightly/year=2026/month=11/day=23/run-1/"
 
 
 def test_an_input_overrides_what_it_may() -> None:
@@ -233,12 +233,12 @@ def test_an_execution_is_read_back_from_its_prefix(name: str, report: str) -> No
         "inspector/reports/",
         "inspector/reports/nightly/",
         "inspector/reports/nightly/year=2026/month=11/day=23/",
-        "inspector/reports/nightly/year=2026/month=11/day=23/night-1",
-        "inspector/reports/nightly/year=2026/month=11/day=23/night-1/more/",
-        "inspector/reports/nightly/year=26/month=11/day=23/night-1/",
-        "inspector/reports/a/b/year=2026/month=11/day=23/night-1/",
-        "/reports/nightly/year=2026/month=11/day=23/night-1/",
-        "inspectorreports/nightly/year=2026/month=11/day=23/night-1/",
+        "inspector/reports/nightly/year=2026/month=11/day=23/run-1",
+        "inspector/reports/nightly/year=2026/month=11/day=23/run-1/more/",
+        "inspector/reports/nightly/year=26/month=11/day=23/run-1/",
+        "inspector/reports/a/b/year=2026/month=11/day=23/run-1/",
+        "/reports/nightly/year=2026/month=11/day=23/run-1/",
+        "inspectorreports/nightly/year=2026/month=11/day=23/run-1/",
     ],
 )
 def test_a_prefix_of_another_layout_belongs_to_no_execution(prefix: str) -> None:

@@ -33,7 +33,7 @@ def test_a_long_report_takes_at_most_a_fifth_of_the_checks_of_a_fixed_minute(dur
     assert watch(duration, [])[0] <= duration / 60 / 5
 
 
-@pytest.mark.parametrize("runs", [1, 3, 10])
+@pytest.mark.parametrize("daily_runs", [1, 3, 10])
 @pytest.mark.parametrize("duration", DURATIONS)
 def test_with_history_within_a_fifth_an_end_is_seen_with_few_checks_and_little_delay(duration: int, daily_runs: int) -> None:
     chance = random.Random(duration + daily_runs)

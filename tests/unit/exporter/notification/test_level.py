@@ -108,13 +108,13 @@ def test_a_first_report_is_no_news_only_when_nothing_was_found_and_scanning_is_a
 
 
 @pytest.mark.parametrize(
-    ("overall", "level"), [("fine", "NONE"), ("unknown", "PROBLEM"), ("wrong", "PROBLEM"), ("new", "PROBLEM")]
+    ("overall", "level"), [("passed", "NONE"), ("unknown", "PROBLEM"), ("failed", "PROBLEM"), ("new", "PROBLEM")]
 )
 def test_a_setup_check_has_a_level(overall: str, level: str) -> None:
     assert level_of(overall) == level
 
 
-@pytest.mark.parametrize("run", [ended_run(), FAILED["failed-deadline-exceeded"], SCHEDULED["no-changes"]])
+@pytest.mark.parametrize("run", [ended_run(), FAILED["failed-deadline"], SCHEDULED["no-changes"]])
 def test_the_short_message_is_a_problem_since_it_knows_nothing_of_coverage_and_changes(run: Run) -> None:
     assert short.attributes(run, config())["level"] == "PROBLEM"
 

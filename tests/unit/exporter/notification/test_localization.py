@@ -14,7 +14,9 @@ from findings_exporter.notification.localization import LANGUAGES, SEVERITIES, L
 from tests.builders.exporter import START, VARIABLES, config
 
 ENGLISH, JAPANESE = LANGUAGES["en"], LANGUAGES["ja"]
-SOURCES = "".join(path.read_text(encoding="utf-8") for path in Path("layers/exporter/findings_exporter/messages").glob("*.py"))
+SOURCES = "".join(
+    path.read_text(encoding="utf-8") for path in Path("layers/exporter/findings_exporter/notification").glob("*.py")
+)
 
 
 def names(text: str) -> set[str]:

@@ -140,7 +140,7 @@ class TestSubject:
 
 class TestEmail:
     def test_a_success_is_reported_with_its_file_first(self) -> None:
-        key = f"inspector/reports/nightly/year=2026/month=11/day=23/night-1/{REPORT_ID}.json"
+        key = f"inspector/reports/nightly/year=2026/month=11/day=23/run-1/{REPORT_ID}.json"
         console = f"https://{REGION}.console.aws.amazon.com"
         arn = RUNS["scheduled"].execution.arn
         assert notification.email(RUNS["scheduled"], config()) == (

@@ -541,19 +541,19 @@ class TestPublication:
     @pytest.mark.parametrize(
         ("kind", "coverage", "worst"),
         [
-            ("changes", "good", "CRITICAL"),
-            ("no-changes", "good", "NONE"),
-            ("unusual-drop", "good", "LOW"),
+            ("changes", "active", "CRITICAL"),
+            ("no-changes", "active", "NONE"),
+            ("unusual-drop", "active", "LOW"),
             ("scan-coverage-lost", "lost", "CRITICAL"),
             ("coverage-unknown", "unknown", "NONE"),
-            ("first-report", "good", "UNKNOWN"),
+            ("first-report", "active", "UNKNOWN"),
             ("analysis-failed", "unknown", "UNKNOWN"),
             ("without-an-analysis", "unknown", "UNKNOWN"),
         ],
     )
-    def test_subscribers_may_filter_by_the_run(self, kind: str, daily_run: str, worst: str) -> None:
+    def test_subscribers_may_filter_by_the_run(self, kind: str, coverage: str, worst: str) -> None:
         told = notification.attributes(DAILY_RUNS[kind], config())
-        assert (told["coverage"], told["worst_new_severity"]) == (daily_run, worst)
+        assert (told["coverage"], told["worst_new_severity"]) == (coverage, worst)
 
     def test_a_headline_of_another_release_is_reported_as_far_as_it_is_understood(self) -> None:
         run = gallery.daily_run(

@@ -66,7 +66,7 @@ def test_a_missing_bucket_is_explained_alike_whether_inspector_or_s3_reports_of_
 
 
 def test_every_failure_that_the_package_reports_is_explained_and_no_other() -> None:
-    sources = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.glob("*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
     told = set(re.findall(r'\bFailure\(\s*"([A-Za-z.]+)"', sources)) | set(re.findall(r'failure_from\("(\w+)"', sources))
     raised = {name for name in vars(errors) if name.endswith("Error")}
     from_aws = {

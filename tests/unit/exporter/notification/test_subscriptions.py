@@ -20,17 +20,17 @@ POLICIES: dict[str, dict[str, Any]] = {
 }
 RUNS = DAILY_RUNS | gallery.failures()
 FAILURES = set(gallery.failures())
-DARK = {"scan-coverage-lost", "nothing-scanned"}
+LOST = {"scan-coverage-lost", "nothing-scanned"}
 WITH_NEW_CRITICALS = {"changes", "several-places", "without-a-page", "another-report", "scan-coverage-lost"}
 ALARM: dict[str, Any] = {}
 ADDRESS = {"NotificationEmail": "a@example.com"}
-SETUP_CHECK = {"region": {"Type": "String", "Value": "eu-central-1"}}
+SETUP_CHECK = {name: {"Type": "String", "Value": value} for name, value in (("region", "eu-central-1"), ("level", "PROBLEM"))}
 EXAMPLES = {
-    "Only when something failed": FAILURES,
-    "Only when there is something to do": FAILURES | DARK | WITH_NEW_CRITICALS,
-    "Everything but good runs without anything new": set(RUNS)
-    - {"no-changes", "rediscovered", "nothing-found", "nothing-found-again"},
-    "Only dark runs": DARK,
+    "Only problems": FAILURES | LOST | {"coverage-unknown", "unusual-drop", "analysis-failed"},
+    "Problems and changes": set(RUNS) - {"no-changes"},
+    "Only failed runs": FAILURES,
+    "Only what needs action": FAILURES | LOST | WITH_NEW_CRITICALS,
+    "Only lost scan coverage": LOST,
     "Only one report": set(RUNS) - {"another-report"},
 }
 EVERY_EXAMPLE = pytest.mark.parametrize("example", EXAMPLES)
@@ -95,8 +95,9 @@ def test_sns_takes_an_example(example: str, aws: None) -> None:
 
 
 def test_the_page_names_every_attribute_and_its_values() -> None:
-    table = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE))
+    section = DOCUMENT.split("## What you can filter by\n")[1]
+    table = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
     told = [notification.attributes(run, config()) for run in RUNS.values()]
     assert set(table) == set(told[0])
-    for name in ("outcome", "coverage", "worst_new_severity"):
+    for name in ("outcome", "coverage", "worst_new_severity", "level"):
         assert {each[name] for each in told} <= set(re.findall(r"`(\w+)`", table[name]))

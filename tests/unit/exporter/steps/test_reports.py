@@ -193,10 +193,10 @@ class TestStart:
     @pytest.mark.parametrize(
         ("bucket", "prefix"),
         [
-            ("their-bucket", "inspector/reports/nightly/year=2026/month=11/day=23/night-0/"),
+            ("their-bucket", "inspector/reports/nightly/year=2026/month=11/day=23/run-0/"),
             (BUCKET, "inspector/reports/nightly/year=2026/month=11/day=23/unknown/"),
-            (BUCKET, "inspector/reports/weekly/year=2026/month=11/day=23/night-0/"),
-            (BUCKET, "elsewhere/reports/nightly/year=2026/month=11/day=23/night-0/"),
+            (BUCKET, "inspector/reports/weekly/year=2026/month=11/day=23/run-0/"),
+            (BUCKET, "elsewhere/reports/nightly/year=2026/month=11/day=23/run-0/"),
         ],
         ids=[
             "our layout in another bucket",
