@@ -79,7 +79,7 @@ class TestSwitch:
     def test_it_is_refused_without_the_analysis_that_writes_its_files(self) -> None:
         rule = TEMPLATE["Rules"]["AthenaNeedsTheAnalysis"]
         assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Athena"}, "ON"]}
-        assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "Digest"}, "ON"]}
+        assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "Analysis"}, "ON"]}
 
 
 class TestTable:

@@ -184,4 +184,4 @@ def test_the_document_names_what_exists() -> None:
     assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == {*BY_REPORT, *BY_STACK}
     alarms = OPERATIONS.split("## The alarms")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(<stack>-[\w-]+)`", alarms, re.MULTILINE)) == set(ALARM_NAMES)
-    assert set(re.findall(r"<([A-Z]\w+)>", OPERATIONS)) <= {*TEMPLATE["Outputs"], *RENDERED.resources}
+    assert set(re.findall(r"<([A-Z]\w+)>", OPERATIONS)) <= {*TEMPLATE["Outputs"], *TEMPLATE["Parameters"], *RENDERED.resources}

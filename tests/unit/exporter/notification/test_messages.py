@@ -51,10 +51,10 @@ MISSING: dict[str, Any] = {
     "statements": STATEMENTS,
 }
 UNSEEN = {"check": "key", "sentence": "It is not known whether the key can be used: AWS refused DescribeKey."}
-WRONG_SETUP = replace(BROKEN, setup={"coverage_status": "failed", "failed": [MISSING], "unknown": [UNSEEN]})
-CLEAR_SETUP = replace(BROKEN, setup={"coverage_status": "unknown", "failed": [], "unknown": [UNSEEN]})
+WRONG_SETUP = replace(BROKEN, setup={"result": "failed", "failed": [MISSING], "unknown": [UNSEEN]})
+CLEAR_SETUP = replace(BROKEN, setup={"result": "unknown", "failed": [], "unknown": [UNSEEN]})
 LARGEST_SETUP = {
-    "coverage_status": "failed",
+    "result": "failed",
     "failed": [
         MISSING | {"sentence": "ä" * 400, "evidence": ["ä" * 400] * 3, "fix": ["ä" * 400], "statements": STATEMENTS}
         for _ in range(10)
@@ -376,7 +376,7 @@ class TestPublication:
 
         def told(text: str, count: int) -> dict[str, Any]:
             wrong = MISSING | {"sentence": text, "evidence": [text] * 3, "fix": [text]}
-            setup = {"coverage_status": "failed", "failed": [wrong] * count, "unknown": []}
+            setup = {"result": "failed", "failed": [wrong] * count, "unknown": []}
             run = failed_run(replace(hostile, setup=setup), notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
             message = notification.publication(run, config())["Message"]
             assert len(message.encode()) < SNS_BYTES - 1000

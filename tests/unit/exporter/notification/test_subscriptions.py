@@ -27,7 +27,7 @@ ADDRESS = {"NotificationEmail": "a@example.com"}
 SETUP_CHECK = {name: {"Type": "String", "Value": value} for name, value in (("region", "eu-central-1"), ("level", "PROBLEM"))}
 EXAMPLES = {
     "Only problems": FAILURES | LOST | {"coverage-unknown", "unusual-drop", "analysis-failed"},
-    "Problems and changes": set(RUNS) - {"no-changes"},
+    "Problems and changes": set(RUNS) - {"no-changes", "nothing-found-again"},
     "Only failed runs": FAILURES,
     "Only what needs action": FAILURES | LOST | WITH_NEW_CRITICALS,
     "Only lost scan coverage": LOST,
