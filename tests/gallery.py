@@ -182,11 +182,11 @@ def to_fix() -> list[dict[str, Any]]:
 
     return [
         fix(why=why("CRITICAL", 40, 14, 6, exploit, epss("94.4%", 19))),
-        fix(rank=2, score=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
+        fix(rank=2, priority_score=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
             why=why("CRITICAL", 40, 3, 2, exploit, epss("12.0%", 2))),
-        fix(rank=3, score=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1, exploit_available=False,
+        fix(rank=3, priority_score=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1, exploit_available=False,
             why=why("CRITICAL", 40, 1, 0, epss("38.1%", 8))),
-        fix(rank=4, score=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
+        fix(rank=4, priority_score=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
             exploit_available=False, why=why("HIGH", 30, 40, 10)),
     ]  # fmt: skip
 

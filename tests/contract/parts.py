@@ -14,7 +14,7 @@ TEMPLATE_TEXT = Path("template.yaml").read_text(encoding="utf-8")
 TEMPLATE: dict[str, Any] = read_template(Path("template.yaml"))
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 MACHINE_TEXT = Path("statemachine/export_findings.asl.json").read_text(encoding="utf-8")
-MACHINE: dict[str, Any] = json.loads(MACHINE_TEXT.replace("${Digest}", "ON"))
+MACHINE: dict[str, Any] = json.loads(MACHINE_TEXT.replace("${Analysis}", "ON"))
 STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 

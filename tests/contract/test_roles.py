@@ -82,7 +82,7 @@ ROLES = {
     "CleanUpFunctionRole": FUNCTION + PUBLISH + """
         dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION dynamodb:GetItem/LOCK dynamodb:UpdateItem/LOCK
         dynamodb:PutItem/EXECUTION dynamodb:PutItem/REPORT
-        dynamodb:GetItem/SWEEP dynamodb:PutItem/SWEEP
+        dynamodb:GetItem/HOURLY_CLEANUP dynamodb:PutItem/HOURLY_CLEANUP
         dynamodb:DeleteItem/LOCK
         dynamodb:Query
         inspector2:CancelFindingsReport inspector2:GetFindingsReportStatus

@@ -443,7 +443,7 @@ def test_every_substitution_is_given_and_no_more() -> None:
     given = RESOURCES["ExportFindings"]["Properties"]["DefinitionSubstitutions"]
     assert used == set(given)
     for name, value in given.items():
-        given_by = {"Partition": {"Ref": "AWS::Partition"}, "Digest": {"Ref": "Digest"}}
+        given_by = {"Partition": {"Ref": "AWS::Partition"}, "Analysis": {"Ref": "Analysis"}}
         assert value == given_by.get(name, {"Fn::GetAtt": [name.removesuffix("Arn"), "Arn"]})
 
 

@@ -189,7 +189,7 @@ def test_the_history_has_what_the_next_run_checks_up(clients: AnalysisClients) -
     (line,) = run_store.history(clients.table, "nightly")
     assert set(HISTORY_FIELDS) <= set(line)
     assert json.loads(line["by_severity"]) == told["by_severity"]
-    assert (line["open_findings"], line["coverage"]) == (told["open"], "good")
+    assert (line["open_findings"], line["coverage"]) == (told["open"], "active")
     assert (line["scheduled"], line["notified"]) == (0, 1)
     head = client("s3").head_object(Bucket=BUCKET, Key=line["analysis_fingerprints"])
     assert head["ETag"] == line["analysis_fingerprints_etag"]
@@ -524,7 +524,7 @@ class TestBaseline:
         answer = {"accounts": [{"accountId": builders.ACCOUNT, "state": off, "resourceState": {"ec2": off}}]}
         monkeypatch.setattr(FakeInspector, "batch_get_account_status", lambda *_, **__: answer)
         told = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[:3], **self.SCHEDULED, **self.CRITICALS)
-        assert (told["no_baseline"], told["coverage_status"]["state"]) == ("filter_changed", "deactivated")
+        assert (told["no_baseline"], told["coverage_status"]["state"]) == ("filter_changed", "lost")
 
     def test_the_baselines_own_file_is_read_once(self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch) -> None:
         daily_run(clients)

@@ -242,7 +242,7 @@ COLUMNS = (
            "codeVulnerabilityDetails.filePath.endLine"),
     Column("resource_type", "string", "AWS_EC2_INSTANCE, AWS_ECR_CONTAINER_IMAGE, AWS_LAMBDA_FUNCTION, or newer.",
            "resources[0].type", "Resource Type", counted=True),
-    Column("resource_id", "string", "The resource's id or ARN; an image's holds its analysis.",
+    Column("resource_id", "string", "The resource's id or ARN; an image's holds its digest.",
            "resources[0].id", "Resource ID", counted=True),
     Column("resource_name", "string", "Name of the repository, function or instance; stays the same for a rebuilt image.",
            "made from resources[0].id", "made from Resource ID"),

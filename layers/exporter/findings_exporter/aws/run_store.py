@@ -477,7 +477,7 @@ def _run(item: Mapping[str, Any]) -> Run:
         notification_id=item.get("notification_id"),
         notified_at=read("notified_at", datetime.fromisoformat),
         notes=tuple(sorted(map(notes.from_text, kept_notes))),
-        analysis=read("analysis", _hash),
+        analysis=read("analysis", _analysis),
         unread=tuple(unread),
     )
 
@@ -492,6 +492,6 @@ def _delivery(text: str) -> Delivery | None:
     return Delivery(**known_fields(Delivery, fields)) if fields else None
 
 
-def _hash(text: str) -> Mapping[str, Any] | None:
+def _analysis(text: str) -> Mapping[str, Any] | None:
     analysis: Mapping[str, Any] | None = notes.from_stored(json.loads(text))
     return analysis if analysis is None else dict(analysis)

@@ -58,7 +58,7 @@ def export_event(run: Run, config: Config) -> dict[str, Any]:
         if run.plan
         else None,
         "delivery": _delivery(run, run.delivery, config) if run.delivery else None,
-        "analysis": _hash(run.analysis) if run.analysis is not None and not failed and not run.failure else None,
+        "analysis": _analysis(run.analysis) if run.analysis is not None and not failed and not run.failure else None,
         "analysis_failure": failed,
         "failure": {
             "error": run.failure.error,
@@ -80,7 +80,7 @@ def _delivery(run: Run, delivery: Delivery, config: Config) -> dict[str, Any]:
     return told
 
 
-def _hash(headline: Mapping[str, Any]) -> dict[str, Any]:
+def _analysis(headline: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **_fields(headline, DIGEST),
         "baseline": _object(headline, "baseline", ("execution", "started_at", "age")),

@@ -119,7 +119,7 @@ class ChangedFindings:
     suppressed: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     rebuilt_image: str = ""
-    """The id of the image that was replaced by another analysis; empty when there was none to rebuild."""
+    """The id of the image that was replaced by another digest; empty when there was none to rebuild."""
     new_arn: Mapping[str, str] = field(default_factory=dict)
     """From a finding on the old image to the same vulnerability's finding on the new one."""
     removed: tuple[str, ...] = ()
@@ -189,12 +189,12 @@ def evolve(
     fixed, suppressed, new
         Shares of the active findings that are closed, suppressed and added; at least one finding unless the share is 0.
     rebuild
-        Whether one image is rebuilt and pushed. Seen by third parties: a new analysis gets a new `findingArn` and a new
+        Whether one image is rebuilt and pushed. Seen by third parties: a new digest gets a new `findingArn` and a new
         `firstObservedAt` for the same vulnerability.
     switch_off
         An account whose Inspector is disabled. AWS: this removes its findings.
     """
-    random = Random(f"run {day} of {seed}")
+    random = Random(f"night {day} of {seed}")  # the text is part of the seed: findings change as before
     forgotten = now - KEPT_CLOSED_DAYS * DAY
     kept: list[Finding] = []
     removed: list[Finding] = []
@@ -333,10 +333,10 @@ def _image(random: Random, number: int, account: str, region: str, now: float) -
 
 
 def _rebuilt(random: Random, image: dict[str, Any], pushed_at: float) -> dict[str, Any]:
-    analysis = f"sha256:{_hex(random, 64)}"
-    details = {**image["details"]["awsEcrContainerImage"], "imageHash": analysis, "pushedAt": pushed_at}
+    digest = f"sha256:{_hex(random, 64)}"
+    details = {**image["details"]["awsEcrContainerImage"], "imageHash": digest, "pushedAt": pushed_at}
     details = dict(sorted(details.items()))
-    return {**image, "id": f"{image['id'].rsplit('/', 1)[0]}/{analysis}", "details": {"awsEcrContainerImage": details}}
+    return {**image, "id": f"{image['id'].rsplit('/', 1)[0]}/{digest}", "details": {"awsEcrContainerImage": details}}
 
 
 def _an_image(random: Random, active: Sequence[Finding]) -> dict[str, Any] | None:

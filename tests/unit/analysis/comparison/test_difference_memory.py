@@ -13,7 +13,7 @@ import random, re, sys, tempfile
 from pathlib import Path
 
 from findings_analysis.comparison import fingerprint_format
-from findings_analysis.comparison.difference import GONE, compare
+from findings_analysis.comparison.difference import NO_LONGER_OPEN, compare
 from findings_analysis.comparison.sorting import SortedFingerprints
 
 fingerprint_format.BLOCK_RECORDS = 4_096

@@ -123,7 +123,7 @@ class TestTheAnswer:
         assert deactivated.text.startswith("SCAN COVERAGE LOST: nightly")
         assert "Inspector does not scan everything." in deactivated.text
         assert "Account 444455556666: all scan types" in deactivated.text
-        assert ("body", {"class": "state-dark"}) in deactivated.elements
+        assert ("body", {"class": "state-lost"}) in deactivated.elements
         assert "coverage lost" not in page(daily_runs.ordinary()).text.lower()
 
     def test_unknown_coverage_is_said_with_its_reasons_and_is_no_good_news(self) -> None:
@@ -564,7 +564,7 @@ class TestLanguages:
             "title.",
         )
         source = "".join(
-            (FOLDER / name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.js", "rendering.py", "words.py")
+            (FOLDER / name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.js", "rendering.py", "localization.py")
         )
         for key in TEXTS["en"]:
             name = re.sub(r"\.(one|other)$", "", key)

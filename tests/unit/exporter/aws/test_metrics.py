@@ -78,7 +78,7 @@ def test_coverage_that_is_not_known_is_not_counted(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(("deactivated", "count"), [({}, 0), ({"123456789012": ["EC2"], "210987654321": ["ECR", "LAMBDA"]}, 2)])
 def test_lost_accounts_are_counted(deactivated: dict[str, list[str]], count: int, capsys: pytest.CaptureFixture[str]) -> None:
     coverage_status: dict[str, Any] = {
-        "state": "lost" if deactivated else "good",
+        "state": "lost" if deactivated else "active",
         "unusual_drop": False,
         "deactivated": deactivated,
         "deactivated_accounts": len(deactivated),

@@ -39,6 +39,7 @@ LEVELS_OF = {
     "not-compared-unreadable": "CHANGES",
     "nothing-found": "CHANGES",
     "rediscovered": "CHANGES",
+    "nothing-found-again": "NONE",
     "analysis-failed": "PROBLEM",
     "without-an-analysis": "CHANGES",
     "nothing-found-without-an-analysis": "CHANGES",
@@ -119,7 +120,7 @@ def test_the_short_message_is_a_problem_since_it_knows_nothing_of_coverage_and_c
     assert short.attributes(run, config())["level"] == "PROBLEM"
 
 
-@pytest.mark.parametrize("kind", ["no_changes", "lost", "changes"])
+@pytest.mark.parametrize("kind", ["no-changes", "scan-coverage-lost", "changes"])
 def test_what_is_published_has_the_level_and_no_other_than_the_published_ones(kind: str) -> None:
     published = notification.publication(SCHEDULED[kind], config())["MessageAttributes"]["level"]
     assert published == {"DataType": "String", "StringValue": LEVELS_OF[kind]}

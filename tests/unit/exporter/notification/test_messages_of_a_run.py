@@ -476,7 +476,7 @@ class TestChat:
         assert chat["content"]["nextSteps"] == []
         context = chat["metadata"]["additionalContext"]
         assert (context["new"], context["no_longer_open"], context["open"]) == ("12", "30", "1204")
-        assert chat["content"]["keywords"] == ["nightly", "SUCCEEDED", "eu-central-1", "good", "CRITICAL"]
+        assert chat["content"]["keywords"] == ["nightly", "SUCCEEDED", "eu-central-1", "active", "CRITICAL"]
 
     @pytest.mark.parametrize(
         ("kind", "sign"),
