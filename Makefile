@@ -85,12 +85,12 @@ audit: .venv-audit/.synced ## Check the deployed packages for known vulnerabilit
 ##@ Documents
 .PHONY: messages
 messages: install ## Render the example messages in docs/gallery
-	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.gallery
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.tools.gallery
 
 .PHONY: pictures
 pictures: install browser ## Draw the workflow diagram and the pictures of messages and page for the documents
 	.venv/bin/python -m tests.tools.workflow_picture
-	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.pictures
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.tools.pictures
 
 ##@ This folder
 .PHONY: install

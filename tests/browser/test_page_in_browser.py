@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from findings_analysis.page import render
 from findings_exporter.model.text import clean
-from tests import page_samples as daily_runs
+from tests.builders import page_samples as daily_runs
 
 ARGUMENTS = [
     "--headless",

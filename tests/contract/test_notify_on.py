@@ -8,10 +8,10 @@ import pytest
 from findings_exporter import notification
 from findings_exporter.notification import short
 from findings_exporter.preflight import message
-from tests import gallery
 from tests.builders.exporter import START, config
 from tests.builders.rendered import Place, Rendered
 from tests.contract.parts import TEMPLATE
+from tests.tools import gallery
 from tests.unit.exporter.notification.test_subscriptions import passes
 from tests.unit.exporter.preflight.test_preflight_message import HERE, SETS
 

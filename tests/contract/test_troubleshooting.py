@@ -6,12 +6,12 @@ import pytest
 
 from findings_exporter.model.notes import LANGUAGES, Note
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN
-from tests import troubleshooting
 from tests.builders.exporter import client
 from tests.builders.rendered import Rendered
 from tests.builders.setup_rows import Row
 from tests.contract.parts import ANALYTICS, TEMPLATE, of_type
-from tests.troubleshooting import ANY_OTHER, FIXES, LOOK, SENTENCES
+from tests.tools import troubleshooting
+from tests.tools.troubleshooting import ANY_OTHER, FIXES, LOOK, SENTENCES
 from tests.unit.exporter.preflight.test_policy_evaluation import ROWS, assessed
 
 DOCUMENT = troubleshooting.DOCUMENT.read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def keys(heading: str) -> list[str]:
 
 
 def test_the_document_is_current() -> None:
-    """Otherwise: python -m tests.troubleshooting."""
+    """Otherwise: python -m tests.tools.troubleshooting."""
     assert troubleshooting.document() == DOCUMENT
 
 

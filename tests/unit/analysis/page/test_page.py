@@ -29,7 +29,7 @@ from findings_analysis.page.rendering import (
 from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
 from findings_exporter.aws.run_store import Outcome
 from findings_exporter.model.text import clean
-from tests import page_samples as daily_runs
+from tests.builders import page_samples as daily_runs
 
 FOLDER = Path("layers/analytics/findings_analysis/page")
 DAILY_RUNS: dict[str, Callable[[], dict[str, Any]]] = {

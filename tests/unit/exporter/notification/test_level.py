@@ -10,8 +10,8 @@ from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
 from findings_exporter.notification import short
 from findings_exporter.notification.level import LEVELS, level_of
-from tests import gallery
 from tests.builders.exporter import config, ended_run, headline, nothing
+from tests.tools import gallery
 from tests.unit.exporter.notification.test_messages_of_a_run import DAILY_RUNS
 
 SCHEDULED = DAILY_RUNS

@@ -17,7 +17,6 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.model.filter_criteria import known_filters
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.remediation import REMEDIATIONS, remediation_for
-from tests import gallery
 from tests.builders.exporter import (
     ACCOUNT,
     BUCKET,
@@ -34,6 +33,7 @@ from tests.builders.exporter import (
     nothing,
     plan,
 )
+from tests.tools import gallery
 
 SNS_BYTES = 256 * 1024
 EVENT_SCHEMA = json.loads(Path("docs/export-event.schema.json").read_text(encoding="utf-8"))

@@ -16,8 +16,8 @@ from findings_exporter.model.notes import in_language
 from findings_exporter.model.text import LINE_CHARACTERS, shown_lines, width
 from findings_exporter.notification.subject_line import fitted
 from findings_exporter.notification.view import view_of
-from tests import gallery
 from tests.builders.exporter import config, delivery, ended_run, failed_run, finding, fix, headline, nothing, plan
+from tests.tools import gallery
 from tests.unit.exporter.notification.test_messages import BROKEN, SNS_BYTES
 
 OTHER = gallery.OTHER

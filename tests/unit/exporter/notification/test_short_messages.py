@@ -19,7 +19,6 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.notification import short
 from findings_exporter.steps import record_run
 from findings_exporter.steps.notify import tell
-from tests import gallery
 from tests.builders.exporter import (
     REPORT_ID,
     START,
@@ -35,6 +34,7 @@ from tests.builders.exporter import (
     plan,
     planned,
 )
+from tests.tools import gallery
 from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA, EVENT_SCHEMA, LARGEST_SETUP, SNS_BYTES
 
 ME = execution("me")

@@ -9,9 +9,9 @@ import pytest
 from moto.sns.utils import FilterPolicyMatcher
 
 from findings_exporter import notification
-from tests import gallery
 from tests.builders.exporter import TOPIC, client, config
 from tests.builders.rendered import Place, Rendered
+from tests.tools import gallery
 from tests.unit.exporter.notification.test_messages_of_a_run import DAILY_RUNS
 
 DOCUMENT = Path("docs/subscriptions.md").read_text(encoding="utf-8")

@@ -313,7 +313,7 @@ def mail(run: Run, of: Config) -> str:
 
 def index() -> str:
     """The page that shows the gallery."""
-    from tests.pictures import SHOWN as PICTURED
+    from tests.tools.pictures import SHOWN as PICTURED
 
     lines = [
         "# Gallery of messages",

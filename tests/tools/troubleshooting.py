@@ -1,4 +1,4 @@
-"""Write docs/troubleshooting.md from the texts that people see: ``python -m tests.troubleshooting``.
+"""Write docs/troubleshooting.md from the texts that people see: ``python -m tests.tools.troubleshooting``.
 
 Causes and fixes are those of the code, alarms those of the template. Here is only what no message says: which sentences belong to
 an error, and where to look.
@@ -15,7 +15,7 @@ from tests.builders.cloudformation import read_template
 from tests.builders.rendered import STACK, Place, Rendered
 
 DOCUMENT = Path("docs/troubleshooting.md")
-OTHER = Path("tests/troubleshooting_other.md")
+OTHER = Path("tests/tools/troubleshooting_other.md")
 """What neither code nor template says: the dead-letter queue, missing messages, deployments."""
 TEXTS = LANGUAGES["en"]
 VALUE = re.compile(r"(?<!\{)\{(\w+)\}")
@@ -134,7 +134,7 @@ FIXES = {
 BY_HAND = "Check it in the console, or run a test export."
 HEAD = """# Troubleshooting
 
-<!-- Written by python -m tests.troubleshooting from the texts of the code and the template. Do not edit it by hand. -->
+<!-- Written by python -m tests.tools.troubleshooting from the texts of the code and the template. Do not edit it by hand. -->
 
 Search this page for the text that you see; `<…>` stands for what differs from case to case.
 
