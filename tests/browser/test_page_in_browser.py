@@ -323,7 +323,7 @@ def test_a_phone_sorts_by_a_choice_and_shows_rows_as_blocks_that_are_still_a_tab
     assert shown.page.get_by_role("table", name="Changed findings").get_by_role("row").count() > 10
 
 
-def test_lost_coverage_is_seen_at_once_in_both_themes(open_page: Open) -> None:
+def test_lost_coverage_is_shown_first_in_both_themes(open_page: Open) -> None:
     for theme in ("light", "dark"):
         shown = open_page("lost", PHONE, theme)
         assert shown.page.title().startswith("SCAN COVERAGE LOST")

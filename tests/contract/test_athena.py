@@ -65,7 +65,7 @@ def allows(statements: list[dict[str, Any]], action: str, resource: str, context
 
 
 class TestSwitch:
-    def test_nothing_of_it_is_there_unless_it_is_asked_for(self) -> None:
+    def test_nothing_of_it_is_created_unless_it_is_requested(self) -> None:
         assert {name for name, each in Rendered().resources.items() if each["Type"] in PARTS} == {"TracePolicy"}
         assert [name for name in Rendered().outputs if "Athena" in name or "Reader" in name] == []
         (rules,) = (each["LifecycleConfiguration"]["Rules"] for each in Rendered().of_type("AWS::S3::Bucket").values())
@@ -110,7 +110,7 @@ class TestTable:
             "day.interval.unit": "DAYS",
         }
 
-    def test_glue_is_reported_texts_where_it_wants_texts(self) -> None:
+    def test_glue_gets_texts_where_it_wants_texts(self) -> None:
         assert all(isinstance(value, str) for value in the("AWS::Glue::Table")["TableInput"]["Parameters"].values())
 
 
@@ -131,7 +131,7 @@ class TestWorkgroup:
         rendered = Rendered(Place(parameters={"Athena": "ON", "AthenaScanLimitBytes": "10000000"}))
         assert the("AWS::Athena::WorkGroup", rendered)["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"] == "10000000"
 
-    def test_results_are_forgotten_after_a_week(self) -> None:
+    def test_results_expire_after_a_week(self) -> None:
         (rule,) = (
             each for each in the("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"] if each["Id"] == "ExpireQueryResults"
         )
@@ -154,7 +154,7 @@ class TestQuestions:
         assert query["WorkGroup"] == OWN.resources["AthenaWorkgroup"]["Properties"]["Name"] == "findings"
 
     @pytest.mark.parametrize("name", QUERIES)
-    def test_every_look_at_the_table_names_the_report_as_a_literal_and_bounds_the_days(self, name: str) -> None:
+    def test_every_query_of_the_table_names_the_report_as_a_literal_and_bounds_the_days(self, name: str) -> None:
         # An injected partition without a literal is refused; one without days lists every day since the first release.
         sql = QUERIES[name]["QueryString"]
         status_checks = re.findall(r"FROM inspector_findings\.findings\s+WHERE report = 'nightly'\s+AND day >= ", sql)
@@ -198,7 +198,7 @@ class TestReaders:
     def test_a_reader_may_ask_and_nothing_else(self, action: str, resource: str, context: dict[str, str], allowed: bool) -> None:
         assert allows(reader(OWN), action, resource, context) is allowed
 
-    def test_the_statements_to_paste_open_an_existing_bucket_and_key_to_the_named_role_alone(self) -> None:
+    def test_the_statements_to_add_open_an_existing_bucket_and_key_to_the_named_role_alone(self) -> None:
         role = f"arn:aws:iam::{ACCOUNT}:role/NAME-OF-THE-READERS-ROLE"
         statements = statements_to_add("BucketStatementForReaders") + statements_to_add("KeyStatementForReaders")
         assert all(each["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"} for each in statements)
@@ -219,7 +219,7 @@ class TestReaders:
             needed
         )
 
-    def test_who_has_a_bucket_and_key_of_the_stack_has_nothing_to_paste(self) -> None:
+    def test_who_has_a_bucket_and_key_of_the_stack_has_no_statement_to_add(self) -> None:
         assert [name for name in OWN.outputs if "Statement" in name] == []
 
     def test_every_statement_of_the_readers_says_for_what_it_is(self) -> None:

@@ -35,7 +35,7 @@ def test_deploying_installs_the_sam_cli_and_no_other_environment(target: str) ->
     assert set(re.findall(r"UV_PROJECT_ENVIRONMENT=(\S+)", steps(target))) == {".venv-sam"}
 
 
-def test_a_deployment_asks_unless_it_is_reported_not_to() -> None:
+def test_a_deployment_asks_unless_yes_is_set() -> None:
     assert steps("deploy").splitlines()[-1].split()[-2:] == ["sam", "deploy"]
     unattended = steps("deploy", "YES=1").splitlines()[-1]
     assert unattended.endswith("sam deploy --no-confirm-changeset --no-fail-on-empty-changeset")

@@ -89,7 +89,7 @@ def test_every_step_stands_in_the_architecture(task: str) -> None:
     assert f"| {task} | `{folder_of(task)}` |" in ARCHITECTURE
 
 
-def test_the_architecture_reports_how_long_items_are_kept() -> None:
+def test_the_architecture_says_how_long_items_are_kept() -> None:
     kept = {"EXECUTION#": run_store.EXECUTION_KEPT, "REPORT#": run_store.HISTORY_KEPT, "SCHEDULED#": run_store.CLAIM_KEPT}
     for item, time in kept.items():
         assert re.search(rf"^\| `{item}.*\| after {time.days} days \|$", ARCHITECTURE, re.MULTILINE), item

@@ -92,7 +92,7 @@ def test_the_dashboard_draws_the_functions_and_the_workflow_of_the_stack() -> No
     assert machines == {RENDERED.arn("ExportFindings")}
 
 
-def test_the_dashboard_is_one_that_aws_gives_for_nothing() -> None:
+def test_the_dashboard_is_within_the_free_tier() -> None:
     assert len(list(drawn())) <= 50  # [AWS: CloudWatch pricing, free tier]
 
 
@@ -129,7 +129,7 @@ def test_where_no_export_is_expected_none_is_missed(parameters: dict[str, str]) 
     assert RENDERED.arn("NoExportAlarm") not in shown
 
 
-def test_a_missed_export_is_reported_by_zeros_alone_so_that_a_new_stack_rings_nothing() -> None:
+def test_a_missed_export_is_reported_by_zeros_alone_so_that_a_new_stack_fires_no_alarm() -> None:
     alarm = ALARMS["NoExportAlarm"]
     assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (3600, "26", "Sum")
     assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"]) == (
@@ -143,7 +143,7 @@ def test_a_missed_export_is_reported_by_zeros_alone_so_that_a_new_stack_rings_no
     assert variables["EXPECTED_REPORT"] == alarm["Dimensions"][0]["Value"] == "nightly"
 
 
-def test_a_hourly_cleanup_that_stops_is_reported_by_the_lack_of_data_which_a_new_alarm_begins_with() -> None:
+def test_an_hourly_cleanup_that_stops_is_reported_by_the_lack_of_data_which_a_new_alarm_begins_with() -> None:
     alarm = ALARMS["HourlyCleanupAlarm"]
     assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", alarm["AlarmActions"])
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": f"{STACK}-CleanUpFunction"}]

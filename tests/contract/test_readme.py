@@ -73,7 +73,7 @@ def test_everything_else_needs_no_linux(target: str) -> None:
     assert ".venv-runtime" not in steps
 
 
-def test_whoever_deploys_is_reported_every_service_that_the_template_has_resources_of() -> None:
+def test_the_readme_names_every_service_that_the_template_has_resources_of() -> None:
     (said,) = re.findall(r"^To deploy, a principal needs (.*?) To start an export", README, re.MULTILINE | re.DOTALL)
     said = " ".join(said.split())
     services = {resource["Type"].rsplit("::", 1)[0] for resource in RESOURCES.values()}

@@ -115,7 +115,7 @@ class TestRoles:
 
 class TestResources:
     @EVERY_VARIANT
-    def test_a_service_is_let_in_for_a_source_of_this_account_only(self, variant: str) -> None:
+    def test_a_service_has_access_for_a_source_of_this_account_only(self, variant: str) -> None:
         rendered = Rendered(VARIANTS[variant])
         seen = 0
         for kind in ("resource", "trust"):
@@ -137,7 +137,7 @@ class TestResources:
             ("AlarmTopicPolicy", "sns:Publish"),
         ],
     )
-    def test_nothing_that_holds_data_is_reached_in_the_clear(self, where: str, action: str) -> None:
+    def test_nothing_that_holds_data_is_reached_without_tls(self, where: str, action: str) -> None:
         denied = [each for place, each in statements("resource") if place == where and each["Effect"] == "Deny"]
         (statement,) = denied
         assert (statement["Principal"], statement["Action"]) == ("*", action)
@@ -156,7 +156,7 @@ class TestResources:
         assert queue["SqsManagedSseEnabled"] is True
         assert all(bucket["PublicAccessBlockConfiguration"].values())
 
-    def test_nothing_asks_a_function_but_its_invoker(self) -> None:
+    def test_nothing_invokes_a_function_but_its_caller(self) -> None:
         for permission in OWN.of_type("AWS::Lambda::Permission").values():
             assert permission["Principal"] == "events.amazonaws.com"
             assert permission["SourceArn"] == OWN.arn("CleanUpFunctionExecutionEnded")

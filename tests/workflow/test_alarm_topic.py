@@ -64,6 +64,6 @@ def test_so_does_the_setup_check(exporter: Exporter) -> None:
 
 
 @pytest.mark.usefixtures("unheard")
-def test_a_run_is_reported_though_the_alarm_topic_may_not_be_read(exporter: Exporter) -> None:
+def test_a_run_is_notified_although_the_alarm_topic_may_not_be_read(exporter: Exporter) -> None:
     with exporter.without_statement("NotifyFunctionRole", "AskWhoHearsAlarms"):
         assert notes(exporter, exporter.run({}).arn) == []

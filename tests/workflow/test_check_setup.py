@@ -160,7 +160,7 @@ def test_a_policy_does_what_its_status_says(rows: list[Row], court: Court) -> No
     assert disagreements == []
 
 
-def test_the_policies_to_paste_fix_what_they_are_for(court: Court) -> None:
+def test_the_statements_to_add_fix_what_they_are_for(court: Court) -> None:
     still_wrong = []
     for row in [*BUCKET_POLICIES, *KEY_POLICIES]:
         if row.result != "failed" or "denied" in row.name:
@@ -403,7 +403,7 @@ def wrong(checks: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("sid", ["ReadTheReport", "KeepAnalyses"])
-def test_a_analysis_that_lacks_a_statement_is_named_and_keeps_no_export_from_succeeding(sid: str, court: Court) -> None:
+def test_an_analysis_that_lacks_a_statement_is_named_and_keeps_no_export_from_succeeding(sid: str, court: Court) -> None:
     with court.exporter.without_statement("AnalyzeReportFunctionRole", sid):
         checks, ended = court.assessed(), court.exporter.run({})
     assert wrong(checks) == {"analysis_permissions"}
@@ -412,7 +412,7 @@ def test_a_analysis_that_lacks_a_statement_is_named_and_keeps_no_export_from_suc
     assert court.exporter.message_of(ended.arn).event["analysis_failure"]["error"]
 
 
-def test_a_bucket_that_denies_the_analyses_files_is_reported_before(court: Court) -> None:
+def test_a_bucket_that_denies_the_analyses_files_is_found_before(court: Court) -> None:
     court.set_bucket_policy(
         document([writes(court.place), denies(court.place, Resource=f"{court.place.bucket_arn}/*/analyses/*")])
     )
@@ -425,7 +425,7 @@ def test_a_bucket_that_denies_the_analyses_files_is_reported_before(court: Court
 # ---- what people are told
 
 
-def test_what_a_failed_run_reports_to_paste_mends_it(court: Court) -> None:
+def test_the_statements_in_a_failed_runs_message_fix_it(court: Court) -> None:
     court.set_bucket_policy(document([writes(court.place, Resource=f"{court.place.bucket_arn}/other/*")]))
 
     ended = court.exporter.run({})
@@ -459,7 +459,7 @@ def as_it_is(court: Court) -> Iterator[str]:
         ("Report.INCOMPATIBLE_BUCKET_REGION", as_it_is, None),
     ],
 )
-def test_a_failure_of_the_setup_is_reported_with_the_status(
+def test_a_failure_of_the_setup_is_notified_with_the_result_of_the_check(
     error: str, scenario: Scenario, check: str | None, court: Court
 ) -> None:
     if error.startswith("Report.") and check is None:
@@ -475,14 +475,14 @@ def test_a_failure_of_the_setup_is_reported_with_the_status(
     assert "Check Setup" in court.exporter.states_entered(ended.arn)
 
 
-def test_other_failures_are_reported_without_a_look_at_the_setup(court: Court) -> None:
+def test_other_failures_are_notified_without_a_setup_check(court: Court) -> None:
     court.inspector.misbehave("fail", error_code="INTERNAL_ERROR")
     ended = court.exporter.run({})
     assert "Check Setup" not in court.exporter.states_entered(ended.arn)
     assert court.exporter.message_of(ended.arn).event["failure"]["setup"] is None
 
 
-def test_a_check_that_cannot_run_keeps_no_failure_from_being_reported(court: Court) -> None:
+def test_a_check_that_cannot_run_prevents_no_notification(court: Court) -> None:
     functions, function = court.client("lambda"), court.exporter.resource("CheckSetupFunction")
     variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     broken = {name: value for name, value in variables.items() if name != "INSPECTOR_PRINCIPAL"}
@@ -498,7 +498,7 @@ def test_a_check_that_cannot_run_keeps_no_failure_from_being_reported(court: Cou
     assert "does not allow Inspector to write reports of this account" in " ".join(message.email.split())
 
 
-def test_a_check_is_reported_to_the_topic_on_demand(court: Court) -> None:
+def test_the_result_of_a_check_is_published_on_demand(court: Court) -> None:
     place = {"account": court.exporter.account, "region": court.exporter.region}
     court.exporter.aws.control("/_local/sns/published", place | {"clear": True})
     result = court.exporter.invoke("CheckSetupFunction", json.loads((REPOSITORY / "events/check_setup.json").read_text()))

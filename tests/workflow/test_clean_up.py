@@ -58,7 +58,7 @@ def test_run_stopped_while_it_waits_for_the_lock_leaves_the_holder_alone(exporte
     assert_settled(exporter)
 
 
-def test_run_stopped_while_it_waits_for_a_external_report_leaves_it_alone(
+def test_run_stopped_while_it_waits_for_an_external_report_leaves_it_alone(
     exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.external_report()
@@ -91,7 +91,7 @@ def test_hourly_cleanup_cleans_up_when_the_event_never_comes(exporter: Exporter,
 
 
 @pytest.mark.usefixtures("no_events")
-def test_stopped_run_is_reported_while_inspector_refuses_and_settled_afterwards(
+def test_stopped_run_is_notified_while_inspector_refuses_and_settled_afterwards(
     exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.hold()
@@ -123,7 +123,7 @@ def test_hourly_cleanup_leaves_a_living_run_alone(exporter: Exporter, inspector:
 
 
 @pytest.mark.usefixtures("no_events")
-def test_hourly_cleanup_reports_a_run_that_was_never_written_down(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_hourly_cleanup_notifies_of_a_run_that_was_never_written_down(exporter: Exporter, inspector: InspectorControl) -> None:
     run = exporter.ended(exporter.start({"bucket": "x"}))
     key = {"pk": {"S": f"EXECUTION#{run.name}"}, "sk": {"S": "EXECUTION"}}
     exporter.client("dynamodb").delete_item(TableName=exporter.outputs["TableName"], Key=key)
@@ -135,7 +135,7 @@ def test_hourly_cleanup_reports_a_run_that_was_never_written_down(exporter: Expo
 
 
 @pytest.mark.usefixtures("no_events")
-def test_hourly_cleanup_cancels_a_report_that_a_reported_run_could_not_cancel(
+def test_hourly_cleanup_cancels_a_report_that_a_notified_run_could_not_cancel(
     exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.hold()
@@ -149,7 +149,7 @@ def test_hourly_cleanup_cancels_a_report_that_a_reported_run_could_not_cancel(
     assert exporter.message_of(run.arn).outcome == "FAILED"
 
 
-def test_failure_that_the_workflow_reported_is_not_reported_again(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_failure_that_the_workflow_notified_is_not_notified_again(exporter: Exporter, inspector: InspectorControl) -> None:
     run = exporter.run({"bucket": "x"})
     detail = {
         "executionArn": run.arn,
@@ -162,7 +162,7 @@ def test_failure_that_the_workflow_reported_is_not_reported_again(exporter: Expo
     assert exporter.message_of(run.arn).outcome == "FAILED"
 
 
-def test_failed_run_that_no_one_reported_is_reported_by_event(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_failed_run_without_a_notification_is_notified_by_event(exporter: Exporter, inspector: InspectorControl) -> None:
     with exporter.without_statement("NotifyFunctionRole", "PublishToTheTopic"):
         run = exporter.run({}, seconds=90)
 

@@ -64,7 +64,7 @@ def test_nothing_of_an_existing_bucket_is_created_or_changed(place: Place) -> No
     assert place.exporter.outputs["ReportsKeyArn"] == place.key
 
 
-def test_the_pasted_statements_are_enough_and_inspectors_are_needed(place: Place, inspector: InspectorControl) -> None:
+def test_the_added_statements_are_enough_and_inspectors_are_needed(place: Place, inspector: InspectorControl) -> None:
     place.paste_into_bucket("BucketStatementForExporter")
     place.paste_into_key(*IN_THE_KEY)
     assert place.exporter.run({}).error == "Report.INVALID_PERMISSIONS"

@@ -53,7 +53,7 @@ def test_empty_input_exports_all_active_findings_with_the_defaults(exporter: Exp
     assert exporter.lock() is None
 
 
-def test_success_is_reported_with_the_place_of_the_file(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_success_is_notified_with_the_place_of_the_file(exporter: Exporter, inspector: InspectorControl) -> None:
     ended = exporter.run({})
 
     message = exporter.message_of(ended.arn)
@@ -118,7 +118,7 @@ def test_a_claim_with_another_input_does_not_silence_the_run(exporter: Exporter,
     assert exporter.message_of(real.arn).outcome == "SUCCEEDED"
 
 
-def test_silenced_success_is_recorded_and_reported_to_no_one(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_silenced_success_is_recorded_and_not_notified(exporter: Exporter, inspector: InspectorControl) -> None:
     ended = exporter.run({"notify": False})
 
     assert ended.status == "SUCCEEDED"

@@ -66,5 +66,5 @@ def test_a_history_that_fails_is_made_as_short_as_it_still_fails(text: str, shor
 @pytest.mark.parametrize(
     ("order", "value"), [([0, 1, 2, 3], 1.0), ([3, 2, 1, 0], -1.0), ([1, 0], -1.0), ([0], 1.0), ([2, 0, 3, 1], 0.0)]
 )
-def test_the_order_of_service_is_reported_between_a_queue_and_its_reverse(order: list[int], value: float) -> None:
+def test_the_order_of_service_is_distinguished_from_its_reverse(order: list[int], value: float) -> None:
     assert tau(order) == pytest.approx(value)

@@ -52,7 +52,7 @@ DAILY_RUN: list[Seen] = [
 ]
 
 
-def test_a_run_without_trouble_breaks_no_law() -> None:
+def test_a_run_without_faults_breaks_no_invariant() -> None:
     assert broken_laws(DAILY_RUN) == []
     assert broken_laws(reversed(DAILY_RUN)) == []  # in any order: they are sorted by time
 
@@ -98,11 +98,11 @@ def broken_by(*added: Seen, without: tuple[int, ...] = ()) -> set[str]:
         ("T4", [Began(1, B), Over(3, B, "ABORTED")], ()),
     ],
 )  # fmt: skip
-def test_each_law_can_be_broken(law: str, added: list[Seen], without: tuple[int, ...]) -> None:
+def test_each_invariant_can_be_broken(law: str, added: list[Seen], without: tuple[int, ...]) -> None:
     assert law in broken_by(*added, without=without)
 
 
-def test_a_dead_holder_is_robbed_and_its_report_cancelled_by_whoever_comes() -> None:
+def test_a_dead_holders_lock_is_taken_and_its_report_cancelled_by_the_next_run() -> None:
     taken: list[Seen] = [
         *DAILY_RUN[:7],
         Began(1, B),
@@ -120,7 +120,7 @@ def test_a_lock_past_its_expiry_may_be_taken_from_a_living_run() -> None:
     assert not [law for law in broken_laws(taken) if "L1" in law]
 
 
-def test_a_external_report_is_cancelled_by_a_holder_whose_plan_says_so() -> None:
+def test_an_external_report_is_cancelled_by_a_holder_whose_plan_says_so() -> None:
     external: list[Seen] = [
         ReportBegan(1, "report-f", ""),
         CancelAsked(3.5, "report-f", A, 3.4),
@@ -131,7 +131,7 @@ def test_a_external_report_is_cancelled_by_a_holder_whose_plan_says_so() -> None
 
 
 @pytest.mark.parametrize(("began", "is_broken"), [(3.4, False), (3.6, True)])
-def test_whoever_was_robbed_after_its_look_at_the_lock_may_cancel_a_external_report(began: float, is_broken: bool) -> None:
+def test_a_run_that_lost_its_lock_after_it_read_it_may_cancel_an_external_report(began: float, is_broken: bool) -> None:
     robbed: list[Seen] = [
         RunWritten(2, A, NEW, CANCELLING),
         ReportBegan(2.5, "report-f", ""),

@@ -157,7 +157,7 @@ def test_execution_is_stopped_while_its_function_works_on(sandbox: Sandbox) -> N
     assert counted(sandbox) == 1
 
 
-def test_stopped_executions_call_is_held_until_whoever_was_reported_has_come_back(sandbox: Sandbox) -> None:
+def test_stopped_executions_call_is_held_until_its_caller_was_answered(sandbox: Sandbox) -> None:
     events, cleaner = sandbox.client("events"), sandbox.function("clean", "def handler(event, context): pass\n")
     pattern = {"source": ["aws.states"], "detail": {"status": ["ABORTED"]}}
     events.put_rule(Name="ended", EventPattern=json.dumps(pattern))

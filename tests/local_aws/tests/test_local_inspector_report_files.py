@@ -77,7 +77,7 @@ class TestCsv:
         assert [row["Description"] for row in told] == [description] * len(findings)
         assert all(None not in row and None not in row.values() for row in told)
 
-    def test_a_row_reports_its_finding(self) -> None:
+    def test_a_row_holds_its_finding(self) -> None:
         findings = make(300)
         for row, finding in zip(rows(csv_report(findings, NOW)), findings, strict=True):
             assert row["Finding ARN"] == finding["findingArn"]

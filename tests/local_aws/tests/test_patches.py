@@ -264,7 +264,7 @@ class TestPolicySimulation:
         with pytest.raises(ClientError, match="NoSuchEntity"):
             full.client("iam").simulate_principal_policy(PolicySourceArn="arn:aws:iam::1:role/x", ActionNames=["s3:GetObject"])
 
-    def test_a_simulation_reports_a_roles_part_of_another_accounts_key(self, full: Sandbox) -> None:
+    def test_a_simulation_returns_a_roles_part_of_another_accounts_key(self, full: Sandbox) -> None:
         role = full.role("reader", {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"})
 
         def simulated(account: str) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def test_without_coverage_everything_is_enabled(folder: Path) -> None:
     assert told["changes"]["counts"]["no_longer_open"] == sum(each["awsAccountId"] == MEMBER for each in FINDINGS)
 
 
-def test_connectors_may_be_reported_of_beside_the_accounts(folder: Path) -> None:
+def test_connectors_may_be_given_beside_the_accounts(folder: Path) -> None:
     azure = FINDINGS[0] | {"resources": [{"type": "Microsoft.Compute/virtualMachines", "id": "vm-1", "region": "x"}]}
     (folder / "azure.json").write_bytes(json_report([azure, *FINDINGS[1:]]))
     (folder / "less.json").write_bytes(json_report(FINDINGS[1:]))

@@ -157,7 +157,7 @@ def test_the_page_shows_the_trend_of_the_runs_and_is_in_the_language_of_the_depl
     ]
 
 
-def test_a_page_that_cannot_be_made_leaves_a_analysis_without_one(
+def test_a_page_that_cannot_be_rendered_leaves_an_analysis_without_one(
     clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> str:
@@ -177,14 +177,14 @@ def test_a_second_run_is_compared_by_the_files_of_the_first_and_names_what_is_no
     assert {each["title"] for each in told["worst_no_longer_open"]} <= no_longer_open
 
 
-def test_a_run_without_findings_has_a_analysis_too(clients: AnalysisClients) -> None:
+def test_a_run_without_findings_has_an_analysis_too(clients: AnalysisClients) -> None:
     daily_run(clients)
     told = daily_run(clients, "run-2", START + timedelta(days=1), [])
     assert (told["total"], told["changes"]["no_longer_open"], told["coverage_status"]["unusual_drop"]) == (0, len(ACTIVE), True)
     assert json.loads(content_of(told["analysis_key"]))["report"]["key"] is None
 
 
-def test_the_history_has_what_the_next_run_checks_up(clients: AnalysisClients) -> None:
+def test_the_history_has_what_the_next_run_looks_up(clients: AnalysisClients) -> None:
     told = daily_run(clients)
     (line,) = run_store.history(clients.table, "nightly")
     assert set(HISTORY_FIELDS) <= set(line)
@@ -204,7 +204,7 @@ def test_a_repeated_step_writes_the_same_again(clients: AnalysisClients, s3: S3)
     assert len({each["ETag"] for each in versions}) == 3, "one of the fingerprint file, one of analysis.json and one of the page"
 
 
-def test_a_broken_report_is_said_and_leaves_nothing_that_could_be_taken_for_whole(clients: AnalysisClients, s3: S3) -> None:
+def test_a_broken_report_is_noted_and_leaves_nothing_that_could_be_taken_for_whole(clients: AnalysisClients, s3: S3) -> None:
     content = json_report(ACTIVE)
     run, delivery = delivered(clients, "run-1", START, content[: len(content) // 2] + b"]}")
     assert analyze_run(clients, run, delivery) == {"state": "NOT_ANALYZED", "error": "Analysis.ReportMalformed"}
@@ -241,7 +241,7 @@ def test_a_refusal_is_written_down_with_what_to_look_at(
 @pytest.mark.usefixtures("_no_pause")
 @pytest.mark.parametrize(("code", "status"), [("SlowDown", 503), ("ThrottlingException", 400), ("KMS.ThrottlingException", 400)])
 @pytest.mark.parametrize("part", ["reports/", "findings.fingerprints"])
-def test_what_passes_is_raised_so_that_the_step_is_tried_again(
+def test_a_transient_error_is_raised_so_that_the_step_is_tried_again(
     clients: AnalysisClients, s3: S3, part: str, code: str, status: int
 ) -> None:
     daily_run(clients)
@@ -295,7 +295,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     ("spoil", "why"),
     [("delete", "cannot be read"), ("replace", "was replaced since it was written"), ("deny", "AccessDenied")],
 )
-def test_a_baseline_that_cannot_be_read_is_said_and_the_rest_is_reported(
+def test_a_baseline_that_cannot_be_read_is_noted_and_the_rest_is_analyzed(
     clients: AnalysisClients, s3: S3, spoil: str, why: str
 ) -> None:
     keys = daily_run(clients)["fingerprints_key"]
@@ -324,7 +324,7 @@ def test_a_baselines_parquet_that_is_damaged_costs_names_only(clients: AnalysisC
     assert all(each["title"] for each in healed["worst_no_longer_open"])
 
 
-def test_a_time_that_no_one_can_read_is_said(clients: AnalysisClients) -> None:
+def test_an_unreadable_time_is_noted(clients: AnalysisClients) -> None:
     content = json_report([ACTIVE[0] | {"updatedAt": 1.0}]).replace(b'"updatedAt":', b'"updatedAt":"the other day","x":', 1)
     run, delivery = delivered(clients, "run-1", START, content)
     analyze_run(clients, run, delivery)
@@ -333,7 +333,7 @@ def test_a_time_that_no_one_can_read_is_said(clients: AnalysisClients) -> None:
     assert "1 value of updated_at could not be read and was left out." in told["sentences"]
 
 
-def test_a_analysis_that_comes_after_the_outcome_changes_nothing(clients: AnalysisClients) -> None:
+def test_an_analysis_that_comes_after_the_outcome_changes_nothing(clients: AnalysisClients) -> None:
     run, delivery = delivered(clients, "run-1", START, json_report(ACTIVE))
     run_store.record(clients.table, run.execution, "SUCCEEDED", None, delivery, START)
     analyze_run(clients, run, delivery)
@@ -399,7 +399,7 @@ FORGED_KEYS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("content", FORGED_KEYS.values(), ids=FORGED_KEYS)
-def test_a_forged_key_file_is_unreadable_and_heals_in_the_next_run(clients: AnalysisClients, content: bytes) -> None:
+def test_a_forged_fingerprint_file_is_unreadable_and_heals_in_the_next_run(clients: AnalysisClients, content: bytes) -> None:
     forge(clients, "analysis_fingerprints", daily_run(clients)["fingerprints_key"], content)
     told = daily_run(clients, "run-2", START + timedelta(days=1))
     assert (told["no_baseline"], told["total"]) == ("unreadable", len(ACTIVE))
@@ -500,7 +500,7 @@ class TestBaseline:
         told = daily_run(clients, "run-3", START + timedelta(days=2), self.rebuilt(2), **self.SCHEDULED, **changed)
         assert self.first_seen(told) == self.first_seen(first)
 
-    def test_a_damaged_key_file_makes_nothing_young(self, clients: AnalysisClients) -> None:
+    def test_a_damaged_fingerprint_file_makes_nothing_young(self, clients: AnalysisClients) -> None:
         first = daily_run(clients, findings=self.rebuilt(0), **self.SCHEDULED)
         damaged = daily_run(clients, "run-2", START + timedelta(days=1), self.rebuilt(1), **self.SCHEDULED)
         client("s3").put_object(Bucket=BUCKET, Key=damaged["fingerprints_key"], Body=b"damaged")
@@ -658,7 +658,7 @@ class TestCarriedOver:
         later = daily_run(clients, "run-3", START + timedelta(days=2, minutes=1), [], **schedule)
         assert later["changes"]["no_longer_open"] == len(ACTIVE), "after a day nothing more is waited for"
 
-    def test_few_that_are_back_do_not_make_the_others_no_longer_open(
+    def test_a_few_rediscovered_findings_do_not_close_the_others(
         self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         images = [each for each in ACTIVE if each["resources"][0]["type"] == "AWS_ECR_CONTAINER_IMAGE"]

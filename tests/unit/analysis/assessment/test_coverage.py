@@ -153,7 +153,7 @@ def test_each_state_is_on_or_off_and_a_new_one_is_unknown(status: str, expected:
     assert found.why == ("" if expected == "on" else f"{status}: It is {status}")
 
 
-def test_what_inspector_does_not_report_is_unknown_and_named(service: Service) -> None:
+def test_what_inspector_does_not_answer_is_unknown_and_named(service: Service) -> None:
     service.members(OTHER_ACCOUNT, "777788889999")
     service.states({ACCOUNT: "ENABLED"})
     service.states({}, {OTHER_ACCOUNT: "ACCESS_DENIED"}, asked=[OTHER_ACCOUNT, "777788889999"])
@@ -250,7 +250,7 @@ def account(told: Scanning, **scan_types: Scanning) -> Coverage:
 
 
 class TestMeaning:
-    def test_in_an_account_that_is_off_nothing_is_scanned(self) -> None:
+    def test_in_a_deactivated_account_nothing_is_scanned(self) -> None:
         found = account("off", ecr="on")
         assert {found.scanning(ACCOUNT, each) for each in OWN_SCAN_TYPES} == {"off"}
 
@@ -259,7 +259,7 @@ class TestMeaning:
         assert [found.scanning(ACCOUNT, each) for each in ("ec2", "ecr", "ami")] == ["off", "on", "unknown"]
         assert found.scanning(OTHER_ACCOUNT, "ecr") == "unknown"
 
-    def test_in_an_account_that_is_only_being_switched_on_nothing_is_sure(self) -> None:
+    def test_in_an_account_that_is_only_being_switched_on_scanning_is_unknown(self) -> None:
         found = account("unknown", ecr="on", ec2="off")
         assert [found.scanning(ACCOUNT, each) for each in ("ec2", "ecr")] == ["off", "unknown"]
 
@@ -268,7 +268,7 @@ class TestMeaning:
         found = account(state, azure="on")
         assert [found.scanning(ACCOUNT, each) for each in ("azure", "gcp")] == ["on", "unknown"]
 
-    def test_only_where_resources_are_known_and_none_is_scanned_it_is_blind(self) -> None:
+    def test_only_where_resources_are_known_and_none_is_scanned_nothing_is_scanned(self) -> None:
         for scanned, not_scanned, blind in (
             (0, 12, True),
             (0, 0, False),
@@ -376,7 +376,7 @@ class TestOtherClouds:
             f"It is unknown whether all of Azure in account {ACCOUNT} is scanned: not every connector is connected and enabled.",
         )
 
-    def test_a_health_that_is_not_reported_is_not_health(self, service: Service) -> None:
+    def test_a_connector_without_a_health_is_not_healthy(self, service: Service) -> None:
         told = {name: value for name, value in self.HEALTHY.items() if name != "health"}
         assert self.read(service, told).scanning(ACCOUNT, "azure") == "unknown"
 
@@ -389,7 +389,7 @@ class TestOtherClouds:
         assert "the connectors could not be listed" in found.notes[0]
 
 
-def test_an_account_that_is_no_member_any_more_is_said_to_be_none(service: Service) -> None:
+def test_an_account_that_is_no_longer_a_member_is_shown_as_such(service: Service) -> None:
     service.members("777788889999")
     service.states({ACCOUNT: "ENABLED"})
     service.states({"777788889999": "ENABLED"}, {OTHER_ACCOUNT: "ACCESS_DENIED"}, asked=[OTHER_ACCOUNT, "777788889999"])

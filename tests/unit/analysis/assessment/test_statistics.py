@@ -92,7 +92,7 @@ def test_what_is_not_open_is_counted_by_its_status_alone() -> None:
     }  # fmt: skip
 
 
-def test_what_is_not_reported_and_what_is_reported_to_be_unknown_are_counted_together() -> None:
+def test_missing_values_and_unknown_values_are_counted_together() -> None:
     told = counted(
         {"fix_available": None},
         {"fix_available": UNKNOWN},

@@ -92,7 +92,7 @@ def not_scanned(*accounts: str) -> NotScanned:
 class TestBaselines:
     ROWS = batch(finding("a"), finding("b", vulnerability_id="CVE-2", account_id=OTHER_ACCOUNT))
 
-    def test_a_first_run_has_nothing_to_compare_with_and_leaves_a_key_file(self) -> None:
+    def test_a_first_run_has_nothing_to_compare_with_and_leaves_a_fingerprint_file(self) -> None:
         first = live([self.ROWS])
         assert first.told.compared is None
         assert live([self.ROWS], first.keys).counts == {"still_open": 2}
@@ -128,7 +128,7 @@ class TestBaselines:
         swapped = [one | {"vulnerability_id": "v2"}, two | {"vulnerability_id": "v1"}]
         assert live([batch(*swapped)], live([batch(one, two)]).keys).counts == {"still_open": 2}
 
-    def test_one_that_was_not_scanned_is_seen_again_under_another_name(self) -> None:
+    def test_one_that_was_not_scanned_is_rediscovered_under_another_name(self) -> None:
         kept = live([], live([self.ROWS]).keys, not_scanned(ACCOUNT, OTHER_ACCOUNT))
         back: schema.Batch = {**self.ROWS, "vulnerability_id": ["CVE-8", "CVE-9"]}
         assert live([back], kept.keys).counts == {"rediscovered": 2}
@@ -210,7 +210,7 @@ class TestSummaries:
         assert reader.summary.findings == 5
         assert reader.summary.open == {ACCOUNT: {"ecr": 1, "lambdaCode": 1}, OTHER_ACCOUNT: {"ecr": 1}, "": {"ecr": 1}}
 
-    def test_what_no_one_checks_at_is_remembered_with_its_account_until_someone_does(self) -> None:
+    def test_what_is_not_scanned_is_remembered_with_its_account_until_someone_does(self) -> None:
         off = not_scanned(OTHER_ACCOUNT)
         here, there = finding("a"), finding("b", account_id=OTHER_ACCOUNT)
         kept = live([batch(here, there)])
@@ -232,7 +232,7 @@ class TestSummaries:
 
 
 class TestNames:
-    def test_only_what_is_listed_is_checked_for_and_the_pass_ends_when_all_is_found(self) -> None:
+    def test_only_what_is_listed_is_searched_for_and_the_pass_ends_when_all_is_found(self) -> None:
         before, after = [finding("a")], [finding("b"), finding("c", vulnerability_id="CVE-2", severity="LOW")]
         found = live([batch(*after)], live([batch(*before)]).keys)
         of_baseline, of_current = finding_details.wanted(found.changes)
@@ -327,7 +327,7 @@ class TestRunsOfTheEmbeddedInspector:
                 arn = rebuilt[arn]
             assert int.from_bytes(change.current[26:28]) <= first[arn] < TODAY
 
-    def test_an_account_that_was_switched_off_is_not_checked_at(self) -> None:
+    def test_findings_of_a_deactivated_account_are_not_called_closed(self) -> None:
         found = generate(200, seed=5, now=self.CLOCK, accounts=(ACCOUNT, OTHER_ACCOUNT), region="eu-west-1")
         before = live(batches_of(self.of(found, frozenset({"ACTIVE"}))))
         later, _ = evolve(
@@ -341,7 +341,7 @@ class TestRunsOfTheEmbeddedInspector:
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")
-def test_real_findings_are_compared_as_their_raw_json_reports_it() -> None:
+def test_real_findings_are_compared_as_their_raw_json_says() -> None:
     before = load(REAL_FINDINGS)
     dice = random.Random(1)
     repository = next(each["resources"][0] for each in before if each["resources"][0]["type"] == "AWS_ECR_CONTAINER_IMAGE")

@@ -52,7 +52,7 @@ def first_seen(kept: list[bytes]) -> list[int]:
 
 
 class TestKinds:
-    def test_a_unchanged_run_changes_nothing(self) -> None:
+    def test_an_unchanged_run_changes_nothing(self) -> None:
         daily_run = [finding("a"), finding("b", vulnerability_id="CVE-2")]
         kinds, kept = told(daily_run, daily_run)
         assert kinds == {"still_open": 2}
@@ -61,15 +61,15 @@ class TestKinds:
     def test_a_finding_that_was_not_there_is_new(self) -> None:
         assert told([], [finding("a")])[0] == {"new": 1}
 
-    def test_a_rebuilt_image_reissues_its_findings(self) -> None:
+    def test_a_rebuilt_image_gives_its_findings_new_arns(self) -> None:
         kinds, kept = told([finding("a", first_observed_at=5 * DAY_MS)], [finding("b", first_observed_at=9 * DAY_MS)])
         assert kinds == {"unchanged_new_arn": 1}
         assert first_seen(kept) == [5]
 
-    def test_a_rebuilt_image_reissues_its_findings_also_where_the_old_ones_are_reported_as_closed(self) -> None:
+    def test_a_rebuilt_image_gives_its_findings_new_arns_also_where_the_old_ones_are_reported_as_closed(self) -> None:
         assert told([finding("a")], [finding("a", status="CLOSED"), finding("b")])[0] == {"unchanged_new_arn": 1}
 
-    def test_an_old_image_that_stays_for_a_run_makes_a_copy_and_its_first_seen_day_survives(self) -> None:
+    def test_an_old_image_that_stays_for_a_run_makes_an_additional_resource_and_its_first_seen_day_survives(self) -> None:
         old, new = finding("a", first_observed_at=5 * DAY_MS), finding("b", first_observed_at=9 * DAY_MS)
         kinds, kept = told([old], [old, new])
         assert kinds == {"still_open": 1, "additional_resource": 1}
@@ -84,19 +84,19 @@ class TestKinds:
         assert kinds == {"still_open": 1}
         assert first_seen(kept) == [5]
 
-    def test_an_active_only_report_reports_a_missing_finding_by_whether_its_resource_is_still_reported_on(self) -> None:
+    def test_an_active_only_report_classifies_a_missing_finding_by_whether_its_resource_is_still_reported_on(self) -> None:
         other = finding("b", vulnerability_id="CVE-2")
         assert told([finding("a"), other], [other])[0] == {"still_open": 1, "no_longer_reported": 1}
         elsewhere = finding("c", resource_name="shop/basket")
         assert told([finding("a"), elsewhere], [elsewhere])[0] == {"still_open": 1, "resource_removed": 1}
 
     @pytest.mark.parametrize(("status", "kind"), [("CLOSED", "closed"), ("SUPPRESSED", "suppressed")])
-    def test_a_report_with_other_statuses_reports_them_exactly(self, status: str, kind: str) -> None:
+    def test_a_report_with_other_statuses_classifies_them_exactly(self, status: str, kind: str) -> None:
         assert told([finding("a")], [finding("a", status=status)])[0] == {kind: 1}
         assert told([finding("a", status=status)], [finding("a", status=status)])[0] == {}
 
     @pytest.mark.parametrize(("status", "kind"), [("CLOSED", "reopened"), ("SUPPRESSED", "unsuppressed")])
-    def test_what_comes_back_is_reported_as_that(self, status: str, kind: str) -> None:
+    def test_what_comes_back_is_classified_as_such(self, status: str, kind: str) -> None:
         assert told([finding("a", status=status)], [finding("a")])[0] == {kind: 1}
 
     def test_what_was_closed_comes_back_under_another_arn_too(self) -> None:
@@ -105,16 +105,16 @@ class TestKinds:
         assert kinds == {"reopened": 1}
         assert set(first_seen(kept)) == {5}
 
-    def test_a_status_that_no_one_knows_hides_nothing(self) -> None:
+    def test_an_unknown_status_hides_nothing(self) -> None:
         assert told([finding("a")], [finding("a", status="PENDING")])[0] == {"still_open": 1}
 
-    def test_no_one_knows_what_became_of_findings_that_inspector_does_not_look_at(self) -> None:
+    def test_findings_that_inspector_does_not_scan_have_an_unknown_status(self) -> None:
         here, there = finding("a"), finding("b", account_id=daily_runs.OTHER_ACCOUNT)
         kinds, kept = told([here, there], [here], (daily_runs.OTHER_ACCOUNT, "ecr"))
         assert kinds == {"still_open": 1, "status_unknown": 1}
         assert len(kept) == 2, "it is remembered"
 
-    def test_they_are_remembered_until_inspector_checks_again(self) -> None:
+    def test_they_are_carried_over_until_inspector_scans_again(self) -> None:
         daily_run, place = [finding("a", first_observed_at=5 * DAY_MS)], (daily_runs.ACCOUNT, "ecr")
         _, kept = told(daily_run, [], place)
         for current, switched_off, kind in (
@@ -129,7 +129,7 @@ class TestKinds:
             assert +found.changes.counts == {kind: 1}
             assert first_seen(again) == ([] if kind == "resource_removed" else [5])
 
-    def test_what_is_remembered_takes_part_in_the_earliest_day_of_its_copies(self) -> None:
+    def test_what_is_carried_over_takes_part_in_the_earliest_day_of_its_copies(self) -> None:
         kinds, kept = told(
             [finding("a", first_observed_at=9 * DAY_MS)],
             [finding("b", first_observed_at=4 * DAY_MS, status="SUPPRESSED")],
@@ -138,7 +138,7 @@ class TestKinds:
         assert kinds == {"status_unknown": 1}
         assert first_seen(kept) == [4, 4]
 
-    def test_another_scan_type_of_the_account_is_checked_at(self) -> None:
+    def test_another_scan_type_of_the_account_is_still_scanned(self) -> None:
         assert told([finding("a")], [], (daily_runs.ACCOUNT, "ec2"))[0] == {"resource_removed": 1}
 
     def test_findings_share_an_identity_and_are_counted_one_to_one(self) -> None:
@@ -219,7 +219,7 @@ class TestSummary:
         assert found is not None
         assert (found.counts["closed"], found.days_to_close) == (1, 50)
 
-    def test_a_clock_that_went_back_makes_no_negative_days(self) -> None:
+    def test_a_clock_that_was_set_back_makes_no_negative_days(self) -> None:
         found = compare(
             iter([records(finding("a", first_observed_at=9 * DAY_MS))]),
             iter([records(finding("a", status="CLOSED", first_observed_at=9 * DAY_MS, updated_at=3 * DAY_MS))]),
@@ -325,7 +325,7 @@ def as_remembered(each: Seen) -> bytes:
 class TestHistories:
     @settings(max_examples=150, deadline=None)
     @given(st.lists(daily_run(), min_size=1, max_size=5), st.integers(1, 5), st.integers(1, 5))
-    def test_every_run_is_reported_as_the_naive_comparison_reports_it(
+    def test_every_run_is_compared_as_the_naive_comparison_does(
         self, history: list[tuple[list[Seen], set[tuple[str, str]], set[tuple[str, str]]]], run: int, block: int
     ) -> None:
         identities = {}

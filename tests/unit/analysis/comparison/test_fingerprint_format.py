@@ -151,11 +151,11 @@ class TestDamage:
         with pytest.raises(FingerprintFileError, match=r"truncated at its finding 301"):
             read(self.CONTENT[:-10])
 
-    def test_another_version_is_said_to_be_one(self) -> None:
+    def test_another_version_is_named_as_such(self) -> None:
         with pytest.raises(FingerprintFileError, match="version 2, of another release"):
             read(fingerprint_format.MAGIC[:-1] + b"\x02" + self.CONTENT[8:])
 
-    def test_other_rules_of_identity_are_said_to_be_some(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_other_rules_of_identity_are_named_as_such(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(fingerprint_format, "IDENTITY_VERSION", 3)
         with pytest.raises(FingerprintFileError, match="rules of another release"):
             read(self.CONTENT)

@@ -37,11 +37,11 @@ def test_marks_do_not_get_in_each_others_way(told: str, fix: str | None, exploit
     assert fingerprints.status(found) == {"ACTIVE": 0, "SUPPRESSED": 1, "CLOSED": 2}[status]
 
 
-def test_a_severity_that_no_one_knows_yet_is_other() -> None:
+def test_an_unknown_severity_is_other() -> None:
     assert fingerprints.severity(record(severity="APOCALYPTIC")) == "OTHER"
 
 
-def test_the_higher_mark_is_to_be_checked_at_first() -> None:
+def test_the_higher_mark_is_to_be_listed_first() -> None:
     order: list[dict[str, Any]] = [
         {"severity": "CRITICAL", "exploit_available": "YES"},
         {"severity": "CRITICAL", "fix_available": "YES"},
@@ -84,7 +84,7 @@ def test_a_finding_has_a_closed_day_only_when_it_is_closed() -> None:
     assert day(record(status="ACTIVE", updated_at=5 * DAY_MS)[fingerprints.CLOSED]) == 0
 
 
-def test_a_reader_that_does_not_report_when_findings_were_updated_is_enough() -> None:
+def test_a_reader_that_does_not_know_when_findings_were_updated_is_enough() -> None:
     columns = batch(finding(status="CLOSED"))
     del columns["updated_at"]
     assert day(fingerprints.Fingerprinter(TODAY).of(columns)[0][fingerprints.CLOSED]) == TODAY

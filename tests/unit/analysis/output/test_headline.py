@@ -164,7 +164,7 @@ def worst_new(*current: dict[str, Any]) -> list[dict[str, Any]]:
     return told
 
 
-def test_findings_that_would_report_the_same_are_one_entry_with_their_number() -> None:
+def test_findings_that_would_read_the_same_are_one_entry_with_their_number() -> None:
     told = worst_new(*[image(each) for each in "abcd"], *[other(f"9{number}", severity="HIGH") for number in range(6)])
     assert len({each["vulnerability_id"] for each in told}) == len(told) == 5
     first = told[0]
@@ -197,7 +197,7 @@ def test_so_are_those_on_other_resources_with_some_names_and_what_they_have_in_c
     ],
     ids=str,
 )  # fmt: skip
-def test_what_reports_something_else_is_an_entry_of_its_own(apart: dict[str, Any]) -> None:
+def test_what_reads_differently_is_an_entry_of_its_own(apart: dict[str, Any]) -> None:
     assert len(worst_new(image("a"), image("b", **apart))) == 2
 
 

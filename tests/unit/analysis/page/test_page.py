@@ -177,7 +177,7 @@ class TestOneFile:
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
-def test_a_time_that_a_zone_does_not_have_is_reported_in_utc(zone: str, at: str) -> None:
+def test_a_time_that_a_zone_does_not_have_is_shown_in_utc(zone: str, at: str) -> None:
     told = words("en", zone).time(at)
     assert ("UTC" in told) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
 
@@ -205,7 +205,7 @@ class TestHostileTexts:
         shown = html[: html.index('<script type="application/json"')]
         assert f"<summary><bdi>{'W' * 160}…</bdi>" in shown
 
-    def test_nothing_of_a_text_turns_the_direction_or_is_not_seen(self) -> None:
+    def test_nothing_of_a_text_changes_the_direction_or_is_invisible(self) -> None:
         html = render(daily_runs.hostile(), [], daily_runs.facts())
         assert "gnp.exe" in html
         assert [each for each in html if each != "\n" and not each.isprintable()] == []
@@ -431,7 +431,7 @@ class TestSections:
         ):
             assert " ".join(fact.split()) in shown
 
-    def test_times_are_reported_in_the_time_zone_and_in_utc_without_a_known_one(self) -> None:
+    def test_times_are_shown_in_the_time_zone_and_in_utc_without_a_known_one(self) -> None:
         assert "12:00 JST" in page(daily_runs.quiet(), time_zone="Asia/Tokyo").text
         unknown = page(daily_runs.quiet(), time_zone="Europe/Pariss", duration_seconds=None).text
         assert "UTC (Europe/Pariss is not a known time zone)" in unknown
@@ -451,7 +451,7 @@ class TestTrend:
         assert (low.change, low.least, low.most, low.first.count, low.last.count) == (-50, 50, 100, 100, 50)
         assert low.width == FEWEST_PLACES * PLACE_WIDTH
 
-    def test_the_smallest_number_that_is_not_zero_is_seen(self) -> None:
+    def test_the_smallest_number_that_is_not_zero_is_visible(self) -> None:
         runs = [
             {
                 "started_at": "2026-11-20T03:00:00+00:00",
@@ -464,7 +464,7 @@ class TestTrend:
         (low,) = strips(runs, WORST_FIRST)
         assert low.bars[1].height > low.bars[2].height
 
-    def test_a_run_without_sure_coverage_is_marked_and_explained(self) -> None:
+    def test_a_run_with_unknown_coverage_is_marked_and_explained(self) -> None:
         runs = daily_runs.trend(daily_runs.deactivated())
         runs[-3]["is_uncertain"] = True
         shown = Page(render(daily_runs.deactivated(), runs, daily_runs.facts())).text
@@ -482,7 +482,7 @@ class TestTrend:
             ((True, False, False), False),
         ],
     )
-    def test_a_change_that_may_be_one_of_scanning_is_not_reported_as_one_of_findings(
+    def test_a_change_that_may_come_from_scanning_is_not_shown_as_one_of_findings(
         self, lost_coverage: tuple[bool, ...], uncertain: bool
     ) -> None:
         runs = daily_runs.trend(daily_runs.ordinary(), 3)
@@ -494,7 +494,7 @@ class TestTrend:
         assert ("57 fewer than before" in shown) != uncertain
         assert ("not comparable (scan coverage)" in shown) == uncertain
 
-    def test_runs_of_one_day_are_reported_apart_by_their_time(self) -> None:
+    def test_runs_of_one_day_are_distinguished_by_their_time(self) -> None:
         runs = daily_runs.trend(daily_runs.ordinary(), 2)
         runs[0]["started_at"] = runs[1]["started_at"].replace("T03:00", "T01:30")
         shown = Page(render(daily_runs.ordinary(), runs, daily_runs.facts())).text
@@ -571,7 +571,7 @@ class TestLanguages:
             assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"nobody says {key}"
 
     @pytest.mark.parametrize("daily_run", DAILY_RUNS)
-    def test_every_run_can_be_reported_in_japanese(self, daily_run: str) -> None:
+    def test_every_run_can_be_shown_in_japanese(self, daily_run: str) -> None:
         shown = page(DAILY_RUNS[daily_run](), language="ja")
         assert ("html", {"lang": "ja"}) in shown.elements
         assert "優先して修正" in shown.text

@@ -70,7 +70,7 @@ def test_json_and_csv_of_the_same_findings_are_counted_alike(style: Any) -> None
     assert counts == counts_of(read_json(json, counted_only=True))
 
 
-def test_json_and_csv_of_the_same_findings_give_the_same_columns_but_where_a_csv_cannot_report() -> None:
+def test_json_and_csv_of_the_same_findings_give_the_same_columns_but_where_a_csv_cannot_hold_them() -> None:
     findings = make(800)
     from_json = tags_read(rows_of(read_json(Stream(json_report(findings)))))
     for told, known in zip(read(csv_report(findings, NOW)), from_json, strict=True):
@@ -231,7 +231,7 @@ def test_a_cell_larger_than_the_cap_is_reported_before_it_fills_the_memory() -> 
 
 
 @pytest.mark.parametrize("ports", ["all", "22 - 12345678901"])
-def test_numbers_and_times_that_no_one_can_read_are_counted_where_nothing_is_counted_by_them(ports: str) -> None:
+def test_unreadable_numbers_and_times_are_counted_where_nothing_is_counted_by_them(ports: str) -> None:
     rows = cells(csv_report(make(1), NOW))
     rows[0] |= {"Last Seen": "then", "Inspector Score": "high", "Port Range": ports}
     unreadable: Counter[str] = Counter()

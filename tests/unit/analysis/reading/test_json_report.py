@@ -65,7 +65,7 @@ def test_a_realistic_report_is_read_whatever_the_buffer(buffer_bytes: int) -> No
     assert [row["title"] for row in compact] == [finding["title"] for finding in findings]
 
 
-def test_what_checks_like_a_border_within_a_text_or_a_list_is_none() -> None:
+def test_what_looks_like_a_border_within_a_text_or_a_list_is_none() -> None:
     trap = '},{"findingArn": "'
     finding = SMALLEST | {"description": trap, "aMember": [{"findingArn": trap}, {"findingArn": "x"}]}
     rows = read(report(*[finding] * 50), buffer_bytes=2000)
@@ -90,7 +90,7 @@ def test_batches_are_never_larger_than_promised() -> None:
     assert sum(sizes) == 10_000
 
 
-def test_a_timestamp_that_no_one_can_read_is_counted_where_nothing_is_counted_by_it() -> None:
+def test_an_unreadable_timestamp_is_counted_where_nothing_is_counted_by_it() -> None:
     unreadable: Counter[str] = Counter()
     content = report(SMALLEST | {"updatedAt": "the other day"}, SMALLEST | {"updatedAt": 1.6e9})
     assert [row["updated_at"] for row in read(content, unreadable=unreadable)] == [None, 1_600_000_000_000]

@@ -21,7 +21,7 @@ def test_the_first_of_two_new_items_stands(table: Table) -> None:
     assert table.get("P", "S") == ITEM
 
 
-def test_an_update_reports_whether_its_condition_held(table: Table) -> None:
+def test_an_update_returns_whether_its_condition_held(table: Table) -> None:
     assert not table.update(("P", "S"), "SET a = :a", {}, {":a": 1})
     assert table.get("P", "S") is None
     table.put(ITEM)

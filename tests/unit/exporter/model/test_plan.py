@@ -147,7 +147,7 @@ def test_the_last_and_the_first_time_that_a_run_may_export_are_taken() -> None:
     assert plan({"deadline_hours": 1 / 60}).deadline_at == START + timedelta(minutes=1)
 
 
-def test_half_a_surrogate_pair_in_the_parameter_is_reported_like_one_in_an_input() -> None:
+def test_half_a_surrogate_pair_in_the_parameter_is_refused_like_one_in_an_input() -> None:
     told = cause_of({}, FILTER_CRITERIA='{"title": [{"comparison": "EQUALS", "value": "\\ud800"}]}')
     assert "the parameter FilterCriteria.title[0].value contains half of a surrogate pair" in told
 
@@ -168,7 +168,7 @@ def test_half_a_surrogate_pair_in_the_parameter_is_reported_like_one_in_an_input
         ({"ON_BUSY": "hurry"}, 'on_busy must be wait, cancel or fail, not "hurry"'),
     ],
 )
-def test_a_wrong_parameter_is_reported_like_a_wrong_input(variables: dict[str, str], fault: str) -> None:
+def test_a_wrong_parameter_is_refused_like_a_wrong_input(variables: dict[str, str], fault: str) -> None:
     assert fault in cause_of({}, **variables)
 
 

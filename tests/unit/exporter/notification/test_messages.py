@@ -139,7 +139,7 @@ class TestSubject:
 
 
 class TestEmail:
-    def test_a_success_is_reported_with_its_file_first(self) -> None:
+    def test_a_success_names_its_file_first(self) -> None:
         key = f"inspector/reports/nightly/year=2026/month=11/day=23/run-1/{REPORT_ID}.json"
         console = f"https://{REGION}.console.aws.amazon.com"
         arn = RUNS["scheduled"].execution.arn
@@ -168,18 +168,18 @@ class TestEmail:
         )
 
     @pytest.mark.parametrize("how", ["no_findings", "no_object", "empty_object"])
-    def test_nothing_found_is_reported_with_how_it_is_known(self, how: str) -> None:
+    def test_an_empty_report_says_how_this_is_known(self, how: str) -> None:
         body = notification.email(ended_run(delivery=nothing(how)), config())
         assert body.startswith('The report "nightly" has no findings.\n')
         assert notification.NOTHING_FOUND[how] in flat(body)
         assert "Report\n" not in body
 
-    def test_only_a_doubtful_nothing_reports_to_check_the_scanning(self) -> None:
+    def test_only_an_uncertain_empty_report_asks_to_check_scanning(self) -> None:
         told = {how: "check that scanning is active" in text for how, text in notification.NOTHING_FOUND.items()}
         assert told == {"no_findings": False, "no_object": True, "empty_object": True}
 
     @EVERY_ERROR
-    def test_a_failure_reports_what_why_and_what_to_do_now(self, error: str) -> None:
+    def test_a_failure_says_what_happened_why_and_what_to_do(self, error: str) -> None:
         run = failed_run(Failure(error, "This is\nwhat happened."))
         remediation = remediation_for(Failure(error, ""), config())
         body = notification.email(run, config())
@@ -195,7 +195,7 @@ class TestEmail:
             'The report "nightly" was not delivered: the run was stopped.'
         )
 
-    def test_a_run_without_a_plan_is_reported_without_its_name(self) -> None:
+    def test_a_run_without_a_plan_is_notified_without_its_name(self) -> None:
         body = notification.email(UNPLANNED, config())
         assert body.startswith("No report was delivered.")
         assert "- zzz is not known" in body
@@ -212,7 +212,7 @@ class TestEmail:
         assert all(len(line) <= 72 or "://" in line or KEY in line for line in body.splitlines())
         assert KEY + "x" * 100 in body
 
-    def test_at_most_ten_notes_are_reported(self) -> None:
+    def test_at_most_ten_notes_are_shown(self) -> None:
         run = ended_run(notes=tuple(f"note {number:02}." for number in range(20)))
         assert notification.email(run, config()).count("\n- note") == 10
 
@@ -265,7 +265,7 @@ class TestChat:
 
 
 class TestSetup:
-    def test_a_mail_reports_what_was_found_and_what_to_paste_instead_of_what_may_be(self) -> None:
+    def test_a_mail_has_the_findings_of_the_check_and_the_statements_instead_of_possible_causes(self) -> None:
         mail = notification.email(RUNS["wrong setup"], config())
         told = flat(mail)
         assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in told
@@ -309,14 +309,14 @@ class TestEvent:
             assert sorted(each["required"]) == sorted(each["properties"])
             assert all(field["description"].endswith(".") for field in each["properties"].values())
 
-    def test_it_reports_a_success(self) -> None:
+    def test_it_describes_a_success(self) -> None:
         event = notification.export_event(RUNS["scheduled"], config())
         assert (event["outcome"], event["failure"]) == ("SUCCEEDED", None)
         assert event["delivery"]["uri"] == f"s3://{BUCKET}/{event['delivery']['key']}"
         assert event["report"]["scheduled_for"] == "2026-11-23T03:00:00+00:00"
         assert (event["execution"]["duration_seconds"], event["report"]["report_seconds"]) == (720, 600)
 
-    def test_it_reports_a_failure(self) -> None:
+    def test_it_describes_a_failure(self) -> None:
         event = notification.export_event(RUNS["failed"], config())
         assert (event["outcome"], event["delivery"]) == ("FAILED", None)
         assert (event["failure"]["error"], event["failure"]["what"]) == (BROKEN.error, BROKEN.cause)
@@ -371,7 +371,7 @@ class TestPublication:
         run = failed_run(hostile, plan=every_filter, notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
         assert len(notification.publication(run, config())["Message"].encode()) < SNS_BYTES
 
-    def test_what_a_setup_check_saw_gives_way_before_what_it_found(self) -> None:
+    def test_what_a_setup_check_read_gives_way_before_what_it_found(self) -> None:
         hostile = notification.failure_from("x" * 256, '"\\\n\x01' * 8000)
 
         def told(text: str, count: int) -> dict[str, Any]:
@@ -386,7 +386,7 @@ class TestPublication:
         assert [each["evidence"] for each in told('"\\' * 150, 20)["failure"]["setup"]["failed"]] == [[]] * 20
         assert told('"\\' * 200, 30)["failure"]["setup"] is None
 
-    def test_the_same_run_is_reported_in_the_same_words(self) -> None:
+    def test_the_same_run_gives_the_same_message(self) -> None:
         assert notification.publication(RUNS["failed"], config()) == notification.publication(RUNS["failed"], config())
 
 
@@ -452,12 +452,12 @@ class TestLinks:
     ("size", "text"),
     [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (913_000_000, "913.0 MB"), (2_500_000_000_000, "2,500.0 GB")],
 )
-def test_sizes_are_reported_as_people_read_them(size: int, text: str) -> None:
+def test_sizes_are_readable(size: int, text: str) -> None:
     assert Localization().size(size) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (86_400, "24 h 0 min")]
 )
-def test_durations_are_reported_as_people_read_them(seconds: int, text: str) -> None:
+def test_durations_are_readable(seconds: int, text: str) -> None:
     assert Localization().duration(seconds) == text

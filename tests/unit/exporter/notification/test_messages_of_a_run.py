@@ -207,7 +207,7 @@ class TestSubject:
         assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: not compared, 1,204 open (3 critical)"
         assert "no earlier run of this kind had a notification" in " ".join(notification.email(run, config()).split())
 
-    def test_what_became_worse_is_reported_and_no_unchanged_run(self) -> None:
+    def test_findings_that_became_more_severe_are_changes(self) -> None:
         counts = {"still_open": 1204, "severity_raised": 5, "exploit_became_available": 3}
         changes = headline()["changes"] | {"appeared": 0, "no_longer_open": 0, "counts": counts, "appeared_by_severity": {}}
         run = gallery.daily_run(headline(changes=changes, worst_new=[]))
@@ -216,7 +216,7 @@ class TestSubject:
         assert line in " ".join(notification.email(run, config()).split())
         assert line in notification.chat_message(run, config())["content"]["description"]
 
-    def test_a_unchanged_run_says_what_must_be_said_of_its_numbers(self) -> None:
+    def test_a_run_without_changes_has_its_notes(self) -> None:
         changes = headline()["changes"] | {"appeared": 0, "no_longer_open": 0, "counts": {"still_open": 1204}}
         told = notification.email(
             gallery.daily_run(headline(changes=changes, sentences=["1 finding stands in the report again."])), config()
@@ -224,7 +224,7 @@ class TestSubject:
         assert "No changes since" in told
         assert "- 1 finding stands in the report again.\n" in told
 
-    def test_what_is_back_after_scanning_was_off_is_no_unchanged_run(self) -> None:
+    def test_rediscovered_findings_are_changes(self) -> None:
         run = gallery.daily_run(
             headline(
                 changes=headline()["changes"]
@@ -247,7 +247,7 @@ class TestSubject:
 class TestEmail:
     @LANGUAGES
     @pytest.mark.parametrize("kind", [kind for kind, run in DAILY_RUNS.items() if view_of(run)])
-    def test_one_screen_reports_all_that_matters(self, kind: str, language: str) -> None:
+    def test_one_screen_holds_all_that_matters(self, kind: str, language: str) -> None:
         told = screen(DAILY_RUNS[kind], language)
         assert shown_lines(told) <= 24 or view_of(DAILY_RUNS[kind]).has_no_changes  # type: ignore[union-attr]
         assert "https://" in told
@@ -261,7 +261,7 @@ class TestEmail:
 
     @LANGUAGES
     @pytest.mark.parametrize("kind", DAILY_RUNS)
-    def test_lines_are_short_but_what_is_pasted_stays_whole(self, kind: str, language: str) -> None:
+    def test_lines_are_short_but_statements_stay_whole(self, kind: str, language: str) -> None:
         lines = notification.email(DAILY_RUNS[kind], config(LANGUAGE=language)).splitlines()
         assert [line for line in lines if width(line) > LINE_CHARACTERS and "://" not in line] == []
 
@@ -278,7 +278,7 @@ class TestEmail:
         assert "2. CRITICAL on 3 resources, exploit available: CVE-2026-21001 (openssl)" in lines
         assert any(line.endswith("/index.html") for line in lines)
 
-    def test_without_a_page_the_analysis_stands_in_for_it(self) -> None:
+    def test_without_a_page_the_link_leads_to_the_analysis(self) -> None:
         told = screen(DAILY_RUNS["without-a-page"])
         assert "/analysis.json" in told
         assert "index.html" not in notification.email(DAILY_RUNS["without-a-page"], config())
@@ -311,7 +311,7 @@ class TestEmail:
         step = notification.chat_message(gallery.daily_run(LARGEST), config())["content"]["nextSteps"][0]
         assert "000000000004 and 95 accounts more" in step or "000000000004 and 95 accounts" in step
 
-    def test_a_reason_that_is_missing_leaves_no_lost_coverage_unsaid(self) -> None:
+    def test_a_reason_that_is_missing_leaves_no_lost_coverage_out(self) -> None:
         told = screen(gallery.daily_run(headline(coverage_status=deactivated({OTHER: ["ec2"]}))))
         assert told.startswith("Scan coverage lost: Inspector does not scan everything.")
         assert f"activate scanning for {OTHER}" in " ".join(told.split())
@@ -359,7 +359,7 @@ class TestEmail:
         assert "Cause (Analysis.ReportUnreadable)" in told
         assert "/s3/object/" in told
 
-    def test_an_older_baseline_is_reported_in_days(self) -> None:
+    def test_the_age_of_an_older_baseline_is_in_days(self) -> None:
         old = {"execution": "x", "started_at": "2026-11-19T03:00:00+00:00", "age": "4 days"}
         assert "(4 days earlier)" in screen(gallery.daily_run(headline(baseline=old)))
 
@@ -443,7 +443,7 @@ class TestLines:
             ({"resources": None, "findings": None, "resource": "resize"}, "on resize", "resize"),
         ],
     )  # fmt: skip
-    def test_what_is_alike_is_reported_once_with_its_number_in_every_list(
+    def test_what_reads_the_same_is_listed_once_with_its_number_in_every_list(
         self, of: dict[str, Any], english: str, japanese: str
     ) -> None:
         each = finding(severity="HIGH", exploit_available=False, fix_available="NO", **of)
@@ -457,7 +457,7 @@ class TestLines:
         each = finding(resource="r" * 150, resource_names=["r" * 79 + "…"])
         assert "r" * 150 in notification.email(gallery.daily_run(headline(worst_new=[each])), config())
 
-    def test_several_accounts_are_not_reported_as_an_unknown_one(self) -> None:
+    def test_several_accounts_are_not_shown_as_an_unknown_one(self) -> None:
         each = finding(resources=2, resource_names=["a", "b"], account_id=None)
         assert "account (several), eu-central-1" in notification.email(gallery.daily_run(headline(worst_new=[each])), config())
 
@@ -497,7 +497,7 @@ class TestChat:
         told = json.dumps(notification.chat_message(gallery.daily_run(LARGEST), config())["content"], ensure_ascii=False)
         assert "<!" not in told
 
-    def test_its_title_speaks_the_language_while_the_subject_is_ascii(self) -> None:
+    def test_its_title_is_in_the_language_while_the_subject_is_ascii(self) -> None:
         japanese = config(LANGUAGE="ja")
         assert "新規 12" in notification.chat_message(DAILY_RUNS["changes"], japanese)["content"]["title"]
         assert notification.chat_message(DAILY_RUNS["changes"], japanese)["metadata"]["summary"] == notification.subject(
@@ -512,7 +512,7 @@ class TestEvent:
         assert event["analysis"] == {name: value for name, value in analysis.items() if not name.startswith("carried_")}
         assert event["analysis_failure"] is None
 
-    def test_a_failed_analysis_is_reported_apart_from_none(self) -> None:
+    def test_a_failed_analysis_is_distinguished_from_none(self) -> None:
         failed, without = (
             notification.export_event(DAILY_RUNS[kind], config()) for kind in ("analysis-failed", "without-an-analysis")
         )
@@ -555,14 +555,14 @@ class TestPublication:
         told = notification.attributes(DAILY_RUNS[kind], config())
         assert (told["coverage"], told["worst_new_severity"]) == (coverage, worst)
 
-    def test_a_headline_of_another_release_is_reported_as_far_as_it_is_understood(self) -> None:
+    def test_a_headline_of_another_release_is_shown_as_far_as_it_is_understood(self) -> None:
         run = gallery.daily_run(
             {"bucket": "b", "coverage_status": {"state": "new-word"}, "worst_new": [{}], "priorities": [{}], "open": 7}
         )
         assert notification.subject(run, config()) == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
         assert json.loads(notification.publication(run, config())["Message"])["email"]
 
-    def test_nothing_found_without_a_analysis_is_reported_as_before(self) -> None:
+    def test_an_empty_report_without_an_analysis_has_its_own_message(self) -> None:
         assert (
             notification.subject(ended_run(delivery=nothing("no_object")), config())
             == "Inspector nightly, eu-central-1: delivered, no findings"

@@ -26,7 +26,7 @@ PACKAGE = Path("layers/exporter/findings_exporter")
 
 
 @EVERY_ERROR
-def test_an_remediation_is_complete_and_filled_in(error: str) -> None:
+def test_a_remediation_is_complete_and_filled_in(error: str) -> None:
     remediation = remediation_for(Failure(error, "x"), config())
     assert remediation.fix
     for text in (remediation.why, *remediation.fix):
@@ -57,7 +57,7 @@ def test_every_error_code_of_inspectors_model_is_explained() -> None:
     assert {f"Report.{code}" for code in codes} - set(REMEDIATIONS) == {"Report.NO_FINDINGS_FOUND"}
 
 
-def test_a_missing_bucket_is_explained_alike_whether_inspector_or_s3_reports_of_it() -> None:
+def test_a_missing_bucket_is_explained_alike_whether_inspector_or_s3_reports_it() -> None:
     by_s3, by_inspector = (
         remediation_for(Failure(error, "x"), config()) for error in ("NoSuchBucket", "Report.BUCKET_NOT_FOUND")
     )
@@ -102,7 +102,7 @@ def english_in(text: str) -> list[str]:
 
 
 @EVERY_ERROR
-def test_an_remediation_says_the_same_in_japanese(error: str) -> None:
+def test_a_remediation_says_the_same_in_japanese(error: str) -> None:
     english, japanese = (remediation_for(Failure(error, "x"), config(), language) for language in ("en", "ja"))
     assert len(japanese.fix) == len(english.fix)
     for text in (japanese.title, japanese.why, *japanese.fix):

@@ -57,7 +57,7 @@ def hostile_headline(**fields: Any) -> dict[str, Any]:
     return replaced
 
 
-def test_a_key_of_any_length_is_reported_as_it_is() -> None:
+def test_a_key_of_any_length_is_shown_as_it_is() -> None:
     keys = {name: f"{'long/' * 200}{name}" for name in DIGEST if name.endswith("_key")}
     assert len(keys) == 4
     told = export_event(ended_run(analysis=headline(**keys)), config())["analysis"]
@@ -117,7 +117,7 @@ def assert_links_nowhere(text: str) -> None:
     assert "s://FOREIGN" not in text
 
 
-def assert_calls_nobody(text: str) -> None:
+def assert_mentions_no_one(text: str) -> None:
     """A chat neither calls anybody for a text nor makes a link or another type of it."""
     assert_seen(text)
     assert_links_nowhere(text)
@@ -155,7 +155,7 @@ def test_a_chat_shows_it_whole_and_harmless(run: Run, language: str) -> None:
     assert "FOREIGN" in json.dumps(chat)
     Draft202012Validator(CHAT_SCHEMA).validate(chat)
     for text in texts(chat):
-        assert_calls_nobody(text)
+        assert_mentions_no_one(text)
         assert not any(line.startswith("FORGED") for line in text.split("\n"))
 
 
@@ -191,7 +191,7 @@ def test_what_a_setup_check_read_is_shown_harmless() -> None:
     assert_links_nowhere(told["email"])
     assert "\n\nFORGED" not in told["email"]
     for text in texts(json.loads(told["https"])["content"]):
-        assert_calls_nobody(text)
+        assert_mentions_no_one(text)
     for text in texts(json.loads(told["default"])):
         assert_seen(text)
     for text in texts(message.findings([check])):
@@ -205,7 +205,7 @@ def messages_of_the_check(check: Check) -> dict[str, str]:
     return told
 
 
-def test_a_policy_of_megabytes_is_reported_without_what_was_seen() -> None:
+def test_a_policy_of_megabytes_is_left_out_of_the_message() -> None:
     found = [
         Check(f"{number}", "failed", "夜" * 5_000, ("夜" * 5_000,) * 40, ("夜" * 5_000,), ({"Sid": "x" * 3_000},))
         for number in range(25)
@@ -215,7 +215,7 @@ def test_a_policy_of_megabytes_is_reported_without_what_was_seen() -> None:
     assert len(json.loads(json.loads(told["Message"])["default"])["checks"]) == 25
 
 
-def test_an_input_that_forges_sections_and_mentions_is_reported_on_a_line_for_each_fault() -> None:
+def test_an_input_that_forges_sections_and_mentions_is_shown_on_a_line_for_each_fault() -> None:
     run_input = {
         "on_busy": "<!channel> <https://evil.example/x|sign in>",
         "report": {"filter_criteria": {"severty\n\nFix\n  1. Sign in at https://evil.example/aws\n\nFiles\n- Report\u202e": []}},
@@ -231,5 +231,5 @@ def test_an_input_that_forges_sections_and_mentions_is_reported_on_a_line_for_ea
         heads = [line for line in told["email"].splitlines() if line == "Fix"]
         assert len(heads) == (language == "en")
         description = json.loads(told["https"])["content"]["description"]
-        assert_calls_nobody(description)
+        assert_mentions_no_one(description)
         assert len([line for line in description.split("\n") if line.startswith("- ")]) == 2

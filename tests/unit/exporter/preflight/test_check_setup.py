@@ -44,7 +44,7 @@ def function(monkeypatch: pytest.MonkeyPatch, topic: FakeTopic) -> ModuleType:
     return module
 
 
-def test_a_failed_run_gets_what_its_message_reports(function: ModuleType, topic: FakeTopic) -> None:
+def test_a_failed_run_gets_what_its_message_needs(function: ModuleType, topic: FakeTopic) -> None:
     answer = function.handler(RUN | {"release": RELEASE}, CONTEXT)
     wrong = {"check": "key", "sentence": "Wrong.", "evidence": ["seen"], "fix": ["Fix it."], "statements": []}
     assert answer == {"state": "CHECKED", "setup": {"result": "failed", "failed": [wrong], "unknown": []}}
@@ -57,7 +57,7 @@ def test_an_event_of_an_unknown_release_is_refused(function: ModuleType) -> None
 
 
 @pytest.mark.parametrize("event", [{}, {"tell": False}, {"tell": "no"}, {"Comment": "the console's own example"}])
-def test_whoever_asks_gets_the_whole_result_and_no_one_else_is_reported(
+def test_the_caller_gets_the_whole_result_and_nothing_is_published(
     function: ModuleType, topic: FakeTopic, event: dict[str, Any]
 ) -> None:
     answer = json.loads(json.dumps(function.handler(event, CONTEXT)))
@@ -66,7 +66,7 @@ def test_whoever_asks_gets_the_whole_result_and_no_one_else_is_reported(
     assert topic.published == []
 
 
-def test_the_topic_is_reported_on_demand(function: ModuleType, topic: FakeTopic) -> None:
+def test_the_result_is_published_on_demand(function: ModuleType, topic: FakeTopic) -> None:
     with open("events/check_setup.json", encoding="utf-8") as file:  # noqa: PTH123 - as the console pastes it
         function.handler(json.load(file), CONTEXT)
     (published,) = topic.published

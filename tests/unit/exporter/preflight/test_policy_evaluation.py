@@ -54,7 +54,7 @@ def test_a_row_has_its_status(row: Row) -> None:
 
 
 @EVERY_ROW
-def test_what_is_not_fine_comes_with_its_mending(row: Row) -> None:
+def test_what_has_not_passed_comes_with_its_fix(row: Row) -> None:
     check = assessed(row)[row.check]
     assert check.sentence.endswith(".")
     if row.result == "passed":
@@ -163,7 +163,7 @@ class TestRoles:
             ({}, "unknown"),
         ],
     )
-    def test_a_principal_is_the_role_its_account_or_everybody(self, principal: Any, outcome: str) -> None:
+    def test_a_principal_is_the_role_its_account_or_every_account(self, principal: Any, outcome: str) -> None:
         assert decide(self.allow(principal), self.request()).outcome == outcome
 
     @pytest.mark.parametrize("principal", [{"AWS": ROLE}, {"CanonicalUser": "79a5"}, {"Federated": "x"}, {"AWS": OTHER_ACCOUNT}])

@@ -48,7 +48,7 @@ def test_the_schema_describes_and_requires_every_field_and_allows_no_other() -> 
     assert SCHEMA["properties"]["version"]["const"] == message.RESULT_VERSION
 
 
-def test_the_text_reports_what_is_wrong_first_and_what_to_paste_whole() -> None:
+def test_the_text_has_failed_checks_first_and_statements_whole() -> None:
     text = message.text(SETS["failed"], HERE)
     assert text.startswith(f"Setup of the findings exporter in {ACCOUNT}, {REGION}: 2 failed, 1 unknown, 1 passed\n")
     assert text.index("FAILED: Bucket policy for Inspector") < text.index("UNKNOWN: KMS key") < text.index("Passed\n- The bucket")
@@ -58,7 +58,7 @@ def test_the_text_reports_what_is_wrong_first_and_what_to_paste_whole() -> None:
     assert "events/test_export.json" in text
 
 
-def test_a_right_setup_is_reported_in_short() -> None:
+def test_a_setup_without_faults_has_a_short_text() -> None:
     text = message.text(SETS["right"], HERE)
     assert text.startswith(f"Setup of the findings exporter in {ACCOUNT}, {REGION}: 1 passed\n\nPassed\n- ")
     assert "FAILED" not in text
@@ -90,7 +90,7 @@ def bucket_policy_of(number: int) -> Check:
     return checks.bucket_policy_for_inspector(bucket(policy=document([*statements, writes(place(HERE))])), HERE, START)
 
 
-def test_a_failed_runs_message_holds_what_is_wrong_and_names_what_is_unknown() -> None:
+def test_a_failed_runs_message_holds_what_has_failed_and_names_what_is_unknown() -> None:
     found = from_stored(message.findings(SETS["failed"]))
     assert (found["result"], [each["check"] for each in found["failed"]]) == (
         "failed", ["bucket_policy_for_inspector", "bucket_policy_for_exporter"],

@@ -129,7 +129,7 @@ class TestEnded:
             ),
         ],
     )
-    def test_the_reason_is_reported_by_how_it_ended(self, each: Ended, failure: Failure) -> None:
+    def test_the_error_depends_on_how_it_ended(self, each: Ended, failure: Failure) -> None:
         assert each.failure == failure
 
     @pytest.mark.parametrize("status", ["ABORTED", "FAILED", "TIMED_OUT"])
@@ -197,7 +197,7 @@ class TestCleanUp:
         assert items(clients.table) == before
         assert len(topic.published) == 1
 
-    def test_a_run_that_was_reported_but_holds_the_lock_is_released(
+    def test_a_notified_run_that_holds_the_lock_is_released(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
@@ -208,13 +208,13 @@ class TestCleanUp:
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert topic.published == []
 
-    def test_a_recorded_outcome_is_reported_as_it_was_recorded(self, clients: Clients, topic: FakeTopic) -> None:
+    def test_a_recorded_outcome_is_notified_as_it_was_recorded(self, clients: Clients, topic: FakeTopic) -> None:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, "SUCCEEDED", None, delivery(), minutes(12))
         assert cleaned(clients, topic, ended(status="FAILED", error="X")) == "CLEANED_UP"
         assert topic.told == [("run-1", "SUCCEEDED")]
 
-    def test_an_execution_that_was_never_written_down_is_written_and_reported(self, clients: Clients, topic: FakeTopic) -> None:
+    def test_an_execution_that_was_never_written_down_is_recorded_and_notified(self, clients: Clients, topic: FakeTopic) -> None:
         assert cleaned(clients, topic, ended(status="FAILED", error="States.Runtime")) == "CLEANED_UP"
         run = run_store.load(clients.table, ME)
         assert (run.input, run.outcome) == ('{"a": 1}', "FAILED")
@@ -264,7 +264,7 @@ class TestCleanUp:
         ],
         ids=["denied", "500", "another", "timeout"],
     )
-    def test_a_run_is_reported_though_inspector_cannot_be_asked_and_released_when_it_can(
+    def test_a_run_is_notified_although_inspector_cannot_be_asked_and_released_when_it_can(
         self,
         clients: Clients,
         topic: FakeTopic,
@@ -293,7 +293,7 @@ class TestCleanUp:
         assert cleaned(clients, topic, at=50) == "NOTHING_LEFT"
         assert len(topic.published) == 1
 
-    def test_a_run_is_reported_though_its_report_does_not_stop(
+    def test_a_run_is_notified_although_its_report_does_not_stop(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
@@ -304,7 +304,7 @@ class TestCleanUp:
         assert "(StillRunningError)" in run_store.load(clients.table, ME).notes[0]
 
     @pytest.mark.parametrize("id_is_known", [True, False])
-    def test_a_report_that_appears_between_look_and_release_is_cancelled_too(
+    def test_a_report_that_appears_between_reading_and_release_is_cancelled_too(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch, id_is_known: bool
     ) -> None:
         run = planned(clients.table, ME)
@@ -322,7 +322,7 @@ class TestCleanUp:
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert clients.lock.holder() is None
 
-    def test_a_create_that_is_marked_between_look_and_release_is_waited_for_before_anything_is_reported(
+    def test_a_create_that_is_marked_between_reading_and_release_is_waited_for_before_the_notification(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         exporting(clients, inspector)
@@ -339,7 +339,7 @@ class TestCleanUp:
         assert topic.published == []
 
     @pytest.mark.parametrize("holder", [None, OTHER], ids=["free", "another's"])
-    def test_nothing_is_left_of_a_reported_failure_whose_report_has_ended(
+    def test_nothing_is_left_of_a_notified_failure_whose_report_has_ended(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, holder: Execution | None
     ) -> None:
         exporting(clients, inspector)
@@ -356,7 +356,7 @@ class TestCleanUp:
         assert topic.published == []
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
-    def test_a_reported_runs_missing_line_in_the_history_is_written(
+    def test_a_notified_runs_missing_line_in_the_history_is_written(
         self, clients: Clients, topic: FakeTopic, outcome: run_store.Outcome
     ) -> None:
         planned(clients.table, ME)
@@ -370,7 +370,7 @@ class TestCleanUp:
         assert list(clients.table.newest("REPORT#nightly")) == [line]
 
     @pytest.mark.parametrize("id_is_known", [True, False])
-    def test_a_report_that_appeared_after_a_failure_was_reported_is_cancelled_at_once(
+    def test_a_report_that_appeared_after_a_failure_was_notified_is_cancelled_at_once(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, id_is_known: bool
     ) -> None:
         run = planned(clients.table, ME)
@@ -383,7 +383,7 @@ class TestCleanUp:
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert topic.published == []
 
-    def test_a_reported_failure_whose_report_does_not_stop_is_tried_again(
+    def test_a_notified_failure_whose_report_does_not_stop_is_tried_again(
         self, clients: Clients, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
@@ -391,7 +391,7 @@ class TestCleanUp:
         with pytest.raises(StillRunningError):
             cleaned(clients, topic)
 
-    def test_a_reported_failure_of_an_account_without_inspector_is_not_tried_again(
+    def test_a_notified_failure_of_an_account_without_inspector_is_not_tried_again(
         self, clients: Clients, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
@@ -408,14 +408,14 @@ class TestCleanUp:
         assert cleaned(clients, topic) == "NOTHING_LEFT"
         assert inspector.calls == []
 
-    def test_a_telling_under_way_is_waited_for(self, clients: Clients, topic: FakeTopic) -> None:
+    def test_a_notification_in_progress_is_waited_for(self, clients: Clients, topic: FakeTopic) -> None:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
         run_store.claim_notification(clients.table, ME, "another", minutes(30), minutes(31))
         with pytest.raises(NotificationInProgressError):
             cleaned(clients, topic)
 
-    def test_a_duplicate_that_was_recorded_is_reported_to_no_one(self, clients: Clients, topic: FakeTopic) -> None:
+    def test_a_duplicate_that_was_recorded_is_not_notified(self, clients: Clients, topic: FakeTopic) -> None:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, "DUPLICATE", None, None, minutes(1))
         assert cleaned(clients, topic) == "NOTHING_LEFT"
@@ -423,7 +423,7 @@ class TestCleanUp:
 
 
 class TestSweep:
-    def test_an_not_notified_ended_run_is_cleaned_up(
+    def test_an_unnotified_ended_run_is_cleaned_up(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
@@ -433,7 +433,7 @@ class TestSweep:
         assert swept(clients, states, topic) == []
         assert topic.told == [("run-1", "ABORTED")]
 
-    def test_open_runs_are_reported_where_executions_cannot_be_listed(
+    def test_open_runs_are_notified_where_executions_cannot_be_listed(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
@@ -454,7 +454,7 @@ class TestSweep:
         assert items(clients.table) == before
         assert topic.published == []
 
-    def test_the_locks_dead_holder_is_found_even_where_its_run_was_reported(
+    def test_the_locks_dead_holder_is_found_even_where_its_run_was_notified(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
@@ -490,7 +490,7 @@ class TestSweep:
     @pytest.mark.parametrize(
         "wrong", [{"plan": "no JSON"}, {"plan": '{"of": "another time"}'}, {"failure": "no JSON"}, {"notified_at": "then"}]
     )
-    def test_a_run_whose_record_cannot_be_read_is_reported_like_the_others(
+    def test_a_run_whose_record_cannot_be_read_is_notified_like_the_others(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, wrong: dict[str, str]
     ) -> None:
         for each in (ME, OTHER):
@@ -565,7 +565,7 @@ class TestSweep:
             swept(clients, states, topic)
         assert len(topic.published) == 1
 
-    def test_a_run_that_step_functions_forgot_is_closed_when_it_cannot_be_running(
+    def test_a_run_that_step_functions_no_longer_knows_is_closed_when_it_cannot_be_running(
         self, clients: Clients, states: FakeStates, topic: FakeTopic
     ) -> None:
         planned(clients.table, ME)
@@ -574,7 +574,7 @@ class TestSweep:
         assert swept(clients, states, topic, at=surely_over + 1) == ["run-1"]
         assert topic.told == [("run-1", "FAILED")]
 
-    def test_a_reported_runs_report_in_the_slot_is_cancelled_and_its_run_named(
+    def test_a_notified_runs_report_that_blocks_others_is_cancelled_and_its_run_named(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
@@ -595,7 +595,7 @@ class TestSweep:
             swept(clients, states, topic)
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
 
-    def test_a_running_runs_report_in_the_slot_is_left_alone(
+    def test_a_running_runs_report_in_progress_is_left_alone(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
@@ -628,7 +628,7 @@ class TestSweep:
         assert swept(clients, states, topic) == []
         assert swept(clients, states, topic) == ["run-1"]
 
-    def test_a_report_in_the_slot_that_does_not_stop_in_time_is_left_to_the_next_hourly_cleanup(
+    def test_a_report_in_progress_that_does_not_stop_in_time_is_left_to_the_next_hourly_cleanup(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
@@ -637,7 +637,7 @@ class TestSweep:
         inspector.checks_to_cancel = 2
         assert swept(clients, states, topic) == ["run-1"]
 
-    def test_a_external_report_in_the_slot_is_left_alone(
+    def test_an_external_report_in_progress_is_left_alone(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         planned(clients.table, ME)
@@ -674,7 +674,7 @@ class TestBounds:
         swept(clients, states, topic)
         assert asked[0] == ([("run-1", "ABORTED")], True)
 
-    def test_any_number_of_failed_executions_is_checked_at_in_bounded_hourly_cleanups_the_newest_each_time(
+    def test_any_number_of_failed_executions_is_checked_in_bounded_hourly_cleanups_the_newest_each_time(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 5)
@@ -695,7 +695,7 @@ class TestBounds:
         swept(clients, states, topic, at=60 * hourly_cleanups)
         assert run_store.cleanup_mark(clients.table) == run_store.CleanupMark()
 
-    def test_a_page_that_is_remembered_and_no_longer_open_is_no_end(
+    def test_a_remembered_page_that_no_longer_exists_does_not_end_the_listing(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 1)
@@ -708,13 +708,13 @@ class TestBounds:
         assert swept(clients, states, topic) == ["lost"]
 
     @pytest.mark.parametrize(("hours", "told"), [(47.9, ["lost"]), (48.1, [])])
-    def test_an_execution_that_was_never_written_down_is_checked_for_two_days(
+    def test_an_execution_that_was_never_written_down_is_searched_for_two_days(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, hours: float, told: list[str]
     ) -> None:
         states.add(execution("lost"), "FAILED")
         assert swept(clients, states, topic, at=60 * hours) == told
 
-    def test_a_hourly_cleanup_stops_in_time_says_so_and_the_next_one_begins_with_who_is_left(
+    def test_an_hourly_cleanup_stops_in_time_says_so_and_the_next_one_begins_with_the_rest(
         self,
         clients: Clients,
         states: FakeStates,
@@ -767,7 +767,7 @@ class TestBounds:
         assert sorted(topic.told) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
         assert clock.time < minutes(61.5)
 
-    def test_an_event_leaves_the_time_to_report_though_the_report_does_not_stop(
+    def test_an_event_leaves_the_time_to_notify_although_the_report_does_not_stop(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
@@ -779,7 +779,7 @@ class TestBounds:
         assert minutes(31.5) < clock.time < minutes(32.5) - timedelta(seconds=10)
 
 
-def test_the_longest_cause_can_be_reported(clients: Clients, topic: FakeTopic) -> None:
+def test_the_longest_cause_can_be_notified(clients: Clients, topic: FakeTopic) -> None:
     planned(clients.table, ME)
     cleaned(clients, topic, ended(cause="💥" * 32_768))
     (published,) = topic.published
@@ -788,7 +788,7 @@ def test_the_longest_cause_can_be_reported(clients: Clients, topic: FakeTopic) -
 
 
 @pytest.mark.parametrize("report", ["nightly", ""])
-def test_a_hourly_cleanup_counts_an_hour_in_which_a_success_is_expected_even_when_it_fails_later(
+def test_an_hourly_cleanup_counts_an_hour_in_which_a_success_is_expected_even_when_it_fails_later(
     report: str, clients: Clients, states: FakeStates, topic: FakeTopic, capsys: pytest.CaptureFixture[str]
 ) -> None:
     states.listing_refusal = client_error("AccessDeniedException", 403)

@@ -140,14 +140,14 @@ def export(inspector: FakeInspector) -> None:
     assert call("notify") == {"state": "NOTIFIED", "failure": None}
 
 
-def test_a_run_is_planned_exported_verified_recorded_and_reported(account: Table, inspector: FakeInspector) -> None:
+def test_a_run_is_planned_exported_verified_recorded_and_notified(account: Table, inspector: FakeInspector) -> None:
     export(inspector)
     assert call("notify") == {"state": "ALREADY_NOTIFIED", "failure": None}
     (published,) = told()
     assert (published["outcome"], published["delivery"]["nothing_found"]) == ("SUCCEEDED", None)
 
 
-def test_a_failed_run_is_cancelled_released_recorded_and_reported(account: Table, inspector: FakeInspector) -> None:
+def test_a_failed_run_is_cancelled_released_recorded_and_notified(account: Table, inspector: FakeInspector) -> None:
     begin()
     inspector.checks_to_cancel = 3
     assert call("cancel_report") == {"state": "CANCELLED"}
@@ -161,7 +161,7 @@ def test_a_failed_run_is_cancelled_released_recorded_and_reported(account: Table
     assert [each["outcome"] for each in told()] == ["FAILED"]
 
 
-def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_reported(
+def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_notified(
     account: Table, inspector: FakeInspector
 ) -> None:
     export(inspector)
@@ -186,7 +186,7 @@ def test_a_start_keeps_the_lock_until_its_function_is_surely_over(account: Table
 
 
 @pytest.mark.parametrize(("found_nothing", "how"), [(True, "no_findings"), (False, "no_object")])
-def test_how_nothing_was_found_is_reported_as_the_workflow_knows_it(account: Table, found_nothing: bool, how: str) -> None:
+def test_how_an_empty_report_is_known_is_passed_on(account: Table, found_nothing: bool, how: str) -> None:
     begin()
     assert call("verify_report", found_nothing=found_nothing)["delivery"]["nothing_found"] == how
 
@@ -268,7 +268,7 @@ def test_every_function_is_a_folder_with_one_short_file() -> None:
     assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 60 for path in Path("functions").glob("*/app.py"))
 
 
-def test_the_log_reports_each_step_of_its_execution_and_nothing_confidential(
+def test_the_log_names_each_step_of_its_execution_and_nothing_confidential(
     account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     criteria = {"title": [{"comparison": "EQUALS", "value": SECRET + MAIL}]}
@@ -325,7 +325,7 @@ def test_an_error_that_ends_a_step_is_logged_with_its_execution_and_without_its_
         assert confidential not in log.getvalue()
 
 
-def test_each_line_of_a_hourly_cleanup_names_the_run_that_it_is_about(
+def test_each_line_of_an_hourly_cleanup_names_the_run_that_it_is_about(
     account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO
 ) -> None:
     begin()
@@ -340,7 +340,7 @@ def test_each_line_of_a_hourly_cleanup_names_the_run_that_it_is_about(
     assert lines[-1]["execution"] == "hourly_cleanup"
 
 
-def test_a_hourly_cleanup_that_frees_inspectors_slot_names_the_run_whose_report_it_cancels(
+def test_an_hourly_cleanup_that_cancels_a_blocking_report_names_its_run(
     account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO
 ) -> None:
     begin()
@@ -353,7 +353,7 @@ def test_a_hourly_cleanup_that_frees_inspectors_slot_names_the_run_whose_report_
     assert [line["execution"] for line in lines if line["message"].startswith("cancelling")] == ["run-1"]
 
 
-def test_a_run_that_waits_for_its_turn_logs_who_has_it(account: Table, states: FakeStates, log: io.StringIO) -> None:
+def test_a_run_that_waits_for_its_turn_logs_the_holder(account: Table, states: FakeStates, log: io.StringIO) -> None:
     holder = execution("run-0", handler.utc_now())
     states.add(holder)
     assert Lock(account, ACCOUNT, REGION).acquire(states.client, holder, handler.utc_now()) is None

@@ -27,7 +27,7 @@ def record(table: Table, event: dict[str, Any]) -> dict[str, Any]:
     return record_run(table, config(), ME, event, minutes(12))
 
 
-def test_a_success_is_recorded_and_to_be_reported(table: Table) -> None:
+def test_a_success_is_recorded_and_to_be_notified(table: Table) -> None:
     planned(table, ME)
     assert record(table, SUCCESS) == {"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}
     assert run_store.load(table, ME).delivery == delivery()
@@ -95,7 +95,7 @@ def test_a_silent_success_and_a_duplicate_are_closed(
     assert record(table, event) == {"state": "CLOSED", "outcome": outcome, "failure": None}
 
 
-def test_the_workflow_hears_what_clean_up_recorded_first(table: Table) -> None:
+def test_the_workflow_gets_what_clean_up_recorded_first(table: Table) -> None:
     planned(table, ME)
     recording.record(table, ME, "ABORTED", Failure("Stopped", "somebody did"), None, minutes(11))
     result = record(table, SUCCESS)
@@ -145,7 +145,7 @@ def test_only_a_run_that_stands_for_the_report_is_its_success_and_writes_its_num
     assert of_stack["AccountsNotScanned"] == [0.0], "whoever sees that scanning is off tells it"
 
 
-def test_a_analysis_that_broke_down_is_recorded_with_a_sentence_and_counted(
+def test_an_analysis_that_broke_down_is_recorded_with_a_sentence_and_counted(
     table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planned(table, ME)

@@ -71,7 +71,7 @@ def notes(table: Table) -> tuple[str, ...]:
 
 
 class TestStart:
-    def test_a_report_is_created_in_a_free_slot(
+    def test_a_report_is_created_when_no_other_is_in_progress(
         self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
         my_turn(start_clients.clients)
@@ -129,9 +129,7 @@ class TestStart:
         assert start(start_clients)["report_id"] == REPORT_ID
         assert inspector.calls.count("create") == 1
 
-    def test_a_finished_external_report_does_not_keep_the_slot(
-        self, start_clients: StartClients, inspector: FakeInspector
-    ) -> None:
+    def test_a_finished_external_report_does_not_block(self, start_clients: StartClients, inspector: FakeInspector) -> None:
         my_turn(start_clients.clients)
         inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
         inspector.reports[OTHER_ID]["status"] = "SUCCEEDED"
@@ -142,7 +140,7 @@ class TestStart:
         inspector.get_findings_report_status = the_last_one  # type: ignore[method-assign]
         assert start(start_clients)["state"] == "STARTED"
 
-    def test_a_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
+    def test_an_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
         my_turn(start_clients.clients, {"on_busy": "wait"})
         inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX, "their-bucket")
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
@@ -167,7 +165,7 @@ class TestStart:
         assert told in note
         assert note.isprintable()
 
-    def test_a_external_report_ends_the_run_where_on_busy_is_fail(
+    def test_an_external_report_ends_the_run_where_on_busy_is_fail(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": "fail"})
@@ -177,7 +175,7 @@ class TestStart:
         assert OTHER_ID in result["failure"]["cause"]
         assert "cancel" not in inspector.calls
 
-    def test_a_external_report_is_cancelled_only_where_on_busy_says_so(
+    def test_an_external_report_is_cancelled_only_where_on_busy_says_so(
         self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": "cancel"})
@@ -205,7 +203,7 @@ class TestStart:
             "an execution's name, but another prefix",
         ],
     )
-    def test_a_report_that_only_checks_like_ours_is_external(
+    def test_a_report_that_only_looks_like_ours_is_external(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, bucket: str, prefix: str
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": "fail"})
@@ -231,7 +229,7 @@ class TestStart:
             f"The report {OTHER_ID}, left by the ended run run-0, was cancelled.",
         )  # fmt: skip
 
-    def test_a_dead_runs_report_is_recognised_where_inspector_reports_its_prefix_without_the_last_slash(
+    def test_a_dead_runs_report_is_recognised_where_inspector_returns_its_prefix_without_the_last_slash(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": "fail"})
@@ -282,7 +280,7 @@ class TestStart:
         assert "cancel" not in inspector.calls
 
     @pytest.mark.parametrize("whose", ["external", "dead"])
-    def test_a_slot_that_stays_taken_ends_the_run_at_its_deadline(
+    def test_another_report_that_never_ends_ends_the_run_at_its_deadline(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, whose: str
     ) -> None:
         my_turn(start_clients.clients)
@@ -293,7 +291,7 @@ class TestStart:
         assert result["failure"]["error"] == "DeadlineExceeded"
         assert "The deadline of 6 hours has passed. Inspector was still creating another report" in result["failure"]["cause"]
 
-    def test_a_slot_that_becomes_free_too_late_is_not_used(self, start_clients: StartClients, inspector: FakeInspector) -> None:
+    def test_a_turn_that_comes_too_late_is_not_used(self, start_clients: StartClients, inspector: FakeInspector) -> None:
         my_turn(start_clients.clients)
         result = start(start_clients, at=361)
         assert result["failure"]["error"] == "DeadlineExceeded"
@@ -426,7 +424,7 @@ class TestStart:
         assert start(start_clients)["state"] == "STARTED"
 
     @ANY_REFUSAL
-    def test_a_create_that_lost_the_race_for_the_slot_waits(
+    def test_a_create_that_another_report_preceded_waits(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
         my_turn(start_clients.clients)
@@ -437,7 +435,7 @@ class TestStart:
         assert OTHER_ID in notes(start_clients.clients.table)[0]
 
     @ANY_REFUSAL
-    def test_a_refused_create_with_a_free_slot_is_tried_again_where_the_text_reports_of_another_report(
+    def test_a_refused_create_is_tried_again_where_the_text_names_another_report_although_none_is_in_progress(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
         my_turn(start_clients.clients)
@@ -487,14 +485,14 @@ class TestCheck:
         return run_store.load(clients.table, ME)
 
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED", "CANCELLING_SOON"])
-    def test_a_report_that_has_not_ended_is_checked_at_again(
+    def test_a_report_that_has_not_ended_is_checked_again(
         self, clients: Clients, started: Run, inspector: FakeInspector, status: str
     ) -> None:
         inspector.put(REPORT_ID, status, my_prefix())
         assert reports.check(clients, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
         assert reports.check(clients, started, minutes(359.9))["wait_seconds"] == 6
 
-    def test_each_look_is_counted(
+    def test_each_status_check_is_counted(
         self, clients: Clients, started: Run, inspector: FakeInspector, capsys: pytest.CaptureFixture[str]
     ) -> None:
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
@@ -540,7 +538,7 @@ class TestCheck:
         assert (result["state"], result["failure"]["error"]) == ("FAILED", error)
         assert cause in result["failure"]["cause"]
 
-    def test_a_report_that_inspector_forgot_ends_the_run(self, clients: Clients, started: Run) -> None:
+    def test_a_report_that_inspector_no_longer_knows_ends_the_run(self, clients: Clients, started: Run) -> None:
         assert reports.check(clients, started, minutes(11))["failure"]["error"] == "Report.UNKNOWN"
 
     def test_a_report_that_runs_past_the_deadline_ends_the_run(
@@ -560,7 +558,7 @@ class TestCheck:
         inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
         assert reports.check(clients, started, minutes(361))["state"] == "FINISHED"
 
-    def test_without_the_lock_nothing_is_checked_at(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
+    def test_without_the_lock_nothing_is_checked(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
         clients.lock.release(ME, minutes(2))
         with pytest.raises(LockLostError):
             reports.check(clients, started, minutes(11))
@@ -601,7 +599,7 @@ class TestCancel:
             self.cancel(clients)
         assert 55 <= inspector.calls.count("status") <= 60
 
-    def test_a_report_that_vanishes_while_it_is_cancelled_is_no_longer_open(
+    def test_a_report_that_vanishes_while_it_is_cancelled_has_ended(
         self, clients: Clients, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         my_turn(clients)
