@@ -53,8 +53,8 @@ def faults(policies: list[dict[str, Any]]) -> Iterator[str]:
                 for key in excepted:
                     unused.pop(key, None)
                 if not excepted:
-                    told = action or f"{finding.detail} {finding.location.get('string', '')}"
-                    yield f"{place} ({variant}): {finding.issue} {told}"
+                    result = action or f"{finding.detail} {finding.location.get('string', '')}"
+                    yield f"{place} ({variant}): {finding.issue} {result}"
     yield from (f"no policy needs this exception any more: {' '.join(key)}" for key in unused)
 
 

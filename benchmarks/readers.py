@@ -59,9 +59,9 @@ def ours_whole(path: Path) -> dict[str, Any]:
         CurrentFindings(datetime.fromtimestamp(NOW_MS / 1000, UTC)) as daily_run,
     ):
         parquet.write(passing(_batches(path, stream)), file)
-        told = daily_run.compare(_header("now"), fingerprint_file, checked(_keys_of(path), "bench", "baseline"))
-    assert told.compared
-    assert told.compared.changes.counts["still_open"] > counts.total * 0.85
+        result = daily_run.compare(_header("now"), fingerprint_file, checked(_keys_of(path), "bench", "baseline"))
+    assert result.compared
+    assert result.compared.changes.counts["still_open"] > counts.total * 0.85
     return counts.to_dict()
 
 
@@ -116,9 +116,9 @@ def load_and_write(path: Path) -> dict[str, Any]:
 
     with path.open(encoding="utf-8") as file:
         findings = json.load(file)["findings"]
-    told = _count(findings)
+    result = _count(findings)
     pd.json_normalize(findings).to_parquet(OUTPUT / "baseline.parquet")
-    return told
+    return result
 
 
 def read_and_write(path: Path) -> dict[str, Any]:

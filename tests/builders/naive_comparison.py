@@ -145,13 +145,13 @@ def as_called_now(before: Seen, current: list[Seen]) -> Seen:
 
 
 def remembered(baseline: list[Seen], current: list[Seen], pairs: list[tuple[Seen, Seen]], uncertain: list[Seen]) -> list[Seen]:
-    """This run's findings and those that nobody looked at, seen first when any copy of them was."""
+    """This run's findings and those that Inspector does not scan, each with the earliest day of all its copies."""
 
-    def told(logical: Logical) -> int:
+    def earliest(logical: Logical) -> int:
         return min(each.first_seen for each in (*baseline, *current) if each.logical == logical)
 
     def first_seen(logical: Logical) -> int:
-        return min([told(logical)] + [told(before.logical) for before, after in pairs if after.logical == logical])
+        return min([earliest(logical)] + [earliest(before.logical) for before, after in pairs if after.logical == logical])
 
     paired = {after: before.closed for before, after in pairs if before.status == after.status == "CLOSED"}
 

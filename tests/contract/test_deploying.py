@@ -43,10 +43,10 @@ def test_a_deployment_asks_unless_yes_is_set() -> None:
 
 def test_make_help_describes_every_target() -> None:
     targets = set(re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE))
-    told = subprocess.run(["make", "help"], capture_output=True, text=True, check=True).stdout
-    described = dict(re.findall(r"^  make (\S+) +(\S.*)$", told, re.MULTILINE))
+    printed = subprocess.run(["make", "help"], capture_output=True, text=True, check=True).stdout
+    described = dict(re.findall(r"^  make (\S+) +(\S.*)$", printed, re.MULTILINE))
     assert set(described) == targets
-    assert subprocess.run(["make"], capture_output=True, text=True, check=True).stdout == told
+    assert subprocess.run(["make"], capture_output=True, text=True, check=True).stdout == printed
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -323,8 +323,8 @@ KNOWN = {
 def test_iam_knows_every_action_condition_and_resource_of_the_policy() -> None:
     command = [".venv-security/bin/python", "-W", "ignore", "-c", PARLIAMENT]
     document = json.dumps(POLICY | {"Statement": STATEMENTS})
-    told = subprocess.run(command, input=document, capture_output=True, text=True, check=True).stdout
-    findings = {(issue, detail) for issue, detail in map(json.loads, told.splitlines())}
+    printed = subprocess.run(command, input=document, capture_output=True, text=True, check=True).stdout
+    findings = {(issue, detail) for issue, detail in map(json.loads, printed.splitlines())}
     # What a wildcard names beside what is meant harms nothing, and what a chat configuration's name confines is little.
     written = {action for statement in STATEMENTS for action in listed(statement["Action"]) if "*" not in action}
     beside = {(issue, action) for issue, action in findings if issue == "RESOURCE_MISMATCH" and action not in written}

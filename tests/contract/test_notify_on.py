@@ -40,7 +40,7 @@ def subscription(choice: str | None = None) -> dict[str, Any]:
     return found
 
 
-def told(attributes: dict[str, Any]) -> dict[str, Any]:
+def delivered_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
     """Published attributes as SNS delivers them."""
     return {name: {"Type": each["DataType"], "Value": each["StringValue"]} for name, each in attributes.items()}
 
@@ -55,7 +55,7 @@ def test_every_choice_is_tried_and_all_is_the_default() -> None:
 @pytest.mark.parametrize("choice", CHOICES)
 def test_the_address_gets_the_levels_of_its_choice_and_no_other(choice: str) -> None:
     policy = subscription(choice)["FilterPolicy"]
-    delivered = {kind for kind, attributes in PUBLISHED.items() if passes(policy, told(attributes))}
+    delivered = {kind for kind, attributes in PUBLISHED.items() if passes(policy, delivered_attributes(attributes))}
     wanted = {kind for kind, attributes in PUBLISHED.items() if attributes["level"]["StringValue"] in CHOICES[choice]}
     assert delivered == wanted
     assert {PUBLISHED[kind]["level"]["StringValue"] for kind in delivered} == CHOICES[choice]
@@ -71,9 +71,9 @@ def test_no_choice_filters_a_failure_or_a_coverage_that_is_lost_or_unknown(choic
         and (attributes["outcome"]["StringValue"] != "SUCCEEDED" or attributes["night"]["StringValue"] == "lost")
     }
     assert len(alarming) > 20
-    assert [kind for kind in alarming if not passes(policy, told(PUBLISHED[kind]))] == []
-    assert passes(policy, told(PUBLISHED["setup check, wrong"]))
-    assert passes(policy, told(PUBLISHED["setup check, unknown"]))
+    assert [kind for kind in alarming if not passes(policy, delivered_attributes(PUBLISHED[kind]))] == []
+    assert passes(policy, delivered_attributes(PUBLISHED["setup check, wrong"]))
+    assert passes(policy, delivered_attributes(PUBLISHED["setup check, unknown"]))
 
 
 @pytest.mark.parametrize("choice", CHOICES)

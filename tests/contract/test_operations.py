@@ -63,9 +63,9 @@ def test_a_name_and_a_description_fit_whatever_the_stack_and_its_report_are_call
 
 def test_the_alarm_of_a_missing_report_names_the_report_and_the_hours() -> None:
     place = Place(parameters={"ReportName": "weekly", "ExpectedExportHours": "168"})
-    told = Rendered(place).of_type("AWS::CloudWatch::Alarm")["NoExportAlarm"]["AlarmDescription"]
-    assert told.startswith("Report weekly in eu-west-1: ")
-    assert "for 168 hours." in told
+    result = Rendered(place).of_type("AWS::CloudWatch::Alarm")["NoExportAlarm"]["AlarmDescription"]
+    assert result.startswith("Report weekly in eu-west-1: ")
+    assert "for 168 hours." in result
 
 
 def test_alarms_have_names_of_their_own() -> None:

@@ -41,8 +41,8 @@ DEPLOY = ["make", "--silent", "--old-file=install", "--old-file=build", "deploy"
 
 def region_of_a_deployment(environment: dict[str, str]) -> str | None:
     path = {"PATH": os.environ["PATH"]}
-    told = subprocess.run(DEPLOY, env=path | environment, capture_output=True, text=True, check=False)
-    return told.stdout.strip() if told.returncode == 0 else None
+    result = subprocess.run(DEPLOY, env=path | environment, capture_output=True, text=True, check=False)
+    return result.stdout.strip() if result.returncode == 0 else None
 
 
 def test_the_commands_are_found() -> None:
@@ -60,10 +60,10 @@ def test_what_needs_the_embedded_aws_says_so_elsewhere_than_on_linux(target: str
     uname.write_text("#!/bin/sh\necho Darwin\n", encoding="utf-8")
     uname.chmod(0o755)
     path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    told = subprocess.run(["make", target], env=path, capture_output=True, text=True, check=False)
-    assert told.returncode != 0
-    assert told.stderr.startswith("The embedded AWS needs Linux, not Darwin: it runs functions on Lambda's own runtime client")
-    assert told.stdout == ""
+    result = subprocess.run(["make", target], env=path, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert result.stderr.startswith("The embedded AWS needs Linux, not Darwin: it runs functions on Lambda's own runtime client")
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize("target", ["install", "build", "lint", "deploy", "messages", "audit"])
@@ -120,8 +120,8 @@ def test_every_output_that_is_named_exists() -> None:
 
 def test_everything_is_installed_into_the_projects_folder() -> None:
     show = ["make", "--silent", "--eval=show: ; printenv UV_CACHE_DIR PIP_CACHE_DIR", "show"]
-    told = subprocess.run(show, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
-    folders = [Path(line) for line in told.stdout.splitlines()]
+    result = subprocess.run(show, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+    folders = [Path(line) for line in result.stdout.splitlines()]
     assert len(folders) == 2
     assert all(folder.is_relative_to(Path.cwd() / ".uv") for folder in folders)
 

@@ -48,7 +48,7 @@ SERVICE_ERRORS = {
 }
 SETUP_ERROR = "AccessDeniedError"
 ANALYZE = "Analyze Report"
-FAILURE = {"error": "SlotBusy", "cause": "told"}
+FAILURE = {"error": "SlotBusy", "cause": "as caught"}
 SETUP = {"result": "failed", "failed": [{"check": "key"}], "unknown": []}
 DELIVERY = {"key": "inspector/reports/x.json"}
 ANSWERS: dict[str, list[Any]] = {
@@ -394,10 +394,10 @@ class TestWalk:
 
     @pytest.mark.parametrize("error", remediation.OF_THE_SETUP)
     def test_a_failure_of_the_setup_is_recorded_with_what_the_check_found(self, error: str) -> None:
-        failed = {"state": "FAILED", "failure": {"error": error, "cause": "told"}}
+        failed = {"state": "FAILED", "failure": {"error": error, "cause": "as caught"}}
         walk = Walk(FAILED_ANSWERS | {"Check Report": [failed]}).run()
         assert walk.path[-10:] == [*FAILURE_PATH[:4], "Check Setup", *FAILURE_PATH[4:]]
-        assert walk.payloads["Record Run"]["failure"] == {"error": error, "cause": "told", "setup": SETUP}
+        assert walk.payloads["Record Run"]["failure"] == {"error": error, "cause": "as caught", "setup": SETUP}
 
     def test_a_setup_that_cannot_be_checked_prevents_neither_the_record_nor_the_notification(self) -> None:
         answers = FAILED_ANSWERS | {"Start Report": [StepError(SETUP_ERROR, "one")], "Check Setup": [StepError("Second", "two")]}

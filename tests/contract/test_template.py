@@ -218,13 +218,13 @@ class TestFunctions:
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
         assert set(own) == {"CheckSetupFunction", "CleanUpFunction", "AnalyzeReportFunction", "NotifyFunction"}
         # The language and the time zone of people, for the functions that write to them; the code has defaults for the others.
-        told = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
-        assert own["NotifyFunction"] == own["AnalyzeReportFunction"] == told
+        result = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
+        assert own["NotifyFunction"] == own["AnalyzeReportFunction"] == result
         # And which report's success the hourly cleanup may expect.
-        assert own["CleanUpFunction"] == told | {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
+        assert own["CleanUpFunction"] == result | {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
         # The reports' filter makes room for the rest: a function has 4 kB for all its variables.
         assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | {"FILTER_CRITERIA", "LANGUAGE"}
-        assert own["CheckSetupFunction"]["LANGUAGE"] == told["LANGUAGE"]
+        assert own["CheckSetupFunction"]["LANGUAGE"] == result["LANGUAGE"]
 
     def test_the_longest_environment_that_the_parameters_allow_fits_into_lambdas_limit(self) -> None:
         stack = "s" * LONGEST_STACK_NAME

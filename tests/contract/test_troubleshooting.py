@@ -40,8 +40,8 @@ def test_every_error_of_a_run_has_an_entry_under_its_title_and_no_entry_is_of_an
 
 
 def test_every_sentence_that_says_what_happened_belongs_to_an_error() -> None:
-    told = [name for names in SENTENCES.values() for name in names]
-    assert sorted(told) == sorted(name for name in ENGLISH if name.startswith("cause."))
+    result = [name for names in SENTENCES.values() for name in names]
+    assert sorted(result) == sorted(name for name in ENGLISH if name.startswith("cause."))
     assert {*SENTENCES, *LOOK} <= {*REMEDIATIONS, ANY_OTHER}
 
 

@@ -287,7 +287,7 @@ def _clean_ups_failed(seen: Snapshot) -> int:
 
 def _end(seen: Snapshot, arn: str) -> End:
     execution = next(each for each in seen.executions if each.arn == arn)
-    return End(outcome_of(seen.item(execution)), len(seen.told(execution)))
+    return End(outcome_of(seen.item(execution)), len(seen.notifications(execution)))
 
 
 # ---- judging many
@@ -354,7 +354,7 @@ def story(result: Result) -> Iterator[str]:
     """Yield the lines about one history."""
     yield from result.troubles
     for run, end in result.ends.items():
-        yield f"run {run}: {end.outcome or 'no outcome'}, {end.told} notifications"
+        yield f"run {run}: {end.outcome or 'no outcome'}, {end.notifications} notifications"
     yield from (line[:LINE_CHARACTERS] for line in result.seen.splitlines())
 
 

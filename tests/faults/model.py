@@ -88,7 +88,7 @@ class End:
     """How a run ended: its outcome (a failure's with its error), and how many notifications were sent."""
 
     outcome: str
-    told: int
+    notifications: int
 
 
 def allowed(history: History, run: int) -> frozenset[str]:
@@ -124,8 +124,8 @@ def disagreements(history: History, ends: Mapping[int, End]) -> Iterator[str]:
         end = ends[run]
         if end.outcome not in (may := allowed(history, run)):
             yield f"run {run} ({how}) ended as {end.outcome}; allowed: {', '.join(sorted(may))}"
-        if end.told != (times := notifications(how, end.outcome)):
-            yield f"run {run} ({how}) ended as {end.outcome} and had {end.told} notifications, not {times}"
+        if end.notifications != (times := notifications(how, end.outcome)):
+            yield f"run {run} ({how}) ended as {end.outcome} and had {end.notifications} notifications, not {times}"
     daily_runs = [ends[run].outcome for run, how in history.started().items() if how == "night"]
     exported = [outcome for outcome in daily_runs if outcome != "DUPLICATE"]
     if daily_runs and (not exported or len([outcome for outcome in exported if outcome not in HIT]) > 1):
@@ -166,7 +166,7 @@ class RunState:
     report: str = ""
     outcome: str = ""
     notification_id: str = ""
-    told: bool = False
+    notified: bool = False
 
 
 @dataclass(frozen=True)
@@ -305,7 +305,7 @@ class Replay:
         if self.lock:
             yield f"L2: at the end the lock is still held by {self.lock.owner}"
         yield from (f"S1: at the end the report {report} of {run} runs on" for report, run in self.slot.items() if run)
-        yield from (f"T4: at the end no notification of {run} was sent" for run, state in self.runs.items() if not state.told)
+        yield from (f"T4: at the end no notification of {run} was sent" for run, state in self.runs.items() if not state.notified)
         yield from (f"T4: {run} has ended and no record of it was ever made" for run in self.ended.keys() - self.runs.keys())
 
     def _lock_laws(self, seen: LockWritten) -> Iterator[str]:
@@ -364,7 +364,7 @@ class Replay:
                 yield f"T1: {name} of {run} was changed from {getattr(before, name)} to {getattr(after, name)}"
         if after.outcome and not before.outcome:
             yield from self._outcome_laws(run, after)
-        if after.told and not before.told and run not in self.published and not _is_silent(before, after):
+        if after.notified and not before.notified and run not in self.published and not _is_silent(before, after):
             yield f"T4: {run} was marked as notified before a notification was sent"
 
     def _outcome_laws(self, run: str, state: RunState) -> Iterator[str]:

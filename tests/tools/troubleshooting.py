@@ -216,7 +216,7 @@ def document() -> str:
         HEAD, RUNS, *_runs(), *_texts("Input faults", "input.", "After the name of the field:"),
         *_texts("Damaged report files", "form.", "After *is not a complete findings report: it*:"),
         EMPTY, _table(NOTHING_FOUND.values()), *_texts("Notes", ("run.", "alarms."), "What happened besides, in a message:"),
-        ANALYSES, *(_entry(f"`{error}`" if "." in error else error, *told) for error, told in ANALYSIS.items()), *_setup(), *_alarms(),
+        ANALYSES, *(_entry(f"`{error}`" if "." in error else error, *result) for error, result in ANALYSIS.items()), *_setup(), *_alarms(),
         *_parameters(), OTHER.read_text(encoding="utf-8"),
     ]  # fmt: skip
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
@@ -278,10 +278,10 @@ def _setup() -> Iterator[str]:
 def _alarms() -> Iterator[str]:
     yield "## Alarms\n\nThe description of an alarm, with the values of your stack in place of `<…>`:\n"
     for alarm in Rendered(PLACE).of_type("AWS::CloudWatch::Alarm").values():
-        name, told = alarm["AlarmName"], alarm["AlarmDescription"]
+        name, result = alarm["AlarmName"], alarm["AlarmDescription"]
         for value, placeholder in PLACEHOLDERS.items():
-            name, told = name.replace(value, placeholder), told.replace(value, placeholder)
-        happened, *steps, link = re.split(r" (?=\d\. |https:)", told)
+            name, result = name.replace(value, placeholder), result.replace(value, placeholder)
+        happened, *steps, link = re.split(r" (?=\d\. |https:)", result)
         title = happened.split(": ", 1)[1].split(". ")[0].rstrip(".")
         look = f"`{link}`, and the metric `{alarm['MetricName']}` in the namespace `{alarm['Namespace']}`."
         yield _entry(f"`{name}`", prose(title), prose(happened), [prose(step[3:]) for step in steps], look)
@@ -290,11 +290,11 @@ def _alarms() -> Iterator[str]:
 def _parameters() -> Iterator[str]:
     template = read_template(Path("template.yaml"))
     yield "## Parameters\n\nBefore anything is created: *Parameter … failed to satisfy constraint: …*, or a rule:\n"
-    told = [(each.get("ConstraintDescription"), name) for name, each in template["Parameters"].items()]
-    told += [
+    result = [(each.get("ConstraintDescription"), name) for name, each in template["Parameters"].items()]
+    result += [
         (each["AssertDescription"], f"rule {name}") for name, rule in template["Rules"].items() for each in rule["Assertions"]
     ]
-    rows = [f"| `{text}` | `{name}` |" for text, name in told if text]
+    rows = [f"| `{text}` | `{name}` |" for text, name in result if text]
     yield "| text | parameter |\n|---|---|\n" + "\n".join(rows)
 
 

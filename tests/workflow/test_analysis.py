@@ -19,8 +19,8 @@ EVERY_STATUS = {"findingStatus": [{"comparison": "EQUALS", "value": each} for ea
 
 def headline_of(exporter: Exporter, ended: Execution) -> dict[str, Any]:
     assert ended.status == "SUCCEEDED", ended.cause
-    told: dict[str, Any] = json.loads(exporter.run_item(ended.arn)["analysis"])
-    return told
+    result: dict[str, Any] = json.loads(exporter.run_item(ended.arn)["analysis"])
+    return result
 
 
 def hash_of(exporter: Exporter, headline: dict[str, Any]) -> dict[str, Any]:
@@ -101,8 +101,8 @@ def test_a_malformed_report_is_delivered_without_an_analysis_and_the_mail_says_s
 
     ended = exporter.run({})
 
-    told = headline_of(exporter, ended)
-    assert told["error"] == "Analysis.ReportMalformed"
+    headline = headline_of(exporter, ended)
+    assert headline["error"] == "Analysis.ReportMalformed"
     message = exporter.message_of(ended.arn)
     assert message.outcome == "SUCCEEDED"
     assert "it could not be analysed" in " ".join(message.email.split())

@@ -222,9 +222,9 @@ def test_open_findings_by_day_are_those_of_each_days_latest_run(analyst: AthenaR
     assert [row["day"] for row in rows] == sorted(latest)
     for row in rows:
         counts = Counter(each["severity"] for each in latest[str(row["day"])].open())
-        told = tuple(int(str(row[name])) for name in ("critical", "high", "medium", "others", "open_findings"))
+        result = tuple(int(str(row[name])) for name in ("critical", "high", "medium", "others", "open_findings"))
         others = counts["LOW"] + counts["UNTRIAGED"]
-        assert told == (counts["CRITICAL"], counts["HIGH"], counts["MEDIUM"], others, counts.total())
+        assert result == (counts["CRITICAL"], counts["HIGH"], counts["MEDIUM"], others, counts.total())
 
 
 def test_another_report_is_asked_for_by_its_name(analyst: AthenaReader) -> None:

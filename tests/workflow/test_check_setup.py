@@ -88,11 +88,11 @@ class Court:
         report = inspector2.create_findings_report(reportFormat="JSON", s3Destination=destination)["reportId"]
 
         def ended() -> dict[str, Any] | None:
-            told: dict[str, Any] = inspector2.get_findings_report_status(reportId=report)
-            return None if told["status"] == "IN_PROGRESS" else told
+            result: dict[str, Any] = inspector2.get_findings_report_status(reportId=report)
+            return None if result["status"] == "IN_PROGRESS" else result
 
-        told = wait_until(ended, f"the report {report} to end")
-        return str(told["status"] if told["status"] == "SUCCEEDED" else told["errorCode"])
+        result = wait_until(ended, f"the report {report} to end")
+        return str(result["status"] if result["status"] == "SUCCEEDED" else result["errorCode"])
 
 
 @pytest.fixture(scope="module")
@@ -390,11 +390,11 @@ def test_the_exporter_can_read_as_the_status_says(name: str, changes: dict[str, 
 def test_a_role_that_lacks_a_statement_is_named(role: str, sid: str, court: Court) -> None:
     with court.exporter.without_statement(role, sid):
         check = court.assessed()["permissions"]
-        told = court.exporter.run({}).error
+        result = court.exporter.run({}).error
     assert check["result"] == "failed"
     assert court.exporter.resource(role) in check["sentence"]
     # KMS permission on S3's traffic is not enforced here.
-    assert told == ("AccessDeniedError" if sid != "DecryptTheReport" else None)
+    assert result == ("AccessDeniedError" if sid != "DecryptTheReport" else None)
 
 
 def wrong(checks: dict[str, Any]) -> set[str]:
@@ -434,9 +434,9 @@ def test_the_statements_in_a_failed_runs_message_fix_it(court: Court) -> None:
     message = court.exporter.message_of(ended.arn)
     (wrong,) = message.event["failure"]["setup"]["failed"]
     assert wrong["check"] == "bucket_policy_for_inspector"
-    told = " ".join(message.email.split())
-    assert wrong["sentence"] in told
-    assert f"it covers {court.place.bucket_arn}/other/*" in told
+    result = " ".join(message.email.split())
+    assert wrong["sentence"] in result
+    assert f"it covers {court.place.bucket_arn}/other/*" in result
     (statement,) = wrong["statements"]
     for text in (message.email, message.chat["content"]["description"], str(ended.cause)):
         assert json.dumps(statement, indent=2) in text
@@ -470,8 +470,8 @@ def test_a_failure_of_the_setup_is_notified_with_the_result_of_the_check(
     message = court.exporter.message_of(ended.arn)
     setup = message.event["failure"]["setup"]
     assert [each["check"] for each in setup["failed"]] == ([check] if check else [])
-    told = " ".join(message.email.split())
-    assert ("The setup check found: " if check else "The setup check found no problem. ") in told
+    text = " ".join(message.email.split())
+    assert ("The setup check found: " if check else "The setup check found no problem. ") in text
     assert "Check Setup" in court.exporter.states_entered(ended.arn)
 
 

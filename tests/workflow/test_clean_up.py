@@ -199,5 +199,5 @@ def assert_settled(exporter: Exporter, messages_a_run: int = 1) -> None:
     wait_until(lambda: None if any("open" in item for item in exporter.items().values()) else True, "every run to be closed")
     # Whoever comes late finds nothing left to do, and tells nobody anything a second time.
     assert exporter.invoke("CleanUpFunction", {}) == {"cleaned": []}
-    told = Counter(message.execution for message in exporter.messages())
-    assert told == {execution.name: messages_a_run for execution in exporter.executions()}
+    result = Counter(message.execution for message in exporter.messages())
+    assert result == {execution.name: messages_a_run for execution in exporter.executions()}

@@ -11,7 +11,7 @@ OPT_IN_REGION = "me-south-1"
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "expected"),
     [
         ({"ExistingBucketName": "a-bucket"}, "ExistingBucketName needs ExistingBucketOwner"),
         ({"ExistingBucketOwner": "111122223333"}, "ExistingBucketOwner has no effect without ExistingBucketName"),
@@ -24,9 +24,9 @@ OPT_IN_REGION = "me-south-1"
     ],
 )
 def test_wrong_parameters_are_refused_before_anything_is_created(
-    parameters: dict[str, str], told: str, exporter_aws: LocalAws
+    parameters: dict[str, str], expected: str, exporter_aws: LocalAws
 ) -> None:
-    with pytest.raises(ClientError, match=told):
+    with pytest.raises(ClientError, match=expected):
         Exporter.deploy(exporter_aws, "refused", parameters=parameters)
 
 

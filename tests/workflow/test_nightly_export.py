@@ -34,8 +34,8 @@ def test_schedule_starts_the_export_at_its_time_in_its_time_zone(exporter: Expor
     assert sent["arn"].startswith(arn)
     assert datetime.fromisoformat(sent["scheduled_for"]) == fires_at
     assert ended.started_at >= fires_at
-    told = fires_at.astimezone(UTC)
-    assert f"Scheduled  {told.day} {told:%b %Y, %H:%M} UTC" in exporter.message_of(execution.arn).email
+    result = fires_at.astimezone(UTC)
+    assert f"Scheduled  {result.day} {result:%b %Y, %H:%M} UTC" in exporter.message_of(execution.arn).email
 
 
 def test_empty_input_exports_all_active_findings_with_the_defaults(exporter: Exporter, inspector: InspectorControl) -> None:

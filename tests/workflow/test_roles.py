@@ -93,8 +93,8 @@ def analysis_fails(error: str) -> Scenario:
 
 
 def analysis_does_not_know_whether_inspector_scans(exporter: Exporter, _: InspectorControl) -> None:
-    told = json.loads(exporter.run_item(exporter.run({}).arn)["analysis"])
-    assert told["coverage"] == {"scanned": None, "not_scanned": None}
+    analysis = json.loads(exporter.run_item(exporter.run({}).arn)["analysis"])
+    assert analysis["coverage"] == {"scanned": None, "not_scanned": None}
 
 
 def malformed_object_of_nothing_is_corrupt(exporter: Exporter, inspector: InspectorControl) -> None:

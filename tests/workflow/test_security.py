@@ -251,10 +251,10 @@ def test_the_logs_hold_no_finding_no_filter_value_no_address_and_no_account(
     assert "SECRETIVE" in str(refused.cause)
     assert denied.error == "AccessDeniedError"
     lines = log_lines(guarded)
-    told = "\n".join(lines)
-    assert all(name in told for name in (exported.name, refused.name, denied.name))
+    result = "\n".join(lines)
+    assert all(name in result for name in (exported.name, refused.name, denied.name))
     secrets = [finding["title"], finding["findingArn"], finding["description"][:40], "SECRETIVE", ADDRESS, "wanda"]
-    assert [secret for secret in secrets if secret in told] == []
+    assert [secret for secret in secrets if secret in result] == []
     for line in lines:
         # Lambda itself prints the exception that ends a function: AWS' words, with the ARN of the role that was refused.
         of_the_platform = '"errorType"' in line and '"service"' not in line

@@ -110,11 +110,11 @@ NOTIFIED_TWICE = (message(), message())
         ),
         pytest.param(
             replace(GOOD, messages=NOTIFIED_TWICE, faults=(FaultSeen("lost_answer", "NotifyFunction", "sns:Publish", ARN),)),
-            id="told again since the answer of SNS was lost",
+            id="notified again since the answer of SNS was lost",
         ),
         pytest.param(
             replace(GOOD, messages=NOTIFIED_TWICE, faults=(FaultSeen("killed_before", "CleanUpFunction", "dynamodb:UpdateItem", ""),)),
-            id="told again since the publisher was killed",
+            id="notified again since the publisher was killed",
         ),
         pytest.param(
             replace(GOOD, executions=ended("FAILED", "Record Run", "Notify"), invocations=(InvocationSeen("NotifyFunction", ARN, "Error"),)),

@@ -33,7 +33,7 @@ HELD, MARKED, OTHERS = LockState(A, LATER), LockState(A, LATER, 70), LockState(B
 NEW, PLANNED, CANCELLING = RunState(), RunState("wait"), RunState("cancel")
 STARTED = RunState("wait", "report-a")
 RECORDED = RunState("wait", "report-a", "SUCCEEDED", "id-a")
-TOLD = replace(RECORDED, told=True)
+NOTIFIED = replace(RECORDED, notified=True)
 
 DAILY_RUN: list[Seen] = [
     Began(1, A),
@@ -47,7 +47,7 @@ DAILY_RUN: list[Seen] = [
     LockWritten(9, HELD, FREE),
     RunWritten(10, A, STARTED, RECORDED),
     Published(11, A, "SUCCEEDED", "id-a"),
-    RunWritten(12, A, RECORDED, TOLD),
+    RunWritten(12, A, RECORDED, NOTIFIED),
     Over(13, A, "SUCCEEDED"),
 ]
 
@@ -84,8 +84,8 @@ def broken_by(*added: Seen, without: tuple[int, ...] = ()) -> set[str]:
         ("S2", [CancelAsked(6, "report-x", A, 5.9)], ()),
         ("S3", [ReportBegan(2, "report-f", ""), CancelAsked(3.5, "report-f", A, 3.4), ReportOver(3.6, "report-f", "CANCELLED")], ()),
         ("S3", [ReportBegan(2, "report-f", ""), CancelAsked(2.5, "report-f", A, 2.4), ReportOver(2.6, "report-f", "CANCELLED")], ()),
-        ("T1", [RunWritten(12.5, A, TOLD, replace(TOLD, outcome="ABORTED"))], ()),
-        ("T1", [RunWritten(12.5, A, TOLD, replace(TOLD, report="report-b"))], ()),
+        ("T1", [RunWritten(12.5, A, NOTIFIED, replace(NOTIFIED, outcome="ABORTED"))], ()),
+        ("T1", [RunWritten(12.5, A, NOTIFIED, replace(NOTIFIED, report="report-b"))], ()),
         ("T2", [], (8,)),
         ("T2", [RunWritten(10, A, STARTED, replace(RECORDED, outcome="ABORTED"))], (10,)),
         ("T2", [RunWritten(10, A, STARTED, replace(RECORDED, outcome="DUPLICATE"))], (10,)),

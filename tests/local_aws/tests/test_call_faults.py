@@ -166,8 +166,8 @@ def test_stopped_executions_call_is_held_until_its_caller_was_answered(sandbox: 
     assert ended(sandbox, start(sandbox, function(sandbox)))["status"] == "ABORTED"
     eventually(lambda: counted(sandbox) == 1)
     calls = sandbox.control("/_local/calls")["calls"]
-    (told,) = [each for each in sandbox.control("/_local/invocations")["invocations"] if each["function"] == "clean"]
-    assert told["ended_at"] is not None
+    (result,) = [each for each in sandbox.control("/_local/invocations")["invocations"] if each["function"] == "clean"]
+    assert result["ended_at"] is not None
     assert [call["fault"] for call in calls] == ["stopped_held"]
 
 

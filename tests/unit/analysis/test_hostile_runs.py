@@ -86,9 +86,9 @@ def test_a_hostile_run_is_reported_or_an_explained_error_is(
         assert answer.get("error") in {None, "Analysis.ReportMalformed"}
         recorded, _ = run_store.record(clients.table, run.execution, "SUCCEEDED", None, delivery, at + timedelta(minutes=9))
         for language in ("en", "ja"):
-            told = notification.publication(recorded, config(LANGUAGE=language))
-            assert len(json.dumps(told).encode()) <= SNS_BYTES
-            assert told["Subject"].isascii()
+            result = notification.publication(recorded, config(LANGUAGE=language))
+            assert len(json.dumps(result).encode()) <= SNS_BYTES
+            assert result["Subject"].isascii()
             assert notification.email(recorded, config(LANGUAGE=language)).replace("\n", "").replace("\u3000", "").isprintable()
     # A refused report proves little.
     assert "ANALYZED" in states

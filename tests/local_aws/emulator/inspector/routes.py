@@ -115,7 +115,7 @@ def _misbehave(body: dict[str, Any], account: str, region: str) -> dict[str, Any
     here = reports.place(account, region)
     with here.changed:
         here.misbehaviour.faults.append(Fault(**given))
-        return {"faults": here.misbehaviour.told()}
+        return {"faults": here.misbehaviour.pending()}
 
 
 @route("/_local/inspector/behave")

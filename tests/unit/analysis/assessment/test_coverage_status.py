@@ -21,7 +21,7 @@ def coverage(scanned: int | None = 7, not_scanned: int | None = 1, **states: Sca
         if isinstance(state, dict):
             accounts[account] = AccountScanning("on", state)
         else:
-            accounts[account] = AccountScanning(state, why="" if state == "on" else "as told")
+            accounts[account] = AccountScanning(state, why="" if state == "on" else "its reason")
     return Coverage(ACCOUNT, accounts, scanned, not_scanned)
 
 
@@ -53,12 +53,12 @@ class TestActive:
     def test_nothing_found_while_scanning_is_deactivated_is_lost_coverage_also_in_the_first_run(self) -> None:
         coverage_status = assess(current(), coverage(a="off"))
         assert coverage_status.state == "lost"
-        assert "Inspector is off in 111122223333 (as told), so nothing is scanned there" in text(coverage_status)
+        assert "Inspector is off in 111122223333 (its reason), so nothing is scanned there" in text(coverage_status)
 
     def test_nothing_found_where_the_state_cannot_be_read_is_unknown(self) -> None:
         coverage_status = assess(current(), coverage(a="unknown", b="on"))
         assert coverage_status.state == "unknown"
-        assert "It is unknown whether Inspector scans 111122223333 (as told)" in text(coverage_status)
+        assert "It is unknown whether Inspector scans 111122223333 (its reason)" in text(coverage_status)
 
     def test_nothing_found_and_no_account_known_is_unknown(self) -> None:
         assert assess(current(), Coverage(ACCOUNT, {})).state == "unknown"
@@ -150,7 +150,7 @@ class TestUnsure:
         assert text(coverage_status) == (
             "13 findings are missing where it is unknown whether Inspector scans: 111122223333 (Azure: Inspector returned no status),"
             " 111122223333 (ECR: scanning was not certain at the last run, and at most half of the open findings are back),"
-            " 444455556666 (ECR: as told), 777788889999 (EC2: Inspector returned no status)."
+            " 444455556666 (ECR: its reason), 777788889999 (EC2: Inspector returned no status)."
         )
 
     def test_what_is_lost_is_not_said_twice(self) -> None:

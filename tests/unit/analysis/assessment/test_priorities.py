@@ -145,10 +145,10 @@ def test_the_list_is_exact_whatever_the_order_and_however_little_memory_there_is
         for row in found:
             collected.add(batch(row))
         watched = collected.watched()
-        told = collected.ranked({vulnerability_hash(name): count for name, count in resources.items()})
+        result = collected.ranked({vulnerability_hash(name): count for name, count in resources.items()})
         if collected.is_exact:
-            assert [(entry["priority_score"], entry["vulnerability_id"]) for entry in told] == expected
-        assert {vulnerability_hash(entry["vulnerability_id"]) for entry in told} <= watched
+            assert [(entry["priority_score"], entry["vulnerability_id"]) for entry in result] == expected
+        assert {vulnerability_hash(entry["vulnerability_id"]) for entry in result} <= watched
         assert len(collected._candidates) <= kept
 
 

@@ -11,7 +11,7 @@ from tests.builders.daily_runs import TODAY, batch, finding, record
 
 
 @pytest.mark.parametrize(
-    ("told", "status"),
+    ("expected", "status"),
     [
         ("ACTIVE", fingerprints.OPEN),
         ("SUPPRESSED", fingerprints.SUPPRESSED),
@@ -19,19 +19,19 @@ from tests.builders.daily_runs import TODAY, batch, finding, record
         ("NEWER", fingerprints.OPEN),
     ],
 )
-def test_whatever_is_neither_suppressed_nor_closed_is_open(told: str, status: int) -> None:
-    found = record(status=told)
+def test_whatever_is_neither_suppressed_nor_closed_is_open(expected: str, status: int) -> None:
+    found = record(status=expected)
     assert fingerprints.status(found) == status
     assert fingerprints.is_open(found) == fingerprints.was_open(found) == (status == fingerprints.OPEN)
 
 
-@pytest.mark.parametrize("told", ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED"])
+@pytest.mark.parametrize("expected", ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED"])
 @pytest.mark.parametrize("fix", [None, "NO", "PARTIAL", "YES"])
 @pytest.mark.parametrize("exploit", [None, "NO", "YES"])
 @pytest.mark.parametrize("status", ["ACTIVE", "SUPPRESSED", "CLOSED"])
-def test_marks_do_not_get_in_each_others_way(told: str, fix: str | None, exploit: str | None, status: str) -> None:
-    found = record(severity=told, fix_available=fix, exploit_available=exploit, status=status)
-    assert fingerprints.severity(found) == told
+def test_marks_do_not_get_in_each_others_way(expected: str, fix: str | None, exploit: str | None, status: str) -> None:
+    found = record(severity=expected, fix_available=fix, exploit_available=exploit, status=status)
+    assert fingerprints.severity(found) == expected
     assert fingerprints.has_exploit(found) == (exploit == "YES")
     assert fingerprints.fix(found) == [None, "NO", "PARTIAL", "YES"].index(fix)
     assert fingerprints.status(found) == {"ACTIVE": 0, "SUPPRESSED": 1, "CLOSED": 2}[status]

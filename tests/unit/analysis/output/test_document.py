@@ -83,19 +83,19 @@ def analysis(
     with CurrentFindings(NOW) as daily_run:
         daily_run.add(batch(*current))
         counts.add(batch(*current))
-        told = daily_run.compare(
+        result = daily_run.compare(
             Header("nightly", "run-1", "", "h", of.filter_criteria, scanned.states),
             io.BytesIO(),
             fingerprint_file(keys_before, 0) if keys_before is not None else None,
             not_scanned=NotScanned(scanned.unsure(), scanned.off()),
         )
-    compared = told.compared
+    compared = result.compared
     names: dict[bytes, dict[str, Any]] = {}
     if compared and named:
         of_baseline, of_current = finding_details.wanted(compared.changes)
         names = finding_details.find([batch(*(before or []))], of_baseline) | finding_details.find([batch(*current)], of_current)
     coverage_status = assess(daily_run.open, coverage, (compared.header, compared.summary) if compared else None)
-    made = assemble(of, counts.to_dict(), told, baseline if before is not None else NONE, coverage_status, names)
+    made = assemble(of, counts.to_dict(), result, baseline if before is not None else NONE, coverage_status, names)
     check(made)
     return made
 
@@ -120,9 +120,9 @@ class TestSchema:
                 assert list(each["required"]) == list(each["properties"])
 
     def test_it_knows_the_kinds_scan_types_and_severities_of_the_code(self) -> None:
-        told = SCHEMA["properties"]["changes"]["oneOf"][1]["properties"]
-        assert set(told["counts"]["properties"]) == {*KINDS, "appeared", "no_longer_open"}
-        assert set(told["lists"]["properties"]) == set(told["by_severity"]["properties"]) == set(difference.LISTED_KINDS)
+        result = SCHEMA["properties"]["changes"]["oneOf"][1]["properties"]
+        assert set(result["counts"]["properties"]) == {*KINDS, "appeared", "no_longer_open"}
+        assert set(result["lists"]["properties"]) == set(result["by_severity"]["properties"]) == set(difference.LISTED_KINDS)
         coverage_status = SCHEMA["properties"]["coverage_status"]["properties"]["deactivated"]["additionalProperties"]["items"][
             "enum"
         ]
@@ -290,14 +290,14 @@ class TestSentences:
 
     def test_a_baseline_of_another_format_is_named_as_such(self) -> None:
         of_csv, code = replace(BASELINE, report_format="CSV"), finding("c", type="CODE_VULNERABILITY")
-        told = text(analysis([code], [code], baseline=of_csv))
-        assert "The last comparable report is in CSV, this one is in JSON. A CSV does not have all" in told
+        result = text(analysis([code], [code], baseline=of_csv))
+        assert "The last comparable report is in CSV, this one is in JSON. A CSV does not have all" in result
         assert "was in CSV" not in text(analysis([code], [code], baseline=of_csv, format="CSV"))
         assert "was in CSV" not in text(analysis([finding("a")], [finding("a")], baseline=of_csv))
 
     def test_a_list_that_is_not_exact_says_so(self) -> None:
-        told = RunResult(None, [], fix_first_is_exact=False, open_accounts=frozenset())
-        made = assemble(report(), Statistics(0).to_dict(), told, NONE, assess({(ACCOUNT, "ecr"): 1}, ON), {})
+        result = RunResult(None, [], fix_first_is_exact=False, open_accounts=frozenset())
+        made = assemble(report(), Statistics(0).to_dict(), result, NONE, assess({(ACCOUNT, "ecr"): 1}, ON), {})
         assert "too many vulnerabilities" in text(made)
 
 

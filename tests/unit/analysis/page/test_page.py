@@ -93,13 +93,13 @@ def page(analysis: dict[str, Any], runs: int = 30, language: str = "en", **facts
 class TestTheAnswer:
     def test_a_run_says_first_what_is_new_no_longer_open_open_and_critical(self) -> None:
         daily_run = daily_runs.ordinary()
-        told = answer(daily_run, words("en", "UTC"))
-        assert told["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
-        assert (told["new"], told["no_longer_open"]) == (
+        result = answer(daily_run, words("en", "UTC"))
+        assert result["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
+        assert (result["new"], result["no_longer_open"]) == (
             daily_run["changes"]["counts"]["appeared"],
             daily_run["changes"]["counts"]["no_longer_open"],
         )
-        assert told["open"] == daily_run["counts"]["by_status"]["ACTIVE"]
+        assert result["open"] == daily_run["counts"]["by_status"]["ACTIVE"]
 
     def test_where_only_open_findings_are_reported_the_criticals_are_of_them(self) -> None:
         assert answer(daily_runs.deactivated(), words("en", "UTC"))["critical"] == 0
@@ -178,8 +178,8 @@ class TestOneFile:
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
 def test_a_time_that_a_zone_does_not_have_is_shown_in_utc(zone: str, at: str) -> None:
-    told = words("en", zone).time(at)
-    assert ("UTC" in told) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
+    result = words("en", zone).time(at)
+    assert ("UTC" in result) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
 
 
 class TestHostileTexts:
@@ -192,8 +192,10 @@ class TestHostileTexts:
 
     def test_the_rows_reach_the_script_cleaned_and_otherwise_as_they_were_reported(self) -> None:
         daily_run = daily_runs.hostile()
-        told = [(row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(daily_run).data["rows"]]
-        assert told == [(text, text, [text], text) for text in (clean(each, TEXT_CHARACTERS) for each in daily_runs.HOSTILE)]
+        result = [
+            (row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(daily_run).data["rows"]
+        ]
+        assert result == [(text, text, [text], text) for text in (clean(each, TEXT_CHARACTERS) for each in daily_runs.HOSTILE)]
 
     def test_no_row_can_end_the_script_that_holds_it(self) -> None:
         html = render(daily_runs.hostile(), [], daily_runs.facts())
@@ -353,12 +355,12 @@ class TestWords:
 
     def test_a_priority_score_adds_up_in_words(self) -> None:
         for entry in daily_runs.ordinary()["priorities"]:
-            told = score(entry, words("en", "UTC"))
-            terms, total = told.split(" = ")
+            result = score(entry, words("en", "UTC"))
+            terms, total = result.split(" = ")
             assert sum(int(term.split()[-1]) for term in terms.split(" + ")) == int(total) == entry["priority_score"]
         top = daily_runs.ordinary()["priorities"][0]
-        told = score(top, words("en", "UTC"))
-        assert told == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
+        result = score(top, words("en", "UTC"))
+        assert result == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
         assert score(top, words("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
         assert score(top | {"severity": "NEW", "exploit_available": "NO", "priority_score": 11}, words("en", "UTC")).startswith(
             "NEW 0 + EPSS"
@@ -375,9 +377,9 @@ class TestSections:
 
     def test_a_finding_whose_names_are_not_known_has_what_is_known(self) -> None:
         row = daily_runs.listed(1, title=None, vulnerability_id=None, packages=[], account_id=None, region=None, resource=None)
-        (told,) = page(daily_runs.with_listed(daily_runs.ordinary(), {"closed": [row]})).data["rows"]
-        assert told["kind"] == "closed"
-        assert "title" not in told
+        (result,) = page(daily_runs.with_listed(daily_runs.ordinary(), {"closed": [row]})).data["rows"]
+        assert result["kind"] == "closed"
+        assert "title" not in result
 
     def test_coverage_says_what_is_not_scanned_and_why(self) -> None:
         shown = page(daily_runs.deactivated()).text

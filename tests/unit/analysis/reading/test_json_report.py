@@ -280,19 +280,19 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
 def test_malformed_reports_are_reported_or_read_right() -> None:
     chance = random.Random(4)
     findings = generate(6, seed=3, now=1.78e9, accounts=["111122223333"], region="eu-west-1")
-    told = 0
+    result = 0
     for _ in range(1500):
         content = mutated(json_report(findings), chance)
         stream = Stream(content)
         try:
             rows = rows_of(read_json(stream, buffer_bytes=chance.choice([16, 3000, 10_000]), max_element_bytes=100_000))
         except MalformedReportError:
-            told += 1
+            result += 1
             continue
         # What is read at all is read as the whole document says, which a patient reader takes, too.
         document = json.loads(content.decode(errors="replace"), strict=False)
         assert [row["finding_arn"] for row in rows] == [finding["findingArn"] for finding in document["findings"]]
-    assert told > 500
+    assert result > 500
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")

@@ -69,9 +69,9 @@ def test_any_other_error_goes_up(client: "Inspector2Client", stub: Stubber) -> N
         Inspector(client).status(REPORT_ID)
 
 
-@pytest.mark.parametrize("told", [PREFIX, PREFIX.rstrip("/")])
-def test_a_prefix_is_the_same_with_and_without_its_last_slash(client: "Inspector2Client", stub: Stubber, told: str) -> None:
-    answer = ANSWER | {"destination": ANSWER["destination"] | {"keyPrefix": told}}
+@pytest.mark.parametrize("expected", [PREFIX, PREFIX.rstrip("/")])
+def test_a_prefix_is_the_same_with_and_without_its_last_slash(client: "Inspector2Client", stub: Stubber, expected: str) -> None:
+    answer = ANSWER | {"destination": ANSWER["destination"] | {"keyPrefix": expected}}
     stub.add_response("get_findings_report_status", answer, {})
     report = Inspector(client).current()
     assert report is not None

@@ -134,11 +134,11 @@ WRONG: list[tuple[object, str]] = [
 
 @pytest.mark.parametrize(("run_input", "fault"), WRONG, ids=lambda value: ascii(value)[:50])
 def test_a_wrong_input_is_refused_with_the_field_and_the_reason(run_input: object, fault: str) -> None:
-    told = cause_of(run_input)
-    assert fault in told
-    assert told.encode()
-    assert all(len(line) < 900 for line in told.splitlines())
-    assert told.replace("\n", "").isprintable()
+    result = cause_of(run_input)
+    assert fault in result
+    assert result.encode()
+    assert all(len(line) < 900 for line in result.splitlines())
+    assert result.replace("\n", "").isprintable()
 
 
 def test_the_last_and_the_first_time_that_a_run_may_export_are_taken() -> None:
@@ -148,8 +148,8 @@ def test_the_last_and_the_first_time_that_a_run_may_export_are_taken() -> None:
 
 
 def test_half_a_surrogate_pair_in_the_parameter_is_refused_like_one_in_an_input() -> None:
-    told = cause_of({}, FILTER_CRITERIA='{"title": [{"comparison": "EQUALS", "value": "\\ud800"}]}')
-    assert "the parameter FilterCriteria.title[0].value contains half of a surrogate pair" in told
+    result = cause_of({}, FILTER_CRITERIA='{"title": [{"comparison": "EQUALS", "value": "\\ud800"}]}')
+    assert "the parameter FilterCriteria.title[0].value contains half of a surrogate pair" in result
 
 
 @pytest.mark.parametrize(
@@ -173,15 +173,15 @@ def test_a_wrong_parameter_is_refused_like_a_wrong_input(variables: dict[str, st
 
 
 def test_all_faults_are_reported_at_once() -> None:
-    told = cause_of({"report": {"name": "a/b", "format": "XML"}, "on_busy": "x", "deadline_hours": 99, "notify": 1, "zzz": 1})
+    result = cause_of({"report": {"name": "a/b", "format": "XML"}, "on_busy": "x", "deadline_hours": 99, "notify": 1, "zzz": 1})
     for field in ("report.name", "report.format", "on_busy", "deadline_hours", "notify", "zzz"):
-        assert f"\n- {field} " in told
+        assert f"\n- {field} " in result
 
 
 def test_a_flood_of_faults_is_cut_and_counted() -> None:
-    told = cause_of({f"key{number}": 1 for number in range(50)})
-    assert told.endswith("and 30 more")
-    assert len(told.splitlines()) == 22
+    result = cause_of({f"key{number}": 1 for number in range(50)})
+    assert result.endswith("and 30 more")
+    assert len(result.splitlines()) == 22
 
 
 def test_a_scheduled_time_a_moment_ahead_is_taken_since_clocks_differ() -> None:

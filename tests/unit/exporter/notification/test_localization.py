@@ -64,7 +64,7 @@ def test_every_remediation_is_there_in_japanese_with_the_same_names_in_it() -> N
 
 
 @pytest.mark.parametrize(
-    ("language", "zone", "told"),
+    ("language", "zone", "expected"),
     [
         ("en", "UTC", "23 Nov 2026, 03:00 UTC"),
         ("en", "Europe/Berlin", "23 Nov 2026, 04:00 CET"),
@@ -74,8 +74,8 @@ def test_every_remediation_is_there_in_japanese_with_the_same_names_in_it() -> N
         ("en", "../etc", "23 Nov 2026, 03:00 UTC"),
     ],
 )
-def test_a_time_is_written_in_the_schedules_time_zone(language: str, zone: str, told: str) -> None:
-    assert Localization(language, zone).time(START) == told
+def test_a_time_is_written_in_the_schedules_time_zone(language: str, zone: str, expected: str) -> None:
+    assert Localization(language, zone).time(START) == expected
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_severities_are_listed_worst_first_and_unknown_ones_as_they_are() -> Non
 
 
 @pytest.mark.parametrize(
-    ("hours", "told"),
+    ("hours", "expected"),
     [(0.5, "30 min earlier"), (1, "1 h earlier"), (24, "24 h earlier"), (47, "47 h earlier"), (72, "3 days earlier")],
 )
-def test_the_age_of_a_baseline_is_written_in_minutes_hours_or_days(hours: float, told: str) -> None:
-    assert Localization().before(timedelta(hours=hours)) == told
+def test_the_age_of_a_baseline_is_written_in_minutes_hours_or_days(hours: float, expected: str) -> None:
+    assert Localization().before(timedelta(hours=hours)) == expected
 
 
 @pytest.mark.parametrize(("written", "spoken"), [("ja", "ja"), ("en", "en"), ("fr", "en"), ("", "en")])
@@ -110,5 +110,5 @@ def test_a_step_without_messages_does_not_load_languages() -> None:
         "print([name for name in sys.modules if name.split('.')[0] in {'babel', 'zoneinfo'} or name.endswith('explanations_ja')])"
     )
     environment = VARIABLES | {"PYTHONPATH": "layers/exporter"}
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert told.stdout == "[]\n"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""What is told of a run: to a person at 7 a.m., to a chat, to a program; within every limit, whatever the run holds."""
+"""What is compact_event of a run: to a person at 7 a.m., to a chat, to a program; within every limit, whatever the run holds."""
 
 import json
 from collections.abc import Iterator
@@ -175,8 +175,8 @@ class TestEmail:
         assert "Report\n" not in body
 
     def test_only_an_uncertain_empty_report_asks_to_check_scanning(self) -> None:
-        told = {how: "check that scanning is active" in text for how, text in notification.NOTHING_FOUND.items()}
-        assert told == {"no_findings": False, "no_object": True, "empty_object": True}
+        result = {how: "check that scanning is active" in text for how, text in notification.NOTHING_FOUND.items()}
+        assert result == {"no_findings": False, "no_object": True, "empty_object": True}
 
     @EVERY_ERROR
     def test_a_failure_says_what_happened_why_and_what_to_do(self, error: str) -> None:
@@ -267,22 +267,22 @@ class TestChat:
 class TestSetup:
     def test_a_mail_has_the_findings_of_the_check_and_the_statements_instead_of_possible_causes(self) -> None:
         mail = notification.email(RUNS["wrong setup"], config())
-        told = flat(mail)
-        assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in told
-        assert "It is not known whether the key can be used" in told
-        assert "- statement 1 does not apply" in told
-        assert "1. Add the statements to the policy of the bucket. 2. Run a test export" in told
-        assert "or a Deny statement forbids it" not in told
+        text = flat(mail)
+        assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in text
+        assert "It is not known whether the key can be used" in text
+        assert "- statement 1 does not apply" in text
+        assert "1. Add the statements to the policy of the bucket. 2. Run a test export" in text
+        assert "or a Deny statement forbids it" not in text
         statements_text = mail.split("Policy statement to add (Bucket policy for Inspector)\n")[1].split("\n\n")[0]
         assert json.loads(f"[{statements_text}]") == STATEMENTS
 
     def test_a_mail_says_so_when_nothing_was_found_and_keeps_the_general_advice(self) -> None:
-        told = flat(notification.email(RUNS["setup without a fault"], config()))
+        text = flat(notification.email(RUNS["setup without a fault"], config()))
         general = remediation_for(BROKEN, config())
-        assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in told
-        assert "The check cannot see policies of the organisation" in told
-        assert all(step in told for step in general.fix)
-        assert "Policy statement to add" not in told
+        assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in text
+        assert "The check cannot see policies of the organisation" in text
+        assert all(step in text for step in general.fix)
+        assert "Policy statement to add" not in text
 
     def test_a_chat_shows_whole_statements_or_none(self) -> None:
         description = notification.chat_message(RUNS["wrong setup"], config())["content"]["description"]
@@ -359,9 +359,9 @@ class TestPublication:
         ("name", "attributes"), [("success", ("SUCCEEDED", "nightly")), ("unplanned", ("FAILED", "unknown"))]
     )
     def test_subscribers_may_filter(self, name: str, attributes: tuple[str, str]) -> None:
-        told = notification.publication(RUNS[name], config())["MessageAttributes"]
-        assert (told["outcome"]["StringValue"], told["report"]["StringValue"]) == attributes
-        assert told["region"] == {"DataType": "String", "StringValue": REGION}
+        result = notification.publication(RUNS[name], config())["MessageAttributes"]
+        assert (result["outcome"]["StringValue"], result["report"]["StringValue"]) == attributes
+        assert result["region"] == {"DataType": "String", "StringValue": REGION}
 
     def test_even_every_filter_and_the_most_hostile_text_fit(self) -> None:
         criteria: dict[str, Any] = {name: [] for name in known_filters()}
@@ -374,7 +374,7 @@ class TestPublication:
     def test_what_a_setup_check_read_gives_way_before_what_it_found(self) -> None:
         hostile = notification.failure_from("x" * 256, '"\\\n\x01' * 8000)
 
-        def told(text: str, count: int) -> dict[str, Any]:
+        def compact_event(text: str, count: int) -> dict[str, Any]:
             wrong = MISSING | {"sentence": text, "evidence": [text] * 3, "fix": [text]}
             setup = {"result": "failed", "failed": [wrong] * count, "unknown": []}
             run = failed_run(replace(hostile, setup=setup), notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
@@ -383,8 +383,8 @@ class TestPublication:
             event: dict[str, Any] = json.loads(json.loads(message)["default"])
             return event
 
-        assert [each["evidence"] for each in told('"\\' * 150, 20)["failure"]["setup"]["failed"]] == [[]] * 20
-        assert told('"\\' * 200, 30)["failure"]["setup"] is None
+        assert [each["evidence"] for each in compact_event('"\\' * 150, 20)["failure"]["setup"]["failed"]] == [[]] * 20
+        assert compact_event('"\\' * 200, 30)["failure"]["setup"] is None
 
     def test_the_same_run_gives_the_same_message(self) -> None:
         assert notification.publication(RUNS["failed"], config()) == notification.publication(RUNS["failed"], config())
@@ -392,7 +392,7 @@ class TestPublication:
 
 class TestFailureFrom:
     @pytest.mark.parametrize(
-        ("cause", "told"),
+        ("cause", "expected"),
         [
             ('{"errorMessage": "no", "errorType": "X", "stackTrace": ["f"]}', "no"),
             ('{"errorMessage": "  no \\n"}', "no"),
@@ -407,8 +407,8 @@ class TestFailureFrom:
             (" \n", "The workflow ended with the error X and gave no further information."),
         ],
     )
-    def test_a_cause_is_read_whatever_its_form(self, cause: str, told: str) -> None:
-        assert notification.failure_from("X", cause) == Failure("X", told)
+    def test_a_cause_is_read_whatever_its_form(self, cause: str, expected: str) -> None:
+        assert notification.failure_from("X", cause) == Failure("X", expected)
 
     def test_a_long_cause_is_cut(self) -> None:
         cause = notification.failure_from("X", "y" * 32_768).cause

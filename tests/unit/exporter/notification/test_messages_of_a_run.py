@@ -88,7 +88,7 @@ def screen(run: Run, language: str = "en") -> str:
 
 class TestSubject:
     @pytest.mark.parametrize(
-        ("kind", "told"),
+        ("kind", "expected"),
         [
             ("changes", "Inspector nightly, eu-central-1: 12 new (2 critical), 30 no longer open, 1,204 open"),
             ("another-report", "Inspector critical-weekly, eu-central-1: 12 new (2 critical), 30 no longer open, 1,204 open"),
@@ -110,11 +110,11 @@ class TestSubject:
             ("nothing-found-without-an-analysis", "Inspector nightly, eu-central-1: delivered, no findings"),
         ],
     )
-    def test_it_says_whether_to_act_whose_report_it_is_and_the_numbers(self, kind: str, told: str) -> None:
-        assert notification.subject(DAILY_RUNS[kind], config()) == told
+    def test_it_says_whether_to_act_whose_report_it_is_and_the_numbers(self, kind: str, expected: str) -> None:
+        assert notification.subject(DAILY_RUNS[kind], config()) == expected
 
     @pytest.mark.parametrize(
-        ("name", "kind", "told"),
+        ("name", "kind", "expected"),
         [
             (20, "scan-coverage-lost", "ACTION: {name}, eu-central-1: scanning off in 1 account; 69 new (2 critical)"),
             (40, "scan-coverage-lost", "ACTION: {name}, eu-central-1: scanning off in 1 account"),
@@ -125,10 +125,10 @@ class TestSubject:
         ],
     )
     def test_one_that_is_too_long_loses_the_last_numbers_first_and_then_a_part_of_the_name(
-        self, name: int, kind: str, told: str
+        self, name: int, kind: str, expected: str
     ) -> None:
         run = replace(DAILY_RUNS[kind], plan=plan({"report": {"name": "n" * name}}))
-        assert notification.subject(run, config()) == told.format(name="n" * name)
+        assert notification.subject(run, config()) == expected.format(name="n" * name)
 
     @given(
         name=st.text("abc-_19", min_size=1, max_size=63),
@@ -157,12 +157,12 @@ class TestSubject:
         # A name that begins with a hyphen is none, and its length is what matters.
         made = replace(plan(), report_name=name)
         there = config(STATE_MACHINE_ARN=f"arn:aws:states:{region}:123456789012:stateMachine:x-ExportFindings")
-        told = notification.subject(replace(DAILY_RUNS[kind], analysis=analysis, plan=made), there)
-        assert 0 < len(told) < 100
-        assert told.isascii()
-        assert told.startswith(("ACTION: ", "Inspector "))
-        assert f", {region}: " in told
-        start = told.removeprefix("ACTION: ").removeprefix("Inspector ").split(f", {region}: ")[0]
+        subject = notification.subject(replace(DAILY_RUNS[kind], analysis=analysis, plan=made), there)
+        assert 0 < len(subject) < 100
+        assert subject.isascii()
+        assert subject.startswith(("ACTION: ", "Inspector "))
+        assert f", {region}: " in subject
+        start = subject.removeprefix("ACTION: ").removeprefix("Inspector ").split(f", {region}: ")[0]
         assert start == name or (start.endswith("...") and name.startswith(start[:-3]) and len(start) >= 12)
         first = {
             "scan-coverage-lost": f"in {accounts:,} account",
@@ -170,7 +170,7 @@ class TestSubject:
             "first-report": f"{now_open:,} open",
             "unusual-drop": "unusual drop",
         }
-        assert first.get(kind, "") in told
+        assert first.get(kind, "") in subject
 
     @given(st.text("n", min_size=1, max_size=63), st.lists(st.text("x", max_size=120), min_size=1, max_size=5))
     def test_the_rule_keeps_the_first_part_and_never_a_later_one_without_an_earlier_one(
@@ -196,10 +196,10 @@ class TestSubject:
             )
         )
         assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: first report, 1,204 open (3 critical)"
-        told = notification.email(run, config())
+        text = notification.email(run, config())
         assert (
             "Open findings in the report\n  3 critical, 482 high, 642 medium, 77 low\n\nAlso in the report: 90 closed, 6 suppressed\n"
-            in told
+            in text
         )
 
     def test_a_run_that_could_not_be_compared_with_a_notified_one_does_not_say_that_it_is_the_first(self) -> None:
@@ -218,11 +218,11 @@ class TestSubject:
 
     def test_a_run_without_changes_has_its_notes(self) -> None:
         changes = headline()["changes"] | {"appeared": 0, "no_longer_open": 0, "counts": {"still_open": 1204}}
-        told = notification.email(
+        text = notification.email(
             gallery.daily_run(headline(changes=changes, sentences=["1 finding stands in the report again."])), config()
         )
-        assert "No changes since" in told
-        assert "- 1 finding stands in the report again.\n" in told
+        assert "No changes since" in text
+        assert "- 1 finding stands in the report again.\n" in text
 
     def test_rediscovered_findings_are_changes(self) -> None:
         run = gallery.daily_run(
@@ -237,8 +237,8 @@ class TestSubject:
 
     def test_a_number_of_resources_that_is_half_known_is_not_said_to_be_all(self) -> None:
         for coverage in ({"scanned": 412, "not_scanned": None}, {"scanned": None, "not_scanned": 6}):
-            told = notification.email(gallery.daily_run(headline(coverage=coverage)), config())
-            assert "It is unknown how many resources Inspector scans." in told
+            text = notification.email(gallery.daily_run(headline(coverage=coverage)), config())
+            assert "It is unknown how many resources Inspector scans." in text
 
     def test_the_largest_numbers_fit(self) -> None:
         assert len(notification.subject(gallery.daily_run(LARGEST), config())) < 100
@@ -248,9 +248,9 @@ class TestEmail:
     @LANGUAGES
     @pytest.mark.parametrize("kind", [kind for kind, run in DAILY_RUNS.items() if view_of(run)])
     def test_one_screen_holds_all_that_matters(self, kind: str, language: str) -> None:
-        told = screen(DAILY_RUNS[kind], language)
-        assert shown_lines(told) <= 24 or view_of(DAILY_RUNS[kind]).has_no_changes  # type: ignore[union-attr]
-        assert "https://" in told
+        result = screen(DAILY_RUNS[kind], language)
+        assert shown_lines(result) <= 24 or view_of(DAILY_RUNS[kind]).has_no_changes  # type: ignore[union-attr]
+        assert "https://" in result
 
     @LANGUAGES
     def test_one_screen_is_enough_for_the_longest_links_and_names(self, language: str) -> None:
@@ -279,8 +279,8 @@ class TestEmail:
         assert any(line.endswith("/index.html") for line in lines)
 
     def test_without_a_page_the_link_leads_to_the_analysis(self) -> None:
-        told = screen(DAILY_RUNS["without-a-page"])
-        assert "/analysis.json" in told
+        result = screen(DAILY_RUNS["without-a-page"])
+        assert "/analysis.json" in result
         assert "index.html" not in notification.email(DAILY_RUNS["without-a-page"], config())
 
     def test_a_run_without_changes_is_three_lines_and_then_links(self) -> None:
@@ -312,16 +312,18 @@ class TestEmail:
         assert "000000000004 and 95 accounts more" in step or "000000000004 and 95 accounts" in step
 
     def test_a_reason_that_is_missing_leaves_no_lost_coverage_out(self) -> None:
-        told = screen(gallery.daily_run(headline(coverage_status=deactivated({OTHER: ["ec2"]}))))
-        assert told.startswith("Scan coverage lost: Inspector does not scan everything.")
-        assert f"activate scanning for {OTHER}" in " ".join(told.split())
+        result = screen(gallery.daily_run(headline(coverage_status=deactivated({OTHER: ["ec2"]}))))
+        assert result.startswith("Scan coverage lost: Inspector does not scan everything.")
+        assert f"activate scanning for {OTHER}" in " ".join(result.split())
 
     def test_unknown_coverage_is_not_called_good(self) -> None:
-        told = " ".join(screen(DAILY_RUNS["coverage-unknown"]).split())
-        assert told.startswith("Coverage unknown: it is not certain that Inspector scans everything. 1,204 findings are missing")
-        assert "the account status could not be read" in told
-        assert "No changes" not in told
-        assert "Scanning is active" not in told
+        result = " ".join(screen(DAILY_RUNS["coverage-unknown"]).split())
+        assert result.startswith(
+            "Coverage unknown: it is not certain that Inspector scans everything. 1,204 findings are missing"
+        )
+        assert "the account status could not be read" in result
+        assert "No changes" not in result
+        assert "Scanning is active" not in result
 
     def test_an_unusual_drop_comes_before_the_numbers(self) -> None:
         first, numbers, *_ = notification.email(DAILY_RUNS["unusual-drop"], config()).split("\n\n")
@@ -332,9 +334,9 @@ class TestEmail:
     @pytest.mark.parametrize("kind", ["scan-coverage-lost", "coverage-unknown", "unusual-drop"])
     def test_a_reason_is_said_once(self, kind: str, language: str) -> None:
         run = DAILY_RUNS[kind]
-        told = " ".join(notification.email(run, config(LANGUAGE=language)).split())
+        text = " ".join(notification.email(run, config(LANGUAGE=language)).split())
         for reason in view_of(run).reasons:  # type: ignore[union-attr]
-            assert told.count(" ".join(in_language(reason, language).split())) <= 1
+            assert text.count(" ".join(in_language(reason, language).split())) <= 1
 
     def test_no_change_is_not_called_so_where_coverage_is_lost(self) -> None:
         none = headline()["changes"] | {"appeared": 0, "no_longer_open": 0}
@@ -354,10 +356,10 @@ class TestEmail:
         assert f"Not compared: {reason}" in " ".join(screen(DAILY_RUNS[kind]).split())
 
     def test_a_failed_analysis_is_said_beside_the_delivered_report(self) -> None:
-        told = notification.email(DAILY_RUNS["analysis-failed"], config())
-        assert told.startswith('The report "nightly" was delivered, but not analysed. Changes are\nunknown.\n')
-        assert "Cause (Analysis.ReportUnreadable)" in told
-        assert "/s3/object/" in told
+        text = notification.email(DAILY_RUNS["analysis-failed"], config())
+        assert text.startswith('The report "nightly" was delivered, but not analysed. Changes are\nunknown.\n')
+        assert "Cause (Analysis.ReportUnreadable)" in text
+        assert "/s3/object/" in text
 
     def test_the_age_of_an_older_baseline_is_in_days(self) -> None:
         old = {"execution": "x", "started_at": "2026-11-19T03:00:00+00:00", "age": "4 days"}
@@ -369,8 +371,8 @@ class TestEmail:
         assert notification.export_event(run, config())["analysis"] is None
 
     def test_nothing_of_a_finding_breaks_out_of_its_line(self) -> None:
-        told = notification.email(gallery.daily_run(LARGEST), config())
-        assert told.replace("\n", "").isprintable()
+        text = notification.email(gallery.daily_run(LARGEST), config())
+        assert text.replace("\n", "").isprintable()
 
 
 ONE, MANY = (
@@ -494,8 +496,8 @@ class TestChat:
         assert step.startswith("In the delegated administrator account")
 
     def test_a_name_in_a_finding_calls_no_one(self) -> None:
-        told = json.dumps(notification.chat_message(gallery.daily_run(LARGEST), config())["content"], ensure_ascii=False)
-        assert "<!" not in told
+        message = json.dumps(notification.chat_message(gallery.daily_run(LARGEST), config())["content"], ensure_ascii=False)
+        assert "<!" not in message
 
     def test_its_title_is_in_the_language_while_the_subject_is_ascii(self) -> None:
         japanese = config(LANGUAGE="ja")
@@ -552,8 +554,8 @@ class TestPublication:
         ],
     )
     def test_subscribers_may_filter_by_the_run(self, kind: str, coverage: str, worst: str) -> None:
-        told = notification.attributes(DAILY_RUNS[kind], config())
-        assert (told["coverage"], told["worst_new_severity"]) == (coverage, worst)
+        attributes = notification.attributes(DAILY_RUNS[kind], config())
+        assert (attributes["coverage"], attributes["worst_new_severity"]) == (coverage, worst)
 
     def test_a_headline_of_another_release_is_shown_as_far_as_it_is_understood(self) -> None:
         run = gallery.daily_run(

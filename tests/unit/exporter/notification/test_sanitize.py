@@ -60,8 +60,8 @@ def hostile_headline(**fields: Any) -> dict[str, Any]:
 def test_a_key_of_any_length_is_shown_as_it_is() -> None:
     keys = {name: f"{'long/' * 200}{name}" for name in DIGEST if name.endswith("_key")}
     assert len(keys) == 4
-    told = export_event(ended_run(analysis=headline(**keys)), config())["analysis"]
-    assert {name: told[name] for name in keys} == keys
+    result = export_event(ended_run(analysis=headline(**keys)), config())["analysis"]
+    assert {name: result[name] for name in keys} == keys
 
 
 def planned(**fields: Any) -> Any:
@@ -127,13 +127,13 @@ def assert_mentions_no_one(text: str) -> None:
 
 def bodies(run: Run, language: str) -> dict[str, str]:
     """What is published for each protocol."""
-    told = notification.publication(run, config(LANGUAGE=language))
-    assert told["Subject"].isascii()
-    assert told["Subject"].isprintable()
-    for attribute in told["MessageAttributes"].values():
+    result = notification.publication(run, config(LANGUAGE=language))
+    assert result["Subject"].isascii()
+    assert result["Subject"].isprintable()
+    for attribute in result["MessageAttributes"].values():
         assert_seen(attribute["StringValue"])
         assert "\n" not in attribute["StringValue"]
-    found: dict[str, str] = json.loads(told["Message"])
+    found: dict[str, str] = json.loads(result["Message"])
     return found
 
 
@@ -186,13 +186,13 @@ def test_a_cause_of_an_exception_is_one_line() -> None:
 
 def test_what_a_setup_check_read_is_shown_harmless() -> None:
     check = Check("key", "failed", HOSTILE, (HOSTILE,), (HOSTILE,), ({"Sid": "Ours"},))
-    told = messages_of_the_check(check)
-    assert_seen(told["email"])
-    assert_links_nowhere(told["email"])
-    assert "\n\nFORGED" not in told["email"]
-    for text in texts(json.loads(told["https"])["content"]):
+    result = messages_of_the_check(check)
+    assert_seen(result["email"])
+    assert_links_nowhere(result["email"])
+    assert "\n\nFORGED" not in result["email"]
+    for text in texts(json.loads(result["https"])["content"]):
         assert_mentions_no_one(text)
-    for text in texts(json.loads(told["default"])):
+    for text in texts(json.loads(result["default"])):
         assert_seen(text)
     for text in texts(message.findings([check])):
         assert_seen(text)
@@ -201,8 +201,8 @@ def test_what_a_setup_check_read_is_shown_harmless() -> None:
 
 def messages_of_the_check(check: Check) -> dict[str, str]:
     """The bodies of the message that tells a check."""
-    told: dict[str, str] = json.loads(message.publication([check], deployment(), START)["Message"])
-    return told
+    result: dict[str, str] = json.loads(message.publication([check], deployment(), START)["Message"])
+    return result
 
 
 def test_a_policy_of_megabytes_is_left_out_of_the_message() -> None:
@@ -210,9 +210,9 @@ def test_a_policy_of_megabytes_is_left_out_of_the_message() -> None:
         Check(f"{number}", "failed", "夜" * 5_000, ("夜" * 5_000,) * 40, ("夜" * 5_000,), ({"Sid": "x" * 3_000},))
         for number in range(25)
     ]
-    told = message.publication(found, deployment(), START)
-    assert len(told["Message"].encode()) < 256 * 1024
-    assert len(json.loads(json.loads(told["Message"])["default"])["checks"]) == 25
+    result = message.publication(found, deployment(), START)
+    assert len(result["Message"].encode()) < 256 * 1024
+    assert len(json.loads(json.loads(result["Message"])["default"])["checks"]) == 25
 
 
 def test_an_input_that_forges_sections_and_mentions_is_shown_on_a_line_for_each_fault() -> None:
@@ -225,11 +225,11 @@ def test_an_input_that_forges_sections_and_mentions_is_shown_on_a_line_for_each_
     assert len(failure.cause.splitlines()) == 3
     run = failed_run(failure_from(failure.error, failure.cause), plan=None)
     for language in ("en", "ja"):
-        told = bodies(run, language)
-        assert_seen(told["email"])
-        assert_links_nowhere(told["email"])
-        heads = [line for line in told["email"].splitlines() if line == "Fix"]
+        result = bodies(run, language)
+        assert_seen(result["email"])
+        assert_links_nowhere(result["email"])
+        heads = [line for line in result["email"].splitlines() if line == "Fix"]
         assert len(heads) == (language == "en")
-        description = json.loads(told["https"])["content"]["description"]
+        description = json.loads(result["https"])["content"]["description"]
         assert_mentions_no_one(description)
         assert len([line for line in description.split("\n") if line.startswith("- ")]) == 2

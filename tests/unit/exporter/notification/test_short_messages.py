@@ -186,9 +186,9 @@ class TestPublication:
         published = notification.publication(run, config())
         bodies = assert_taken(published)
         link = notification.execution_url(run, config())
-        told = " ".join(bodies["email"].split())
+        text = " ".join(bodies["email"].split())
         for part in (SHORT, "Outcome: FAILED", "Report: nightly", "Error: States.Runtime", link, str(run.notification_id)):
-            assert part in told
+            assert part in text
             assert part in bodies["https"] or ": " in part
         event = json.loads(bodies["default"])
         Draft202012Validator(EVENT_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(event)
@@ -235,9 +235,9 @@ class TestPublication:
         between = [count for count, text in whole.items() if len(text) < notification.MESSAGE_BYTES < len(text.encode())]
         assert between
         for count in between:
-            told = assert_taken(notification.publication(of(count), config(LANGUAGE=language)))
-            assert SHORT not in told["email"]
-            assert "これは簡易通知です" not in told["email"]
+            result = assert_taken(notification.publication(of(count), config(LANGUAGE=language)))
+            assert SHORT not in result["email"]
+            assert "これは簡易通知です" not in result["email"]
 
     def test_what_no_shortening_makes_fit_becomes_a_short_message(self) -> None:
         kinds = {f"{number:0400}": 7 for number in range(400)}

@@ -67,7 +67,7 @@ class TestInspector:
         }
 
     @pytest.mark.parametrize(
-        ("status", "types", "result", "told"),
+        ("status", "types", "result", "expected"),
         [
             ("ENABLED", {"ec2": "ENABLED", "ecr": "ENABLED"}, "passed", "enabled for ec2, ecr."),
             ("ENABLED", {"ec2": "ENABLED", "ecr": "DISABLED"}, "passed", "enabled for ec2, but not for ecr."),
@@ -79,9 +79,9 @@ class TestInspector:
             ("SOMETHING_NEW", {}, "unknown", "is SOMETHING_NEW"),
         ],
     )
-    def test_it_is_enabled_for_something(self, status: str, types: dict[str, str], result: str, told: str) -> None:
+    def test_it_is_enabled_for_something(self, status: str, types: dict[str, str], result: str, expected: str) -> None:
         check = checks.inspector_enabled(self.account(status, **types), HERE)
-        assert (check.result, told in check.sentence) == (result, True)
+        assert (check.result, expected in check.sentence) == (result, True)
         assert f"account: {status}" in check.evidence
 
     def test_an_account_that_it_does_not_know_has_failed(self) -> None:
@@ -94,12 +94,12 @@ class TestInspector:
 
 class TestBucket:
     @pytest.mark.parametrize(
-        ("region", "result", "told"),
+        ("region", "result", "expected"),
         [(REGION, "passed", f"is in {REGION}"), (None, "failed", "does not exist"), ("us-east-1", "failed", "is in us-east-1")],
     )
-    def test_it_is_there_and_in_the_region(self, region: str | None, result: str, told: str) -> None:
+    def test_it_is_there_and_in_the_region(self, region: str | None, result: str, expected: str) -> None:
         check = checks.bucket_exists(bucket(region=region), HERE)
-        assert (check.result, told in check.sentence) == (result, True)
+        assert (check.result, expected in check.sentence) == (result, True)
         assert bool(check.fix) is (result == "failed")
 
     def test_it_belongs_to_whom_the_deployment_names(self) -> None:
@@ -171,7 +171,7 @@ def changes_of(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 class TestKey:
     @pytest.mark.parametrize(
-        ("description", "told"),
+        ("description", "expected"),
         [
             ({"KeyState": "Disabled"}, "is not enabled (Disabled)"),
             ({"KeyState": "PendingDeletion"}, "is not enabled (PendingDeletion)"),
@@ -183,9 +183,9 @@ class TestKey:
             ({"KeyManager": "AWS"}, "is not customer managed"),
         ],
     )
-    def test_a_key_that_inspector_cannot_use_has_failed(self, description: dict[str, str], told: str) -> None:
+    def test_a_key_that_inspector_cannot_use_has_failed(self, description: dict[str, str], expected: str) -> None:
         check = checks.key_usable(key(description=FIT_KEY | description), HERE)
-        assert (check.result, told in check.sentence) == ("failed", True)
+        assert (check.result, expected in check.sentence) == ("failed", True)
         assert "ExistingKeyArn" in check.fix[-1]
         assert f"{next(iter(description))}: {next(iter(description.values()))}" in check.evidence
 
@@ -196,16 +196,16 @@ class TestKey:
         assert "does not exist" in checks.key_usable(key(description=None), HERE).sentence
 
     @pytest.mark.parametrize(
-        ("arn", "told"),
+        ("arn", "expected"),
         [
             (f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/findings", "is not the ARN of a KMS key"),
             ("11111111-2222-3333-4444-555555555555", "is not the ARN of a KMS key"),
             (KEY.replace(REGION, "us-east-1"), f"is not in {REGION}"),
         ],
     )
-    def test_a_key_is_named_by_an_arn_of_this_region(self, arn: str, told: str) -> None:
+    def test_a_key_is_named_by_an_arn_of_this_region(self, arn: str, expected: str) -> None:
         check = checks.key_usable(key(), deployment(KMS_KEY_ARN=arn))
-        assert (check.result, told in check.sentence) == ("failed", True)
+        assert (check.result, expected in check.sentence) == ("failed", True)
 
     def test_the_account_may_leave_the_key_to_its_roles_policies(self) -> None:
         here = place(HERE)
@@ -278,8 +278,8 @@ class TestRegions:
 class TestPermissions:
     @staticmethod
     def seen(**result: Any) -> PermissionSeen:
-        told = {"EvalActionName": "s3:GetObject", "EvalResourceName": "arn:${Partition}", "EvalDecision": "allowed"} | result
-        return PermissionSeen(Permission(HERE.verify_role, ("s3:GetObject",), "arn"), [told])
+        shown = {"EvalActionName": "s3:GetObject", "EvalResourceName": "arn:${Partition}", "EvalDecision": "allowed"} | result
+        return PermissionSeen(Permission(HERE.verify_role, ("s3:GetObject",), "arn"), [shown])
 
     def check(self, *seen: PermissionSeen) -> Check:
         return checks.permissions("permissions", seen)
@@ -361,8 +361,8 @@ class TestPermissions:
     def test_a_condition_that_was_not_given_its_key_says_nothing(self) -> None:
         missing = {"MissingContextValues": ["aws:PrincipalOrgID"]}
         specific = {"EvalResourceName": "arn", "EvalResourceDecision": "implicitDeny"} | missing
-        for told in (missing, {"ResourceSpecificResults": [specific]}):
-            assert self.check(self.seen(EvalDecision="implicitDeny", **told)).result == "unknown"
+        for result in (missing, {"ResourceSpecificResults": [specific]}):
+            assert self.check(self.seen(EvalDecision="implicitDeny", **result)).result == "unknown"
 
     def test_what_is_surely_denied_has_failed_even_where_the_rest_is_unread(self) -> None:
         unread = PermissionSeen(Permission(HERE.start_role, ("s3:ListBucket",), "arn"), UNREAD)
@@ -458,8 +458,8 @@ class TestTopic:
         assert checks.alarms_delivered(Unread("denied"), HERE).result == "unknown"
         of_another = {"StringEquals": {"aws:SourceAccount": OTHER_ACCOUNT}}
         odd = {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}
-        told = [checks.alarms_delivered(self.alarm_topic(Condition=each), HERE).result for each in (of_another, odd)]
-        assert told == ["failed", "unknown"]
+        result = [checks.alarms_delivered(self.alarm_topic(Condition=each), HERE).result for each in (of_another, odd)]
+        assert result == ["failed", "unknown"]
         closed = checks.alarms_delivered(self.alarm_topic(Effect="Deny"), HERE)
         assert (closed.result, closed.fix[0].startswith("Narrow")) == ("failed", True)
 
@@ -501,7 +501,7 @@ class TestSchedule:
         assert "2026-11-24 01:00 UTC" in checks.schedule_fires(several, START).sentence
 
     @pytest.mark.parametrize(
-        ("schedules", "result", "told"),
+        ("schedules", "result", "expected"),
         [
             ([], "failed", "No schedule starts the workflow"),
             ([schedule(State="DISABLED")], "failed", "is disabled"),
@@ -511,10 +511,10 @@ class TestSchedule:
         ],
     )
     def test_one_that_does_not_fire_has_failed_and_one_that_is_not_understood_is_unknown(
-        self, schedules: list[dict[str, Any]], result: str, told: str
+        self, schedules: list[dict[str, Any]], result: str, expected: str
     ) -> None:
         check = checks.schedule_fires(schedules, START)
-        assert (check.result, told in check.sentence) == (result, True)
+        assert (check.result, expected in check.sentence) == (result, True)
 
 
 @pytest.mark.parametrize(("count", "result"), [(0, "passed"), (3, "failed"), (None, "failed")])

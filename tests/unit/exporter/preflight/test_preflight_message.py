@@ -73,8 +73,8 @@ def test_what_is_published_is_what_sns_and_the_chat_take(found: list[Check]) -> 
     bodies = json.loads(published["Message"])
     assert bodies["email"] == message.text(found, HERE)
     Draft202012Validator(CHAT_SCHEMA).validate(json.loads(bodies["https"]))
-    told = json.loads(bodies["default"])
-    assert (told["type"], told["result"]) == (message.RESULT_TYPE, message.result_of(found))
+    result = json.loads(bodies["default"])
+    assert (result["type"], result["result"]) == (message.RESULT_TYPE, message.result_of(found))
     assert set(published["MessageAttributes"]) == {"region", "level"}  # no outcome, since it is not about a run
 
 

@@ -152,9 +152,9 @@ def test_a_key_that_cannot_be_right_is_not_asked_for(aws: Aws) -> None:
         return results(check_report(clients, lambda: START, START))
 
     for arn in (KEY.replace(REGION, "us-east-1"), f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/findings"):
-        told = found(arn)
-        assert told.pop("key") == "failed"
-        assert set(told.values()) == {"unknown"}
+        result = found(arn)
+        assert result.pop("key") == "failed"
+        assert set(result.values()) == {"unknown"}
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "AuthorizationError"])
@@ -211,9 +211,9 @@ class TestInspector:
 
 
 class TestBucket:
-    @pytest.mark.parametrize(("told", "region"), [(None, "us-east-1"), ("EU", "eu-west-1"), ("eu-central-1", "eu-central-1")])
-    def test_its_region_has_its_modern_name(self, aws: Aws, told: str | None, region: str) -> None:
-        location = {"LocationConstraint": told} if told else {}
+    @pytest.mark.parametrize(("expected", "region"), [(None, "us-east-1"), ("EU", "eu-west-1"), ("eu-central-1", "eu-central-1")])
+    def test_its_region_has_its_modern_name(self, aws: Aws, expected: str | None, region: str) -> None:
+        location = {"LocationConstraint": expected} if expected else {}
         aws.answers("s3", "get_bucket_location", location)
         aws.refuses("s3", "get_bucket_policy", "NoSuchBucketPolicy", 404)
         aws.answers("s3", "get_bucket_location", location)

@@ -55,8 +55,8 @@ class FakeTopic:
         return self
 
     @property
-    def told(self) -> list[tuple[str, str]]:
-        """Each outcome that was told, with its execution's name."""
+    def notified(self) -> list[tuple[str, str]]:
+        """Each outcome that was notified, with its execution's name."""
         events = [json.loads(json.loads(each["Message"])["default"]) for each in self.published]
         return [(event["execution"]["name"], event["outcome"]) for event in events]
 
@@ -101,7 +101,7 @@ def exporting(clients: Clients, inspector: FakeInspector, of: Execution = ME) ->
 
 
 def notified_with_its_report_running(clients: Clients, states: FakeStates, inspector: FakeInspector) -> None:
-    """Leave a run that ended by itself and was told, but could not cancel its report."""
+    """Leave a run that ended by itself and was notified, but could not cancel its report."""
     exporting(clients, inspector)
     clients.lock.release(ME, minutes(11))
     run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
@@ -162,7 +162,7 @@ class TestEvent:
         planned(clients.table, ME)
         states.add(ME, "TIMED_OUT")
         assert self.cleaned(clients, states, topic) == "CLEANED_UP"
-        assert topic.told == [("run-1", "TIMED_OUT")]
+        assert topic.notified == [("run-1", "TIMED_OUT")]
         assert self.cleaned(clients, states, topic) == "NOTHING_LEFT"
 
     def test_an_execution_that_runs_again_is_left_alone(
@@ -186,7 +186,7 @@ class TestCleanUp:
         assert cleaned(clients, topic, ended(status=status)) == "CLEANED_UP"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert clients.lock.holder() is None
-        assert topic.told == [("run-1", status)]
+        assert topic.notified == [("run-1", status)]
         assert run_store.load(clients.table, ME).notified_at
 
     def test_a_second_event_finds_nothing_left(self, clients: Clients, topic: FakeTopic, inspector: FakeInspector) -> None:
@@ -212,13 +212,13 @@ class TestCleanUp:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, "SUCCEEDED", None, delivery(), minutes(12))
         assert cleaned(clients, topic, ended(status="FAILED", error="X")) == "CLEANED_UP"
-        assert topic.told == [("run-1", "SUCCEEDED")]
+        assert topic.notified == [("run-1", "SUCCEEDED")]
 
     def test_an_execution_that_was_never_written_down_is_recorded_and_notified(self, clients: Clients, topic: FakeTopic) -> None:
         assert cleaned(clients, topic, ended(status="FAILED", error="States.Runtime")) == "CLEANED_UP"
         run = run_store.load(clients.table, ME)
         assert (run.input, run.outcome) == ('{"a": 1}', "FAILED")
-        assert topic.told == [("run-1", "FAILED")]
+        assert topic.notified == [("run-1", "FAILED")]
 
     def test_another_runs_lock_and_report_are_left_alone(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
@@ -283,7 +283,7 @@ class TestCleanUp:
             f"The report or the lock of the run could not be cleaned up yet ({raised.__name__}). The hourly cleanup tries again."
         )
         assert (run.outcome, run.notified_at is not None, run.notes) == ("ABORTED", True, (note,))
-        assert topic.told == [("run-1", "ABORTED")]
+        assert topic.notified == [("run-1", "ABORTED")]
         assert note in topic.published[0]["Message"]
         assert clients.lock.holder() is not None
 
@@ -300,7 +300,7 @@ class TestCleanUp:
         inspector.checks_to_cancel = 10_000
         with pytest.raises(StillRunningError):
             cleaned(clients, topic)
-        assert topic.told == [("run-1", "ABORTED")]
+        assert topic.notified == [("run-1", "ABORTED")]
         assert "(StillRunningError)" in run_store.load(clients.table, ME).notes[0]
 
     @pytest.mark.parametrize("id_is_known", [True, False])
@@ -431,7 +431,7 @@ class TestSweep:
         assert swept(clients, states, topic) == ["run-1"]
         assert clients.lock.holder() is None
         assert swept(clients, states, topic) == []
-        assert topic.told == [("run-1", "ABORTED")]
+        assert topic.notified == [("run-1", "ABORTED")]
 
     def test_open_runs_are_notified_where_executions_cannot_be_listed(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
@@ -441,7 +441,7 @@ class TestSweep:
         states.listing_refusal = client_error("AccessDeniedException", 400)
         with pytest.raises(AccessDeniedError):
             swept(clients, states, topic)
-        assert topic.told == [("run-1", "ABORTED")]
+        assert topic.notified == [("run-1", "ABORTED")]
         assert clients.lock.holder() is None
 
     def test_a_running_run_is_left_alone(
@@ -473,7 +473,7 @@ class TestSweep:
         states.add(execution("long-ago", START - timedelta(days=3)), status)
         states.add(execution("succeeded"), "SUCCEEDED")
         assert sorted(swept(clients, states, topic)) == [f"lost-{number}" for number in range(5)]
-        assert sorted(topic.told) == [(f"lost-{number}", status) for number in range(5)]
+        assert sorted(topic.notified) == [(f"lost-{number}", status) for number in range(5)]
 
     def test_one_run_that_cannot_be_cleaned_up_does_not_keep_the_others_from_it(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
@@ -485,7 +485,7 @@ class TestSweep:
             states.add(each, "ABORTED")
         with pytest.raises(StillRunningError):
             swept(clients, states, topic)
-        assert sorted(topic.told) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
+        assert sorted(topic.notified) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
 
     @pytest.mark.parametrize(
         "wrong", [{"plan": "no JSON"}, {"plan": '{"of": "another time"}'}, {"failure": "no JSON"}, {"notified_at": "then"}]
@@ -499,9 +499,9 @@ class TestSweep:
         ((name, value),) = wrong.items()
         clients.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": name}, {":value": value})
         swept(clients, states, topic)
-        # What was told once is not told again, though when is not known.
+        # What was notified once is not notified again, though when is not known.
         names = ["run-2"] if name == "notified_at" else ["run-1", "run-2"]
-        assert topic.told == [(each, "ABORTED") for each in names]
+        assert topic.notified == [(each, "ABORTED") for each in names]
         mails = [json.loads(each["Message"])["email"] for each in topic.published]
         assert [mail.startswith("This message is short") for mail in mails] == [name == "plan", False][-len(mails) :]
 
@@ -533,7 +533,7 @@ class TestSweep:
         with pytest.raises(raised) as error:
             swept(clients, states, topic)
         assert type(error.value) is raised
-        assert topic.told == [("run-2", "ABORTED")]
+        assert topic.notified == [("run-2", "ABORTED")]
 
     def test_the_first_of_several_errors_is_raised_after_all_were_tried(
         self, clients: Clients, states: FakeStates, topic: FakeTopic
@@ -545,7 +545,7 @@ class TestSweep:
         topic.errors.extend([client_error("AuthorizationError", 403), client_error("InternalError", 500)])
         with pytest.raises(AccessDeniedError):
             swept(clients, states, topic)
-        assert topic.told == [("run-3", "ABORTED")]
+        assert topic.notified == [("run-3", "ABORTED")]
 
     @pytest.mark.parametrize(
         ("refusal", "raised"),
@@ -572,7 +572,7 @@ class TestSweep:
         surely_over = (EXECUTION_TIMEOUT + EXPIRY_MARGIN) / timedelta(minutes=1)
         assert swept(clients, states, topic, at=surely_over - 1) == []
         assert swept(clients, states, topic, at=surely_over + 1) == ["run-1"]
-        assert topic.told == [("run-1", "FAILED")]
+        assert topic.notified == [("run-1", "FAILED")]
 
     def test_a_notified_runs_report_that_blocks_others_is_cancelled_and_its_run_named(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
@@ -651,7 +651,7 @@ class TestBounds:
     """An hourly cleanup does what is useful first, in its time, and the next one goes on where it stopped."""
 
     def failed_and_notified(self, clients: Clients, states: FakeStates, count: int) -> None:
-        """Let others' executions have failed and been told, each after the one before."""
+        """Let others' executions have failed and been notified, each after the one before."""
         for number in range(count):
             each = execution(f"failed-{number}", minutes(number / 60))
             run_store.open_run(clients.table, each, "{}")
@@ -667,7 +667,7 @@ class TestBounds:
         listed = FakeStates.list_executions
 
         def noted(self: FakeStates, **request: Any) -> dict[str, Any]:
-            asked.append((topic.told, clients.lock.holder() is None))
+            asked.append((topic.notified, clients.lock.holder() is None))
             return listed(self, **request)
 
         monkeypatch.setattr(FakeStates, "list_executions", noted)
@@ -681,15 +681,15 @@ class TestBounds:
         self.failed_and_notified(clients, states, 60)
         states.add(execution("lost", START - timedelta(minutes=1)), "FAILED")
         hourly_cleanups = 0
-        while not topic.told:
+        while not topic.notified:
             states.listed.clear()
             states.add(execution(f"just-lost-{hourly_cleanups}", minutes(5 + hourly_cleanups)), "TIMED_OUT")
             hourly_cleanups += 1
-            told = swept(clients, states, topic, at=60 * hourly_cleanups)
-            assert f"just-lost-{hourly_cleanups - 1}" in told
+            result = swept(clients, states, topic, at=60 * hourly_cleanups)
+            assert f"just-lost-{hourly_cleanups - 1}" in result
             topic.published = [each for each in topic.published if "just-lost" not in each["Message"]]
             assert len(states.listed) <= 3 + 5
-        assert topic.told == [("lost", "FAILED")]
+        assert topic.notified == [("lost", "FAILED")]
         assert hourly_cleanups == 6
         # Seen to its end, it begins with the newest.
         swept(clients, states, topic, at=60 * hourly_cleanups)
@@ -707,12 +707,12 @@ class TestBounds:
         states.add(execution("lost", START - timedelta(minutes=1)), "FAILED")
         assert swept(clients, states, topic) == ["lost"]
 
-    @pytest.mark.parametrize(("hours", "told"), [(47.9, ["lost"]), (48.1, [])])
+    @pytest.mark.parametrize(("hours", "expected"), [(47.9, ["lost"]), (48.1, [])])
     def test_an_execution_that_was_never_written_down_is_searched_for_two_days(
-        self, clients: Clients, states: FakeStates, topic: FakeTopic, hours: float, told: list[str]
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, hours: float, expected: list[str]
     ) -> None:
         states.add(execution("lost"), "FAILED")
-        assert swept(clients, states, topic, at=60 * hours) == told
+        assert swept(clients, states, topic, at=60 * hours) == expected
 
     def test_an_hourly_cleanup_stops_in_time_says_so_and_the_next_one_begins_with_the_rest(
         self,
@@ -764,7 +764,7 @@ class TestBounds:
         clock = Clock(minutes(60))
         with pytest.raises(StillRunningError):
             hourly_cleanup(clients, states.client, topic.client, clock, minutes(62.5))
-        assert sorted(topic.told) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
+        assert sorted(topic.notified) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
         assert clock.time < minutes(61.5)
 
     def test_an_event_leaves_the_time_to_notify_although_the_report_does_not_stop(
@@ -775,7 +775,7 @@ class TestBounds:
         clock = Clock(minutes(30))
         with pytest.raises(StillRunningError):
             clean_up(clients, topic.client, ended(), clock, minutes(32.5))
-        assert topic.told == [("run-1", "ABORTED")]
+        assert topic.notified == [("run-1", "ABORTED")]
         assert minutes(31.5) < clock.time < minutes(32.5) - timedelta(seconds=10)
 
 

@@ -401,7 +401,7 @@ def test_a_report_is_verified_even_where_inspector_reported_no_findings() -> Non
 
 
 @pytest.mark.parametrize(
-    ("encryption", "told"),
+    ("encryption", "expected"),
     [
         ({"ServerSideEncryption": "AES256"}, "with AES256 and a key of S3"),
         (
@@ -410,12 +410,12 @@ def test_a_report_is_verified_even_where_inspector_reported_no_findings() -> Non
         ),
     ],
 )
-def test_a_report_with_another_encryption_is_not_trusted(encryption: dict[str, str], told: str) -> None:
+def test_a_report_with_another_encryption_is_not_trusted(encryption: dict[str, str], expected: str) -> None:
     put_report(of(FINDING), **encryption)
     seen = verify(client("s3"), not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=False)
     assert isinstance(seen, Failure)
     assert seen.error == "Delivery.Encryption"
-    assert told in seen.cause
+    assert expected in seen.cause
     assert KEY in seen.cause
 
 

@@ -110,7 +110,7 @@ def call(folder: str, **fields: Any) -> dict[str, Any]:
     return answer
 
 
-def told() -> list[dict[str, Any]]:
+def published_events() -> list[dict[str, Any]]:
     """The events that were published."""
     published = sns_backends[ACCOUNT][REGION].topics[TOPIC].sent_notifications
     return [json.loads(json.loads(each[1])["default"]) for each in published]
@@ -143,7 +143,7 @@ def export(inspector: FakeInspector) -> None:
 def test_a_run_is_planned_exported_verified_recorded_and_notified(account: Table, inspector: FakeInspector) -> None:
     export(inspector)
     assert call("notify") == {"state": "ALREADY_NOTIFIED", "failure": None}
-    (published,) = told()
+    (published,) = published_events()
     assert (published["outcome"], published["delivery"]["nothing_found"]) == ("SUCCEEDED", None)
 
 
@@ -158,7 +158,7 @@ def test_a_failed_run_is_cancelled_released_recorded_and_notified(account: Table
     recorded = call("record_run", failure=failure, delivery=None, duplicate=False)
     assert (recorded["outcome"], recorded["failure"]["error"]) == ("FAILED", "Workflow.Timeout")
     assert call("notify") == {"state": "NOTIFIED", "failure": recorded["failure"]}
-    assert [each["outcome"] for each in told()] == ["FAILED"]
+    assert [each["outcome"] for each in published_events()] == ["FAILED"]
 
 
 def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_notified(
@@ -206,7 +206,7 @@ def test_what_a_stopped_execution_leaves_is_cleaned_up(
         assert handler({}, CONTEXT) == {"cleaned": ["run-1"]}
         assert handler({}, CONTEXT) == {"cleaned": []}
     assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-    assert [each["outcome"] for each in told()] == ["ABORTED"]
+    assert [each["outcome"] for each in published_events()] == ["ABORTED"]
     assert run_store.open_runs(account) == []
 
 
@@ -252,7 +252,7 @@ def test_a_run_that_began_under_a_release_that_may_still_run_ends_well(
     assert sent("Verify Report")["delivery"].keys() >= FROZEN[release]["Record Run"]["events"][0]["delivery"].keys()
     assert sent("Record Run") == {"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}
     sent("Notify")
-    assert [each["outcome"] for each in told()] == ["SUCCEEDED"]
+    assert [each["outcome"] for each in published_events()] == ["SUCCEEDED"]
 
 
 @pytest.mark.parametrize("folder", [*STEPS, "check_setup", "clean_up"])
@@ -298,7 +298,7 @@ def test_the_log_names_each_step_of_its_execution_and_nothing_confidential(
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
         (
             client_error("AccessDenied", 403, text=ACCOUNT),
@@ -312,7 +312,7 @@ def test_the_log_names_each_step_of_its_execution_and_nothing_confidential(
     ],
 )
 def test_an_error_that_ends_a_step_is_logged_with_its_execution_and_without_its_words(
-    account: Table, inspector: FakeInspector, log: io.StringIO, answer: Exception, told: dict[str, str]
+    account: Table, inspector: FakeInspector, log: io.StringIO, answer: Exception, expected: dict[str, str]
 ) -> None:
     begin()
     inspector.refuse("status", answer)
@@ -320,7 +320,7 @@ def test_an_error_that_ends_a_step_is_logged_with_its_execution_and_without_its_
         call("check_report")
     line = json.loads(log.getvalue().splitlines()[-1])
     assert (line["level"], line["message"], line["execution"]) == ("ERROR", "step failed", "run-1")
-    assert {name: line[name] for name in ("error", "call", "code") if name in line} == told
+    assert {name: line[name] for name in ("error", "call", "code") if name in line} == expected
     for confidential in (ACCOUNT, SECRET, "Traceback"):
         assert confidential not in log.getvalue()
 
@@ -360,5 +360,5 @@ def test_a_run_that_waits_for_its_turn_logs_the_holder(account: Table, states: F
     call("plan_export", input={})
     assert call("acquire_lock")["state"] == "HELD"
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    told = [line for line in lines if line["message"] == "the run run-0 holds the lock"]
-    assert [(line["level"], line["execution"]) for line in told] == [("INFO", "run-1")]
+    message = [line for line in lines if line["message"] == "the run run-0 holds the lock"]
+    assert [(line["level"], line["execution"]) for line in message] == [("INFO", "run-1")]

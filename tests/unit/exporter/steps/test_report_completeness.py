@@ -31,15 +31,17 @@ def findings(count: int) -> Any:
 @cache
 def large(form: str) -> bytes:
     """A report of more than two edges."""
-    told = json.loads(json_report(findings(1000)))["findings"]
+    result = json.loads(json_report(findings(1000)))["findings"]
     forms = {
         "compact": lambda: json_report(findings(1000)),
-        "indented": lambda: json.dumps({"findings": told}, indent=2).encode(),
-        "a finding a line": lambda: b'{"findings":[' + b"\n,\r\n".join(json.dumps(each).encode() for each in told) + b"]}\n",
-        "among other members": lambda: json.dumps({"a": {"findings": ["]}"]}, "findings": told, "b": [1, {"c": "}]}"}]}).encode(),
+        "indented": lambda: json.dumps({"findings": result}, indent=2).encode(),
+        "a finding a line": lambda: b'{"findings":[' + b"\n,\r\n".join(json.dumps(each).encode() for each in result) + b"]}\n",
+        "among other members": lambda: json.dumps(
+            {"a": {"findings": ["]}"]}, "findings": result, "b": [1, {"c": "}]}"}]}
+        ).encode(),
         "with a mark": lambda: BOM + json_report(findings(1000)),
-        "each beginning otherwise": lambda: json.dumps({"findings": [told[0], *map(turned, told[1:])]}).encode(),
-        "nested alike": lambda: json.dumps({"findings": [nested(each) for each in told]}).encode(),
+        "each beginning otherwise": lambda: json.dumps({"findings": [result[0], *map(turned, result[1:])]}).encode(),
+        "nested alike": lambda: json.dumps({"findings": [nested(each) for each in result]}).encode(),
         "plain": lambda: csv_report(findings(1500), NOW, "plain"),
         "quoted": lambda: csv_report(findings(1500), NOW, "quoted"),
         "with line ends of Windows": lambda: rewritten(lineterminator="\r\n"),
@@ -185,8 +187,8 @@ def test_what_is_whole_here_is_read_there_and_the_other_way_round() -> None:
         except MalformedReportError as error:
             refused += 1
             # Whether each finding has what it is counted by is for the analysis alone.
-            told = form.fault or " its " in str(error)
-            assert told, (content, error)  # noqa: PT017 - it may be raised or not
+            result = form.fault or " its " in str(error)
+            assert result, (content, error)  # noqa: PT017 - it may be raised or not
             continue
         both += 1
         assert not form.fault, (content, form)
@@ -227,6 +229,6 @@ def test_what_stands_around_the_findings_is_bounded_alike(form: bytes) -> None:
 @pytest.mark.parametrize("cut", [1, 2, 3, 1000])
 def test_one_finding_that_fills_the_whole_edge_and_breaks_off_is_found(cut: int) -> None:
     content = json.dumps({"findings": [{"findingArn": "x", "description": "d" * 2 * EDGE_BYTES}]}).encode()
-    told = fault(content[:-cut], "JSON")
+    result = fault(content[:-cut], "JSON")
     # Cut after the finding's own brace it looks like the end of a report: that is for the analysis.
-    assert (told is None) is content[:-cut].endswith(b"}")
+    assert (result is None) is content[:-cut].endswith(b"}")

@@ -101,13 +101,13 @@ class TestStart:
         with pytest.raises(NotRecordedError):
             start(start_clients)
 
-    @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
+    @pytest.mark.parametrize("expected", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED"])
     def test_a_report_of_an_earlier_try_is_found_by_its_status(
-        self, start_clients: StartClients, inspector: FakeInspector, status: str, told: str
+        self, start_clients: StartClients, inspector: FakeInspector, status: str, expected: str
     ) -> None:
         my_turn(start_clients.clients)
-        inspector.put(REPORT_ID, status, told)
+        inspector.put(REPORT_ID, status, expected)
         assert start(start_clients)["report_id"] == REPORT_ID
         assert "create" not in inspector.calls
 
@@ -152,17 +152,17 @@ class TestStart:
         )  # fmt: skip
 
     @pytest.mark.parametrize(
-        ("on_busy", "told"),
+        ("on_busy", "expected"),
         [("wait", "Inspector was already creating another report"), ("cancel", "was cancelled, because on_busy is cancel")],
     )
     def test_a_prefix_of_any_length_and_content_leaves_what_became_of_its_report(
-        self, start_clients: StartClients, inspector: FakeInspector, table: Table, on_busy: str, told: str
+        self, start_clients: StartClients, inspector: FakeInspector, table: Table, on_busy: str, expected: str
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": on_busy})
         inspector.put(OTHER_ID, "IN_PROGRESS", "x\n\u202e\u200b" * 300, "their-bucket")
         start(start_clients, at=20)
         (note,) = notes(table)
-        assert told in note
+        assert expected in note
         assert note.isprintable()
 
     def test_an_external_report_ends_the_run_where_on_busy_is_fail(
@@ -578,15 +578,15 @@ class TestCancel:
         assert self.cancel(clients) == "NONE"
         assert inspector.calls == []
 
-    @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
+    @pytest.mark.parametrize("expected", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
     @pytest.mark.parametrize("id_is_known", [True, False])
     def test_the_runs_report_is_cancelled_and_waited_out(
-        self, clients: Clients, inspector: FakeInspector, id_is_known: bool, told: str
+        self, clients: Clients, inspector: FakeInspector, id_is_known: bool, expected: str
     ) -> None:
         my_turn(clients)
         if id_is_known:
             run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        inspector.put(REPORT_ID, "IN_PROGRESS", told)
+        inspector.put(REPORT_ID, "IN_PROGRESS", expected)
         inspector.checks_to_cancel = 5
         assert self.cancel(clients) == "CANCELLED"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
