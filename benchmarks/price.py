@@ -25,7 +25,7 @@ def success_path() -> list[str]:
     states = json.loads(DEFINITION.read_text())["States"]
     follow = {"Export Planned?": "Acquire Lock", "Lock Acquired?": "Start Report", "Report Started?": "Wait for Report",
               "Report Finished?": "Release Lock", "Run Failed?": "Verify Report", "Report Verified?": "Analyze Report",
-              "Anyone to Tell?": "Notify", "Export Failed?": "Export Succeeded"}  # fmt: skip
+              "Notification Needed?": "Notify", "Export Failed?": "Export Succeeded"}  # fmt: skip
     path, name = [], "Prepare Run"
     while name:
         path.append(name)

@@ -75,7 +75,7 @@ FAILURE_PATH = [
     "Run Failed?",
     "Setup to Blame?",
     "Record Run",
-    "Anyone to Tell?",
+    "Notification Needed?",
     "Notify",
     "Export Failed?",
     "Export Failed",
@@ -292,7 +292,7 @@ class TestWalk:
         }
         walk = Walk(answers).run()
         assert walk.path == [
-            "Prepare Run", "Plan Export", "Export Planned?", "Record Run", "Anyone to Tell?", "Export Failed?", "Duplicate Recorded",
+            "Prepare Run", "Plan Export", "Export Planned?", "Record Run", "Notification Needed?", "Export Failed?", "Duplicate Recorded",
         ]  # fmt: skip
         assert walk.payloads["Record Run"]["duplicate"] is True
 

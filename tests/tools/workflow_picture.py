@@ -48,7 +48,7 @@ def _label(condition: str) -> str:
     if " in [" in condition:
         return "yes"
     words = [word.lower().replace("_", " ") for word in re.findall(r"'(\w+)'", condition)]
-    if "$digest" in condition:
+    if "$analysis" in condition:
         words = [*words[:-1], f"analysis {words[-1]}"]
     of_variables = [word for variable, word in VARIABLES.items() if variable in condition]
     return ", ".join(words or of_variables) or "yes"

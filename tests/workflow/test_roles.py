@@ -160,7 +160,7 @@ def check_is_unknown(name: str) -> Scenario:
 
 def check_cannot_be_told(exporter: Exporter, _: InspectorControl) -> None:
     with pytest.raises(FunctionFailedError) as raised:
-        exporter.invoke("CheckSetupFunction", {"tell": True})
+        exporter.invoke("CheckSetupFunction", {"notify": True})
     assert raised.value.type == "AccessDeniedError"
 
 
@@ -309,7 +309,7 @@ def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Expo
     exporter.run({})
     inspector.hold()
     exporter.run(SHORT, seconds=90)  # what a failure needs, too
-    exporter.invoke("CheckSetupFunction", {"tell": True})
+    exporter.invoke("CheckSetupFunction", {"notify": True})
 
     made: dict[str, set[str]] = {}
     for call in exporter.aws.control("/_local/calls", of_account)["calls"]:

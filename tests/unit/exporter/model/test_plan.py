@@ -38,7 +38,7 @@ def test_an_empty_input_exports_with_the_deployments_defaults() -> None:
 def test_an_input_overrides_what_it_may() -> None:
     made = plan(
         {
-            "report": {"name": "test_export", "format": "CSV", "filter_criteria": {"updatedAt": ["last 7 days"]}},
+            "report": {"name": "test-export", "format": "CSV", "filter_criteria": {"updatedAt": ["last 7 days"]}},
             "on_busy": "cancel",
             "deadline_hours": 0.5,
             "notify": False,
@@ -47,7 +47,7 @@ def test_an_input_overrides_what_it_may() -> None:
             "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn",
         }
     )
-    assert (made.report_name, made.report_format, made.on_busy, made.notify) == ("test_export", "CSV", "cancel", False)
+    assert (made.report_name, made.report_format, made.on_busy, made.notify) == ("test-export", "CSV", "cancel", False)
     assert made.filter_criteria["updatedAt"][0]["endInclusive"] == START.timestamp()
     assert made.deadline_at == START + timedelta(minutes=30)
     assert (made.scheduled_for, made.schedule) == ("2026-11-23T03:00:00+00:00", SCHEDULE)

@@ -52,7 +52,7 @@ def test_a_repeated_delivery_is_a_duplicate_whatever_the_order_of_its_keys(table
 
 
 @pytest.mark.parametrize(
-    "forged", [{"notify": False}, {"report": {"name": "test_export"}}, {"deadline_hours": 0.1}, {"Comment": "x"}]
+    "forged", [{"notify": False}, {"report": {"name": "test-export"}}, {"deadline_hours": 0.1}, {"Comment": "x"}]
 )
 def test_another_input_for_the_same_time_does_not_silence_the_run(table: Table, forged: dict[str, Any]) -> None:
     plan_run(table, config(), ME, SCHEDULED | forged)
