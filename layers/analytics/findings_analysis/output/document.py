@@ -27,7 +27,7 @@ from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, 
 from findings_analysis.comparison.identity import account_hash
 from findings_exporter.model.notes import Note
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 """Of docs/analysis.schema.json; from the first release on a new field comes with a new version."""
 KINDS = (*STAYED, *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

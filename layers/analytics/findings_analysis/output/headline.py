@@ -15,7 +15,7 @@ from findings_analysis.comparison.difference import APPEARED, MARKS_CHANGED, NO_
 from findings_analysis.comparison.fingerprints import FIXES, SEVERITIES
 from findings_exporter.model import notes
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 CHARACTERS = 24_000
 """Of a headline as JSON; tests hold it."""
 SENTENCES, SENTENCE_CHARACTERS = 10, 400
