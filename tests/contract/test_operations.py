@@ -177,7 +177,7 @@ def test_only_one_module_writes_metrics() -> None:
     ids=["metrics", "alarms", "parameters", "queries"],
 )  # fmt: skip
 def test_everything_that_is_operated_is_in_the_document(names: list[str]) -> None:
-    text = OPERATIONS if "ScheduleState" not in names else OPERATIONS + Path("README.md").read_text(encoding="utf-8")
+    text = OPERATIONS if "ScheduleState" not in names else OPERATIONS + Path("docs/configuration.md").read_text(encoding="utf-8")
     assert [name for name in names if f"`{name}`" not in text and f"*{name}*" not in text] == []
 
 

@@ -173,10 +173,6 @@ class TestParameters:
         pattern = PARAMETERS[name]["AllowedPattern"]
         assert [text for text in right + wrong if re.fullmatch(pattern, text)] == right
 
-    def test_each_parameter_stands_in_the_readme(self) -> None:
-        readme = Path("README.md").read_text(encoding="utf-8")
-        assert [name for name in PARAMETERS if name not in readme] == []
-
     @pytest.mark.parametrize("rule", TEMPLATE["Rules"])
     def test_a_rule_says_what_it_asserts(self, rule: str) -> None:
         assert all(each["AssertDescription"] for each in TEMPLATE["Rules"][rule]["Assertions"])
