@@ -137,7 +137,7 @@ def read_and_write(path: Path) -> dict[str, Any]:
     packages = table["Affected Packages"].dropna().str.split(",").explode()
     repositories = table["Resource ID"].str.extract(r":repository/(.+)/sha256:")[0].dropna()
     crossed = pd.crosstab(ages, table["Severity"])
-    return _told(
+    return _statistics(
         total=len(table),
         ages={band: dict(row) for band, row in crossed.iterrows()},
         kinds={
@@ -194,10 +194,10 @@ def _count(findings: list[dict[str, Any]]) -> dict[str, Any]:
         if details := finding.get("packageVulnerabilityDetails"):
             tops["vulnerabilities"][details["vulnerabilityId"]] += 1
             tops["packages"].update(package["name"] for package in details["vulnerablePackages"])
-    return _told(len(findings), ages, kinds, tops)
+    return _statistics(len(findings), ages, kinds, tops)
 
 
-def _told(total: int, ages: dict[str, Any], kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
+def _statistics(total: int, ages: dict[str, Any], kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
     return {
         "total": total,
         **{f"by_{kind}": {name: int(count) for name, count in counts.items()} for kind, counts in kinds.items()},

@@ -131,7 +131,7 @@ def open_page(browser: Browser, pages: Callable[..., Path]) -> Iterator[Open]:
         context.close()
 
 
-@pytest.mark.parametrize("night", DAILY_RUNS)
+@pytest.mark.parametrize("daily_run", DAILY_RUNS)
 def test_it_is_accessible_in_both_themes_and_nothing_is_wider_than_the_screen(open_page: Open, daily_run: str) -> None:
     shown = open_page(daily_run)
     assert shown.axe() == []
@@ -152,7 +152,7 @@ def test_it_is_accessible_on_a_phone_and_in_japanese_with_details_opened(open_pa
     assert "優先して修正" in phone.page.locator("main").inner_text()
 
 
-@pytest.mark.parametrize("night", ["ordinary", "busy"])
+@pytest.mark.parametrize("daily_run", ["ordinary", "busy"])
 def test_what_to_do_first_is_on_the_first_screen_of_a_phone_and_no_list_hides_the_next_section(
     open_page: Open, daily_run: str
 ) -> None:

@@ -37,7 +37,7 @@ COVERED = Coverage(
         "AWS_LAMBDA_FUNCTION": TypeCoverage(82, 3, {"UNSUPPORTED_RUNTIME": 3}),
     },
 )
-DARK = replace(
+DEACTIVATED = replace(
     COVERED,
     accounts={
         ACCOUNT: COVERED.accounts[ACCOUNT],
@@ -102,9 +102,9 @@ def ordinary(findings: int = 400) -> dict[str, Any]:
 
 
 def deactivated() -> dict[str, Any]:
-    """A run in which one account's scanning is off: half the findings are missing, and nobody knows."""
+    """A run in which one account's scanning is off: half the findings are missing, and their status is unknown."""
     stay, uncertain = rows(60, 5), rows(90, 6, OTHER_ACCOUNT)
-    return analysis(stay, [*stay, *uncertain], coverage=DARK, filter_criteria={})
+    return analysis(stay, [*stay, *uncertain], coverage=DEACTIVATED, filter_criteria={})
 
 
 def first() -> dict[str, Any]:
@@ -112,7 +112,7 @@ def first() -> dict[str, Any]:
 
 
 def quiet() -> dict[str, Any]:
-    """Nothing is open, nothing changed, and Inspector was looking."""
+    """Nothing is open, nothing changed, and scanning is active."""
     return analysis([], [], coverage=ON, filter_criteria={}, key=None)
 
 

@@ -21,10 +21,10 @@ PARTS = {
 }
 OWN = Rendered(VARIANTS["Athena"])
 EXTERNAL = Rendered(VARIANTS["Athena on an existing bucket and key"])
-OWN_BUCKET, FOREIGN_BUCKET = "findings-Bucket", EXISTING["ExistingBucketName"]
+OWN_BUCKET, EXISTING_BUCKET = "findings-Bucket", EXISTING["ExistingBucketName"]
 BOTH = pytest.mark.parametrize(
     ("rendered", "bucket", "owner", "key"),
-    [(OWN, OWN_BUCKET, ACCOUNT, OWN.arn("Key")), (EXTERNAL, FOREIGN_BUCKET, OTHER_ACCOUNT, EXISTING["ExistingKeyArn"])],
+    [(OWN, OWN_BUCKET, ACCOUNT, OWN.arn("Key")), (EXTERNAL, EXISTING_BUCKET, OTHER_ACCOUNT, EXISTING["ExistingKeyArn"])],
     ids=["own", "existing"],
 )
 QUERIES = {each["Name"]: each for each in OWN.of_type("AWS::Athena::NamedQuery").values()}
@@ -48,7 +48,7 @@ def statements_to_add(output: str) -> list[dict[str, Any]]:
 
 
 def allows(statements: list[dict[str, Any]], action: str, resource: str, context: dict[str, str]) -> bool:
-    """Judge a call as IAM does: a condition on what the call does not have is not met."""
+    """Decide on a call as IAM does: a condition on what the call does not have is not met."""
 
     def met(condition: dict[str, dict[str, Any]]) -> bool:
         assert set(condition) <= {"ArnLike", "StringLike", "StringEquals"}
@@ -88,7 +88,7 @@ class TestTable:
         assert columns == [{"Name": each.name, "Type": each.type, "Comment": each.meaning} for each in TABLE_COLUMNS]
         assert all(len(each["Comment"]) <= 255 for each in columns), "Glue's limit"
 
-    @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (EXTERNAL, FOREIGN_BUCKET)], ids=["own", "existing"])
+    @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (EXTERNAL, EXISTING_BUCKET)], ids=["own", "existing"])
     def test_its_partitions_are_where_the_analysis_writes(self, rendered: Rendered, bucket: str) -> None:
         table = the("AWS::Glue::Table", rendered)["TableInput"]
         assert LAYOUT in Path("layers/analytics/findings_analysis/pipeline.py").read_text(encoding="utf-8")
@@ -147,7 +147,7 @@ class TestQuestions:
         assert documented == list(QUERIES)
 
     @pytest.mark.parametrize("name", QUERIES)
-    def test_a_question_stands_in_the_workgroup_with_its_database(self, name: str) -> None:
+    def test_a_question_is_in_the_workgroup_with_its_database(self, name: str) -> None:
         query = QUERIES[name]
         assert query["Database"] == the("AWS::Glue::Database")["DatabaseInput"]["Name"] == "inspector_findings"
         assert query["Description"].endswith(".")

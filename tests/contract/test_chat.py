@@ -1,4 +1,4 @@
-"""The channels of a chat: they listen to the topic, and nobody can command anything through them."""
+"""The channels of a chat: they get the topic's messages, and give no permission."""
 
 from typing import Any
 

@@ -86,7 +86,7 @@ def test_a_document_is_found_from_the_readme(document: Path) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_step_stands_in_the_architecture(task: str) -> None:
+def test_every_step_is_in_the_architecture(task: str) -> None:
     assert f"| {task} | `{folder_of(task)}` |" in ARCHITECTURE
 
 

@@ -67,8 +67,8 @@ def test_no_choice_filters_a_failure_or_a_coverage_that_is_lost_or_unknown(choic
     alarming = {
         kind
         for kind, attributes in PUBLISHED.items()
-        if "night" in attributes
-        and (attributes["outcome"]["StringValue"] != "SUCCEEDED" or attributes["night"]["StringValue"] == "lost")
+        if "coverage" in attributes
+        and (attributes["outcome"]["StringValue"] != "SUCCEEDED" or attributes["coverage"]["StringValue"] != "active")
     }
     assert len(alarming) > 20
     assert [kind for kind in alarming if not passes(policy, delivered_attributes(PUBLISHED[kind]))] == []

@@ -117,16 +117,16 @@ def test_every_input_that_is_named_exists_and_is_explained() -> None:
 def test_every_parameter_is_explained_once_with_its_default() -> None:
     table = CONFIGURATION.partition("## Parameters")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines() if line.startswith("| `")]
-    told = [(name, default) for names, _, default in rows for name in re.findall(r"`(\w+)`", names)]
+    documented = [(name, default) for names, _, default in rows for name in re.findall(r"`(\w+)`", names)]
     defaults = {name: str(each["Default"]) for name, each in TEMPLATE["Parameters"].items()}
-    assert dict(told) == {name: f"`{default}`" if default else "empty" for name, default in defaults.items()}
-    assert len(told) == len(defaults)
+    assert dict(documented) == {name: f"`{default}`" if default else "empty" for name, default in defaults.items()}
+    assert len(documented) == len(defaults)
 
 
 def test_every_key_of_an_input_is_explained() -> None:
     table = CONFIGURATION.partition("## Execution input")[2].partition("\n## ")[0]
-    told = re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE)
-    assert sorted(told) == sorted(
+    documented = re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE)
+    assert sorted(documented) == sorted(
         [*(key for key in plan.KEYS if key != "report"), *(f"report.{key}" for key in plan.REPORT_KEYS)]
     )
 

@@ -73,14 +73,14 @@ def resource_statements() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def statements_to_add(output: str) -> list[dict[str, Any]]:
-    """The statements of an output, which is text to paste into a policy's list of statements."""
+    """The statements of an output, which is text for a policy's list of statements."""
     value = TEMPLATE["Outputs"][output]["Value"]["Fn::Sub"]
     statements: list[dict[str, Any]] = json.loads(f"[{listed(value)[0]}]")
     return statements
 
 
 def allows(statements: list[dict[str, Any]], action: str, resource: str, role: str, prefix: str | None) -> bool:
-    """Judge a role's call by statements as IAM does; a condition on what a call does not have is not met."""
+    """Decide on a role's call by statements as IAM does; a condition on what a call does not have is not met."""
     context = {"aws:PrincipalArn": role, "s3:prefix": prefix}
     for statement in statements:
         assert statement["Effect"] == "Allow"
@@ -127,7 +127,7 @@ class TestParameters:
         parameter = PARAMETERS[name]
         assert {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter)
 
-    def test_each_parameter_stands_in_one_group_and_is_used(self) -> None:
+    def test_each_parameter_is_in_one_group_and_is_used(self) -> None:
         groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
         grouped = [name for group in groups for name in group["Parameters"]]
         assert sorted(grouped) == sorted(PARAMETERS)
@@ -354,7 +354,7 @@ class TestPolicies:
             action
             for _, statement in role_statements()
             for action in listed(statement["Action"])
-            # What check_setup may not look at in another account is unknown to it: no statement is asked for that.
+            # What check_setup may not read in another account is unknown to it: no statement is asked for that.
             if action.startswith(f"{service}:") and statement["Sid"] not in {"UseTheTopicsKey", "ReadTheBucket"}
         }
         allowed = [action for statement in statements_to_add(output) for action in listed(statement["Action"])]
@@ -450,7 +450,7 @@ def shape(value: Any) -> Any:
 
 
 def nodes(root: Any) -> Iterator[yaml.MappingNode]:
-    """Statements of roles' and managed policies for every resource, where they stand in the text."""
+    """Statements of roles' and managed policies for every resource, and where they are in the text."""
     document = {key.value: value for key, value in root.value}
     for _, resource in document["Resources"].value:
         fields = {key.value: value for key, value in resource.value}

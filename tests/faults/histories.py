@@ -53,8 +53,8 @@ OUTLIVING = {
 KINDS: tuple[tuple[tuple[str, ...], tuple[Event, ...]], ...] = (
     ((*HOWS, "plain", "plain"), ()),
     (("plain", "quiet"), ()),
-    (("night", "night", "plain"), ()),
-    (("fail", "cancel", "short", "plain"), (Event("foreign"),)),
+    (("scheduled", "scheduled", "plain"), ()),
+    (("fail", "cancel", "short", "plain"), (Event("external"),)),
 )
 """How the runs of a history are started, and what comes first: any way, the usual one, one scheduled time, another report."""
 EXAMPLES = 3
@@ -108,7 +108,7 @@ def _others(runs: int) -> st.SearchStrategy[Event]:
         to_a_run("clean-up"),
         to_all("hourly_cleanup", "lose", "lose", "send"),
         to_all("expire", "expire", "pause"),
-        to_all("foreign", "foreign", "leaves"),
+        to_all("external", "external", "leaves"),
         to_all("hangs", "fails", "cancels", "lingers", "goes-on"),
         to_all("pause"),
     )
@@ -189,7 +189,7 @@ class Driver:
             "cancel": {"on_busy": "cancel"},
             "fail": {"on_busy": "fail"},
             "short": {"deadline_hours": DEADLINE_HOURS},
-            "night": self.daily_run,
+            "scheduled": self.daily_run,
             "wrong": {"bucket": "mine"},
         }
         return inputs[how]
@@ -223,7 +223,7 @@ class Driver:
                 self.lane.send_events(wanted=event.what == "send")
             case "expire":
                 self._expire_lock()
-            case "foreign":
+            case "external":
                 with suppress(LocalAwsError):  # another report is in progress
                     self.external = self.inspector.external_report()
             case "leaves":

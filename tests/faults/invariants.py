@@ -136,7 +136,7 @@ def violations(seen: Snapshot) -> list[Violation]:
     """Return every rule that does not hold."""
     rules = (
         one_report_at_a_time,
-        foreign_reports_are_left_alone,
+        external_reports_are_left_alone,
         nothing_is_left_of_an_ended_execution,
         every_outcome_is_notified_once,
         a_success_was_verified,
@@ -168,7 +168,7 @@ def one_report_at_a_time(seen: Snapshot) -> Iterator[str]:
             yield f"{execution.name} started {len(started)} reports"
 
 
-def foreign_reports_are_left_alone(seen: Snapshot) -> Iterator[str]:
+def external_reports_are_left_alone(seen: Snapshot) -> Iterator[str]:
     """Invariant 2, and a related one: no run cancels the report of another run that is still running."""
     by_id = {report["id"]: report for report in seen.reports}
     plans = {execution.arn: seen.plan(execution) for execution in seen.executions}
@@ -227,7 +227,7 @@ def every_outcome_is_notified_once(seen: Snapshot) -> Iterator[str]:
             if (message.outcome, message.notification_id) != (outcome, item["notification_id"]):
                 yield f"{name}: recorded as {outcome} ({item['notification_id']}), notified as {message.outcome} ({message.notification_id})"
         if len(result) - 1 > (reasons := _reasons_for_a_copy(seen, execution)):
-            yield f"{name}: {len(result)} notifications, with {reasons} reasons for a second copy"
+            yield f"{name}: {len(result)} notifications, with {reasons} reasons for a second one"
 
 
 def a_success_was_verified(seen: Snapshot) -> Iterator[str]:

@@ -103,7 +103,7 @@ def run_load(lane: Lane, runs: int = RUNS) -> Load:
     if not came_to_rest:
         troubles.append(f"not all have ended within {MOST_SECONDS:.0f} s")
     if is_left:
-        troubles.append("something was left for the sweep")
+        troubles.append("something was left for the hourly cleanup")
     reports = {owner_name(report): report["created_at"] for report in record["reports"]}
     served = tuple(_served(exporter, arn, reports) for arn in arns)
     return Load(served, tuple(ends.values()), record["most_in_progress"], tuple(troubles), seconds)

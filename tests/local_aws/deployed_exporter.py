@@ -356,10 +356,10 @@ class FunctionFailedError(Exception):
         self.type, self.message = payload.get("errorType", ""), payload.get("errorMessage", "")
 
 
-def wait_until[T](look: Callable[[], T | None], what: str, seconds: float = 20) -> T:
+def wait_until[T](check: Callable[[], T | None], what: str, seconds: float = 20) -> T:
     """Call a function repeatedly until it returns something, and return that."""
     deadline = time.monotonic() + seconds
-    while (seen := look()) is None:
+    while (seen := check()) is None:
         if time.monotonic() > deadline:
             raise NotInTimeError(f"waited {seconds} s for {what}")
         time.sleep(CHECK_SECONDS)

@@ -212,7 +212,7 @@ class Bucket:
         """Begin empty."""
         self.files: dict[str, Path] = {}
         self.report_key = ""
-        self._told_at = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def lay(self, key: str, path: Path) -> None:
         """Let a report lie under its key."""
@@ -240,8 +240,8 @@ class Bucket:
         first, last = Range.removeprefix("bytes=").split("-")
         begin = int(first) if first else max(size - int(last), 0)
         end = min(int(last) + 1, size) if first else size
-        if Key == self.report_key and time.monotonic() - self._told_at > PROGRESS_SECONDS:
-            self._told_at = time.monotonic()
+        if Key == self.report_key and time.monotonic() - self._printed_at > PROGRESS_SECONDS:
+            self._printed_at = time.monotonic()
             print(f"{self.files[Key].name}: {end / size:.0%} of {size / 1e6:,.0f} MB", file=sys.stderr)
         with self.files[Key].open("rb") as file:
             file.seek(begin)

@@ -51,7 +51,7 @@ SENTENCES = {
     ANY_OTHER: ["cause.none", "cause.forgotten"],
 }
 """By error, what the message says first. A failed report's sentence is the same for each of its error codes."""
-LOOK = {
+WHERE_TO_LOOK = {
     "InvalidInput": "`aws stepfunctions describe-execution --execution-arn <execution> --query input`.",
     "LockNotObtained": "`aws stepfunctions list-executions --state-machine-arn <StateMachineArn> --status-filter RUNNING`.",
     "SlotBusy": "`aws inspector2 get-findings-report-status` without an id shows the report in progress and its destination.",
@@ -242,16 +242,18 @@ def _runs() -> Iterator[str]:
 
 
 def _run(errors: list[str], remediation: Remediation) -> str:
-    look = next(LOOK[error] for error in errors if error in LOOK)
+    place = next(WHERE_TO_LOOK[error] for error in errors if error in WHERE_TO_LOOK)
     name = ", ".join(f"`{error}`" if error != ANY_OTHER else error for error in errors)
-    entry = _entry(name, remediation.title, prose(shown(remediation.why)), [prose(shown(step)) for step in remediation.fix], look)
+    entry = _entry(
+        name, remediation.title, prose(shown(remediation.why)), [prose(shown(step)) for step in remediation.fix], place
+    )
     said = [TEXTS[name] for error in errors for name in SENTENCES.get(error, [])]
     return f"{entry}\n{_table(said)}" if said else entry
 
 
-def _entry(name: str, title: str, cause: str, fix: Iterable[str], look: str) -> str:
+def _entry(name: str, title: str, cause: str, fix: Iterable[str], place: str) -> str:
     steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(fix, 1))
-    return f"### {name}: {title}\n\n- **Cause.** {cause}\n- **Fix.**\n{steps}\n- **Where to look.** {look}\n"
+    return f"### {name}: {title}\n\n- **Cause.** {cause}\n- **Fix.**\n{steps}\n- **Where to look.** {place}\n"
 
 
 def _table(texts: Iterable[str]) -> str:
@@ -283,8 +285,8 @@ def _alarms() -> Iterator[str]:
             name, result = name.replace(value, placeholder), result.replace(value, placeholder)
         happened, *steps, link = re.split(r" (?=\d\. |https:)", result)
         title = happened.split(": ", 1)[1].split(". ")[0].rstrip(".")
-        look = f"`{link}`, and the metric `{alarm['MetricName']}` in the namespace `{alarm['Namespace']}`."
-        yield _entry(f"`{name}`", prose(title), prose(happened), [prose(step[3:]) for step in steps], look)
+        place = f"`{link}`, and the metric `{alarm['MetricName']}` in the namespace `{alarm['Namespace']}`."
+        yield _entry(f"`{name}`", prose(title), prose(happened), [prose(step[3:]) for step in steps], place)
 
 
 def _parameters() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Alarms have a topic of their own; whoever is not confirmed there is told of it by each run and by the setup check."""
+"""Alarms have a topic of their own; each run and the setup check say when no subscription there is confirmed."""
 
 from collections.abc import Iterator
 

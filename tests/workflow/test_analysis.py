@@ -75,7 +75,7 @@ def test_the_second_run_names_what_is_new_and_what_is_no_longer_open(exporter: E
     lists = hash_of(exporter, headline)["changes"]["lists"]
     assert {each["finding_arn"] for each in (*lists["new"], *lists["additional_resource"])} == set(daily_run["new"])
     assert {each["finding_arn"] for each in lists["closed"]} <= set(daily_run["fixed"])
-    assert all(each["title"] for kind in lists.values() for each in kind), "also what is gone has its name"
+    assert all(each["title"] for kind in lists.values() for each in kind), "a finding that is no longer open has its name, too"
     assert headline["worst_new"][0]["title"]
     execution = exporter.states.describe_execution(executionArn=second.arn)
     assert headline["worst_new"][0]["title"] not in json.dumps(execution, default=str)
@@ -144,7 +144,7 @@ def test_an_analysis_that_breaks_down_is_written_down_by_the_workflow(exporter: 
         ended = exporter.run({}, seconds=90)
 
     assert headline_of(exporter, ended)["error"] == "AccessDeniedError"
-    assert "Look into the log of analyze_report" in " ".join(exporter.message_of(ended.arn).email.split())
+    assert "Check the log of analyze_report" in " ".join(exporter.message_of(ended.arn).email.split())
 
 
 def test_a_baseline_that_was_replaced_is_noted_and_not_compared_with(exporter: Exporter) -> None:

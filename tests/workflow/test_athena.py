@@ -1,7 +1,7 @@
 """The saved questions of Athena, asked on the embedded AWS by an analyst, of Parquet that the analysis' own writer wrote.
 
 The embedded Athena is DuckDB behind Athena's API: it answers with SQL that both know, finds partitions by the folders' names and
-not by projection, and reads no more than there is. What only Athena itself can confirm stands in docs/limits.md.
+not by projection, and reads no more than there is. What only Athena itself can confirm is in docs/limits.md.
 """
 
 from __future__ import annotations

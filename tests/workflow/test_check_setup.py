@@ -1,10 +1,10 @@
 """The status of check_setup agrees with what then really happens: for every row of the table, on one deployment.
 
 What is fine must succeed, what is wrong must fail with the row's error, and what is unknown may do either. The embedded
-AWS judges with an evaluator of its own; where the two read IAM differently, this fails.
+AWS decides with an evaluator of its own; where the two read IAM differently, this fails.
 
 Not shown here: AWS managed keys (every key of the embedded AWS is the customer's), the partitions of China and GovCloud
-(it knows one), organisations' policies, another account's bucket or key (it judges those by account, not by role), and
+(it knows one), organisations' policies, another account's bucket or key (it decides on those by account, not by role), and
 conditions that let a role in by aws:PrincipalArn (it takes the session's ARN for it). Unit tests hold these statuses.
 """
 
@@ -34,7 +34,7 @@ from tests.local_aws.deployed_exporter import Exporter, wait_until
 from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, REPOSITORY, LocalAws
 
-STACK, BUCKET = "exporter-to-judge", "findings-to-judge"
+STACK, BUCKET = "exporter-to-check", "findings-to-check"
 ROWS_A_TEST = 8
 OF_THE_REPORT = ("bucket", "bucket_owner", "bucket_policy_for_inspector", "key", "key_policy_for_inspector")
 """The checks of what Inspector itself needs."""
@@ -70,7 +70,7 @@ class Court:
         result = self.exporter.invoke("CheckSetupFunction", {})
         return {check["name"]: check for check in result["checks"]}
 
-    def verdict_on_report(self, checks: dict[str, Any]) -> str:
+    def result_for_report(self, checks: dict[str, Any]) -> str:
         """Return the coverage status on what Inspector needs, as a whole."""
         results = {checks[name]["result"] for name in OF_THE_REPORT}
         return "failed" if "failed" in results else "unknown" if "unknown" in results else "passed"
@@ -154,7 +154,7 @@ def test_a_policy_does_what_its_status_says(rows: list[Row], court: Court) -> No
         if row.key:
             court.set_key_policy(document(row.key(court.place)))
         checks, ended = court.assessed(), court.report_ends()
-        result = court.verdict_on_report(checks)
+        result = court.result_for_report(checks)
         if (checks[row.check]["result"], result) != (row.result, row.result) or not agrees(result, ended, row.error):
             disagreements.append((row.name, row.result, checks[row.check]["result"], result, ended))
     assert disagreements == []
@@ -319,8 +319,8 @@ def test_a_state_of_bucket_or_key_does_what_its_status_says(name: str, court: Co
     with scenario(court) as key:
         checks, ended = court.assessed(), court.report_ends(key)
     assert checks[check]["result"] == result, checks[check]
-    assert agrees(court.verdict_on_report(checks), ended, error), ended
-    assert court.verdict_on_report(court.assessed()) == "passed"  # and all is as it was
+    assert agrees(court.result_for_report(checks), ended, error), ended
+    assert court.result_for_report(court.assessed()) == "passed"  # and all is as it was
 
 
 def test_an_opt_in_region_wants_its_own_principal(exporter_aws: LocalAws, court: Court) -> None:
@@ -335,7 +335,7 @@ def test_an_opt_in_region_wants_its_own_principal(exporter_aws: LocalAws, court:
     for principal in (regional, "inspector2.amazonaws.com"):
         statement = writes(place, Principal={"Service": principal})
         there.client("s3").put_bucket_policy(Bucket=place.bucket, Policy=json.dumps(document([statement])))
-        ended[principal] = (opt_in.verdict_on_report(opt_in.assessed()), opt_in.report_ends())
+        ended[principal] = (opt_in.result_for_report(opt_in.assessed()), opt_in.report_ends())
     assert ended == {regional: ("passed", "SUCCEEDED"), "inspector2.amazonaws.com": ("failed", "INVALID_PERMISSIONS")}
 
 
@@ -362,7 +362,7 @@ def can_read(court: Court) -> bool:
     [
         ("nothing denied", {"Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}}, "passed"),
         ("reading denied to everybody", {}, "failed"),
-        ("listing denied", {"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::findings-to-judge"}, "failed"),
+        ("listing denied", {"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::findings-to-check"}, "failed"),
         ("all roles but one denied", {"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/admin"}}}, "failed"),
         ("whoever has no endpoint denied", {"Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}}, "failed"),
         ("plain HTTP denied", {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}, "passed"),
@@ -422,7 +422,7 @@ def test_a_bucket_that_denies_the_analyses_files_is_found_before(court: Court) -
     assert court.exporter.message_of(ended.arn).event["analysis_failure"]["error"]
 
 
-# ---- what people are told
+# ---- the messages
 
 
 def test_the_statements_in_a_failed_runs_message_fix_it(court: Court) -> None:

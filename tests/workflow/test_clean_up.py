@@ -1,4 +1,4 @@
-"""Executions that end outside the workflow: their report is cancelled, their lock released, and they are told, once."""
+"""Executions that end outside the workflow: their report is cancelled, their lock released, and each is notified once."""
 
 from collections import Counter
 
@@ -197,7 +197,7 @@ def test_clean_up_waits_while_a_function_may_still_create_a_report(exporter: Exp
 def assert_settled(exporter: Exporter, messages_a_run: int = 1) -> None:
     wait_until(lambda: True if exporter.lock() is None else None, "the lock to be released")
     wait_until(lambda: None if any("open" in item for item in exporter.items().values()) else True, "every run to be closed")
-    # Whoever comes late finds nothing left to do, and tells nobody anything a second time.
+    # A late event finds nothing left to do and notifies of nothing a second time.
     assert exporter.invoke("CleanUpFunction", {}) == {"cleaned": []}
     result = Counter(message.execution for message in exporter.messages())
     assert result == {execution.name: messages_a_run for execution in exporter.executions()}

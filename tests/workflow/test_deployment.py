@@ -1,4 +1,4 @@
-"""What a deployment refuses, and that the stack stands in a Region that has to be opted into."""
+"""What a deployment refuses, and that the stack works in an opt-in Region."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,7 +20,7 @@ OPT_IN_REGION = "me-south-1"
         ({"FilterCriteria": "severity=HIGH"}, "must be a JSON object"),
         ({"ReportName": "a/b"}, "must be 1 to 63 letters, digits, hyphens or underscores"),
         ({"ExistingKeyArn": "alias/reports"}, "must be the ARN of a KMS key"),
-        ({"NotificationEmail": "nobody"}, "must be an email address, or empty"),
+        ({"NotificationEmail": "no-address"}, "must be an email address, or empty"),
     ],
 )
 def test_wrong_parameters_are_refused_before_anything_is_created(

@@ -21,7 +21,7 @@ SAMPLE = (
     "nightly/VerifyReport/s3:ListBucket#1/throttle-on",
     "nightly/RecordRun/step/result-lost",
     "nightly/Notify/sns:Publish#1/denied-on",
-    "nightly/Notify/state/stop-unseen",
+    "nightly/Notify/state/stop-without-event",
     "deadline/CancelReport/inspector2:CancelFindingsReport#1/error",
     "stopped/CleanUp/dynamodb:DeleteItem#1/lost-3",
 )

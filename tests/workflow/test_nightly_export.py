@@ -1,4 +1,4 @@
-"""The main job: a findings report lands every day, and people are told."""
+"""The main job: a findings report is exported every day, and people are notified."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -165,14 +165,14 @@ def test_csv_report_is_delivered_as_inspector_writes_it(exporter: Exporter, insp
 
 def test_waits_follow_what_earlier_runs_took(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.configure(base_seconds=3.0, seconds_per_1000=0.0)
-    exporter.aws.set_wait_scale(1.0 / 15)  # a first look without history comes after one second
+    exporter.aws.set_wait_scale(1.0 / 15)  # a first status check without history comes after one second
     first = exporter.run({})
-    looks_without_history = exporter.states_entered(first.arn).count("Check Report")
+    checks_without_history = exporter.states_entered(first.arn).count("Check Report")
     exporter.aws.set_wait_scale(1.0)
 
     second = exporter.run({})
 
-    assert looks_without_history >= 3
+    assert checks_without_history >= 3
     assert exporter.states_entered(second.arn).count("Check Report") <= 2
 
 

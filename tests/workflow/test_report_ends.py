@@ -1,4 +1,4 @@
-"""How a report can end, and what people are told then."""
+"""How a report can end, and what the message says then."""
 
 import json
 from typing import Any

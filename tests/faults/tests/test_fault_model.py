@@ -150,12 +150,12 @@ def test_a_run_that_lost_its_lock_after_it_read_it_may_cancel_an_external_report
         ("start 0 plain; start 1 plain; stop 1 Notify", 0, {"SUCCEEDED"}),
         ("start 0 plain; start 1 plain; stop 1 Notify", 1, {"SUCCEEDED", "ABORTED"}),
         ("start 0 plain; outlive 0 create late; time-out 0", 0, {"SUCCEEDED", "ABORTED", "TIMED_OUT"}),
-        ("start 0 night", 0, {"SUCCEEDED"}),
-        ("start 0 night; start 1 night", 1, {"SUCCEEDED", "DUPLICATE"}),
+        ("start 0 scheduled", 0, {"SUCCEEDED"}),
+        ("start 0 scheduled; start 1 scheduled", 1, {"SUCCEEDED", "DUPLICATE"}),
         ("start 0 short", 0, {"SUCCEEDED", "FAILED: DeadlineExceeded"}),
         ("start 0 short; start 1 plain", 0, {"SUCCEEDED", "FAILED: DeadlineExceeded", "FAILED: LockNotObtained"}),
-        ("start 0 fail; foreign", 0, {"SUCCEEDED", "FAILED: SlotBusy"}),
-        ("start 0 plain; foreign; expire; hangs; lose", 0, {"SUCCEEDED"}),
+        ("start 0 fail; external", 0, {"SUCCEEDED", "FAILED: SlotBusy"}),
+        ("start 0 plain; external; expire; hangs; lose", 0, {"SUCCEEDED"}),
         ("start 0 plain; start 1 plain; expire", 0, {"SUCCEEDED", "FAILED: LockLostError"}),
         ("start 0 plain; fails; cancels", 0, {"SUCCEEDED", "FAILED: Report.INTERNAL_ERROR", "FAILED: Report.CANCELLED"}),
     ],
@@ -175,11 +175,11 @@ def test_what_may_become_of_a_run_follows_from_what_can_reach_it(text: str, run:
         ("start 0 quiet", [End("SUCCEEDED", 0)], True),
         ("start 0 quiet", [End("SUCCEEDED", 1)], False),
         ("start 0 quiet; stop 0", [End("ABORTED", 1)], True),
-        ("start 0 night; start 1 night", [End("DUPLICATE", 0), End("SUCCEEDED", 1)], True),
-        ("start 0 night; start 1 night", [End("SUCCEEDED", 1), End("SUCCEEDED", 1)], False),
-        ("start 0 night; start 1 night", [End("DUPLICATE", 0), End("DUPLICATE", 0)], False),
-        ("start 0 night; start 1 night; stop 0", [End("ABORTED", 1), End("SUCCEEDED", 1)], True),
-        ("start 0 night; start 1 night; stop 0", [End("ABORTED", 1), End("DUPLICATE", 0)], True),
+        ("start 0 scheduled; start 1 scheduled", [End("DUPLICATE", 0), End("SUCCEEDED", 1)], True),
+        ("start 0 scheduled; start 1 scheduled", [End("SUCCEEDED", 1), End("SUCCEEDED", 1)], False),
+        ("start 0 scheduled; start 1 scheduled", [End("DUPLICATE", 0), End("DUPLICATE", 0)], False),
+        ("start 0 scheduled; start 1 scheduled; stop 0", [End("ABORTED", 1), End("SUCCEEDED", 1)], True),
+        ("start 0 scheduled; start 1 scheduled; stop 0", [End("ABORTED", 1), End("DUPLICATE", 0)], True),
         ("start 0 plain; start 1 plain; fails", [End("FAILED: Report.INTERNAL_ERROR", 1), End("SUCCEEDED", 1)], True),
         ("start 0 plain; start 1 plain; fails", [End("FAILED: Report.INTERNAL_ERROR", 1)] * 2, False),
     ],
@@ -197,7 +197,7 @@ def test_something_is_left_for_the_hourly_cleanup_only_where_an_event_was_lost_o
 
 
 def test_a_history_is_read_as_it_is_printed() -> None:
-    text = "foreign; start 0 plain; stop 0 Wait for Other Report; outlive 1 create late; goes-on; time-out 3"
+    text = "external; start 0 plain; stop 0 Wait for Other Report; outlive 1 create late; goes-on; time-out 3"
     history = History.read(text)
     assert str(history) == text
     assert history.started() == {0: "plain"}

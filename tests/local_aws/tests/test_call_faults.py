@@ -287,8 +287,8 @@ def test_a_retry_can_have_the_pace_of_its_error(error: str, is_slow: bool, sandb
 def test_an_execution_can_have_begun_long_ago(sandbox: Sandbox) -> None:
     sandbox.control("/_local/next_start", seconds_ago=90)
     began = "{% $states.context.Execution.StartTime %}"
-    tell = {"StartAt": "Tell", "States": {"Tell": {"Type": "Pass", "Output": began, "End": True}}}
-    execution = sandbox.run(tell)
+    answer = {"StartAt": "Answer", "States": {"Answer": {"Type": "Pass", "Output": began, "End": True}}}
+    execution = sandbox.run(answer)
     assert 89 < (execution["stopDate"] - execution["startDate"]).total_seconds() < 120
     assert datetime.fromisoformat(json.loads(execution["output"])) == execution["startDate"]
     again = sandbox.client("stepfunctions").start_execution(stateMachineArn=execution["stateMachineArn"])

@@ -322,10 +322,10 @@ class TestRequests:
         role = sandbox.role("watcher", ANYTHING, all_but_create)
         client = strict(inspector.aws.role_client("inspector2", role, account=inspector.account))
         assert kind(refusal(lambda: inspector.create(client=client)))[:2] == (403, "AccessDeniedException")
-        nobody = inspector.aws.role_client("inspector2", sandbox.role("nobody"), account=inspector.account)
-        assert kind(refusal(nobody.get_findings_report_status))[:2] == (403, "AccessDeniedException")
+        unprivileged = inspector.aws.role_client("inspector2", sandbox.role("no-permissions"), account=inspector.account)
+        assert kind(refusal(unprivileged.get_findings_report_status))[:2] == (403, "AccessDeniedException")
         some_id = "00000000-0000-0000-0000-000000000000"
-        assert kind(refusal(lambda: nobody.cancel_findings_report(reportId=some_id)))[:2] == (403, "AccessDeniedException")
+        assert kind(refusal(lambda: unprivileged.cancel_findings_report(reportId=some_id)))[:2] == (403, "AccessDeniedException")
         assert inspector.control.record()["calls"] == []
 
     def test_the_record_names_who_called(self, inspector: InspectorAccount) -> None:
@@ -345,7 +345,7 @@ class TestRequests:
 
 class TestDelivery:
     def test_a_bucket_must_exist(self, inspector: InspectorAccount) -> None:
-        assert inspector.run(bucketName="nobody-s-bucket")["errorCode"] == "BUCKET_NOT_FOUND"
+        assert inspector.run(bucketName="missing-bucket")["errorCode"] == "BUCKET_NOT_FOUND"
 
     def test_a_bucket_must_be_in_the_report_s_region(self, inspector: InspectorAccount) -> None:
         far = f"far-{inspector.account}"
@@ -602,19 +602,19 @@ class TestScanning:
         assert inspector.client.list_coverage_statistics(filterCriteria=criteria)["totalCounts"] == 9
 
     def test_each_call_needs_the_caller_s_permission(self, inspector: InspectorAccount) -> None:
-        nobody = inspector.aws.role_client(
-            "inspector2", Sandbox(inspector.aws, inspector.account).role("nobody"), account=inspector.account
+        unprivileged = inspector.aws.role_client(
+            "inspector2", Sandbox(inspector.aws, inspector.account).role("no-permissions"), account=inspector.account
         )
         for call in (
-            nobody.list_members,
-            nobody.batch_get_account_status,
-            nobody.list_coverage_statistics,
-            nobody.list_connectors,
+            unprivileged.list_members,
+            unprivileged.batch_get_account_status,
+            unprivileged.list_coverage_statistics,
+            unprivileged.list_connectors,
         ):
             assert kind(refusal(call))[:2] == (403, "AccessDeniedException")
 
 
-class TestCoverageAsTheDigestReadsIt:
+class TestCoverageAsTheAnalysisReadsIt:
     """The analysis' own reading, held against the service model by the client."""
 
     def test_everything_is_on_and_counted(self, inspector: InspectorAccount) -> None:
@@ -636,10 +636,10 @@ class TestCoverageAsTheDigestReadsIt:
         assert (found.scanning(accounts[2], "ecr"), found.scanning(accounts[2], "ec2")) == ("off", "on")
 
     def test_without_permission_it_is_unknown_and_said(self, inspector: InspectorAccount) -> None:
-        nobody = inspector.aws.role_client(
-            "inspector2", Sandbox(inspector.aws, inspector.account).role("nobody"), account=inspector.account
+        unprivileged = inspector.aws.role_client(
+            "inspector2", Sandbox(inspector.aws, inspector.account).role("no-permissions"), account=inspector.account
         )
-        found = read_coverage(nobody, inspector.account, [])
+        found = read_coverage(unprivileged, inspector.account, [])
         assert found.accounts[inspector.account].state == "unknown"
         assert len(found.notes) == 3
         assert all("not authorized" in note for note in found.notes)

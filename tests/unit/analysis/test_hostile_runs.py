@@ -1,4 +1,4 @@
-"""Whatever stands in a report's cells and members, a run is analyzed and told, or an explained error is."""
+"""Whatever a report's cells and members hold, the report is analyzed and shown, or the analysis fails with an explained error."""
 
 import copy
 import csv
@@ -39,7 +39,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def spoilt(finding: Finding, dice: random.Random) -> Finding:
-    """The finding with one to three values that nobody expects, mostly of the type that is expected there."""
+    """The finding with one to three unexpected values, mostly of the type that is expected there."""
     spoilt = copy.deepcopy(finding)
     for _ in range(dice.randint(1, 3)):
         *path, name = dice.choice([path for path in places(spoilt) if path])

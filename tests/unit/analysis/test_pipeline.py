@@ -364,7 +364,7 @@ def forge(clients: AnalysisClients, name: str, key: str, content: bytes) -> None
 
 
 def fingerprint_file(records: bytes = b"", **header: Any) -> bytes:
-    """A fingerprint file as somebody else may write it, with right checksums."""
+    """A fingerprint file as an attacker may write it, with right checksums."""
     facts: dict[str, Any] = {
         "report": "nightly", "execution": "run-1", "started_at": START.isoformat(), "filter_hash": "x", "filter_criteria": {},
         "scanning": {}, "identity_version": IDENTITY_VERSION,
@@ -550,7 +550,7 @@ class TestBaseline:
         off = {"status": "DISABLED", "errorCode": "RESOURCE_NOT_FOUND", "errorMessage": ""}
         answer = {"accounts": [{"accountId": builders.ACCOUNT, "state": off, "resourceState": {"ec2": off}}]}
         monkeypatch.setattr(FakeInspector, "batch_get_account_status", lambda *_, **__: answer)
-        # The silent run tells nobody that scanning is off, and must not make it look as if it had always been.
+        # The silent run does not notify that scanning is deactivated, and must not make it look as if it had always been.
         daily_run(clients, "silent", START + timedelta(hours=9), [], notify=False)
         result = daily_run(clients, "run-2", START + timedelta(days=1), [], **self.SCHEDULED, **self.CRITICALS)
         assert (result["no_baseline"], list(result["coverage_status"]["deactivated"])) == ("filter_changed", [builders.ACCOUNT])

@@ -269,7 +269,7 @@ class TestMeaning:
         assert [found.scanning(ACCOUNT, each) for each in ("azure", "gcp")] == ["on", "unknown"]
 
     def test_only_where_resources_are_known_and_none_is_scanned_nothing_is_scanned(self) -> None:
-        for scanned, not_scanned, blind in (
+        for scanned, not_scanned, nothing in (
             (0, 12, True),
             (0, 0, False),
             (1, 12, False),
@@ -277,7 +277,7 @@ class TestMeaning:
             (None, 12, False),
             (0, None, False),
         ):
-            assert Coverage(ACCOUNT, {}, scanned, not_scanned).scans_nothing == blind
+            assert Coverage(ACCOUNT, {}, scanned, not_scanned).scans_nothing == nothing
 
     def test_it_is_stored_as_plain_data(self) -> None:
         found = Coverage(ACCOUNT, {ACCOUNT: AccountScanning("on")}, 1, 0, {"x": TypeCoverage(1)}, ("a",)).to_dict()

@@ -1,4 +1,4 @@
-"""Quiet is not dark: a run without findings is good news only if Inspector was looking."""
+"""A report without findings is good news only if scanning is active."""
 
 from typing import Any
 
@@ -99,7 +99,7 @@ class TestActive:
         assert assess(current(a=3), coverage(None, None)).state == "active"
 
 
-class TestSuddenFall:
+class TestUnusualDrop:
     @pytest.mark.parametrize(
         ("before", "now", "falls"), [(20, 10, True), (20, 11, False), (19, 0, False), (1_000, 500, True), (1_000, 0, True)]
     )
@@ -141,7 +141,7 @@ class TestSuddenFall:
         assert assess(current(a=1), coverage()) == CoverageStatus("active", False, {}, (), coverage())
 
 
-class TestUnsure:
+class TestUnknown:
     def test_findings_that_are_missing_where_scanning_is_unknown_make_coverage_unknown(self) -> None:
         ecr: dict[str, Scanning] = {"ecr": "on"}
         missing = {(ACCOUNT, "azure"): 9, (OTHER_ACCOUNT, "ecr"): 1, (ACCOUNT, "ecr"): 2, (THIRD, "ec2"): 1}

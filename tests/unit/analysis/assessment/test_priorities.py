@@ -181,7 +181,7 @@ def test_who_can_only_just_reach_the_list_by_its_resources_is_watched() -> None:
     worst, spread = vulnerability("one", severity="CRITICAL"), vulnerability("many", severity="HIGH")
     found.add(batch(worst, spread, vulnerability("too-few", severity="HIGH", fix_available="NO") | {"severity": "MEDIUM"}))
     assert found.watched() == {vulnerability_hash("one"), vulnerability_hash("many")}
-    # 30 + 10 for 32 resources are as many points as 40 for one, and the number of resources decides.
+    # 30 + 10 for 32 resources are the same score as 40 for one, and the number of resources decides.
     ranked = found.ranked({vulnerability_hash("one"): 1, vulnerability_hash("many"): 32})
     assert [entry["vulnerability_id"] for entry in ranked] == ["many"]
 

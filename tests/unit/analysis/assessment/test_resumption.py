@@ -26,7 +26,7 @@ def earlier(
     """A fingerprint file of a run that knew so much of the account's images."""
     scanning = {} if ecr is None else {ACCOUNT: dict.fromkeys(SCAN_TYPES, "on") | {"ecr": ecr}}
     started_at = (NOW - timedelta(hours=hours_ago)).isoformat()
-    header = Header("nightly", "night", started_at, "x", {}, scanning, {ACCOUNT: {"ecr": since}} if since else {})
+    header = Header("nightly", "run-1", started_at, "x", {}, scanning, {ACCOUNT: {"ecr": since}} if since else {})
     return FingerprintFile(Path(), header, Summary(was_open, {ACCOUNT: {"ecr": was_open}}, {ACCOUNT: {"ecr": carried}}))
 
 

@@ -162,8 +162,8 @@ class TestBaselines:
         assert deactivated.counts == {"status_unknown": 1, "suppressed": 1}
         assert live([batch(finding("a"))], deactivated.keys).counts == {"rediscovered": 1}
         assert live([], deactivated.keys, off).counts == {"status_unknown": 1}
-        unsure = NotScanned(off.unsure)
-        assert live([batch(finding("a", status="CLOSED"))], before, unsure).counts == {"closed": 1, "status_unknown": 1}
+        unknown = NotScanned(off.unsure)
+        assert live([batch(finding("a", status="CLOSED"))], before, unknown).counts == {"closed": 1, "status_unknown": 1}
 
     def test_first_seen_days_come_from_other_runs_too(self) -> None:
         older = live([batch(finding("x", first_observed_at=0), finding("y", vulnerability_id="CVE-2"))]).keys
@@ -379,14 +379,14 @@ def test_real_findings_are_compared_as_their_raw_json_says() -> None:
 def test_a_line_of_runs_goes_on_after_every_loss(seed: int, fates: list[str]) -> None:
     """First-seen days reach back to the the last run of which no fingerprint file was left; a changed filter loses none."""
     dice = random.Random(seed)
-    keys, first_night = b"", 0
+    keys, first_run = b"", 0
     for number, fate in enumerate(fates):
         current = batch(finding(f"{number}-{dice.random()}", first_observed_at=(TODAY + number) * DAY_MS))
         found = live([current], keys if fate == "read" else None, days_from=[keys] if keys and fate == "filter changed" else [])
         if not keys or fate == "lost":
-            first_night = number
+            first_run = number
         if keys and fate == "read":
             assert found.counts == {"unchanged_new_arn": 1}
         (records,) = FingerprintReader(io.BytesIO(found.keys)).blocks()
-        assert int.from_bytes(records[0][26:28]) == TODAY + first_night
+        assert int.from_bytes(records[0][26:28]) == TODAY + first_run
         keys = found.keys

@@ -1,4 +1,4 @@
-"""What is new, gone, rebuilt or worse is found as a naive comparison of whole findings tells it, in little memory."""
+"""What is new, no longer open, rebuilt or worse is what a naive comparison of whole findings says, in little memory."""
 
 import io
 import random
@@ -20,7 +20,7 @@ from tests.builders.daily_runs import TODAY, batch, finding, records
 from tests.builders.naive_comparison import RESOURCES, Seen
 from tests.builders.naive_comparison import SCAN_TYPES as SCAN_TYPE_OF
 
-STATUS_WORDS = ["ACTIVE", "SUPPRESSED", "CLOSED", "NOT LOOKED AT"]
+STATUS_WORDS = ["ACTIVE", "SUPPRESSED", "CLOSED", "UNKNOWN"]
 
 
 def places_of(*places: tuple[str, str]) -> frozenset[bytes]:
@@ -338,9 +338,9 @@ class TestHistories:
             patch.setattr(fingerprint_format, "BLOCK_RECORDS", block)
             baseline: bytes = fingerprint_file([])
             naive: list[Seen] = []
-            for found, switched_off, unsure in history:
-                expected, naive_next = naive_comparison.compare(naive, found, switched_off, unsure)
-                not_scanned = NotScanned(places_of(*switched_off, *unsure), places_of(*switched_off))
+            for found, switched_off, unknown in history:
+                expected, naive_next = naive_comparison.compare(naive, found, switched_off, unknown)
+                not_scanned = NotScanned(places_of(*switched_off, *unknown), places_of(*switched_off))
                 kept: list[list[bytes]] = []
                 with sorting.SortedFingerprints(run, block) as current:
                     current.add(Fingerprinter(TODAY).of(batch(*(each.row() for each in found))))

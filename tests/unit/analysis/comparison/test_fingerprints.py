@@ -1,4 +1,4 @@
-"""The 30 bytes that are kept of a finding tell all that a comparison needs."""
+"""The 30 bytes that are kept of a finding are enough for a comparison."""
 
 from typing import Any
 

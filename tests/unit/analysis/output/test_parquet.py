@@ -35,7 +35,7 @@ class Sink:
         pass
 
     def seek(self, *_: int) -> int:
-        raise AssertionError("what was uploaded cannot be gone back to")
+        raise AssertionError("what was uploaded cannot be read again")
 
 
 @settings(max_examples=15, deadline=None)

@@ -43,7 +43,7 @@ DAILY_RUNS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 class Page(HTMLParser):
-    """A page's elements, the text that people read, and what stands in its scripts and styles."""
+    """A page's elements, the text that people read, and what is in its scripts and styles."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -570,7 +570,7 @@ class TestLanguages:
         )
         for key in TEXTS["en"]:
             name = re.sub(r"\.(one|other)$", "", key)
-            assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"nobody says {key}"
+            assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"{key} is not used"
 
     @pytest.mark.parametrize("daily_run", DAILY_RUNS)
     def test_every_run_can_be_shown_in_japanese(self, daily_run: str) -> None:

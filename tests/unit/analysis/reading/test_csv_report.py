@@ -1,4 +1,4 @@
-"""A CSV report is read by its headers, in whatever style it comes, and tells what a JSON report of the same findings tells."""
+"""A CSV report is read by its headers, in whatever style it comes, and holds what a JSON report of the same findings holds."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_values_within_a_cell_are_cut_at_commas_with_or_without_a_blank(separato
     assert result["reference_urls"] == ["https://x/?a=1,2", "http://y"]
 
 
-def test_addresses_are_cut_cell_by_cell_whatever_stands_in_the_cells_beside() -> None:
+def test_addresses_are_cut_cell_by_cell_whatever_the_cells_beside() -> None:
     result = {
         "https://x,http://y?a=1,2": ["https://x", "http://y?a=1,2"],
         "": None,

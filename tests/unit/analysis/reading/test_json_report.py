@@ -1,4 +1,4 @@
-"""A JSON report is read right in whatever legal form it comes, and what is broken is told, never counted."""
+"""A JSON report is read right in whatever legal form it comes, and what is broken is reported, never counted."""
 
 from __future__ import annotations
 

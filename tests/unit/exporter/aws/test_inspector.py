@@ -24,7 +24,7 @@ ANSWER: dict[str, Any] = {
 
 @pytest.fixture
 def client() -> "Inspector2Client":
-    """A client that reaches nobody."""
+    """A client without a connection."""
     return boto3.client("inspector2")
 
 

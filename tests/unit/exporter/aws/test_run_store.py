@@ -219,7 +219,7 @@ class TestRecord:
         assert len(items(table)) == 1
 
 
-class TestTelling:
+class TestNotification:
     def test_one_notification_at_a_time(self, table: Table) -> None:
         succeed(table)
         run = run_store.claim_notification(table, ME, "first", minutes(13), minutes(14))
@@ -269,7 +269,7 @@ class TestTelling:
         assert run_store.claim_notification(table, ME, "first", minutes(13), minutes(14)) is not None
 
 
-class TestDigest:
+class TestAnalysis:
     def test_a_run_without_an_analysis_has_none(self, table: Table) -> None:
         assert planned(table, ME).analysis is None
 

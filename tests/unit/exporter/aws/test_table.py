@@ -1,4 +1,4 @@
-"""The few forms of request: what is written is read, and a refusal is told from an outage."""
+"""The few forms of request: what is written is read, and a refusal is distinguished from an outage."""
 
 import pytest
 from botocore.exceptions import ClientError

@@ -1,4 +1,4 @@
-"""AWS' errors are translated once: a refusal, an outage, or something that nobody planned for."""
+"""AWS' errors are translated once: a refusal, an outage, or an unexpected error."""
 
 from typing import Any
 

@@ -65,7 +65,7 @@ RIGHT: list[tuple[dict[str, Any], dict[str, Any] | None]] = [
     ),
 ]
 
-WRONG: list[tuple[object, str]] = [
+INVALID: list[tuple[object, str]] = [
     (None, "filter_criteria must be an object"),
     ([], "not a list"),
     ("severity", 'not "severity"'),
@@ -154,7 +154,7 @@ def test_right_criteria_are_taken_with_their_dates_made_absolute(
     assert assessed(criteria) == (criteria if resolved is None else resolved, [])
 
 
-@pytest.mark.parametrize(("criteria", "fault"), WRONG, ids=id_of)
+@pytest.mark.parametrize(("criteria", "fault"), INVALID, ids=id_of)
 def test_wrong_criteria_are_refused_with_the_field_and_the_reason(criteria: object, fault: str) -> None:
     _, faults = assessed(criteria)
     assert any(fault in each for each in faults), faults

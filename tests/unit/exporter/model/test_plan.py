@@ -62,7 +62,7 @@ def nested(depth: int) -> Any:
     return made
 
 
-WRONG: list[tuple[object, str]] = [
+INVALID: list[tuple[object, str]] = [
     (None, "input must be an object, not null"),
     ([], "input must be an object, not a list"),
     ("{}", 'input must be an object, not "{}"'),
@@ -132,7 +132,7 @@ WRONG: list[tuple[object, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("run_input", "fault"), WRONG, ids=lambda value: ascii(value)[:50])
+@pytest.mark.parametrize(("run_input", "fault"), INVALID, ids=lambda value: ascii(value)[:50])
 def test_a_wrong_input_is_refused_with_the_field_and_the_reason(run_input: object, fault: str) -> None:
     result = cause_of(run_input)
     assert fault in result

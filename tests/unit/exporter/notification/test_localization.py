@@ -107,7 +107,7 @@ def test_a_language_that_is_not_known_is_english(written: str, spoken: str) -> N
 def test_a_step_without_messages_does_not_load_languages() -> None:
     code = (
         "import sys, findings_exporter.notification\n"
-        "print([name for name in sys.modules if name.split('.')[0] in {'babel', 'zoneinfo'} or name.endswith('explanations_ja')])"
+        "print([name for name in sys.modules if name.split('.')[0] in {'babel', 'zoneinfo'} or name.endswith('remediation_ja')])"
     )
     environment = VARIABLES | {"PYTHONPATH": "layers/exporter"}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)

@@ -50,9 +50,9 @@ MISSING: dict[str, Any] = {
     "fix": ["Add the statements to the policy of the bucket."],
     "statements": STATEMENTS,
 }
-UNSEEN = {"check": "key", "sentence": "It is not known whether the key can be used: AWS refused DescribeKey."}
-WRONG_SETUP = replace(BROKEN, setup={"result": "failed", "failed": [MISSING], "unknown": [UNSEEN]})
-CLEAR_SETUP = replace(BROKEN, setup={"result": "unknown", "failed": [], "unknown": [UNSEEN]})
+UNREAD = {"check": "key", "sentence": "It is not known whether the key can be used: AWS refused DescribeKey."}
+FAILED_SETUP = replace(BROKEN, setup={"result": "failed", "failed": [MISSING], "unknown": [UNREAD]})
+CLEAR_SETUP = replace(BROKEN, setup={"result": "unknown", "failed": [], "unknown": [UNREAD]})
 LARGEST_SETUP = {
     "result": "failed",
     "failed": [
@@ -85,7 +85,7 @@ RUNS = {
     "no object": ended_run(delivery=nothing("no_object")),
     "empty object": ended_run(delivery=delivery(size_bytes=15, nothing_found="empty_object")),
     "failed": failed_run(BROKEN),
-    "wrong setup": failed_run(WRONG_SETUP),
+    "failed setup": failed_run(FAILED_SETUP),
     "setup without a fault": failed_run(CLEAR_SETUP),
     "unplanned": UNPLANNED,
     "stopped": ended_run(outcome="ABORTED", failure=Failure("Stopped", "The execution was stopped."), delivery=None),
@@ -266,7 +266,7 @@ class TestChat:
 
 class TestSetup:
     def test_a_mail_has_the_findings_of_the_check_and_the_statements_instead_of_possible_causes(self) -> None:
-        mail = notification.email(RUNS["wrong setup"], config())
+        mail = notification.email(RUNS["failed setup"], config())
         text = flat(mail)
         assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in text
         assert "It is not known whether the key can be used" in text
@@ -285,12 +285,12 @@ class TestSetup:
         assert "Policy statement to add" not in text
 
     def test_a_chat_shows_whole_statements_or_none(self) -> None:
-        description = notification.chat_message(RUNS["wrong setup"], config())["content"]["description"]
+        description = notification.chat_message(RUNS["failed setup"], config())["content"]["description"]
         assert json.loads(f"[{description.split('```')[1]}]") == STATEMENTS
         assert "```" not in notification.chat_message(LARGEST, config())["content"]["description"]
 
     def test_programs_get_all_of_it(self) -> None:
-        assert notification.export_event(RUNS["wrong setup"], config())["failure"]["setup"] == WRONG_SETUP.setup
+        assert notification.export_event(RUNS["failed setup"], config())["failure"]["setup"] == FAILED_SETUP.setup
         assert notification.export_event(RUNS["failed"], config())["failure"]["setup"] is None
 
 

@@ -219,10 +219,10 @@ class TestSubject:
     def test_a_run_without_changes_has_its_notes(self) -> None:
         changes = headline()["changes"] | {"appeared": 0, "no_longer_open": 0, "counts": {"still_open": 1204}}
         text = notification.email(
-            gallery.daily_run(headline(changes=changes, sentences=["1 finding stands in the report again."])), config()
+            gallery.daily_run(headline(changes=changes, sentences=["1 finding is in the report again."])), config()
         )
         assert "No changes since" in text
-        assert "- 1 finding stands in the report again.\n" in text
+        assert "- 1 finding is in the report again.\n" in text
 
     def test_rediscovered_findings_are_changes(self) -> None:
         run = gallery.daily_run(

@@ -21,7 +21,7 @@ from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, START, client,
 from tests.builders.setup_builders import FIT_KEY, bucket, deployment, key, place
 from tests.builders.setup_rows import denies, document
 
-EVERY_ERROR = pytest.mark.parametrize("error", [*REMEDIATIONS, "NobodyKnows"])
+EVERY_ERROR = pytest.mark.parametrize("error", [*REMEDIATIONS, "UnknownError"])
 PACKAGE = Path("layers/exporter/findings_exporter")
 
 
@@ -49,7 +49,7 @@ def test_the_deployments_own_names_stand_in_it() -> None:
 
 
 def test_an_unknown_error_is_explained_as_such() -> None:
-    assert remediation_for(Failure("NobodyKnows", "x"), config()).title == UNKNOWN.title
+    assert remediation_for(Failure("UnknownError", "x"), config()).title == UNKNOWN.title
 
 
 def test_every_error_code_of_inspectors_model_is_explained() -> None:
@@ -116,7 +116,7 @@ SAID = {name for name in LANGUAGES["en"] if name.startswith(("cause.", "failed."
 
 
 @pytest.mark.parametrize("name", sorted(SAID))
-def test_no_english_sentence_stands_in_a_japanese_one(name: str) -> None:
+def test_no_english_sentence_is_in_a_japanese_one(name: str) -> None:
     assert english_in(LANGUAGES["ja"][name]) == []
 
 

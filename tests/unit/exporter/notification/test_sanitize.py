@@ -1,4 +1,4 @@
-"""Text from elsewhere calls nobody, links nowhere, forges nothing and hides nothing, in every medium: wherever it stands."""
+"""Text from outside mentions no one, links nowhere, forges nothing and hides nothing, in every medium and every place."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.model.plan import make_plan
 from findings_exporter.model.text import each_text
 from findings_exporter.notification import failure_from
-from findings_exporter.notification.event import DIGEST, export_event
+from findings_exporter.notification.event import ANALYSIS_FIELDS, export_event
 from findings_exporter.notification.remediation import OF_THE_SETUP
 from findings_exporter.preflight import message
 from findings_exporter.preflight.checks import Check
@@ -24,13 +24,13 @@ from tests.builders.exporter import START, config, delivery, ended_run, executio
 from tests.builders.setup_builders import deployment
 from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA
 
-UNSEEN = "\u202e\u2066\u200b\u200d\u2060\ufeff\u00ad\u061c\u115f\u3164\ufe0f\U000e0041\U000e0101\x00\x1b\x85\u2028"
+INVISIBLE = "\u202e\u2066\u200b\u200d\u2060\ufeff\u00ad\u061c\u115f\u3164\ufe0f\U000e0041\U000e0101\x00\x1b\x85\u2028"
 """What turns the direction, is not seen, controls a terminal or breaks a line."""
 HOSTILE = (
-    f"FOREIGN{UNSEEN} <!channel> <@U123> @here <https://evil.example/x|sign in> [sign in](https://evil.example) www.evil.example"
+    f"OUTSIDE{INVISIBLE} <!channel> <@U123> @here <https://evil.example/x|sign in> [sign in](https://evil.example) www.evil.example"
     " `code` *bold* HTTPS://evil.example \r\n\nFORGED SECTION\n1. Sign in"
 )
-NAME = "FOREIGN\u202e@here"
+NAME = "OUTSIDE\u202e@here"
 """As hostile as Step Functions lets a name be."""
 SETUP = {
     "result": "failed",
@@ -58,7 +58,7 @@ def hostile_headline(**fields: Any) -> dict[str, Any]:
 
 
 def test_a_key_of_any_length_is_shown_as_it_is() -> None:
-    keys = {name: f"{'long/' * 200}{name}" for name in DIGEST if name.endswith("_key")}
+    keys = {name: f"{'long/' * 200}{name}" for name in ANALYSIS_FIELDS if name.endswith("_key")}
     assert len(keys) == 4
     result = export_event(ended_run(analysis=headline(**keys)), config())["analysis"]
     assert {name: result[name] for name in keys} == keys
@@ -71,7 +71,7 @@ def planned(**fields: Any) -> Any:
 
 RUNS: dict[str, Run] = {
     "coverage": ended_run(plan=planned(), analysis=hostile_headline(), notes=(HOSTILE,)),
-    "dark run": ended_run(plan=planned(), analysis=hostile_headline(coverage_status={"state": "lost", "unusual_drop": True}), notes=(HOSTILE,)),
+    "lost coverage": ended_run(plan=planned(), analysis=hostile_headline(coverage_status={"state": "lost", "unusual_drop": True}), notes=(HOSTILE,)),
     "run of new words": ended_run(
         analysis=each_text(headline(worst_new=[finding(severity=HOSTILE, fix_available=HOSTILE, resource_type=HOSTILE)]),
                          lambda name, text: HOSTILE if name == "severity" else text)
@@ -105,7 +105,7 @@ def texts(value: Any) -> Iterator[str]:
 
 def assert_seen(text: str) -> None:
     """Nothing in a text is hidden or turns its direction."""
-    hidden = [each for each in text if each in UNSEEN or (each not in "\n\u3000" and not each.isprintable())]
+    hidden = [each for each in text if each in INVISIBLE or (each not in "\n\u3000" and not each.isprintable())]
     assert hidden == []
 
 
@@ -114,7 +114,7 @@ def assert_links_nowhere(text: str) -> None:
     text = re.sub(r"https://eu-central-1\.console\.aws\.amazon\.com/[!-~]*", "", text)
     assert "://evil" not in text.lower()
     assert "www.evil" not in text
-    assert "s://FOREIGN" not in text
+    assert "s://OUTSIDE" not in text
 
 
 def assert_mentions_no_one(text: str) -> None:
@@ -141,7 +141,7 @@ def bodies(run: Run, language: str) -> dict[str, str]:
 @EVERY_RUN
 def test_a_mail_shows_it_whole_and_harmless(run: Run, language: str) -> None:
     mail = bodies(run, language)["email"]
-    assert "FOREIGN" in mail
+    assert "OUTSIDE" in mail
     assert_seen(mail)
     assert_links_nowhere(mail)
     assert "\n\nFORGED" not in mail
@@ -152,7 +152,7 @@ def test_a_mail_shows_it_whole_and_harmless(run: Run, language: str) -> None:
 @EVERY_RUN
 def test_a_chat_shows_it_whole_and_harmless(run: Run, language: str) -> None:
     chat = json.loads(bodies(run, language)["https"])
-    assert "FOREIGN" in json.dumps(chat)
+    assert "OUTSIDE" in json.dumps(chat)
     Draft202012Validator(CHAT_SCHEMA).validate(chat)
     for text in texts(chat):
         assert_mentions_no_one(text)

@@ -56,7 +56,7 @@ ABSURD: list[Any] = [
     {"a": 1},
     "x" * 30_000,
 ]
-WRONG_PARTS: list[dict[str, Any]] = [
+INVALID_PARTS: list[dict[str, Any]] = [
     {"plan": "a text"},
     {"plan": replace(plan(), report_name=["\ud800"])},  # type: ignore[arg-type]
     {"plan": replace(plan(), filter_criteria=7)},  # type: ignore[arg-type]
@@ -157,7 +157,7 @@ class TestPublication:
             "Report.INVALID_PERMISSIONS" in bodies["email"] and SHORT in bodies["email"]
         )
 
-    @pytest.mark.parametrize("wrong", WRONG_PARTS, ids=lambda each: ascii(each)[:40])
+    @pytest.mark.parametrize("wrong", INVALID_PARTS, ids=lambda each: ascii(each)[:40])
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
     def test_nor_does_any_other_part_of_a_record(self, wrong: dict[str, Any], outcome: str) -> None:
         failure = Failure("X", "x") if outcome == "FAILED" else None

@@ -15,7 +15,7 @@ from tests.unit.exporter.steps.test_functions import load
 
 CONTEXT: Any = FakeContext()
 RUN = {"execution": {"arn": execution().arn, "started_at": START.isoformat()}}
-FINE, WRONG = Check("bucket", "passed", "Passed."), Check("key", "failed", "Wrong.", ("seen",), ("Fix it.",))
+PASSED, FAILED = Check("bucket", "passed", "Passed."), Check("key", "failed", "Wrong.", ("seen",), ("Fix it.",))
 
 
 class FakeTopic:
@@ -38,8 +38,8 @@ def function(monkeypatch: pytest.MonkeyPatch, topic: FakeTopic) -> ModuleType:
     for name, value in SETUP_VARIABLES.items():
         monkeypatch.setenv(name, value)
     module = load("check_setup")
-    monkeypatch.setattr(module, "check_report", lambda *_: [WRONG])
-    monkeypatch.setattr(module, "check_all", lambda *_: [FINE, WRONG])
+    monkeypatch.setattr(module, "check_report", lambda *_: [FAILED])
+    monkeypatch.setattr(module, "check_all", lambda *_: [PASSED, FAILED])
     object.__setattr__(module.clients, "sns", topic)
     return module
 

@@ -73,14 +73,14 @@ def test_the_whole_policy_with_the_statement_is_right_and_keeps_all_that_was_the
     sids = [each["Sid"] for each in wrong.policy["Statement"]]
     assert len(set(sids)) == len(sids)
 
-    mended = (
+    fixed = (
         checks.bucket_policy_for_inspector(bucket(policy=wrong.policy), deployment(), START)
         if row.bucket
         else checks.key_policy_for_inspector(key(policy=wrong.policy), deployment())
     )
 
     # What is not understood stays so, but nothing is missing any more.
-    assert mended.result == ("unknown" if "not understood" in row.name else "passed")
+    assert fixed.result == ("unknown" if "not understood" in row.name else "passed")
 
 
 def test_a_statement_under_a_taken_id_gets_another() -> None:
@@ -159,7 +159,7 @@ class TestRoles:
             ({"AWS": 123}, "unknown"),
             ({"Service": "*"}, "unknown"),
             ({"Sentinel": "x"}, "unknown"),
-            ("somebody", "unknown"),
+            ("someone", "unknown"),
             ({}, "unknown"),
         ],
     )

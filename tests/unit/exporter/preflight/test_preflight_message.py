@@ -1,4 +1,4 @@
-"""What is told of a setup check: a result for programs, a text for people, and what a failed run's message holds."""
+"""The results of a setup check: for programs, for people, and in the message of a failed run."""
 
 import json
 from pathlib import Path
@@ -18,11 +18,11 @@ from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA, EVENT_SC
 
 HERE = deployment()
 SCHEMA = json.loads(Path("docs/setup-check.schema.json").read_text(encoding="utf-8"))
-FINE = checks.bucket_exists(bucket(), HERE)
+PASSED = checks.bucket_exists(bucket(), HERE)
 MISSING = checks.bucket_policy_for_inspector(bucket(policy=None), HERE, START)
 DENIED = checks.bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START)
 UNREAD = checks.key_usable(key(description=Unread("AWS refused DescribeKey")), HERE)
-SETS = {"right": [FINE], "failed": [FINE, MISSING, DENIED, UNREAD], "unknown": [FINE, UNREAD]}
+SETS = {"right": [PASSED], "failed": [PASSED, MISSING, DENIED, UNREAD], "unknown": [PASSED, UNREAD]}
 EVERY_SET = pytest.mark.parametrize("found", SETS.values(), ids=SETS)
 
 

@@ -50,7 +50,7 @@ FULL_SCHEDULE = {
 
 @dataclass
 class Aws:
-    """The services that a check asks, each answering what it is told to, in order."""
+    """The services that a check asks, each giving the answers of a list in order."""
 
     clients: PreflightClients
     stubs: dict[str, Stubber]
@@ -82,7 +82,7 @@ def aws() -> Iterator[Aws]:
 
 
 def a_right_report(aws: Aws) -> None:
-    """Everything that a report needs, as AWS tells of it."""
+    """Everything that a report needs, as AWS returns it."""
     aws.answers("s3", "get_bucket_location", {"LocationConstraint": REGION}, Bucket=BUCKET)
     aws.answers("s3", "get_bucket_policy", {"Policy": json.dumps(POLICY)}, Bucket=BUCKET)
     aws.answers("s3", "get_bucket_location", {"LocationConstraint": REGION}, Bucket=BUCKET, ExpectedBucketOwner=ACCOUNT)

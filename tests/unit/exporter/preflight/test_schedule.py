@@ -1,4 +1,4 @@
-"""When a schedule fires next, as EventBridge Scheduler counts; and what is not known is said to be."""
+"""When a schedule fires next, as EventBridge Scheduler counts; and what is not known is named."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -97,5 +97,5 @@ class TestBeginAndEnd:
         assert fires_at("cron(0 3 * * ? *)", EndDate=datetime(2026, 11, 24, 4, 0, tzinfo=UTC)) == "2026-11-24 03:00"
 
     def test_from_when_a_changed_rate_counts_is_not_known(self) -> None:
-        with pytest.raises(NotUnderstoodError, match="AWS does not tell"):
+        with pytest.raises(NotUnderstoodError, match="AWS does not return"):
             fires_at("rate(1 day)", LastModificationDate=CREATED + timedelta(days=1))

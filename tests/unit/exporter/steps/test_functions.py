@@ -1,4 +1,4 @@
-"""Each handler once, loaded as Lambda loads it: one run from plan to telling, a failure, and the clean-up."""
+"""Each handler once, loaded as Lambda loads it: one run from plan to notification, a failure, and the hourly cleanup."""
 
 import importlib.util
 import io
@@ -174,13 +174,13 @@ def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_no
 def test_a_start_keeps_the_lock_until_its_function_is_surely_over(account: Table, inspector: FakeInspector) -> None:
     seen: list[timedelta] = []
 
-    def look() -> None:
+    def check() -> None:
         holder = Lock(account, ACCOUNT, REGION).holder()
         assert holder is not None
         assert holder.creating_until is not None
         seen.append(holder.creating_until - handler.utc_now())
 
-    inspector.on_create = look
+    inspector.on_create = check
     begin()
     assert timedelta(seconds=60) < seen[0] < timedelta(seconds=72)
 
@@ -284,8 +284,8 @@ def test_the_log_names_each_step_of_its_execution_and_nothing_confidential(
     with pytest.raises(AccessDeniedError):
         load("clean_up").handler({}, CONTEXT)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    states_told = [line["state"] for line in lines if line["message"] == "step done"]
-    assert states_told[-3:] == ["ANALYZED", "NOTIFICATION_PENDING", "NOTIFIED"]
+    states_logged = [line["state"] for line in lines if line["message"] == "step done"]
+    assert states_logged[-3:] == ["ANALYZED", "NOTIFICATION_PENDING", "NOTIFIED"]
     assert all(line["execution"] == "run-1" for line in lines[:-2])
     assert lines[-2]["message"] == "the run run-2 could not be cleaned up yet: AccessDeniedError"
     assert [line["execution"] for line in lines[-2:]] == ["run-2", "hourly_cleanup"]

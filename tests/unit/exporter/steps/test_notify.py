@@ -1,4 +1,4 @@
-"""Telling a recorded outcome: at least once, and twice only where a notifier died between publish and mark."""
+"""A recorded outcome is notified at least once, and twice only where a notifier died between publish and mark."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ ME = execution("me")
 
 @pytest.fixture
 def client() -> "SNSClient":
-    """A client that reaches nobody."""
+    """A client without a connection."""
     return boto3.client("sns")
 
 
@@ -40,7 +40,7 @@ def sns(client: "SNSClient") -> Iterator[Stubber]:
 
 @pytest.fixture
 def run(table: Table) -> run_store.Run:
-    """A recorded, untold success."""
+    """A recorded success, its notification pending."""
     planned(table, ME)
     return run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
 
@@ -54,7 +54,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
 
 
 def notified(table: Table, client: "SNSClient", at: float = 13) -> bool:
-    """Tell my run."""
+    """Notify of my run."""
     return tell(table, client, config(), ME, minutes(at), minutes(at + 0.5))
 
 
@@ -69,7 +69,7 @@ def test_a_message_says_first_of_what_else_happened_that_alarms_are_not_delivere
     table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run, heard: dict[str, str | None]
 ) -> None:
     heard["note"] = "Alarms are not delivered."
-    for number in range(12):  # more than a message tells
+    for number in range(12):  # more than a message shows
         run_store.note(table, ME, f"note {number:02}.")
     recorded = run_store.load(table, ME)
     expected = publication(replace(recorded, notes=("Alarms are not delivered.", *recorded.notes)), config())

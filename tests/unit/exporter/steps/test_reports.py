@@ -1,4 +1,4 @@
-"""Starting, watching and stopping a report, whatever else happens in Inspector's slot."""
+"""Starting, watching and stopping a report, whatever other reports Inspector has."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -34,7 +34,7 @@ from tests.builders.exporter import (
 )
 
 ME, OTHER = execution("run-1"), execution("run-0")
-FOREIGN_PREFIX = "console/exports/"
+EXTERNAL_PREFIX = "console/exports/"
 ONE_AT_A_TIME = "Cannot have multiple reports in-progress"
 ANY_REFUSAL = pytest.mark.parametrize(
     ("code", "status"), [("ValidationException", 400), ("ConflictException", 409), ("ServiceQuotaExceededException", 402)]
@@ -66,7 +66,7 @@ def my_prefix() -> str:
 
 
 def notes(table: Table) -> tuple[str, ...]:
-    """What my run's notification tells besides."""
+    """The notes of my run."""
     return run_store.load(table, ME).notes
 
 
@@ -131,7 +131,7 @@ class TestStart:
 
     def test_a_finished_external_report_does_not_block(self, start_clients: StartClients, inspector: FakeInspector) -> None:
         my_turn(start_clients.clients)
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.reports[OTHER_ID]["status"] = "SUCCEEDED"
 
         def the_last_one(reportId: str | None = None) -> dict[str, Any]:  # noqa: N803
@@ -142,11 +142,11 @@ class TestStart:
 
     def test_an_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
         my_turn(start_clients.clients, {"on_busy": "wait"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX, "their-bucket")
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX, "their-bucket")
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=30) == {"state": "BUSY", "wait_seconds": 180}
         assert inspector.calls == ["current", "current"]
-        place = f"s3://their-bucket/{FOREIGN_PREFIX}"
+        place = f"s3://their-bucket/{EXTERNAL_PREFIX}"
         assert notes(table) == (
             f"The run waited: Inspector was already creating another report ({OTHER_ID}, to {place}).",
         )  # fmt: skip
@@ -169,7 +169,7 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": "fail"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         result = start(start_clients)
         assert (result["state"], result["failure"]["error"]) == ("FAILED", "SlotBusy")
         assert OTHER_ID in result["failure"]["cause"]
@@ -179,7 +179,7 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": "cancel"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         assert start(start_clients) == {"state": "BUSY", "wait_seconds": 15}
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=100) == {"state": "BUSY", "wait_seconds": 300}
@@ -259,7 +259,7 @@ class TestStart:
         my_turn(start_clients.clients, {"on_busy": "cancel", "deadline_hours": hours})
         planned(start_clients.clients.table, OTHER)
         states.add(OTHER, "ABORTED")
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
         elapsed = 0
         for _ in range(EVENTS_A_STANDARD_EXECUTION_MAY_HAVE // EVENTS_PER_CHECK // 5 * hours // 24):
             result = start(start_clients, at=elapsed / 60)
@@ -286,7 +286,7 @@ class TestStart:
         my_turn(start_clients.clients)
         planned(start_clients.clients.table, OTHER)
         states.add(OTHER, "ABORTED")
-        inspector.put(OTHER_ID, "STUCK", FOREIGN_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
+        inspector.put(OTHER_ID, "STUCK", EXTERNAL_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
         result = start(start_clients, at=360)
         assert result["failure"]["error"] == "DeadlineExceeded"
         assert "The deadline of 6 hours has passed. Inspector was still creating another report" in result["failure"]["cause"]
@@ -368,7 +368,7 @@ class TestStart:
     ) -> None:
         stale = my_turn(start_clients.clients)
         first = start(start_clients)
-        inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already: the slot is free again
+        inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already, so another report can start
         second = reports._create(start_clients, stale, None, lambda: minutes(2), minutes(3))
         assert (second["state"], second["report_id"]) == ("STARTED", first["report_id"])
         assert inspector.calls.count("create") == 1
@@ -428,7 +428,7 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
         my_turn(start_clients.clients)
-        inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.refuse("create", client_error(code, status, text="whatever the text says"))
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert creating_until(start_clients.clients.lock) is None
@@ -651,7 +651,7 @@ class TestCancel:
     @pytest.mark.parametrize(
         ("bucket", "prefix"),
         [
-            (BUCKET, FOREIGN_PREFIX),
+            (BUCKET, EXTERNAL_PREFIX),
             (BUCKET, plan(of=OTHER).destination.prefix),
             (BUCKET, plan(of=ME).destination.prefix + "deeper/"),
             (BUCKET, plan(of=ME).destination.prefix.rstrip("/") + "0"),
