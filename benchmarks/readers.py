@@ -59,9 +59,9 @@ def ours_whole(path: Path) -> dict[str, Any]:
         CurrentFindings(datetime.fromtimestamp(NOW_MS / 1000, UTC)) as daily_run,
     ):
         parquet.write(passing(_batches(path, stream)), file)
-        told = daily_run.compare(_header("now"), fingerprint_file, checked(_keys_of(path), "bench", "baseline"))
-    assert told.compared
-    assert told.compared.changes.counts["still_open"] > counts.total * 0.85
+        result = daily_run.compare(_header("now"), fingerprint_file, checked(_keys_of(path), "bench", "baseline"))
+    assert result.compared
+    assert result.compared.changes.counts["still_open"] > counts.total * 0.85
     return counts.to_dict()
 
 
@@ -116,9 +116,9 @@ def load_and_write(path: Path) -> dict[str, Any]:
 
     with path.open(encoding="utf-8") as file:
         findings = json.load(file)["findings"]
-    told = _count(findings)
+    result = _count(findings)
     pd.json_normalize(findings).to_parquet(OUTPUT / "baseline.parquet")
-    return told
+    return result
 
 
 def read_and_write(path: Path) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def read_and_write(path: Path) -> dict[str, Any]:
     packages = table["Affected Packages"].dropna().str.split(",").explode()
     repositories = table["Resource ID"].str.extract(r":repository/(.+)/sha256:")[0].dropna()
     crossed = pd.crosstab(ages, table["Severity"])
-    return _told(
+    return _statistics(
         total=len(table),
         ages={band: dict(row) for band, row in crossed.iterrows()},
         kinds={
@@ -194,10 +194,10 @@ def _count(findings: list[dict[str, Any]]) -> dict[str, Any]:
         if details := finding.get("packageVulnerabilityDetails"):
             tops["vulnerabilities"][details["vulnerabilityId"]] += 1
             tops["packages"].update(package["name"] for package in details["vulnerablePackages"])
-    return _told(len(findings), ages, kinds, tops)
+    return _statistics(len(findings), ages, kinds, tops)
 
 
-def _told(total: int, ages: dict[str, Any], kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
+def _statistics(total: int, ages: dict[str, Any], kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
     return {
         "total": total,
         **{f"by_{kind}": {name: int(count) for name, count in counts.items()} for kind, counts in kinds.items()},

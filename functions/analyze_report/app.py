@@ -1,4 +1,4 @@
-"""Analyze Report: count the report's findings and tell what changed; it never fails the export."""
+"""Analyze Report: count the report's findings and compare them with the report before; it never fails the export."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Check Report: look at the run's report and say how long to wait before the next look."""
+"""Check Report: check the status of the run's report and return how long to wait before the next check."""
 
 from typing import Any
 

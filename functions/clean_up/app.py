@@ -1,4 +1,4 @@
-"""Clean Up: do what an execution left behind that ended outside the workflow; by event and by hourly cleanup."""
+"""Clean Up: finish what an execution left undone that ended outside the workflow; by event and once an hour."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Notify: tell the recorded outcome to the topic."""
+"""Notify: publish the recorded outcome to the topic."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ sns = client("sns")
 
 @step
 def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str, Any]:
-    """Tell the run's outcome, unless it was told already; ``failure`` is what was recorded, and how the workflow ends."""
-    told = tell(table, sns, config, execution, utc_now(), function_deadline(context))
+    """Publish the run's outcome, unless it was published already; ``failure`` is what was recorded, and how the workflow ends."""
+    published = tell(table, sns, config, execution, utc_now(), function_deadline(context))
     run = load(table, execution)
     # Record Run may have failed right after it had decided the outcome.
     keep_history(table, run)
-    return {"state": "NOTIFIED" if told else "ALREADY_NOTIFIED", "failure": ended_failure(run, config)}
+    return {"state": "NOTIFIED" if published else "ALREADY_NOTIFIED", "failure": ended_failure(run, config)}

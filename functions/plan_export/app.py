@@ -1,4 +1,4 @@
-"""Plan Export: write the run down, judge its input, claim its scheduled time."""
+"""Plan Export: record the run, validate its input, claim its scheduled time."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Release Lock: let the next run have its turn, as soon as Inspector's slot is free."""
+"""Release Lock: let the next run start, as soon as no report is in progress."""
 
 from typing import Any
 

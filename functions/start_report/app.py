@@ -1,4 +1,4 @@
-"""Start Report: create the run's report, find the one it has, or tell who has Inspector's slot."""
+"""Start Report: create the run's report, find the one it has, or return which report is in progress."""
 
 from typing import Any
 

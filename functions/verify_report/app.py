@@ -1,4 +1,4 @@
-"""Verify Report: find the report's object and make sure that it is whole and encrypted as asked."""
+"""Verify Report: find the report's object and verify that it is complete and encrypted with the right key."""
 
 from typing import Any
 
@@ -18,5 +18,5 @@ s3, inspector2 = client("s3"), client("inspector2")
 
 @step
 def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
-    """Verify the run's report; ``found_nothing`` says that Inspector itself told of no findings."""
+    """Verify the run's report; ``found_nothing`` says that Inspector itself reported no findings."""
     return verify_report.verify_run(s3, inspector2, run_store.load(table, execution), found_nothing=event["found_nothing"])

@@ -292,11 +292,11 @@ class Writer:
         return f"{space}{self.text(value) if isinstance(value, str) else json.dumps(value)}{space}"
 
     def text(self, text: str) -> str:
-        told = json.dumps(text, ensure_ascii=self.ascii)
+        result = json.dumps(text, ensure_ascii=self.ascii)
         if self.bare_controls:
             for code in range(32):
-                told = told.replace(json.dumps(chr(code))[1:-1], chr(code))
-        return f"{self.draw(self.spaces)}{told}"
+                result = result.replace(json.dumps(chr(code))[1:-1], chr(code))
+        return f"{self.draw(self.spaces)}{result}"
 
     def shuffled(self, structure: dict[str, Any]) -> list[tuple[str, Any]]:
         return self.draw(st.permutations(list(structure.items()))) if self.draw(st.booleans()) else list(structure.items())

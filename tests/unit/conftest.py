@@ -47,7 +47,7 @@ def states() -> FakeStates:
 
 @pytest.fixture
 def inspector() -> FakeInspector:
-    """Inspector, with a free slot."""
+    """Inspector, with no report in progress."""
     return FakeInspector()
 
 

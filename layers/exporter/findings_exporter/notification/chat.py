@@ -89,16 +89,16 @@ def _description(run: Run, view: MessageView | None, config: Config, localizatio
     link = _link(run, view, config, localization)
     if len(link) > URI_CHARACTERS:
         link = localization.say("link_in_mail")
-    told = f"{cut('\n'.join(lines), DESCRIPTION_CHARACTERS - len(link) - 1)}\n{link}"
+    description = f"{cut('\n'.join(lines), DESCRIPTION_CHARACTERS - len(link) - 1)}\n{link}"
     statements_text = statements(run.failure, localization.language) if run.failure else ()
     blocks = [
         f"*{localization.say('statements_to_add', check=check)}*\n```{statement}```" for check, statement in statements_text
     ]
     for block in (*run.notes, *blocks):
         # Half a statement is of no use: what does not fit is in the mail and in the event.
-        if len(f"{told}\n{block}") <= DESCRIPTION_CHARACTERS:
-            told = f"{told}\n{block}"
-    return told
+        if len(f"{description}\n{block}") <= DESCRIPTION_CHARACTERS:
+            description = f"{description}\n{block}"
+    return description
 
 
 def _of_an_analyzed_run(run: Run, view: MessageView, config: Config, localization: Localization) -> list[str]:

@@ -146,10 +146,10 @@ def _details(view: MessageView, localization: Localization) -> str:
     if view.by_severity:
         parts.append(f"{localization.say('open_findings')}\n{wrapped(localization.severities(view.by_severity), '  ', '  ')}")
     if beside := [(localization.say(f"status.{name}"), count) for name, count in view.beside_open.items() if count]:
-        told = localization.listed(
+        beside_counts = localization.listed(
             localization.say("count", count=localization.number(count), what=what) for what, count in beside
         )
-        parts.append(localization.say("beside_open", counts=told))
+        parts.append(localization.say("beside_open", counts=beside_counts))
     for name, listed in (("worst_new", view.worst_new), ("worst_no_longer_open", view.worst_no_longer_open)):
         if listed:
             parts.append("\n".join([localization.say(name), *(_finding_lines(each, localization) for each in listed)]))

@@ -1,6 +1,6 @@
 """The message that can always be sent: outcome, report, execution and its link, whatever a run's record holds.
 
-It is told where the whole message cannot be made, and says so. Nothing here may raise, so that nothing is computed: each part
+It is sent where the full message cannot be created, and says so. Nothing here may raise, so that nothing is computed: each part
 is a text of the record, cleaned, and what cannot be had is left out.
 """
 
@@ -25,15 +25,15 @@ OUTCOMES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 
 def subject(run: Run, config: Config) -> str:
     """Return a mail's subject: ASCII, under 100 characters."""
-    told = Localization.of(config, "en").say("short.subject", name=_report(run) or "export", outcome=_outcome(run))
-    return told.encode("ascii", "replace").decode()
+    text = Localization.of(config, "en").say("short.subject", name=_report(run) or "export", outcome=_outcome(run))
+    return text.encode("ascii", "replace").decode()
 
 
 def bodies(run: Run, config: Config) -> dict[str, str]:
     """Return a body for each protocol."""
     localization, url = Localization.of(config), execution_url(_bare(run), config)
-    told = {"outcome": _outcome(run), "report": _report(run), "error": _error(run)}
-    facts = [(localization.say(f"fact.{name}"), value) for name, value in told.items() if value]
+    known = {"outcome": _outcome(run), "report": _report(run), "error": _error(run)}
+    facts = [(localization.say(f"fact.{name}"), value) for name, value in known.items() if value]
     mail = [wrapped(localization.say("short")), *(f"{name}: {in_mail(value)}" for name, value in facts)]
     lines = [f"*{localization.say('short')}*", *(f"*{name}* {in_chat(value)}" for name, value in facts)]
     where = localization.say("link.execution")
@@ -67,9 +67,9 @@ def attributes(run: Run, config: Config) -> dict[str, str]:
 
 
 def _event(run: Run, config: Config) -> dict[str, Any]:
-    told = Localization.of(config, "en").say("short")
-    failure = None if _outcome(run) == "SUCCEEDED" else Failure(_error(run) or "Unknown", told)
-    return export_event(replace(_bare(run), failure=failure, notes=(told,)), config)
+    text = Localization.of(config, "en").say("short")
+    failure = None if _outcome(run) == "SUCCEEDED" else Failure(_error(run) or "Unknown", text)
+    return export_event(replace(_bare(run), failure=failure, notes=(text,)), config)
 
 
 def _bare(run: Run) -> Run:

@@ -83,19 +83,19 @@ def analysis(
     with CurrentFindings(NOW) as daily_run:
         daily_run.add(batch(*current))
         counts.add(batch(*current))
-        told = daily_run.compare(
+        result = daily_run.compare(
             Header("nightly", "run-1", "", "h", of.filter_criteria, scanned.states),
             io.BytesIO(),
             fingerprint_file(keys_before, 0) if keys_before is not None else None,
             not_scanned=NotScanned(scanned.unsure(), scanned.off()),
         )
-    compared = told.compared
+    compared = result.compared
     names: dict[bytes, dict[str, Any]] = {}
     if compared and named:
         of_baseline, of_current = finding_details.wanted(compared.changes)
         names = finding_details.find([batch(*(before or []))], of_baseline) | finding_details.find([batch(*current)], of_current)
     coverage_status = assess(daily_run.open, coverage, (compared.header, compared.summary) if compared else None)
-    made = assemble(of, counts.to_dict(), told, baseline if before is not None else NONE, coverage_status, names)
+    made = assemble(of, counts.to_dict(), result, baseline if before is not None else NONE, coverage_status, names)
     check(made)
     return made
 
@@ -120,9 +120,9 @@ class TestSchema:
                 assert list(each["required"]) == list(each["properties"])
 
     def test_it_knows_the_kinds_scan_types_and_severities_of_the_code(self) -> None:
-        told = SCHEMA["properties"]["changes"]["oneOf"][1]["properties"]
-        assert set(told["counts"]["properties"]) == {*KINDS, "appeared", "no_longer_open"}
-        assert set(told["lists"]["properties"]) == set(told["by_severity"]["properties"]) == set(difference.LISTED_KINDS)
+        result = SCHEMA["properties"]["changes"]["oneOf"][1]["properties"]
+        assert set(result["counts"]["properties"]) == {*KINDS, "appeared", "no_longer_open"}
+        assert set(result["lists"]["properties"]) == set(result["by_severity"]["properties"]) == set(difference.LISTED_KINDS)
         coverage_status = SCHEMA["properties"]["coverage_status"]["properties"]["deactivated"]["additionalProperties"]["items"][
             "enum"
         ]
@@ -158,7 +158,7 @@ class TestFirstRun:
         assert made["sentences"] == ["This is the first one."]
         assert [entry["vulnerability_id"] for entry in made["priorities"]] == ["CVE-2026-1"]
 
-    def test_a_run_without_findings_has_a_analysis_too(self) -> None:
+    def test_a_run_without_findings_has_an_analysis_too(self) -> None:
         made = analysis([], key=None)
         assert (made["counts"]["total"], made["priorities"], made["report"]["key"]) == (0, [], None)
         assert "The report has no open findings. Scanning is active" in text(made)
@@ -173,7 +173,7 @@ class TestFirstRun:
             "key": "reports/r.json",
         }
 
-    def test_a_unchanged_finding_is_listed_with_both_arns_and_its_first_day(self) -> None:
+    def test_an_unchanged_finding_is_listed_with_both_arns_and_its_first_day(self) -> None:
         made = analysis(
             [finding("b", severity="CRITICAL", fix_available="YES", package_names=["openssl", None])],
             [finding("a", first_observed_at=(TODAY - 100) * DAY_MS, package_names=["openssl"])],
@@ -210,7 +210,7 @@ class TestFirstRun:
         )
         assert no_longer_open["resource"].startswith("arn:aws:ecr")
 
-    def test_another_copy_has_the_first_day_of_the_first_copy(self) -> None:
+    def test_an_additional_resource_has_the_first_day_of_the_first_one(self) -> None:
         old = finding("a", first_observed_at=(TODAY - 50) * DAY_MS)
         made = analysis([old, finding("b", first_observed_at=TODAY * DAY_MS)], [old])
         assert [each["days_open"] for each in made["changes"]["lists"]["additional_resource"]] == [50]
@@ -234,7 +234,7 @@ class TestFirstRun:
             OTHER_ACCOUNT: {"appeared": 1, "no_longer_open": 0, "status_unknown": 0},
         }
 
-    def test_mean_days_to_close_are_reported_where_something_was_closed(self) -> None:
+    def test_mean_days_to_close_are_given_where_something_was_closed(self) -> None:
         first = [(TODAY - 9) * DAY_MS, (TODAY - 4) * DAY_MS]
         before = [finding(f"{at}", vulnerability_id=f"{at}", first_observed_at=at) for at in first]
         after = [each | {"status": "CLOSED", "updated_at": TODAY * DAY_MS} for each in before]
@@ -259,10 +259,10 @@ class TestSentences:
         closed_too = {"findingStatus": EVERY_STATUS["findingStatus"][::2]}
         assert "does not include suppressed findings" in text(analysis([], [finding("a")], filter_criteria=closed_too))
 
-    def test_with_every_status_nothing_must_be_said(self) -> None:
+    def test_with_every_status_no_limitation_is_noted(self) -> None:
         assert analysis([finding("a")], [finding("a")])["sentences"] == []
 
-    def test_a_window_that_moves_is_said_to(self) -> None:
+    def test_a_window_that_moves_is_named_as_such(self) -> None:
         def window(start: float) -> dict[str, Any]:
             return EVERY_STATUS | {"firstObservedAt": [{"startInclusive": start, "endInclusive": start + 604_800}]}
 
@@ -270,7 +270,7 @@ class TestSentences:
         assert "no longer open includes what left the window" in text(moved)
         assert analysis([finding("a")], [finding("a")], filter_criteria=window(0), criteria_before=window(0.0))["sentences"] == []
 
-    def test_a_lost_account_is_said_first_and_its_findings_are_neither_no_longer_open_nor_open(self) -> None:
+    def test_a_lost_account_is_named_first_and_its_findings_are_neither_no_longer_open_nor_open(self) -> None:
         coverage = replace(ON, accounts={**ON.accounts, OTHER_ACCOUNT: AccountScanning("off", why="DISABLED")})
         made = analysis([finding("a")], [finding("a"), finding("b", account_id=OTHER_ACCOUNT)], coverage=coverage)
         assert made["coverage_status"]["state"] == "lost"
@@ -279,7 +279,7 @@ class TestSentences:
         assert made["changes"]["by_account"] == {OTHER_ACCOUNT: {"appeared": 0, "no_longer_open": 0, "status_unknown": 1}}
         assert "1 finding is missing where it is not certain that Inspector scans" in text(made)
 
-    def test_what_could_not_be_read_is_said(self) -> None:
+    def test_what_could_not_be_read_is_named(self) -> None:
         made = analysis([finding("a")], coverage=Coverage(ACCOUNT, {}, notes=("The coverage could not be read.",)))
         assert "The coverage could not be read." in made["sentences"]
 
@@ -288,16 +288,16 @@ class TestSentences:
         assert made["changes"]["lists"]["new"][0]["finding_arn"] is None
         assert "2 listed findings have no details" in text(made)
 
-    def test_a_baseline_of_another_format_is_said_to_be_one(self) -> None:
+    def test_a_baseline_of_another_format_is_named_as_such(self) -> None:
         of_csv, code = replace(BASELINE, report_format="CSV"), finding("c", type="CODE_VULNERABILITY")
-        told = text(analysis([code], [code], baseline=of_csv))
-        assert "The last comparable report is in CSV, this one is in JSON. A CSV does not have all" in told
+        result = text(analysis([code], [code], baseline=of_csv))
+        assert "The last comparable report is in CSV, this one is in JSON. A CSV does not have all" in result
         assert "was in CSV" not in text(analysis([code], [code], baseline=of_csv, format="CSV"))
         assert "was in CSV" not in text(analysis([finding("a")], [finding("a")], baseline=of_csv))
 
     def test_a_list_that_is_not_exact_says_so(self) -> None:
-        told = RunResult(None, [], fix_first_is_exact=False, open_accounts=frozenset())
-        made = assemble(report(), Statistics(0).to_dict(), told, NONE, assess({(ACCOUNT, "ecr"): 1}, ON), {})
+        result = RunResult(None, [], fix_first_is_exact=False, open_accounts=frozenset())
+        made = assemble(report(), Statistics(0).to_dict(), result, NONE, assess({(ACCOUNT, "ecr"): 1}, ON), {})
         assert "too many vulnerabilities" in text(made)
 
 
@@ -315,6 +315,6 @@ class TestSentences:
         ([("EQUALS", "ACTIVE"), ("NOT_EQUALS", "CLOSED")], {"ACTIVE"}),
     ],
 )
-def test_the_filter_reports_which_statuses_a_report_holds(filters: list[tuple[str, str]] | None, expected: set[str]) -> None:
+def test_the_filter_says_which_statuses_a_report_holds(filters: list[tuple[str, str]] | None, expected: set[str]) -> None:
     criteria = {} if filters is None else {"findingStatus": [{"comparison": how, "value": what} for how, what in filters]}
     assert statuses_asked(criteria) == expected

@@ -35,7 +35,7 @@ class Sink:
         pass
 
     def seek(self, *_: int) -> int:
-        raise AssertionError("what was uploaded cannot be gone back to")
+        raise AssertionError("what was uploaded cannot be read again")
 
 
 @settings(max_examples=15, deadline=None)
@@ -55,10 +55,10 @@ def realistic(count: int) -> list[Any]:
 def test_chosen_columns_are_read_in_the_order_and_batches_asked_for() -> None:
     file, batches = io.BytesIO(), realistic(500)
     parquet.write(batches, file)
-    told = list(parquet.read(file, ("title", "first_observed_at", "package_names"), batch_rows=100))
-    assert {tuple(batch) for batch in told} == {("title", "first_observed_at", "package_names")}
-    assert max(len(batch["title"]) for batch in told) <= 100
-    assert [(row["title"], row["first_observed_at"], row["package_names"]) for row in rows_of(told)] == [
+    result = list(parquet.read(file, ("title", "first_observed_at", "package_names"), batch_rows=100))
+    assert {tuple(batch) for batch in result} == {("title", "first_observed_at", "package_names")}
+    assert max(len(batch["title"]) for batch in result) <= 100
+    assert [(row["title"], row["first_observed_at"], row["package_names"]) for row in rows_of(result)] == [
         (row["title"], row["first_observed_at"], row["package_names"]) for row in rows_of(batches)
     ]
 
@@ -85,7 +85,7 @@ def test_the_file_has_the_documented_types() -> None:
         assert kinds[column.type](schema.field(column.name).type), column.name
 
 
-def test_every_row_reports_when_its_run_began() -> None:
+def test_every_row_holds_when_its_run_began() -> None:
     file, batches = io.BytesIO(), realistic(500)
     parquet.write(batches, file, datetime(2026, 11, 25, 3, 0, 0, 123_456, tzinfo=UTC))
     rows = rows_of(parquet.read(file, ("finding_arn", "run_started_at")))
@@ -93,7 +93,7 @@ def test_every_row_reports_when_its_run_began() -> None:
     assert {row["run_started_at"] for row in rows} == {1_795_575_600_123}
 
 
-def test_a_file_of_no_run_reports_none() -> None:
+def test_a_file_of_no_run_holds_no_start() -> None:
     file = io.BytesIO()
     parquet.write(realistic(10), file)
     assert {row["run_started_at"] for row in rows_of(parquet.read(file, ("run_started_at",)))} == {None}
@@ -105,7 +105,7 @@ def test_a_file_without_findings_is_a_file() -> None:
     assert rows_of(parquet.read(file)) == []
 
 
-def test_row_groups_leave_as_they_are_full() -> None:
+def test_row_groups_are_written_as_they_fill() -> None:
     batches = realistic(1000)
     sink, taken = Sink(), []
 

@@ -167,7 +167,7 @@ def test_a_lock_is_not_released_while_a_function_may_still_create(lock: Lock, st
     assert lock.holder() is None
 
 
-def test_a_mark_is_reported_as_it_is_kept_in_whole_seconds_and_never_too_early(lock: Lock, states: FakeStates) -> None:
+def test_a_mark_is_returned_as_it_is_stored_in_whole_seconds_and_never_too_early(lock: Lock, states: FakeStates) -> None:
     lock.acquire(states.client, ME, minutes(0))
     until = minutes(1) + timedelta(milliseconds=900)
     assert lock.mark_creating(ME, until, minutes(0)) == minutes(1) + timedelta(seconds=1) == creating_until(lock)
@@ -238,7 +238,7 @@ def test_a_second_functions_mark_is_left_alone(lock: Lock, states: FakeStates, t
     assert items(table) == before
 
 
-def test_a_mark_that_is_no_longer_open_does_not_come_back(lock: Lock, states: FakeStates) -> None:
+def test_a_cleared_mark_does_not_come_back(lock: Lock, states: FakeStates) -> None:
     lock.acquire(states.client, ME, minutes(0))
     mark = lock.mark_creating(ME, minutes(2), minutes(0))
     lock.clear_mark(ME, mark)
@@ -293,7 +293,7 @@ def test_a_turn_is_taken_when_the_lock_is_free(lock: Lock, states: FakeStates, t
     assert run_store.load(table, ME).notes == ()
 
 
-def test_a_holder_whose_name_is_hostile_is_reported_by_its_id(lock: Lock, states: FakeStates, table: Table) -> None:
+def test_a_holder_whose_name_is_hostile_is_named_by_its_id(lock: Lock, states: FakeStates, table: Table) -> None:
     hostile = states.add(execution("run-1\u202e@here"))
     assert lock.acquire(states.client, hostile, minutes(0)) is None
     run = planned(table, ME)

@@ -76,7 +76,7 @@ def worst_history() -> tuple[float, ...]:
     return max([(), *pairs], key=lambda history: turns(for_the_report(*history)))
 
 
-def test_a_whole_day_of_waiting_and_another_of_looking_stay_far_below_the_limit_however_often_tasks_are_retried() -> None:
+def test_a_whole_day_of_waiting_and_another_of_status_checks_stay_far_below_the_limit_however_often_tasks_are_retried() -> None:
     waits = for_a_turn, for_the_report(*worst_history())
     # The numbers in docs/model.md. The deadline is one for both, so their sum is more than any execution can reach.
     assert [turns(wait) for wait in waits] == [320, 218]

@@ -38,7 +38,7 @@ def test_an_empty_input_exports_with_the_deployments_defaults() -> None:
 def test_an_input_overrides_what_it_may() -> None:
     made = plan(
         {
-            "report": {"name": "test_export", "format": "CSV", "filter_criteria": {"updatedAt": ["last 7 days"]}},
+            "report": {"name": "test-export", "format": "CSV", "filter_criteria": {"updatedAt": ["last 7 days"]}},
             "on_busy": "cancel",
             "deadline_hours": 0.5,
             "notify": False,
@@ -47,7 +47,7 @@ def test_an_input_overrides_what_it_may() -> None:
             "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn",
         }
     )
-    assert (made.report_name, made.report_format, made.on_busy, made.notify) == ("test_export", "CSV", "cancel", False)
+    assert (made.report_name, made.report_format, made.on_busy, made.notify) == ("test-export", "CSV", "cancel", False)
     assert made.filter_criteria["updatedAt"][0]["endInclusive"] == START.timestamp()
     assert made.deadline_at == START + timedelta(minutes=30)
     assert (made.scheduled_for, made.schedule) == ("2026-11-23T03:00:00+00:00", SCHEDULE)
@@ -62,7 +62,7 @@ def nested(depth: int) -> Any:
     return made
 
 
-WRONG: list[tuple[object, str]] = [
+INVALID: list[tuple[object, str]] = [
     (None, "input must be an object, not null"),
     ([], "input must be an object, not a list"),
     ("{}", 'input must be an object, not "{}"'),
@@ -132,13 +132,13 @@ WRONG: list[tuple[object, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("run_input", "fault"), WRONG, ids=lambda value: ascii(value)[:50])
+@pytest.mark.parametrize(("run_input", "fault"), INVALID, ids=lambda value: ascii(value)[:50])
 def test_a_wrong_input_is_refused_with_the_field_and_the_reason(run_input: object, fault: str) -> None:
-    told = cause_of(run_input)
-    assert fault in told
-    assert told.encode()
-    assert all(len(line) < 900 for line in told.splitlines())
-    assert told.replace("\n", "").isprintable()
+    result = cause_of(run_input)
+    assert fault in result
+    assert result.encode()
+    assert all(len(line) < 900 for line in result.splitlines())
+    assert result.replace("\n", "").isprintable()
 
 
 def test_the_last_and_the_first_time_that_a_run_may_export_are_taken() -> None:
@@ -147,9 +147,9 @@ def test_the_last_and_the_first_time_that_a_run_may_export_are_taken() -> None:
     assert plan({"deadline_hours": 1 / 60}).deadline_at == START + timedelta(minutes=1)
 
 
-def test_half_a_surrogate_pair_in_the_parameter_is_reported_like_one_in_an_input() -> None:
-    told = cause_of({}, FILTER_CRITERIA='{"title": [{"comparison": "EQUALS", "value": "\\ud800"}]}')
-    assert "the parameter FilterCriteria.title[0].value contains half of a surrogate pair" in told
+def test_half_a_surrogate_pair_in_the_parameter_is_refused_like_one_in_an_input() -> None:
+    result = cause_of({}, FILTER_CRITERIA='{"title": [{"comparison": "EQUALS", "value": "\\ud800"}]}')
+    assert "the parameter FilterCriteria.title[0].value contains half of a surrogate pair" in result
 
 
 @pytest.mark.parametrize(
@@ -168,20 +168,20 @@ def test_half_a_surrogate_pair_in_the_parameter_is_reported_like_one_in_an_input
         ({"ON_BUSY": "hurry"}, 'on_busy must be wait, cancel or fail, not "hurry"'),
     ],
 )
-def test_a_wrong_parameter_is_reported_like_a_wrong_input(variables: dict[str, str], fault: str) -> None:
+def test_a_wrong_parameter_is_refused_like_a_wrong_input(variables: dict[str, str], fault: str) -> None:
     assert fault in cause_of({}, **variables)
 
 
 def test_all_faults_are_reported_at_once() -> None:
-    told = cause_of({"report": {"name": "a/b", "format": "XML"}, "on_busy": "x", "deadline_hours": 99, "notify": 1, "zzz": 1})
+    result = cause_of({"report": {"name": "a/b", "format": "XML"}, "on_busy": "x", "deadline_hours": 99, "notify": 1, "zzz": 1})
     for field in ("report.name", "report.format", "on_busy", "deadline_hours", "notify", "zzz"):
-        assert f"\n- {field} " in told
+        assert f"\n- {field} " in result
 
 
 def test_a_flood_of_faults_is_cut_and_counted() -> None:
-    told = cause_of({f"key{number}": 1 for number in range(50)})
-    assert told.endswith("and 30 more")
-    assert len(told.splitlines()) == 22
+    result = cause_of({f"key{number}": 1 for number in range(50)})
+    assert result.endswith("and 30 more")
+    assert len(result.splitlines()) == 22
 
 
 def test_a_scheduled_time_a_moment_ahead_is_taken_since_clocks_differ() -> None:

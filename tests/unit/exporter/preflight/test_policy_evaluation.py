@@ -54,7 +54,7 @@ def test_a_row_has_its_status(row: Row) -> None:
 
 
 @EVERY_ROW
-def test_what_is_not_fine_comes_with_its_mending(row: Row) -> None:
+def test_what_has_not_passed_comes_with_its_fix(row: Row) -> None:
     check = assessed(row)[row.check]
     assert check.sentence.endswith(".")
     if row.result == "passed":
@@ -73,14 +73,14 @@ def test_the_whole_policy_with_the_statement_is_right_and_keeps_all_that_was_the
     sids = [each["Sid"] for each in wrong.policy["Statement"]]
     assert len(set(sids)) == len(sids)
 
-    mended = (
+    fixed = (
         checks.bucket_policy_for_inspector(bucket(policy=wrong.policy), deployment(), START)
         if row.bucket
         else checks.key_policy_for_inspector(key(policy=wrong.policy), deployment())
     )
 
     # What is not understood stays so, but nothing is missing any more.
-    assert mended.result == ("unknown" if "not understood" in row.name else "passed")
+    assert fixed.result == ("unknown" if "not understood" in row.name else "passed")
 
 
 def test_a_statement_under_a_taken_id_gets_another() -> None:
@@ -159,11 +159,11 @@ class TestRoles:
             ({"AWS": 123}, "unknown"),
             ({"Service": "*"}, "unknown"),
             ({"Sentinel": "x"}, "unknown"),
-            ("somebody", "unknown"),
+            ("someone", "unknown"),
             ({}, "unknown"),
         ],
     )
-    def test_a_principal_is_the_role_its_account_or_everybody(self, principal: Any, outcome: str) -> None:
+    def test_a_principal_is_the_role_its_account_or_every_account(self, principal: Any, outcome: str) -> None:
         assert decide(self.allow(principal), self.request()).outcome == outcome
 
     @pytest.mark.parametrize("principal", [{"AWS": ROLE}, {"CanonicalUser": "79a5"}, {"Federated": "x"}, {"AWS": OTHER_ACCOUNT}])

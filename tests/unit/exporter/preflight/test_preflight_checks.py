@@ -22,7 +22,7 @@ UNREAD = Unread("AWS refused it", is_refused=True)
 EXTERNAL = {"BUCKET_OWNER": OTHER_ACCOUNT, "KMS_KEY_ARN": KEY.replace(ACCOUNT, OTHER_ACCOUNT)}
 
 
-def test_what_was_not_read_is_unknown_and_never_fine() -> None:
+def test_what_was_not_read_is_unknown_and_never_passed() -> None:
     nothing, no_key = BucketSeen(UNREAD, UNREAD, UNREAD), KeySeen(UNREAD, UNREAD)
     seen = PermissionSeen(HERE.report_permissions(START)[0], UNREAD)
     for check in (
@@ -67,7 +67,7 @@ class TestInspector:
         }
 
     @pytest.mark.parametrize(
-        ("status", "types", "result", "told"),
+        ("status", "types", "result", "expected"),
         [
             ("ENABLED", {"ec2": "ENABLED", "ecr": "ENABLED"}, "passed", "enabled for ec2, ecr."),
             ("ENABLED", {"ec2": "ENABLED", "ecr": "DISABLED"}, "passed", "enabled for ec2, but not for ecr."),
@@ -79,27 +79,27 @@ class TestInspector:
             ("SOMETHING_NEW", {}, "unknown", "is SOMETHING_NEW"),
         ],
     )
-    def test_it_is_enabled_for_something(self, status: str, types: dict[str, str], result: str, told: str) -> None:
+    def test_it_is_enabled_for_something(self, status: str, types: dict[str, str], result: str, expected: str) -> None:
         check = checks.inspector_enabled(self.account(status, **types), HERE)
-        assert (check.result, told in check.sentence) == (result, True)
+        assert (check.result, expected in check.sentence) == (result, True)
         assert f"account: {status}" in check.evidence
 
-    def test_an_account_that_it_does_not_know_is_wrong(self) -> None:
+    def test_an_account_that_it_does_not_know_has_failed(self) -> None:
         assert checks.inspector_enabled(None, HERE).result == "failed"
 
     @pytest.mark.parametrize(("count", "result"), [(0, "failed"), (1, "passed"), (12_345, "passed")])
-    def test_a_unchanged_report_says_something_only_if_something_is_scanned(self, count: int, result: str) -> None:
+    def test_an_empty_report_means_something_only_if_something_is_scanned(self, count: int, result: str) -> None:
         assert checks.anything_scanned(count).result == result
 
 
 class TestBucket:
     @pytest.mark.parametrize(
-        ("region", "result", "told"),
+        ("region", "result", "expected"),
         [(REGION, "passed", f"is in {REGION}"), (None, "failed", "does not exist"), ("us-east-1", "failed", "is in us-east-1")],
     )
-    def test_it_is_there_and_in_the_region(self, region: str | None, result: str, told: str) -> None:
+    def test_it_is_there_and_in_the_region(self, region: str | None, result: str, expected: str) -> None:
         check = checks.bucket_exists(bucket(region=region), HERE)
-        assert (check.result, told in check.sentence) == (result, True)
+        assert (check.result, expected in check.sentence) == (result, True)
         assert bool(check.fix) is (result == "failed")
 
     def test_it_belongs_to_whom_the_deployment_names(self) -> None:
@@ -171,7 +171,7 @@ def changes_of(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 class TestKey:
     @pytest.mark.parametrize(
-        ("description", "told"),
+        ("description", "expected"),
         [
             ({"KeyState": "Disabled"}, "is not enabled (Disabled)"),
             ({"KeyState": "PendingDeletion"}, "is not enabled (PendingDeletion)"),
@@ -183,29 +183,29 @@ class TestKey:
             ({"KeyManager": "AWS"}, "is not customer managed"),
         ],
     )
-    def test_a_key_that_inspector_cannot_use_is_wrong(self, description: dict[str, str], told: str) -> None:
+    def test_a_key_that_inspector_cannot_use_has_failed(self, description: dict[str, str], expected: str) -> None:
         check = checks.key_usable(key(description=FIT_KEY | description), HERE)
-        assert (check.result, told in check.sentence) == ("failed", True)
+        assert (check.result, expected in check.sentence) == ("failed", True)
         assert "ExistingKeyArn" in check.fix[-1]
         assert f"{next(iter(description))}: {next(iter(description.values()))}" in check.evidence
 
-    def test_a_key_that_is_fit_is_fine(self) -> None:
+    def test_a_key_that_is_fit_has_passed(self) -> None:
         assert checks.key_usable(key(), HERE).result == "passed"
 
-    def test_a_key_that_is_not_there_is_wrong(self) -> None:
+    def test_a_key_that_is_not_there_has_failed(self) -> None:
         assert "does not exist" in checks.key_usable(key(description=None), HERE).sentence
 
     @pytest.mark.parametrize(
-        ("arn", "told"),
+        ("arn", "expected"),
         [
             (f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/findings", "is not the ARN of a KMS key"),
             ("11111111-2222-3333-4444-555555555555", "is not the ARN of a KMS key"),
             (KEY.replace(REGION, "us-east-1"), f"is not in {REGION}"),
         ],
     )
-    def test_a_key_is_named_by_an_arn_of_this_region(self, arn: str, told: str) -> None:
+    def test_a_key_is_named_by_an_arn_of_this_region(self, arn: str, expected: str) -> None:
         check = checks.key_usable(key(), deployment(KMS_KEY_ARN=arn))
-        assert (check.result, told in check.sentence) == ("failed", True)
+        assert (check.result, expected in check.sentence) == ("failed", True)
 
     def test_the_account_may_leave_the_key_to_its_roles_policies(self) -> None:
         here = place(HERE)
@@ -278,24 +278,24 @@ class TestRegions:
 class TestPermissions:
     @staticmethod
     def seen(**result: Any) -> PermissionSeen:
-        told = {"EvalActionName": "s3:GetObject", "EvalResourceName": "arn:${Partition}", "EvalDecision": "allowed"} | result
-        return PermissionSeen(Permission(HERE.verify_role, ("s3:GetObject",), "arn"), [told])
+        shown = {"EvalActionName": "s3:GetObject", "EvalResourceName": "arn:${Partition}", "EvalDecision": "allowed"} | result
+        return PermissionSeen(Permission(HERE.verify_role, ("s3:GetObject",), "arn"), [shown])
 
     def check(self, *seen: PermissionSeen) -> Check:
         return checks.permissions("permissions", seen)
 
-    def test_what_iam_simulates_as_allowed_is_fine(self) -> None:
+    def test_what_iam_simulates_as_allowed_has_passed(self) -> None:
         assert self.check(self.seen(), self.seen()).result == "passed"
 
     @pytest.mark.parametrize("decision", ["implicitDeny", "explicitDeny"])
-    def test_what_it_simulates_as_denied_is_wrong(self, decision: str) -> None:
+    def test_what_it_simulates_as_denied_has_failed(self, decision: str) -> None:
         check = self.check(self.seen(), self.seen(EvalDecision=decision))
         assert check.result == "failed"
         assert "findings-VerifyReportFunctionRole" in check.sentence
         assert check.evidence == (f"findings-VerifyReportFunctionRole: s3:GetObject on arn: {decision}",)
         assert check.fix == ("Deploy the stack again. The template contains what is missing.",)
 
-    def test_a_boundary_that_forbids_it_is_reported(self) -> None:
+    def test_a_boundary_that_forbids_it_is_named(self) -> None:
         boundary = {"AllowedByPermissionsBoundary": False}
         check = self.check(self.seen(EvalDecision="implicitDeny", PermissionsBoundaryDecisionDetail=boundary))
         assert check.result == "failed"
@@ -303,7 +303,7 @@ class TestPermissions:
         assert check.fix[1].startswith("If a permissions boundary is named above")
 
     @pytest.mark.parametrize("decision", ["implicitDeny", "explicitDeny"])
-    def test_what_an_organisations_policy_forbids_in_a_simulation_is_unknown_and_reported(self, decision: str) -> None:
+    def test_what_an_organisations_policy_forbids_in_a_simulation_is_unknown_and_named(self, decision: str) -> None:
         refused = self.seen(EvalDecision=decision, OrganizationsDecisionDetail={"AllowedByOrganizations": False})
         check = self.check(self.seen(), refused)
         assert check.result == "unknown"
@@ -313,7 +313,7 @@ class TestPermissions:
         )
         assert check.fix[0].startswith("Ask the owner")
 
-    def test_what_the_organisation_allows_is_judged_by_the_rest(self) -> None:
+    def test_what_the_organisation_allows_depends_on_the_rest(self) -> None:
         allowing = {"AllowedByOrganizations": True}
         assert self.check(self.seen(EvalDecision="implicitDeny", OrganizationsDecisionDetail=allowing)).result == "failed"
         assert self.check(self.seen(OrganizationsDecisionDetail=allowing)).result == "passed"
@@ -330,7 +330,7 @@ class TestPermissions:
         ],
     )
     @pytest.mark.parametrize("is_specific", [False, True])
-    def test_a_key_of_another_account_is_judged_by_the_roles_part_and_never_wrong(
+    def test_a_key_of_another_account_depends_on_the_roles_part_and_never_fails(
         self, details: dict[str, str], result: str, is_specific: bool
     ) -> None:
         key = f"arn:aws:kms:{REGION}:{OTHER_ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
@@ -342,7 +342,7 @@ class TestPermissions:
         assert check.result == result
         assert check.evidence
 
-    def test_a_key_of_this_account_is_judged_by_the_whole(self) -> None:
+    def test_a_key_of_this_account_depends_on_the_whole(self) -> None:
         found = {
             "EvalActionName": "kms:Decrypt",
             "EvalDecision": "implicitDeny",
@@ -361,10 +361,10 @@ class TestPermissions:
     def test_a_condition_that_was_not_given_its_key_says_nothing(self) -> None:
         missing = {"MissingContextValues": ["aws:PrincipalOrgID"]}
         specific = {"EvalResourceName": "arn", "EvalResourceDecision": "implicitDeny"} | missing
-        for told in (missing, {"ResourceSpecificResults": [specific]}):
-            assert self.check(self.seen(EvalDecision="implicitDeny", **told)).result == "unknown"
+        for result in (missing, {"ResourceSpecificResults": [specific]}):
+            assert self.check(self.seen(EvalDecision="implicitDeny", **result)).result == "unknown"
 
-    def test_what_is_surely_denied_is_wrong_even_where_the_rest_is_unread(self) -> None:
+    def test_what_is_surely_denied_has_failed_even_where_the_rest_is_unread(self) -> None:
         unread = PermissionSeen(Permission(HERE.start_role, ("s3:ListBucket",), "arn"), UNREAD)
         assert self.check(unread, self.seen(EvalDecision="explicitDeny")).result == "failed"
         assert self.check(unread, self.seen()).result == "unknown"
@@ -458,8 +458,8 @@ class TestTopic:
         assert checks.alarms_delivered(Unread("denied"), HERE).result == "unknown"
         of_another = {"StringEquals": {"aws:SourceAccount": OTHER_ACCOUNT}}
         odd = {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}
-        told = [checks.alarms_delivered(self.alarm_topic(Condition=each), HERE).result for each in (of_another, odd)]
-        assert told == ["failed", "unknown"]
+        result = [checks.alarms_delivered(self.alarm_topic(Condition=each), HERE).result for each in (of_another, odd)]
+        assert result == ["failed", "unknown"]
         closed = checks.alarms_delivered(self.alarm_topic(Effect="Deny"), HERE)
         assert (closed.result, closed.fix[0].startswith("Narrow")) == ("failed", True)
 
@@ -483,12 +483,12 @@ class TestSchedule:
             "FlexibleTimeWindow": {"Mode": "OFF"},
         } | fields
 
-    def test_it_reports_when_it_fires_next(self) -> None:
+    def test_it_says_when_it_fires_next(self) -> None:
         check = checks.schedule_fires([self.schedule()], START)
         assert (check.result, check.sentence) == ("passed", "The next scheduled run is on 2026-11-24 03:00 UTC.")
         assert check.evidence == ("findings-nightly: cron(0 3 * * ? *) UTC, ENABLED",)
 
-    def test_it_reports_the_time_of_its_zone_and_how_late_it_may_be(self) -> None:
+    def test_it_gives_the_time_of_its_zone_and_how_late_it_may_be(self) -> None:
         window = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}
         there = self.schedule(ScheduleExpressionTimezone="Europe/Berlin", FlexibleTimeWindow=window)
         sentence = checks.schedule_fires([there], START).sentence
@@ -501,7 +501,7 @@ class TestSchedule:
         assert "2026-11-24 01:00 UTC" in checks.schedule_fires(several, START).sentence
 
     @pytest.mark.parametrize(
-        ("schedules", "result", "told"),
+        ("schedules", "result", "expected"),
         [
             ([], "failed", "No schedule starts the workflow"),
             ([schedule(State="DISABLED")], "failed", "is disabled"),
@@ -510,11 +510,11 @@ class TestSchedule:
             ([schedule(ScheduleExpressionTimezone="Mars/Olympus")], "unknown", "time zone Mars/Olympus"),
         ],
     )
-    def test_one_that_does_not_fire_is_wrong_and_one_that_is_not_understood_unknown(
-        self, schedules: list[dict[str, Any]], result: str, told: str
+    def test_one_that_does_not_fire_has_failed_and_one_that_is_not_understood_is_unknown(
+        self, schedules: list[dict[str, Any]], result: str, expected: str
     ) -> None:
         check = checks.schedule_fires(schedules, START)
-        assert (check.result, told in check.sentence) == (result, True)
+        assert (check.result, expected in check.sentence) == (result, True)
 
 
 @pytest.mark.parametrize(("count", "result"), [(0, "passed"), (3, "failed"), (None, "failed")])

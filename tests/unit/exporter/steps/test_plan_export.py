@@ -52,7 +52,7 @@ def test_a_repeated_delivery_is_a_duplicate_whatever_the_order_of_its_keys(table
 
 
 @pytest.mark.parametrize(
-    "forged", [{"notify": False}, {"report": {"name": "test_export"}}, {"deadline_hours": 0.1}, {"Comment": "x"}]
+    "forged", [{"notify": False}, {"report": {"name": "test-export"}}, {"deadline_hours": 0.1}, {"Comment": "x"}]
 )
 def test_another_input_for_the_same_time_does_not_silence_the_run(table: Table, forged: dict[str, Any]) -> None:
     plan_run(table, config(), ME, SCHEDULED | forged)
@@ -60,7 +60,7 @@ def test_another_input_for_the_same_time_does_not_silence_the_run(table: Table, 
     assert plan_run(table, config(), THIRD, SCHEDULED) == {"state": "DUPLICATE", "of": OTHER.arn}
 
 
-def test_whoever_takes_the_schedules_place_with_its_own_input_exports_and_is_reported(table: Table) -> None:
+def test_an_execution_with_the_schedules_time_and_another_input_exports_and_is_notified(table: Table) -> None:
     assert plan_run(table, config(), OTHER, SCHEDULED)["state"] == "PLANNED"
     plan = run_store.load(table, OTHER).plan
     assert plan is not None
@@ -77,7 +77,7 @@ def test_executions_started_by_hand_are_never_duplicates(table: Table) -> None:
     assert [plan_run(table, config(), each, {})["state"] for each in (ME, OTHER)] == ["PLANNED", "PLANNED"]
 
 
-def test_a_step_that_outlived_its_stopped_run_plans_nothing_more(table: Table) -> None:
+def test_a_step_that_runs_on_after_its_run_was_stopped_plans_nothing_more(table: Table) -> None:
     run_store.open_run(table, ME, "{}")
     run_store.record(table, ME, "ABORTED", Failure("Stopped", "stopped"), None, minutes(1))
     result = plan_run(table, config(), ME, {})

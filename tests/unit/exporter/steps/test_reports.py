@@ -1,4 +1,4 @@
-"""Starting, watching and stopping a report, whatever else happens in Inspector's slot."""
+"""Starting, watching and stopping a report, whatever other reports Inspector has."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -34,7 +34,7 @@ from tests.builders.exporter import (
 )
 
 ME, OTHER = execution("run-1"), execution("run-0")
-FOREIGN_PREFIX = "console/exports/"
+EXTERNAL_PREFIX = "console/exports/"
 ONE_AT_A_TIME = "Cannot have multiple reports in-progress"
 ANY_REFUSAL = pytest.mark.parametrize(
     ("code", "status"), [("ValidationException", 400), ("ConflictException", 409), ("ServiceQuotaExceededException", 402)]
@@ -66,12 +66,12 @@ def my_prefix() -> str:
 
 
 def notes(table: Table) -> tuple[str, ...]:
-    """What my run's notification tells besides."""
+    """The notes of my run."""
     return run_store.load(table, ME).notes
 
 
 class TestStart:
-    def test_a_report_is_created_in_a_free_slot(
+    def test_a_report_is_created_when_no_other_is_in_progress(
         self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
         my_turn(start_clients.clients)
@@ -101,13 +101,13 @@ class TestStart:
         with pytest.raises(NotRecordedError):
             start(start_clients)
 
-    @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
+    @pytest.mark.parametrize("expected", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED"])
     def test_a_report_of_an_earlier_try_is_found_by_its_status(
-        self, start_clients: StartClients, inspector: FakeInspector, status: str, told: str
+        self, start_clients: StartClients, inspector: FakeInspector, status: str, expected: str
     ) -> None:
         my_turn(start_clients.clients)
-        inspector.put(REPORT_ID, status, told)
+        inspector.put(REPORT_ID, status, expected)
         assert start(start_clients)["report_id"] == REPORT_ID
         assert "create" not in inspector.calls
 
@@ -129,11 +129,9 @@ class TestStart:
         assert start(start_clients)["report_id"] == REPORT_ID
         assert inspector.calls.count("create") == 1
 
-    def test_a_finished_external_report_does_not_keep_the_slot(
-        self, start_clients: StartClients, inspector: FakeInspector
-    ) -> None:
+    def test_a_finished_external_report_does_not_block(self, start_clients: StartClients, inspector: FakeInspector) -> None:
         my_turn(start_clients.clients)
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.reports[OTHER_ID]["status"] = "SUCCEEDED"
 
         def the_last_one(reportId: str | None = None) -> dict[str, Any]:  # noqa: N803
@@ -142,46 +140,46 @@ class TestStart:
         inspector.get_findings_report_status = the_last_one  # type: ignore[method-assign]
         assert start(start_clients)["state"] == "STARTED"
 
-    def test_a_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
+    def test_an_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
         my_turn(start_clients.clients, {"on_busy": "wait"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX, "their-bucket")
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX, "their-bucket")
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=30) == {"state": "BUSY", "wait_seconds": 180}
         assert inspector.calls == ["current", "current"]
-        place = f"s3://their-bucket/{FOREIGN_PREFIX}"
+        place = f"s3://their-bucket/{EXTERNAL_PREFIX}"
         assert notes(table) == (
             f"The run waited: Inspector was already creating another report ({OTHER_ID}, to {place}).",
         )  # fmt: skip
 
     @pytest.mark.parametrize(
-        ("on_busy", "told"),
+        ("on_busy", "expected"),
         [("wait", "Inspector was already creating another report"), ("cancel", "was cancelled, because on_busy is cancel")],
     )
     def test_a_prefix_of_any_length_and_content_leaves_what_became_of_its_report(
-        self, start_clients: StartClients, inspector: FakeInspector, table: Table, on_busy: str, told: str
+        self, start_clients: StartClients, inspector: FakeInspector, table: Table, on_busy: str, expected: str
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": on_busy})
         inspector.put(OTHER_ID, "IN_PROGRESS", "x\n\u202e\u200b" * 300, "their-bucket")
         start(start_clients, at=20)
         (note,) = notes(table)
-        assert told in note
+        assert expected in note
         assert note.isprintable()
 
-    def test_a_external_report_ends_the_run_where_on_busy_is_fail(
+    def test_an_external_report_ends_the_run_where_on_busy_is_fail(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": "fail"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         result = start(start_clients)
         assert (result["state"], result["failure"]["error"]) == ("FAILED", "SlotBusy")
         assert OTHER_ID in result["failure"]["cause"]
         assert "cancel" not in inspector.calls
 
-    def test_a_external_report_is_cancelled_only_where_on_busy_says_so(
+    def test_an_external_report_is_cancelled_only_where_on_busy_says_so(
         self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": "cancel"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         assert start(start_clients) == {"state": "BUSY", "wait_seconds": 15}
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=100) == {"state": "BUSY", "wait_seconds": 300}
@@ -205,7 +203,7 @@ class TestStart:
             "an execution's name, but another prefix",
         ],
     )
-    def test_a_report_that_only_checks_like_ours_is_external(
+    def test_a_report_that_only_looks_like_ours_is_external(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, bucket: str, prefix: str
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": "fail"})
@@ -231,7 +229,7 @@ class TestStart:
             f"The report {OTHER_ID}, left by the ended run run-0, was cancelled.",
         )  # fmt: skip
 
-    def test_a_dead_runs_report_is_recognised_where_inspector_reports_its_prefix_without_the_last_slash(
+    def test_a_dead_runs_report_is_recognised_where_inspector_returns_its_prefix_without_the_last_slash(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates
     ) -> None:
         my_turn(start_clients.clients, {"on_busy": "fail"})
@@ -261,7 +259,7 @@ class TestStart:
         my_turn(start_clients.clients, {"on_busy": "cancel", "deadline_hours": hours})
         planned(start_clients.clients.table, OTHER)
         states.add(OTHER, "ABORTED")
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
         elapsed = 0
         for _ in range(EVENTS_A_STANDARD_EXECUTION_MAY_HAVE // EVENTS_PER_CHECK // 5 * hours // 24):
             result = start(start_clients, at=elapsed / 60)
@@ -282,18 +280,18 @@ class TestStart:
         assert "cancel" not in inspector.calls
 
     @pytest.mark.parametrize("whose", ["external", "dead"])
-    def test_a_slot_that_stays_taken_ends_the_run_at_its_deadline(
+    def test_another_report_that_never_ends_ends_the_run_at_its_deadline(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, whose: str
     ) -> None:
         my_turn(start_clients.clients)
         planned(start_clients.clients.table, OTHER)
         states.add(OTHER, "ABORTED")
-        inspector.put(OTHER_ID, "STUCK", FOREIGN_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
+        inspector.put(OTHER_ID, "STUCK", EXTERNAL_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
         result = start(start_clients, at=360)
         assert result["failure"]["error"] == "DeadlineExceeded"
         assert "The deadline of 6 hours has passed. Inspector was still creating another report" in result["failure"]["cause"]
 
-    def test_a_slot_that_becomes_free_too_late_is_not_used(self, start_clients: StartClients, inspector: FakeInspector) -> None:
+    def test_a_turn_that_comes_too_late_is_not_used(self, start_clients: StartClients, inspector: FakeInspector) -> None:
         my_turn(start_clients.clients)
         result = start(start_clients, at=361)
         assert result["failure"]["error"] == "DeadlineExceeded"
@@ -370,7 +368,7 @@ class TestStart:
     ) -> None:
         stale = my_turn(start_clients.clients)
         first = start(start_clients)
-        inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already: the slot is free again
+        inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already, so another report can start
         second = reports._create(start_clients, stale, None, lambda: minutes(2), minutes(3))
         assert (second["state"], second["report_id"]) == ("STARTED", first["report_id"])
         assert inspector.calls.count("create") == 1
@@ -426,18 +424,18 @@ class TestStart:
         assert start(start_clients)["state"] == "STARTED"
 
     @ANY_REFUSAL
-    def test_a_create_that_lost_the_race_for_the_slot_waits(
+    def test_a_create_that_another_report_preceded_waits(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
         my_turn(start_clients.clients)
-        inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.refuse("create", client_error(code, status, text="whatever the text says"))
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert creating_until(start_clients.clients.lock) is None
         assert OTHER_ID in notes(start_clients.clients.table)[0]
 
     @ANY_REFUSAL
-    def test_a_refused_create_with_a_free_slot_is_tried_again_where_the_text_reports_of_another_report(
+    def test_a_refused_create_is_tried_again_where_the_text_names_another_report_although_none_is_in_progress(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
         my_turn(start_clients.clients)
@@ -487,14 +485,14 @@ class TestCheck:
         return run_store.load(clients.table, ME)
 
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED", "CANCELLING_SOON"])
-    def test_a_report_that_has_not_ended_is_checked_at_again(
+    def test_a_report_that_has_not_ended_is_checked_again(
         self, clients: Clients, started: Run, inspector: FakeInspector, status: str
     ) -> None:
         inspector.put(REPORT_ID, status, my_prefix())
         assert reports.check(clients, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
         assert reports.check(clients, started, minutes(359.9))["wait_seconds"] == 6
 
-    def test_each_look_is_counted(
+    def test_each_status_check_is_counted(
         self, clients: Clients, started: Run, inspector: FakeInspector, capsys: pytest.CaptureFixture[str]
     ) -> None:
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
@@ -540,7 +538,7 @@ class TestCheck:
         assert (result["state"], result["failure"]["error"]) == ("FAILED", error)
         assert cause in result["failure"]["cause"]
 
-    def test_a_report_that_inspector_forgot_ends_the_run(self, clients: Clients, started: Run) -> None:
+    def test_a_report_that_inspector_no_longer_knows_ends_the_run(self, clients: Clients, started: Run) -> None:
         assert reports.check(clients, started, minutes(11))["failure"]["error"] == "Report.UNKNOWN"
 
     def test_a_report_that_runs_past_the_deadline_ends_the_run(
@@ -560,7 +558,7 @@ class TestCheck:
         inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
         assert reports.check(clients, started, minutes(361))["state"] == "FINISHED"
 
-    def test_without_the_lock_nothing_is_checked_at(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
+    def test_without_the_lock_nothing_is_checked(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
         clients.lock.release(ME, minutes(2))
         with pytest.raises(LockLostError):
             reports.check(clients, started, minutes(11))
@@ -580,15 +578,15 @@ class TestCancel:
         assert self.cancel(clients) == "NONE"
         assert inspector.calls == []
 
-    @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
+    @pytest.mark.parametrize("expected", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
     @pytest.mark.parametrize("id_is_known", [True, False])
     def test_the_runs_report_is_cancelled_and_waited_out(
-        self, clients: Clients, inspector: FakeInspector, id_is_known: bool, told: str
+        self, clients: Clients, inspector: FakeInspector, id_is_known: bool, expected: str
     ) -> None:
         my_turn(clients)
         if id_is_known:
             run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        inspector.put(REPORT_ID, "IN_PROGRESS", told)
+        inspector.put(REPORT_ID, "IN_PROGRESS", expected)
         inspector.checks_to_cancel = 5
         assert self.cancel(clients) == "CANCELLED"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
@@ -601,7 +599,7 @@ class TestCancel:
             self.cancel(clients)
         assert 55 <= inspector.calls.count("status") <= 60
 
-    def test_a_report_that_vanishes_while_it_is_cancelled_is_no_longer_open(
+    def test_a_report_that_vanishes_while_it_is_cancelled_has_ended(
         self, clients: Clients, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         my_turn(clients)
@@ -653,7 +651,7 @@ class TestCancel:
     @pytest.mark.parametrize(
         ("bucket", "prefix"),
         [
-            (BUCKET, FOREIGN_PREFIX),
+            (BUCKET, EXTERNAL_PREFIX),
             (BUCKET, plan(of=OTHER).destination.prefix),
             (BUCKET, plan(of=ME).destination.prefix + "deeper/"),
             (BUCKET, plan(of=ME).destination.prefix.rstrip("/") + "0"),

@@ -206,8 +206,8 @@ def assessed(
 ) -> dict[str, Any]:
     """The coverage status of a report as a headline has it; findings by account and scan type."""
     baseline = Header("nightly", "before", "2026-11-22T03:00:00+00:00", "", {}, {}), Summary(0, before or {}, {})
-    told = assess(places(now), Coverage(ACCOUNT, accounts, scanned, not_scanned), baseline, None, places(missing or {}))
-    return told.to_dict() | {"deactivated_accounts": len(told.deactivated)}
+    result = assess(places(now), Coverage(ACCOUNT, accounts, scanned, not_scanned), baseline, None, places(missing or {}))
+    return result.to_dict() | {"deactivated_accounts": len(result.deactivated)}
 
 
 def places(found: Counted) -> dict[tuple[str, str], int]:
@@ -313,7 +313,7 @@ def mail(run: Run, of: Config) -> str:
 
 def index() -> str:
     """The page that shows the gallery."""
-    from tests.pictures import SHOWN as PICTURED
+    from tests.tools.pictures import SHOWN as PICTURED
 
     lines = [
         "# Gallery of messages",
@@ -339,12 +339,12 @@ def render() -> dict[Path, str]:
     files = {FOLDER / "README.md": index()}
     for language, of in LANGUAGES.items():
         for kind, run in runs().items():
-            told: dict[str, Any] = {"chat": notification.chat_message(run, of)}
+            result: dict[str, Any] = {"chat": notification.chat_message(run, of)}
             if language == "en":
                 # The same in every language.
-                told |= {"attributes": notification.attributes(run, of), "event": notification.export_event(run, of)}
+                result |= {"attributes": notification.attributes(run, of), "event": notification.export_event(run, of)}
             files[FOLDER / language / f"{kind}.txt"] = mail(run, of)
-            files[FOLDER / language / f"{kind}.json"] = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+            files[FOLDER / language / f"{kind}.json"] = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
     return files
 
 

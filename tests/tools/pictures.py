@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from findings_analysis.page import render
 from findings_exporter import notification
-from tests import gallery, page_samples
+from tests.builders import page_samples
+from tests.tools import gallery
 from tests.tools.screenshot import ARGUMENTS, chromium
 
 if TYPE_CHECKING:
