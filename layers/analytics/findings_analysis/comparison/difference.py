@@ -221,8 +221,8 @@ def compare_group(
         kept = _same_first_seen(current)
         return [Change("new", b"", after) for after in kept if is_open(after)], kept
     pairs, fresh, absent = _paired_by_arn(baseline, current)
-    changes, missing = _same_arn(pairs)
-    missing += [(before, b"") for before in sorted(filter(was_open, absent), key=lambda each: (status(each), each))]
+    changes, closed = _same_arn(pairs)
+    missing = [*sorted(closed, key=_surely_open_first), *sorted(_missing(absent), key=_surely_open_first)]
     came, missing = _matched_by_identity(missing, [after for after in fresh if is_open(after)], changes)
     was_there = {before[LOGICAL] for before in baseline if was_open(before)}
     was_closed = {before[LOGICAL] for before in baseline if status(before) == CLOSED_STATUS}
@@ -296,13 +296,22 @@ def _same_arn(pairs: list[tuple[bytes, bytes]]) -> tuple[list[Change], list[tupl
     return changes, closed
 
 
+def _missing(absent: list[bytes]) -> list[tuple[bytes, bytes]]:
+    return [(before, b"") for before in absent if was_open(before)]
+
+
+def _surely_open_first(pair: tuple[bytes, bytes]) -> tuple[int, bytes]:
+    before, _ = pair
+    return status(before), before[EXACT]
+
+
 def _matched_by_identity(
     missing: list[tuple[bytes, bytes]], came: list[bytes], changes: list[Change]
 ) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
     """Pair equal logical identities one to one, and return what is left of both sides.
 
-    What is known to be closed goes first: a rebuilt image closes the findings of the one before. What is merely missing
-    may have any reason, and what was not looked at even more.
+    Closed findings come first, since a rebuilt image closes the findings of the image before; then missing ones, which may have
+    any reason. Of each, findings that were open come before those whose status was unknown: the order of a report decides nothing.
     """
     waiting: dict[bytes, deque[tuple[bytes, bytes]]] = {}
     for pair in missing:
