@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from findings_analysis.comparison.fingerprints import OTHER_CLOUDS
 from findings_exporter.model.notes import Note, named
+from findings_exporter.model.taxonomy import OTHER_CLOUDS
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client

@@ -21,8 +21,8 @@ from typing import Any, Literal
 
 from findings_analysis.assessment.coverage import Coverage, Scanning
 from findings_analysis.comparison.fingerprint_format import Header, Summary
-from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES
 from findings_exporter.model.notes import Note, named
+from findings_exporter.model.taxonomy import OWN_SCAN_TYPES, SCAN_TYPES
 
 FALL_FROM = 20
 FALL_TO = 0.5

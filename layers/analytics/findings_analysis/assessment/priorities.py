@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from findings_analysis.comparison.fingerprints import STATUSES
 from findings_analysis.comparison.identity import vulnerability_hash
 from findings_analysis.reading.schema import Batch
 from findings_exporter.model.notes import Note, named
+from findings_exporter.model.taxonomy import NOT_OPEN
 
 SEVERITY_SCORES = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}
 EXPLOIT_SCORE = 25
@@ -74,7 +74,7 @@ class Priorities:
         # Most findings have too few points, whatever their EPSS, so that nothing else of them is looked at.
         for row, part in [(row, each) for row, each in enumerate(without_epss) if each >= least - EPSS_SCORE]:
             score = part + _epss_score(batch["epss_score"][row])
-            if score >= least and batch["status"][row] not in STATUSES:
+            if score >= least and batch["status"][row] not in NOT_OPEN:
                 self._take(batch, row, score)
         if len(self._candidates) > self._room:
             self._make_room()

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from findings_analysis.assessment.coverage import Coverage, Place
 from findings_analysis.comparison.fingerprint_format import FingerprintFile
-from findings_analysis.comparison.fingerprints import SCAN_TYPES
 from findings_analysis.comparison.identity import account_hash
+from findings_exporter.model.taxonomy import SCAN_TYPES
 
 RESUMES_WITHIN = timedelta(hours=24)
 """A guess: AWS does not say how long findings take to come back [docs/limits.md]."""

@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from findings_analysis.comparison.fingerprints import STATUSES
 from findings_analysis.reading.resource_names import read_names
 from findings_analysis.reading.schema import COUNTED_NAMES, Ragged
+from findings_exporter.model.taxonomy import NOT_OPEN, SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 UNKNOWN = "UNKNOWN"
 """Stands for what a finding does not tell: network and code findings tell neither fix nor exploit."""
-SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED")
 AGE_BANDS = ("0-7", "8-30", "31-90", ">90")
 """Whole days since a finding was first observed, at the run's start; one that is from after it is 0 days old."""
 EPSS_BANDS = ("<0.01", "0.01-0.1", "0.1-0.5", ">=0.5")
@@ -116,8 +115,8 @@ class Statistics:
         statuses = batch["status"]
         self.total += len(statuses)
         self.statuses.update(statuses)
-        if not STATUSES.keys().isdisjoint(statuses):
-            rows = [row for row, status in enumerate(statuses) if status not in STATUSES]
+        if not NOT_OPEN.isdisjoint(statuses):
+            rows = [row for row, status in enumerate(statuses) if status not in NOT_OPEN]
             batch = {name: [batch[name][row] for row in rows] for name in COUNTED_NAMES}
         ages = map(self._age_place, batch["first_observed_at"])
         scores = [None if score is None else bisect_right(_EPSS_LIMITS, score) for score in batch["epss_score"]]
@@ -145,7 +144,7 @@ class Statistics:
         ages, scores = self._by(_AGE), self._by(_EPSS)
         return {
             "total": self.total,
-            "open": sum(count for status, count in self.statuses.items() if status not in STATUSES),
+            "open": sum(count for status, count in self.statuses.items() if status not in NOT_OPEN),
             "duplicates": duplicates,
             "by_status": _named(self.statuses),
             **{f"by_{kind}": self.by(kind) for kind in _KINDS},

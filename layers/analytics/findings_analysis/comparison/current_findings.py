@@ -11,7 +11,6 @@ from findings_analysis.assessment.priorities import Priorities
 from findings_analysis.comparison.arns import Arns
 from findings_analysis.comparison.difference import (
     ALL_SCANNED,
-    STATUS_UNKNOWN,
     Changes,
     Comparison,
     NotScanned,
@@ -21,10 +20,11 @@ from findings_analysis.comparison.difference import (
     with_first_seen,
 )
 from findings_analysis.comparison.fingerprint_format import FingerprintFile, FingerprintWriter, Header, Summary
-from findings_analysis.comparison.fingerprints import EXACT, LOGICAL, STATUSES, Fingerprinter, scan_type
+from findings_analysis.comparison.fingerprints import EXACT, LOGICAL, Fingerprinter
 from findings_analysis.comparison.identity import account_hash
 from findings_analysis.comparison.sorting import SortedFingerprints
 from findings_analysis.reading.schema import Batch
+from findings_exporter.model.taxonomy import NOT_OPEN, STATUS_UNKNOWN, scan_type
 
 SECONDS_A_DAY = 86_400
 
@@ -94,7 +94,7 @@ class CurrentFindings(AbstractContextManager["CurrentFindings"]):
         batch = self.arns.first_of_each(batch)
         told = zip(batch["account_id"], batch["status"], batch["resource_type"], batch["type"], strict=True)
         for (account, status, resource_type, finding_type), count in Counter(told).items():
-            if status not in STATUSES:
+            if status not in NOT_OPEN:
                 self.open[account or "", scan_type(resource_type, finding_type)] += count
         self._priorities.add(batch)
         self._records.add(self._recorder.of(batch))

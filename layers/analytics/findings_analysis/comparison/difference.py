@@ -43,7 +43,6 @@ from findings_analysis.comparison.fingerprints import (
     MARKS,
     NO_DAY,
     SCAN_TYPE,
-    SCAN_TYPES,
     SUPPRESSED,
     UNKNOWN_STATUS,
     day,
@@ -58,13 +57,8 @@ from findings_analysis.comparison.fingerprints import (
 )
 from findings_analysis.comparison.identity import ACCOUNT, ON_RESOURCE, RESOURCE, VULNERABILITY
 from findings_analysis.comparison.sorting import Window, merged, windows
+from findings_exporter.model.taxonomy import SCAN_TYPES, STATUS_UNKNOWN, STAYED
 
-STAYED = ("still_open", "unchanged_new_arn", "rediscovered")
-APPEARED = ("new", "additional_resource", "reopened", "unsuppressed")
-NO_LONGER_OPEN = ("closed", "suppressed", "resource_removed", "no_longer_reported", "one_fewer_resource")
-STATUS_UNKNOWN = "status_unknown"
-MARKS_CHANGED = ("severity_raised", "severity_lowered", "exploit_became_available", "fix_became_available")
-LISTED_KINDS = (*STAYED[1:], *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
 LISTED = 300
 """So many findings of each kind are named, some thousands in all: what a person can search in the page. All are counted."""
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from findings_analysis.comparison.difference import LISTED_KINDS, Changes
+from findings_analysis.comparison.difference import Changes
 from findings_analysis.comparison.fingerprints import EXACT
 from findings_analysis.comparison.identity import exact_hashes
 from findings_analysis.output import parquet
 from findings_analysis.output.parquet import NAMED
 from findings_analysis.reading.schema import Batch
+from findings_exporter.model.taxonomy import LISTED_KINDS
 
 type FindingDetails = Mapping[bytes, Mapping[str, Any]]
 """By exact key, the columns :data:`NAMED`."""

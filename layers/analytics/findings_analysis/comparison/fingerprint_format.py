@@ -25,8 +25,9 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, MARKS, SCAN_TYPE, SCAN_TYPES, SEVERITIES, cut
+from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, MARKS, SCAN_TYPE, cut
 from findings_analysis.comparison.identity import IDENTITY_VERSION
+from findings_exporter.model.taxonomy import SCAN_TYPES, SEVERITIES
 
 MAGIC = b"IFEFPRT\x01"
 BLOCK_RECORDS = 32_768

@@ -13,23 +13,15 @@ from typing import Any
 from findings_analysis.assessment.coverage_status import CoverageStatus
 from findings_analysis.comparison.baseline import Earlier, NoBaseline
 from findings_analysis.comparison.current_findings import Compared, RunResult
-from findings_analysis.comparison.difference import (
-    APPEARED,
-    LISTED_KINDS,
-    MARKS_CHANGED,
-    NO_LONGER_OPEN,
-    STATUS_UNKNOWN,
-    STAYED,
-    Change,
-)
+from findings_analysis.comparison.difference import Change
 from findings_analysis.comparison.finding_details import FindingDetails
-from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
+from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, day, fix, has_exploit, severity
 from findings_analysis.comparison.identity import account_hash
 from findings_exporter.model.notes import Note
+from findings_exporter.model.taxonomy import APPEARED, KINDS, LISTED_KINDS, NO_LONGER_OPEN, SEVERITIES, STATUS_UNKNOWN, STATUSES
 
 SCHEMA_VERSION = "1.0"
 """Of docs/analysis.schema.json; from the first release on a new field comes with a new version."""
-KINDS = (*STAYED, *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIX_WORDS = {number: word for word, number in FIXES.items()}
 
@@ -64,7 +56,7 @@ def statuses_asked(filter_criteria: Mapping[str, Any]) -> frozenset[str]:
     Without a filter of its status a report holds active findings only [AWS: exporting Inspector findings reports].
     """
     filters = filter_criteria.get("findingStatus") or [{"comparison": "EQUALS", "value": "ACTIVE"}]
-    return frozenset(status for status in ("ACTIVE", "SUPPRESSED", "CLOSED") if _matches(status, filters))
+    return frozenset(status for status in STATUSES if _matches(status, filters))
 
 
 def _matches(status: str, filters: Sequence[Mapping[str, str]]) -> bool:
@@ -174,7 +166,7 @@ def _changes(compared: Compared, open_accounts: frozenset[str], names: FindingDe
             "no_longer_open": sum(changes.counts[kind] for kind in NO_LONGER_OPEN),
         },
         "by_severity": {
-            kind: {word: changes.by_severity[kind, word] for word in reversed(SEVERITIES) if changes.by_severity[kind, word]}
+            kind: {word: changes.by_severity[kind, word] for word in SEVERITIES if changes.by_severity[kind, word]}
             for kind in LISTED_KINDS
         },
         "by_account": _by_account(compared, {report.account, *open_accounts}),

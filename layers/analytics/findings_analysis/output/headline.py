@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from findings_analysis.comparison.baseline import StoredFile
-from findings_analysis.comparison.difference import APPEARED, MARKS_CHANGED, NO_LONGER_OPEN, STATUS_UNKNOWN, STAYED
-from findings_analysis.comparison.fingerprints import FIXES, SEVERITIES
+from findings_analysis.comparison.fingerprints import FIXES
 from findings_exporter.model import notes
+from findings_exporter.model.taxonomy import APPEARED, KINDS, NO_LONGER_OPEN, SEVERITIES
 
 SCHEMA_VERSION = "1.0"
 CHARACTERS = 24_000
@@ -23,7 +23,6 @@ WORST_NEW, WORST_NO_LONGER_OPEN, PRIORITIES = 5, 3, 5
 PACKAGES, NAMES = 5, 3
 WORDS = 20
 """Entries of what findings name themselves, such as severities, and accounts that are dark."""
-KINDS = (*STAYED, *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
 
 type Listed = Mapping[str, Any]
 """A finding in one of the analysis' lists."""
@@ -109,7 +108,7 @@ def _by_severity(by_severity: Mapping[str, Mapping[str, int]], kinds: Iterable[s
     found: Counter[str] = Counter()
     for kind in kinds:
         found.update(by_severity[kind])
-    return {severity: found[severity] for severity in reversed(SEVERITIES) if found[severity]}
+    return {severity: found[severity] for severity in SEVERITIES if found[severity]}
 
 
 def _worst(changes: Mapping[str, Any], kinds: Sequence[str], entries: int, most: int) -> list[dict[str, Any]]:
@@ -134,7 +133,7 @@ def _badness(listed: Listed) -> tuple[int, bool, int, str]:
 
 def _rank(listed: Listed) -> tuple[int, bool, int]:
     return (
-        -SEVERITIES.index(listed["severity"]),
+        SEVERITIES.index(listed["severity"]),
         not listed["exploit_available"],
         -FIXES.get(listed["fix_available"] or "", 0),
     )

@@ -19,14 +19,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from findings_analysis.assessment.priorities import EPSS_SCORE, EXPLOIT_SCORE, FIX_SCORES, SEVERITY_SCORES
-from findings_analysis.comparison.difference import APPEARED, LISTED_KINDS, MARKS_CHANGED, NO_LONGER_OPEN, STATUS_UNKNOWN, STAYED
-from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES, SEVERITIES, STATUSES
 from findings_analysis.page.localization import TEXTS, Words, words, zone
 from findings_analysis.page.trend import HEIGHT, RUNS, strips
+from findings_exporter.model.taxonomy import (
+    APPEARED,
+    LISTED_KINDS,
+    MARKS_CHANGED,
+    NO_LONGER_OPEN,
+    NOT_OPEN,
+    OWN_SCAN_TYPES,
+    SCAN_TYPES,
+    SEVERITIES,
+    STATUS_UNKNOWN,
+    STAYED,
+)
 from findings_exporter.model.text import clean, each_text
 
 LANGUAGES = tuple(TEXTS)
-WORST_FIRST = tuple(reversed(SEVERITIES))
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "appeared": APPEARED,
     "no_longer_open": NO_LONGER_OPEN,
@@ -152,17 +161,17 @@ def render(
         answer=answer(analysis, say),
         reasons=reasons,
         notes=[sentence for sentence in analysis["sentences"] if sentence not in reasons],
-        strips=strips(trend, WORST_FIRST),
+        strips=strips(trend, SEVERITIES),
         trend=trend[-RUNS:],
         axis=_axis(trend[-RUNS:], say),
         strip_height=HEIGHT,
-        beside_open={status: count for status, count in analysis["counts"]["by_status"].items() if status in STATUSES},
+        beside_open={status: count for status, count in analysis["counts"]["by_status"].items() if status in NOT_OPEN},
         groups={name: _group(name, analysis["changes"]) for name in ("appeared", "no_longer_open")},
         listed=sum(map(len, analysis["changes"]["lists"].values())) if analysis["changes"] else 0,
         recorded=any(run["by_severity"] is not None for run in trend[-RUNS:]),
         recorded_uncertain=any(run["by_severity"] is not None and run["is_uncertain"] for run in trend[-RUNS:]),
         ages=_rows(analysis["counts"]["by_age"]),
-        age_severities=[severity for severity in WORST_FIRST if analysis["counts"]["by_severity"].get(severity)],
+        age_severities=[severity for severity in SEVERITIES if analysis["counts"]["by_severity"].get(severity)],
         kinds=_kinds(analysis["changes"]),
         changed_severities=_changed_severities(analysis["changes"]),
         tops=_tops(analysis["counts"]),
@@ -242,7 +251,7 @@ def scan_types_named(names: Sequence[str], say: Words) -> str:
 def _group(name: str, changes: Mapping[str, Any] | None) -> ChangedGroup:
     kinds = GROUPS[name] if changes else ()
     rows: list[dict[str, Any]] = []
-    by_severity = dict.fromkeys(WORST_FIRST, 0)
+    by_severity = dict.fromkeys(SEVERITIES, 0)
     counts: list[tuple[str, int]] = []
     for kind in kinds:
         assert changes  # for the type checker: without changes there are no kinds here
@@ -263,7 +272,7 @@ def _group(name: str, changes: Mapping[str, Any] | None) -> ChangedGroup:
 
 
 def _rank(severity: str) -> int:
-    return WORST_FIRST.index(severity) if severity in WORST_FIRST else len(WORST_FIRST)
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def _code_and_words(why: str) -> tuple[str, str]:
@@ -292,7 +301,7 @@ def _kinds(changes: Mapping[str, Any] | None) -> list[tuple[str, list[tuple[str,
 
 def _changed_severities(changes: Mapping[str, Any] | None) -> list[str]:
     found = {severity for by_severity in (changes or {"by_severity": {}})["by_severity"].values() for severity in by_severity}
-    return [severity for severity in WORST_FIRST if severity in found or severity in {"CRITICAL", "HIGH", "MEDIUM", "LOW"}]
+    return [severity for severity in SEVERITIES if severity in found or severity in {"CRITICAL", "HIGH", "MEDIUM", "LOW"}]
 
 
 def _rows(counts: Mapping[str, int]) -> list[Row]:
@@ -349,7 +358,7 @@ def _data(analysis: Mapping[str, Any], say: Words) -> Markup:
     data = {
         "rows": rows,
         "days": days,
-        "severities": WORST_FIRST,
+        "severities": SEVERITIES,
         "kinds": list(LISTED_KINDS),
         "cut_after": CUT_AFTER,
         "texts": {
@@ -429,5 +438,5 @@ _ENVIRONMENT.globals["shown_at_first"] = SHOWN_AT_FIRST
 _ENVIRONMENT.globals["rows_at_first"] = ROWS_AT_FIRST
 _ENVIRONMENT.globals["score"] = score
 _ENVIRONMENT.globals["scan_types_named"] = scan_types_named
-_ENVIRONMENT.globals["worst_first"] = WORST_FIRST
+_ENVIRONMENT.globals["worst_first"] = SEVERITIES
 _TEMPLATE = _ENVIRONMENT.get_template("page.html.j2")

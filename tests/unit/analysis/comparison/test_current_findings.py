@@ -26,6 +26,7 @@ from findings_analysis.comparison.identity import exact_hashes
 from findings_analysis.output import parquet
 from findings_analysis.reading import schema
 from findings_analysis.reading.json_report import read_json
+from findings_exporter.model.taxonomy import APPEARED, NO_LONGER_OPEN
 from tests.builders import daily_runs
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, TODAY, batch, finding
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load
@@ -305,7 +306,7 @@ class TestRunsOfTheEmbeddedInspector:
         kept, told, reports = self.daily_runs(7, frozenset({"ACTIVE"}))
         for number, (run_result, happened) in enumerate(zip(kept[1:], told, strict=True), 1):
             counts = run_result.changes.counts
-            no_longer_open = sum(counts[kind] for kind in difference.NO_LONGER_OPEN)
+            no_longer_open = sum(counts[kind] for kind in NO_LONGER_OPEN)
             assert counts["closed"] == counts["suppressed"] == 0
             assert no_longer_open == len(happened.fixed) + len(happened.suppressed)
             assert counts["unchanged_new_arn"] == len(happened.new_arn)
@@ -337,7 +338,7 @@ class TestRunsOfTheEmbeddedInspector:
         after = live(batches_of(self.of(later, frozenset({"ACTIVE"}))), before.keys, off)
         lost = sum(count for (account, _), count in before.open.items() if account == OTHER_ACCOUNT)
         assert after.changes.counts["status_unknown"] == lost > 0
-        assert sum(after.changes.counts[kind] for kind in difference.NO_LONGER_OPEN) == 0
+        assert sum(after.changes.counts[kind] for kind in NO_LONGER_OPEN) == 0
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")
@@ -365,8 +366,8 @@ def test_real_findings_are_compared_as_their_raw_json_reports_it() -> None:
     assert rebuilt > 0
     assert counts["unchanged_new_arn"] == rebuilt
     assert counts["still_open"] == len(arns[0] & arns[1])
-    assert sum(counts[kind] for kind in difference.NO_LONGER_OPEN) == len(arns[0] - arns[1]) - rebuilt
-    assert sum(counts[kind] for kind in difference.APPEARED) == 0
+    assert sum(counts[kind] for kind in NO_LONGER_OPEN) == len(arns[0] - arns[1]) - rebuilt
+    assert sum(counts[kind] for kind in APPEARED) == 0
     of_baseline, of_current = finding_details.wanted(found.changes)
     names = finding_details.find(batches_of(before), of_baseline) | finding_details.find(batches_of(after), of_current)
     assert len(names) == len(of_baseline | of_current)

@@ -11,10 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.comparison import difference, fingerprint_format, sorting
-from findings_analysis.comparison.difference import APPEARED, NO_LONGER_OPEN, STATUS_UNKNOWN, STAYED, Changes, NotScanned, compare
+from findings_analysis.comparison.difference import Changes, NotScanned, compare
 from findings_analysis.comparison.fingerprint_format import FingerprintReader, FingerprintWriter, Header, Summary
-from findings_analysis.comparison.fingerprints import CLOSED, DAY_MS, EXACT, FIRST_SEEN, LOGICAL, SCAN_TYPES, Fingerprinter, day
+from findings_analysis.comparison.fingerprints import CLOSED, DAY_MS, EXACT, FIRST_SEEN, LOGICAL, Fingerprinter, day
 from findings_analysis.comparison.identity import account_hash, vulnerability_hash
+from findings_exporter.model.taxonomy import (
+    APPEARED,
+    LISTED_KINDS,
+    MARKS_CHANGED,
+    NO_LONGER_OPEN,
+    SCAN_TYPES,
+    STATUS_UNKNOWN,
+    STAYED,
+)
 from tests.builders import daily_runs, naive_comparison
 from tests.builders.daily_runs import TODAY, batch, finding, records
 from tests.builders.naive_comparison import RESOURCES, Seen
@@ -386,11 +395,11 @@ class TestHistories:
         # Packages may change under one ARN: what went is told by the identity that it had.
         kinds = Counter(
             (kind, identities[(change.baseline if kind in {"closed", "one_fewer_resource"} else change.record)[LOGICAL]])
-            for kind in difference.LISTED_KINDS
+            for kind in LISTED_KINDS
             for change in found.listed(kind)
         )
         assert found.counts["still_open"] == sum(count for (kind, _), count in expected.items() if kind == "still_open")
-        marked = set(difference.MARKS_CHANGED)
+        marked = set(MARKS_CHANGED)
         assert {each: n for each, n in kinds.items() if each[0] not in marked} == {
             each: n for each, n in expected.items() if each[0] != "still_open" and each[0] not in marked
         }

@@ -16,13 +16,14 @@ from findings_analysis.assessment.coverage import AccountScanning, Coverage, Sca
 from findings_analysis.assessment.coverage_status import assess
 from findings_analysis.assessment.resumption import surely_scanned
 from findings_analysis.assessment.statistics import Statistics
-from findings_analysis.comparison import difference, finding_details
+from findings_analysis.comparison import finding_details
 from findings_analysis.comparison.baseline import Earlier, NoBaseline, NoBaselineReason, StoredFile
 from findings_analysis.comparison.current_findings import CurrentFindings, RunResult
 from findings_analysis.comparison.difference import NotScanned
 from findings_analysis.comparison.fingerprint_format import Header
-from findings_analysis.comparison.fingerprints import DAY_MS, SCAN_TYPES, SEVERITIES
-from findings_analysis.output.document import KINDS, Report, assemble, statuses_asked
+from findings_analysis.comparison.fingerprints import DAY_MS
+from findings_analysis.output.document import Report, assemble, statuses_asked
+from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
 from tests.unit.analysis.comparison.test_current_findings import NOW, fingerprint_file
 
@@ -122,14 +123,12 @@ class TestSchema:
     def test_it_knows_the_kinds_scan_types_and_severities_of_the_code(self) -> None:
         told = SCHEMA["properties"]["changes"]["oneOf"][1]["properties"]
         assert set(told["counts"]["properties"]) == {*KINDS, "appeared", "no_longer_open"}
-        assert set(told["lists"]["properties"]) == set(told["by_severity"]["properties"]) == set(difference.LISTED_KINDS)
+        assert set(told["lists"]["properties"]) == set(told["by_severity"]["properties"]) == set(LISTED_KINDS)
         coverage_status = SCHEMA["properties"]["coverage_status"]["properties"]["deactivated"]["additionalProperties"]["items"][
             "enum"
         ]
         assert coverage_status == list(SCAN_TYPES)
-        assert SCHEMA["$defs"]["listed"]["properties"]["severity"]["enum"] == sorted(
-            SEVERITIES, key=lambda each: (SEVERITIES.index(each) == 0, -SEVERITIES.index(each))
-        )
+        assert SCHEMA["$defs"]["listed"]["properties"]["severity"]["enum"] == list(SEVERITIES)
 
     def test_the_document_explains_every_kind_and_every_reason(self) -> None:
         explained = set(re.findall(r"`([a-z_]+)`", DOCUMENT))

@@ -7,9 +7,9 @@ import pytest
 
 from findings_analysis.assessment.coverage import AccountScanning, Coverage
 from findings_analysis.comparison.baseline import StoredFile
-from findings_analysis.comparison.difference import APPEARED, NO_LONGER_OPEN
 from findings_analysis.comparison.fingerprints import DAY_MS
-from findings_analysis.output.headline import CHARACTERS, KINDS, SENTENCE_CHARACTERS, Stored, headline
+from findings_analysis.output.headline import CHARACTERS, SENTENCE_CHARACTERS, Stored, headline
+from findings_exporter.model.taxonomy import APPEARED, KINDS, NO_LONGER_OPEN
 from tests.builders.daily_runs import ACCOUNT, TODAY, finding
 from tests.unit.analysis.output.test_document import analysis
 

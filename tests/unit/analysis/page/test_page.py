@@ -12,9 +12,6 @@ from typing import Any, get_args
 import botocore.session
 import pytest
 
-from findings_analysis.comparison.difference import LISTED_KINDS
-from findings_analysis.comparison.fingerprints import SCAN_TYPES
-from findings_analysis.output.document import KINDS
 from findings_analysis.page import LANGUAGES, render
 from findings_analysis.page.localization import TEXTS, words
 from findings_analysis.page.rendering import (
@@ -22,12 +19,12 @@ from findings_analysis.page.rendering import (
     LISTED_IN_GROUP,
     SHOWN_AT_FIRST,
     TEXT_CHARACTERS,
-    WORST_FIRST,
     answer,
     score,
 )
 from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
 from findings_exporter.aws.run_store import Outcome
+from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
 from findings_exporter.model.text import clean
 from tests import page_samples as daily_runs
 
@@ -273,7 +270,7 @@ class TestOrder:
         html = render(made, daily_runs.trend(made), daily_runs.facts())
         new = html[html.index('<h2 id="new">') : html.index('<h2 id="no_longer_open">')]
         first, rest = new.split('<details class="more">')
-        assert first.count('<span class="severity') - len(WORST_FIRST[:4]) - 1 == SHOWN_AT_FIRST
+        assert first.count('<span class="severity') - len(SEVERITIES[:4]) - 1 == SHOWN_AT_FIRST
         assert rest.count('<span class="severity') == LISTED_IN_GROUP - SHOWN_AT_FIRST
         assert "Search and filter the 500 new findings listed" in new
         fix = html[html.index('<h2 id="fix">') : html.index('<h2 id="new">')]
@@ -445,7 +442,7 @@ class TestTrend:
             {"started_at": f"2026-11-2{day}T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": counts, "is_uncertain": False}
             for day, counts in enumerate([{"LOW": 100, "CRITICAL": 2}, None, {"LOW": 50}])
         ]
-        critical, low = strips(runs, WORST_FIRST)
+        critical, low = strips(runs, SEVERITIES)
         assert [bar.count for bar in critical.bars] == [2, None, 0]
         assert critical.bars[0].height == low.bars[0].height == HEIGHT - 4
         assert (low.change, low.least, low.most, low.first.count, low.last.count) == (-50, 50, 100, 100, 50)
@@ -461,7 +458,7 @@ class TestTrend:
             }
             for each in (9_999, 1, 0)
         ]
-        (low,) = strips(runs, WORST_FIRST)
+        (low,) = strips(runs, SEVERITIES)
         assert low.bars[1].height > low.bars[2].height
 
     def test_a_run_without_sure_coverage_is_marked_and_explained(self) -> None:
@@ -488,7 +485,7 @@ class TestTrend:
         runs = daily_runs.trend(daily_runs.ordinary(), 3)
         for run, is_uncertain, count in zip(runs, lost_coverage, (100, 90, 33), strict=True):
             run |= {"is_uncertain": is_uncertain, "by_severity": {"LOW": count}}
-        (strip,) = strips(runs, WORST_FIRST)
+        (strip,) = strips(runs, SEVERITIES)
         assert strip.is_uncertain == uncertain
         shown = Page(render(daily_runs.ordinary(), runs, daily_runs.facts())).text
         assert ("57 fewer than before" in shown) != uncertain
@@ -503,7 +500,7 @@ class TestTrend:
 
     def test_the_last_thirty_runs_are_shown(self) -> None:
         runs = daily_runs.trend(daily_runs.ordinary(), 45)
-        assert [bar.started_at for bar in strips(runs, WORST_FIRST)[0].bars] == [run["started_at"] for run in runs[-RUNS:]]
+        assert [bar.started_at for bar in strips(runs, SEVERITIES)[0].bars] == [run["started_at"] for run in runs[-RUNS:]]
 
     def test_every_drawing_says_the_same_in_words_and_as_a_table(self) -> None:
         shown = page(daily_runs.ordinary())
@@ -539,7 +536,7 @@ class TestLanguages:
     def test_every_kind_and_severity_of_the_analysis_has_a_name_and_a_place(self) -> None:
         for texts in TEXTS.values():
             assert {f"kind.{kind}" for kind in KINDS} | {f"meaning.{kind}" for kind in KINDS} <= texts.keys()
-            assert {f"severity.{severity}" for severity in WORST_FIRST} <= texts.keys()
+            assert {f"severity.{severity}" for severity in SEVERITIES} <= texts.keys()
         assert sorted(kind for kinds in GROUPS.values() for kind in kinds) == sorted(LISTED_KINDS)
 
     def test_every_text_is_used(self) -> None:
