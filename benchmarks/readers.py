@@ -39,45 +39,52 @@ def ours_counted(path: Path) -> dict[str, Any]:
 
 def ours_whole(path: Path) -> dict[str, Any]:
     """Count, write all columns to Parquet, rank what to fix first, and compare with the baseline that :func:`keys` has left."""
+    from findings_analysis.assessment.priorities import Priorities
     from findings_analysis.assessment.statistics import Statistics
-    from findings_analysis.comparison.current_findings import CurrentFindings
+    from findings_analysis.comparison.arns import Arns
     from findings_analysis.comparison.fingerprint_format import checked
+    from findings_analysis.comparison.run_fingerprints import RunFingerprints
     from findings_analysis.output import parquet
 
-    counts = Statistics(NOW_MS)
+    counts, arns, priorities = Statistics(NOW_MS), Arns(), Priorities()
 
     def passing(batches: Iterable[Any]) -> Iterator[Any]:
         for batch in batches:
-            first = daily_run.add(batch)
+            first = arns.first_of_each(batch)
             counts.add(first)
+            fingerprints.add(first)
+            priorities.add(first)
             yield first
 
     with (
         path.open("rb", buffering=0) as stream,
         (OUTPUT / "ours.parquet").open("wb") as file,
         (OUTPUT / "ours.keys").open("w+b") as fingerprint_file,
-        CurrentFindings(datetime.fromtimestamp(NOW_MS / 1000, UTC)) as daily_run,
+        RunFingerprints(datetime.fromtimestamp(NOW_MS / 1000, UTC), arns) as fingerprints,
     ):
         parquet.write(passing(_batches(path, stream)), file)
-        told = daily_run.compare(_header("now"), fingerprint_file, checked(_keys_of(path), "bench", "baseline"))
-    assert told.compared
-    assert told.compared.changes.counts["still_open"] > counts.total * 0.85
+        baseline = checked(_keys_of(path), "bench", "baseline")
+        found = fingerprints.compare(_header("now"), fingerprint_file, baseline, watched=priorities.watched())
+        priorities.ranked(found.resources)
+    assert found.with_baseline
+    assert found.with_baseline.changes.counts["still_open"] > counts.total * 0.85
     return counts.to_dict()
 
 
 def keys(path: Path) -> dict[str, Any]:
     """Leave what the whole step is compared with: the same report without each tenth finding."""
-    from findings_analysis.comparison.current_findings import CurrentFindings
+    from findings_analysis.comparison.arns import Arns
+    from findings_analysis.comparison.run_fingerprints import RunFingerprints
 
     with (
         path.open("rb", buffering=0) as stream,
         _keys_of(path).open("w+b") as fingerprint_file,
-        CurrentFindings(datetime.fromtimestamp(NOW_MS / 1000 - 86_400, UTC)) as daily_run,
+        RunFingerprints(datetime.fromtimestamp(NOW_MS / 1000 - 86_400, UTC), Arns()) as fingerprints,
     ):
         for batch in _batches(path, stream):
             kept = [row for row in range(len(batch["severity"])) if row % NEW_EACH]
-            daily_run.add({name: [values[row] for row in kept] for name, values in batch.items()})
-        daily_run.compare(_header("baseline"), fingerprint_file)
+            fingerprints.add({name: [values[row] for row in kept] for name, values in batch.items()})
+        fingerprints.compare(_header("baseline"), fingerprint_file)
     return {}
 
 

@@ -29,18 +29,18 @@ type Listed = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredAnalysis:
     """Where a analysis' files lie; ``carried`` is None where nothing is carried over."""
 
     bucket: str
     analysis_key: str
     parquet: StoredFile
-    keys: StoredFile
+    fingerprints: StoredFile
     carried: StoredFile | None = None
     page_key: str | None = None
 
 
-def headline(analysis: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
+def make_headline(analysis: Mapping[str, Any], stored: StoredAnalysis) -> dict[str, Any]:
     """Return the headline of an analysis.
 
     Parameters
@@ -56,7 +56,7 @@ def headline(analysis: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
     return made
 
 
-def _headline(analysis: Mapping[str, Any], stored: Stored, most: int) -> dict[str, Any]:
+def _headline(analysis: Mapping[str, Any], stored: StoredAnalysis, most: int) -> dict[str, Any]:
     counts, changes, coverage_status, coverage = (analysis[name] for name in ("counts", "changes", "coverage_status", "coverage"))
     baseline = analysis["baseline"]
     return {
@@ -66,8 +66,8 @@ def _headline(analysis: Mapping[str, Any], stored: Stored, most: int) -> dict[st
         "page_key": stored.page_key,
         "parquet_key": stored.parquet.key,
         "parquet_etag": stored.parquet.etag,
-        "fingerprints_key": stored.keys.key,
-        "fingerprints_etag": stored.keys.etag,
+        "fingerprints_key": stored.fingerprints.key,
+        "fingerprints_etag": stored.fingerprints.etag,
         "carried_key": stored.carried.key if stored.carried else None,
         "carried_etag": stored.carried.etag if stored.carried else None,
         "total": counts["total"],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_analysis.reading.errors import ReportChangedError, ReportUnavailableError
+from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, code_of, is_refused
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -69,6 +70,13 @@ def pin(s3: S3Client, bucket: str, key: str, owner: str) -> Pinned:
         raise ReportUnavailableError(f"S3 does not tell of s3://{bucket}/{key}: {error}") from error
     version_id = head.get("VersionId")
     return Pinned(bucket, key, head["ContentLength"], head["ETag"], None if version_id == "null" else version_id, owner)
+
+
+def raise_if_transient(error: ReportUnavailableError) -> None:
+    """Raise an error that another try may get past; return from one that S3 refused."""
+    cause = error.__cause__
+    if not isinstance(cause, ClientError) or code_of(cause) in THROTTLED or not is_refused(cause):
+        raise ServiceUnavailableError(str(error)) from error
 
 
 class RangedObject:
