@@ -70,7 +70,7 @@ logger = logging.getLogger(__name__)
 OTHER_RUNS = ".other"
 """Ends the partition of runs that do not stand for the report of their name."""
 PARQUET = "application/vnd.apache.parquet"
-CAUSE_CHARACTERS = 600
+FAILED_CAUSE_CHARACTERS = 600
 """The longest cause in the sentence of a failed analysis."""
 
 type History = Callable[[], Iterable[Mapping[str, Any]]]
@@ -135,7 +135,7 @@ def analyze(clients: AnalysisClients, run: Run, delivery: Delivery, history: His
 def failed_analysis(error: Exception) -> dict[str, str]:
     """Return an expected error as it is recorded: what happened, why, and what to do."""
     what = " ".join(str(error).split())
-    what = (what if len(what) <= CAUSE_CHARACTERS else f"{what[: CAUSE_CHARACTERS - 1]}…").rstrip(".")
+    what = (what if len(what) <= FAILED_CAUSE_CHARACTERS else f"{what[: FAILED_CAUSE_CHARACTERS - 1]}…").rstrip(".")
     match error:
         case MalformedReportError():
             name, do = "Analysis.ReportMalformed", "malformed"
@@ -218,7 +218,7 @@ class _Earlier(NamedTuple):
 class _Details(NamedTuple):
     """Details of the listed findings, whether details of carried findings were written, and what could not be read."""
 
-    found: finding_details.FindingDetails
+    found: finding_details.DetailsByArn
     carried: bool
     sentences: list[str]
 

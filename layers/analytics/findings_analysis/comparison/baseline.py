@@ -1,9 +1,9 @@
 """Which earlier run a report is compared with, and why there may be none.
 
 The baseline is the newest verified run of the same report name and the same filter as written (its hash is taken before
-relative dates are resolved) that people were notified of: what appeared in a silent run must not be swallowed. A scheduled run
-is compared with scheduled ones, so that a run on demand does not swallow it either; a run on demand with the newest of both. The
-format may be another one: keys are made from what both formats tell.
+relative dates are resolved) that sent a notification: what appeared in a run without one must not go unreported. For the same
+reason a scheduled run is compared with scheduled ones only; a run on demand with the newest of both. The format may be another
+one: fingerprints are made from what both formats have.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -90,9 +90,9 @@ class EarlierRun:
         return self.is_notified and (self.is_scheduled or not scheduled)
 
     def age_text(self, started_at: datetime) -> str:
-        """Return how long before another run it began, as people say it."""
+        """Return how long before another run it began, in words."""
         hours = round((started_at - self.started_at).total_seconds() / 3600)
-        if hours < 48:  # noqa: PLR2004 - two days are told as days
+        if hours < 48:  # noqa: PLR2004 - from two days on, days
             return f"{hours} hour{'' if hours == 1 else 's'}"
         return f"{round(hours / 24)} days"
 
@@ -119,7 +119,7 @@ def earlier_runs(lines: Iterable[Mapping[str, Any]], execution: str, started_at:
     lines
         Of the report's history (``REPORT#<name>`` / ``RUN#<start>#<execution>``), the newest first.
     execution, started_at
-        The run that looks: neither itself nor a run that began later is given.
+        The run that is compared: neither itself nor a run that began later is given.
     """
     return (run for line in lines if (run := EarlierRun.of(line, execution, started_at)))
 
@@ -130,9 +130,9 @@ def choose(earlier: Iterable[EarlierRun], filter_hash: str, *, scheduled: bool) 
     Parameters
     ----------
     earlier
-        The newest first. They are taken until the baseline is found: there is no number of runs that hides it.
+        The newest first. They are taken until the baseline is found: no number of runs hides it.
     scheduled
-        Whether the run that looks for a baseline was started by the schedule.
+        Whether the run that is compared was started by the schedule.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from findings_analysis.reading.parquet_columns import DETAIL_COLUMNS
 from findings_analysis.reading.schema import Batch
 from findings_exporter.model.taxonomy import LISTED_KINDS
 
-type FindingDetails = Mapping[bytes, Mapping[str, Any]]
+type DetailsByArn = Mapping[bytes, Mapping[str, Any]]
 """By exact key, the columns :data:`DETAIL_COLUMNS`."""
 
 

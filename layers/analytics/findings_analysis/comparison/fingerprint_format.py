@@ -86,7 +86,7 @@ class Summary:
     open
         Open findings.
     status_unknown
-        Findings that were open when Inspector was last looking, of accounts and scan types that it may not scan any more.
+        Findings that were open when they were last scanned, of accounts and scan types that may not be scanned any more.
     """
 
     findings: int
@@ -94,7 +94,7 @@ class Summary:
     status_unknown: Counted
 
 
-class Readable(Protocol):
+class ReadableFile(Protocol):
     """A file, or the body of an answer of S3."""
 
     def read(self, size: int, /) -> bytes:
@@ -146,7 +146,7 @@ class FingerprintReader:
         It is no fingerprint file, of another version, damaged or truncated. Each method may raise it.
     """
 
-    def __init__(self, source: Readable) -> None:
+    def __init__(self, source: ReadableFile) -> None:
         self._source = source
         self.summary: Summary | None = None
         magic = self._exactly(len(MAGIC), "its first bytes")

@@ -1,4 +1,4 @@
-"""The analysis of a report, as it is stored: counts, what changed, whether Inspector was looking, what to fix first.
+"""The analysis of a report, as it is stored: counts, what changed, scan coverage, what to fix first.
 
 Its JSON Schema stands in docs/analysis.schema.json. What is not known is null, and a sentence says why; sentences are for
 people, everything else is for programs.
@@ -13,7 +13,7 @@ from typing import Any
 from findings_analysis.assessment.coverage_status import CoverageStatus
 from findings_analysis.comparison.baseline import EarlierRun, NoBaseline
 from findings_analysis.comparison.difference import Change
-from findings_analysis.comparison.finding_details import FindingDetails
+from findings_analysis.comparison.finding_details import DetailsByArn
 from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, day, fix, has_exploit, severity
 from findings_analysis.comparison.identity import account_hash
 from findings_analysis.comparison.run_fingerprints import BaselineComparison
@@ -73,7 +73,7 @@ class AnalysisResults:
     counts: Mapping[str, Any]
     baseline: EarlierRun | NoBaseline
     compared: BaselineComparison | None
-    details: FindingDetails
+    details: DetailsByArn
     coverage_status: CoverageStatus
     priorities: Sequence[Mapping[str, Any]]
     priorities_are_exact: bool
@@ -140,8 +140,8 @@ def assemble(report: AnalyzedReport, results: AnalysisResults) -> dict[str, Any]
     }
 
 
-def change_sentences(compared: BaselineComparison, filter_criteria: Mapping[str, Any], details: FindingDetails) -> list[str]:
-    """Return what must be said of a comparison in words: what it cannot tell apart."""
+def change_sentences(compared: BaselineComparison, filter_criteria: Mapping[str, Any], details: DetailsByArn) -> list[str]:
+    """Return sentences about the limits of a comparison."""
     changes = compared.changes
     statuses = statuses_asked(filter_criteria)
     sentences: list[str] = []
@@ -171,7 +171,7 @@ def _baseline(baseline: EarlierRun, started_at: datetime) -> dict[str, Any]:
 
 
 def _changes(
-    compared: BaselineComparison, open_accounts: frozenset[str], details: FindingDetails, report: AnalyzedReport
+    compared: BaselineComparison, open_accounts: frozenset[str], details: DetailsByArn, report: AnalyzedReport
 ) -> dict[str, Any]:
     changes = compared.changes
     closed = changes.counts["closed"]
@@ -195,7 +195,7 @@ def _changes(
 
 
 def _by_account(compared: BaselineComparison, accounts: set[str]) -> dict[str, dict[str, int]]:
-    """Return what appeared, is gone and was not looked at, by account."""
+    """Return by account how many findings appeared, are no longer open, and have an unknown status."""
     accounts = accounts | compared.summary.open.keys() | compared.summary.status_unknown.keys()
     names = {account_hash(account): account for account in sorted(accounts)}
     found: dict[str, Counter[str]] = {}
@@ -211,7 +211,7 @@ def _by_account(compared: BaselineComparison, accounts: set[str]) -> dict[str, d
     }
 
 
-def _listed(change: Change, details: FindingDetails, now: datetime) -> dict[str, Any]:
+def _listed(change: Change, details: DetailsByArn, now: datetime) -> dict[str, Any]:
     record = change.record
     detail = details.get(record[EXACT], {})
     first_seen = EPOCH + timedelta(days=day(min(each[FIRST_SEEN] for each in (change.baseline, change.current) if each)))

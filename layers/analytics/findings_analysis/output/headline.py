@@ -1,7 +1,7 @@
 """The headline of an analysis: what the messages and the history need of it, small enough for the run's record.
 
 Its lists are short and its texts are cut, by rule: an item of DynamoDB holds 400 KB, and a run has one. Texts come from
-findings, so anybody may have written them.
+findings, so they are untrusted.
 """
 
 import json
@@ -15,22 +15,22 @@ from findings_analysis.comparison.fingerprints import FIXES
 from findings_exporter.model import notes
 from findings_exporter.model.taxonomy import APPEARED, KINDS, NO_LONGER_OPEN, SEVERITIES
 
-SCHEMA_VERSION = "1.0"
+HEADLINE_VERSION = "1.0"
 CHARACTERS = 24_000
 """Of a headline as JSON; tests hold it."""
-SENTENCES, SENTENCE_CHARACTERS = 10, 400
+SENTENCES, HEADLINE_SENTENCE_CHARACTERS = 10, 400
 WORST_NEW, WORST_NO_LONGER_OPEN, PRIORITIES = 5, 3, 5
-PACKAGES, NAMES = 5, 3
+PACKAGES, RESOURCE_NAMES = 5, 3
 WORDS = 20
-"""Entries of what findings name themselves, such as severities, and accounts that are dark."""
+"""Entries of what findings name themselves, such as severities, and accounts with deactivated scanning."""
 
-type Listed = Mapping[str, Any]
+type ListedFinding = Mapping[str, Any]
 """A finding in one of the analysis' lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnalysis:
-    """Where a analysis' files lie; ``carried`` is None where nothing is carried over."""
+    """Where the files of an analysis lie; ``carried`` is None where nothing is carried over."""
 
     bucket: str
     analysis_key: str
@@ -49,7 +49,7 @@ def make_headline(analysis: Mapping[str, Any], stored: StoredAnalysis) -> dict[s
         The document that docs/analysis.schema.json describes.
     """
     made: dict[str, Any] = {}
-    for most in (SENTENCE_CHARACTERS, 200, 100, 50):
+    for most in (HEADLINE_SENTENCE_CHARACTERS, 200, 100, 50):
         made = _headline(analysis, stored, most)
         if len(json.dumps(made, ensure_ascii=False)) <= CHARACTERS:
             break
@@ -60,7 +60,7 @@ def _headline(analysis: Mapping[str, Any], stored: StoredAnalysis, most: int) ->
     counts, changes, coverage_status, coverage = (analysis[name] for name in ("counts", "changes", "coverage_status", "coverage"))
     baseline = analysis["baseline"]
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": HEADLINE_VERSION,
         "bucket": stored.bucket,
         "analysis_key": stored.analysis_key,
         "page_key": stored.page_key,
@@ -114,10 +114,10 @@ def _by_severity(by_severity: Mapping[str, Mapping[str, int]], kinds: Iterable[s
 def _worst(changes: Mapping[str, Any], kinds: Sequence[str], entries: int, most: int) -> list[dict[str, Any]]:
     """Return the worst of several lists, in the order that each list has: severity, exploit, fix, the longest open.
 
-    What would tell the same of several resources is one entry, so that each entry tells something else.
+    Findings that differ only in their resource are one entry.
     """
     lists = changes["lists"]
-    alike: dict[tuple[Any, ...], list[Listed]] = {}
+    alike: dict[tuple[Any, ...], list[ListedFinding]] = {}
     for each in sorted((each for kind in kinds for each in lists.get(kind, [])), key=_badness):
         alike.setdefault((*_rank(each), each["resource_type"], each["vulnerability_id"] or each["title"]), []).append(each)
     # A list that is cut may have lost some that rank with its last one.
@@ -127,11 +127,11 @@ def _worst(changes: Mapping[str, Any], kinds: Sequence[str], entries: int, most:
     ]
 
 
-def _badness(listed: Listed) -> tuple[int, bool, int, str]:
+def _badness(listed: ListedFinding) -> tuple[int, bool, int, str]:
     return (*_rank(listed), listed["first_seen"])
 
 
-def _rank(listed: Listed) -> tuple[int, bool, int]:
+def _rank(listed: ListedFinding) -> tuple[int, bool, int]:
     return (
         SEVERITIES.index(listed["severity"]),
         not listed["exploit_available"],
@@ -139,7 +139,7 @@ def _rank(listed: Listed) -> tuple[int, bool, int]:
     )
 
 
-def _finding(alike: Sequence[Listed], most: int, *, at_least: bool) -> dict[str, Any]:
+def _finding(alike: Sequence[ListedFinding], most: int, *, at_least: bool) -> dict[str, Any]:
     first = alike[0]
     names = [name for name in dict.fromkeys(_cut(each["resource"], min(most, 80)) for each in alike) if name]
     packages = dict.fromkeys(package for each in alike for package in each["packages"])
@@ -149,7 +149,7 @@ def _finding(alike: Sequence[Listed], most: int, *, at_least: bool) -> dict[str,
         "title": _cut(first["title"], min(most, 200)),
         "resource": _cut(first["resource"], min(most, 200)),
         "resource_type": _cut(first["resource_type"], 60),
-        "resource_names": names[:NAMES],
+        "resource_names": names[:RESOURCE_NAMES],
         "resources": len({each["resource_id"] or each["resource"] for each in alike}),
         "resources_at_least": at_least,
         "findings": len(alike),
@@ -162,7 +162,7 @@ def _finding(alike: Sequence[Listed], most: int, *, at_least: bool) -> dict[str,
     }
 
 
-def _common(alike: Sequence[Listed], field: str) -> str | None:
+def _common(alike: Sequence[ListedFinding], field: str) -> str | None:
     values = {each[field] for each in alike}
     return values.pop() if len(values) == 1 else None
 

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from findings_analysis.assessment.priorities import EPSS_SCORE, EXPLOIT_SCORE, FIX_SCORES, SEVERITY_SCORES
-from findings_analysis.page.localization import TEXTS, Words, words, zone
+from findings_analysis.page.localization import TEXTS, PageLocalization, page_localization, zone
 from findings_analysis.page.trend import HEIGHT, RUNS, strips
 from findings_exporter.model.taxonomy import (
     APPEARED,
@@ -129,8 +129,8 @@ def render(
         A document of docs/analysis.schema.json.
     trend
         The last runs of this report name, oldest first and this one last: ``started_at`` (ISO 8601), ``outcome``,
-        ``by_severity`` of the open findings, which is null for a run without numbers, and ``is_uncertain``: scan coverage was lost
-        or unknown. Only the last 30 are shown.
+        ``by_severity`` of the open findings, which is null for a run without numbers, and ``is_uncertain``: its scan coverage was
+        lost or unknown. Only the last 30 are shown.
     facts
         ``deployment`` (``account``, ``region``, ``stack``), ``links`` (``report``, ``analysis``, ``parquet``, ``execution``:
         addresses, or null), ``duration_seconds`` or null, and ``time_zone``, a name of the IANA database.
@@ -142,7 +142,7 @@ def render(
     ValueError
         The page has no such language.
     """
-    say = words(language, facts["time_zone"])
+    say = page_localization(language, facts["time_zone"])
     analysis, trend = (each_text(each, lambda _, text: clean(text, TEXT_CHARACTERS)) for each in (analysis, trend))
     status = analysis["coverage_status"]
     # Where scan coverage is lost, the page says so in its own words.
@@ -186,14 +186,14 @@ def render(
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
-def answer(analysis: Mapping[str, Any], say: Words) -> dict[str, Any]:
+def answer(analysis: Mapping[str, Any], say: PageLocalization) -> dict[str, Any]:
     """Return the headline of the page and its numbers.
 
     Returns
     -------
     dict
-        ``headline``, ``open``, ``critical``, ``status_unknown``, and ``new``, ``gone``, ``new_critical``, which are None without a
-        baseline.
+        ``headline``, ``open``, ``critical``, ``status_unknown``; and ``new``, ``no_longer_open`` and ``new_critical``, which are
+        None without a baseline.
     """
     counts, changes, state = analysis["counts"], analysis["changes"], analysis["coverage_status"]["state"]
     is_open, critical = counts["open"], counts["by_severity"].get("CRITICAL", 0)
@@ -222,7 +222,7 @@ def answer(analysis: Mapping[str, Any], say: Words) -> dict[str, Any]:
     }
 
 
-def score(entry: Mapping[str, Any], say: Words) -> str:
+def score(entry: Mapping[str, Any], say: PageLocalization) -> str:
     """Return how the priority score of a vulnerability adds up, in words.
 
     What the other parts leave of the score is that of the number of resources.
@@ -241,7 +241,7 @@ def score(entry: Mapping[str, Any], say: Words) -> str:
     return say("fix.sum", terms=say("fix.plus").join(terms), sum=say.number(entry["priority_score"]))
 
 
-def scan_types_named(names: Sequence[str], say: Words) -> str:
+def scan_types_named(names: Sequence[str], say: PageLocalization) -> str:
     """Return scan types in words; all that an account itself decides on are not listed one by one."""
     if set(names) >= set(OWN_SCAN_TYPES):
         return say("lost.everything")
@@ -281,7 +281,7 @@ def _code_and_words(why: str) -> tuple[str, str]:
     return (found[1], found[2] or "") if found else ("", why)
 
 
-def _axis(trend: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
+def _axis(trend: Sequence[Mapping[str, Any]], say: PageLocalization) -> list[str]:
     """Return the ends of the trend: days, or times where all of it is of one day."""
     ends = list(dict.fromkeys(run["started_at"] for run in [*trend[:1], *trend[-1:]]))
     days = [say.day(end) for end in ends]
@@ -343,7 +343,7 @@ def _lacking(coverage: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], 
     return sorted(found, key=lambda entry: (entry[1]["state"] == "on", entry[0]))
 
 
-def _data(analysis: Mapping[str, Any], say: Words) -> Markup:
+def _data(analysis: Mapping[str, Any], say: PageLocalization) -> Markup:
     """Return the data of the page's script as JSON that is safe inside a script element."""
     rows: list[dict[str, Any]] = []
     days: dict[str, str] = {}

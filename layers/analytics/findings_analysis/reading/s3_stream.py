@@ -41,9 +41,9 @@ class Pinned:
     Attributes
     ----------
     etag
-        With its quotes, as S3 tells it.
+        With its quotes, as S3 returns it.
     version_id
-        None in a bucket without versioning: then the ETag alone tells one content from another.
+        None in a bucket without versioning: then the ETag alone identifies the content.
     owner
         The account that must own the bucket.
     """
@@ -62,12 +62,12 @@ def pin(s3: S3Client, bucket: str, key: str, owner: str) -> Pinned:
     Raises
     ------
     ReportUnavailableError
-        S3 does not tell of it.
+        S3 does not return it.
     """
     try:
         head = s3.head_object(Bucket=bucket, Key=key, ExpectedBucketOwner=owner)
     except (ClientError, BotoCoreError) as error:
-        raise ReportUnavailableError(f"S3 does not tell of s3://{bucket}/{key}: {error}") from error
+        raise ReportUnavailableError(f"S3 did not return s3://{bucket}/{key}: {error}") from error
     version_id = head.get("VersionId")
     return Pinned(bucket, key, head["ContentLength"], head["ETag"], None if version_id == "null" else version_id, owner)
 

@@ -281,10 +281,10 @@ class TestSummary:
 
     @given(st.permutations(range(12)))
     def test_the_list_does_not_depend_on_the_order(self, order: list[int]) -> None:
-        listed = difference.Listed(3)
+        listed = difference.WorstChanges(3)
         for number in order * 3:
             listed.add(difference.Change("new", b"", daily_runs.record(f"{number}", severity=["LOW", "HIGH"][number % 2])))
-        expected = difference.Listed(1_000)
+        expected = difference.WorstChanges(1_000)
         for number in order * 3:
             expected.add(difference.Change("new", b"", daily_runs.record(f"{number}", severity=["LOW", "HIGH"][number % 2])))
         assert listed.changes("new") == expected.changes("new")[:3]

@@ -273,7 +273,7 @@ class TestNames:
     def test_so_few_are_wanted_that_they_fit_into_memory(self) -> None:
         rows = [finding(f"{number}", vulnerability_id=f"v{number}") for number in range(1_000)]
         _, of_current = finding_details.wanted(live([batch(*rows)], live([]).keys).changes)
-        assert len(of_current) == difference.LISTED
+        assert len(of_current) == difference.CHANGES_LISTED
 
 
 def batches_of(findings: list[dict[str, Any]]) -> list[schema.Batch]:

@@ -8,7 +8,7 @@ import pytest
 from findings_analysis.assessment.coverage import AccountScanning, Coverage
 from findings_analysis.comparison.baseline import StoredFile
 from findings_analysis.comparison.fingerprints import DAY_MS
-from findings_analysis.output.headline import CHARACTERS, SENTENCE_CHARACTERS, StoredAnalysis, make_headline
+from findings_analysis.output.headline import CHARACTERS, HEADLINE_SENTENCE_CHARACTERS, StoredAnalysis, make_headline
 from findings_exporter.model.taxonomy import APPEARED, KINDS, NO_LONGER_OPEN
 from tests.builders.daily_runs import ACCOUNT, TODAY, finding
 from tests.unit.analysis.output.test_document import analysis
@@ -133,7 +133,7 @@ def test_whatever_texts_findings_have_it_stays_small_and_on_one_line(text: str) 
     assert told.encode().decode() == told
     assert "\\u00" not in told
     assert "\u202e" not in told
-    assert all(len(sentence) <= SENTENCE_CHARACTERS for sentence in made["sentences"])
+    assert all(len(sentence) <= HEADLINE_SENTENCE_CHARACTERS for sentence in made["sentences"])
 
 
 def test_thousands_of_changes_and_accounts_leave_it_small() -> None:

@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 
 from findings_analysis.page import LANGUAGES, render
-from findings_analysis.page.localization import TEXTS, words
+from findings_analysis.page.localization import TEXTS, page_localization
 from findings_analysis.page.rendering import (
     GROUPS,
     LISTED_IN_GROUP,
@@ -90,7 +90,7 @@ def page(analysis: dict[str, Any], runs: int = 30, language: str = "en", **facts
 class TestTheAnswer:
     def test_a_run_says_first_what_is_new_no_longer_open_open_and_critical(self) -> None:
         daily_run = daily_runs.ordinary()
-        told = answer(daily_run, words("en", "UTC"))
+        told = answer(daily_run, page_localization("en", "UTC"))
         assert told["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
         assert (told["new"], told["no_longer_open"]) == (
             daily_run["changes"]["counts"]["appeared"],
@@ -99,8 +99,8 @@ class TestTheAnswer:
         assert told["open"] == daily_run["counts"]["by_status"]["ACTIVE"]
 
     def test_where_only_open_findings_are_reported_the_criticals_are_of_them(self) -> None:
-        assert answer(daily_runs.deactivated(), words("en", "UTC"))["critical"] == 0
-        assert answer(daily_runs.unknown(), words("en", "UTC"))["status_unknown"] == 60
+        assert answer(daily_runs.deactivated(), page_localization("en", "UTC"))["critical"] == 0
+        assert answer(daily_runs.unknown(), page_localization("en", "UTC"))["status_unknown"] == 60
 
     def test_a_first_run_has_nothing_to_compare_with_and_says_why(self) -> None:
         daily_run = daily_runs.first()
@@ -175,7 +175,7 @@ class TestOneFile:
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
 def test_a_time_that_a_zone_does_not_have_is_reported_in_utc(zone: str, at: str) -> None:
-    told = words("en", zone).time(at)
+    told = page_localization("en", zone).time(at)
     assert ("UTC" in told) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
 
 
@@ -350,16 +350,16 @@ class TestWords:
 
     def test_a_priority_score_adds_up_in_words(self) -> None:
         for entry in daily_runs.ordinary()["priorities"]:
-            told = score(entry, words("en", "UTC"))
+            told = score(entry, page_localization("en", "UTC"))
             terms, total = told.split(" = ")
             assert sum(int(term.split()[-1]) for term in terms.split(" + ")) == int(total) == entry["priority_score"]
         top = daily_runs.ordinary()["priorities"][0]
-        told = score(top, words("en", "UTC"))
+        told = score(top, page_localization("en", "UTC"))
         assert told == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
-        assert score(top, words("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
-        assert score(top | {"severity": "NEW", "exploit_available": "NO", "priority_score": 11}, words("en", "UTC")).startswith(
-            "NEW 0 + EPSS"
-        )
+        assert score(top, page_localization("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
+        assert score(
+            top | {"severity": "NEW", "exploit_available": "NO", "priority_score": 11}, page_localization("en", "UTC")
+        ).startswith("NEW 0 + EPSS")
 
 
 class TestSections:
