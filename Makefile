@@ -84,8 +84,9 @@ audit: .venv-audit/.synced ## Check the deployed packages for known vulnerabilit
 
 ##@ Documents
 .PHONY: messages
-messages: install ## Render the example messages in docs/gallery
+messages: install ## Render the example messages in docs/gallery, and docs/troubleshooting.md
 	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.gallery
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.troubleshooting
 
 .PHONY: pictures
 pictures: install browser ## Draw the workflow diagram and the pictures of messages and page for the documents

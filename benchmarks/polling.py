@@ -54,8 +54,9 @@ def main() -> list[Row]:
         mean_delay = sum(cost.delay_seconds / daily_run for cost, daily_run in zip(known, daily_runs, strict=True)) / DAILY_RUNS
         print(
             f"  {name:<8}{baseline.status_checks:>6} {baseline.delay_seconds:>5.0f} s"
-            f"{alone.status_checks:>9} {alone.delay_seconds:>5.0f} s ({alone.status_checks / baseline.status_checks:.2f} of the looks)"
-            f"{max(cost.status_checks for cost in known):>20} looks, {mean_delay:.1%}",
+            f"{alone.status_checks:>9} {alone.delay_seconds:>5.0f} s "
+            f"({alone.status_checks / baseline.status_checks:.2f} of the checks)"
+            f"{max(cost.status_checks for cost in known):>20} checks, {mean_delay:.1%}",
         )
         status_checks = max(cost.status_checks for cost in known)
         rows += [

@@ -21,11 +21,11 @@ def remediation_for(_: Execution, __: Event, context: LambdaContext) -> dict[str
 
 
 def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
-    """Explain the failure of an event's ``execution``; else check all, and with ``tell`` publish the result to the topic."""
+    """Explain the failure of an event's ``execution``; else check all, and with ``notify`` publish the result to the topic."""
     if "execution" in event:
         return remediation_for(event, context)
     with observed("setup check", context):
         checks = check_all(clients, utc_now, function_deadline(context))
-        if event.get("tell") is True:
+        if event.get("notify") is True:
             clients.sns.publish(**message.publication(checks, clients.deployment, utc_now()))
         return message.result(checks, clients.deployment, utc_now())

@@ -136,7 +136,7 @@ def headline(**fields: Any) -> dict[str, Any]:
     folder = "inspector/analyses/nightly/year=2026/month=11/day=23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
     table = "inspector/findings/report=nightly/day=2026-11-23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
     return {
-        "schema_version": "1.0",
+        "schema_version": "2.0",
         "bucket": BUCKET,
         "analysis_key": f"{folder}/analysis.json",
         "page_key": f"{folder}/index.html",

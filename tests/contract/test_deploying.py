@@ -19,6 +19,7 @@ from tests.contract.parts import TEMPLATE, listed
 MAKEFILE = Path("Makefile").read_text(encoding="utf-8")
 SAMCONFIG = Path("samconfig.toml").read_text(encoding="utf-8")
 DOCUMENT = Path("docs/ci.md").read_text(encoding="utf-8")
+OPERATIONS = Path("docs/operations.md").read_text(encoding="utf-8")
 
 # ---------------------------------------------------------------------------------------------------------------------
 # make
@@ -115,6 +116,16 @@ def test_as_it_stands_it_sets_no_parameter_and_needs_no_question_for_a_first_dep
     assert (given["confirm_changeset"], given["fail_on_empty_changeset"]) == (False, False)
     assert given["capabilities"] == ["CAPABILITY_IAM"]
     assert deployment(SAMCONFIG, tmp_path)["confirm_changeset"] is True
+
+
+def test_the_second_stack_of_the_operations_page_has_values_of_its_own(tmp_path: Path) -> None:
+    (section,) = re.findall(r"^```toml\n(.*?)^```$", OPERATIONS, re.MULTILINE | re.DOTALL)
+    given = deployment(f"{SAMCONFIG}\n{section}", tmp_path, "--config-env", "weekly")
+    assert (given["stack_name"], given["resolve_s3"]) == ("inspector-findings-weekly", True)
+    assert given["capabilities"] == ["CAPABILITY_IAM"]
+    for name, value in given["parameter_overrides"].items():
+        assert re.fullmatch(TEMPLATE["Parameters"][name].get("AllowedPattern", ".*"), value), name
+    assert {"ReportName", "AthenaDatabase"} <= set(given["parameter_overrides"])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the documents tell to type and to look at exists: commands, their options, links, and every step in docs/architecture.md."""
+"""What the documents name exists: commands, their options, links, and every step and state in docs/architecture.md."""
 
 import re
 import shlex
@@ -11,9 +11,10 @@ from botocore.exceptions import UnknownServiceError
 from botocore.session import Session
 
 from findings_exporter.aws import run_store
-from tests.contract.parts import TASKS, folder_of
+from tests.contract.parts import MACHINE, STATES, TASKS, folder_of
+from tests.tools import workflow_picture
 
-DOCUMENTS = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
+DOCUMENTS = [Path("README.md"), Path("CONTRIBUTING.md"), *sorted(Path("docs").glob("*.md"))]
 TEXTS = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
 BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"(?<!`)`((?:aws|make|\.venv-sam/bin/sam) [^`\n]+)`(?!`)")
@@ -81,7 +82,7 @@ def test_a_link_within_the_documents_leads_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS[1:], ids=str)
 def test_a_document_is_found_from_the_readme(document: Path) -> None:
-    assert f"docs/{document.name}" in TEXTS[Path("README.md")]
+    assert f"]({document}" in TEXTS[Path("README.md")]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -89,7 +90,41 @@ def test_every_step_stands_in_the_architecture(task: str) -> None:
     assert f"| {task} | `{folder_of(task)}` |" in ARCHITECTURE
 
 
-def test_the_architecture_reports_how_long_items_are_kept() -> None:
+def test_the_diagram_is_drawn_from_the_workflow() -> None:
+    assert workflow_picture.redrawn(ARCHITECTURE, MACHINE) == ARCHITECTURE, "make pictures"
+
+
+def test_the_diagram_has_every_state_and_every_way() -> None:
+    names = dict(re.findall(r"^    (\w+)\W+\"(.+)\"\W+$", ARCHITECTURE, re.MULTILINE))
+    drawn = {
+        (names[begin], names[end])
+        for begin, end in re.findall(r"^    (\w+) -\.?->(?:\|[^|]*\|)? (\w+)$", ARCHITECTURE, re.MULTILINE)
+    }
+    assert sorted(names.values()) == sorted(STATES)
+    assert drawn == {
+        (name, way)
+        for name, state in STATES.items()
+        for part in [state, *state.get("Choices", []), *state.get("Catch", [])]
+        for way in [part.get("Next"), part.get("Default")]
+        if way
+    }
+
+
+def test_the_architecture_says_how_long_items_are_kept() -> None:
     kept = {"EXECUTION#": run_store.EXECUTION_KEPT, "REPORT#": run_store.HISTORY_KEPT, "SCHEDULED#": run_store.CLAIM_KEPT}
     for item, time in kept.items():
         assert re.search(rf"^\| `{item}.*\| after {time.days} days \|$", ARCHITECTURE, re.MULTILINE), item
+
+
+def test_the_glossary_has_one_meaning_a_word_and_uses_no_retired_one() -> None:
+    words, _, retired = TEXTS[Path("docs/glossary.md")].partition("## Words we do not use")
+    defined = [
+        word for names in re.findall(r"^\| ([^|`-][^|]*) \|", words, re.MULTILINE) for word in names.split(", ") if word != "word"
+    ]
+    assert len(defined) > 50
+    assert sorted(defined) == sorted(set(defined))
+    rows = [line.strip("| ").split(" | ") for line in retired.splitlines() if line.startswith("| ")]
+    assert [row for row in rows if row[0] == "instead of"] == [["instead of", "write"], ["instead of", "write", "still right"]]
+    refused = [word for row in rows if row[0] != "instead of" for word in row[0].split(", ")]
+    assert len(refused) == len(set(refused)) > 40
+    assert set(refused) & set(defined) == set()

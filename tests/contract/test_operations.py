@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from findings_exporter.aws.metrics import BY_REPORT, BY_STACK, NAMESPACE
+from findings_exporter.model.plan import Plan, make_plan
+from tests.builders.exporter import config, execution
 from tests.builders.rendered import STACK, Place, Rendered
 from tests.contract.parts import ANALYTICS, PACKAGE, TEMPLATE
 
@@ -175,7 +177,7 @@ def test_only_one_module_writes_metrics() -> None:
     ids=["metrics", "alarms", "parameters", "queries"],
 )  # fmt: skip
 def test_everything_that_is_operated_is_in_the_document(names: list[str]) -> None:
-    text = OPERATIONS if "ScheduleState" not in names else OPERATIONS + Path("README.md").read_text(encoding="utf-8")
+    text = OPERATIONS if "ScheduleState" not in names else OPERATIONS + Path("docs/configuration.md").read_text(encoding="utf-8")
     assert [name for name in names if f"`{name}`" not in text and f"*{name}*" not in text] == []
 
 
@@ -184,4 +186,19 @@ def test_the_document_names_what_exists() -> None:
     assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == {*BY_REPORT, *BY_STACK}
     alarms = OPERATIONS.split("## The alarms")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(<stack>-[\w-]+)`", alarms, re.MULTILINE)) == set(ALARM_NAMES)
-    assert set(re.findall(r"<([A-Z]\w+)>", OPERATIONS)) <= {*TEMPLATE["Outputs"], *RENDERED.resources}
+    assert set(re.findall(r"<([A-Z]\w+)>", OPERATIONS)) <= {*TEMPLATE["Outputs"], *TEMPLATE["Parameters"], *RENDERED.resources}
+
+
+def test_the_second_schedule_of_the_document_is_one_that_the_workflow_accepts() -> None:
+    (target,) = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```$", OPERATIONS, re.MULTILINE | re.DOTALL)]
+    of_the_stack = RENDERED.of_type("AWS::Scheduler::Schedule")["ExportFindingsNightly"]["Target"]
+    assert target.keys() <= of_the_stack.keys()
+    run_input = json.loads(target["Input"])
+    assert run_input["schedule"] == json.loads(of_the_stack["Input"])["schedule"]
+    run_input["schedule"] = {
+        "scheduled_for": execution().started_at.isoformat(),
+        "arn": "arn:aws:scheduler:eu-west-1:111122223333:schedule/default/x",
+    }
+    plan = make_plan(run_input, config(), execution())
+    assert isinstance(plan, Plan), plan
+    assert (plan.report_name, plan.is_scheduled, plan.is_regular) == ("weekly-critical", True, True)

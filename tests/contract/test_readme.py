@@ -1,4 +1,4 @@
-"""What the README tells to type works: its targets, Regions, files and outputs exist."""
+"""What the README tells the reader to type works: its targets, Regions, files and outputs exist, and its first screen says what it must."""
 
 import os
 import re
@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from botocore.session import Session
 
-from tests.contract.parts import MACHINE, RESOURCES, STATES, TEMPLATE
-from tests.tools import workflow_picture
+from findings_exporter.model import plan
+from tests.contract.parts import RESOURCES, TEMPLATE
 
 README = Path("README.md").read_text(encoding="utf-8")
+FIRST_SCREEN = "\n".join(README.splitlines()[:40])
+CONFIGURATION = Path("docs/configuration.md").read_text(encoding="utf-8")
 COMMANDS = [
     line
     for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -33,7 +35,7 @@ SERVICES = {
     # SAM makes of them functions and layers, the rule and the schedules, and the state machine.
     "AWS::Serverless": ["Lambda", "EventBridge", "Scheduler", "Step Functions"],
 }
-"""By the first part of a resource's type, what the README calls it for whoever deploys."""
+"""What the README calls the service of a resource, by the first part of the resource's type."""
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", Path("Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 # A deployment without install, build and SAM CLI: it only prints the Region that the SAM CLI would see.
 DEPLOY = ["make", "--silent", "--old-file=install", "--old-file=build", "deploy", "sam=printenv AWS_DEFAULT_REGION #"]
@@ -73,7 +75,7 @@ def test_everything_else_needs_no_linux(target: str) -> None:
     assert ".venv-runtime" not in steps
 
 
-def test_whoever_deploys_is_reported_every_service_that_the_template_has_resources_of() -> None:
+def test_the_permissions_to_deploy_name_every_service_that_the_template_has_resources_of() -> None:
     (said,) = re.findall(r"^To deploy, a principal needs (.*?) To start an export", README, re.MULTILINE | re.DOTALL)
     said = " ".join(said.split())
     services = {resource["Type"].rsplit("::", 1)[0] for resource in RESOURCES.values()}
@@ -109,7 +111,38 @@ def test_a_deployment_goes_to_the_region_of_the_environment(environment: dict[st
 def test_every_input_that_is_named_exists_and_is_explained() -> None:
     inputs = {path.name for path in Path("events").glob("*.json")}
     assert set(re.findall(r"events/(\w+\.json)", README)) <= inputs
-    assert set(re.findall(r"^\| `(\w+\.json)` \|", README, re.MULTILINE)) == inputs
+    assert set(re.findall(r"^\| `(\w+\.json)` \|", CONFIGURATION, re.MULTILINE)) == inputs
+
+
+def test_every_parameter_is_explained_once_with_its_default() -> None:
+    table = CONFIGURATION.partition("## Parameters")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines() if line.startswith("| `")]
+    told = [(name, default) for names, _, default in rows for name in re.findall(r"`(\w+)`", names)]
+    defaults = {name: str(each["Default"]) for name, each in TEMPLATE["Parameters"].items()}
+    assert dict(told) == {name: f"`{default}`" if default else "empty" for name, default in defaults.items()}
+    assert len(told) == len(defaults)
+
+
+def test_every_key_of_an_input_is_explained() -> None:
+    table = CONFIGURATION.partition("## Execution input")[2].partition("\n## ")[0]
+    told = re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE)
+    assert sorted(told) == sorted(
+        [*(key for key in plan.KEYS if key != "report"), *(f"report.{key}" for key in plan.REPORT_KEYS)]
+    )
+
+
+def test_the_first_screen_says_what_it_is_how_far_it_is_and_how_to_try_it() -> None:
+    assert len(README.splitlines()) < 200
+    assert "**Status: pre-release, not yet run on a real AWS account.**" in FIRST_SCREEN
+    assert "](docs/limits.md)" in FIRST_SCREEN
+    assert "](docs/page-desktop.png)" in FIRST_SCREEN
+    assert len(re.findall(r"^- \*\*", FIRST_SCREEN, re.MULTILINE)) == 6
+    assert re.findall(r"^make (\w+)", FIRST_SCREEN, re.MULTILINE) == ["demo", "test"]
+
+
+def test_the_contents_lead_to_every_section_in_order() -> None:
+    contents = README.partition("**Contents:**")[2].partition("\n\n")[0]
+    assert re.findall(r"\[([^]]+)\]", contents) == re.findall(r"^## (.+)$", README, re.MULTILINE)
 
 
 def test_every_output_that_is_named_exists() -> None:
@@ -124,22 +157,3 @@ def test_everything_is_installed_into_the_projects_folder() -> None:
     folders = [Path(line) for line in told.stdout.splitlines()]
     assert len(folders) == 2
     assert all(folder.is_relative_to(Path.cwd() / ".uv") for folder in folders)
-
-
-def test_the_picture_is_the_workflows_own() -> None:
-    assert workflow_picture.readme(README, MACHINE) == README, "make pictures"
-
-
-def test_the_picture_has_every_state_and_every_way() -> None:
-    names = dict(re.findall(r"^    (\w+)\W+\"(.+)\"\W+$", README, re.MULTILINE))
-    drawn = {
-        (names[begin], names[end]) for begin, end in re.findall(r"^    (\w+) -\.?->(?:\|[^|]*\|)? (\w+)$", README, re.MULTILINE)
-    }
-    assert sorted(names.values()) == sorted(STATES)
-    assert drawn == {
-        (name, way)
-        for name, state in STATES.items()
-        for part in [state, *state.get("Choices", []), *state.get("Catch", [])]
-        for way in [part.get("Next"), part.get("Default")]
-        if way
-    }

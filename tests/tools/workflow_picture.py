@@ -1,4 +1,4 @@
-"""The README's picture of the workflow, drawn from the state machine's own definition: `make pictures` draws it anew."""
+"""The workflow diagram in docs/architecture.md, drawn from the state machine's definition. `make pictures` draws it anew."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-README = Path("README.md")
+DOCUMENT = Path("docs/architecture.md")
 DEFINITION = Path("statemachine/export_findings.asl.json")
 PLACE = re.compile(r"(?<=<!-- the workflow: make pictures -->\n).*?(?=<!-- end -->)", re.DOTALL)
 SHAPES = {"Task": '["{}"]', "Pass": '["{}"]', "Wait": '(["{}"])', "Choice": '{{"{}"}}', "Succeed": '(("{}"))', "Fail": '(("{}"))'}
-"""What a kind of state looks like in Mermaid's flowcharts."""
+"""The shape of each type of state in a Mermaid flowchart."""
 VARIABLES = {"$duplicate": "duplicate", "$delivery": "report verified"}
-"""What a condition on a variable asks for."""
+"""The label of a condition that compares no text, by the variable in it."""
 
 
 def picture(definition: dict[str, Any]) -> str:
-    """Return the workflow as a flowchart of Mermaid, in a Markdown block: dotted is what an error does that outlasts all retries."""
+    """Return the workflow as a Mermaid flowchart in a Markdown block. A dotted arrow is an error that outlasts all retries."""
     return "\n".join(["```mermaid", "flowchart TD", *_lines(definition["States"]), "```\n"])
 
 
@@ -44,20 +44,20 @@ def _id(name: str) -> str:
 
 
 def _label(condition: str) -> str:
-    """Return what a condition compares with; "yes" where the state's name is the question."""
+    """Return what a condition compares with; "yes" where the name of the state is the question."""
     if " in [" in condition:
         return "yes"
     words = [word.lower().replace("_", " ") for word in re.findall(r"'(\w+)'", condition)]
-    if "$digest" in condition:
+    if "$analysis" in condition:
         words = [*words[:-1], f"analysis {words[-1]}"]
     of_variables = [word for variable, word in VARIABLES.items() if variable in condition]
     return ", ".join(words or of_variables) or "yes"
 
 
-def readme(text: str, definition: dict[str, Any]) -> str:
-    """Return the README with the picture as it should be."""
+def redrawn(text: str, definition: dict[str, Any]) -> str:
+    """Return the document with the diagram as it should be."""
     return PLACE.sub(lambda _: picture(definition), text)
 
 
 if __name__ == "__main__":
-    README.write_text(readme(README.read_text("utf-8"), json.loads(DEFINITION.read_text("utf-8"))), "utf-8")
+    DOCUMENT.write_text(redrawn(DOCUMENT.read_text("utf-8"), json.loads(DEFINITION.read_text("utf-8"))), "utf-8")

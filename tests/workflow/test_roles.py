@@ -151,16 +151,16 @@ def check_is_unknown(name: str) -> Scenario:
 
     def scenario(exporter: Exporter, _: InspectorControl) -> None:
         checks = {check["name"]: check for check in exporter.invoke("CheckSetupFunction", {})["checks"]}
-        assert checks[name]["coverage_status"] == "unknown"
+        assert checks[name]["result"] == "unknown"
         assert "AWS refused" in checks[name]["sentence"]
-        assert {check["coverage_status"] for check in checks.values()} - {"failed"} == {"passed", "unknown"}
+        assert {check["result"] for check in checks.values()} - {"failed"} == {"passed", "unknown"}
 
     return scenario
 
 
 def check_cannot_be_told(exporter: Exporter, _: InspectorControl) -> None:
     with pytest.raises(FunctionFailedError) as raised:
-        exporter.invoke("CheckSetupFunction", {"tell": True})
+        exporter.invoke("CheckSetupFunction", {"notify": True})
     assert raised.value.type == "AccessDeniedError"
 
 
@@ -309,7 +309,7 @@ def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Expo
     exporter.run({})
     inspector.hold()
     exporter.run(SHORT, seconds=90)  # what a failure needs, too
-    exporter.invoke("CheckSetupFunction", {"tell": True})
+    exporter.invoke("CheckSetupFunction", {"notify": True})
 
     made: dict[str, set[str]] = {}
     for call in exporter.aws.control("/_local/calls", of_account)["calls"]:

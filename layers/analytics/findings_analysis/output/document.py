@@ -20,7 +20,7 @@ from findings_analysis.comparison.run_fingerprints import BaselineComparison
 from findings_exporter.model.notes import Note
 from findings_exporter.model.taxonomy import APPEARED, KINDS, LISTED_KINDS, NO_LONGER_OPEN, SEVERITIES, STATUS_UNKNOWN, STATUSES
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 """Of docs/analysis.schema.json; from the first release on a new field comes with a new version."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIX_WORDS = {number: word for word, number in FIXES.items()}

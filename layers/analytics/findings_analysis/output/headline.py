@@ -15,7 +15,7 @@ from findings_analysis.comparison.fingerprints import FIXES
 from findings_exporter.model import notes
 from findings_exporter.model.taxonomy import APPEARED, KINDS, NO_LONGER_OPEN, SEVERITIES
 
-HEADLINE_VERSION = "1.0"
+HEADLINE_VERSION = "2.0"
 CHARACTERS = 24_000
 """Of a headline as JSON; tests hold it."""
 SENTENCES, HEADLINE_SENTENCE_CHARACTERS = 10, 400

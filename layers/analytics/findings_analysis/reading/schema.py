@@ -288,7 +288,7 @@ COLUMNS = (
 too."""
 
 RUN_STARTED_AT = Column(
-    "run_started_at", "timestamp", "When the run of this row started; tells the runs of a day apart.", "the run's own"
+    "run_started_at", "timestamp", "When the run of this row started; distinguishes the runs of a day.", "the run's own"
 )
 """What Parquet has beside the finding's columns, and batches do not: a file's name does not say the order of runs."""
 TABLE_COLUMNS = (*COLUMNS, RUN_STARTED_AT)

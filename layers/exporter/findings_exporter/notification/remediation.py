@@ -97,7 +97,7 @@ WORKFLOW_BROKE = Remediation(
 REMEDIATIONS = {
     "InvalidInput": Remediation(
         "the input is not valid",
-        "The execution input, or a stack parameter that it uses by default, does not have the form that the README describes.",
+        "The execution input, or a stack parameter that it uses by default, does not have the form that docs/configuration.md describes.",
         (
             "Correct the fields that are named above.",
             "Start a new execution. The files in events/ are examples of valid input.",

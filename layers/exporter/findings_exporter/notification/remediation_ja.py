@@ -52,7 +52,7 @@ WORKFLOW_BROKE = Remediation(
 REMEDIATIONS = {
     "InvalidInput": Remediation(
         "入力に誤りがあります",
-        "実行の入力、または既定値として使われるスタックのパラメータが、README に記載の形式ではありません。",
+        "実行の入力、または既定値として使われるスタックのパラメータが、docs/configuration.md に記載の形式ではありません。",
         ("上に示した項目を修正してください。", "新しい実行を開始してください。events/ のファイルが正しい入力の例です。"),
     ),
     "LockNotObtained": Remediation(

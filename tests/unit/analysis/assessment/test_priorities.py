@@ -191,7 +191,7 @@ def test_the_documentation_has_the_points_of_the_code() -> None:
     score = Counter(priorities.SEVERITY_SCORES)
     table = next(line for line in text.splitlines() if line.startswith("| severity |"))
     assert all(f"{severity} {count}" in table for severity, count in score.items())
-    assert f"| known exploit | {priorities.EXPLOIT_SCORE} |" in text
+    assert f"| exploit available | {priorities.EXPLOIT_SCORE} |" in text
     assert f"{priorities.EPSS_SCORE} times the probability" in text
     assert f"available {priorities.FIX_SCORES['YES']}, partly {priorities.FIX_SCORES['PARTIAL']}" in text
     assert f"at most {priorities.MAX_RESOURCE_SCORE}" in text

@@ -33,7 +33,7 @@ HOSTILE = (
 NAME = "FOREIGN\u202e@here"
 """As hostile as Step Functions lets a name be."""
 SETUP = {
-    "coverage_status": "failed",
+    "result": "failed",
     "failed": [{"check": "key", "sentence": HOSTILE, "evidence": [HOSTILE], "fix": [HOSTILE], "statements": [{"Sid": "Ours"}]}],
     "unknown": [{"check": "key", "sentence": HOSTILE}],
 }

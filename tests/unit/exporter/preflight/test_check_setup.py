@@ -56,7 +56,7 @@ def test_an_event_of_an_unknown_release_is_refused(function: ModuleType) -> None
         function.handler(RUN | {"release": RELEASE + 1}, CONTEXT)
 
 
-@pytest.mark.parametrize("event", [{}, {"tell": False}, {"tell": "no"}, {"Comment": "the console's own example"}])
+@pytest.mark.parametrize("event", [{}, {"notify": False}, {"notify": "no"}, {"Comment": "the console's own example"}])
 def test_whoever_asks_gets_the_whole_result_and_no_one_else_is_reported(
     function: ModuleType, topic: FakeTopic, event: dict[str, Any]
 ) -> None:

@@ -64,7 +64,7 @@ def test_what_a_setup_check_found_is_recorded_and_stands_in_the_cause(table: Tab
     planned(table, ME)
     statement = {"Sid": "InspectorMayWriteReports", "Effect": "Allow"}
     wrong = {"check": "key", "sentence": "No.", "evidence": ["seen"], "fix": ["Do."], "statements": [statement]}
-    setup = {"coverage_status": "failed", "failed": [wrong], "unknown": []}
+    setup = {"result": "failed", "failed": [wrong], "unknown": []}
     failure = {"error": "Report.INVALID_PERMISSIONS", "cause": "said", "setup": setup}
     result = record(table, FAILURE | {"failure": failure})
     assert result["failure"]["cause"].startswith(
