@@ -1,4 +1,4 @@
-"""How late a report is told and how many looks that costs, against a fixed pause of a minute; by arithmetic."""
+"""How late the end of a report is noticed, and by how many status checks, against a fixed minute; by arithmetic."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Cost:
 
 
 def watch(duration_seconds: float, history_seconds: Sequence[float], wait: Wait) -> Cost:
-    """Return the looks until a report of a duration is seen finished, and how late that is."""
+    """Return the status checks until a report of a duration is seen finished, and how late that is."""
     elapsed, status_checks = 0.0, 0
     while status_checks == 0 or elapsed < duration_seconds:
         elapsed += wait(elapsed, history_seconds)
@@ -45,8 +45,8 @@ def fixed(_: float, __: Sequence[float]) -> float:
 def main() -> list[Row]:
     """Print the table and return its rows."""
     rows: list[Row] = []
-    print("Watching a report: looks (each three transitions) and delay, against a fixed minute")
-    print(f"  {'report':<8}{'fixed':>14}{'no history':>34}{'with history ±20 %: worst looks, mean delay':>48}")
+    print("Watching a report: status checks (each three transitions) and delay, against a fixed minute")
+    print(f"  {'report':<8}{'fixed':>14}{'no history':>34}{'with history ±20 %: most checks, mean delay':>48}")
     for name, duration in DURATIONS.items():
         baseline, alone = watch(duration, [], fixed), watch(duration, [], ours)
         daily_runs = [duration * (1 - SPREAD + 2 * SPREAD * daily_run / (DAILY_RUNS - 1)) for daily_run in range(DAILY_RUNS)]
@@ -62,9 +62,13 @@ def main() -> list[Row]:
         rows += [
             at_most(f"report of {name}: delay", "s", alone.delay_seconds, max(15.0, 0.1 * duration), baseline.delay_seconds),
             times_better(
-                f"report of {name}: looks", "looks", alone.status_checks, baseline.status_checks, 5 if name == "6 h" else None
+                f"report of {name}: status checks",
+                "checks",
+                alone.status_checks,
+                baseline.status_checks,
+                5 if name == "6 h" else None,
             ),
-            at_most(f"report of {name}: most looks with history", "looks", status_checks, 15, baseline.status_checks),
+            at_most(f"report of {name}: most status checks with history", "checks", status_checks, 15, baseline.status_checks),
             at_most(f"report of {name}: mean delay with history", "of it", mean_delay, 0.04),
         ]
     return rows

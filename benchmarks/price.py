@@ -39,12 +39,12 @@ def main() -> list[Row]:
     path = success_path()
     print("A nightly run: transitions and price a month, before any free tier")
     for name, seconds in REPORTS_SECONDS.items():
-        told = {title: cost(path, seconds, wait) for title, wait in (("ours", ours), ("fixed minute", fixed))}
-        for title, (transitions, lambda_seconds, usd) in told.items():
+        costs = {title: cost(path, seconds, wait) for title, wait in (("ours", ours), ("fixed minute", fixed))}
+        for title, (transitions, lambda_seconds, usd) in costs.items():
             print(
                 f"  {name:<8}{title:<14}{transitions:>6} transitions, {lambda_seconds:>5.0f} s of Lambda: USD {usd:.3f} a month"
             )
-        for unit, baseline, mine in zip(UNITS, told["fixed minute"], told["ours"], strict=True):
+        for unit, baseline, mine in zip(UNITS, costs["fixed minute"], costs["ours"], strict=True):
             rows.append(Row(f"nightly run of a report of {name}", unit, baseline, mine, baseline / mine))
     return rows
 

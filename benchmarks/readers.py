@@ -123,9 +123,9 @@ def load_and_write(path: Path) -> dict[str, Any]:
 
     with path.open(encoding="utf-8") as file:
         findings = json.load(file)["findings"]
-    told = _count(findings)
+    counts = _count(findings)
     pd.json_normalize(findings).to_parquet(OUTPUT / "baseline.parquet")
-    return told
+    return counts
 
 
 def read_and_write(path: Path) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def read_and_write(path: Path) -> dict[str, Any]:
     packages = table["Affected Packages"].dropna().str.split(",").explode()
     repositories = table["Resource ID"].str.extract(r":repository/(.+)/sha256:")[0].dropna()
     crossed = pd.crosstab(ages, table["Severity"])
-    return _told(
+    return _summed(
         total=len(table),
         ages={band: dict(row) for band, row in crossed.iterrows()},
         kinds={
@@ -201,10 +201,10 @@ def _count(findings: list[dict[str, Any]]) -> dict[str, Any]:
         if details := finding.get("packageVulnerabilityDetails"):
             tops["vulnerabilities"][details["vulnerabilityId"]] += 1
             tops["packages"].update(package["name"] for package in details["vulnerablePackages"])
-    return _told(len(findings), ages, kinds, tops)
+    return _summed(len(findings), ages, kinds, tops)
 
 
-def _told(total: int, ages: dict[str, Any], kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
+def _summed(total: int, ages: dict[str, Any], kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
     return {
         "total": total,
         **{f"by_{kind}": {name: int(count) for name, count in counts.items()} for kind, counts in kinds.items()},
