@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from findings_analysis.pipeline import AnalysisClients, headline_of
+from findings_analysis.pipeline import AnalysisClients, analyze
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
@@ -105,7 +105,7 @@ def _analysed(
         raise UnusableError(
             f"{report} is no whole findings report ({delivery.error}): {_where_it_breaks(report, plan.report_format)}"
         )
-    headline = headline_of(clients, run, delivery, history)
+    headline = analyze(clients, run, delivery, history)
     if "error" in headline:
         raise UnusableError(f"{report} cannot be analysed ({headline['error']}): {headline['sentence']}")
     return replace(run, outcome="SUCCEEDED", delivery=delivery, analysis=headline, ended_at=run.execution.started_at)

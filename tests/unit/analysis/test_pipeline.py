@@ -13,6 +13,7 @@ from arro3.io import write_parquet
 
 from findings_analysis import pipeline
 from findings_analysis.comparison.baseline import HISTORY_FIELDS, StoredFile
+from findings_analysis.comparison.earlier_files import EarlierFiles
 from findings_analysis.comparison.fingerprint_format import (
     BLOCK,
     HEADER,
@@ -25,9 +26,9 @@ from findings_analysis.comparison.fingerprint_format import (
 )
 from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, FIRST_SEEN
 from findings_analysis.comparison.identity import IDENTITY_VERSION
-from findings_analysis.comparison.stored_files import EarlierFiles
-from findings_analysis.output import parquet
+from findings_analysis.page.run_page import trend
 from findings_analysis.pipeline import AnalysisClients, analyze_run
+from findings_analysis.reading import parquet_columns
 from findings_exporter.aws import run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated
@@ -114,12 +115,12 @@ def content_of(key: str) -> bytes:
 
 @pytest.mark.parametrize("report_format", ["JSON", "CSV"])
 def test_a_first_run_leaves_its_files_encrypted_as_the_report_is(clients: AnalysisClients, s3: S3, report_format: str) -> None:
-    result = daily_run(clients, report_format=report_format)
-    assert (result["total"], result["no_baseline"]) == (len(ACTIVE), "first_run")
-    assert result["analysis_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/analysis.json"
-    assert result["fingerprints_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/findings.fingerprints"
-    assert result["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/run-1.parquet"
-    rows = [arn for batch in parquet.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
+    told = daily_run(clients, report_format=report_format)
+    assert (told["total"], told["no_baseline"]) == (len(ACTIVE), "first_run")
+    assert told["analysis_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/analysis.json"
+    assert told["fingerprints_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/findings.fingerprints"
+    assert told["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/run-1.parquet"
+    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(told["parquet_key"]))) for arn in batch["finding_arn"]]
     assert rows == [each["findingArn"] for each in ACTIVE]
     assert json.loads(content_of(result["analysis_key"]))["counts"]["total"] == len(ACTIVE)
     assert result["page_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/index.html"
@@ -141,7 +142,7 @@ def test_the_page_shows_the_trend_of_the_runs_and_is_in_the_language_of_the_depl
     assert "Asia/Tokyo" in page
     second = {"counts": {"by_severity": {"HIGH": 3}}, "coverage_status": {"state": "unknown"}}
     run = run_store.load(clients.table, execution("run-2", START + timedelta(days=1)))
-    assert pipeline.trend(run_store.history(clients.table, "nightly"), run, second) == [
+    assert trend(run_store.history(clients.table, "nightly"), run, second) == [
         {
             "started_at": START.isoformat(),
             "outcome": "SUCCEEDED",
@@ -163,9 +164,9 @@ def test_a_page_that_cannot_be_rendered_leaves_an_analysis_without_one(
     def broken(*_: object) -> str:
         raise ValueError("no")
 
-    monkeypatch.setattr("findings_analysis.page.render", broken)
-    result = daily_run(clients)
-    assert (result["page_key"], result["total"]) == (None, len(ACTIVE))
+    monkeypatch.setattr("findings_analysis.page.run_page.render", broken)
+    told = daily_run(clients)
+    assert (told["page_key"], told["total"]) == (None, len(ACTIVE))
 
 
 def test_a_second_run_is_compared_by_the_files_of_the_first_and_names_what_is_no_longer_open(clients: AnalysisClients) -> None:
@@ -582,7 +583,7 @@ class TestTrend:
     def of(self, clients: AnalysisClients, run_input: dict[str, Any]) -> list[str]:
         run = planned(clients.table, execution("this", START + timedelta(days=9)), run_input)
         analysis = {"counts": {"by_severity": {}}, "coverage_status": {"state": "active"}}
-        return [each["started_at"][8:10] for each in pipeline.trend(run_store.history(clients.table, "nightly"), run, analysis)]
+        return [each["started_at"][8:10] for each in trend(run_store.history(clients.table, "nightly"), run, analysis)]
 
     def test_silent_runs_and_those_of_another_filter_or_kind_are_not_in_it(self, clients: AnalysisClients) -> None:
         schedule: dict[str, Any] = {"schedule": {"scheduled_for": START.isoformat(), "arn": builders.SCHEDULE}}
@@ -691,9 +692,9 @@ class TestCarriedOver:
 
 def test_an_arn_that_stands_twice_is_counted_once_and_mentioned(clients: AnalysisClients) -> None:
     daily_run(clients)
-    result = daily_run(clients, "run-2", START + timedelta(days=1), [*ACTIVE, ACTIVE[0], ACTIVE[3], ACTIVE[3]])
-    assert (result["total"], result["open"], result["changes"]["appeared"]) == (len(ACTIVE), len(ACTIVE), 0)
-    assert any(sentence.startswith("3 findings are in the report again under an ARN") for sentence in result["sentences"])
-    rows = [arn for batch in parquet.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
+    told = daily_run(clients, "run-2", START + timedelta(days=1), [*ACTIVE, ACTIVE[0], ACTIVE[3], ACTIVE[3]])
+    assert (told["total"], told["open"], told["changes"]["appeared"]) == (len(ACTIVE), len(ACTIVE), 0)
+    assert any(sentence.startswith("3 findings are in the report again under an ARN") for sentence in told["sentences"])
+    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(told["parquet_key"]))) for arn in batch["finding_arn"]]
     assert sorted(rows) == sorted(each["findingArn"] for each in ACTIVE)
     assert json.loads(content_of(result["analysis_key"]))["counts"]["duplicates"] == 3
