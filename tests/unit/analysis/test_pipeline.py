@@ -115,12 +115,12 @@ def content_of(key: str) -> bytes:
 
 @pytest.mark.parametrize("report_format", ["JSON", "CSV"])
 def test_a_first_run_leaves_its_files_encrypted_as_the_report_is(clients: AnalysisClients, s3: S3, report_format: str) -> None:
-    told = daily_run(clients, report_format=report_format)
-    assert (told["total"], told["no_baseline"]) == (len(ACTIVE), "first_run")
-    assert told["analysis_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/analysis.json"
-    assert told["fingerprints_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/findings.fingerprints"
-    assert told["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/run-1.parquet"
-    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(told["parquet_key"]))) for arn in batch["finding_arn"]]
+    result = daily_run(clients, report_format=report_format)
+    assert (result["total"], result["no_baseline"]) == (len(ACTIVE), "first_run")
+    assert result["analysis_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/analysis.json"
+    assert result["fingerprints_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/findings.fingerprints"
+    assert result["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/run-1.parquet"
+    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
     assert rows == [each["findingArn"] for each in ACTIVE]
     assert json.loads(content_of(result["analysis_key"]))["counts"]["total"] == len(ACTIVE)
     assert result["page_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/index.html"
@@ -165,8 +165,8 @@ def test_a_page_that_cannot_be_rendered_leaves_an_analysis_without_one(
         raise ValueError("no")
 
     monkeypatch.setattr("findings_analysis.page.run_page.render", broken)
-    told = daily_run(clients)
-    assert (told["page_key"], told["total"]) == (None, len(ACTIVE))
+    result = daily_run(clients)
+    assert (result["page_key"], result["total"]) == (None, len(ACTIVE))
 
 
 def test_a_second_run_is_compared_by_the_files_of_the_first_and_names_what_is_no_longer_open(clients: AnalysisClients) -> None:
@@ -692,9 +692,9 @@ class TestCarriedOver:
 
 def test_an_arn_that_stands_twice_is_counted_once_and_mentioned(clients: AnalysisClients) -> None:
     daily_run(clients)
-    told = daily_run(clients, "run-2", START + timedelta(days=1), [*ACTIVE, ACTIVE[0], ACTIVE[3], ACTIVE[3]])
-    assert (told["total"], told["open"], told["changes"]["appeared"]) == (len(ACTIVE), len(ACTIVE), 0)
-    assert any(sentence.startswith("3 findings are in the report again under an ARN") for sentence in told["sentences"])
-    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(told["parquet_key"]))) for arn in batch["finding_arn"]]
+    result = daily_run(clients, "run-2", START + timedelta(days=1), [*ACTIVE, ACTIVE[0], ACTIVE[3], ACTIVE[3]])
+    assert (result["total"], result["open"], result["changes"]["appeared"]) == (len(ACTIVE), len(ACTIVE), 0)
+    assert any(sentence.startswith("3 findings are in the report again under an ARN") for sentence in result["sentences"])
+    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
     assert sorted(rows) == sorted(each["findingArn"] for each in ACTIVE)
     assert json.loads(content_of(result["analysis_key"]))["counts"]["duplicates"] == 3

@@ -172,7 +172,7 @@ class TestCoverageLost:
         assert coverage_status.state == "lost"
         assert list(coverage_status.deactivated) == [OTHER_ACCOUNT]
         assert (
-            "Inspector no longer scans account 444455556666 (all scan types are off). 12 findings that were open there are missing"
+            "Inspector no longer scans account 444455556666 (all scan types are deactivated). 12 findings that were open there are missing"
             in text(coverage_status)
         )
 
@@ -182,7 +182,7 @@ class TestCoverageLost:
             current(a=9, b=12), coverage(a="on", b="off"), baseline({ACCOUNT: 9, OTHER_ACCOUNT: 12}, scanning=on)
         )
         assert coverage_status.state == "lost"
-        assert "(all scan types are off)" in text(coverage_status)
+        assert "(all scan types are deactivated)" in text(coverage_status)
 
     def test_one_scan_type_may_be_switched_off_alone(self) -> None:
         off: dict[str, Scanning] = {"ec2": "on", "ecr": "off", "lambda": "off"}

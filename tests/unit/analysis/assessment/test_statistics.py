@@ -41,11 +41,11 @@ def test_a_report_is_counted_as_its_findings_are(data: st.DataObject, findings: 
     rows = [row for row in rows if row["status"] not in {"CLOSED", "SUPPRESSED"}]
     assert result["open"] == len(rows)
     for kind in ("severity", "type", "resource_type", "fix_available", "exploit_available"):
-        assert told[f"by_{kind}"] == Counter(row[kind] or NO_VALUE for row in rows)
-    assert told["by_account"] == Counter(row["account_id"] for row in rows)
-    assert {band: sum(each.values()) for band, each in told["by_age_and_severity"].items()} == told["by_age"]
-    assert sum(map(Counter, told["by_age_and_severity"].values()), Counter()) == told["by_severity"]
-    assert sum(told["by_age"].values()) == sum(told["by_epss"].values()) == len(rows)
+        assert result[f"by_{kind}"] == Counter(row[kind] or NO_VALUE for row in rows)
+    assert result["by_account"] == Counter(row["account_id"] for row in rows)
+    assert {band: sum(each.values()) for band, each in result["by_age_and_severity"].items()} == result["by_age"]
+    assert sum(map(Counter, result["by_age_and_severity"].values()), Counter()) == result["by_severity"]
+    assert sum(result["by_age"].values()) == sum(result["by_epss"].values()) == len(rows)
     packages = Counter(name for row in rows for name in row["package_names"] or () if name)
     assert {entry["name"]: entry["findings"] for entry in result["top"]["packages"]["entries"]} == packages
     every_id = [name for row in rows for name in [row["resource_id"], *(row["further_resource_ids"] or ())] if name]
@@ -100,8 +100,8 @@ def test_missing_values_and_unknown_values_are_counted_together() -> None:
         {"account_id": None},
         {"account_id": NO_VALUE},
     )
-    assert told["by_fix_available"] == {NO_VALUE: 4, "YES": 1}
-    assert told["by_account"] == {"1": 3, NO_VALUE: 2}
+    assert result["by_fix_available"] == {NO_VALUE: 4, "YES": 1}
+    assert result["by_account"] == {"1": 3, NO_VALUE: 2}
 
 
 def test_a_status_of_tomorrow_is_open_also_beside_closed_findings() -> None:

@@ -151,7 +151,7 @@ class TestKinds:
     def test_of_two_closed_copies_the_one_that_was_open_has_the_new_arn_whatever_their_arns(self, was_unknown: str) -> None:
         copies = {"a": finding("a"), "b": finding("b")}
         was_open = next(name for name in copies if name != was_unknown)
-        _, unknown = told([copies[was_unknown]], [], (daily_runs.ACCOUNT, "ecr"))
+        _, unknown = compared([copies[was_unknown]], [], (daily_runs.ACCOUNT, "ecr"))
         baseline = sorted([*unknown, *records(copies[was_open])])
         current = records(finding("a", status="CLOSED"), finding("b", status="CLOSED"), finding("c"))
         found = compare(iter([baseline]), iter([current]), len)
@@ -159,7 +159,7 @@ class TestKinds:
         assert +found.changes.counts == {"unchanged_new_arn": 1, "one_fewer_resource": 1}
 
     def test_another_scan_type_of_the_account_is_checked_at(self) -> None:
-        assert told([finding("a")], [], (daily_runs.ACCOUNT, "ec2"))[0] == {"resource_removed": 1}
+        assert compared([finding("a")], [], (daily_runs.ACCOUNT, "ec2"))[0] == {"resource_removed": 1}
 
     def test_findings_share_an_identity_and_are_counted_one_to_one(self) -> None:
         kinds, _ = compared([finding(each) for each in "abc"], [finding(each) for each in "cdefg"])

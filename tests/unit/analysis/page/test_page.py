@@ -90,9 +90,9 @@ def page(analysis: dict[str, Any], runs: int = 30, language: str = "en", **facts
 class TestTheAnswer:
     def test_a_run_says_first_what_is_new_no_longer_open_open_and_critical(self) -> None:
         daily_run = daily_runs.ordinary()
-        told = answer(daily_run, page_localization("en", "UTC"))
-        assert told["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
-        assert (told["new"], told["no_longer_open"]) == (
+        result = answer(daily_run, page_localization("en", "UTC"))
+        assert result["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
+        assert (result["new"], result["no_longer_open"]) == (
             daily_run["changes"]["counts"]["appeared"],
             daily_run["changes"]["counts"]["no_longer_open"],
         )
@@ -175,8 +175,8 @@ class TestOneFile:
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
 def test_a_time_that_a_zone_does_not_have_is_reported_in_utc(zone: str, at: str) -> None:
-    told = page_localization("en", zone).time(at)
-    assert ("UTC" in told) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
+    result = page_localization("en", zone).time(at)
+    assert ("UTC" in result) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
 
 
 class TestHostileTexts:
@@ -352,12 +352,12 @@ class TestWords:
 
     def test_a_priority_score_adds_up_in_words(self) -> None:
         for entry in daily_runs.ordinary()["priorities"]:
-            told = score(entry, page_localization("en", "UTC"))
-            terms, total = told.split(" = ")
+            result = score(entry, page_localization("en", "UTC"))
+            terms, total = result.split(" = ")
             assert sum(int(term.split()[-1]) for term in terms.split(" + ")) == int(total) == entry["priority_score"]
         top = daily_runs.ordinary()["priorities"][0]
-        told = score(top, page_localization("en", "UTC"))
-        assert told == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
+        result = score(top, page_localization("en", "UTC"))
+        assert result == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
         assert score(top, page_localization("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
         assert score(
             top | {"severity": "NEW", "exploit_available": "NO", "priority_score": 11}, page_localization("en", "UTC")
