@@ -18,11 +18,11 @@ from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES
 from findings_analysis.pipeline import _failed as failed_analysis
 from findings_analysis.reading.errors import ReportUnavailableError
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note, from_stored
 from findings_exporter.model.plan import make_plan
+from findings_exporter.model.run import Run
 from findings_exporter.preflight import checks, message
 from tests.builders.exporter import (
     BUCKET,

@@ -9,8 +9,8 @@ from findings_exporter.aws import run_store
 from findings_exporter.aws.handler import Event, client, step, utc_now
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.execution import Execution
-from findings_exporter.steps.verify_report import Delivery
 
 config = Config.from_env()
 table = Table(client("dynamodb"), config.table_name)
@@ -20,4 +20,4 @@ clients = AnalysisClients(config, table, client("s3"), client("inspector2"), utc
 @step
 def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
     """Analyze the run's report as it was verified: ``delivery``."""
-    return analyze_run(clients, run_store.load(table, execution), Delivery(**event["delivery"]))
+    return analyze_run(clients, run_store.load(table, execution), Delivery.from_dict(event["delivery"]))

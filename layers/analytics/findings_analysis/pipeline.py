@@ -48,13 +48,13 @@ from findings_analysis.reading.s3_stream import Pinned, RangedObject
 from findings_analysis.reading.schema import Batch
 from findings_exporter.aws import run_store
 from findings_exporter.aws.metrics import count_analysis
-from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan
+from findings_exporter.model.run import Run
 from findings_exporter.notification import links as links_to
-from findings_exporter.steps.verify_report import Delivery
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from findings_exporter.aws import run_store
-from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table, refused_item
 from findings_exporter.model.errors import DENIED, Failure, LockLostError, StillCreatingError, code_of
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
+from findings_exporter.model.run import Run
 from findings_exporter.model.wait import turn_wait_seconds
 
 if TYPE_CHECKING:

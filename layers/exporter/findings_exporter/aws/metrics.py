@@ -13,7 +13,7 @@ from typing import Any, TypeIs
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from findings_exporter.aws.run_store import Run
+from findings_exporter.model.run import Run
 
 NAMESPACE = "InspectorFindingsExporter"
 SEVERITIES = MappingProxyType(

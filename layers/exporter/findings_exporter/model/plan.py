@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
-from findings_exporter.aws.table import known_fields
 from findings_exporter.model import filter_criteria, notes
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.filter_criteria import kind_of, suggestion
 from findings_exporter.model.notes import Note
+from findings_exporter.model.records import known_fields
 from findings_exporter.model.text import clean
 
 MAX_INPUT_CHARACTERS = 100_000

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut
 from findings_exporter.notification import chat, short
 from findings_exporter.notification.event import EVENT_VERSION, export_event

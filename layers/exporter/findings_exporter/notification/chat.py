@@ -5,8 +5,8 @@ What does not keep the schema is dropped in silence [AWS: custom notifications],
 
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut, in_chat
 from findings_exporter.notification.links import execution_url, report_url
 from findings_exporter.notification.localization import Localization

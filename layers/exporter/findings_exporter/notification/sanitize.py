@@ -8,10 +8,10 @@ What programs look things up by (ARNs, S3 keys) stays as it is; people see it in
 from collections.abc import Callable
 from dataclasses import replace
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import in_language, recognized
 from findings_exporter.model.plan import Plan
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut, each_text, in_chat, in_mail
 
 TEXT_CHARACTERS = 400

@@ -8,10 +8,10 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, in_chat, in_mail, wrapped
 from findings_exporter.notification.event import EVENT_VERSION, export_event
 from findings_exporter.notification.links import execution_url

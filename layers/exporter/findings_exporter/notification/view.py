@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from findings_exporter.aws.run_store import Run
+from findings_exporter.model.run import Run
 from findings_exporter.notification.localization import SEVERITIES
 
 type Compared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]

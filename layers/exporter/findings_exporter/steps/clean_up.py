@@ -19,7 +19,7 @@ from findings_exporter.aws.clients import Clients
 from findings_exporter.aws.handler import named
 from findings_exporter.aws.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
 from findings_exporter.aws.metrics import count_expectation
-from findings_exporter.aws.run_store import CleanupMark, Outcome
+from findings_exporter.aws.run_store import CleanupMark
 from findings_exporter.model.errors import (
     AccessDeniedError,
     ExporterError,
@@ -31,6 +31,7 @@ from findings_exporter.model.errors import (
 )
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
+from findings_exporter.model.run import Outcome
 from findings_exporter.model.text import clean
 from findings_exporter.steps import notify, record_run, reports
 

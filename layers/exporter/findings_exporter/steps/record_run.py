@@ -8,17 +8,17 @@ from typing import Any
 
 from findings_exporter.aws import run_store
 from findings_exporter.aws.metrics import count_run
-from findings_exporter.aws.run_store import Outcome, Run
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
+from findings_exporter.model.run import Outcome, Run
 from findings_exporter.model.text import clean, cut
 from findings_exporter.notification import failure_from
 from findings_exporter.notification.remediation import evidence, remediation_for, statements
 from findings_exporter.notification.sanitize import ERROR_CHARACTERS, for_programs
-from findings_exporter.steps.verify_report import Delivery
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
         for the workflow's Fail state, or null.
     """
     failure = _failure(event["failure"]) if event["failure"] else None
-    delivery = Delivery(**event["delivery"]) if event["delivery"] and not failure else None
+    delivery = Delivery.from_dict(event["delivery"]) if event["delivery"] and not failure else None
     if broken := event.get("analysis_failure"):
         run_store.note_analysis_failure(table, execution, analysis_failure(broken["error"], broken["cause"]))
     outcome: Outcome = "FAILED" if failure else "DUPLICATE" if event["duplicate"] else "SUCCEEDED"

@@ -17,7 +17,6 @@ from findings_exporter.aws.clients import Clients, StartClients
 from findings_exporter.aws.inspector import Report, create
 from findings_exporter.aws.lock import has_ended
 from findings_exporter.aws.metrics import count_status_check
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import (
     DENIED,
     THROTTLED,
@@ -31,6 +30,7 @@ from findings_exporter.model.errors import (
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan, execution_of
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean
 from findings_exporter.model.wait import next_wait_seconds, turn_wait_seconds
 from findings_exporter.steps.verify_report import found_report_id

@@ -8,13 +8,14 @@ seen there, too: a tiny one counts as nothing found only where Inspector itself,
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
 from findings_exporter.aws.inspector import matches_any
 from findings_exporter.model import notes, report_completeness
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import THROTTLED, Failure, code_of, is_refused
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Destination
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_s3 import S3Client
 
-    from findings_exporter.aws.run_store import Run
+    from findings_exporter.model.run import Run
 
 TINY_BYTES = 4096
 """The largest object that can be a way of saying that nothing was found; one real finding alone is about as long."""
@@ -36,41 +37,6 @@ CHECKS, CHECK_SECONDS = 3, 2
 
 type AsksInspector = Callable[[], bool | None]
 """Asks whether any finding matches the run's filter now; None where the answer does not tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The report object that was seen, or why there is none.
-
-    Attributes
-    ----------
-    key
-        None when Inspector found nothing and wrote no object.
-    nothing_found
-        ``no_findings`` (Inspector said so), ``no_object`` (success without an object), ``empty_object`` (an object
-        without any finding), or None when the report holds findings.
-    note
-        How an object was judged that is in none of the known forms, as :func:`findings_exporter.model.notes.to_text` writes it.
-    """
-
-    bucket: str
-    prefix: str
-    key: str | None
-    size_bytes: int
-    etag: str | None
-    version_id: str | None
-    kms_key_arn: str | None
-    nothing_found: Literal["no_findings", "no_object", "empty_object"] | None
-    note: str | None = None
-
-    @property
-    def uri(self) -> str | None:
-        """The object's S3 URI."""
-        return f"s3://{self.bucket}/{self.key}" if self.key else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the delivery as it is stored and told."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def verify_run(s3: "S3Client", inspector2: "Inspector2Client", run: "Run", *, found_nothing: bool) -> dict[str, Any]:

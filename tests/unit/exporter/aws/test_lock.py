@@ -11,6 +11,7 @@ from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import LockLostError, StillCreatingError
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note, to_stored
+from findings_exporter.model.run import Outcome
 from tests.builders.exporter import FakeStates, client_error, execution, items, minutes, planned
 
 ME, OTHER, THIRD = execution("me"), execution("other"), execution("third")
@@ -328,7 +329,7 @@ def test_a_turn_that_comes_after_the_deadline_is_given_up(lock: Lock, states: Fa
 @pytest.mark.parametrize("holder", [None, OTHER, ME], ids=["free", "another's", "mine"])
 @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "DUPLICATE"])
 def test_a_run_whose_outcome_is_recorded_does_not_begin_again(
-    lock: Lock, states: FakeStates, table: Table, outcome: run_store.Outcome, holder: Execution | None
+    lock: Lock, states: FakeStates, table: Table, outcome: Outcome, holder: Execution | None
 ) -> None:
     planned(table, ME)
     run_store.record(table, ME, outcome, None, None, minutes(1))

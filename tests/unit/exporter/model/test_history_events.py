@@ -11,6 +11,7 @@ from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import StartClients
 from findings_exporter.model.errors import translated
 from findings_exporter.model.plan import MAX_DEADLINE_HOURS
+from findings_exporter.model.run import Run
 from findings_exporter.model.wait import CEILING_SECONDS, NEAR_END, next_wait_seconds, turn_wait_seconds
 from findings_exporter.steps import reports
 from tests.builders.exporter import (
@@ -119,7 +120,7 @@ class Day:
                 return result
         raise AssertionError
 
-    def _run(self) -> run_store.Run:
+    def _run(self) -> Run:
         return run_store.load(self.start_clients.clients.table, ME)
 
 

@@ -10,9 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.plan import make_plan
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import each_text
 from findings_exporter.notification import failure_from
 from findings_exporter.notification.event import DIGEST, export_event

@@ -21,6 +21,7 @@ from findings_exporter.model.errors import (
     StillRunningError,
 )
 from findings_exporter.model.execution import Execution
+from findings_exporter.model.run import Outcome
 from findings_exporter.steps import clean_up as module
 from findings_exporter.steps.clean_up import Ended, clean_up, clean_up_event, execution_of, hourly_cleanup
 from tests.builders.exporter import (
@@ -357,7 +358,7 @@ class TestCleanUp:
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
     def test_a_reported_runs_missing_line_in_the_history_is_written(
-        self, clients: Clients, topic: FakeTopic, outcome: run_store.Outcome
+        self, clients: Clients, topic: FakeTopic, outcome: Outcome
     ) -> None:
         planned(clients.table, ME)
         failure = Failure("X", "x") if outcome == "FAILED" else None
@@ -400,7 +401,7 @@ class TestCleanUp:
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "DUPLICATE"])
     def test_inspector_is_asked_nothing_for_a_run_that_ended_well(
-        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, outcome: run_store.Outcome
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, outcome: Outcome
     ) -> None:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, outcome, None, None, minutes(12))

@@ -13,9 +13,10 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from findings_exporter.aws import run_store
 from findings_exporter.aws.inspector import matches_any
 from findings_exporter.aws.table import Table
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import Failure, NotRecordedError
 from findings_exporter.model.report_completeness import EDGE_BYTES, of_whole
-from findings_exporter.steps.verify_report import TINY_BYTES, AsksInspector, Delivery, found_report_id, verify, verify_run
+from findings_exporter.steps.verify_report import TINY_BYTES, AsksInspector, found_report_id, verify, verify_run
 from tests.builders.exporter import (
     ACCOUNT,
     BUCKET,

@@ -10,10 +10,10 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import Clients, StartClients
 from findings_exporter.aws.lock import Lock
-from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
 from findings_exporter.model.notes import Note, to_stored
+from findings_exporter.model.run import Run
 from findings_exporter.steps import reports
 from tests.builders.exporter import (
     BUCKET,
