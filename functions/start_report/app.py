@@ -9,7 +9,7 @@ from findings_exporter.aws.clients import StartClients
 from findings_exporter.aws.handler import Event, function_deadline, step, utc_now
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.steps import reports
+from findings_exporter.steps.start_report import start_report
 
 start_clients = StartClients.from_config(Config.from_env())
 
@@ -17,6 +17,6 @@ start_clients = StartClients.from_config(Config.from_env())
 @step
 def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str, Any]:
     """Start the run's report."""
-    return reports.start(
+    return start_report(
         start_clients, run_store.load(start_clients.clients.table, execution), utc_now, function_deadline(context)
     )

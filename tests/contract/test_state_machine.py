@@ -17,7 +17,7 @@ from findings_exporter.aws import lock
 from findings_exporter.model import errors, plan
 from findings_exporter.notification import remediation
 from findings_exporter.notification.remediation import REMEDIATIONS
-from findings_exporter.steps import notify, reports
+from findings_exporter.steps import notify, start_report
 from tests.contract.interpreter import StepError, Walk, evaluate, expressions, states_named
 from tests.contract.parts import (
     ANALYTICS,
@@ -184,9 +184,9 @@ class TestTasks:
     def test_retries_outlast_a_function_that_may_still_create_and_a_teller_that_died(self) -> None:
         functions = of_type("AWS::Serverless::Function")
         for task, needed in (
-            ("Release Lock", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
-            ("Cancel Report", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
-            ("Notify", functions["NotifyFunction"]["Timeout"] + notify.MARGIN.total_seconds()),
+            ("Release Lock", functions["StartReportFunction"]["Timeout"] + start_report.OUTLIVE_MARGIN.total_seconds()),
+            ("Cancel Report", functions["StartReportFunction"]["Timeout"] + start_report.OUTLIVE_MARGIN.total_seconds()),
+            ("Notify", functions["NotifyFunction"]["Timeout"] + notify.CLAIM_MARGIN.total_seconds()),
         ):
             retry, _ = TASKS[task]["Retry"]
             waited = sum(retry["IntervalSeconds"] * retry["BackoffRate"] ** count for count in range(retry["MaxAttempts"]))

@@ -1,14 +1,6 @@
-"""Analyzing a verified report: read once, counted, compared with the baseline, left as Parquet, fingerprint file and analysis.json.
+"""Analyze a verified report: read, count and compare its findings; write Parquet, fingerprints, page and analysis.json.
 
-The files of an execution have fixed keys, so that a repeated step writes the same ones again:
-
-::
-
-    <prefix>/findings/report=<name>/day=YYYY-MM-DD/<execution>.parquet    (or <name>.other: see OTHER_RUNS)
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/findings.fingerprints
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/carried.parquet    (where findings are carried over)
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/index.html
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/analysis.json
+The keys of the files: :mod:`findings_exporter.model.layout`.
 
 An analysis never fails an export. What can be expected to go wrong is written down as a failed analysis, with a sentence; what
 passes is raised, so that the step is tried again; anything else is the workflow's to write down.
@@ -51,6 +43,7 @@ from findings_exporter.aws.metrics import count_analysis
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
+from findings_exporter.model.layout import AnalysisKeys, analysis_keys
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan
 from findings_exporter.model.run import Run
@@ -65,8 +58,6 @@ logger = logging.getLogger(__name__)
 TREND_RUNS = 30
 TREND_LINES_READ = 2_000
 """Lines of the history: with more between them, a trend is shorter."""
-OTHER_RUNS = ".other"
-"""Ends the partition of runs that do not stand for the report of their name."""
 PARQUET = "application/vnd.apache.parquet"
 CAUSE_CHARACTERS = 600
 """Of what went wrong, in the sentence of a failed analysis."""
@@ -226,7 +217,7 @@ def _analyzed(
         stored = _stored(clients, run, analysis, table_file, fingerprint_file, carried_file if found.carried else None)
         page = _page(clients, run, delivery, analysis, history(), stored)
         if page is not None:
-            page_key = f"{stored.analysis_key.rpartition('/')[0]}/index.html"
+            page_key = _keys(clients.config, run).page
             put(clients.s3, plan.destination, page_key, page.encode(), "text/html; charset=utf-8")
             stored = replace(stored, page_key=page_key)
         return headline(analysis, stored)
@@ -415,15 +406,16 @@ def _stored(
     carried_file: BinaryIO | None,
 ) -> Stored:
     """Write the files, analysis.json last: where it lies, the others do, too."""
-    plan, day, prefix = run.require_plan(), run.execution.started_at, clients.config.key_prefix
-    folder = f"{prefix}/analyses/{plan.report_name}/{day:year=%Y/month=%m/day=%d}/{run.execution.id}"
-    # Athena's newest run of a report is one that stands for it: others lie beside it under a name that no report can have.
-    partition = plan.report_name if plan.is_regular else f"{plan.report_name}{OTHER_RUNS}"
-    parquet_key = f"{prefix}/findings/report={partition}/day={day:%Y-%m-%d}/{run.execution.id}.parquet"
+    plan = run.require_plan()
+    keys, to = _keys(clients.config, run), plan.destination
     text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
-    to = plan.destination
-    table = put(clients.s3, to, parquet_key, table_file, PARQUET)
-    keys = put(clients.s3, to, f"{folder}/findings.fingerprints", fingerprint_file, "application/octet-stream")
-    carried = put(clients.s3, to, f"{folder}/carried.parquet", carried_file, PARQUET) if carried_file else None
-    stored = put(clients.s3, to, f"{folder}/analysis.json", text, "application/json")
-    return Stored(to.bucket, stored.key, table, keys, carried)
+    table = put(clients.s3, to, keys.parquet, table_file, PARQUET)
+    fingerprints = put(clients.s3, to, keys.fingerprints, fingerprint_file, "application/octet-stream")
+    carried = put(clients.s3, to, keys.carried, carried_file, PARQUET) if carried_file else None
+    stored = put(clients.s3, to, keys.document, text, "application/json")
+    return Stored(to.bucket, stored.key, table, fingerprints, carried)
+
+
+def _keys(config: Config, run: Run) -> AnalysisKeys:
+    plan = run.require_plan()
+    return analysis_keys(config.key_prefix, plan.report_name, run.execution, is_regular=plan.is_regular)

@@ -33,7 +33,10 @@ from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.run import Outcome
 from findings_exporter.model.text import clean
-from findings_exporter.steps import notify, record_run, reports
+from findings_exporter.steps._reports import owner_of
+from findings_exporter.steps.cancel_report import cancel
+from findings_exporter.steps.notify import tell
+from findings_exporter.steps.record_run import record
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -149,8 +152,8 @@ def clean_up(
             return "NOTHING_LEFT"
         return _stop_notified(clients, execution, now, until)
     trouble = _stop(clients, execution, now, until)
-    record_run.record(clients.table, execution, OUTCOMES.get(ended.status, "FAILED"), ended.failure, None, now())
-    notify.tell(clients.table, sns, clients.config, execution, now(), function_deadline)
+    record(clients.table, execution, OUTCOMES.get(ended.status, "FAILED"), ended.failure, None, now())
+    tell(clients.table, sns, clients.config, execution, now(), function_deadline)
     if trouble:
         raise trouble
     return "CLEANED_UP"
@@ -160,10 +163,10 @@ def _stop(clients: Clients, execution: Execution, now: Callable[[], datetime], u
     """Stop the run's own report and release its lock; trouble does not keep the run from being told."""
     try:
         with translated():
-            reports.cancel(clients, execution, now, until)
+            cancel(clients, execution, now, until)
             clients.lock.release(execution, now())
             # A function that outlived the execution may have created between look and release; now none can any more.
-            reports.cancel(clients, execution, now, until)
+            cancel(clients, execution, now, until)
     except StillCreatingError:
         raise  # over in a minute, and then there is a report to tell of or none
     except (ExporterError, ClientError) as error:
@@ -184,7 +187,7 @@ def _stop_notified(clients: Clients, execution: Execution, now: Callable[[], dat
     """
     try:
         with translated():
-            stopped = reports.cancel(clients, execution, now, until)
+            stopped = cancel(clients, execution, now, until)
     except AccessDeniedError:
         # The run's message told it already, and asking again changes nothing.
         return "NOTHING_LEFT"
@@ -340,11 +343,11 @@ def _free_slot(clients: Clients, states: "SFNClient", now: Callable[[], datetime
     try:
         with translated():
             current = clients.inspector.current()
-            owner = reports.owner_of(clients, current) if current and not current.has_ended else None
+            owner = owner_of(clients, current) if current and not current.has_ended else None
             if owner is None or _ended(states, owner, now()) is None:
                 return []
             with named(owner.name):
-                stopped = reports.cancel(clients, owner, now, min(now() + CANCEL_WAIT, function_deadline - TIME_TO_NOTIFY))
+                stopped = cancel(clients, owner, now, min(now() + CANCEL_WAIT, function_deadline - TIME_TO_NOTIFY))
                 return [owner.name] if stopped == "CANCELLED" else []
     except (ExporterError, ClientError) as error:
         # Nobody waits for this look: an Inspector that is down or disabled is told by the next export.

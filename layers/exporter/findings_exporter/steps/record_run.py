@@ -1,4 +1,4 @@
-"""Recording how a run ended: its outcome, decided once, and the metrics of it, counted once."""
+"""Record Run: decide the run's outcome once, and count it once."""
 
 import logging
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from findings_exporter.model.text import clean, cut
 from findings_exporter.notification import failure_from
 from findings_exporter.notification.remediation import evidence, remediation_for, statements
 from findings_exporter.notification.sanitize import ERROR_CHARACTERS, for_programs
+from findings_exporter.steps._results import Result
 
 logger = logging.getLogger(__name__)
 
@@ -28,19 +29,19 @@ ANALYSIS_CAUSE_CHARACTERS = 300
 """Enough to know it by; the log has the rest."""
 
 
-def record_run(table: Table, config: Config, execution: Execution, event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def record_run(table: Table, config: Config, execution: Execution, event: Mapping[str, Any], now: datetime) -> Result:
     """Record what the workflow says of its end.
 
     Parameters
     ----------
     event
         ``failure`` (``error``, ``cause`` and perhaps ``setup``; null after a success), ``delivery`` (null without one),
-        ``duplicate`` (whether another execution exports the scheduled time), and from release 2 on ``digest_failure``
+        ``duplicate`` (whether another execution exports the scheduled time), and from release 2 on ``analysis_failure``
         (``error`` and ``cause`` of an analysis step that broke down; else null).
 
     Returns
     -------
-    dict
+    Result
         ``state``: ``NOTIFICATION_PENDING`` or ``CLOSED``; ``outcome`` as recorded; ``failure``: its error and its cause in words,
         for the workflow's Fail state, or null.
     """

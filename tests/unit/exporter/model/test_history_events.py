@@ -13,7 +13,7 @@ from findings_exporter.model.errors import translated
 from findings_exporter.model.plan import MAX_DEADLINE_HOURS
 from findings_exporter.model.run import Run
 from findings_exporter.model.wait import CEILING_SECONDS, NEAR_END, next_wait_seconds, turn_wait_seconds
-from findings_exporter.steps import reports
+from findings_exporter.steps.start_report import start_report
 from tests.builders.exporter import (
     EVENTS_A_RETRY,
     EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,
@@ -109,7 +109,7 @@ class Day:
         ]:
             try:
                 with translated():
-                    result = reports.start(self.start_clients, self._run(), self.clock, self.clock.time + timedelta(seconds=60))
+                    result = start_report(self.start_clients, self._run(), self.clock, self.clock.time + timedelta(seconds=60))
             except Exception as error:
                 if pause is None or type(error).__name__ not in retrier["ErrorEquals"]:
                     raise

@@ -14,7 +14,9 @@ from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
 from findings_exporter.model.notes import Note, to_stored
 from findings_exporter.model.run import Run
-from findings_exporter.steps import reports
+from findings_exporter.steps import start_report
+from findings_exporter.steps.cancel_report import cancel
+from findings_exporter.steps.check_report import check_report
 from tests.builders.exporter import (
     BUCKET,
     EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,
@@ -50,7 +52,9 @@ def my_turn(clients: Clients, run_input: dict[str, Any] | None = None) -> Run:
 
 def start(start_clients: StartClients, at: float = 1) -> dict[str, Any]:
     """Run the step as its handler does."""
-    return reports.start(start_clients, run_store.load(start_clients.clients.table, ME), lambda: minutes(at), minutes(at + 1))
+    return start_report.start_report(
+        start_clients, run_store.load(start_clients.clients.table, ME), lambda: minutes(at), minutes(at + 1)
+    )
 
 
 def creating_until(lock: Lock) -> object:
@@ -306,7 +310,7 @@ class TestStart:
         inspector.on_create = lambda: seen.append(creating_until(start_clients.clients.lock))
         my_turn(start_clients.clients)
         start(start_clients)
-        assert seen == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
+        assert seen == [minutes(2) + start_report.OUTLIVE_MARGIN + timedelta(seconds=1)]
 
     @pytest.mark.parametrize(
         "lost",
@@ -325,7 +329,7 @@ class TestStart:
         inspector.refuse("create", lost)
         with pytest.raises(type(lost)):
             start(start_clients)
-        assert creating_until(start_clients.clients.lock) == minutes(1) + reports.LANDING
+        assert creating_until(start_clients.clients.lock) == minutes(1) + start_report.LANDING
         assert start(start_clients, at=1.1) == {"state": "BUSY", "wait_seconds": 15}
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())  # the create had its effect after all
         assert start(start_clients, at=1.15)["report_id"] == REPORT_ID
@@ -344,8 +348,8 @@ class TestStart:
         inspector.on_create = half_a_minute_passes
         inspector.refuse("create", ReadTimeoutError(endpoint_url="https://inspector2"))
         with pytest.raises(ReadTimeoutError):
-            reports.start(start_clients, run, clock, minutes(2))
-        assert creating_until(start_clients.clients.lock) == minutes(1.5) + clock.step + reports.LANDING
+            start_report.start_report(start_clients, run, clock, minutes(2))
+        assert creating_until(start_clients.clients.lock) == minutes(1.5) + clock.step + start_report.LANDING
 
     def test_a_second_function_of_the_run_creates_nothing_beside_the_first(
         self, start_clients: StartClients, inspector: FakeInspector
@@ -357,12 +361,12 @@ class TestStart:
             inspector.on_create = None
             run = run_store.load(start_clients.clients.table, ME)
             with pytest.raises(StillCreatingError):
-                reports._create(start_clients, run, None, lambda: minutes(1), minutes(5))
+                start_report._create(start_clients, run, None, lambda: minutes(1), minutes(5))
             marks.append(creating_until(start_clients.clients.lock))
 
         inspector.on_create = second
         assert start(start_clients)["state"] == "STARTED"
-        assert marks == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
+        assert marks == [minutes(2) + start_report.OUTLIVE_MARGIN + timedelta(seconds=1)]
         assert inspector.calls.count("create") == 1
 
     def test_a_try_that_checked_before_another_one_created_takes_that_report(
@@ -371,7 +375,7 @@ class TestStart:
         stale = my_turn(start_clients.clients)
         first = start(start_clients)
         inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already: the slot is free again
-        second = reports._create(start_clients, stale, None, lambda: minutes(2), minutes(3))
+        second = start_report._create(start_clients, stale, None, lambda: minutes(2), minutes(3))
         assert (second["state"], second["report_id"]) == ("STARTED", first["report_id"])
         assert inspector.calls.count("create") == 1
         assert creating_until(start_clients.clients.lock) is None
@@ -384,7 +388,7 @@ class TestStart:
         with pytest.raises(ConnectionClosedError):
             start(start_clients)
         with pytest.raises(StillCreatingError):
-            reports._create(start_clients, stale, None, lambda: minutes(5), minutes(6))
+            start_report._create(start_clients, stale, None, lambda: minutes(5), minutes(6))
         assert inspector.calls.count("create") == 1
 
     @pytest.mark.parametrize("answer", ["lost", "refused", "created"])
@@ -401,7 +405,7 @@ class TestStart:
         elif answer == "refused":
             inspector.refuse("create", client_error("ThrottlingException", 429))
         with suppress(ClientError, ConnectionClosedError):
-            reports.start(start_clients, run, lambda: minutes(1), minutes(2))
+            start_report.start_report(start_clients, run, lambda: minutes(1), minutes(2))
         assert [creating_until(lock)] == marks
 
     def test_after_a_lost_answer_that_had_no_effect_the_report_is_created_when_it_is_safe(
@@ -491,26 +495,26 @@ class TestCheck:
         self, clients: Clients, started: Run, inspector: FakeInspector, status: str
     ) -> None:
         inspector.put(REPORT_ID, status, my_prefix())
-        assert reports.check(clients, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
-        assert reports.check(clients, started, minutes(359.9))["wait_seconds"] == 6
+        assert check_report(clients, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
+        assert check_report(clients, started, minutes(359.9))["wait_seconds"] == 6
 
     def test_each_look_is_counted(
         self, clients: Clients, started: Run, inspector: FakeInspector, capsys: pytest.CaptureFixture[str]
     ) -> None:
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
         for minute in (11, 12, 13):
-            reports.check(clients, started, minutes(minute))
+            check_report(clients, started, minutes(minute))
         assert capsys.readouterr().out.count('"StatusChecks":[1.0]') == 3
 
     def test_a_report_that_succeeded_has_finished(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
         inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
-        assert reports.check(clients, started, minutes(11)) == {"state": "FINISHED", "found_nothing": False}
-        assert reports.check(clients, started, minutes(12))["state"] == "FINISHED"
+        assert check_report(clients, started, minutes(11)) == {"state": "FINISHED", "found_nothing": False}
+        assert check_report(clients, started, minutes(12))["state"] == "FINISHED"
         assert run_store.load(clients.table, ME).report_ended_at == minutes(11)
 
     def test_a_report_without_findings_has_finished(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
         inspector.put(REPORT_ID, "FAILED", my_prefix(), errorCode="NO_FINDINGS_FOUND")
-        assert reports.check(clients, started, minutes(11)) == {"state": "FINISHED", "found_nothing": True}
+        assert check_report(clients, started, minutes(11)) == {"state": "FINISHED", "found_nothing": True}
 
     @pytest.mark.parametrize(
         ("fields", "error", "cause"),
@@ -536,18 +540,18 @@ class TestCheck:
     ) -> None:
         status = fields["status"]
         inspector.put(REPORT_ID, status, my_prefix(), **{name: value for name, value in fields.items() if name != "status"})
-        result = reports.check(clients, started, minutes(11))
+        result = check_report(clients, started, minutes(11))
         assert (result["state"], result["failure"]["error"]) == ("FAILED", error)
         assert cause in result["failure"]["cause"]
 
     def test_a_report_that_inspector_forgot_ends_the_run(self, clients: Clients, started: Run) -> None:
-        assert reports.check(clients, started, minutes(11))["failure"]["error"] == "Report.UNKNOWN"
+        assert check_report(clients, started, minutes(11))["failure"]["error"] == "Report.UNKNOWN"
 
     def test_a_report_that_runs_past_the_deadline_ends_the_run(
         self, clients: Clients, started: Run, inspector: FakeInspector
     ) -> None:
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        assert reports.check(clients, started, minutes(360))["failure"] == {
+        assert check_report(clients, started, minutes(360))["failure"] == {
             "error": "DeadlineExceeded",
             "cause": "The deadline of 6 hours has passed."
             f" The report {REPORT_ID} still has the status IN_PROGRESS and is being cancelled.",
@@ -558,18 +562,18 @@ class TestCheck:
         self, clients: Clients, started: Run, inspector: FakeInspector
     ) -> None:
         inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
-        assert reports.check(clients, started, minutes(361))["state"] == "FINISHED"
+        assert check_report(clients, started, minutes(361))["state"] == "FINISHED"
 
     def test_without_the_lock_nothing_is_checked_at(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
         clients.lock.release(ME, minutes(2))
         with pytest.raises(LockLostError):
-            reports.check(clients, started, minutes(11))
+            check_report(clients, started, minutes(11))
         assert inspector.calls == []
 
 
 class TestCancel:
     def cancel(self, clients: Clients, clock: Clock | None = None) -> str:
-        return reports.cancel(clients, ME, clock or Clock(minutes(5)), minutes(6))
+        return cancel(clients, ME, clock or Clock(minutes(5)), minutes(6))
 
     def test_a_run_that_was_never_written_down_has_nothing_to_cancel(self, clients: Clients, inspector: FakeInspector) -> None:
         assert self.cancel(clients) == "NONE"
