@@ -23,7 +23,8 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note, from_stored
 from findings_exporter.model.plan import make_plan
 from findings_exporter.model.run import Run
-from findings_exporter.preflight import checks, message
+from findings_exporter.preflight import message
+from findings_exporter.preflight.bucket import bucket_policy_for_inspector
 from tests.builders.exporter import (
     BUCKET,
     REPORT_ID,
@@ -269,7 +270,7 @@ def failures() -> dict[str, Run]:
     here = deployment()
     other_account = {"StringEquals": {"aws:SourceAccount": OTHER}}
     policy = document([writes(place(here), Condition=other_account)])
-    check = checks.bucket_policy_for_inspector(bucket(policy=policy), here, START)
+    check = bucket_policy_for_inspector(bucket(policy=policy), here, START)
     wrong = make_plan({"report": {"nmae": "weekly", "format": "PDF"}}, config(), DAILY_RUN)
     assert isinstance(wrong, Failure)
     ended = Note(

@@ -10,7 +10,7 @@ from findings_exporter.model import notes
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean, cut, each_text, in_chat, in_mail, wrapped
 from findings_exporter.notification.level import level_of
-from findings_exporter.preflight.checks import Check, CheckResult
+from findings_exporter.preflight.check import Check, CheckResult
 from findings_exporter.preflight.deployment import Deployment
 
 RESULT_TYPE, RESULT_VERSION = "inspector-findings-exporter.setup-checked", "2.0"

@@ -18,7 +18,7 @@ from findings_exporter.notification import failure_from
 from findings_exporter.notification.event import DIGEST, export_event
 from findings_exporter.notification.remediation import OF_THE_SETUP
 from findings_exporter.preflight import message
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.check import Check
 from findings_exporter.steps import record_run
 from tests.builders.exporter import START, config, delivery, ended_run, execution, failed_run, finding, fix, headline, plan
 from tests.builders.setup_builders import deployment
