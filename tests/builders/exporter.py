@@ -13,6 +13,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import Clients
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
@@ -454,3 +455,15 @@ class FakeInspector(_Doing):
             client_error("ResourceNotFoundException", 404).response, operation
         )
         return error
+
+
+def my_turn(clients: Clients, run_input: dict[str, Any] | None = None) -> Run:
+    """Record the run run-1 and give it the lock."""
+    run = planned(clients.table, execution(), run_input)
+    assert clients.lock.acquire(FakeStates().client, execution(), START) is None
+    return run
+
+
+def my_prefix() -> str:
+    """Where the report of the run run-1 goes."""
+    return plan(of=execution()).destination.prefix

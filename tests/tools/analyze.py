@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from findings_analysis.pipeline import AnalysisClients, headline_of
+from findings_analysis.pipeline import headline_of
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
 from findings_exporter import notification
+from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.run_store import history_line
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config

@@ -67,4 +67,6 @@ def clients(table: Table, lock: Lock, inspector: FakeInspector) -> Clients:
 def start_clients(clients: Clients, inspector: FakeInspector, states: FakeStates) -> StartClients:
     """What starting a report needs."""
     builders.make_bucket()
-    return StartClients(clients, inspector.client, builders.client("s3"), states.client)
+    return StartClients(
+        clients.config, clients.table, clients.lock, clients.inspector, inspector.client, builders.client("s3"), states.client
+    )

@@ -11,12 +11,11 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from findings_analysis.assessment.coverage import read_coverage
 from findings_analysis.assessment.coverage_status import assess
@@ -39,8 +38,8 @@ from findings_analysis.reading.json_report import read_json
 from findings_analysis.reading.s3_stream import Pinned, RangedObject
 from findings_analysis.reading.schema import Batch
 from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.metrics import count_analysis
-from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.layout import AnalysisKeys, analysis_keys
@@ -48,10 +47,6 @@ from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan
 from findings_exporter.model.run import Run
 from findings_exporter.notification import links as links_to
-
-if TYPE_CHECKING:
-    from mypy_boto3_inspector2 import Inspector2Client
-    from mypy_boto3_s3 import S3Client
 
 logger = logging.getLogger(__name__)
 
@@ -61,23 +56,6 @@ TREND_LINES_READ = 2_000
 PARQUET = "application/vnd.apache.parquet"
 CAUSE_CHARACTERS = 600
 """Of what went wrong, in the sentence of a failed analysis."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnalysisClients:
-    """What an analysis works with.
-
-    Attributes
-    ----------
-    now
-        The clock, for the metric of how long an analysis takes.
-    """
-
-    config: Config
-    table: Table
-    s3: "S3Client"
-    inspector2: "Inspector2Client"
-    now: Callable[[], datetime]
 
 
 def analyze_run(clients: AnalysisClients, run: Run, delivery: Delivery) -> dict[str, Any]:

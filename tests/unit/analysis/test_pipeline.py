@@ -27,8 +27,9 @@ from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, FIRST_S
 from findings_analysis.comparison.identity import IDENTITY_VERSION
 from findings_analysis.comparison.stored_files import EarlierFiles
 from findings_analysis.output import parquet
-from findings_analysis.pipeline import AnalysisClients, analyze_run
+from findings_analysis.pipeline import analyze_run
 from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.table import Table
 from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated

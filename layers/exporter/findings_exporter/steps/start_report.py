@@ -33,7 +33,7 @@ PLACE_CHARACTERS = 200
 """Of another report's destination: its prefix may be long, and the rest of the sentence stands behind it."""
 
 
-def start_report(start_clients: StartClients, run: Run, clock: Callable[[], datetime], outlives_until: datetime) -> Result:
+def start_report(clients: StartClients, run: Run, clock: Callable[[], datetime], outlives_until: datetime) -> Result:
     """Create the run's report, find the one that an earlier try created, or tell who has the slot.
 
     Parameters
@@ -53,36 +53,36 @@ def start_report(start_clients: StartClients, run: Run, clock: Callable[[], date
     LockLostError
         The lock is not this run's (any more).
     """
-    clients, plan, now = start_clients.clients, run.require_plan(), clock()
+    plan, now = run.require_plan(), clock()
     holder = clients.lock.require(run.execution)
     if run.report_id:
         return _started(clients, run, run.report_id, now, holder.creating_until)
     current = clients.inspector.current()
     if current and is_at(current, plan):
         return _started(clients, run, current.id, now, holder.creating_until)
-    if delivered := found_report_id(start_clients.s3, plan.destination):
+    if delivered := found_report_id(clients.s3, plan.destination):
         return _started(clients, run, delivered, now, holder.creating_until)
     if holder.creating_until and holder.creating_until >= now:
         # An earlier try of this step may still be creating. Looking again is the only safe thing to do; and like any
         # turn ever more seldom, since an Inspector that fails all day would fill the execution's history.
         return _busy(max((holder.creating_until - now).total_seconds(), wait_for_turn(run, now)))
     if current and not current.has_ended:
-        return _slot_taken(start_clients, run, current, now)
+        return _slot_taken(clients, run, current, now)
     if plan.remaining_seconds(now) <= 0:
         return failed(too_late(plan, "cause.too_late_not_started"))
-    return _create(start_clients, run, holder.creating_until, clock, outlives_until)
+    return _create(clients, run, holder.creating_until, clock, outlives_until)
 
 
 def _create(
-    start_clients: StartClients, run: Run, seen: datetime | None, clock: Callable[[], datetime], outlives_until: datetime
+    clients: StartClients, run: Run, seen: datetime | None, clock: Callable[[], datetime], outlives_until: datetime
 ) -> Result:
-    clients, plan = start_clients.clients, run.require_plan()
+    plan = run.require_plan()
     mark = clients.lock.mark_creating(run.execution, outlives_until + OUTLIVE_MARGIN, clock(), seen)
     # An earlier try that still worked may have marked, created, noted its report and cleared its mark since we looked.
     if noted := run_store.load(clients.table, run.execution).report_id:
         return _started(clients, run, noted, clock(), mark)
     try:
-        report_id = create(start_clients.creator, plan)
+        report_id = create(clients.creator, plan)
     except ClientError as error:
         if not is_refused(error):
             clients.lock.move_mark(run.execution, mark, clock() + LANDING)
@@ -91,7 +91,7 @@ def _create(
         clients.lock.clear_mark(run.execution, mark)
         if code_of(error) in THROTTLED | DENIED:
             raise
-        return _refused(start_clients, run, error, clock())
+        return _refused(clients, run, error, clock())
     except (ConnectionError, HTTPClientError):
         # The answer was lost, the report may still appear; but this function sends no other create.
         clients.lock.move_mark(run.execution, mark, clock() + LANDING)
@@ -99,27 +99,27 @@ def _create(
     return _started(clients, run, report_id, clock(), mark)
 
 
-def _refused(start_clients: StartClients, run: Run, error: ClientError, now: datetime) -> Result:
+def _refused(clients: StartClients, run: Run, error: ClientError, now: datetime) -> Result:
     # Another report may have taken the slot since we looked: the status decides, class and text are only hints.
-    clients, plan = start_clients.clients, run.require_plan()
+    plan = run.require_plan()
     current = clients.inspector.current()
     if current and is_at(current, plan):
         return _started(clients, run, current.id, now, None)
     if current and not current.has_ended:
-        return _slot_taken(start_clients, run, current, now)
+        return _slot_taken(clients, run, current, now)
     if ONE_AT_A_TIME_TEXT in text_of(error):
         return _busy(wait_for_turn(run, now))
     return failed(Failure("CreateRefused", Note("cause.refused", code=code_of(error), text=text_of(error))))
 
 
-def _slot_taken(start_clients: StartClients, run: Run, other: InspectorReport, now: datetime) -> Result:
-    clients, plan = start_clients.clients, run.require_plan()
+def _slot_taken(clients: StartClients, run: Run, other: InspectorReport, now: datetime) -> Result:
+    plan = run.require_plan()
     remaining = plan.remaining_seconds(now)
     place = clean(f"s3://{other.bucket}/{other.prefix}", PLACE_CHARACTERS)
     if remaining <= 0:
         return failed(too_late(plan, "cause.too_late_other", report=other.id, place=place))
     whose = owner_of(clients, other)
-    if whose and has_ended(start_clients.states, whose.arn):
+    if whose and has_ended(clients.states, whose.arn):
         # Ours, but of a run that is over: it has another's filter and place, so no run can use it.
         clients.inspector.cancel(other.id)
         run_store.note(

@@ -121,15 +121,15 @@ class Day:
         raise AssertionError
 
     def _run(self) -> Run:
-        return run_store.load(self.start_clients.clients.table, ME)
+        return run_store.load(self.start_clients.table, ME)
 
 
 def test_creates_that_fail_without_a_clear_answer_are_tried_no_more_often_than_a_turn_is_waited_for(
     start_clients: StartClients, inspector: FakeInspector
 ) -> None:
     hours = 3  # later on a wait is at its longest: what holds by then holds all day
-    planned(start_clients.clients.table, ME, {"deadline_hours": hours})
-    start_clients.clients.lock.acquire(FakeStates().client, ME, START)
+    planned(start_clients.table, ME, {"deadline_hours": hours})
+    start_clients.lock.acquire(FakeStates().client, ME, START)
     most_turns = turns(lambda elapsed: turn_wait_seconds(elapsed, hours * 3600 - elapsed), hours * 3600)
     inspector.errors["create"] = [server_error() for _ in range(most_turns)]
     day = Day(start_clients)
