@@ -23,7 +23,7 @@ from findings_exporter.steps._results import Result
 
 logger = logging.getLogger(__name__)
 
-CAUSE_CHARACTERS = 32_000
+FAIL_CAUSE_CHARACTERS = 32_000
 """A Fail state's Cause has 32,768 characters [AWS: Amazon States Language]."""
 ANALYSIS_CAUSE_CHARACTERS = 300
 """Enough to know it by; the log has the rest."""
@@ -67,7 +67,7 @@ def ended_failure(run: Run, config: Config) -> dict[str, str] | None:
         return {"error": failure.error, "cause": cause_text(failure, config)}
     except Exception as error:  # noqa: BLE001 - how a failure is explained does not decide whether it is told
         logger.error("the failure is told without its explanation: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
-        return {"error": clean(run.failure.error, ERROR_CHARACTERS), "cause": clean(run.failure.cause, CAUSE_CHARACTERS)}
+        return {"error": clean(run.failure.error, ERROR_CHARACTERS), "cause": clean(run.failure.cause, FAIL_CAUSE_CHARACTERS)}
 
 
 def record(
@@ -103,7 +103,7 @@ def cause_text(failure: Failure, config: Config) -> str:
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(remediation.fix, 1))
     seen = "".join(f"\n- {line}" for line in evidence(failure))
     add = "".join(f"\n\nPolicy statement to add ({check}):\n{statement}" for check, statement in statements(failure))
-    return f"{failure.cause}\n\nCause: {remediation.why}{seen}\n\nFix:\n{steps}{add}"[:CAUSE_CHARACTERS]
+    return f"{failure.cause}\n\nCause: {remediation.why}{seen}\n\nFix:\n{steps}{add}"[:FAIL_CAUSE_CHARACTERS]
 
 
 def _failure(caught: Mapping[str, Any]) -> Failure:

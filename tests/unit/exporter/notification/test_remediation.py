@@ -10,7 +10,7 @@ import pytest
 from findings_exporter import notification
 from findings_exporter.model import errors
 from findings_exporter.model.errors import Failure
-from findings_exporter.model.notes import LANGUAGES, Note, to_stored
+from findings_exporter.model.notes import NOTE_TEXTS, Note, to_stored
 from findings_exporter.model.plan import make_plan
 from findings_exporter.notification import publication
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN, remediation_for
@@ -117,12 +117,12 @@ def test_an_remediation_says_the_same_in_japanese(error: str) -> None:
     assert {name for name in names if not any(name in text for text in (japanese.why, *japanese.fix))} == set()
 
 
-SAID = {name for name in LANGUAGES["en"] if name.startswith(("cause.", "failed.", "unknown.", "fix.", "passed."))}
+SAID = {name for name in NOTE_TEXTS["en"] if name.startswith(("cause.", "failed.", "unknown.", "fix.", "passed."))}
 
 
 @pytest.mark.parametrize("name", sorted(SAID))
 def test_no_english_sentence_stands_in_a_japanese_one(name: str) -> None:
-    assert english_in(LANGUAGES["ja"][name]) == []
+    assert english_in(NOTE_TEXTS["ja"][name]) == []
 
 
 def checked(setup_of: Sequence[Check]) -> Failure:
