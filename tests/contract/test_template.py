@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store, table
-from findings_exporter.model.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
+from findings_exporter.model.layout import REPORT_NAME
+from findings_exporter.model.plan import MAX_DEADLINE_HOURS, Plan, make_plan
 from tests.builders import setup_builders
 from tests.builders.exporter import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
 from tests.builders.rendered import Rendered

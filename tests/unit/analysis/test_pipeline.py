@@ -26,13 +26,15 @@ from findings_analysis.comparison.fingerprint_format import (
 )
 from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, FIRST_SEEN
 from findings_analysis.comparison.identity import IDENTITY_VERSION
-from findings_analysis.page.run_page import trend
-from findings_analysis.pipeline import AnalysisClients, analyze_run
-from findings_analysis.reading import parquet_columns
+from findings_analysis.comparison.stored_files import EarlierFiles
+from findings_analysis.output import parquet
+from findings_analysis.pipeline import analyze_run
 from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.table import Table
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated
-from findings_exporter.steps.verify_report import Delivery
+from findings_exporter.model.run import Run
 from tests.builders import exporter as builders
 from tests.builders.exporter import BUCKET, KEY, START, FakeInspector, client, client_error, config, execution, planned
 from tests.local_aws.emulator.inspector.findings import generate
@@ -75,7 +77,7 @@ def clients(table: Table, s3: Any, inspector: FakeInspector) -> AnalysisClients:
 
 def delivered(
     clients: AnalysisClients, name: str, at: datetime, content: bytes | None, report_format: str = "JSON", **run_input: Any
-) -> tuple[run_store.Run, Delivery]:
+) -> tuple[Run, Delivery]:
     """A run whose report was verified; without content Inspector found nothing."""
     report = {"format": report_format} | run_input.pop("report", {})
     run = planned(clients.table, execution(name, at), {"report": report} | run_input)

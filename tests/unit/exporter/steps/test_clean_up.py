@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import Clients
+from findings_exporter.aws.clients import CleanUpClients, Clients
 from findings_exporter.aws.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
 from findings_exporter.model.errors import (
     AccessDeniedError,
@@ -21,6 +21,7 @@ from findings_exporter.model.errors import (
     StillRunningError,
 )
 from findings_exporter.model.execution import Execution
+from findings_exporter.model.run import Outcome
 from findings_exporter.steps import clean_up as module
 from findings_exporter.steps.clean_up import Ended, clean_up, clean_up_event, execution_of, hourly_cleanup
 from tests.builders.exporter import (
@@ -71,6 +72,12 @@ class FakeTopic:
         return {"MessageId": "1"}
 
 
+def cleaning(clients: Clients, topic: FakeTopic, states: FakeStates | None = None) -> CleanUpClients:
+    """What a cleanup works with."""
+    asked = (states or FakeStates()).client
+    return CleanUpClients(clients.config, clients.table, clients.lock, clients.inspector, asked, topic.client)
+
+
 @pytest.fixture
 def topic() -> FakeTopic:
     """The topic."""
@@ -84,12 +91,12 @@ def ended(of: Execution = ME, status: str = "ABORTED", error: str = "", cause: s
 
 def cleaned(clients: Clients, topic: FakeTopic, each: Ended | None = None, at: float = 30) -> str:
     """Clean up after my run."""
-    return clean_up(clients, topic.client, each or ended(), Clock(minutes(at)), minutes(at + 1))
+    return clean_up(cleaning(clients, topic), each or ended(), Clock(minutes(at)), minutes(at + 1))
 
 
-def cleaned_up(clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 60) -> list[str]:
-    """Run the hourly cleanup."""
-    return hourly_cleanup(clients, states.client, topic.client, Clock(minutes(at)), minutes(at + 3))
+def swept(clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 60) -> list[str]:
+    """Sweep."""
+    return hourly_cleanup(cleaning(clients, topic, states), Clock(minutes(at)), minutes(at + 3))
 
 
 def exporting(clients: Clients, inspector: FakeInspector, of: Execution = ME) -> None:
@@ -153,7 +160,7 @@ class TestEvent:
     def cleaned(self, clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 30) -> str:
         """Clean up as the handler does."""
         of = execution_of(self.DETAIL)
-        return clean_up_event(clients, states.client, topic.client, of, Clock(minutes(at)), minutes(at + 1))
+        return clean_up_event(cleaning(clients, topic, states), of, Clock(minutes(at)), minutes(at + 1))
 
     def test_its_execution_is_read(self) -> None:
         assert execution_of(self.DETAIL) == Execution(ME.arn, START + timedelta(milliseconds=123))
@@ -356,8 +363,8 @@ class TestCleanUp:
         assert topic.published == []
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
-    def test_a_notified_runs_missing_line_in_the_history_is_written(
-        self, clients: Clients, topic: FakeTopic, outcome: run_store.Outcome
+    def test_a_reported_runs_missing_line_in_the_history_is_written(
+        self, clients: Clients, topic: FakeTopic, outcome: Outcome
     ) -> None:
         planned(clients.table, ME)
         failure = Failure("X", "x") if outcome == "FAILED" else None
@@ -400,7 +407,7 @@ class TestCleanUp:
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "DUPLICATE"])
     def test_inspector_is_asked_nothing_for_a_run_that_ended_well(
-        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, outcome: run_store.Outcome
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, outcome: Outcome
     ) -> None:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, outcome, None, None, minutes(12))
@@ -729,11 +736,11 @@ class TestBounds:
         seen: list[set[str]] = []
         asked: set[str] = set()
         # None of them is closed: so that the same ones would be tried each time.
-        monkeypatch.setattr(module, "clean_up", lambda _, __, ended, *___, **____: asked.add(ended.execution.name))
+        monkeypatch.setattr(module, "clean_up", lambda _, ended, *__, **___: asked.add(ended.execution.name))
         for hour in (1, 2, 3, 4):
             asked.clear()
             clock = Clock(minutes(60 * hour), timedelta(seconds=6))
-            hourly_cleanup(clients, states.client, topic.client, clock, minutes(60 * hour + 2.5))
+            hourly_cleanup(cleaning(clients, topic, states), clock, minutes(60 * hour + 2.5))
             assert clock.time < minutes(60 * hour + 2.5)
             assert asked
             seen.append({*asked})
@@ -763,8 +770,8 @@ class TestBounds:
             states.add(each, "ABORTED")
         clock = Clock(minutes(60))
         with pytest.raises(StillRunningError):
-            hourly_cleanup(clients, states.client, topic.client, clock, minutes(62.5))
-        assert sorted(topic.notified) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
+            hourly_cleanup(cleaning(clients, topic, states), clock, minutes(62.5))
+        assert sorted(topic.told) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
         assert clock.time < minutes(61.5)
 
     def test_an_event_leaves_the_time_to_notify_although_the_report_does_not_stop(
@@ -774,8 +781,8 @@ class TestBounds:
         inspector.checks_to_cancel = 10_000
         clock = Clock(minutes(30))
         with pytest.raises(StillRunningError):
-            clean_up(clients, topic.client, ended(), clock, minutes(32.5))
-        assert topic.notified == [("run-1", "ABORTED")]
+            clean_up(cleaning(clients, topic), ended(), clock, minutes(32.5))
+        assert topic.told == [("run-1", "ABORTED")]
         assert minutes(31.5) < clock.time < minutes(32.5) - timedelta(seconds=10)
 
 
