@@ -7,7 +7,7 @@
     run C                                   refused ⟲ …
 
 There is no lease to renew. Whether a holder still lives is asked (DescribeExecution), not guessed, and a lock expires only
-when its execution cannot be running any more. A function outlives its stopped execution, so nobody takes or releases the
+when its execution cannot be running any more. A function outlives its stopped execution, so no run takes or releases the
 lock before ``creating_until`` has passed: until then its function may still be creating a report.
 
 The item ``LOCK#<account>#<region>`` holds ``owner`` (execution ARN), ``owner_started_at``, ``acquired_at``, ``expires_at``
@@ -34,7 +34,7 @@ EXECUTION_TIMEOUT = timedelta(hours=26)
 EXPIRY_MARGIN = timedelta(minutes=5)
 ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
-ABSENT = "attribute_not_exists(pk)"  # nobody holds it
+ABSENT = "attribute_not_exists(pk)"  # no run holds it
 EXPIRED = "expires_at < :now"  # its execution ran out of the state machine's own time
 DEAD = "#owner = :dead"  # its execution has ended without releasing it
 UNMARKED = "attribute_not_exists(creating_until)"  # no function has said that it may create

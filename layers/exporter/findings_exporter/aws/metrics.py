@@ -89,7 +89,7 @@ def count_status_check(report_name: str) -> None:
 
 
 def count_analysis(report_name: str, seconds: float, size_bytes: int | None) -> None:
-    """Count one try to analysis a report.
+    """Count one try to analyze a report.
 
     Parameters
     ----------

@@ -3,10 +3,10 @@
 One DynamoDB table (keys ``pk`` and ``sk``, sparse index ``Open``):
 
 ==========================================  ========================================================================
-``EXECUTION#<id>`` / ``EXECUTION``          one run: start, input, plan, report id, outcome, telling
+``EXECUTION#<id>`` / ``EXECUTION``          one run: start, input, plan, report id, outcome, notification
 ``REPORT#<name>`` / ``RUN#<start>#<id>``    its line in the history of its report (expires)
 ``SCHEDULED#<schedule>`` / ``<time>#<input>``  the scheduled time that a run has claimed (expires)
-``SWEEP`` / ``SWEEP``                       where the last hourly cleanup stopped, if it could not do all
+``HOURLY_CLEANUP`` / ``HOURLY_CLEANUP``     where the last hourly cleanup stopped, if it could not do all
 ``LOCK#<account>#<region>`` / ``LOCK``      the lock, see :mod:`findings_exporter.aws.lock`
 ==========================================  ========================================================================
 
@@ -111,7 +111,7 @@ def is_known(table: Table, execution: Execution) -> bool:
 
 
 def open_runs(table: Table, after: str = BEFORE_ALL) -> list[Execution]:
-    """Return executions whose outcome nobody was told yet, the oldest first; those up to a start come last."""
+    """Return executions whose outcome was not notified yet, the oldest first; those up to a start come last."""
     return [_execution(item) for item in table.query_open(OPEN_AT_ONCE, after)]
 
 
@@ -142,7 +142,7 @@ def note_plan(table: Table, execution: Execution, plan: Plan) -> bool:
 def claim_schedule(table: Table, schedule: str, scheduled_for: str, run_input: str, execution: Execution) -> str:
     """Claim a scheduled time and return the ARN of the execution that holds it.
 
-    The claim is for one input: a second delivery has the same one, while nobody can claim a run with another input
+    The claim is for one input: a second delivery has the same one, while a run with another input cannot claim it
     and so silence it.
 
     EventBridge Scheduler delivers at least once [AWS: EventBridge Scheduler user guide]. The first execution exports; a
@@ -188,7 +188,7 @@ def note_analysis(table: Table, execution: Execution, headline: Mapping[str, Any
 
     Parameters
     ----------
-    brief
+    headline
         Of :mod:`findings_analysis.output.headline`, or ``error`` and ``sentence`` of an analysis that failed.
     """
     return _note_analysis(table, execution, headline, "attribute_exists(pk) AND attribute_not_exists(outcome)")
@@ -216,7 +216,7 @@ def record(
     """Decide a run's outcome, once.
 
     The first writer wins: whoever comes later gets what was recorded. A duplicate, and a success that asked for silence,
-    are closed at once, since nobody is to be told.
+    are closed at once, since no notification is due.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def record(
 
 
 def claim_notification(table: Table, execution: Execution, notifier: str, now: datetime, until: datetime) -> Run | None:
-    """Claim the telling of a recorded outcome.
+    """Claim the notification of a recorded outcome.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def claim_notification(table: Table, execution: Execution, notifier: str, now: d
     NotRecordedError
         There is no outcome to tell.
     NotificationInProgressError
-        Somebody else holds the claim; worth another try after ``until``.
+        Another function holds the claim; worth another try after ``until``.
     """
     claimed = table.update(
         _key(execution),

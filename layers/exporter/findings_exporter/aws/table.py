@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 OPEN_INDEX = "Open"
-"""Sparse index of the runs whose outcome nobody was told yet."""
+"""Sparse index of the runs whose outcome was not notified yet."""
 PAGE_ITEMS = 200
 """Of a partition; most readers find what they look for among the first."""
 

@@ -74,11 +74,11 @@ class Failure:
     Attributes
     ----------
     error
-        A stable name, such as ``InvalidInput`` or ``Report.INVALID_PERMISSIONS``; ``explanations`` is keyed by it.
+        A stable name, such as ``InvalidInput`` or ``Report.INVALID_PERMISSIONS``; the remediations are keyed by it.
     cause
         What happened, in a sentence or several, for a person; a note, as far as it is one of ours.
     setup
-        What a setup check found, where one was made: see ``setup.words.findings``.
+        What a setup check found, where one was made: see ``preflight.message.findings``.
     """
 
     error: str

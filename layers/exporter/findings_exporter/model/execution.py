@@ -29,15 +29,15 @@ class Execution:
 
     @property
     def id(self) -> str:
-        """The name where it is safe in an S3 key and a URL, else its safe letters and an analysis of the whole."""
+        """The name where it is safe in an S3 key and a URL, else its safe letters and a hash of the whole."""
         return execution_id(self.name)
 
 
 def execution_id(name: str) -> str:
     """Return an execution name as it stands in keys.
 
-    Step Functions allows names with ``=``, ``+``, ``@`` or non-ASCII letters; such a name is told by an analysis, behind an
-    underscore: no name that stands as it is begins with one, so that nobody can choose the name that is another's analysis.
+    Step Functions allows names with ``=``, ``+``, ``@`` or non-ASCII letters; such a name is replaced by a hash, behind an
+    underscore. A name that is kept never begins with one, so that no execution can be named like the hash of another.
     """
     if SAFE_NAME.fullmatch(name):
         return name

@@ -12,7 +12,7 @@ NEAR_FLOOR_SECONDS = 2
 NEAR_GROWTH = 0.05
 NEAR_START, NEAR_END = 0.9, 1.25
 """Near the expected end, from a little before the fastest recent duration to well past the slowest, waits are short: the
-the last run alone may have been a fifth slower, or faster, than this one."""
+last run alone may have been a fifth slower, or faster, than this one."""
 
 LOCK_CEILING_SECONDS = 5 * 60
 

@@ -1,7 +1,8 @@
 """Check the setup: what Inspector, the bucket, the key and the rest of the stack need, read and judged.
 
 One module a subject: inspector, bucket, key, roles, topic, schedule. Each check is a pure function from what was read
-(``reading``) to a ``Check``. Offered: ``check_all``, ``check_report``, ``message``, ``deployment``, ``reading``. The only full proof of a setup is a test export (``events/test_export.json``).
+(``reading``) to a ``Check``. Offered: ``check_all``, ``check_report``, ``message``, ``deployment``, ``reading``. The
+only full proof of a setup is a test export (``events/test_export.json``).
 """
 
 from collections.abc import Callable

@@ -18,7 +18,7 @@ ACCOUNT_PART = 4
 """Of an ARN's parts."""
 KEY_ARN = re.compile(r"arn:[a-z-]+:kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):key/[\w-]+", re.ASCII)
 SAMPLE_REPORT = "5e7a9000-0000-4000-8000-000000000000"
-"""Stands for a report's id, which nobody knows before: a policy that names one lets no other report through."""
+"""Stands for a report's id, which is not known before: a policy that names one lets no other report through."""
 BUCKET_ACTIONS = ("s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload")
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
 COVERAGE_ACTIONS = ("inspector2:BatchGetAccountStatus", "inspector2:ListCoverageStatistics", "inspector2:ListMembers")
@@ -50,7 +50,7 @@ class Deployment:
     ----------
     inspector
         The service principal that Inspector writes as in this Region.
-    start_role, verify_role, digest_role, notify_role
+    start_role, verify_role, analysis_role, notify_role
         ARNs of the roles that bucket, key and topic must let in.
     """
 

@@ -1,4 +1,6 @@
-"""The schedule: whether one starts exports, and when it fires next, as EventBridge Scheduler counts [AWS: EventBridge Scheduler user guide, schedule types].
+"""The schedule: whether one starts exports, and when it fires next.
+
+Times are those of EventBridge Scheduler [AWS: EventBridge Scheduler user guide, schedule types].
 
 The common forms are computed; the rest (L, W, #, a rate whose beginning AWS does not tell) is not known, and said to be.
 """

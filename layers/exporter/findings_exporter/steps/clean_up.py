@@ -135,7 +135,7 @@ def clean_up(
     Raises
     ------
     TransientError
-        A function of the run still works, its report has not stopped yet, or somebody else is telling: try again.
+        A function of the run still works, its report has not stopped yet, or another function is notifying: try again.
     """
     execution, until = ended.execution, min(now() + patience, function_deadline - TIME_TO_NOTIFY)
     run = run_store.find(clients.table, execution.id) or run_store.open_run(clients.table, execution, ended.input)
@@ -342,7 +342,7 @@ def _free_slot(clients: CleanUpClients, now: Callable[[], datetime], function_de
                 stopped = cancel(clients, owner, now, min(now() + CANCEL_WAIT, function_deadline - TIME_TO_NOTIFY))
                 return [owner.name] if stopped == "CANCELLED" else []
     except (ExporterError, ClientError) as error:
-        # Nobody waits for this look: an Inspector that is down or disabled is told by the next export.
+        # No run waits for this look: the next export reports an Inspector that is down or disabled.
         logger.warning("Inspector's slot could not be looked at: %s", type(error).__name__)
         return []
 

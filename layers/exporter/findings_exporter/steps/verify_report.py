@@ -1,6 +1,6 @@
-"""Verify Report: find the report object and make sure that it is whole and encrypted as asked, or one of the three ways of having found nothing.
+"""Verify Report: find the report object, and make sure that it is whole and encrypted as asked.
 
-Nothing found is told in three ways (AWS names the first; the others were seen by third parties): the report FAILED with
+Inspector says in three ways that it found nothing (AWS names the first; third parties saw the others): the report FAILED with
 NO_FINDINGS_FOUND; it SUCCEEDED without an object; it SUCCEEDED with an object that holds no finding. Malformed objects were
 seen there, too: a tiny one counts as nothing found only where Inspector itself, asked for one finding, shows none.
 """
