@@ -22,6 +22,7 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note, from_stored
 from findings_exporter.model.plan import make_plan
 from findings_exporter.model.run import Run
+from findings_exporter.model.taxonomy import OWN_SCAN_TYPES
 from findings_exporter.preflight import message
 from findings_exporter.preflight.bucket import bucket_policy_for_inspector
 from tests.builders.exporter import (

@@ -1,6 +1,10 @@
-"""Analyze a verified report: read, count and compare its findings; write Parquet, fingerprints, page and analysis.json.
+"""The step Analyze Report: reads the report once, and leaves its counts, changes, priorities and page.
 
-The keys of the files: :mod:`findings_exporter.model.layout`.
+::
+
+    bytes -> batches -> statistics, fingerprints, priorities -> comparison -> coverage status -> document, Parquet, page
+
+The keys of its files are in :mod:`findings_exporter.model.layout`.
 
 An analysis never fails an export. An expected error is recorded as a failed analysis, with a sentence; a transient one is raised,
 so that the step is tried again; any other one is recorded by the workflow.
@@ -11,11 +15,11 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Self
 
 from findings_analysis.assessment.coverage import Coverage, read_coverage
 from findings_analysis.assessment.coverage_status import CoverageStatus, assess
@@ -47,15 +51,11 @@ from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.layout import AnalysisKeys, analysis_keys
 from findings_exporter.model.notes import Note
-from findings_exporter.model.plan import Plan
 from findings_exporter.model.run import Run
 from findings_exporter.notification import links as links_to
 
 logger = logging.getLogger(__name__)
 
-TREND_RUNS = 30
-TREND_LINES_READ = 2_000
-"""Lines of the history: with more between them, a trend is shorter."""
 PARQUET = "application/vnd.apache.parquet"
 FAILED_CAUSE_CHARACTERS = 600
 """The longest cause in the sentence of a failed analysis."""
@@ -323,13 +323,37 @@ class _Analysis:
         analysis["sentences"] += [*details.sentences, *_left_out(work.unreadable_values, work.arns)]
         if not earlier.fingerprint_files and any(each.fingerprints for each in self._earlier_runs()):
             analysis["sentences"].append(Note("compared.no_first_seen"))
-        stored = _stored(clients, run, analysis, table_file, fingerprint_file, carried_file if found.carried else None)
-        page = _page(clients, run, delivery, analysis, history(), stored)
-        if page is not None:
-            page_key = _keys(clients.config, run).page
-            put(clients.s3, plan.destination, page_key, page.encode(), "text/html; charset=utf-8")
-            stored = replace(stored, page_key=page_key)
-        return headline(analysis, stored)
+        return analysis
+
+    def _store(self, analysis: Mapping[str, Any], carried_file: BinaryIO | None) -> StoredAnalysis:
+        """Write the files, analysis.json last: where it lies, the others do, too."""
+        s3, to, keys = self.clients.s3, self.run.require_plan().destination, self._keys
+        text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+        table = put(s3, to, keys.parquet, self.work.table, PARQUET)
+        fingerprints = put(s3, to, keys.fingerprints, self.work.fingerprint_file, "application/octet-stream")
+        carried = put(s3, to, keys.carried, carried_file, PARQUET) if carried_file else None
+        stored = put(s3, to, keys.document, text, "application/json")
+        return StoredAnalysis(to.bucket, stored.key, table, fingerprints, carried)
+
+    def _with_page(self, analysis: Mapping[str, Any], stored: StoredAnalysis) -> StoredAnalysis:
+        """Write the page; where it cannot be made, the analysis goes without one."""
+        # Imported here, since its libraries are slow to load: a cold start that fails earlier need not wait for them.
+        from findings_analysis.page import run_page  # noqa: PLC0415
+
+        run, config = replace(self.run, delivery=self.delivery), self.clients.config
+        links = _links(run, config, stored)
+        try:
+            page = run_page.page_of(run, config, self.clients.now(), analysis, self.history(), links)
+        except Exception as error:  # noqa: BLE001 - a template can fail in any way, and the numbers stand without it
+            logger.warning("the page could not be made: %s", type(error).__name__)
+            return stored
+        put(self.clients.s3, run.require_plan().destination, self._keys.page, page.encode(), "text/html; charset=utf-8")
+        return replace(stored, page_key=self._keys.page)
+
+    @property
+    def _keys(self) -> AnalysisKeys:
+        plan, execution = self.run.require_plan(), self.run.execution
+        return analysis_keys(self.clients.config.key_prefix, plan.report_name, execution, is_regular=plan.is_regular)
 
 
 def _places(fingerprints: RunFingerprints, before: Iterable[FingerprintFile]) -> set[tuple[str, str]]:
@@ -403,27 +427,3 @@ def _report(config: Config, run: Run, delivery: Delivery) -> AnalyzedReport:
         bucket=delivery.bucket,
         key=delivery.key,
     )
-
-
-def _stored(
-    clients: AnalysisClients,
-    run: Run,
-    analysis: Mapping[str, Any],
-    table_file: BinaryIO,
-    fingerprint_file: BinaryIO,
-    carried_file: BinaryIO | None,
-) -> Stored:
-    """Write the files, analysis.json last: where it lies, the others do, too."""
-    plan = run.require_plan()
-    keys, to = _keys(clients.config, run), plan.destination
-    text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
-    table = put(clients.s3, to, keys.parquet, table_file, PARQUET)
-    fingerprints = put(clients.s3, to, keys.fingerprints, fingerprint_file, "application/octet-stream")
-    carried = put(clients.s3, to, keys.carried, carried_file, PARQUET) if carried_file else None
-    stored = put(clients.s3, to, keys.document, text, "application/json")
-    return Stored(to.bucket, stored.key, table, fingerprints, carried)
-
-
-def _keys(config: Config, run: Run) -> AnalysisKeys:
-    plan = run.require_plan()
-    return analysis_keys(config.key_prefix, plan.report_name, run.execution, is_regular=plan.is_regular)

@@ -26,9 +26,9 @@ from findings_analysis.comparison.fingerprint_format import (
 )
 from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, FIRST_SEEN
 from findings_analysis.comparison.identity import IDENTITY_VERSION
-from findings_analysis.comparison.stored_files import EarlierFiles
-from findings_analysis.output import parquet
+from findings_analysis.page.run_page import trend
 from findings_analysis.pipeline import analyze_run
+from findings_analysis.reading import parquet_columns
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.table import Table

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from findings_exporter.model.run import Run
-from findings_exporter.notification.localization import SEVERITIES
+from findings_exporter.model.taxonomy import SEVERITIES
 
 type HowCompared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
 

@@ -24,6 +24,7 @@ from findings_analysis.page.rendering import (
 )
 from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
 from findings_exporter.model.run import Outcome
+from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
 from findings_exporter.model.text import clean
 from tests.builders import page_samples as daily_runs
 

@@ -74,7 +74,7 @@ def test_the_whole_policy_with_the_statement_is_right_and_keeps_all_that_was_the
     sids = [each["Sid"] for each in wrong.policy["Statement"]]
     assert len(set(sids)) == len(sids)
 
-    mended = (
+    fixed = (
         bucket_policy_for_inspector(bucket(policy=wrong.policy), deployment(), START)
         if row.bucket
         else key_policy_for_inspector(key(policy=wrong.policy), deployment())

@@ -90,9 +90,9 @@ class TestInspector:
             ("SOMETHING_NEW", {}, "unknown", "is SOMETHING_NEW"),
         ],
     )
-    def test_it_is_enabled_for_something(self, status: str, types: dict[str, str], result: str, told: str) -> None:
+    def test_it_is_enabled_for_something(self, status: str, types: dict[str, str], result: str, expected: str) -> None:
         check = inspector_enabled(self.account(status, **types), HERE)
-        assert (check.result, told in check.sentence) == (result, True)
+        assert (check.result, expected in check.sentence) == (result, True)
         assert f"account: {status}" in check.evidence
 
     def test_an_account_that_it_does_not_know_is_wrong(self) -> None:
@@ -108,9 +108,9 @@ class TestBucket:
         ("region", "result", "expected"),
         [(REGION, "passed", f"is in {REGION}"), (None, "failed", "does not exist"), ("us-east-1", "failed", "is in us-east-1")],
     )
-    def test_it_is_there_and_in_the_region(self, region: str | None, result: str, told: str) -> None:
+    def test_it_is_there_and_in_the_region(self, region: str | None, result: str, expected: str) -> None:
         check = bucket_exists(bucket(region=region), HERE)
-        assert (check.result, told in check.sentence) == (result, True)
+        assert (check.result, expected in check.sentence) == (result, True)
         assert bool(check.fix) is (result == "failed")
 
     def test_it_belongs_to_whom_the_deployment_names(self) -> None:
@@ -194,9 +194,9 @@ class TestKey:
             ({"KeyManager": "AWS"}, "is not customer managed"),
         ],
     )
-    def test_a_key_that_inspector_cannot_use_is_wrong(self, description: dict[str, str], told: str) -> None:
+    def test_a_key_that_inspector_cannot_use_is_wrong(self, description: dict[str, str], expected: str) -> None:
         check = key_usable(key(description=FIT_KEY | description), HERE)
-        assert (check.result, told in check.sentence) == ("failed", True)
+        assert (check.result, expected in check.sentence) == ("failed", True)
         assert "ExistingKeyArn" in check.fix[-1]
         assert f"{next(iter(description))}: {next(iter(description.values()))}" in check.evidence
 
@@ -214,9 +214,9 @@ class TestKey:
             (KEY.replace(REGION, "us-east-1"), f"is not in {REGION}"),
         ],
     )
-    def test_a_key_is_named_by_an_arn_of_this_region(self, arn: str, told: str) -> None:
+    def test_a_key_is_named_by_an_arn_of_this_region(self, arn: str, expected: str) -> None:
         check = key_usable(key(), deployment(KMS_KEY_ARN=arn))
-        assert (check.result, told in check.sentence) == ("failed", True)
+        assert (check.result, expected in check.sentence) == ("failed", True)
 
     def test_the_account_may_leave_the_key_to_its_roles_policies(self) -> None:
         here = place(HERE)
@@ -520,7 +520,7 @@ class TestSchedule:
         self, schedules: list[dict[str, Any]], result: str, expected: str
     ) -> None:
         check = schedule_fires(schedules, START)
-        assert (check.result, told in check.sentence) == (result, True)
+        assert (check.result, expected in check.sentence) == (result, True)
 
 
 @pytest.mark.parametrize(("count", "result"), [(0, "passed"), (3, "failed"), (None, "failed")])

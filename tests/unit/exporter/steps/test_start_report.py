@@ -96,7 +96,7 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector, status: str, expected: str
     ) -> None:
         my_turn(start_clients)
-        inspector.put(REPORT_ID, status, told)
+        inspector.put(REPORT_ID, status, expected)
         assert start(start_clients)["report_id"] == REPORT_ID
         assert "create" not in inspector.calls
 
@@ -122,7 +122,7 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
         my_turn(start_clients)
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.reports[OTHER_ID]["status"] = "SUCCEEDED"
 
         def the_last_one(reportId: str | None = None) -> dict[str, Any]:  # noqa: N803
@@ -133,7 +133,7 @@ class TestStart:
 
     def test_a_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
         my_turn(start_clients, {"on_busy": "wait"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX, "their-bucket")
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX, "their-bucket")
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=30) == {"state": "BUSY", "wait_seconds": 180}
         assert inspector.calls == ["current", "current"]
@@ -160,7 +160,7 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
         my_turn(start_clients, {"on_busy": "fail"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         result = start(start_clients)
         assert (result["state"], result["failure"]["error"]) == ("FAILED", "SlotBusy")
         assert OTHER_ID in result["failure"]["cause"]
@@ -170,7 +170,7 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
         my_turn(start_clients, {"on_busy": "cancel"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         assert start(start_clients) == {"state": "BUSY", "wait_seconds": 15}
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=100) == {"state": "BUSY", "wait_seconds": 300}
@@ -419,7 +419,7 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
         my_turn(start_clients)
-        inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.refuse("create", client_error(code, status, text="whatever the text says"))
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert creating_until(start_clients.lock) is None
