@@ -35,23 +35,6 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 ANALYSIS_MAY_IMPORT = (f"{EXPORTER}.model",)
 PIPELINE_MAY_IMPORT = (f"{EXPORTER}.aws", f"{EXPORTER}.notification.links")
 
-# What is still to be put right in the analysis. An entry that is no longer needed fails a test: take it out.
-KNOWN_ARROWS = frozenset(
-    {
-        ("findings_analysis.comparison.current_findings", "findings_analysis.assessment.priorities"),
-        ("findings_analysis.comparison.finding_details", "findings_analysis.output.parquet"),
-    }
-)
-KNOWN_UNNAMED = frozenset({"assessment", "comparison", "output", "reading"})
-"""Packages of the analysis whose ``__init__`` does not say yet which of their modules others may import."""
-KNOWN_NAMES = frozenset(
-    {
-        "ACCOUNTS_NAMED", "BLOCK_RECORDS", "CAUSE_CHARACTERS", "FindingDetails", "KINDS", "LANGUAGES", "LISTED", "Listed", "NAMES",
-        "Readable", "SCHEMA_VERSION", "SEVERITIES", "TEXT_CHARACTERS", "UNKNOWN",
-    }
-)  # fmt: skip
-"""Names that the analysis has twice, or shares with the exporter."""
-
 
 def _modules() -> dict[str, Path]:
     files = ((layer, path) for layer in LAYERS for path in sorted(layer.rglob("*.py")) if (path.parts[2] in {EXPORTER, ANALYSIS}))
@@ -118,9 +101,8 @@ def is_allowed(source: str, target: str) -> bool:
 def floors() -> dict[str, int]:
     """How many packages lie below each one, counted along the longest way down."""
     below = defaultdict(set)
-    for (source, target), pairs in arrows().items():
-        if not KNOWN_ARROWS.issuperset(pairs):
-            below[source].add(target)
+    for source, target in arrows():
+        below[source].add(target)
 
     @cache
     def floor(name: str) -> int:
@@ -144,8 +126,7 @@ def picture() -> str:
 def test_packages_import_downwards_only() -> None:
     print(f"\n{picture()}")
     upwards = {pair for pairs in arrows().values() for pair in pairs if not is_allowed(*pair)}
-    assert upwards - KNOWN_ARROWS == set()
-    assert KNOWN_ARROWS - upwards == set(), "put right: take it out of KNOWN_ARROWS"
+    assert upwards == set()
 
 
 def test_every_package_has_its_place() -> None:
@@ -188,9 +169,7 @@ def test_a_package_names_the_modules_that_others_import() -> None:
         if each.count(".") == 2  # layer, package, module
         and each.rpartition(".")[2] not in _words(MODULES[package(each)])
     }
-    known = {each for each in unnamed if each.split(".")[1] in KNOWN_UNNAMED and each.startswith(ANALYSIS)}
-    assert unnamed - known == set()
-    assert {each.split(".")[1] for each in known} == KNOWN_UNNAMED, "put right: take it out of KNOWN_UNNAMED"
+    assert unnamed == set()
 
 
 def test_a_name_exists_once() -> None:
@@ -199,9 +178,7 @@ def test_a_name_exists_once() -> None:
         if not _is_of_a_language(module):
             for name in _names(path):
                 places[name].append(module)
-    twice = {name: where for name, where in places.items() if len(where) > 1}
-    assert {name: where for name, where in twice.items() if name not in KNOWN_NAMES} == {}
-    assert KNOWN_NAMES - set(twice) == set(), "put right: take it out of KNOWN_NAMES"
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
 def _is_of_a_language(module: str) -> bool:

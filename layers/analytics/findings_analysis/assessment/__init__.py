@@ -1,1 +1,4 @@
-"""Statistics, scan coverage and priorities of a report."""
+"""Statistics, scan coverage and priorities of a report.
+
+Offered: ``coverage``, ``coverage_status``, ``priorities``, ``resumption``, ``statistics``.
+"""

@@ -23,7 +23,7 @@ from tests.builders.exporter import (
 )
 
 ME, OTHER = execution("run-1"), execution("run-0")
-FOREIGN_PREFIX = "console/exports/"
+EXTERNAL_PREFIX = "console/exports/"
 
 
 class TestCancel:
@@ -112,7 +112,7 @@ class TestCancel:
     @pytest.mark.parametrize(
         ("bucket", "prefix"),
         [
-            (BUCKET, FOREIGN_PREFIX),
+            (BUCKET, EXTERNAL_PREFIX),
             (BUCKET, plan(of=OTHER).destination.prefix),
             (BUCKET, plan(of=ME).destination.prefix + "deeper/"),
             (BUCKET, plan(of=ME).destination.prefix.rstrip("/") + "0"),

@@ -94,8 +94,8 @@ def cleaned(clients: Clients, topic: FakeTopic, each: Ended | None = None, at: f
     return clean_up(cleaning(clients, topic), each or ended(), Clock(minutes(at)), minutes(at + 1))
 
 
-def swept(clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 60) -> list[str]:
-    """Sweep."""
+def cleaned_up(clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 60) -> list[str]:
+    """Run the hourly cleanup."""
     return hourly_cleanup(cleaning(clients, topic, states), Clock(minutes(at)), minutes(at + 3))
 
 
@@ -435,9 +435,9 @@ class TestHourlyCleanup:
     ) -> None:
         exporting(clients, inspector)
         states.add(ME, "ABORTED", error="Me", cause="x")
-        assert swept(clients, states, topic) == ["run-1"]
+        assert cleaned_up(clients, states, topic) == ["run-1"]
         assert clients.lock.holder() is None
-        assert swept(clients, states, topic) == []
+        assert cleaned_up(clients, states, topic) == []
         assert topic.notified == [("run-1", "ABORTED")]
 
     def test_open_runs_are_notified_where_executions_cannot_be_listed(
@@ -447,7 +447,7 @@ class TestHourlyCleanup:
         states.add(ME, "ABORTED")
         states.listing_refusal = client_error("AccessDeniedException", 400)
         with pytest.raises(AccessDeniedError):
-            swept(clients, states, topic)
+            cleaned_up(clients, states, topic)
         assert topic.notified == [("run-1", "ABORTED")]
         assert clients.lock.holder() is None
 
@@ -457,7 +457,7 @@ class TestHourlyCleanup:
         exporting(clients, inspector)
         states.add(ME)
         before = items(clients.table)
-        assert swept(clients, states, topic) == []
+        assert cleaned_up(clients, states, topic) == []
         assert items(clients.table) == before
         assert topic.published == []
 
@@ -468,7 +468,7 @@ class TestHourlyCleanup:
         run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
         run_store.mark_notified(clients.table, ME, minutes(12))
         states.add(ME, "FAILED")
-        assert swept(clients, states, topic) == ["run-1"]
+        assert cleaned_up(clients, states, topic) == ["run-1"]
         assert clients.lock.holder() is None
 
     @pytest.mark.parametrize("status", ["ABORTED", "FAILED", "TIMED_OUT"])
@@ -479,7 +479,7 @@ class TestHourlyCleanup:
             states.add(execution(f"lost-{number}", minutes(number)), status)
         states.add(execution("long-ago", START - timedelta(days=3)), status)
         states.add(execution("succeeded"), "SUCCEEDED")
-        assert sorted(swept(clients, states, topic)) == [f"lost-{number}" for number in range(5)]
+        assert sorted(cleaned_up(clients, states, topic)) == [f"lost-{number}" for number in range(5)]
         assert sorted(topic.notified) == [(f"lost-{number}", status) for number in range(5)]
 
     def test_one_run_that_cannot_be_cleaned_up_does_not_keep_the_others_from_it(
@@ -491,7 +491,7 @@ class TestHourlyCleanup:
         for each in (ME, OTHER):
             states.add(each, "ABORTED")
         with pytest.raises(StillRunningError):
-            swept(clients, states, topic)
+            cleaned_up(clients, states, topic)
         assert sorted(topic.notified) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
 
     @pytest.mark.parametrize(
@@ -505,7 +505,7 @@ class TestHourlyCleanup:
             states.add(each, "ABORTED")
         ((name, value),) = wrong.items()
         clients.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": name}, {":value": value})
-        swept(clients, states, topic)
+        cleaned_up(clients, states, topic)
         # A run is not notified twice, although the time of its notification is not known.
         names = ["run-2"] if name == "notified_at" else ["run-1", "run-2"]
         assert topic.notified == [(each, "ABORTED") for each in names]
@@ -519,7 +519,7 @@ class TestHourlyCleanup:
         run_store.mark_notified(clients.table, ME, minutes(12))
         states.add(ME, "FAILED")
         clients.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #plan = :plan", {"#plan": "plan"}, {":plan": "no JSON"})
-        assert swept(clients, states, topic) == ["lost"]
+        assert cleaned_up(clients, states, topic) == ["lost"]
 
     @pytest.mark.parametrize(
         ("refusal", "raised"),
@@ -538,7 +538,7 @@ class TestHourlyCleanup:
             states.add(each, "ABORTED")
         states.refusal, states.refused_arn = refusal, ME.arn
         with pytest.raises(raised) as error:
-            swept(clients, states, topic)
+            cleaned_up(clients, states, topic)
         assert type(error.value) is raised
         assert topic.notified == [("run-2", "ABORTED")]
 
@@ -551,7 +551,7 @@ class TestHourlyCleanup:
             states.add(each, "ABORTED")
         topic.errors.extend([client_error("AuthorizationError", 403), client_error("InternalError", 500)])
         with pytest.raises(AccessDeniedError):
-            swept(clients, states, topic)
+            cleaned_up(clients, states, topic)
         assert topic.notified == [("run-3", "ABORTED")]
 
     @pytest.mark.parametrize(
@@ -569,7 +569,7 @@ class TestHourlyCleanup:
             states.add(each, "ABORTED")
         topic.errors.append(refusal)
         with pytest.raises(raised):
-            swept(clients, states, topic)
+            cleaned_up(clients, states, topic)
         assert len(topic.published) == 1
 
     def test_a_run_that_step_functions_no_longer_knows_is_closed_when_it_cannot_be_running(
@@ -577,8 +577,8 @@ class TestHourlyCleanup:
     ) -> None:
         planned(clients.table, ME)
         surely_over = (EXECUTION_TIMEOUT + EXPIRY_MARGIN) / timedelta(minutes=1)
-        assert swept(clients, states, topic, at=surely_over - 1) == []
-        assert swept(clients, states, topic, at=surely_over + 1) == ["run-1"]
+        assert cleaned_up(clients, states, topic, at=surely_over - 1) == []
+        assert cleaned_up(clients, states, topic, at=surely_over + 1) == ["run-1"]
         assert topic.notified == [("run-1", "FAILED")]
 
     def test_a_notified_runs_report_that_blocks_others_is_cancelled_and_its_run_named(
@@ -586,9 +586,9 @@ class TestHourlyCleanup:
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
         inspector.checks_to_cancel = 3
-        assert swept(clients, states, topic) == ["run-1"]
+        assert cleaned_up(clients, states, topic) == ["run-1"]
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-        assert swept(clients, states, topic) == []
+        assert cleaned_up(clients, states, topic) == []
         assert topic.published == []
 
     def test_so_it_is_where_another_run_cannot_be_cleaned_up(
@@ -599,7 +599,7 @@ class TestHourlyCleanup:
         states.add(OTHER, "ABORTED")
         topic.errors.append(client_error("AuthorizationError", 403))
         with pytest.raises(AccessDeniedError):
-            swept(clients, states, topic)
+            cleaned_up(clients, states, topic)
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
 
     def test_a_running_runs_report_in_progress_is_left_alone(
@@ -607,7 +607,7 @@ class TestHourlyCleanup:
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
         states.add(ME)
-        assert swept(clients, states, topic) == []
+        assert cleaned_up(clients, states, topic) == []
         assert "cancel" not in inspector.calls
 
     @pytest.mark.parametrize(
@@ -632,17 +632,17 @@ class TestHourlyCleanup:
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
         inspector.refuse(operation, trouble)
-        assert swept(clients, states, topic) == []
-        assert swept(clients, states, topic) == ["run-1"]
+        assert cleaned_up(clients, states, topic) == []
+        assert cleaned_up(clients, states, topic) == ["run-1"]
 
     def test_a_report_in_progress_that_does_not_stop_in_time_is_left_to_the_next_hourly_cleanup(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
         inspector.checks_to_cancel = 10_000
-        assert swept(clients, states, topic) == []
+        assert cleaned_up(clients, states, topic) == []
         inspector.checks_to_cancel = 2
-        assert swept(clients, states, topic) == ["run-1"]
+        assert cleaned_up(clients, states, topic) == ["run-1"]
 
     def test_an_external_report_in_progress_is_left_alone(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
@@ -650,7 +650,7 @@ class TestHourlyCleanup:
         planned(clients.table, ME)
         states.add(ME, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", "console/")
-        swept(clients, states, topic)
+        cleaned_up(clients, states, topic)
         assert "cancel" not in inspector.calls
 
 
@@ -678,7 +678,7 @@ class TestBounds:
             return listed(self, **request)
 
         monkeypatch.setattr(FakeStates, "list_executions", noted)
-        swept(clients, states, topic)
+        cleaned_up(clients, states, topic)
         assert asked[0] == ([("run-1", "ABORTED")], True)
 
     def test_any_number_of_failed_executions_is_checked_in_bounded_hourly_cleanups_the_newest_each_time(
@@ -692,14 +692,14 @@ class TestBounds:
             states.listed.clear()
             states.add(execution(f"just-lost-{hourly_cleanups}", minutes(5 + hourly_cleanups)), "TIMED_OUT")
             hourly_cleanups += 1
-            result = swept(clients, states, topic, at=60 * hourly_cleanups)
+            result = cleaned_up(clients, states, topic, at=60 * hourly_cleanups)
             assert f"just-lost-{hourly_cleanups - 1}" in result
             topic.published = [each for each in topic.published if "just-lost" not in each["Message"]]
             assert len(states.listed) <= 3 + 5
         assert topic.notified == [("lost", "FAILED")]
         assert hourly_cleanups == 6
         # Seen to its end, it begins with the newest.
-        swept(clients, states, topic, at=60 * hourly_cleanups)
+        cleaned_up(clients, states, topic, at=60 * hourly_cleanups)
         assert run_store.cleanup_mark(clients.table) == run_store.CleanupMark()
 
     def test_a_remembered_page_that_no_longer_exists_does_not_end_the_listing(
@@ -707,19 +707,19 @@ class TestBounds:
     ) -> None:
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 1)
         self.failed_and_notified(clients, states, 8)
-        swept(clients, states, topic)
+        cleaned_up(clients, states, topic)
         states.forgotten_token = run_store.cleanup_mark(clients.table).token
         assert states.forgotten_token
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 50)
         states.add(execution("lost", START - timedelta(minutes=1)), "FAILED")
-        assert swept(clients, states, topic) == ["lost"]
+        assert cleaned_up(clients, states, topic) == ["lost"]
 
     @pytest.mark.parametrize(("hours", "expected"), [(47.9, ["lost"]), (48.1, [])])
     def test_an_execution_that_was_never_written_down_is_searched_for_two_days(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, hours: float, expected: list[str]
     ) -> None:
         states.add(execution("lost"), "FAILED")
-        assert swept(clients, states, topic, at=60 * hours) == expected
+        assert cleaned_up(clients, states, topic, at=60 * hours) == expected
 
     def test_an_hourly_cleanup_stops_in_time_says_so_and_the_next_one_begins_with_the_rest(
         self,
@@ -758,7 +758,7 @@ class TestBounds:
         last = execution("run-4", minutes(4))
         planned(clients.table, last)
         states.add(last, "ABORTED")
-        assert [swept(clients, states, topic, at=60 * hour) for hour in (1, 2, 3)] == [[], [], ["run-4"]]
+        assert [cleaned_up(clients, states, topic, at=60 * hour) for hour in (1, 2, 3)] == [[], [], ["run-4"]]
 
     def test_a_report_that_does_not_stop_takes_no_more_than_its_share_of_the_time(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
@@ -801,6 +801,6 @@ def test_an_hourly_cleanup_counts_an_hour_in_which_a_success_is_expected_even_wh
     states.listing_refusal = client_error("AccessDeniedException", 403)
     expecting = replace(clients, config=config(EXPECTED_REPORT=report))
     with pytest.raises(AccessDeniedError):
-        swept(expecting, states, topic)
+        cleaned_up(expecting, states, topic)
     counted = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
     assert [(line["report"], line["RegularExportsSucceeded"]) for line in counted] == ([("nightly", [0.0])] if report else [])
