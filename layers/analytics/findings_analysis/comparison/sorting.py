@@ -1,6 +1,6 @@
-"""Sorting more records than memory should hold, and walking two sorted runs side by side.
+"""Sorting more fingerprints than memory should hold, and walking two sorted runs side by side.
 
-Everything is in blocks (lists of records), since Python sorts, slices and compares lists in C.
+Everything is in blocks (lists of fingerprints), since Python sorts, slices and compares lists in C.
 """
 
 import os
@@ -14,18 +14,18 @@ from typing import BinaryIO
 from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, cut
 
 SORTED_IN_MEMORY = 100_000
-"""As many records are sorted in memory (7 MB); more are spilled to the temporary directory, 30 bytes each."""
-BLOCK_RECORDS = 16_384
+"""As many fingerprints are sorted in memory (7 MB); more are spilled to the temporary directory, 30 bytes each."""
+SORTED_BLOCK = 16_384
 
 
 class SortedFingerprints(AbstractContextManager["SortedFingerprints"]):
-    """Takes records in any order and gives them back sorted, as often as they are asked for.
+    """Takes fingerprints in any order and gives them back sorted, as often as they are asked for.
 
     Up to ``run_records`` stay in memory. Beyond that, sorted runs lie in one temporary file, which is deleted when this is
     closed or the process ends.
     """
 
-    def __init__(self, run_records: int = SORTED_IN_MEMORY, block_records: int = BLOCK_RECORDS) -> None:
+    def __init__(self, run_records: int = SORTED_IN_MEMORY, block_records: int = SORTED_BLOCK) -> None:
         self._run_records, self._block_records = run_records, block_records
         self._in_memory: list[bytes] = []
         self._runs: list[tuple[int, int]] = []  # where a run begins and ends in the file
@@ -35,20 +35,20 @@ class SortedFingerprints(AbstractContextManager["SortedFingerprints"]):
         if self._spilled:
             self._spilled.close()
 
-    def add(self, records: list[bytes]) -> None:
-        """Take some records.
+    def add(self, fingerprints: list[bytes]) -> None:
+        """Take some fingerprints.
 
         Raises
         ------
         OSError
             The temporary directory is full.
         """
-        self._in_memory += records
+        self._in_memory += fingerprints
         if len(self._in_memory) >= self._run_records:
             self._spill()
 
     def blocks(self) -> Iterator[list[bytes]]:
-        """Yield all records, sorted, in blocks that are not empty."""
+        """Yield all fingerprints, sorted, in blocks that are not empty."""
         self._in_memory.sort()
         each = max(self._block_records // (len(self._runs) + 1), 1)
         streams = [self._read(start, end, each) for start, end in self._runs]
@@ -64,16 +64,16 @@ class SortedFingerprints(AbstractContextManager["SortedFingerprints"]):
         self._runs.append((start, self._spilled.tell()))
         self._in_memory.clear()
 
-    def _read(self, start: int, end: int, records: int) -> Iterator[list[bytes]]:
+    def _read(self, start: int, end: int, fingerprints: int) -> Iterator[list[bytes]]:
         assert self._spilled is not None
-        size = records * FINGERPRINT_BYTES
+        size = fingerprints * FINGERPRINT_BYTES
         for at in range(start, end, size):
             yield cut(os.pread(self._spilled.fileno(), min(size, end - at), at))
 
 
-def _blocks(records: list[bytes], each: int) -> Iterator[list[bytes]]:
-    for start in range(0, len(records), each):
-        yield records[start : start + each]
+def _blocks(fingerprints: list[bytes], each: int) -> Iterator[list[bytes]]:
+    for start in range(0, len(fingerprints), each):
+        yield fingerprints[start : start + each]
 
 
 def merged(streams: Iterable[Iterator[list[bytes]]]) -> Iterator[list[bytes]]:
@@ -99,7 +99,7 @@ def merged(streams: Iterable[Iterator[list[bytes]]]) -> Iterator[list[bytes]]:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The records of two runs within one range of keys: groups are whole.
+    """The fingerprints of two runs within one range of keys: groups are whole.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class Window:
 @dataclass(slots=True)
 class _Feed:
     stream: Iterator[list[bytes]]
-    records: list[bytes] = field(default_factory=list)
+    fingerprints: list[bytes] = field(default_factory=list)
     has_ended: bool = False
 
     def pull(self) -> None:
@@ -124,12 +124,12 @@ class _Feed:
         if block is None:
             self.has_ended = True
         else:
-            self.records += block
+            self.fingerprints += block
 
     def take(self, bound: bytes | None) -> list[bytes]:
-        end = len(self.records) if bound is None else bisect_left(self.records, bound)
-        taken = self.records[:end]
-        del self.records[:end]
+        end = len(self.fingerprints) if bound is None else bisect_left(self.fingerprints, bound)
+        taken = self.fingerprints[:end]
+        del self.fingerprints[:end]
         return taken
 
 
@@ -139,23 +139,23 @@ def windows(baseline: Iterator[list[bytes]], current: Iterator[list[bytes]], gro
     Parameters
     ----------
     group
-        The first bytes of a record that identify its group. All records of a group come in one window.
+        The first bytes of a fingerprint that identify its group. All fingerprints of a group come in one window.
     """
     feeds = before, after = _Feed(baseline), _Feed(current)
     previous = b""
     while True:
         for feed in feeds:
-            if not feed.records and not feed.has_ended:
+            if not feed.fingerprints and not feed.has_ended:
                 feed.pull()
         # Of a run that goes on, the last group may go on too: it waits for the next window.
-        bound = min((feed.records[-1][group] for feed in feeds if not feed.has_ended), default=None)
+        bound = min((feed.fingerprints[-1][group] for feed in feeds if not feed.has_ended), default=None)
         taken_baseline, taken_current = before.take(bound), after.take(bound)
         if taken_baseline or taken_current:
-            yield Window(taken_baseline, taken_current, previous, after.records[0] if after.records else b"")
+            yield Window(taken_baseline, taken_current, previous, after.fingerprints[0] if after.fingerprints else b"")
             previous = taken_current[-1] if taken_current else previous
         elif bound is None:
             return
         else:
             for feed in feeds:
-                if not feed.has_ended and feed.records[-1][group] == bound:
+                if not feed.has_ended and feed.fingerprints[-1][group] == bound:
                     feed.pull()

@@ -1,5 +1,5 @@
 """The page beside each analysis: one HTML file that loads nothing else."""
 
-from findings_analysis.page.rendering import LANGUAGES, render
+from findings_analysis.page.rendering import PAGE_LANGUAGES, render
 
-__all__ = ["LANGUAGES", "render"]
+__all__ = ["PAGE_LANGUAGES", "render"]

@@ -35,7 +35,7 @@ from findings_exporter.model.taxonomy import (
 )
 from findings_exporter.model.text import clean, each_text
 
-LANGUAGES = tuple(TEXTS)
+PAGE_LANGUAGES = tuple(TEXTS)
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "appeared": APPEARED,
     "no_longer_open": NO_LONGER_OPEN,
@@ -50,7 +50,7 @@ ROWS_AT_FIRST = 10
 """Rows of a table of accounts that are shown at once."""
 LISTED_IN_GROUP = 25
 """New findings, and findings that are no longer open, that their sections list; the searchable list has all."""
-TEXT_CHARACTERS = 2_000
+PAGE_TEXT_CHARACTERS = 2_000
 """The longest text from a report; invisible characters are removed from it, as in every message."""
 CUT_AFTER = 160
 """A longer text is cut here; a click shows all of it."""
@@ -135,7 +135,7 @@ def render(
         ``deployment`` (``account``, ``region``, ``stack``), ``links`` (``report``, ``analysis``, ``parquet``, ``execution``:
         addresses, or null), ``duration_seconds`` or null, and ``time_zone``, a name of the IANA database.
     language
-        One of :data:`LANGUAGES`.
+        One of :data:`PAGE_LANGUAGES`.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def render(
         The page has no such language.
     """
     say = page_localization(language, facts["time_zone"])
-    analysis, trend = (each_text(each, lambda _, text: clean(text, TEXT_CHARACTERS)) for each in (analysis, trend))
+    analysis, trend = (each_text(each, lambda _, text: clean(text, PAGE_TEXT_CHARACTERS)) for each in (analysis, trend))
     status = analysis["coverage_status"]
     # Where scan coverage is lost, the page says so in its own words.
     reasons = (

@@ -12,13 +12,13 @@ from typing import Any, get_args
 import botocore.session
 import pytest
 
-from findings_analysis.page import LANGUAGES, render
+from findings_analysis.page import PAGE_LANGUAGES, render
 from findings_analysis.page.localization import TEXTS, page_localization
 from findings_analysis.page.rendering import (
     GROUPS,
     LISTED_IN_GROUP,
+    PAGE_TEXT_CHARACTERS,
     SHOWN_AT_FIRST,
-    TEXT_CHARACTERS,
     answer,
     score,
 )
@@ -190,7 +190,7 @@ class TestHostileTexts:
     def test_the_rows_reach_the_script_cleaned_and_otherwise_as_they_were_reported(self) -> None:
         daily_run = daily_runs.hostile()
         told = [(row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(daily_run).data["rows"]]
-        assert told == [(text, text, [text], text) for text in (clean(each, TEXT_CHARACTERS) for each in daily_runs.HOSTILE)]
+        assert told == [(text, text, [text], text) for text in (clean(each, PAGE_TEXT_CHARACTERS) for each in daily_runs.HOSTILE)]
 
     def test_no_row_can_end_the_script_that_holds_it(self) -> None:
         html = render(daily_runs.hostile(), [], daily_runs.facts())
@@ -241,7 +241,7 @@ class TestOrder:
         ids = [attributes["id"] for _, attributes in shown.elements if attributes.get("id")]
         assert len(ids) == len(set(ids))
 
-    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("language", PAGE_LANGUAGES)
     @pytest.mark.parametrize("daily_run", DAILY_RUNS)
     def test_no_two_headings_of_a_page_are_the_same(self, daily_run: str, language: str) -> None:
         html = render(DAILY_RUNS[daily_run](), daily_runs.trend(DAILY_RUNS[daily_run]()), daily_runs.facts(), language)
@@ -294,7 +294,7 @@ CODES = re.compile(
 
 
 class TestWords:
-    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("language", PAGE_LANGUAGES)
     @pytest.mark.parametrize("daily_run", [daily_run for daily_run in DAILY_RUNS if daily_run != "hostile"])
     def test_codes_of_the_analysis_and_of_aws_are_words(self, daily_run: str, language: str) -> None:
         shown = page(DAILY_RUNS[daily_run](), language=language)
@@ -304,7 +304,7 @@ class TestWords:
     def test_the_details_of_the_list_name_types_in_words(self) -> None:
         assert page(daily_runs.ordinary(), language="ja").data["texts"]["type.AWS_ECR_CONTAINER_IMAGE"] == "ECR コンテナイメージ"
 
-    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("language", PAGE_LANGUAGES)
     def test_every_code_that_aws_and_the_analysis_have_today_has_a_word(self, language: str) -> None:
         model = botocore.session.get_session().get_service_model("inspector2")
 
@@ -525,7 +525,7 @@ class TestLanguages:
     def test_every_language_has_every_text(self) -> None:
         # English alone has a form for one.
         expected = {key for key in TEXTS["en"] if not key.endswith(".one")}
-        for language in LANGUAGES:
+        for language in PAGE_LANGUAGES:
             assert {key for key in TEXTS[language] if not key.endswith(".one")} == expected
             assert all(text.strip() for text in TEXTS[language].values())
 
