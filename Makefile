@@ -53,11 +53,12 @@ test: linux install build emulator .venv-security/.synced ## Run all tests and r
 	.venv/bin/coverage report
 
 .PHONY: lint
-lint: install .venv-security/.synced ## Check code style, types, the template, its IAM policies and the state machine
+lint: install .venv-security/.synced ## Check code style, types, words, the template, its IAM policies and the state machine
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/python .ci/check_state_machine.py statemachine/export_findings.asl.json
+	.venv/bin/python .ci/check_words.py
 	.venv/bin/cfn-lint template.yaml
 	$(sam) validate --lint --region eu-west-1
 	.venv-security/bin/checkov --config-file .checkov.yaml
@@ -85,13 +86,13 @@ audit: .venv-audit/.synced ## Check the deployed packages for known vulnerabilit
 ##@ Documents
 .PHONY: messages
 messages: install ## Render the example messages in docs/gallery, and docs/troubleshooting.md
-	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.gallery
-	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.troubleshooting
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.tools.gallery
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.tools.troubleshooting
 
 .PHONY: pictures
 pictures: install browser ## Draw the workflow diagram and the pictures of messages and page for the documents
 	.venv/bin/python -m tests.tools.workflow_picture
-	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.pictures
+	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.tools.pictures
 
 ##@ This folder
 .PHONY: install

@@ -48,6 +48,6 @@ def check(packages: list[dict[str, Any]], trouble: str) -> tuple[list[str], int]
 
 
 if __name__ == "__main__":
-    told, ends = check(*ask([each for each in sys.argv[1:] if not each.startswith("--")]))
-    print("\n".join(told))
+    lines, ends = check(*ask([each for each in sys.argv[1:] if not each.startswith("--")]))
+    print("\n".join(lines))
     sys.exit(0 if ends == UNASKED and "--unasked-is-fine" in sys.argv else ends)

@@ -1,4 +1,4 @@
-"""Judge every rendered IAM policy with parliament: unknown actions, conditions and resources, needless wildcards.
+"""Check every rendered IAM policy with parliament: unknown actions, conditions and resources, needless wildcards.
 
 Its data are AWS' service authorization reference, shipped with it, so that nothing is asked over the network.
 
@@ -15,11 +15,11 @@ import parliament
 # What a policy breaks on purpose: (rule, where, which action, or all) -> why. One that nothing needs any more is a fault, too.
 EXCEPTIONS = {
     ("RESOURCE_STAR", "Key", ""): "in a key's policy * is the key itself [AWS: KMS developer guide, key policies]",
-    ("RESOURCE_STAR", "output KeyStatementForInspector", ""): "to be pasted into a key's policy, where * is the key itself",
-    ("RESOURCE_STAR", "output KeyStatementForExporter", ""): "to be pasted into a key's policy, where * is the key itself",
-    ("RESOURCE_STAR", "output KeyStatementForReaders", ""): "to be pasted into a key's policy, where * is the key itself",
+    ("RESOURCE_STAR", "output KeyStatementForInspector", ""): "to be added to a key's policy, where * is the key itself",
+    ("RESOURCE_STAR", "output KeyStatementForExporter", ""): "to be added to a key's policy, where * is the key itself",
+    ("RESOURCE_STAR", "output KeyStatementForReaders", ""): "to be added to a key's policy, where * is the key itself",
     ("PERMISSIONS_MANAGEMENT_ACTIONS", "Key", ""): (
-        "the account's own policies decide on the key, else nobody could fix its policy"
+        "the account's own policies decide on the key, else no principal could fix its policy"
         " [AWS: KMS developer guide, default key policy]"
     ),
     ("PERMISSIONS_MANAGEMENT_ACTIONS", "BucketPolicy", "s3:putobjectacl"): (
@@ -53,8 +53,8 @@ def faults(policies: list[dict[str, Any]]) -> Iterator[str]:
                 for key in excepted:
                     unused.pop(key, None)
                 if not excepted:
-                    told = action or f"{finding.detail} {finding.location.get('string', '')}"
-                    yield f"{place} ({variant}): {finding.issue} {told}"
+                    result = action or f"{finding.detail} {finding.location.get('string', '')}"
+                    yield f"{place} ({variant}): {finding.issue} {result}"
     yield from (f"no policy needs this exception any more: {' '.join(key)}" for key in unused)
 
 

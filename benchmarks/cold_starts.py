@@ -120,7 +120,7 @@ def free_port() -> int:
 
 
 def wait_for(port: int) -> None:
-    """Wait until somebody listens."""
+    """Wait until the port accepts connections."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         with socket.socket() as test_export:

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.results import Row, at_most, show
 from findings_analysis.page import render
-from tests import page_samples as daily_runs
+from tests.builders import page_samples as daily_runs
 from tests.tools.screenshot import ARGUMENTS, chromium
 
 CHANGED = 5_000

@@ -1,4 +1,4 @@
-"""What one nightly run costs: transitions counted on the state machine's own definition, by arithmetic."""
+"""What one scheduled run costs: transitions counted on the state machine's own definition, by arithmetic."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def success_path() -> list[str]:
     states = json.loads(DEFINITION.read_text())["States"]
     follow = {"Export Planned?": "Acquire Lock", "Lock Acquired?": "Start Report", "Report Started?": "Wait for Report",
               "Report Finished?": "Release Lock", "Run Failed?": "Verify Report", "Report Verified?": "Analyze Report",
-              "Anyone to Tell?": "Notify", "Export Failed?": "Export Succeeded"}  # fmt: skip
+              "Notification Needed?": "Notify", "Export Failed?": "Export Succeeded"}  # fmt: skip
     path, name = [], "Prepare Run"
     while name:
         path.append(name)
@@ -37,7 +37,7 @@ def main() -> list[Row]:
     """Print the table and return its rows."""
     rows = []
     path = success_path()
-    print("A nightly run: transitions and price a month, before any free tier")
+    print("A scheduled run: transitions and price a month, before any free tier")
     for name, seconds in REPORTS_SECONDS.items():
         costs = {title: cost(path, seconds, wait) for title, wait in (("ours", ours), ("fixed minute", fixed))}
         for title, (transitions, lambda_seconds, usd) in costs.items():
@@ -53,7 +53,7 @@ def cost(path: list[str], report_seconds: float, wait: Wait) -> tuple[int, float
     """Return transitions and seconds of Lambda of a run, and its price in USD a month."""
     status_checks = watch(report_seconds, [], wait).status_checks
     transitions = len(path) + (status_checks - 1) * len(LOOP)
-    others = ("Wait", "Prepare", "Export S", "Digest")  # the analysis is counted by itself
+    others = ("Wait", "Prepare", "Export S", "Analy")  # the analysis is counted by itself
     steps = sum(not state.endswith("?") and not state.startswith(others) for state in path) + status_checks - 1
     gb_seconds = steps * STEP_SECONDS * MEMORY_GB + ANALYSIS_SECONDS * ANALYSIS_MEMORY_GB
     states_usd = transitions * DAILY_RUNS * USD_A_TRANSITION

@@ -1,4 +1,4 @@
-"""Record Run: decide the run's outcome, once."""
+"""Record Run: record the run's outcome, once."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from findings_analysis.page import render
 from findings_exporter.model.text import clean
-from tests import page_samples as daily_runs
+from tests.builders import page_samples as daily_runs
 
 ARGUMENTS = [
     "--headless",
@@ -226,23 +226,23 @@ def test_columns_sort_both_ways(open_page: Open) -> None:
     days = shown.page.get_by_role("columnheader", name="Days open")
     days.get_by_role("button").click()
     assert days.get_attribute("aria-sort") == "descending"
-    told = [int(each) for each in shown.column("days")]
-    assert told == sorted(told, reverse=True)
-    assert told[0] == 300
+    result = [int(each) for each in shown.column("days")]
+    assert result == sorted(result, reverse=True)
+    assert result[0] == 300
     days.get_by_role("button").click()
     assert days.get_attribute("aria-sort") == "ascending"
-    told = [int(each) for each in shown.column("days")]
-    assert told == sorted(told)
-    assert told[0] == 0
+    result = [int(each) for each in shown.column("days")]
+    assert result == sorted(result)
+    assert result[0] == 0
     assert shown.page.locator("[aria-sort]").count() == 1
 
 
 def test_the_worst_come_first(open_page: Open) -> None:
     shown = open_page("ordinary")
     order = ["Critical", "High", "Medium", "Low", "Untriaged"]
-    told = [order.index(each) for each in shown.column("severity")]
-    assert told == sorted(told)
-    assert len(told) > 10
+    result = [order.index(each) for each in shown.column("severity")]
+    assert result == sorted(result)
+    assert len(result) > 10
 
 
 def test_the_list_is_searched_and_filtered(open_page: Open) -> None:
@@ -305,8 +305,8 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
             break
     keyboard.press("Enter")
     assert shown.page.locator(".list").get_by_role("columnheader", name="Resource").get_attribute("aria-sort") == "ascending"
-    told = [each.split("\n")[0] for each in shown.column("resource")]
-    assert told == sorted(told)
+    result = [each.split("\n")[0] for each in shown.column("resource")]
+    assert result == sorted(result)
     summary = shown.page.locator(".list summary").first
     summary.focus()
     keyboard.press("Enter")
@@ -316,14 +316,14 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
 def test_a_phone_sorts_by_a_choice_and_shows_rows_as_blocks_that_are_still_a_table(open_page: Open) -> None:
     shown = open_page("ordinary", PHONE)
     shown.page.get_by_role("combobox", name="Sort by").select_option(label="Days open")
-    told = [int(each) for each in shown.column("days")]
-    assert told == sorted(told, reverse=True)
+    result = [int(each) for each in shown.column("days")]
+    assert result == sorted(result, reverse=True)
     shown.page.get_by_role("button", name="Reverse the order").click()
-    assert [int(each) for each in shown.column("days")] == sorted(told)
+    assert [int(each) for each in shown.column("days")] == sorted(result)
     assert shown.page.get_by_role("table", name="Changed findings").get_by_role("row").count() > 10
 
 
-def test_lost_coverage_is_seen_at_once_in_both_themes(open_page: Open) -> None:
+def test_lost_coverage_is_shown_first_in_both_themes(open_page: Open) -> None:
     for theme in ("light", "dark"):
         shown = open_page("deactivated", PHONE, theme)
         assert shown.page.title().startswith("SCAN COVERAGE LOST")

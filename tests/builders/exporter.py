@@ -13,13 +13,14 @@ import boto3
 from botocore.exceptions import ClientError
 
 from findings_exporter.aws import run_store
-from findings_exporter.aws.run_store import Run
+from findings_exporter.aws.clients import Clients
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.plan import Plan, make_plan
-from findings_exporter.steps.verify_report import Delivery
+from findings_exporter.model.run import Run
 from tests.builders.cloudformation import read_template
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -132,7 +133,7 @@ def failed_run(failure: Failure, **fields: Any) -> Run:
 
 
 def headline(**fields: Any) -> dict[str, Any]:
-    """The headline of a run's analysis: 12 findings are new, 30 are gone."""
+    """The headline of a run's analysis: 12 findings are new, 30 are no longer open."""
     folder = "inspector/analyses/nightly/year=2026/month=11/day=23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
     table = "inspector/findings/report=nightly/day=2026-11-23/4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11"
     return {
@@ -182,9 +183,9 @@ def headline(**fields: Any) -> dict[str, Any]:
         "coverage": {"scanned": 412, "not_scanned": 6},
         "sentences": [
             (
-                "The filter does not ask for closed or suppressed findings: whether a missing finding was closed, suppressed or"
-                " went with its resource cannot be told. Gone with the resource means that nothing is reported on its resource any"
-                " more, no longer reported that other findings still are."
+                "The filter does not include closed or suppressed findings. So it is unknown whether a finding that is no longer"
+                " open was closed or suppressed, or its resource was removed. Resource removed: nothing is reported on its"
+                " resource. No longer reported: other findings on its resource are."
             ),
         ],
     } | fields  # fmt: skip
@@ -373,7 +374,7 @@ class FakeStates(_Doing):
 
 @dataclass
 class FakeInspector(_Doing):
-    """Inspector's slot: reports by id, at most one in progress, and errors to raise once by the operation's name."""
+    """Inspector's reports by id, at most one in progress, and errors to raise once by the operation's name."""
 
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     errors: dict[str, list[Exception]] = field(default_factory=dict)
@@ -454,3 +455,15 @@ class FakeInspector(_Doing):
             client_error("ResourceNotFoundException", 404).response, operation
         )
         return error
+
+
+def my_turn(clients: Clients, run_input: dict[str, Any] | None = None) -> Run:
+    """Record the run run-1 and give it the lock."""
+    run = planned(clients.table, execution(), run_input)
+    assert clients.lock.acquire(FakeStates().client, execution(), START) is None
+    return run
+
+
+def my_prefix() -> str:
+    """Where the report of the run run-1 goes."""
+    return plan(of=execution()).destination.prefix

@@ -1,6 +1,6 @@
 """The comparison of two runs as one would write it without a thought for memory: what the real one is held against.
 
-Works on whole findings, knows no records, and tells of each kind how many findings of which logical
+Works on whole findings, knows no fingerprints, and says of each kind how many findings of which logical
 identity have it.
 """
 
@@ -50,7 +50,7 @@ class Seen:
 
     @property
     def was_open(self) -> bool:
-        return self.status in {"ACTIVE", "NOT LOOKED AT"}
+        return self.status in {"ACTIVE", "UNKNOWN"}
 
     @property
     def is_open(self) -> bool:
@@ -75,7 +75,7 @@ class Seen:
 
 
 def compare(
-    baseline: list[Seen], current: list[Seen], off: set[tuple[str, str]], unsure: set[tuple[str, str]]
+    baseline: list[Seen], current: list[Seen], off: set[tuple[str, str]], unknown: set[tuple[str, str]]
 ) -> tuple[Counter[tuple[str, Logical]], list[Seen]]:
     """Return how many findings of each kind and identity there are, and what the next run is compared with."""
     kinds: Counter[tuple[str, Logical]] = Counter()
@@ -91,7 +91,7 @@ def compare(
     missing: list[tuple[Seen, Seen | None]] = []
     for before, after in pairs:
         if before.was_open and after.is_open:
-            kind = "rediscovered" if before.status == "NOT LOOKED AT" else "still_open"
+            kind = "rediscovered" if before.status == "UNKNOWN" else "still_open"
             kinds[kind, after.logical] += 1
             kinds.update((mark, after.logical) for mark in marks(before, after))
         elif before.was_open and after.status == "SUPPRESSED":
@@ -108,7 +108,7 @@ def compare(
         if same_identity:
             before = same_identity[0][0]
             missing.remove(same_identity[0])
-            kinds["rediscovered" if before.status == "NOT LOOKED AT" else "unchanged_new_arn", after.logical] += 1
+            kinds["rediscovered" if before.status == "UNKNOWN" else "unchanged_new_arn", after.logical] += 1
         elif any(each.was_open and each.logical == after.logical for each in baseline):
             kinds["additional_resource", after.logical] += 1
         elif any(each.status == "CLOSED" and each.logical == after.logical for each in baseline):
@@ -119,9 +119,9 @@ def compare(
     for before, closed in missing:
         latest = closed or before
         place = latest.account, SCAN_TYPES[latest.resource]
-        if place in off or (closed is None and place in unsure):
+        if place in off or (closed is None and place in unknown):
             kinds["status_unknown", before.logical] += 1
-            uncertain.append(replace(latest, status="NOT LOOKED AT", closed=0))
+            uncertain.append(replace(latest, status="UNKNOWN", closed=0))
         elif any(each.is_open and each.logical == before.logical for each in current):
             kinds["one_fewer_resource", before.logical] += 1
         elif closed is not None:
@@ -148,13 +148,13 @@ def as_called_now(before: Seen, current: list[Seen]) -> Seen:
 
 
 def remembered(baseline: list[Seen], current: list[Seen], pairs: list[tuple[Seen, Seen]], uncertain: list[Seen]) -> list[Seen]:
-    """This run's findings and those that nobody looked at, seen first when any copy of them was."""
+    """This run's findings and those that Inspector does not scan, each with the earliest day of all its copies."""
 
-    def told(logical: Logical) -> int:
+    def earliest(logical: Logical) -> int:
         return min(each.first_seen for each in (*baseline, *current) if each.logical == logical)
 
     def first_seen(logical: Logical) -> int:
-        return min([told(logical)] + [told(before.logical) for before, after in pairs if after.logical == logical])
+        return min([earliest(logical)] + [earliest(before.logical) for before, after in pairs if after.logical == logical])
 
     paired = {after: before.closed for before, after in pairs if before.status == after.status == "CLOSED"}
 

@@ -20,7 +20,7 @@ from tests.builders.cloudformation import read_template
 TEMPLATE = Path("template.yaml")
 ACCOUNT, OTHER_ACCOUNT = "123456789012", "210987654321"
 STACK = "findings"
-# How a resource's ARN is made; CloudFormation's own ids stand in for names that it would choose.
+# How a resource's ARN is made; CloudFormation's own ids replace names that it would choose.
 ARNS = {
     "AWS::CloudWatch::Alarm": "arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}",
     "AWS::DynamoDB::Table": "arn:{partition}:dynamodb:{region}:{account}:table/{name}",
@@ -224,7 +224,7 @@ def _transformed(template: dict[str, Any], region: str) -> dict[str, Any]:
             resource["Properties"]["Definition"] = json.loads(definition.read_text("utf-8"))
     translator = Translator({}, Parser(), boto_session=Session(region_name=region))
     translated: dict[str, Any] = translator.translate(template, {})
-    translator.metrics.publish()  # to nobody, else it warns that they were not
+    translator.metrics.publish()  # to no one, else it warns that they were not
     return translated
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from findings_analysis.reading.schema import TABLE_COLUMNS
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.layout import analysis_keys
 from tests.builders.rendered import ACCOUNT, EXISTING, OTHER_ACCOUNT, VARIANTS, Place, Rendered
 from tests.contract.parts import RESOURCES, TEMPLATE, TEMPLATE_TEXT, listed
 
@@ -21,14 +24,13 @@ PARTS = {
 }
 OWN = Rendered(VARIANTS["Athena"])
 EXTERNAL = Rendered(VARIANTS["Athena on an existing bucket and key"])
-OWN_BUCKET, FOREIGN_BUCKET = "findings-Bucket", EXISTING["ExistingBucketName"]
+OWN_BUCKET, EXISTING_BUCKET = "findings-Bucket", EXISTING["ExistingBucketName"]
 BOTH = pytest.mark.parametrize(
     ("rendered", "bucket", "owner", "key"),
-    [(OWN, OWN_BUCKET, ACCOUNT, OWN.arn("Key")), (EXTERNAL, FOREIGN_BUCKET, OTHER_ACCOUNT, EXISTING["ExistingKeyArn"])],
+    [(OWN, OWN_BUCKET, ACCOUNT, OWN.arn("Key")), (EXTERNAL, EXISTING_BUCKET, OTHER_ACCOUNT, EXISTING["ExistingKeyArn"])],
     ids=["own", "existing"],
 )
 QUERIES = {each["Name"]: each for each in OWN.of_type("AWS::Athena::NamedQuery").values()}
-LAYOUT = 'parquet_key = f"{prefix}/findings/report={partition}/day={day:%Y-%m-%d}/{run.execution.id}.parquet"'
 
 
 def the(kind: str, rendered: Rendered = OWN) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def statements_to_add(output: str) -> list[dict[str, Any]]:
 
 
 def allows(statements: list[dict[str, Any]], action: str, resource: str, context: dict[str, str]) -> bool:
-    """Judge a call as IAM does: a condition on what the call does not have is not met."""
+    """Decide on a call as IAM does: a condition on what the call does not have is not met."""
 
     def met(condition: dict[str, dict[str, Any]]) -> bool:
         assert set(condition) <= {"ArnLike", "StringLike", "StringEquals"}
@@ -65,7 +67,7 @@ def allows(statements: list[dict[str, Any]], action: str, resource: str, context
 
 
 class TestSwitch:
-    def test_nothing_of_it_is_there_unless_it_is_asked_for(self) -> None:
+    def test_nothing_of_it_is_created_unless_it_is_requested(self) -> None:
         assert {name for name, each in Rendered().resources.items() if each["Type"] in PARTS} == {"TracePolicy"}
         assert [name for name in Rendered().outputs if "Athena" in name or "Reader" in name] == []
         (rules,) = (each["LifecycleConfiguration"]["Rules"] for each in Rendered().of_type("AWS::S3::Bucket").values())
@@ -88,11 +90,14 @@ class TestTable:
         assert columns == [{"Name": each.name, "Type": each.type, "Comment": each.meaning} for each in TABLE_COLUMNS]
         assert all(len(each["Comment"]) <= 255 for each in columns), "Glue's limit"
 
-    @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (EXTERNAL, FOREIGN_BUCKET)], ids=["own", "existing"])
+    @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (EXTERNAL, EXISTING_BUCKET)], ids=["own", "existing"])
     def test_its_partitions_are_where_the_analysis_writes(self, rendered: Rendered, bucket: str) -> None:
         table = the("AWS::Glue::Table", rendered)["TableInput"]
-        assert LAYOUT in Path("layers/analytics/findings_analysis/pipeline.py").read_text(encoding="utf-8")
-        layout = f"s3://{bucket}/inspector/findings/report=${{report}}/day=${{day}}/"
+        written = analysis_keys(
+            "inspector", "nightly", Execution("arn:x:run-1", datetime(2026, 11, 23, tzinfo=UTC)), is_regular=True
+        )
+        folder = written.parquet.removesuffix("run-1.parquet").replace("nightly", "${report}").replace("2026-11-23", "${day}")
+        layout = f"s3://{bucket}/{folder}"
         assert table["Parameters"]["storage.location.template"] == layout
         assert table["StorageDescriptor"]["Location"] == layout.partition("report=")[0]
         assert [each["Name"] for each in table["PartitionKeys"]] == ["report", "day"]
@@ -110,7 +115,7 @@ class TestTable:
             "day.interval.unit": "DAYS",
         }
 
-    def test_glue_is_reported_texts_where_it_wants_texts(self) -> None:
+    def test_glue_gets_texts_where_it_wants_texts(self) -> None:
         assert all(isinstance(value, str) for value in the("AWS::Glue::Table")["TableInput"]["Parameters"].values())
 
 
@@ -131,7 +136,7 @@ class TestWorkgroup:
         rendered = Rendered(Place(parameters={"Athena": "ON", "AthenaScanLimitBytes": "10000000"}))
         assert the("AWS::Athena::WorkGroup", rendered)["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"] == "10000000"
 
-    def test_results_are_forgotten_after_a_week(self) -> None:
+    def test_results_expire_after_a_week(self) -> None:
         (rule,) = (
             each for each in the("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"] if each["Id"] == "ExpireQueryResults"
         )
@@ -147,14 +152,14 @@ class TestQuestions:
         assert documented == list(QUERIES)
 
     @pytest.mark.parametrize("name", QUERIES)
-    def test_a_question_stands_in_the_workgroup_with_its_database(self, name: str) -> None:
+    def test_a_question_is_in_the_workgroup_with_its_database(self, name: str) -> None:
         query = QUERIES[name]
         assert query["Database"] == the("AWS::Glue::Database")["DatabaseInput"]["Name"] == "inspector_findings"
         assert query["Description"].endswith(".")
         assert query["WorkGroup"] == OWN.resources["AthenaWorkgroup"]["Properties"]["Name"] == "findings"
 
     @pytest.mark.parametrize("name", QUERIES)
-    def test_every_look_at_the_table_names_the_report_as_a_literal_and_bounds_the_days(self, name: str) -> None:
+    def test_every_query_of_the_table_names_the_report_as_a_literal_and_bounds_the_days(self, name: str) -> None:
         # An injected partition without a literal is refused; one without days lists every day since the first release.
         sql = QUERIES[name]["QueryString"]
         status_checks = re.findall(r"FROM inspector_findings\.findings\s+WHERE report = 'nightly'\s+AND day >= ", sql)
@@ -198,7 +203,7 @@ class TestReaders:
     def test_a_reader_may_ask_and_nothing_else(self, action: str, resource: str, context: dict[str, str], allowed: bool) -> None:
         assert allows(reader(OWN), action, resource, context) is allowed
 
-    def test_the_statements_to_paste_open_an_existing_bucket_and_key_to_the_named_role_alone(self) -> None:
+    def test_the_statements_to_add_open_an_existing_bucket_and_key_to_the_named_role_alone(self) -> None:
         role = f"arn:aws:iam::{ACCOUNT}:role/NAME-OF-THE-READERS-ROLE"
         statements = statements_to_add("BucketStatementForReaders") + statements_to_add("KeyStatementForReaders")
         assert all(each["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"} for each in statements)
@@ -219,7 +224,7 @@ class TestReaders:
             needed
         )
 
-    def test_who_has_a_bucket_and_key_of_the_stack_has_nothing_to_paste(self) -> None:
+    def test_who_has_a_bucket_and_key_of_the_stack_has_no_statement_to_add(self) -> None:
         assert [name for name in OWN.outputs if "Statement" in name] == []
 
     def test_every_statement_of_the_readers_says_for_what_it_is(self) -> None:

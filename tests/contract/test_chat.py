@@ -1,4 +1,4 @@
-"""The channels of a chat: they listen to the topic, and nobody can command anything through them."""
+"""The channels of a chat: they get the topic's messages, and give no permission."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ WITH = Rendered(VARIANTS["chat"])
 @pytest.mark.parametrize(
     ("parameters", "channels", "roles"), [({}, [], 0), (SLACK, CHANNELS[:1], 1), (TEAMS, CHANNELS[1:], 1), (CHAT, CHANNELS, 1)]
 )
-def test_a_stack_has_the_channels_that_it_is_reported(parameters: dict[str, str], channels: list[str], roles: int) -> None:
+def test_a_stack_has_the_channels_of_its_parameters(parameters: dict[str, str], channels: list[str], roles: int) -> None:
     rendered = Rendered(Place(parameters=parameters))
     assert [kind for kind in CHANNELS if rendered.of_type(kind)] == list(channels)
     assert len([name for name in rendered.of_type("AWS::IAM::Role") if name == "ChatRole"]) == roles
@@ -42,7 +42,7 @@ def test_a_configuration_is_named_after_stack_and_region_since_its_name_is_of_th
 
 
 @pytest.mark.parametrize("kind", CHANNELS)
-def test_a_channel_hears_both_topics_and_may_do_nothing(kind: str) -> None:
+def test_a_channel_gets_both_topics_and_has_no_permissions(kind: str) -> None:
     (channel,) = WITH.of_type(kind).values()
     role: dict[str, Any] = WITH.of_type("AWS::IAM::Role")["ChatRole"]
     assert channel["SnsTopicArns"] == [WITH.arn("Topic"), WITH.arn("AlarmTopic")]

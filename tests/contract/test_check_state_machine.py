@@ -41,7 +41,7 @@ def test_the_machine_as_it_stands_is_sound(machine: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "told"),
+    ("place", "expected"),
     [
         (lambda machine: machine, "StartAt"),
         (lambda machine: machine["States"]["Wait for Lock"], "Wait for Lock.Next"),
@@ -50,9 +50,9 @@ def test_the_machine_as_it_stands_is_sound(machine: dict[str, Any]) -> None:
         (lambda machine: machine["States"]["Notify"]["Catch"][0], "Notify.Catch[0].Next"),
     ],
 )
-def test_whatever_leads_to_a_missing_state_is_found(place: Any, told: str, machine: dict[str, Any]) -> None:
-    place(machine)[told.rsplit(".", 1)[-1]] = "Nowhere"
-    assert f"{told} leads to a missing state: Nowhere" in faults(machine)
+def test_whatever_leads_to_a_missing_state_is_found(place: Any, expected: str, machine: dict[str, Any]) -> None:
+    place(machine)[expected.rsplit(".", 1)[-1]] = "Nowhere"
+    assert f"{expected} leads to a missing state: Nowhere" in faults(machine)
 
 
 def test_a_state_without_next_is_found(machine: dict[str, Any]) -> None:
@@ -93,17 +93,17 @@ def test_a_missing_state_is_reported_once(machine: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "key", "told"),
+    ("place", "key", "expected"),
     [
         (lambda states: states["Wait for Lock"], "Seconds", "States.Wait for Lock.Seconds"),
         (lambda states: states["Plan Export"]["Catch"][0]["Assign"], "failure", "States.Plan Export.Catch[0].Assign.failure"),
         (lambda states: states["Run Failed?"]["Choices"][0], "Condition", "States.Run Failed?.Choices[0].Condition"),
     ],
 )
-def test_an_expression_that_does_not_compile_is_found(place: Any, key: str, told: str, machine: dict[str, Any]) -> None:
+def test_an_expression_that_does_not_compile_is_found(place: Any, key: str, expected: str, machine: dict[str, Any]) -> None:
     place(machine["States"])[key] = BROKEN
     (fault,) = faults(machine)
-    assert fault.startswith(f"definition.{told} does not compile: ")
+    assert fault.startswith(f"definition.{expected} does not compile: ")
 
 
 @pytest.mark.parametrize("expression", ["{% $count([1, 2] %}", "{% 'open %}", "{% $a ? : 1 %}"])
@@ -119,5 +119,5 @@ def test_a_fault_fails_the_check(machine: dict[str, Any], tmp_path: Path) -> Non
     assert subprocess.run(run, check=False, capture_output=True).returncode == 0
     machine["States"]["Island"] = {"Type": "Succeed"}
     definition.write_text(json.dumps(machine), encoding="utf-8")
-    told = subprocess.run(run, check=False, capture_output=True, text=True)
-    assert (told.returncode, told.stdout) == (1, "the state Island is never reached\n")
+    result = subprocess.run(run, check=False, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (1, "the state Island is never reached\n")

@@ -36,7 +36,7 @@ def test_deploying_installs_the_sam_cli_and_no_other_environment(target: str) ->
     assert set(re.findall(r"UV_PROJECT_ENVIRONMENT=(\S+)", steps(target))) == {".venv-sam"}
 
 
-def test_a_deployment_asks_unless_it_is_reported_not_to() -> None:
+def test_a_deployment_asks_unless_yes_is_set() -> None:
     assert steps("deploy").splitlines()[-1].split()[-2:] == ["sam", "deploy"]
     unattended = steps("deploy", "YES=1").splitlines()[-1]
     assert unattended.endswith("sam deploy --no-confirm-changeset --no-fail-on-empty-changeset")
@@ -44,10 +44,10 @@ def test_a_deployment_asks_unless_it_is_reported_not_to() -> None:
 
 def test_make_help_describes_every_target() -> None:
     targets = set(re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE))
-    told = subprocess.run(["make", "help"], capture_output=True, text=True, check=True).stdout
-    described = dict(re.findall(r"^  make (\S+) +(\S.*)$", told, re.MULTILINE))
+    printed = subprocess.run(["make", "help"], capture_output=True, text=True, check=True).stdout
+    described = dict(re.findall(r"^  make (\S+) +(\S.*)$", printed, re.MULTILINE))
     assert set(described) == targets
-    assert subprocess.run(["make"], capture_output=True, text=True, check=True).stdout == told
+    assert subprocess.run(["make"], capture_output=True, text=True, check=True).stdout == printed
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -334,8 +334,8 @@ KNOWN = {
 def test_iam_knows_every_action_condition_and_resource_of_the_policy() -> None:
     command = [".venv-security/bin/python", "-W", "ignore", "-c", PARLIAMENT]
     document = json.dumps(POLICY | {"Statement": STATEMENTS})
-    told = subprocess.run(command, input=document, capture_output=True, text=True, check=True).stdout
-    findings = {(issue, detail) for issue, detail in map(json.loads, told.splitlines())}
+    printed = subprocess.run(command, input=document, capture_output=True, text=True, check=True).stdout
+    findings = {(issue, detail) for issue, detail in map(json.loads, printed.splitlines())}
     # What a wildcard names beside what is meant harms nothing, and what a chat configuration's name confines is little.
     written = {action for statement in STATEMENTS for action in listed(statement["Action"]) if "*" not in action}
     beside = {(issue, action) for issue, action in findings if issue == "RESOURCE_MISMATCH" and action not in written}

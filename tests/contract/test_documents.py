@@ -48,8 +48,8 @@ def test_a_command_of_the_aws_cli_is_one_that_aws_has(command: str) -> None:
     assert operation in names, f"{service} has no {operation}"
     shape = model.operation_model(names[operation]).input_shape
     members = {xform_name(member, "-") for member in (shape.members if shape else {})}
-    told = {part[2:].partition("=")[0] for part in rest if part.startswith("--")}
-    options = {RENAMED.get(option, option) for option in told}
+    result = {part[2:].partition("=")[0] for part in rest if part.startswith("--")}
+    options = {RENAMED.get(option, option) for option in result}
     assert options <= members | GLOBAL, f"{service} {operation} has {', '.join(sorted(members))}"
 
 
@@ -62,9 +62,9 @@ def test_a_command_of_the_sam_cli_is_one_that_it_has() -> None:
     found = commands(".venv-sam/bin/sam")
     assert found
     for subcommand in {command.split()[1] for command in found}:
-        told = subprocess.run([".venv-sam/bin/sam", subcommand, "--help"], capture_output=True, text=True, check=True).stdout
+        printed = subprocess.run([".venv-sam/bin/sam", subcommand, "--help"], capture_output=True, text=True, check=True).stdout
         options = {option for each in found if each.split()[1] == subcommand for option in re.findall(r"--[a-z0-9-]+", each)}
-        assert options <= set(re.findall(r"--[a-z0-9-]+", told)), subcommand
+        assert options <= set(re.findall(r"--[a-z0-9-]+", printed)), subcommand
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
@@ -86,7 +86,7 @@ def test_a_document_is_found_from_the_readme(document: Path) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_step_stands_in_the_architecture(task: str) -> None:
+def test_every_step_is_in_the_architecture(task: str) -> None:
     assert f"| {task} | `{folder_of(task)}` |" in ARCHITECTURE
 
 

@@ -1,4 +1,4 @@
-"""The filters whose values Inspector's model enumerates: a new botocore may bring more, and takes none away unseen."""
+"""The filters whose values Inspector's model enumerates: a new botocore may add values; this fails when it removes one."""
 
 from findings_exporter.model.filter_criteria import known_filters, known_values
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import gallery, pictures
+from tests.tools import gallery, pictures
 
 ENGLISH_WORDS = re.compile(r"(?<![\w/.:-])[A-Za-z][a-z']*(?: +[A-Za-z][a-z']*){3,}(?![\w/:-])")
 """Four words in a row: a sentence, or a part of one."""

@@ -65,9 +65,9 @@ def test_a_name_and_a_description_fit_whatever_the_stack_and_its_report_are_call
 
 def test_the_alarm_of_a_missing_report_names_the_report_and_the_hours() -> None:
     place = Place(parameters={"ReportName": "weekly", "ExpectedExportHours": "168"})
-    told = Rendered(place).of_type("AWS::CloudWatch::Alarm")["NoExportAlarm"]["AlarmDescription"]
-    assert told.startswith("Report weekly in eu-west-1: ")
-    assert "for 168 hours." in told
+    result = Rendered(place).of_type("AWS::CloudWatch::Alarm")["NoExportAlarm"]["AlarmDescription"]
+    assert result.startswith("Report weekly in eu-west-1: ")
+    assert "for 168 hours." in result
 
 
 def test_alarms_have_names_of_their_own() -> None:
@@ -94,7 +94,7 @@ def test_the_dashboard_draws_the_functions_and_the_workflow_of_the_stack() -> No
     assert machines == {RENDERED.arn("ExportFindings")}
 
 
-def test_the_dashboard_is_one_that_aws_gives_for_nothing() -> None:
+def test_the_dashboard_is_within_the_free_tier() -> None:
     assert len(list(drawn())) <= 50  # [AWS: CloudWatch pricing, free tier]
 
 
@@ -131,7 +131,7 @@ def test_where_no_export_is_expected_none_is_missed(parameters: dict[str, str]) 
     assert RENDERED.arn("NoExportAlarm") not in shown
 
 
-def test_a_missed_export_is_reported_by_zeros_alone_so_that_a_new_stack_rings_nothing() -> None:
+def test_a_missed_export_is_reported_by_zeros_alone_so_that_a_new_stack_fires_no_alarm() -> None:
     alarm = ALARMS["NoExportAlarm"]
     assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (3600, "26", "Sum")
     assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"]) == (
@@ -145,7 +145,7 @@ def test_a_missed_export_is_reported_by_zeros_alone_so_that_a_new_stack_rings_no
     assert variables["EXPECTED_REPORT"] == alarm["Dimensions"][0]["Value"] == "nightly"
 
 
-def test_a_hourly_cleanup_that_stops_is_reported_by_the_lack_of_data_which_a_new_alarm_begins_with() -> None:
+def test_an_hourly_cleanup_that_stops_is_reported_by_the_lack_of_data_which_a_new_alarm_begins_with() -> None:
     alarm = ALARMS["HourlyCleanupAlarm"]
     assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", alarm["AlarmActions"])
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": f"{STACK}-CleanUpFunction"}]

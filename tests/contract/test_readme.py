@@ -43,8 +43,8 @@ DEPLOY = ["make", "--silent", "--old-file=install", "--old-file=build", "deploy"
 
 def region_of_a_deployment(environment: dict[str, str]) -> str | None:
     path = {"PATH": os.environ["PATH"]}
-    told = subprocess.run(DEPLOY, env=path | environment, capture_output=True, text=True, check=False)
-    return told.stdout.strip() if told.returncode == 0 else None
+    result = subprocess.run(DEPLOY, env=path | environment, capture_output=True, text=True, check=False)
+    return result.stdout.strip() if result.returncode == 0 else None
 
 
 def test_the_commands_are_found() -> None:
@@ -62,10 +62,10 @@ def test_what_needs_the_embedded_aws_says_so_elsewhere_than_on_linux(target: str
     uname.write_text("#!/bin/sh\necho Darwin\n", encoding="utf-8")
     uname.chmod(0o755)
     path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    told = subprocess.run(["make", target], env=path, capture_output=True, text=True, check=False)
-    assert told.returncode != 0
-    assert told.stderr.startswith("The embedded AWS needs Linux, not Darwin: it runs functions on Lambda's own runtime client")
-    assert told.stdout == ""
+    result = subprocess.run(["make", target], env=path, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert result.stderr.startswith("The embedded AWS needs Linux, not Darwin: it runs functions on Lambda's own runtime client")
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize("target", ["install", "build", "lint", "deploy", "messages", "audit"])
@@ -117,16 +117,16 @@ def test_every_input_that_is_named_exists_and_is_explained() -> None:
 def test_every_parameter_is_explained_once_with_its_default() -> None:
     table = CONFIGURATION.partition("## Parameters")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines() if line.startswith("| `")]
-    told = [(name, default) for names, _, default in rows for name in re.findall(r"`(\w+)`", names)]
+    documented = [(name, default) for names, _, default in rows for name in re.findall(r"`(\w+)`", names)]
     defaults = {name: str(each["Default"]) for name, each in TEMPLATE["Parameters"].items()}
-    assert dict(told) == {name: f"`{default}`" if default else "empty" for name, default in defaults.items()}
-    assert len(told) == len(defaults)
+    assert dict(documented) == {name: f"`{default}`" if default else "empty" for name, default in defaults.items()}
+    assert len(documented) == len(defaults)
 
 
 def test_every_key_of_an_input_is_explained() -> None:
     table = CONFIGURATION.partition("## Execution input")[2].partition("\n## ")[0]
-    told = re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE)
-    assert sorted(told) == sorted(
+    documented = re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE)
+    assert sorted(documented) == sorted(
         [*(key for key in plan.KEYS if key != "report"), *(f"report.{key}" for key in plan.REPORT_KEYS)]
     )
 
@@ -153,7 +153,7 @@ def test_every_output_that_is_named_exists() -> None:
 
 def test_everything_is_installed_into_the_projects_folder() -> None:
     show = ["make", "--silent", "--eval=show: ; printenv UV_CACHE_DIR PIP_CACHE_DIR", "show"]
-    told = subprocess.run(show, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
-    folders = [Path(line) for line in told.stdout.splitlines()]
+    result = subprocess.run(show, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+    folders = [Path(line) for line in result.stdout.splitlines()]
     assert len(folders) == 2
     assert all(folder.is_relative_to(Path.cwd() / ".uv") for folder in folders)

@@ -121,7 +121,7 @@ def allowed(rendered: Rendered) -> Iterator[tuple[str, str]]:
 
 
 def attached(rendered: Rendered) -> dict[str, list[str]]:
-    """The roles that have each managed policy of the stack; a managed policy of somebody else is a KeyError."""
+    """The roles that have each managed policy of the stack; a managed policy of another owner is a KeyError."""
     names = {rendered.arn(name): name for name in rendered.of_type("AWS::IAM::ManagedPolicy")}
     found: dict[str, list[str]] = {}
     for role, properties in rendered.of_type("AWS::IAM::Role").items():

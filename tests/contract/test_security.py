@@ -115,7 +115,7 @@ class TestRoles:
 
 class TestResources:
     @EVERY_VARIANT
-    def test_a_service_is_let_in_for_a_source_of_this_account_only(self, variant: str) -> None:
+    def test_a_service_has_access_for_a_source_of_this_account_only(self, variant: str) -> None:
         rendered = Rendered(VARIANTS[variant])
         seen = 0
         for kind in ("resource", "trust"):
@@ -137,7 +137,7 @@ class TestResources:
             ("AlarmTopicPolicy", "sns:Publish"),
         ],
     )
-    def test_nothing_that_holds_data_is_reached_in_the_clear(self, where: str, action: str) -> None:
+    def test_nothing_that_holds_data_is_reached_without_tls(self, where: str, action: str) -> None:
         denied = [each for place, each in statements("resource") if place == where and each["Effect"] == "Deny"]
         (statement,) = denied
         assert (statement["Principal"], statement["Action"]) == ("*", action)
@@ -156,7 +156,7 @@ class TestResources:
         assert queue["SqsManagedSseEnabled"] is True
         assert all(bucket["PublicAccessBlockConfiguration"].values())
 
-    def test_nothing_asks_a_function_but_its_invoker(self) -> None:
+    def test_nothing_invokes_a_function_but_its_caller(self) -> None:
         for permission in OWN.of_type("AWS::Lambda::Permission").values():
             assert permission["Principal"] == "events.amazonaws.com"
             assert permission["SourceArn"] == OWN.arn("CleanUpFunctionExecutionEnded")
@@ -197,8 +197,8 @@ def assessed(template: Mapping[str, Any]) -> tuple[int, str]:
     """What make lint says of a template's policies."""
     policies = [{"where": each.where, "kind": each.kind, "document": each.document} for each in every_policy(template)]
     command = [".venv-security/bin/python", "-W", "ignore", ".ci/check_policies.py"]
-    told = subprocess.run(command, input=json.dumps(policies), capture_output=True, text=True, check=False)
-    return told.returncode, told.stdout
+    result = subprocess.run(command, input=json.dumps(policies), capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout
 
 
 def every_policy(template: Mapping[str, Any]) -> list[Policy]:
@@ -215,11 +215,11 @@ class TestLint:
     def test_an_action_that_no_service_knows_is_found(self) -> None:
         template = read_template(Path("template.yaml"))
         statement_of(template, "CheckReportFunctionRole", "ReadTheReport")["Action"] = "inspector2:GetFindingReportStatus"
-        code, told = assessed(template)
+        code, result = assessed(template)
         assert code == 1
-        assert "CheckReportFunctionRole" in told
-        assert "UNKNOWN_ACTION" in told
-        assert "GetFindingReportStatus" in told
+        assert "CheckReportFunctionRole" in result
+        assert "UNKNOWN_ACTION" in result
+        assert "GetFindingReportStatus" in result
 
     def test_an_action_that_only_parliament_does_not_know_is_one_of_the_service(self) -> None:
         text = Path(".ci/check_policies.py").read_text(encoding="utf-8")
@@ -232,11 +232,11 @@ class TestLint:
         template = read_template(Path("template.yaml"))
         statement_of(template, "PlanExportFunctionRole", "KeepRecords")["Resource"] = "*"
         del template["Resources"]["AcquireLockFunctionRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][-1]
-        code, told = assessed(template)
+        code, result = assessed(template)
         assert code == 1
-        assert "PlanExportFunctionRole" in told
-        assert "RESOURCE_STAR" in told
-        assert "no policy needs this exception any more: RESOURCE_MISMATCH AcquireLockFunctionRole" in told
+        assert "PlanExportFunctionRole" in result
+        assert "RESOURCE_STAR" in result
+        assert "no policy needs this exception any more: RESOURCE_MISMATCH AcquireLockFunctionRole" in result
 
     def test_a_public_bucket_is_found(self, tmp_path: Path) -> None:
         public = tmp_path / "template.yaml"
@@ -244,10 +244,10 @@ class TestLint:
         checkov, rules = Path(".venv-security/bin/checkov").resolve(), Path(".checkov.yaml").resolve()
         environment = {**os.environ, "CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"}
         command = [str(checkov), f"--config-file={rules}", f"--file={public}"]
-        told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert told.returncode == 1
-        assert "CKV_AWS_54" in told.stdout
-        assert "AWS::S3::Bucket.Bucket" in told.stdout
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 1
+        assert "CKV_AWS_54" in result.stdout
+        assert "AWS::S3::Bucket.Bucket" in result.stdout
 
 
 ANSWERS = {
@@ -271,7 +271,7 @@ class TestAudit:
         assert f".ci/audit.py {' '.join(REQUIREMENTS)}" in recipe
 
     @pytest.mark.parametrize(
-        ("answer", "options", "code", "told"),
+        ("answer", "options", "code", "expected"),
         [
             ("clean", [], 0, "1 packages asked about, 0 with known vulnerabilities"),
             ("vulnerable", [], 1, "boto3 1: PYSEC-1, fixed in 2"),
@@ -283,7 +283,7 @@ class TestAudit:
         ],
     )
     def test_an_audit_says_what_is_known_and_what_could_not_be_asked(
-        self, answer: str, options: list[str], code: int, told: str, tmp_path: Path
+        self, answer: str, options: list[str], code: int, expected: str, tmp_path: Path
     ) -> None:
         program = f"import sys\nassert sys.argv[-2:] == {[f'--requirement={each}' for each in REQUIREMENTS]!r}\nprint({ANSWERS[answer]!r})\nsys.exit('no route to host' if {answer == 'offline'} else 0)\n"
         (tmp_path / "pip_audit.py").write_text(program, encoding="utf-8")
@@ -295,7 +295,7 @@ class TestAudit:
             check=False,
         )
         assert (audit.returncode, audit.stderr) == (code, "")
-        assert told in audit.stdout
+        assert expected in audit.stdout
 
 
 class TestDocument:
@@ -311,5 +311,5 @@ class TestDocument:
         skipped = set(yaml.safe_load(Path(".checkov.yaml").read_text(encoding="utf-8"))["skip-check"])
         for resource in RESOURCES.values():
             skipped |= {each["id"] for each in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])}
-        told = re.findall(r"^\| (CKV_AWS_[\d, ]+) \|", self.DOCUMENT, re.MULTILINE)
-        assert {f"CKV_AWS_{number}" for row in told for number in re.findall(r"\d+", row)} == skipped
+        result = re.findall(r"^\| (CKV_AWS_[\d, ]+) \|", self.DOCUMENT, re.MULTILINE)
+        assert {f"CKV_AWS_{number}" for row in result for number in re.findall(r"\d+", row)} == skipped

@@ -15,15 +15,18 @@ from jsonata import Jsonata
 from findings_exporter import RELEASE
 from findings_exporter.aws import lock
 from findings_exporter.model import errors, plan
+from findings_exporter.model.errors import Failure
 from findings_exporter.notification import remediation
 from findings_exporter.notification.remediation import REMEDIATIONS
-from findings_exporter.steps import notify, reports
+from findings_exporter.steps import notify, start_report
+from findings_exporter.steps._results import failed
 from tests.contract.interpreter import StepError, Walk, evaluate, expressions, states_named
 from tests.contract.parts import (
     ANALYTICS,
     FUNCTIONS,
     MACHINE,
     MACHINE_TEXT,
+    PACKAGE,
     RESOURCES,
     STATES,
     TASKS,
@@ -48,7 +51,7 @@ SERVICE_ERRORS = {
 }
 SETUP_ERROR = "AccessDeniedError"
 ANALYZE = "Analyze Report"
-FAILURE = {"error": "SlotBusy", "cause": "told"}
+FAILURE = {"error": "SlotBusy", "cause": "as caught"}
 SETUP = {"result": "failed", "failed": [{"check": "key"}], "unknown": []}
 DELIVERY = {"key": "inspector/reports/x.json"}
 ANSWERS: dict[str, list[Any]] = {
@@ -75,7 +78,7 @@ FAILURE_PATH = [
     "Run Failed?",
     "Setup to Blame?",
     "Record Run",
-    "Anyone to Tell?",
+    "Notification Needed?",
     "Notify",
     "Export Failed?",
     "Export Failed",
@@ -104,7 +107,7 @@ class TestForm:
         assert "\n" not in comment
 
     @EVERY_STATE
-    def test_a_states_name_reports_its_kind(self, name: str) -> None:
+    def test_a_states_name_shows_its_kind(self, name: str) -> None:
         assert name.endswith("?") is (STATES[name]["Type"] == "Choice")
         assert name.startswith("Wait for") is (STATES[name]["Type"] == "Wait")
         assert all(word[0].isupper() or word in {"for", "to"} for word in name.split())
@@ -139,7 +142,7 @@ class TestTasks:
         assert TASKS[name]["TimeoutSeconds"] > of_type("AWS::Serverless::Function")[function].get("Timeout", default)
 
     @EVERY_TASK
-    def test_a_task_retries_what_passes_and_nothing_else(self, name: str) -> None:
+    def test_a_task_retries_transient_errors_and_nothing_else(self, name: str) -> None:
         *retries, throttled = TASKS[name]["Retry"]
         retried = [error for retry in retries for error in retry["ErrorEquals"]]
         ours = {each.__name__ for each in errors.TransientError.__subclasses__()}
@@ -171,7 +174,7 @@ class TestTasks:
         # An analysis never fails an export.
         assert set(catch["Assign"]) == {"analysis_failure" if name == ANALYZE else "failure"}
 
-    def test_a_analysis_that_takes_too_long_is_tried_once_more_so_that_a_success_is_reported_within_half_an_hour(self) -> None:
+    def test_an_analysis_that_takes_too_long_is_tried_once_more_so_that_a_success_is_notified_within_half_an_hour(self) -> None:
         retry = next(each for each in TASKS[ANALYZE]["Retry"] if "Sandbox.Timedout" in each["ErrorEquals"])
         assert set(retry["ErrorEquals"]) == {"Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"}
         assert (1 + retry["MaxAttempts"]) * TASKS[ANALYZE]["TimeoutSeconds"] < 30 * 60
@@ -181,12 +184,12 @@ class TestTasks:
         longest = timedelta(hours=plan.MAX_DEADLINE_HOURS, seconds=tries * TASKS[ANALYZE]["TimeoutSeconds"] + 600)
         assert longest < timedelta(seconds=MACHINE["TimeoutSeconds"])
 
-    def test_retries_outlast_a_function_that_may_still_create_and_a_teller_that_died(self) -> None:
+    def test_retries_outlast_a_function_that_may_still_create_and_a_notification_that_died(self) -> None:
         functions = of_type("AWS::Serverless::Function")
         for task, needed in (
-            ("Release Lock", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
-            ("Cancel Report", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
-            ("Notify", functions["NotifyFunction"]["Timeout"] + notify.MARGIN.total_seconds()),
+            ("Release Lock", functions["StartReportFunction"]["Timeout"] + start_report.OUTLIVE_MARGIN.total_seconds()),
+            ("Cancel Report", functions["StartReportFunction"]["Timeout"] + start_report.OUTLIVE_MARGIN.total_seconds()),
+            ("Notify", functions["NotifyFunction"]["Timeout"] + notify.CLAIM_MARGIN.total_seconds()),
         ):
             retry, _ = TASKS[task]["Retry"]
             waited = sum(retry["IntervalSeconds"] * retry["BackoffRate"] ** count for count in range(retry["MaxAttempts"]))
@@ -200,7 +203,7 @@ class TestTasks:
 class TestAnswers:
     CODE = {  # noqa: RUF012
         "Plan Export": "steps.plan_export",
-        "Acquire Lock": "aws.lock",
+        "Acquire Lock": "steps.acquire_lock",
         "Verify Report": "steps.verify_report",
         "Record Run": "steps.record_run",
     }
@@ -212,6 +215,8 @@ class TestAnswers:
         tree = ast.parse(Path(str(code.__file__)).read_text(encoding="utf-8"))
         found: set[str] = set()
         for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "failed":
+                found |= {failed(Failure("Any", "any"))["state"]}
             if isinstance(node, ast.Dict):
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and key.value == "state":
@@ -234,16 +239,16 @@ class TestAnswers:
 
     @pytest.mark.parametrize("task", ["Release Lock", "Check Setup", "Analyze Report", "Notify"])
     def test_a_step_without_a_choice_has_its_answers_known(self, task: str) -> None:
-        code = (FUNCTIONS / folder_of(task) / "app.py").read_text(encoding="utf-8")
-        if task == ANALYZE:
-            code = (ANALYTICS / "pipeline.py").read_text(encoding="utf-8")
+        own = {ANALYZE: ANALYTICS / "pipeline.py", "Check Setup": FUNCTIONS / "check_setup/app.py"}
+        code = own.get(task, PACKAGE / f"steps/{folder_of(task)}.py").read_text(encoding="utf-8")
         answered = {each for line in re.findall(r'"state": (.*)', code) for each in re.findall(r'"([A-Z_]+)"', line)}
         assert answered
         assert self.understood(task) == (answered if task != "Check Setup" else set())  # which decides nothing
 
     def test_so_do_the_choices_about_reports(self) -> None:
         started, checked = self.understood("Start Report"), self.understood("Check Report")
-        assert started | checked == self.answered("steps.reports")
+        assert started == self.answered("steps.start_report")
+        assert checked == self.answered("steps.check_report")
         assert started == {"STARTED", "BUSY", "FAILED"}
         assert checked == {"IN_PROGRESS", "FINISHED", "FAILED"}
 
@@ -275,7 +280,7 @@ class TestWalk:
         for name in ("Acquire Lock", "Start Report", "Check Report", "Release Lock", "Notify"):
             assert payloads[name] == common
 
-    def test_a_held_lock_and_a_taken_slot_are_waited_for(self) -> None:
+    def test_a_held_lock_and_another_report_are_waited_for(self) -> None:
         answers = ANSWERS | {
             "Acquire Lock": [{"state": "HELD", "wait_seconds": 11, "holder": "x"}, {"state": "ACQUIRED"}],
             "Start Report": [{"state": "BUSY", "wait_seconds": 22}, ANSWERS["Start Report"][0]],
@@ -285,24 +290,24 @@ class TestWalk:
         assert walk.path.count("Wait for Lock") == walk.path.count("Wait for Other Report") == 1
         assert walk.path[-1] == "Export Succeeded"
 
-    def test_a_duplicate_exports_nothing_and_reports_no_one(self) -> None:
+    def test_a_duplicate_exports_nothing_and_notifies_no_one(self) -> None:
         answers = ANSWERS | {
             "Plan Export": [{"state": "DUPLICATE", "of": "arn"}],
             "Record Run": [{"state": "CLOSED", "outcome": "DUPLICATE", "failure": None}],
         }
         walk = Walk(answers).run()
         assert walk.path == [
-            "Prepare Run", "Plan Export", "Export Planned?", "Record Run", "Anyone to Tell?", "Export Failed?", "Duplicate Recorded",
+            "Prepare Run", "Plan Export", "Export Planned?", "Record Run", "Notification Needed?", "Export Failed?", "Duplicate Recorded",
         ]  # fmt: skip
         assert walk.payloads["Record Run"]["duplicate"] is True
 
-    def test_a_silent_success_reports_no_one(self) -> None:
+    def test_a_silent_success_notifies_no_one(self) -> None:
         walk = Walk(ANSWERS | {"Record Run": [{"state": "CLOSED", "outcome": "SUCCEEDED", "failure": None}]}).run()
         assert "Notify" not in walk.path
         assert walk.path[-1] == "Export Succeeded"
 
     @pytest.mark.parametrize("name", ["Plan Export", "Acquire Lock", "Start Report", "Check Report", "Verify Report"])
-    def test_a_steps_own_failure_is_cancelled_released_recorded_and_reported(self, name: str) -> None:
+    def test_a_steps_own_failure_is_cancelled_released_recorded_and_notified(self, name: str) -> None:
         walk = Walk(FAILED_ANSWERS | {name: [{"state": "FAILED", "failure": FAILURE}]}).run()
         assert walk.path[-9:] == FAILURE_PATH
         assert walk.payloads["Record Run"]["failure"] == FAILURE
@@ -355,7 +360,7 @@ class TestWalk:
         assert walk.path[-1] == "Export Failed"
         assert walk.payloads["Record Run"]["failure"]["error"] == remediation.OF_THE_SETUP[0]
 
-    def test_a_analyses_unknown_answer_is_recorded_as_its_failure_and_the_export_succeeds(self) -> None:
+    def test_an_analyses_unknown_answer_is_recorded_as_its_failure_and_the_export_succeeds(self) -> None:
         walk = Walk(ANSWERS | {ANALYZE: [{"state": "SURPRISE"}]}).run()
         assert walk.path[-1] == "Export Succeeded"
         assert walk.payloads["Record Run"]["analysis_failure"] == {
@@ -380,13 +385,13 @@ class TestWalk:
         assert analyzed.payloads["Record Run"]["analysis_failure"]["error"] == ours
 
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
-    def test_a_analysis_that_breaks_down_is_recorded_and_the_export_succeeds(self, cause: str | None) -> None:
+    def test_an_analysis_that_breaks_down_is_recorded_and_the_export_succeeds(self, cause: str | None) -> None:
         walk = Walk(ANSWERS | {ANALYZE: [StepError("Sandbox.Timedout", cause)]}).run()
         assert walk.path[-1] == "Export Succeeded"
         assert walk.payloads["Record Run"]["analysis_failure"] == {"error": "Sandbox.Timedout", "cause": cause or ""}
         assert walk.payloads["Record Run"]["failure"] is None
 
-    def test_a_analysis_that_is_switched_off_is_not_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_analysis_that_is_switched_off_is_not_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(STATES["Prepare Run"]["Assign"], "analysis", "OFF")
         walk = Walk(ANSWERS).run()
         assert ANALYZE not in walk.path
@@ -394,12 +399,12 @@ class TestWalk:
 
     @pytest.mark.parametrize("error", remediation.OF_THE_SETUP)
     def test_a_failure_of_the_setup_is_recorded_with_what_the_check_found(self, error: str) -> None:
-        failed = {"state": "FAILED", "failure": {"error": error, "cause": "told"}}
+        failed = {"state": "FAILED", "failure": {"error": error, "cause": "as caught"}}
         walk = Walk(FAILED_ANSWERS | {"Check Report": [failed]}).run()
         assert walk.path[-10:] == [*FAILURE_PATH[:4], "Check Setup", *FAILURE_PATH[4:]]
-        assert walk.payloads["Record Run"]["failure"] == {"error": error, "cause": "told", "setup": SETUP}
+        assert walk.payloads["Record Run"]["failure"] == {"error": error, "cause": "as caught", "setup": SETUP}
 
-    def test_a_setup_that_cannot_be_checked_keeps_no_run_from_being_recorded_and_reported(self) -> None:
+    def test_a_setup_that_cannot_be_checked_prevents_neither_the_record_nor_the_notification(self) -> None:
         answers = FAILED_ANSWERS | {"Start Report": [StepError(SETUP_ERROR, "one")], "Check Setup": [StepError("Second", "two")]}
         walk = Walk(answers).run()
         assert walk.path[-5:] == FAILURE_PATH[-5:]
@@ -413,14 +418,14 @@ class TestWalk:
         assert walk.payloads["Record Run"]["failure"] == {"error": "First", "cause": "one"}
         assert walk.output["Error"] != "Second"
 
-    def test_a_success_that_could_not_be_reported_is_a_failure_to_look_at(self) -> None:
+    def test_a_success_that_could_not_be_notified_is_a_failure_to_look_at(self) -> None:
         assert Walk(ANSWERS | {"Notify": [StepError("X", "c")]}).run().output == {"Error": "X", "Cause": "c"}
 
     def test_a_success_that_could_not_be_recorded_is_a_failure_to_look_at(self) -> None:
         answers = ANSWERS | {"Record Run": [StepError("X", "c")], "Notify": [StepError("NotRecordedError", "c")]}
         assert Walk(answers).run().output == {"Error": "X", "Cause": "c"}
 
-    def test_a_step_that_failed_after_it_had_recorded_a_success_does_not_make_what_is_reported_a_lie(self) -> None:
+    def test_a_step_that_failed_after_it_had_recorded_a_success_does_not_falsify_the_notification(self) -> None:
         assert Walk(ANSWERS | {"Record Run": [StepError("X", "c")]}).run().path[-1] == "Export Succeeded"
 
     def test_a_notification_of_the_release_before_leaves_the_recorded_failure(self) -> None:

@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store, table
-from findings_exporter.model.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
+from findings_exporter.model.layout import REPORT_NAME
+from findings_exporter.model.plan import MAX_DEADLINE_HOURS, Plan, make_plan
 from tests.builders import setup_builders
 from tests.builders.exporter import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
 from tests.builders.rendered import Rendered
@@ -73,14 +74,14 @@ def resource_statements() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def statements_to_add(output: str) -> list[dict[str, Any]]:
-    """The statements of an output, which is text to paste into a policy's list of statements."""
+    """The statements of an output, which is text for a policy's list of statements."""
     value = TEMPLATE["Outputs"][output]["Value"]["Fn::Sub"]
     statements: list[dict[str, Any]] = json.loads(f"[{listed(value)[0]}]")
     return statements
 
 
 def allows(statements: list[dict[str, Any]], action: str, resource: str, role: str, prefix: str | None) -> bool:
-    """Judge a role's call by statements as IAM does; a condition on what a call does not have is not met."""
+    """Decide on a role's call by statements as IAM does; a condition on what a call does not have is not met."""
     context = {"aws:PrincipalArn": role, "s3:prefix": prefix}
     for statement in statements:
         assert statement["Effect"] == "Allow"
@@ -127,7 +128,7 @@ class TestParameters:
         parameter = PARAMETERS[name]
         assert {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter)
 
-    def test_each_parameter_stands_in_one_group_and_is_used(self) -> None:
+    def test_each_parameter_is_in_one_group_and_is_used(self) -> None:
         groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
         grouped = [name for group in groups for name in group["Parameters"]]
         assert sorted(grouped) == sorted(PARAMETERS)
@@ -169,7 +170,7 @@ class TestParameters:
             ("ScheduleExpression", ["cron(0 3 * * ? *)", "rate(1 day)", "at(2026-11-23T03:00:00)"], ["", "0 3 * * *"]),
         ],
     )
-    def test_a_pattern_reports_right_from_wrong(self, name: str, right: list[str], wrong: list[str]) -> None:
+    def test_a_pattern_accepts_right_and_refuses_wrong_values(self, name: str, right: list[str], wrong: list[str]) -> None:
         pattern = PARAMETERS[name]["AllowedPattern"]
         assert [text for text in right + wrong if re.fullmatch(pattern, text)] == right
 
@@ -203,7 +204,7 @@ class TestFunctions:
         roles = [json.dumps(function["Role"]) for function in LAMBDAS.values()]
         assert len(set(roles)) == len(roles)
 
-    def test_every_log_group_forgets(self) -> None:
+    def test_every_log_group_has_a_retention(self) -> None:
         groups = of_type("AWS::Logs::LogGroup")
         assert len(groups) == len(LAMBDAS) + 1
         assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
@@ -214,13 +215,13 @@ class TestFunctions:
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
         assert set(own) == {"CheckSetupFunction", "CleanUpFunction", "AnalyzeReportFunction", "NotifyFunction"}
         # The language and the time zone of people, for the functions that write to them; the code has defaults for the others.
-        told = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
-        assert own["NotifyFunction"] == own["AnalyzeReportFunction"] == told
+        result = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
+        assert own["NotifyFunction"] == own["AnalyzeReportFunction"] == result
         # And which report's success the hourly cleanup may expect.
-        assert own["CleanUpFunction"] == told | {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
+        assert own["CleanUpFunction"] == result | {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
         # The reports' filter makes room for the rest: a function has 4 kB for all its variables.
         assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | {"FILTER_CRITERIA", "LANGUAGE"}
-        assert own["CheckSetupFunction"]["LANGUAGE"] == told["LANGUAGE"]
+        assert own["CheckSetupFunction"]["LANGUAGE"] == result["LANGUAGE"]
 
     def test_the_longest_environment_that_the_parameters_allow_fits_into_lambdas_limit(self) -> None:
         stack = "s" * LONGEST_STACK_NAME
@@ -303,7 +304,7 @@ class TestPolicies:
             "AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
         }
 
-    def test_everybody_may_do_nothing_without_a_condition(self) -> None:
+    def test_a_statement_for_every_principal_has_a_condition(self) -> None:
         for name, statement in resource_statements():
             if statement["Effect"] == "Allow" and statement["Principal"] in ("*", {"AWS": "*"}):
                 assert statement["Condition"]["StringEquals"]["kms:CallerAccount"] == {"Ref": "AWS::AccountId"}, name
@@ -337,7 +338,7 @@ class TestPolicies:
             ("KeyStatementForInspector", KEY_ACTIONS, "*"),
         ],
     )
-    def test_the_statements_to_paste_are_the_same(self, output: str, actions: list[str], resource: str) -> None:
+    def test_the_statements_to_add_are_the_same(self, output: str, actions: list[str], resource: str) -> None:
         text, names = TEMPLATE["Outputs"][output]["Value"]["Fn::Sub"]
         statement = json.loads(text)
         assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Allow", actions, resource)
@@ -354,7 +355,7 @@ class TestPolicies:
             action
             for _, statement in role_statements()
             for action in listed(statement["Action"])
-            # What check_setup may not look at in another account is unknown to it: no statement is asked for that.
+            # What check_setup may not read in another account is unknown to it: no statement is asked for that.
             if action.startswith(f"{service}:") and statement["Sid"] not in {"UseTheTopicsKey", "ReadTheBucket"}
         }
         allowed = [action for statement in statements_to_add(output) for action in listed(statement["Action"])]
@@ -413,7 +414,7 @@ class TestPolicies:
             ("KeyStatementForExporter", [setup_builders.deployment().key_statement_for_exporter()]),
         ],
     )
-    def test_what_a_setup_check_reports_to_paste_is_what_the_outputs_report(
+    def test_the_statements_of_a_setup_check_are_those_of_the_outputs(
         self, output: str, statements: list[dict[str, Any]]
     ) -> None:
         filled = json.dumps(statements_to_add(output))
@@ -430,12 +431,12 @@ class TestPolicies:
         assert json.loads(filled) == statements
 
     @pytest.mark.parametrize("kind", ["AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"])
-    def test_nothing_is_sent_in_the_clear(self, kind: str) -> None:
+    def test_nothing_is_sent_without_tls(self, kind: str) -> None:
         for policy in of_type(kind).values():
             denied = [plain(each) for each in policy["PolicyDocument"]["Statement"] if plain(each)["Effect"] == "Deny"]
             assert denied[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
-    def test_what_holds_data_outlives_the_stack(self) -> None:
+    def test_what_holds_data_is_retained_with_the_stack_deleted(self) -> None:
         for name in ("Bucket", "BucketPolicy", "Key"):
             # A first deployment that fails leaves nothing behind.
             assert (RESOURCES[name]["DeletionPolicy"], RESOURCES[name]["UpdateReplacePolicy"]) == (
@@ -450,7 +451,7 @@ def shape(value: Any) -> Any:
 
 
 def nodes(root: Any) -> Iterator[yaml.MappingNode]:
-    """Statements of roles' and managed policies for every resource, where they stand in the text."""
+    """Statements of roles' and managed policies for every resource, and where they are in the text."""
     document = {key.value: value for key, value in root.value}
     for _, resource in document["Resources"].value:
         fields = {key.value: value for key, value in resource.value}
@@ -512,7 +513,7 @@ class TestData:
         assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
         assert [key["AttributeName"] for key in properties["KeySchema"]] == ["pk", "sk"]
 
-    def test_a_runs_record_is_forgotten_before_its_name_may_come_again(self) -> None:
+    def test_a_runs_record_expires_before_its_name_may_come_again(self) -> None:
         assert timedelta(days=90) > run_store.EXECUTION_KEPT
 
     def test_the_event_is_the_published_one(self) -> None:
@@ -524,7 +525,7 @@ class TestData:
 class TestStarts:
     INPUTS = sorted(set(Path("events").glob("*.json")) - {Path("events/check_setup.json")})  # which is a function's
 
-    def test_the_schedules_input_is_planned_once_its_words_are_filled_in(self) -> None:
+    def test_the_schedules_input_is_planned_once_its_variables_are_filled_in(self) -> None:
         text = RESOURCES["ExportFindings"]["Properties"]["Events"]["Nightly"]["Properties"]["Input"]
         sent = text.replace("<aws.scheduler.scheduled-time>", "2026-11-23T03:00:00Z").replace(
             "<aws.scheduler.schedule-arn>", SCHEDULE
@@ -543,7 +544,7 @@ class TestStarts:
     def test_an_example_input_is_planned(self, path: Path) -> None:
         assert isinstance(make_plan(json.loads(path.read_text(encoding="utf-8")), config(), execution()), Plan)
 
-    def test_every_unhappy_end_is_cleaned_up_after(self) -> None:
+    def test_every_end_without_success_is_cleaned_up(self) -> None:
         events = LAMBDAS["CleanUpFunction"]["Events"]
         detail = events["ExecutionEnded"]["Properties"]["Pattern"]["detail"]
         assert detail == {"stateMachineArn": [{"Ref": "ExportFindings"}], "status": ["ABORTED", "FAILED", "TIMED_OUT"]}

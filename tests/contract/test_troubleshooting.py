@@ -4,19 +4,19 @@ import re
 
 import pytest
 
-from findings_exporter.model.notes import LANGUAGES, Note
+from findings_exporter.model.notes import NOTE_TEXTS, Note
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN
-from tests import troubleshooting
 from tests.builders.exporter import client
 from tests.builders.rendered import Rendered
 from tests.builders.setup_rows import Row
 from tests.contract.parts import ANALYTICS, TEMPLATE, of_type
-from tests.troubleshooting import ANY_OTHER, FIXES, LOOK, SENTENCES
+from tests.tools import troubleshooting
+from tests.tools.troubleshooting import ANY_OTHER, FIXES, SENTENCES, WHERE_TO_LOOK
 from tests.unit.exporter.preflight.test_policy_evaluation import ROWS, assessed
 
 DOCUMENT = troubleshooting.DOCUMENT.read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL))
-ENGLISH = LANGUAGES["en"]
+ENGLISH = NOTE_TEXTS["en"]
 
 
 def entries(section: str) -> dict[str, str]:
@@ -30,7 +30,7 @@ def keys(heading: str) -> list[str]:
 
 
 def test_the_document_is_current() -> None:
-    """Otherwise: python -m tests.troubleshooting."""
+    """Otherwise: python -m tests.tools.troubleshooting."""
     assert troubleshooting.document() == DOCUMENT
 
 
@@ -39,10 +39,10 @@ def test_every_error_of_a_run_has_an_entry_under_its_title_and_no_entry_is_of_an
     assert titles == {error: each.title for error, each in REMEDIATIONS.items()} | {ANY_OTHER: UNKNOWN.title}
 
 
-def test_every_sentence_that_reports_what_happened_belongs_to_an_error() -> None:
-    told = [name for names in SENTENCES.values() for name in names]
-    assert sorted(told) == sorted(name for name in ENGLISH if name.startswith("cause."))
-    assert {*SENTENCES, *LOOK} <= {*REMEDIATIONS, ANY_OTHER}
+def test_every_sentence_that_says_what_happened_belongs_to_an_error() -> None:
+    result = [name for names in SENTENCES.values() for name in names]
+    assert sorted(result) == sorted(name for name in ENGLISH if name.startswith("cause."))
+    assert {*SENTENCES, *WHERE_TO_LOOK} <= {*REMEDIATIONS, ANY_OTHER}
 
 
 def test_every_check_that_fails_has_its_steps_and_every_step_belongs_to_one() -> None:
@@ -61,7 +61,7 @@ def test_the_steps_of_a_check_are_those_of_the_code(row: Row) -> None:
     assert steps & set(FIXES[check.sentence.name])
 
 
-def test_every_error_code_of_inspector_stands_in_the_document() -> None:
+def test_every_error_code_of_inspector_is_in_the_document() -> None:
     codes = client("inspector2").meta.service_model.shape_for("ReportingErrorCode").enum
     known = {key for heading in entries("Failed runs") for key in keys(heading)}
     assert [code for code in codes if f"Report.{code}" not in known] == ["NO_FINDINGS_FOUND"]

@@ -59,7 +59,7 @@ def test_every_function_and_the_workflow_are_traced_where_aws_can(place: Place, 
 
 
 @pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole", "CheckSetupFunctionRole"])
-def test_whoever_publishes_may_use_the_topics_key_through_sns_only(role: str) -> None:
+def test_a_publisher_may_use_the_topics_key_through_sns_only(role: str) -> None:
     assert statement(role, "UseTheTopicsKey") == {
         "Effect": "Allow",
         "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],

@@ -52,11 +52,11 @@ def run_all(wanted: Iterable[Cell], lanes_: Sequence[Lane]) -> list[Result]:
     threads = [threading.Thread(target=work, args=(lane,), daemon=True) for lane in lanes_]
     for thread in threads:
         thread.start()
-    told = time.monotonic()
+    shown = time.monotonic()
     while any(thread.is_alive() for thread in threads):
         time.sleep(0.2)
-        if time.monotonic() - told > PRINTED_EVERY_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - shown > PRINTED_EVERY_SECONDS:
+            shown = time.monotonic()
             wrong = sum(bool(result.troubles) for result in results)
             print(f"{len(results)} cells done, {len(waiting)} to start, {wrong} with violations", flush=True)
             if not waiting:

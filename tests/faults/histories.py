@@ -53,8 +53,8 @@ OUTLIVING = {
 KINDS: tuple[tuple[tuple[str, ...], tuple[Event, ...]], ...] = (
     ((*HOWS, "plain", "plain"), ()),
     (("plain", "quiet"), ()),
-    (("night", "night", "plain"), ()),
-    (("fail", "cancel", "short", "plain"), (Event("foreign"),)),
+    (("scheduled", "scheduled", "plain"), ()),
+    (("fail", "cancel", "short", "plain"), (Event("external"),)),
 )
 """How the runs of a history are started, and what comes first: any way, the usual one, one scheduled time, another report."""
 EXAMPLES = 3
@@ -108,7 +108,7 @@ def _others(runs: int) -> st.SearchStrategy[Event]:
         to_a_run("clean-up"),
         to_all("hourly_cleanup", "lose", "lose", "send"),
         to_all("expire", "expire", "pause"),
-        to_all("foreign", "foreign", "leaves"),
+        to_all("external", "external", "leaves"),
         to_all("hangs", "fails", "cancels", "lingers", "goes-on"),
         to_all("pause"),
     )
@@ -189,7 +189,7 @@ class Driver:
             "cancel": {"on_busy": "cancel"},
             "fail": {"on_busy": "fail"},
             "short": {"deadline_hours": DEADLINE_HOURS},
-            "night": self.daily_run,
+            "scheduled": self.daily_run,
             "wrong": {"bucket": "mine"},
         }
         return inputs[how]
@@ -223,7 +223,7 @@ class Driver:
                 self.lane.send_events(wanted=event.what == "send")
             case "expire":
                 self._expire_lock()
-            case "foreign":
+            case "external":
                 with suppress(LocalAwsError):  # another report is in progress
                     self.external = self.inspector.external_report()
             case "leaves":
@@ -287,7 +287,7 @@ def _clean_ups_failed(seen: Snapshot) -> int:
 
 def _end(seen: Snapshot, arn: str) -> End:
     execution = next(each for each in seen.executions if each.arn == arn)
-    return End(outcome_of(seen.item(execution)), len(seen.told(execution)))
+    return End(outcome_of(seen.item(execution)), len(seen.notifications(execution)))
 
 
 # ---- judging many
@@ -354,7 +354,7 @@ def story(result: Result) -> Iterator[str]:
     """Yield the lines about one history."""
     yield from result.troubles
     for run, end in result.ends.items():
-        yield f"run {run}: {end.outcome or 'no outcome'}, {end.told} notifications"
+        yield f"run {run}: {end.outcome or 'no outcome'}, {end.notifications} notifications"
     yield from (line[:LINE_CHARACTERS] for line in result.seen.splitlines())
 
 

@@ -108,7 +108,7 @@ class Snapshot:
         """Return an execution's lines in the history of its report."""
         return [item for (pk, _), item in self.items.items() if pk.startswith("REPORT#") and item["arn"] == execution.arn]
 
-    def told(self, execution: ExecutionSeen) -> list[MessageSeen]:
+    def notifications(self, execution: ExecutionSeen) -> list[MessageSeen]:
         """Return the messages about an execution."""
         return [message for message in self.messages if message.execution == execution.name]
 
@@ -136,7 +136,7 @@ def violations(seen: Snapshot) -> list[Violation]:
     """Return every rule that does not hold."""
     rules = (
         one_report_at_a_time,
-        foreign_reports_are_left_alone,
+        external_reports_are_left_alone,
         nothing_is_left_of_an_ended_execution,
         every_outcome_is_notified_once,
         a_success_was_verified,
@@ -168,7 +168,7 @@ def one_report_at_a_time(seen: Snapshot) -> Iterator[str]:
             yield f"{execution.name} started {len(started)} reports"
 
 
-def foreign_reports_are_left_alone(seen: Snapshot) -> Iterator[str]:
+def external_reports_are_left_alone(seen: Snapshot) -> Iterator[str]:
     """Invariant 2, and a related one: no run cancels the report of another run that is still running."""
     by_id = {report["id"]: report for report in seen.reports}
     plans = {execution.arn: seen.plan(execution) for execution in seen.executions}
@@ -206,7 +206,7 @@ def every_outcome_is_notified_once(seen: Snapshot) -> Iterator[str]:
     for execution in seen.executions:
         if execution.status == RUNNING:
             continue
-        item, told = seen.item(execution), seen.told(execution)
+        item, result = seen.item(execution), seen.notifications(execution)
         name, outcome = execution.name, item.get("outcome")
         if outcome is None:
             yield f"{name} has ended ({execution.status}) and no outcome is recorded"
@@ -218,23 +218,23 @@ def every_outcome_is_notified_once(seen: Snapshot) -> Iterator[str]:
         if any(line != outcome for line in history):
             yield f"{name}: recorded as {outcome}, but the history says {history}"
         if _is_silent(seen, execution, outcome):
-            if told:
-                yield f"{name}: {outcome} must send no notification, but {len(told)} were sent"
+            if result:
+                yield f"{name}: {outcome} must send no notification, but {len(result)} were sent"
             continue
-        if not told:
+        if not result:
             yield f"{name}: no notification of {outcome} was sent"
-        for message in told:
+        for message in result:
             if (message.outcome, message.notification_id) != (outcome, item["notification_id"]):
                 yield f"{name}: recorded as {outcome} ({item['notification_id']}), notified as {message.outcome} ({message.notification_id})"
-        if len(told) - 1 > (reasons := _reasons_for_a_copy(seen, execution)):
-            yield f"{name}: {len(told)} notifications, with {reasons} reasons for a second copy"
+        if len(result) - 1 > (reasons := _reasons_for_a_copy(seen, execution)):
+            yield f"{name}: {len(result)} notifications, with {reasons} reasons for a second one"
 
 
 def a_success_was_verified(seen: Snapshot) -> Iterator[str]:
     """Invariant 5."""
     for execution in seen.executions:
         item = seen.item(execution)
-        successes = [m for m in seen.told(execution) if m.outcome == SUCCEEDED]
+        successes = [m for m in seen.notifications(execution) if m.outcome == SUCCEEDED]
         if execution.status != SUCCEEDED and not successes and item.get("outcome") != SUCCEEDED:
             continue
         if item.get("outcome") == DUPLICATE:

@@ -94,7 +94,8 @@ def run_load(lane: Lane, runs: int = RUNS) -> Load:
     is_left = is_anything_left(snapshot(exporter, arns))
     (seen, _), record = clean_up_hourly(exporter, arns), lane.inspector.record()
     ends = {
-        run: End(outcome_of(seen.item(execution)), len(seen.told(execution))) for run, execution in enumerate(seen.executions)
+        run: End(outcome_of(seen.item(execution)), len(seen.notifications(execution)))
+        for run, execution in enumerate(seen.executions)
     }
     troubles = [str(violation) for violation in violations(seen)]
     troubles += broken_laws(trace(exporter, stream, arns))
@@ -102,7 +103,7 @@ def run_load(lane: Lane, runs: int = RUNS) -> Load:
     if not came_to_rest:
         troubles.append(f"not all have ended within {MOST_SECONDS:.0f} s")
     if is_left:
-        troubles.append("something was left for the sweep")
+        troubles.append("something was left for the hourly cleanup")
     reports = {owner_name(report): report["created_at"] for report in record["reports"]}
     served = tuple(_served(exporter, arn, reports) for arn in arns)
     return Load(served, tuple(ends.values()), record["most_in_progress"], tuple(troubles), seconds)
@@ -142,7 +143,7 @@ def section(load: Load) -> Iterator[str]:
     yield f"Load: {len(load.served)} runs at once, Lambda concurrency {FRESH_CONCURRENCY}, waits at {WAIT_SCALE} of their time"
     yield f"  all ended in {load.seconds:.0f} s: {', '.join(f'{outcome} {count}' for outcome, count in outcomes.items())}"
     yield f"  reports in progress at once, at most: {load.most_in_progress}"
-    yield f"  messages a run: {', '.join(map(str, sorted({end.told for end in load.ends})))}"
+    yield f"  messages a run: {', '.join(map(str, sorted({end.notifications for end in load.ends})))}"
     yield f"  order of service against order of arrival: Kendall's tau {tau(order):+.2f} (1 is a queue, 0 is chance)"
     if served:
         yield f"  from start to report: {median(waits):.0f} s, the longest {waits[-1]:.0f} s"

@@ -118,7 +118,7 @@ STEP_KINDS = (
     Kind("crowded", "lambda_throttled", 2),
     Kind("crowded-on", "lambda_throttled", None, seconds=5),
 )
-STATE_KINDS = (Kind("stopped", "stopped_between"), Kind("stop-unseen", "stopped_between", is_event_lost=True))
+STATE_KINDS = (Kind("stopped", "stopped_between"), Kind("stop-without-event", "stopped_between", is_event_lost=True))
 KINDS = {kind.name: kind for kind in (*CALL_KINDS, HANG_ON)}
 
 

@@ -22,7 +22,7 @@ HOWS = {
     "cancel": "on_busy is cancel",
     "fail": "on_busy is fail",
     "short": "its deadline passes within seconds",
-    "night": "for the one scheduled time, which all such runs of a history share",
+    "scheduled": "for the one scheduled time, which all such runs of a history share",
     "wrong": "with an input that is refused",
 }
 """How a run is started."""
@@ -88,7 +88,7 @@ class End:
     """How a run ended: its outcome (a failure's with its error), and how many notifications were sent."""
 
     outcome: str
-    told: int
+    notifications: int
 
 
 def allowed(history: History, run: int) -> frozenset[str]:
@@ -102,10 +102,10 @@ def allowed(history: History, run: int) -> frozenset[str]:
     if how == "wrong":
         return frozenset({"FAILED: InvalidInput"}) | {outcome for outcome, holds in reasons.items() if holds}
     reasons |= {
-        "DUPLICATE": how == "night" and list(started.values()).count("night") > 1,
+        "DUPLICATE": how == "scheduled" and list(started.values()).count("scheduled") > 1,
         "FAILED: DeadlineExceeded": how == "short",
         "FAILED: LockNotObtained": how == "short" and others,
-        "FAILED: SlotBusy": how == "fail" and history.has("foreign"),
+        "FAILED: SlotBusy": how == "fail" and history.has("external"),
         "FAILED: LockLostError": others and history.has("expire"),
         REPORT_FAILURE: history.has("fails"),
         ITS_OWN_CANCEL: history.has("cancels"),
@@ -124,9 +124,9 @@ def disagreements(history: History, ends: Mapping[int, End]) -> Iterator[str]:
         end = ends[run]
         if end.outcome not in (may := allowed(history, run)):
             yield f"run {run} ({how}) ended as {end.outcome}; allowed: {', '.join(sorted(may))}"
-        if end.told != (times := notifications(how, end.outcome)):
-            yield f"run {run} ({how}) ended as {end.outcome} and had {end.told} notifications, not {times}"
-    daily_runs = [ends[run].outcome for run, how in history.started().items() if how == "night"]
+        if end.notifications != (times := notifications(how, end.outcome)):
+            yield f"run {run} ({how}) ended as {end.outcome} and had {end.notifications} notifications, not {times}"
+    daily_runs = [ends[run].outcome for run, how in history.started().items() if how == "scheduled"]
     exported = [outcome for outcome in daily_runs if outcome != "DUPLICATE"]
     if daily_runs and (not exported or len([outcome for outcome in exported if outcome not in HIT]) > 1):
         yield f"one of the runs for the same scheduled time exports, not {len(exported)}: {daily_runs}"
@@ -166,7 +166,7 @@ class RunState:
     report: str = ""
     outcome: str = ""
     notification_id: str = ""
-    told: bool = False
+    notified: bool = False
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ class Replay:
     ended: dict[str, str] = field(default_factory=dict)
     """Statuses by run."""
     runs: dict[str, RunState] = field(default_factory=dict)
-    slot: dict[str, str] = field(default_factory=dict)
+    in_progress: dict[str, str] = field(default_factory=dict)
     """The run of each report in progress, empty for an external one."""
     finished: dict[str, set[str]] = field(default_factory=dict)
     """How the reports of each run have ended."""
@@ -290,9 +290,9 @@ class Replay:
                 self.runs[seen.run] = seen.after
             case ReportBegan():
                 yield from self._create_laws(seen)
-                self.slot[seen.report] = self.owners[seen.report] = seen.run
+                self.in_progress[seen.report] = self.owners[seen.report] = seen.run
             case ReportOver():
-                owner = self.slot.pop(seen.report, "")
+                owner = self.in_progress.pop(seen.report, "")
                 self.finished.setdefault(owner, set()).add(seen.status)
             case CancelAsked():
                 yield from self._cancel_laws(seen)
@@ -304,8 +304,8 @@ class Replay:
         """Yield what must not be left when everything has settled."""
         if self.lock:
             yield f"L2: at the end the lock is still held by {self.lock.owner}"
-        yield from (f"S1: at the end the report {report} of {run} runs on" for report, run in self.slot.items() if run)
-        yield from (f"T4: at the end no notification of {run} was sent" for run, state in self.runs.items() if not state.told)
+        yield from (f"S1: at the end the report {report} of {run} runs on" for report, run in self.in_progress.items() if run)
+        yield from (f"T4: at the end no notification of {run} was sent" for run, state in self.runs.items() if not state.notified)
         yield from (f"T4: {run} has ended and no record of it was ever made" for run in self.ended.keys() - self.runs.keys())
 
     def _lock_laws(self, seen: LockWritten) -> Iterator[str]:
@@ -320,7 +320,7 @@ class Replay:
         if after is None:
             if stands:
                 yield f"L2: the lock of {before.owner} was given back while a report may still be created"
-            if before.owner in self.slot.values():
+            if before.owner in self.in_progress.values():
                 yield f"L2: the lock of {before.owner} was given back while its report was in progress"
         elif after.owner != before.owner:
             if before.owner in self.living and before.expires_at >= at:
@@ -337,7 +337,7 @@ class Replay:
             yield f"S1: {seen.run} created a report without holding the lock"
         elif self.lock.creating_until < seen.at:
             yield f"S1: {seen.run} created a report without a valid mark"
-        if others := [run for run in self.slot.values() if run]:
+        if others := [run for run in self.in_progress.values() if run]:
             yield f"S1: {seen.run} created a report while one of {others} was in progress"
         if self.runs.get(seen.run, RunState()).outcome:
             yield f"S1: {seen.run} created a report after its outcome was recorded"
@@ -364,7 +364,7 @@ class Replay:
                 yield f"T1: {name} of {run} was changed from {getattr(before, name)} to {getattr(after, name)}"
         if after.outcome and not before.outcome:
             yield from self._outcome_laws(run, after)
-        if after.told and not before.told and run not in self.published and not _is_silent(before, after):
+        if after.notified and not before.notified and run not in self.published and not _is_silent(before, after):
             yield f"T4: {run} was marked as notified before a notification was sent"
 
     def _outcome_laws(self, run: str, state: RunState) -> Iterator[str]:

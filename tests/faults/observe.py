@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS, LONGEST_CHECK_SECONDS = 0.25, 1.5
 """Between two checks. The pause grows with the time that has passed, since many runs are watched at once."""
-QUIET_LOOKS, QUIET_LOOKS_BEFORE_A_RETRY = 2, 40
+QUIET_CHECKS, QUIET_CHECKS_BEFORE_A_RETRY = 2, 40
 """Checks without activity before runs count as settled. A failed event is sent again after one minute and two, which the
 emulator scales: 2.4 s at the usual scale, later on a busy machine. After the larger number, no retry is coming."""
 TRIES_OF_AN_EVENT = 3
@@ -38,7 +38,7 @@ def come_to_rest(exporter: Exporter, arns: Sequence[str], seconds: float = 300.0
         now = faults.at_work()
         is_at_work = now["functions"] or now["held_calls"] or not set(arns).isdisjoint(now["executions"])
         quiet = 0 if is_at_work else quiet + 1
-        if quiet >= QUIET_LOOKS and (quiet >= QUIET_LOOKS_BEFORE_A_RETRY or not is_to_be_sent_again):
+        if quiet >= QUIET_CHECKS and (quiet >= QUIET_CHECKS_BEFORE_A_RETRY or not is_to_be_sent_again):
             return True
         elapsed = time.monotonic() - started
         if elapsed > seconds:

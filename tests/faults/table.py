@@ -53,8 +53,8 @@ def numbers(results: Sequence[Result], seconds: float) -> str:
     """Return the sums."""
     wrong = sum(bool(result.troubles) for result in results)
     longest = sorted(results, key=lambda result: -result.seconds)[:LONGEST]
-    told = "".join(f"\n  {result.seconds:.0f} s {result.cell}" for result in longest)
-    return f"{len(results)} cells in {seconds / 60:.1f} minutes, {wrong} with violations; the longest took{told}"
+    shown = "".join(f"\n  {result.seconds:.0f} s {result.cell}" for result in longest)
+    return f"{len(results)} cells in {seconds / 60:.1f} minutes, {wrong} with violations; the longest took{shown}"
 
 
 def _word(result: Result) -> str:

@@ -88,7 +88,7 @@ def _run(item: Item) -> RunState:
         report=item.get("report_id", ""),
         outcome=outcome_of(item),
         notification_id=item.get("notification_id", ""),
-        told="notified_at" in item,
+        notified="notified_at" in item,
     )
 
 

@@ -194,17 +194,17 @@ class Exporter:
 
     def describe(self, arn: str) -> Execution:
         """Return the current state of an execution."""
-        told = self.states.describe_execution(executionArn=arn)
-        output = told.get("output") if told["status"] == "SUCCEEDED" else None
+        result = self.states.describe_execution(executionArn=arn)
+        output = result.get("output") if result["status"] == "SUCCEEDED" else None
         return Execution(
             arn=arn,
-            status=told["status"],
-            input=told["input"],
-            started_at=told["startDate"],
-            ended_at=told.get("stopDate"),
+            status=result["status"],
+            input=result["input"],
+            started_at=result["startDate"],
+            ended_at=result.get("stopDate"),
             output=json.loads(output) if output else None,
-            error=told.get("error"),
-            cause=told.get("cause"),
+            error=result.get("error"),
+            cause=result.get("cause"),
         )
 
     def ended(self, arn: str, seconds: float = 40) -> Execution:
@@ -260,12 +260,12 @@ class Exporter:
     def message_of(self, arn: str, seconds: float = 20) -> Message:
         """Wait for the message about an execution, and fail if there is more than one."""
         name = arn.rsplit(":", 1)[-1]
-        told = wait_until(
+        message = wait_until(
             lambda: [each for each in self.messages() if each.execution == name] or None, f"a message about {name}", seconds
         )
-        if len(told) != 1:
-            raise AssertionError(f"{len(told)} messages about {name}")
-        return told[0]
+        if len(message) != 1:
+            raise AssertionError(f"{len(message)} messages about {name}")
+        return message[0]
 
     def items(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Return all items of the table, by key."""
@@ -356,10 +356,10 @@ class FunctionFailedError(Exception):
         self.type, self.message = payload.get("errorType", ""), payload.get("errorMessage", "")
 
 
-def wait_until[T](look: Callable[[], T | None], what: str, seconds: float = 20) -> T:
+def wait_until[T](check: Callable[[], T | None], what: str, seconds: float = 20) -> T:
     """Call a function repeatedly until it returns something, and return that."""
     deadline = time.monotonic() + seconds
-    while (seen := look()) is None:
+    while (seen := check()) is None:
         if time.monotonic() > deadline:
             raise NotInTimeError(f"waited {seconds} s for {what}")
         time.sleep(CHECK_SECONDS)

@@ -18,10 +18,10 @@ ENDED = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
-def eventually[T](look: Callable[[], T], *, seconds: float = 15.0) -> T:
+def eventually[T](check: Callable[[], T], *, seconds: float = 15.0) -> T:
     """Call a function repeatedly until it returns something true, and return that."""
     deadline = time.monotonic() + seconds
-    while not (seen := look()):
+    while not (seen := check()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"nothing was seen within {seconds} s")
         time.sleep(0.05)
@@ -111,8 +111,8 @@ class Sandbox:
         """Create a queue that any principal may write to; return its URL and its ARN."""
         sqs = self.client("sqs")
         arn = f"arn:aws:sqs:eu-west-1:{self.account}:{name}"
-        everybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
-        url: str = sqs.create_queue(QueueName=name, Attributes={"Policy": policy(everybody)})["QueueUrl"]
+        every_principal = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+        url: str = sqs.create_queue(QueueName=name, Attributes={"Policy": policy(every_principal)})["QueueUrl"]
         return url, arn
 
     def messages(self, url: str) -> list[dict[str, Any]]:
@@ -128,11 +128,11 @@ class Sandbox:
             StackName="stack", TemplateBody=template, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
         )
 
-        def look() -> Any:
+        def check() -> Any:
             (found,) = cloudformation.describe_stacks(StackName="stack")["Stacks"]
             return None if found["StackStatus"].endswith("_IN_PROGRESS") else found
 
-        created = eventually(look)
+        created = eventually(check)
         listed = cloudformation.describe_stack_resources(StackName="stack")["StackResources"]
         if created["StackStatus"] != "CREATE_COMPLETE":
             raise AssertionError([resource.get("ResourceStatusReason") for resource in listed])

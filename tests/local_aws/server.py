@@ -219,7 +219,7 @@ class LocalAws:
 
 
 def _free_port() -> int:
-    with socket.socket() as test_export:
-        test_export.bind(("127.0.0.1", 0))
-        port: int = test_export.getsockname()[1]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
         return port

@@ -23,17 +23,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from findings_analysis.pipeline import AnalysisClients, analyze
+from findings_analysis.pipeline import analyze
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run, history_line
+from findings_exporter.aws.clients import AnalysisClients
+from findings_exporter.aws.run_store import history_line
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.plan import make_plan
+from findings_exporter.model.run import Run
 from findings_exporter.steps.verify_report import verify
 
 if TYPE_CHECKING:
@@ -80,11 +82,11 @@ def _analyse(reports: Sequence[Path], out: Path, coverage: Sequence[Mapping[str,
     history: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
         bucket = Bucket(Path(folder))
-        for number, (report, told) in enumerate(zip(reports, coverage, strict=True), 1):
+        for number, (report, result) in enumerate(zip(reports, coverage, strict=True), 1):
             started_at = now - timedelta(days=len(reports) - number)
             run = _run(config, report, number, started_at)
             clients = AnalysisClients(
-                config, NO_TABLE, cast("Any", bucket), cast("Any", Inspector(accounts, told)), lambda: datetime.now(UTC)
+                config, NO_TABLE, cast("Any", bucket), cast("Any", Inspector(accounts, result)), lambda: datetime.now(UTC)
             )
             run = _analysed(clients, bucket, run, report, lambda: reversed(history))
             history.append(history_line(run))
@@ -172,15 +174,15 @@ def _coverage(path: Path | None, reports: int) -> list[Mapping[str, Any] | None]
     if path is None:
         return [None] * reports
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        text = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UnusableError(f"COVERAGE={path} cannot be read: {error}.") from error
-    if not isinstance(told, list) or len(told) != reports:
+    if not isinstance(text, list) or len(text) != reports:
         raise UnusableError(f"COVERAGE={path} must be a list with {reports} entries, one for each report.")
-    for number, entry in enumerate(told, 1):
+    for number, entry in enumerate(text, 1):
         if entry is not None and not (isinstance(entry, dict) and isinstance(entry.get("accounts"), list)):
             raise UnusableError(f'Entry {number} of COVERAGE={path} must be {{"accounts": […]}} or null.')
-    return told
+    return text
 
 
 def _config(account: str, filter_criteria: Mapping[str, Any]) -> Config:
@@ -212,7 +214,7 @@ class Bucket:
         """Begin empty."""
         self.files: dict[str, Path] = {}
         self.report_key = ""
-        self._told_at = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def lay(self, key: str, path: Path) -> None:
         """Let a report lie under its key."""
@@ -240,8 +242,8 @@ class Bucket:
         first, last = Range.removeprefix("bytes=").split("-")
         begin = int(first) if first else max(size - int(last), 0)
         end = min(int(last) + 1, size) if first else size
-        if Key == self.report_key and time.monotonic() - self._told_at > PROGRESS_SECONDS:
-            self._told_at = time.monotonic()
+        if Key == self.report_key and time.monotonic() - self._printed_at > PROGRESS_SECONDS:
+            self._printed_at = time.monotonic()
             print(f"{self.files[Key].name}: {end / size:.0%} of {size / 1e6:,.0f} MB", file=sys.stderr)
         with self.files[Key].open("rb") as file:
             file.seek(begin)
@@ -263,22 +265,22 @@ class Inspector:
     ----------
     accounts
         That any of the reports names.
-    told
+    answer
         BatchGetAccountStatus' answer, with ``items`` as ListConnectors has them where it holds any; None: all is enabled.
     """
 
     accounts: Sequence[str]
-    told: Mapping[str, Any] | None
+    answer: Mapping[str, Any] | None
 
     def batch_get_account_status(self, *, accountIds: Sequence[str]) -> dict[str, Any]:  # noqa: N803
-        """Tell of accounts; an entry without scan types tells of all of them."""
-        if self.told is None:
+        """Answer for accounts; an entry without scan types counts for all of them."""
+        if self.answer is None:
             entries: dict[str, Any] = {account: {"accountId": account, "state": ENABLED} for account in accountIds}
         else:
-            entries = {entry["accountId"]: entry for entry in self.told["accounts"]}
-        failed: list[Any] = [each for each in (self.told or {}).get("failedAccounts", ()) if each["accountId"] in accountIds]
+            entries = {entry["accountId"]: entry for entry in self.answer["accounts"]}
+        failed: list[Any] = [each for each in (self.answer or {}).get("failedAccounts", ()) if each["accountId"] in accountIds]
         failed += [
-            {"accountId": account, "errorCode": "NOT_TOLD", "errorMessage": "COVERAGE does not tell of it"}
+            {"accountId": account, "errorCode": "NOT_GIVEN", "errorMessage": "COVERAGE has no entry for it"}
             for account in accountIds
             if account not in {*entries, *(each["accountId"] for each in failed)}
         ]
@@ -289,15 +291,15 @@ class Inspector:
         }
 
     def get_paginator(self, operation: str) -> Any:
-        """Page through members and connectors; what else Inspector could tell is not known here."""
+        """Page through members and connectors; nothing else of Inspector is known here."""
 
         class Pages:
             def paginate(_, **__: object) -> Iterator[dict[str, Any]]:  # noqa: N805
                 if operation == "list_members":
-                    told = [entry["accountId"] for entry in (self.told or {}).get("accounts", ())]
-                    yield {"members": [{"accountId": account} for account in {*self.accounts, *told}]}
-                elif operation == "list_connectors" and "items" in (self.told or {}):
-                    yield {"items": (self.told or {})["items"]}
+                    result = [entry["accountId"] for entry in (self.answer or {}).get("accounts", ())]
+                    yield {"members": [{"accountId": account} for account in {*self.accounts, *result}]}
+                elif operation == "list_connectors" and "items" in (self.answer or {}):
+                    yield {"items": (self.answer or {})["items"]}
                 else:
                     answer: Any = {"Error": {"Code": "NotAsked", "Message": "make analyze asks no AWS"}}
                     raise ClientError(answer, "".join(word.capitalize() for word in operation.split("_")))

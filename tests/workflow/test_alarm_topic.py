@@ -1,4 +1,4 @@
-"""Alarms have a topic of their own; whoever is not confirmed there is told of it by each run and by the setup check."""
+"""Alarms have a topic of their own; each run and the setup check say when no subscription there is confirmed."""
 
 from collections.abc import Iterator
 
@@ -64,6 +64,6 @@ def test_so_does_the_setup_check(exporter: Exporter) -> None:
 
 
 @pytest.mark.usefixtures("unheard")
-def test_a_run_is_reported_though_the_alarm_topic_may_not_be_read(exporter: Exporter) -> None:
+def test_a_run_is_notified_although_the_alarm_topic_may_not_be_read(exporter: Exporter) -> None:
     with exporter.without_statement("NotifyFunctionRole", "AskWhoHearsAlarms"):
         assert notes(exporter, exporter.run({}).arn) == []

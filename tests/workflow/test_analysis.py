@@ -19,8 +19,8 @@ EVERY_STATUS = {"findingStatus": [{"comparison": "EQUALS", "value": each} for ea
 
 def headline_of(exporter: Exporter, ended: Execution) -> dict[str, Any]:
     assert ended.status == "SUCCEEDED", ended.cause
-    told: dict[str, Any] = json.loads(exporter.run_item(ended.arn)["analysis"])
-    return told
+    result: dict[str, Any] = json.loads(exporter.run_item(ended.arn)["analysis"])
+    return result
 
 
 def hash_of(exporter: Exporter, headline: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def test_the_first_run_has_counts_and_files_and_nothing_to_compare_with(
     assert history_of(exporter, ended)["analysis_fingerprints"] == headline["fingerprints_key"]
 
 
-def test_the_second_run_reports_what_is_new_and_what_is_no_longer_open(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_the_second_run_names_what_is_new_and_what_is_no_longer_open(exporter: Exporter, inspector: InspectorControl) -> None:
     first = exporter.run({"report": {"filter_criteria": EVERY_STATUS}})
     daily_run = inspector.evolve()
 
@@ -77,13 +77,13 @@ def test_the_second_run_reports_what_is_new_and_what_is_no_longer_open(exporter:
     lists = hash_of(exporter, headline)["changes"]["lists"]
     assert {each["finding_arn"] for each in (*lists["new"], *lists["additional_resource"])} == set(daily_run["new"])
     assert {each["finding_arn"] for each in lists["closed"]} <= set(daily_run["fixed"])
-    assert all(each["title"] for kind in lists.values() for each in kind), "also what is gone has its name"
+    assert all(each["title"] for kind in lists.values() for each in kind), "a finding that is no longer open has its name, too"
     assert headline["worst_new"][0]["title"]
     execution = exporter.states.describe_execution(executionArn=second.arn)
     assert headline["worst_new"][0]["title"] not in json.dumps(execution, default=str)
 
 
-def test_a_report_that_found_nothing_has_a_analysis_that_says_whether_that_is_good(
+def test_a_report_without_findings_has_an_analysis_that_says_whether_scanning_is_active(
     exporter: Exporter, inspector: InspectorControl
 ) -> None:
     exporter.run({})
@@ -96,15 +96,15 @@ def test_a_report_that_found_nothing_has_a_analysis_that_says_whether_that_is_go
     assert headline["changes"]["no_longer_open"] > 0
 
 
-def test_a_malformed_report_is_delivered_without_a_analysis_and_the_mail_says_so(
+def test_a_malformed_report_is_delivered_without_an_analysis_and_the_mail_says_so(
     exporter: Exporter, inspector: InspectorControl, tmp_path: Path
 ) -> None:
     load_with(inspector, tmp_path, severity=7)  # by which findings are counted; verification does not look at it
 
     ended = exporter.run({})
 
-    told = headline_of(exporter, ended)
-    assert told["error"] == "Analysis.ReportMalformed"
+    headline = headline_of(exporter, ended)
+    assert headline["error"] == "Analysis.ReportMalformed"
     message = exporter.message_of(ended.arn)
     assert message.outcome == "SUCCEEDED"
     assert "it could not be analysed" in " ".join(message.email.split())
@@ -132,7 +132,7 @@ def load_with(inspector: InspectorControl, folder: Path, **members: object) -> i
     return len(findings)
 
 
-def test_a_analysis_that_may_not_read_the_report_says_so_and_the_next_run_has_no_baseline(exporter: Exporter) -> None:
+def test_an_analysis_that_may_not_read_the_report_says_so_and_the_next_run_has_no_baseline(exporter: Exporter) -> None:
     with exporter.without_statement("AnalyzeReportFunctionRole", "ReadTheReport"):
         ended = exporter.run({})
 
@@ -141,15 +141,15 @@ def test_a_analysis_that_may_not_read_the_report_says_so_and_the_next_run_has_no
     assert headline_of(exporter, exporter.run({}))["no_baseline"] == "no_analysis"
 
 
-def test_a_analysis_that_breaks_down_is_written_down_by_the_workflow(exporter: Exporter) -> None:
+def test_an_analysis_that_breaks_down_is_written_down_by_the_workflow(exporter: Exporter) -> None:
     with exporter.without_statement("AnalyzeReportFunctionRole", "FindTheBaseline"):
         ended = exporter.run({}, seconds=90)
 
     assert headline_of(exporter, ended)["error"] == "AccessDeniedError"
-    assert "Look into the log of analyze_report" in " ".join(exporter.message_of(ended.arn).email.split())
+    assert "Check the log of analyze_report" in " ".join(exporter.message_of(ended.arn).email.split())
 
 
-def test_a_baseline_that_was_replaced_is_said_and_not_compared_with(exporter: Exporter) -> None:
+def test_a_baseline_that_was_replaced_is_noted_and_not_compared_with(exporter: Exporter) -> None:
     first = headline_of(exporter, exporter.run({}))
     exporter.client("s3").put_object(Bucket=first["bucket"], Key=first["fingerprints_key"], Body=b"something else")
 
@@ -159,7 +159,7 @@ def test_a_baseline_that_was_replaced_is_said_and_not_compared_with(exporter: Ex
     assert "was replaced since it was written" in json.dumps(headline["sentences"])
 
 
-def test_a_analysis_that_is_switched_off_is_not_made(exporter: Exporter) -> None:
+def test_an_analysis_that_is_switched_off_is_not_made(exporter: Exporter) -> None:
     # As a deployment with the parameter at OFF writes it; a whole stack of its own would take a minute.
     machine = exporter.states.describe_state_machine(stateMachineArn=exporter.state_machine)["definition"]
     off = json.loads(machine)

@@ -1,7 +1,7 @@
 """The saved questions of Athena, asked on the embedded AWS by an analyst, of Parquet that the analysis' own writer wrote.
 
 The embedded Athena is DuckDB behind Athena's API: it answers with SQL that both know, finds partitions by the folders' names and
-not by projection, and reads no more than there is. What only Athena itself can confirm stands in docs/limits.md.
+not by projection, and reads no more than there is. What only Athena itself can confirm is in docs/limits.md.
 """
 
 from __future__ import annotations
@@ -222,9 +222,9 @@ def test_open_findings_by_day_are_those_of_each_days_latest_run(analyst: AthenaR
     assert [row["day"] for row in rows] == sorted(latest)
     for row in rows:
         counts = Counter(each["severity"] for each in latest[str(row["day"])].open())
-        told = tuple(int(str(row[name])) for name in ("critical", "high", "medium", "others", "open_findings"))
+        result = tuple(int(str(row[name])) for name in ("critical", "high", "medium", "others", "open_findings"))
         others = counts["LOW"] + counts["UNTRIAGED"]
-        assert told == (counts["CRITICAL"], counts["HIGH"], counts["MEDIUM"], others, counts.total())
+        assert result == (counts["CRITICAL"], counts["HIGH"], counts["MEDIUM"], others, counts.total())
 
 
 def test_another_report_is_asked_for_by_its_name(analyst: AthenaReader) -> None:

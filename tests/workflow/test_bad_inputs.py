@@ -102,7 +102,7 @@ def test_every_bad_input_ends_in_a_clear_failure_with_nothing_left(exporter: Exp
     assert not any("open" in item for item in exporter.items().values())
 
 
-def test_all_faults_of_one_input_are_reported_at_once(exporter: Exporter) -> None:
+def test_all_faults_of_one_input_are_named_at_once(exporter: Exporter) -> None:
     ended = exporter.run(
         {"bucket": "x", "report": {"name": "a/b", "format": "XML"}, "on_busy": "no", "notify": 1, "deadline_hours": -1}
     )

@@ -1,10 +1,10 @@
 """The status of check_setup agrees with what then really happens: for every row of the table, on one deployment.
 
 What is fine must succeed, what is wrong must fail with the row's error, and what is unknown may do either. The embedded
-AWS judges with an evaluator of its own; where the two read IAM differently, this fails.
+AWS decides with an evaluator of its own; where the two read IAM differently, this fails.
 
 Not shown here: AWS managed keys (every key of the embedded AWS is the customer's), the partitions of China and GovCloud
-(it knows one), organisations' policies, another account's bucket or key (it judges those by account, not by role), and
+(it knows one), organisations' policies, another account's bucket or key (it decides on those by account, not by role), and
 conditions that let a role in by aws:PrincipalArn (it takes the session's ARN for it). Unit tests hold these statuses.
 """
 
@@ -34,7 +34,7 @@ from tests.local_aws.deployed_exporter import Exporter, wait_until
 from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, REPOSITORY, LocalAws
 
-STACK, BUCKET = "exporter-to-judge", "findings-to-judge"
+STACK, BUCKET = "exporter-to-check", "findings-to-check"
 ROWS_A_TEST = 8
 OF_THE_REPORT = ("bucket", "bucket_owner", "bucket_policy_for_inspector", "key", "key_policy_for_inspector")
 """The checks of what Inspector itself needs."""
@@ -70,7 +70,7 @@ class Court:
         result = self.exporter.invoke("CheckSetupFunction", {})
         return {check["name"]: check for check in result["checks"]}
 
-    def verdict_on_report(self, checks: dict[str, Any]) -> str:
+    def result_for_report(self, checks: dict[str, Any]) -> str:
         """Return the coverage status on what Inspector needs, as a whole."""
         results = {checks[name]["result"] for name in OF_THE_REPORT}
         return "failed" if "failed" in results else "unknown" if "unknown" in results else "passed"
@@ -88,11 +88,11 @@ class Court:
         report = inspector2.create_findings_report(reportFormat="JSON", s3Destination=destination)["reportId"]
 
         def ended() -> dict[str, Any] | None:
-            told: dict[str, Any] = inspector2.get_findings_report_status(reportId=report)
-            return None if told["status"] == "IN_PROGRESS" else told
+            result: dict[str, Any] = inspector2.get_findings_report_status(reportId=report)
+            return None if result["status"] == "IN_PROGRESS" else result
 
-        told = wait_until(ended, f"the report {report} to end")
-        return str(told["status"] if told["status"] == "SUCCEEDED" else told["errorCode"])
+        result = wait_until(ended, f"the report {report} to end")
+        return str(result["status"] if result["status"] == "SUCCEEDED" else result["errorCode"])
 
 
 @pytest.fixture(scope="module")
@@ -154,13 +154,13 @@ def test_a_policy_does_what_its_status_says(rows: list[Row], court: Court) -> No
         if row.key:
             court.set_key_policy(document(row.key(court.place)))
         checks, ended = court.assessed(), court.report_ends()
-        result = court.verdict_on_report(checks)
+        result = court.result_for_report(checks)
         if (checks[row.check]["result"], result) != (row.result, row.result) or not agrees(result, ended, row.error):
             disagreements.append((row.name, row.result, checks[row.check]["result"], result, ended))
     assert disagreements == []
 
 
-def test_the_policies_to_paste_fix_what_they_are_for(court: Court) -> None:
+def test_the_statements_to_add_fix_what_they_are_for(court: Court) -> None:
     still_wrong = []
     for row in [*BUCKET_POLICIES, *KEY_POLICIES]:
         if row.result != "failed" or "denied" in row.name:
@@ -319,8 +319,8 @@ def test_a_state_of_bucket_or_key_does_what_its_status_says(name: str, court: Co
     with scenario(court) as key:
         checks, ended = court.assessed(), court.report_ends(key)
     assert checks[check]["result"] == result, checks[check]
-    assert agrees(court.verdict_on_report(checks), ended, error), ended
-    assert court.verdict_on_report(court.assessed()) == "passed"  # and all is as it was
+    assert agrees(court.result_for_report(checks), ended, error), ended
+    assert court.result_for_report(court.assessed()) == "passed"  # and all is as it was
 
 
 def test_an_opt_in_region_wants_its_own_principal(exporter_aws: LocalAws, court: Court) -> None:
@@ -335,7 +335,7 @@ def test_an_opt_in_region_wants_its_own_principal(exporter_aws: LocalAws, court:
     for principal in (regional, "inspector2.amazonaws.com"):
         statement = writes(place, Principal={"Service": principal})
         there.client("s3").put_bucket_policy(Bucket=place.bucket, Policy=json.dumps(document([statement])))
-        ended[principal] = (opt_in.verdict_on_report(opt_in.assessed()), opt_in.report_ends())
+        ended[principal] = (opt_in.result_for_report(opt_in.assessed()), opt_in.report_ends())
     assert ended == {regional: ("passed", "SUCCEEDED"), "inspector2.amazonaws.com": ("failed", "INVALID_PERMISSIONS")}
 
 
@@ -362,7 +362,7 @@ def can_read(court: Court) -> bool:
     [
         ("nothing denied", {"Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}}, "passed"),
         ("reading denied to everybody", {}, "failed"),
-        ("listing denied", {"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::findings-to-judge"}, "failed"),
+        ("listing denied", {"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::findings-to-check"}, "failed"),
         ("all roles but one denied", {"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/admin"}}}, "failed"),
         ("whoever has no endpoint denied", {"Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}}, "failed"),
         ("plain HTTP denied", {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}, "passed"),
@@ -390,11 +390,11 @@ def test_the_exporter_can_read_as_the_status_says(name: str, changes: dict[str, 
 def test_a_role_that_lacks_a_statement_is_named(role: str, sid: str, court: Court) -> None:
     with court.exporter.without_statement(role, sid):
         check = court.assessed()["permissions"]
-        told = court.exporter.run({}).error
+        result = court.exporter.run({}).error
     assert check["result"] == "failed"
     assert court.exporter.resource(role) in check["sentence"]
     # KMS permission on S3's traffic is not enforced here.
-    assert told == ("AccessDeniedError" if sid != "DecryptTheReport" else None)
+    assert result == ("AccessDeniedError" if sid != "DecryptTheReport" else None)
 
 
 def wrong(checks: dict[str, Any]) -> set[str]:
@@ -403,7 +403,7 @@ def wrong(checks: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("sid", ["ReadTheReport", "KeepAnalyses"])
-def test_a_analysis_that_lacks_a_statement_is_named_and_keeps_no_export_from_succeeding(sid: str, court: Court) -> None:
+def test_an_analysis_that_lacks_a_statement_is_named_and_keeps_no_export_from_succeeding(sid: str, court: Court) -> None:
     with court.exporter.without_statement("AnalyzeReportFunctionRole", sid):
         checks, ended = court.assessed(), court.exporter.run({})
     assert wrong(checks) == {"analysis_permissions"}
@@ -412,7 +412,7 @@ def test_a_analysis_that_lacks_a_statement_is_named_and_keeps_no_export_from_suc
     assert court.exporter.message_of(ended.arn).event["analysis_failure"]["error"]
 
 
-def test_a_bucket_that_denies_the_analyses_files_is_reported_before(court: Court) -> None:
+def test_a_bucket_that_denies_the_analyses_files_is_found_before(court: Court) -> None:
     court.set_bucket_policy(
         document([writes(court.place), denies(court.place, Resource=f"{court.place.bucket_arn}/*/analyses/*")])
     )
@@ -422,10 +422,10 @@ def test_a_bucket_that_denies_the_analyses_files_is_reported_before(court: Court
     assert court.exporter.message_of(ended.arn).event["analysis_failure"]["error"]
 
 
-# ---- what people are told
+# ---- the messages
 
 
-def test_what_a_failed_run_reports_to_paste_mends_it(court: Court) -> None:
+def test_the_statements_in_a_failed_runs_message_fix_it(court: Court) -> None:
     court.set_bucket_policy(document([writes(court.place, Resource=f"{court.place.bucket_arn}/other/*")]))
 
     ended = court.exporter.run({})
@@ -434,9 +434,9 @@ def test_what_a_failed_run_reports_to_paste_mends_it(court: Court) -> None:
     message = court.exporter.message_of(ended.arn)
     (wrong,) = message.event["failure"]["setup"]["failed"]
     assert wrong["check"] == "bucket_policy_for_inspector"
-    told = " ".join(message.email.split())
-    assert wrong["sentence"] in told
-    assert f"it covers {court.place.bucket_arn}/other/*" in told
+    result = " ".join(message.email.split())
+    assert wrong["sentence"] in result
+    assert f"it covers {court.place.bucket_arn}/other/*" in result
     (statement,) = wrong["statements"]
     for text in (message.email, message.chat["content"]["description"], str(ended.cause)):
         assert json.dumps(statement, indent=2) in text
@@ -459,7 +459,7 @@ def as_it_is(court: Court) -> Iterator[str]:
         ("Report.INCOMPATIBLE_BUCKET_REGION", as_it_is, None),
     ],
 )
-def test_a_failure_of_the_setup_is_reported_with_the_status(
+def test_a_failure_of_the_setup_is_notified_with_the_result_of_the_check(
     error: str, scenario: Scenario, check: str | None, court: Court
 ) -> None:
     if error.startswith("Report.") and check is None:
@@ -470,19 +470,19 @@ def test_a_failure_of_the_setup_is_reported_with_the_status(
     message = court.exporter.message_of(ended.arn)
     setup = message.event["failure"]["setup"]
     assert [each["check"] for each in setup["failed"]] == ([check] if check else [])
-    told = " ".join(message.email.split())
-    assert ("The setup check found: " if check else "The setup check found no problem. ") in told
+    text = " ".join(message.email.split())
+    assert ("The setup check found: " if check else "The setup check found no problem. ") in text
     assert "Check Setup" in court.exporter.states_entered(ended.arn)
 
 
-def test_other_failures_are_reported_without_a_look_at_the_setup(court: Court) -> None:
+def test_other_failures_are_notified_without_a_setup_check(court: Court) -> None:
     court.inspector.misbehave("fail", error_code="INTERNAL_ERROR")
     ended = court.exporter.run({})
     assert "Check Setup" not in court.exporter.states_entered(ended.arn)
     assert court.exporter.message_of(ended.arn).event["failure"]["setup"] is None
 
 
-def test_a_check_that_cannot_run_keeps_no_failure_from_being_reported(court: Court) -> None:
+def test_a_check_that_cannot_run_prevents_no_notification(court: Court) -> None:
     functions, function = court.client("lambda"), court.exporter.resource("CheckSetupFunction")
     variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     broken = {name: value for name, value in variables.items() if name != "INSPECTOR_PRINCIPAL"}
@@ -498,7 +498,7 @@ def test_a_check_that_cannot_run_keeps_no_failure_from_being_reported(court: Cou
     assert "does not allow Inspector to write reports of this account" in " ".join(message.email.split())
 
 
-def test_a_check_is_reported_to_the_topic_on_demand(court: Court) -> None:
+def test_the_result_of_a_check_is_published_on_demand(court: Court) -> None:
     place = {"account": court.exporter.account, "region": court.exporter.region}
     court.exporter.aws.control("/_local/sns/published", place | {"clear": True})
     result = court.exporter.invoke("CheckSetupFunction", json.loads((REPOSITORY / "events/check_setup.json").read_text()))

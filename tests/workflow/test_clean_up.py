@@ -1,4 +1,4 @@
-"""Executions that end outside the workflow: their report is cancelled, their lock released, and they are told, once."""
+"""Executions that end outside the workflow: their report is cancelled, their lock released, and each is notified once."""
 
 from collections import Counter
 
@@ -58,7 +58,7 @@ def test_run_stopped_while_it_waits_for_the_lock_leaves_the_holder_alone(exporte
     assert_settled(exporter)
 
 
-def test_run_stopped_while_it_waits_for_a_external_report_leaves_it_alone(
+def test_run_stopped_while_it_waits_for_an_external_report_leaves_it_alone(
     exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.external_report()
@@ -91,7 +91,7 @@ def test_hourly_cleanup_cleans_up_when_the_event_never_comes(exporter: Exporter,
 
 
 @pytest.mark.usefixtures("no_events")
-def test_stopped_run_is_reported_while_inspector_refuses_and_settled_afterwards(
+def test_stopped_run_is_notified_while_inspector_refuses_and_settled_afterwards(
     exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.hold()
@@ -123,7 +123,7 @@ def test_hourly_cleanup_leaves_a_living_run_alone(exporter: Exporter, inspector:
 
 
 @pytest.mark.usefixtures("no_events")
-def test_hourly_cleanup_reports_a_run_that_was_never_written_down(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_hourly_cleanup_notifies_of_a_run_that_was_never_written_down(exporter: Exporter, inspector: InspectorControl) -> None:
     run = exporter.ended(exporter.start({"bucket": "x"}))
     key = {"pk": {"S": f"EXECUTION#{run.name}"}, "sk": {"S": "EXECUTION"}}
     exporter.client("dynamodb").delete_item(TableName=exporter.outputs["TableName"], Key=key)
@@ -135,7 +135,7 @@ def test_hourly_cleanup_reports_a_run_that_was_never_written_down(exporter: Expo
 
 
 @pytest.mark.usefixtures("no_events")
-def test_hourly_cleanup_cancels_a_report_that_a_reported_run_could_not_cancel(
+def test_hourly_cleanup_cancels_a_report_that_a_notified_run_could_not_cancel(
     exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.hold()
@@ -149,7 +149,7 @@ def test_hourly_cleanup_cancels_a_report_that_a_reported_run_could_not_cancel(
     assert exporter.message_of(run.arn).outcome == "FAILED"
 
 
-def test_failure_that_the_workflow_reported_is_not_reported_again(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_failure_that_the_workflow_notified_is_not_notified_again(exporter: Exporter, inspector: InspectorControl) -> None:
     run = exporter.run({"bucket": "x"})
     detail = {
         "executionArn": run.arn,
@@ -162,7 +162,7 @@ def test_failure_that_the_workflow_reported_is_not_reported_again(exporter: Expo
     assert exporter.message_of(run.arn).outcome == "FAILED"
 
 
-def test_failed_run_that_no_one_reported_is_reported_by_event(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_failed_run_without_a_notification_is_notified_by_event(exporter: Exporter, inspector: InspectorControl) -> None:
     with exporter.without_statement("NotifyFunctionRole", "PublishToTheTopic"):
         run = exporter.run({}, seconds=90)
 
@@ -197,7 +197,7 @@ def test_clean_up_waits_while_a_function_may_still_create_a_report(exporter: Exp
 def assert_settled(exporter: Exporter, messages_a_run: int = 1) -> None:
     wait_until(lambda: True if exporter.lock() is None else None, "the lock to be released")
     wait_until(lambda: None if any("open" in item for item in exporter.items().values()) else True, "every run to be closed")
-    # Whoever comes late finds nothing left to do, and tells nobody anything a second time.
+    # A late event finds nothing left to do and notifies of nothing a second time.
     assert exporter.invoke("CleanUpFunction", {}) == {"cleaned": []}
-    told = Counter(message.execution for message in exporter.messages())
-    assert told == {execution.name: messages_a_run for execution in exporter.executions()}
+    result = Counter(message.execution for message in exporter.messages())
+    assert result == {execution.name: messages_a_run for execution in exporter.executions()}

@@ -1,4 +1,4 @@
-"""What a deployment refuses, and that the stack stands in a Region that has to be opted into."""
+"""What a deployment refuses, and that the stack works in an opt-in Region."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,7 +11,7 @@ OPT_IN_REGION = "me-south-1"
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "expected"),
     [
         ({"ExistingBucketName": "a-bucket"}, "ExistingBucketName needs ExistingBucketOwner"),
         ({"ExistingBucketOwner": "111122223333"}, "ExistingBucketOwner has no effect without ExistingBucketName"),
@@ -20,13 +20,13 @@ OPT_IN_REGION = "me-south-1"
         ({"FilterCriteria": "severity=HIGH"}, "must be a JSON object"),
         ({"ReportName": "a/b"}, "must be 1 to 63 letters, digits, hyphens or underscores"),
         ({"ExistingKeyArn": "alias/reports"}, "must be the ARN of a KMS key"),
-        ({"NotificationEmail": "nobody"}, "must be an email address, or empty"),
+        ({"NotificationEmail": "no-address"}, "must be an email address, or empty"),
     ],
 )
 def test_wrong_parameters_are_refused_before_anything_is_created(
-    parameters: dict[str, str], told: str, exporter_aws: LocalAws
+    parameters: dict[str, str], expected: str, exporter_aws: LocalAws
 ) -> None:
-    with pytest.raises(ClientError, match=told):
+    with pytest.raises(ClientError, match=expected):
         Exporter.deploy(exporter_aws, "refused", parameters=parameters)
 
 

@@ -1,7 +1,7 @@
 """An existing bucket and key: the statements in the stack's outputs are what Inspector needs to write there.
 
-The embedded AWS judges another account's bucket by the account and not by the role, so only the own account is tried here.
-There the exporter's roles need no statement; contract tests judge what the statements for them allow.
+The embedded AWS decides on another account's bucket by the account and not by the role, so only the own account is tried here.
+There the exporter's roles need no statement; contract tests check what the statements for them allow.
 """
 
 import json
@@ -19,7 +19,7 @@ IN_THE_KEY = ("KeyStatementForInspector", "KeyStatementForExporter")
 
 
 class Place:
-    """Somebody's bucket and key, and the exporter that was told to use them."""
+    """An existing bucket and key, and the exporter that uses them."""
 
     def __init__(self, aws: LocalAws, owner: str) -> None:
         self.s3, self.kms = (aws.client(service, account=owner, region=DEFAULT_REGION) for service in ("s3", "kms"))
@@ -40,11 +40,11 @@ class Place:
     def statements(self, outputs: Sequence[str]) -> list[Any]:
         return [statement for name in outputs for statement in json.loads(f"[{self.exporter.outputs[name]}]")]
 
-    def paste_into_bucket(self, *outputs: str) -> None:
+    def add_to_bucket(self, *outputs: str) -> None:
         statements = self.statements(outputs)
         self.s3.put_bucket_policy(Bucket=self.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
 
-    def paste_into_key(self, *outputs: str) -> None:
+    def add_to_key(self, *outputs: str) -> None:
         statements = self.key_statements + self.statements(outputs)
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
         self.kms.put_key_policy(KeyId=self.key, PolicyName="default", Policy=policy)
@@ -64,14 +64,14 @@ def test_nothing_of_an_existing_bucket_is_created_or_changed(place: Place) -> No
     assert place.exporter.outputs["ReportsKeyArn"] == place.key
 
 
-def test_the_pasted_statements_are_enough_and_inspectors_are_needed(place: Place, inspector: InspectorControl) -> None:
-    place.paste_into_bucket("BucketStatementForExporter")
-    place.paste_into_key(*IN_THE_KEY)
+def test_the_added_statements_are_enough_and_inspectors_are_needed(place: Place, inspector: InspectorControl) -> None:
+    place.add_to_bucket("BucketStatementForExporter")
+    place.add_to_key(*IN_THE_KEY)
     assert place.exporter.run({}).error == "Report.INVALID_PERMISSIONS"
-    place.paste_into_bucket(*IN_THE_BUCKET)
-    place.paste_into_key("KeyStatementForExporter")
+    place.add_to_bucket(*IN_THE_BUCKET)
+    place.add_to_key("KeyStatementForExporter")
     assert place.exporter.run({}).error == "Report.INVALID_PERMISSIONS"
-    place.paste_into_key(*IN_THE_KEY)
+    place.add_to_key(*IN_THE_KEY)
 
     ended = place.exporter.run({})
 
@@ -81,9 +81,9 @@ def test_the_pasted_statements_are_enough_and_inspectors_are_needed(place: Place
 
 
 def test_disabled_key_ends_in_an_explained_failure(place: Place, inspector: InspectorControl) -> None:
-    # Not the stack's own key: table and topic need that one, and on AWS nobody could be told.
-    place.paste_into_bucket(*IN_THE_BUCKET)
-    place.paste_into_key(*IN_THE_KEY)
+    # Not the stack's own key: table and topic need that one, and on AWS no notification could be sent.
+    place.add_to_bucket(*IN_THE_BUCKET)
+    place.add_to_key(*IN_THE_KEY)
     place.kms.disable_key(KeyId=place.key)
 
     ended = place.exporter.run({})

@@ -21,7 +21,7 @@ SAMPLE = (
     "nightly/VerifyReport/s3:ListBucket#1/throttle-on",
     "nightly/RecordRun/step/result-lost",
     "nightly/Notify/sns:Publish#1/denied-on",
-    "nightly/Notify/state/stop-unseen",
+    "nightly/Notify/state/stop-without-event",
     "deadline/CancelReport/inspector2:CancelFindingsReport#1/error",
     "stopped/CleanUp/dynamodb:DeleteItem#1/lost-3",
 )
@@ -35,6 +35,6 @@ def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
 
 
 @pytest.mark.parametrize("name", SAMPLE)
-def test_nothing_is_lost_and_no_one_is_left_guessing(name: str, lane: Lane) -> None:
+def test_every_fault_keeps_the_invariants(name: str, lane: Lane) -> None:
     result = try_cell(lane, Cell.named(name))
     assert not result.troubles, result.story

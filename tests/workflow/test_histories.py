@@ -27,7 +27,7 @@ def test_what_becomes_of_random_histories_is_what_the_model_allows(few_lanes: li
     assert not [line for result in results if result.troubles for line in (str(result.history), *story(result))]
 
 
-def test_runs_at_once_are_served_one_after_the_other_and_each_is_reported(few_lanes: list[Lane]) -> None:
+def test_runs_at_once_are_served_one_after_the_other_and_each_is_notified(few_lanes: list[Lane]) -> None:
     load = run_load(few_lanes[0], RUNS)
     assert not load.troubles, "\n".join(section(load))
     assert load.most_in_progress == 1

@@ -1,4 +1,4 @@
-"""The main job: a findings report lands every day, and people are told."""
+"""The main job: a findings report is exported every day, and people are notified."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -34,8 +34,8 @@ def test_schedule_starts_the_export_at_its_time_in_its_time_zone(exporter: Expor
     assert sent["arn"].startswith(arn)
     assert datetime.fromisoformat(sent["scheduled_for"]) == fires_at
     assert ended.started_at >= fires_at
-    told = fires_at.astimezone(UTC)
-    assert f"Scheduled  {told.day} {told:%b %Y, %H:%M} UTC" in exporter.message_of(execution.arn).email
+    result = fires_at.astimezone(UTC)
+    assert f"Scheduled  {result.day} {result:%b %Y, %H:%M} UTC" in exporter.message_of(execution.arn).email
 
 
 def test_empty_input_exports_all_active_findings_with_the_defaults(exporter: Exporter, inspector: InspectorControl) -> None:
@@ -53,7 +53,7 @@ def test_empty_input_exports_all_active_findings_with_the_defaults(exporter: Exp
     assert exporter.lock() is None
 
 
-def test_success_is_reported_with_the_place_of_the_file(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_success_is_notified_with_the_place_of_the_file(exporter: Exporter, inspector: InspectorControl) -> None:
     ended = exporter.run({})
 
     message = exporter.message_of(ended.arn)
@@ -118,7 +118,7 @@ def test_a_claim_with_another_input_does_not_silence_the_run(exporter: Exporter,
     assert exporter.message_of(real.arn).outcome == "SUCCEEDED"
 
 
-def test_silenced_success_is_recorded_and_reported_to_no_one(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_silenced_success_is_recorded_and_not_notified(exporter: Exporter, inspector: InspectorControl) -> None:
     ended = exporter.run({"notify": False})
 
     assert ended.status == "SUCCEEDED"
@@ -165,14 +165,14 @@ def test_csv_report_is_delivered_as_inspector_writes_it(exporter: Exporter, insp
 
 def test_waits_follow_what_earlier_runs_took(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.configure(base_seconds=3.0, seconds_per_1000=0.0)
-    exporter.aws.set_wait_scale(1.0 / 15)  # a first look without history comes after one second
+    exporter.aws.set_wait_scale(1.0 / 15)  # a first status check without history comes after one second
     first = exporter.run({})
-    looks_without_history = exporter.states_entered(first.arn).count("Check Report")
+    checks_without_history = exporter.states_entered(first.arn).count("Check Report")
     exporter.aws.set_wait_scale(1.0)
 
     second = exporter.run({})
 
-    assert looks_without_history >= 3
+    assert checks_without_history >= 3
     assert exporter.states_entered(second.arn).count("Check Report") <= 2
 
 

@@ -56,7 +56,7 @@ def test_dead_holders_lock_is_taken_over_and_its_report_cancelled(exporter: Expo
 def test_expired_lock_of_an_unknown_execution_is_taken_over(exporter: Exporter, inspector: InspectorControl) -> None:
     now = int(time.time())
     exporter.put_lock(
-        owner=f"{exporter.state_machine}:gone",
+        owner=f"{exporter.state_machine}:deleted",
         owner_started_at="2026-01-01T00:00:00+00:00",
         acquired_at=now - 9,
         expires_at=now - 1,

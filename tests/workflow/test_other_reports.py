@@ -1,4 +1,4 @@
-"""Somebody else's report in Inspector's slot: waited for, cancelled or refused, as the plan says."""
+"""An external report is in progress: it is waited for or cancelled, or the run fails, as the plan says."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How a report can end, and what people are told then."""
+"""How a report can end, and what the message says then."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ def test_each_error_code_is_explained_in_the_mail(code: str, exporter: Exporter,
     assert_nothing_is_left(exporter, inspector)
 
 
-def test_unknown_error_code_is_reported_as_it_came(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_unknown_error_code_is_shown_as_it_came(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.misbehave("fail", error_code="BRAND_NEW_CODE")
 
     ended = exporter.run({})
@@ -71,7 +71,7 @@ def test_nothing_found_is_a_success_that_says_so(
     assert "No finding matches the filter." in message.email
 
 
-def test_broken_report_is_reported_apart_from_an_empty_one(exporter: Exporter, inspector: InspectorControl) -> None:
+def test_broken_report_is_distinguished_from_an_empty_one(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.misbehave("broken_object")
 
     ended = exporter.run({})
@@ -149,7 +149,7 @@ def test_deadline_cancels_the_report_and_says_so(exporter: Exporter, inspector: 
         ("server_error", "create", 1),
     ],
 )
-def test_passing_trouble_at_inspector_does_not_fail_the_run(
+def test_transient_errors_of_inspector_does_not_fail_the_run(
     fault: Any, call: Any, times: int, exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.misbehave(fault, operation=call, times=times)
@@ -217,7 +217,7 @@ def assert_nothing_is_left(exporter: Exporter, inspector: InspectorControl) -> N
 
 
 @pytest.mark.parametrize("report_format", ["JSON", "CSV"])
-def test_a_malformed_object_where_nothing_matches_is_judged_by_inspector_and_noted(
+def test_a_malformed_object_where_nothing_matches_is_checked_with_inspector_and_noted(
     report_format: str, exporter: Exporter, inspector: InspectorControl
 ) -> None:
     inspector.seed(findings=0, seed=1)

@@ -58,7 +58,7 @@ def scheduled_export_is_denied(exporter: Exporter, _: InspectorControl) -> None:
     assert exporter.run(scheduled, seconds=90).error == "AccessDeniedError"
 
 
-def next_look_is_denied(exporter: Exporter, inspector: InspectorControl) -> None:
+def next_check_is_denied(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.hold()
     assert exporter.run({}, seconds=90).error == "AccessDeniedError"
 
@@ -70,7 +70,7 @@ def history_is_not_written(exporter: Exporter, _: InspectorControl) -> None:
     assert [pk for pk, _ in exporter.items() if pk.startswith("REPORT#")] == []
 
 
-def foreign_report_cannot_be_cancelled(exporter: Exporter, inspector: InspectorControl) -> None:
+def external_report_cannot_be_cancelled(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.external_report()
     assert exporter.run({"on_busy": "cancel"}, seconds=90).error == "AccessDeniedError"
 
@@ -93,8 +93,8 @@ def analysis_fails(error: str) -> Scenario:
 
 
 def analysis_does_not_know_whether_inspector_scans(exporter: Exporter, _: InspectorControl) -> None:
-    told = json.loads(exporter.run_item(exporter.run({}).arn)["analysis"])
-    assert told["coverage"] == {"scanned": None, "not_scanned": None}
+    analysis = json.loads(exporter.run_item(exporter.run({}).arn)["analysis"])
+    assert analysis["coverage"] == {"scanned": None, "not_scanned": None}
 
 
 def malformed_object_of_nothing_is_corrupt(exporter: Exporter, inspector: InspectorControl) -> None:
@@ -127,12 +127,12 @@ def lost_start_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> None:
     assert undelivered(exporter) == 0
 
 
-def sweep_is_not_started_and_that_is_said(exporter: Exporter, _: InspectorControl) -> None:
+def hourly_cleanup_is_not_started_and_that_is_said(exporter: Exporter, _: InspectorControl) -> None:
     fire(exporter, "CleanUpFunctionHourlyCleanup")
     assert undelivered(exporter) == 1
 
 
-def lost_sweep_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> None:
+def lost_hourly_cleanup_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> None:
     with exporter.without_statement("HourlyCleanupScheduleRole", "StartTheHourlyCleanup"):
         fire(exporter, "CleanUpFunctionHourlyCleanup")
     assert undelivered(exporter) == 0
@@ -158,7 +158,7 @@ def check_is_unknown(name: str) -> Scenario:
     return scenario
 
 
-def check_cannot_be_told(exporter: Exporter, _: InspectorControl) -> None:
+def check_cannot_be_published(exporter: Exporter, _: InspectorControl) -> None:
     with pytest.raises(FunctionFailedError) as raised:
         exporter.invoke("CheckSetupFunction", {"notify": True})
     assert raised.value.type == "AccessDeniedError"
@@ -169,7 +169,7 @@ def run_does_not_say_that_alarms_are_not_delivered(exporter: Exporter, _: Inspec
         assert exporter.message_of(exporter.run({}).arn).event["notes"] == []
 
 
-def sweep_does_not_say_that_alarms_are_not_delivered(exporter: Exporter, inspector: InspectorControl) -> None:
+def hourly_cleanup_does_not_say_that_alarms_are_not_delivered(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.hold()
     run = exporter.start({})
     exporter.reached(run, "Wait for Report")
@@ -202,8 +202,8 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("ExportFindingsRole", "InvokeTheSteps"): workflow_may_not_invoke_its_steps,
     ("ScheduleRole", "StartTheNightlyExport"): schedule_starts_nothing_and_says_so,
     ("ScheduleRole", "KeepWhatCouldNotBeStarted"): lost_start_is_kept_nowhere,
-    ("HourlyCleanupScheduleRole", "StartTheHourlyCleanup"): sweep_is_not_started_and_that_is_said,
-    ("HourlyCleanupScheduleRole", "KeepWhatCouldNotBeStarted"): lost_sweep_is_kept_nowhere,
+    ("HourlyCleanupScheduleRole", "StartTheHourlyCleanup"): hourly_cleanup_is_not_started_and_that_is_said,
+    ("HourlyCleanupScheduleRole", "KeepWhatCouldNotBeStarted"): lost_hourly_cleanup_is_kept_nowhere,
     ("PlanExportFunctionRole", "KeepRecords"): export_is_denied,
     ("PlanExportFunctionRole", "ClaimTheScheduledTime"): scheduled_export_is_denied,
     ("AcquireLockFunctionRole", "TakeTheLock"): export_is_denied,
@@ -211,11 +211,11 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("StartReportFunctionRole", "KeepRecords"): export_is_denied,
     ("StartReportFunctionRole", "ReadHistory"): export_is_denied,
     ("StartReportFunctionRole", "CreateTheReport"): export_is_denied,
-    ("StartReportFunctionRole", "CancelADeadOrExternalReport"): foreign_report_cannot_be_cancelled,
+    ("StartReportFunctionRole", "CancelADeadOrExternalReport"): external_report_cannot_be_cancelled,
     ("StartReportFunctionRole", "FindTheReport"): export_is_denied,
     ("StartReportFunctionRole", "AskWhetherARunLives"): dead_runs_report_counts_as_alive,
     ("CheckReportFunctionRole", "KeepRecords"): export_is_denied,
-    ("CheckReportFunctionRole", "ReadHistory"): next_look_is_denied,
+    ("CheckReportFunctionRole", "ReadHistory"): next_check_is_denied,
     ("CheckReportFunctionRole", "ReadTheReport"): export_is_denied,
     ("CancelReportFunctionRole", "ReadRecords"): report_runs_on_after_the_deadline,
     ("CancelReportFunctionRole", "StopTheReport"): report_runs_on_after_the_deadline,
@@ -232,7 +232,7 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("CheckSetupFunctionRole", "FindTheSchedule"): check_is_unknown("schedule"),
     ("CheckSetupFunctionRole", "ReadTheSchedule"): check_is_unknown("schedule"),
     ("CheckSetupFunctionRole", "ReadTheDeadLetterQueue"): check_is_unknown("dead_letter_queue"),
-    ("CheckSetupFunctionRole", "PublishToTheTopic"): check_cannot_be_told,
+    ("CheckSetupFunctionRole", "PublishToTheTopic"): check_cannot_be_published,
     ("AnalyzeReportFunctionRole", "KeepRecords"): analysis_fails("AccessDeniedError"),
     ("AnalyzeReportFunctionRole", "FindTheBaseline"): analysis_fails("AccessDeniedError"),
     ("AnalyzeReportFunctionRole", "ReadTheReport"): analysis_fails("Analysis.ReportUnreadable"),
@@ -253,7 +253,7 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("CleanUpFunctionRole", "AskWhetherARunLives"): hourly_cleanup_is_denied,
     ("CleanUpFunctionRole", "FindEndedRuns"): hourly_cleanup_is_denied,
     ("CleanUpFunctionRole", "PublishToTheTopic"): hourly_cleanup_is_denied,
-    ("CleanUpFunctionRole", "AskWhoHearsAlarms"): sweep_does_not_say_that_alarms_are_not_delivered,
+    ("CleanUpFunctionRole", "AskWhoHearsAlarms"): hourly_cleanup_does_not_say_that_alarms_are_not_delivered,
     ("CleanUpFunctionRole", "KeepWhatFailed"): failed_clean_up_is_kept_nowhere,
 }
 NOT_ENFORCED_HERE = {

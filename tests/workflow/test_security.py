@@ -1,4 +1,4 @@
-"""Who is refused: strangers, other accounts, plain HTTP, services on others' business; and what nobody may read in the logs."""
+"""Who is refused: roles without rights, other accounts, plain HTTP, services on behalf of other accounts; and what the logs do not hold."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ IN_THE_ACCOUNT: dict[str, Call] = {
         TopicArn=at["alarm_topic"], Protocol="email", Endpoint="me@example.com"
     ),
     "encrypt with the key": lambda client, at: client("kms").generate_data_key(KeyId=at["key"], KeySpec="AES_256"),
-    # A wrong input: nobody waits for this run, and its report must not come in while other tests look at the bucket.
+    # A wrong input: no test waits for this run, and its report must not arrive while other tests read the bucket.
     "start an export": lambda client, at: client("stepfunctions").start_execution(stateMachineArn=at["machine"], input="[]"),
     "invoke a step": lambda client, at: client("lambda").invoke(FunctionName=at["clean_up"], Payload="{}"),
     "read the log": lambda client, at: client("logs").filter_log_events(logGroupName=at["log"]),
@@ -101,7 +101,7 @@ def roles(exporter_aws: LocalAws) -> dict[str, str]:
     return {
         "stranger": own.role("stranger"),
         "administrator": own.role("administrator", ANYTHING),
-        "foreigner": other.role("foreigner", ANYTHING),
+        "outsider": other.role("outsider", ANYTHING),
     }
 
 
@@ -142,7 +142,7 @@ class TestStrangers:
     def test_an_administrator_of_another_account_is_refused(
         self, what: str, exporter_aws: LocalAws, roles: dict[str, str], at: Mapping[str, str]
     ) -> None:
-        assert code_of(ON_SHARED_RESOURCES[what], clients(exporter_aws, roles["foreigner"]), at) in DENIED
+        assert code_of(ON_SHARED_RESOURCES[what], clients(exporter_aws, roles["outsider"]), at) in DENIED
 
 
 @pytest.mark.parametrize("what", ON_SHARED_RESOURCES)
@@ -202,7 +202,7 @@ class TestConfusedDeputy:
 
 
 class Thief:
-    """Somebody with all rights in another account, who names things of ours."""
+    """A principal with all rights in another account that uses our resources by name."""
 
     def __init__(self, aws: LocalAws) -> None:
         self.sandbox = Sandbox(aws, OTHER_ACCOUNT)
@@ -251,10 +251,10 @@ def test_the_logs_hold_no_finding_no_filter_value_no_address_and_no_account(
     assert "SECRETIVE" in str(refused.cause)
     assert denied.error == "AccessDeniedError"
     lines = log_lines(guarded)
-    told = "\n".join(lines)
-    assert all(name in told for name in (exported.name, refused.name, denied.name))
+    result = "\n".join(lines)
+    assert all(name in result for name in (exported.name, refused.name, denied.name))
     secrets = [finding["title"], finding["findingArn"], finding["description"][:40], "SECRETIVE", ADDRESS, "wanda"]
-    assert [secret for secret in secrets if secret in told] == []
+    assert [secret for secret in secrets if secret in result] == []
     for line in lines:
         # Lambda itself prints the exception that ends a function: AWS' words, with the ARN of the role that was refused.
         of_the_platform = '"errorType"' in line and '"service"' not in line

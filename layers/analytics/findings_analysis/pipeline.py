@@ -4,15 +4,7 @@
 
     bytes -> batches -> statistics, fingerprints, priorities -> comparison -> coverage status -> document, Parquet, page
 
-The files of an execution have fixed keys, so that a repeated step writes the same ones again:
-
-::
-
-    <prefix>/findings/report=<name>/day=YYYY-MM-DD/<execution>.parquet    (or <name>.other: see OTHER_RUNS)
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/findings.fingerprints
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/carried.parquet    (only with findings that are carried over)
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/index.html
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/analysis.json
+The keys of its files are in :mod:`findings_exporter.model.layout`.
 
 An analysis never fails an export. An expected error is recorded as a failed analysis, with a sentence; a transient one is raised,
 so that the step is tried again; any other one is recorded by the workflow.
@@ -27,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 from findings_analysis.assessment.coverage import Coverage, read_coverage
 from findings_analysis.assessment.coverage_status import CoverageStatus, assess
@@ -53,39 +45,23 @@ from findings_analysis.reading.parquet_columns import DETAIL_COLUMNS, Unreadable
 from findings_analysis.reading.s3_stream import Pinned, RangedObject, raise_if_transient
 from findings_analysis.reading.schema import Batch
 from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.metrics import count_analysis
-from findings_exporter.aws.run_store import Run
-from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
+from findings_exporter.model.layout import AnalysisKeys, analysis_keys
 from findings_exporter.model.notes import Note
+from findings_exporter.model.run import Run
 from findings_exporter.notification import links as links_to
-from findings_exporter.steps.verify_report import Delivery
-
-if TYPE_CHECKING:
-    from mypy_boto3_inspector2 import Inspector2Client
-    from mypy_boto3_s3 import S3Client
 
 logger = logging.getLogger(__name__)
 
-OTHER_RUNS = ".other"
-"""Ends the partition of runs that do not stand for the report of their name."""
 PARQUET = "application/vnd.apache.parquet"
 FAILED_CAUSE_CHARACTERS = 600
 """The longest cause in the sentence of a failed analysis."""
 
 type History = Callable[[], Iterable[Mapping[str, Any]]]
 """Gives the lines of the report's history, the newest first; they are read as far as they are needed."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnalysisClients:
-    """The clients of the step Analyze Report, its configuration and its clock."""
-
-    config: Config
-    table: Table
-    s3: "S3Client"
-    inspector2: "Inspector2Client"
-    now: Callable[[], datetime]
 
 
 def analyze_run(clients: AnalysisClients, run: Run, delivery: Delivery) -> dict[str, Any]:
@@ -354,17 +330,12 @@ class _Analysis:
 
     def _store(self, analysis: Mapping[str, Any], carried_file: BinaryIO | None) -> StoredAnalysis:
         """Write the files, analysis.json last: where it lies, the others do, too."""
-        plan, day, prefix = self.run.require_plan(), self.run.execution.started_at, self.clients.config.key_prefix
-        s3, to, run = self.clients.s3, plan.destination, self.run
-        folder = f"{prefix}/analyses/{plan.report_name}/{day:year=%Y/month=%m/day=%d}/{run.execution.id}"
-        # Athena's newest run of a report must stand for it: others get a partition whose name no report can have.
-        partition = plan.report_name if plan.is_regular else f"{plan.report_name}{OTHER_RUNS}"
-        parquet_key = f"{prefix}/findings/report={partition}/day={day:%Y-%m-%d}/{run.execution.id}.parquet"
+        s3, to, keys = self.clients.s3, self.run.require_plan().destination, self._keys
         text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
-        table = put(s3, to, parquet_key, self.work.table, PARQUET)
-        fingerprints = put(s3, to, f"{folder}/findings.fingerprints", self.work.fingerprint_file, "application/octet-stream")
-        carried = put(s3, to, f"{folder}/carried.parquet", carried_file, PARQUET) if carried_file else None
-        stored = put(s3, to, f"{folder}/analysis.json", text, "application/json")
+        table = put(s3, to, keys.parquet, self.work.table, PARQUET)
+        fingerprints = put(s3, to, keys.fingerprints, self.work.fingerprint_file, "application/octet-stream")
+        carried = put(s3, to, keys.carried, carried_file, PARQUET) if carried_file else None
+        stored = put(s3, to, keys.document, text, "application/json")
         return StoredAnalysis(to.bucket, stored.key, table, fingerprints, carried)
 
     def _with_page(self, analysis: Mapping[str, Any], stored: StoredAnalysis) -> StoredAnalysis:
@@ -379,9 +350,13 @@ class _Analysis:
         except Exception as error:  # noqa: BLE001 - a template can fail in any way, and the numbers stand without it
             logger.warning("the page could not be made: %s", type(error).__name__)
             return stored
-        page_key = f"{stored.analysis_key.rpartition('/')[0]}/index.html"
-        put(self.clients.s3, run.require_plan().destination, page_key, page.encode(), "text/html; charset=utf-8")
-        return replace(stored, page_key=page_key)
+        put(self.clients.s3, run.require_plan().destination, self._keys.page, page.encode(), "text/html; charset=utf-8")
+        return replace(stored, page_key=self._keys.page)
+
+    @property
+    def _keys(self) -> AnalysisKeys:
+        plan, execution = self.run.require_plan(), self.run.execution
+        return analysis_keys(self.clients.config.key_prefix, plan.report_name, execution, is_regular=plan.is_regular)
 
 
 def _places(fingerprints: RunFingerprints, before: Iterable[FingerprintFile]) -> set[tuple[str, str]]:

@@ -25,7 +25,7 @@ def test_everything_that_can_happen_does_and_runs_are_one_to_six() -> None:
     happened = Counter(event.what for history in histories for event in history.events)
     assert set(happened) == {
         "start", "stop", "outlive", "time-out", "clean-up", "hourly_cleanup", "lose", "send", "expire", "pause",
-        "foreign", "leaves", "hangs", "fails", "cancels", "lingers", "goes-on",
+        "external", "leaves", "hangs", "fails", "cancels", "lingers", "goes-on",
     }  # fmt: skip
     hows = {event.how for history in histories for event in history.events if event.what == "start"}
     assert hows == set(HOWS)
@@ -54,7 +54,7 @@ class Driver:
 @pytest.mark.parametrize(
     ("text", "shortest"),
     [
-        ("foreign; start 0 plain; start 1 plain; pause; stop 1; sweep; stop 1", "start 1 plain; stop 1"),
+        ("external; start 0 plain; start 1 plain; pause; stop 1; cleanup; stop 1", "start 1 plain; stop 1"),
         ("start 1 plain; stop 1", "start 1 plain; stop 1"),
     ],
 )
@@ -66,5 +66,5 @@ def test_a_history_that_fails_is_made_as_short_as_it_still_fails(text: str, shor
 @pytest.mark.parametrize(
     ("order", "value"), [([0, 1, 2, 3], 1.0), ([3, 2, 1, 0], -1.0), ([1, 0], -1.0), ([0], 1.0), ([2, 0, 3, 1], 0.0)]
 )
-def test_the_order_of_service_is_reported_between_a_queue_and_its_reverse(order: list[int], value: float) -> None:
+def test_the_order_of_service_is_distinguished_from_its_reverse(order: list[int], value: float) -> None:
     assert tau(order) == pytest.approx(value)

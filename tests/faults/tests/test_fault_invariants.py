@@ -17,25 +17,25 @@ from tests.faults.invariants import (
 from tests.local_aws.inspector_control import CallRecord, ReportRecord
 
 MACHINE = "arn:aws:states:eu-west-1:111122223333:execution:exporter"
-ARN, OTHER = f"{MACHINE}:night-1", f"{MACHINE}:night-2"
+ARN, OTHER = f"{MACHINE}:run-1", f"{MACHINE}:run-2"
 PREFIX = "inspector/reports/nightly/year=2026/month=11/day=23"
-KEY = f"{PREFIX}/night-1/id-1.json"
+KEY = f"{PREFIX}/run-1/id-1.json"
 PLAN = {
     "report_format": "JSON",
     "filter_criteria": {},
     "on_busy": "wait",
     "notify": True,
-    "destination": {"bucket": "reports", "prefix": f"{PREFIX}/night-1/"},
+    "destination": {"bucket": "reports", "prefix": f"{PREFIX}/run-1/"},
 }
 DELIVERY = {"key": KEY, "size_bytes": 9, "nothing_found": None}
-RUN_KEY, HISTORY_KEY, LOCK_KEY = ("EXECUTION#night-1", "EXECUTION"), ("REPORT#nightly", "RUN#night-1"), ("LOCK#1#eu", "LOCK")
+RUN_KEY, HISTORY_KEY, LOCK_KEY = ("EXECUTION#run-1", "EXECUTION"), ("REPORT#nightly", "RUN#run-1"), ("LOCK#1#eu", "LOCK")
 
 
 def report(**changes: Any) -> ReportRecord:
     made: Any = {
         "id": "id-1",
         "format": "JSON",
-        "destination": {"bucketName": "reports", "keyPrefix": f"{PREFIX}/night-1/"},
+        "destination": {"bucketName": "reports", "keyPrefix": f"{PREFIX}/run-1/"},
         "filter_criteria": {},
         "created_at": 10.0,
         "ended_at": 20.0,
@@ -52,7 +52,7 @@ def call(operation: str, time: float, report_id: str, execution: str = ARN) -> C
 
 
 def message(**changes: Any) -> MessageSeen:
-    return replace(MessageSeen("night-1", "SUCCEEDED", "n-1", KEY, 9), **changes)
+    return replace(MessageSeen("run-1", "SUCCEEDED", "n-1", KEY, 9), **changes)
 
 
 def run_item(**changes: Any) -> dict[str, Any]:
@@ -106,15 +106,15 @@ NOTIFIED_TWICE = (message(), message())
         pytest.param(
             replace(GOOD, reports=(report(), EXTERNAL), inspector_calls=(call("cancel", 5.0, "id-f"),), items=items(plan=json.dumps(CANCELS)),
                     invocations=()),
-            id="a foreign report is cancelled as the plan says",
+            id="an external report is cancelled as the plan says",
         ),
         pytest.param(
             replace(GOOD, messages=NOTIFIED_TWICE, faults=(FaultSeen("lost_answer", "NotifyFunction", "sns:Publish", ARN),)),
-            id="told again since the answer of SNS was lost",
+            id="notified again since the answer of SNS was lost",
         ),
         pytest.param(
             replace(GOOD, messages=NOTIFIED_TWICE, faults=(FaultSeen("killed_before", "CleanUpFunction", "dynamodb:UpdateItem", ""),)),
-            id="told again since the publisher was killed",
+            id="notified again since the publisher was killed",
         ),
         pytest.param(
             replace(GOOD, executions=ended("FAILED", "Record Run", "Notify"), invocations=(InvocationSeen("NotifyFunction", ARN, "Error"),)),
@@ -142,7 +142,7 @@ NOTIFIED_TWICE = (message(), message())
                     inspector_calls=(call("create", 10.0, "id-1"), call("cancel", 20.0, "id-1", "")),
                     items={RUN_KEY: run_item(outcome="ABORTED", delivery="null"), HISTORY_KEY: history(outcome="ABORTED")},
                     messages=(message(outcome="ABORTED", key=None, size_bytes=0),)),
-            id="a stopped run whose report the sweep cancelled",
+            id="a stopped run whose report the hourly cleanup cancelled",
         ),
     ],
 )  # fmt: skip
@@ -153,7 +153,7 @@ def test_rules_hold_for_what_a_working_exporter_leaves(seen: Snapshot) -> None:
 @pytest.mark.parametrize(
     ("invariant", "seen", "what"),
     [
-        (1, replace(GOOD, reports=(report(), report(id="id-2", created_at=19.0, destination={"keyPrefix": "p/night-2/"}))), "in progress at once"),
+        (1, replace(GOOD, reports=(report(), report(id="id-2", created_at=19.0, destination={"keyPrefix": "p/run-2/"}))), "in progress at once"),
         (1, replace(GOOD, inspector_calls=(call("create", 10.0, "id-1"), call("create", 15.0, "", OTHER))), "was tried"),
         (1, replace(GOOD, reports=(report(), report(created_at=30.0, ended_at=40.0))), "started 2 reports"),
         (2, replace(GOOD, reports=(report(), EXTERNAL), inspector_calls=(call("cancel", 15.0, "id-f"),)), "external report id-f"),

@@ -33,7 +33,7 @@ HELD, MARKED, OTHERS = LockState(A, LATER), LockState(A, LATER, 70), LockState(B
 NEW, PLANNED, CANCELLING = RunState(), RunState("wait"), RunState("cancel")
 STARTED = RunState("wait", "report-a")
 RECORDED = RunState("wait", "report-a", "SUCCEEDED", "id-a")
-TOLD = replace(RECORDED, told=True)
+NOTIFIED = replace(RECORDED, notified=True)
 
 DAILY_RUN: list[Seen] = [
     Began(1, A),
@@ -47,12 +47,12 @@ DAILY_RUN: list[Seen] = [
     LockWritten(9, HELD, FREE),
     RunWritten(10, A, STARTED, RECORDED),
     Published(11, A, "SUCCEEDED", "id-a"),
-    RunWritten(12, A, RECORDED, TOLD),
+    RunWritten(12, A, RECORDED, NOTIFIED),
     Over(13, A, "SUCCEEDED"),
 ]
 
 
-def test_a_run_without_trouble_breaks_no_law() -> None:
+def test_a_run_without_faults_breaks_no_invariant() -> None:
     assert broken_laws(DAILY_RUN) == []
     assert broken_laws(reversed(DAILY_RUN)) == []  # in any order: they are sorted by time
 
@@ -84,8 +84,8 @@ def broken_by(*added: Seen, without: tuple[int, ...] = ()) -> set[str]:
         ("S2", [CancelAsked(6, "report-x", A, 5.9)], ()),
         ("S3", [ReportBegan(2, "report-f", ""), CancelAsked(3.5, "report-f", A, 3.4), ReportOver(3.6, "report-f", "CANCELLED")], ()),
         ("S3", [ReportBegan(2, "report-f", ""), CancelAsked(2.5, "report-f", A, 2.4), ReportOver(2.6, "report-f", "CANCELLED")], ()),
-        ("T1", [RunWritten(12.5, A, TOLD, replace(TOLD, outcome="ABORTED"))], ()),
-        ("T1", [RunWritten(12.5, A, TOLD, replace(TOLD, report="report-b"))], ()),
+        ("T1", [RunWritten(12.5, A, NOTIFIED, replace(NOTIFIED, outcome="ABORTED"))], ()),
+        ("T1", [RunWritten(12.5, A, NOTIFIED, replace(NOTIFIED, report="report-b"))], ()),
         ("T2", [], (8,)),
         ("T2", [RunWritten(10, A, STARTED, replace(RECORDED, outcome="ABORTED"))], (10,)),
         ("T2", [RunWritten(10, A, STARTED, replace(RECORDED, outcome="DUPLICATE"))], (10,)),
@@ -98,11 +98,11 @@ def broken_by(*added: Seen, without: tuple[int, ...] = ()) -> set[str]:
         ("T4", [Began(1, B), Over(3, B, "ABORTED")], ()),
     ],
 )  # fmt: skip
-def test_each_law_can_be_broken(law: str, added: list[Seen], without: tuple[int, ...]) -> None:
+def test_each_invariant_can_be_broken(law: str, added: list[Seen], without: tuple[int, ...]) -> None:
     assert law in broken_by(*added, without=without)
 
 
-def test_a_dead_holder_is_robbed_and_its_report_cancelled_by_whoever_comes() -> None:
+def test_a_dead_holders_lock_is_taken_and_its_report_cancelled_by_the_next_run() -> None:
     taken: list[Seen] = [
         *DAILY_RUN[:7],
         Began(1, B),
@@ -120,7 +120,7 @@ def test_a_lock_past_its_expiry_may_be_taken_from_a_living_run() -> None:
     assert not [law for law in broken_laws(taken) if "L1" in law]
 
 
-def test_a_external_report_is_cancelled_by_a_holder_whose_plan_says_so() -> None:
+def test_an_external_report_is_cancelled_by_a_holder_whose_plan_says_so() -> None:
     external: list[Seen] = [
         ReportBegan(1, "report-f", ""),
         CancelAsked(3.5, "report-f", A, 3.4),
@@ -131,7 +131,7 @@ def test_a_external_report_is_cancelled_by_a_holder_whose_plan_says_so() -> None
 
 
 @pytest.mark.parametrize(("began", "is_broken"), [(3.4, False), (3.6, True)])
-def test_whoever_was_robbed_after_its_look_at_the_lock_may_cancel_a_external_report(began: float, is_broken: bool) -> None:
+def test_a_run_that_lost_its_lock_after_it_read_it_may_cancel_an_external_report(began: float, is_broken: bool) -> None:
     robbed: list[Seen] = [
         RunWritten(2, A, NEW, CANCELLING),
         ReportBegan(2.5, "report-f", ""),
@@ -150,12 +150,12 @@ def test_whoever_was_robbed_after_its_look_at_the_lock_may_cancel_a_external_rep
         ("start 0 plain; start 1 plain; stop 1 Notify", 0, {"SUCCEEDED"}),
         ("start 0 plain; start 1 plain; stop 1 Notify", 1, {"SUCCEEDED", "ABORTED"}),
         ("start 0 plain; outlive 0 create late; time-out 0", 0, {"SUCCEEDED", "ABORTED", "TIMED_OUT"}),
-        ("start 0 night", 0, {"SUCCEEDED"}),
-        ("start 0 night; start 1 night", 1, {"SUCCEEDED", "DUPLICATE"}),
+        ("start 0 scheduled", 0, {"SUCCEEDED"}),
+        ("start 0 scheduled; start 1 scheduled", 1, {"SUCCEEDED", "DUPLICATE"}),
         ("start 0 short", 0, {"SUCCEEDED", "FAILED: DeadlineExceeded"}),
         ("start 0 short; start 1 plain", 0, {"SUCCEEDED", "FAILED: DeadlineExceeded", "FAILED: LockNotObtained"}),
-        ("start 0 fail; foreign", 0, {"SUCCEEDED", "FAILED: SlotBusy"}),
-        ("start 0 plain; foreign; expire; hangs; lose", 0, {"SUCCEEDED"}),
+        ("start 0 fail; external", 0, {"SUCCEEDED", "FAILED: SlotBusy"}),
+        ("start 0 plain; external; expire; hangs; lose", 0, {"SUCCEEDED"}),
         ("start 0 plain; start 1 plain; expire", 0, {"SUCCEEDED", "FAILED: LockLostError"}),
         ("start 0 plain; fails; cancels", 0, {"SUCCEEDED", "FAILED: Report.INTERNAL_ERROR", "FAILED: Report.CANCELLED"}),
     ],
@@ -175,11 +175,11 @@ def test_what_may_become_of_a_run_follows_from_what_can_reach_it(text: str, run:
         ("start 0 quiet", [End("SUCCEEDED", 0)], True),
         ("start 0 quiet", [End("SUCCEEDED", 1)], False),
         ("start 0 quiet; stop 0", [End("ABORTED", 1)], True),
-        ("start 0 night; start 1 night", [End("DUPLICATE", 0), End("SUCCEEDED", 1)], True),
-        ("start 0 night; start 1 night", [End("SUCCEEDED", 1), End("SUCCEEDED", 1)], False),
-        ("start 0 night; start 1 night", [End("DUPLICATE", 0), End("DUPLICATE", 0)], False),
-        ("start 0 night; start 1 night; stop 0", [End("ABORTED", 1), End("SUCCEEDED", 1)], True),
-        ("start 0 night; start 1 night; stop 0", [End("ABORTED", 1), End("DUPLICATE", 0)], True),
+        ("start 0 scheduled; start 1 scheduled", [End("DUPLICATE", 0), End("SUCCEEDED", 1)], True),
+        ("start 0 scheduled; start 1 scheduled", [End("SUCCEEDED", 1), End("SUCCEEDED", 1)], False),
+        ("start 0 scheduled; start 1 scheduled", [End("DUPLICATE", 0), End("DUPLICATE", 0)], False),
+        ("start 0 scheduled; start 1 scheduled; stop 0", [End("ABORTED", 1), End("SUCCEEDED", 1)], True),
+        ("start 0 scheduled; start 1 scheduled; stop 0", [End("ABORTED", 1), End("DUPLICATE", 0)], True),
         ("start 0 plain; start 1 plain; fails", [End("FAILED: Report.INTERNAL_ERROR", 1), End("SUCCEEDED", 1)], True),
         ("start 0 plain; start 1 plain; fails", [End("FAILED: Report.INTERNAL_ERROR", 1)] * 2, False),
     ],
@@ -197,7 +197,7 @@ def test_something_is_left_for_the_hourly_cleanup_only_where_an_event_was_lost_o
 
 
 def test_a_history_is_read_as_it_is_printed() -> None:
-    text = "foreign; start 0 plain; stop 0 Wait for Other Report; outlive 1 create late; goes-on; time-out 3"
+    text = "external; start 0 plain; stop 0 Wait for Other Report; outlive 1 create late; goes-on; time-out 3"
     history = History.read(text)
     assert str(history) == text
     assert history.started() == {0: "plain"}

@@ -115,7 +115,7 @@ def _fire_if_due(key: Key, schedule: dict[str, Any], now: datetime) -> None:
         scheduler._schedules._data.pop(key, None)
 
 
-def _sweep(now: datetime, place: tuple[str, str] | None = None) -> None:
+def _start_due(now: datetime, place: tuple[str, str] | None = None) -> None:
     before = get_account_id(), get_region()
     for key, schedule in list(scheduler._schedules._data.items()):
         account, region, _ = key
@@ -134,7 +134,7 @@ def _sweep(now: datetime, place: tuple[str, str] | None = None) -> None:
 @route("/_local/scheduler/tick")
 def _tick(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     now = datetime.fromisoformat(body["now"])
-    _sweep(now, (account, region))
+    _start_due(now, (account, region))
     return {"now": now.isoformat()}
 
 
@@ -142,4 +142,4 @@ def install() -> None:
     """Replace the loop."""
     on_reset(scheduler._schedule_last_fired.clear)
     scheduler._SCHEDULE_TICK_INTERVAL = _TICK_SECONDS
-    scheduler._tick_schedules = lambda: _sweep(datetime.now(UTC))
+    scheduler._tick_schedules = lambda: _start_due(datetime.now(UTC))

@@ -157,7 +157,7 @@ def test_execution_is_stopped_while_its_function_works_on(sandbox: Sandbox) -> N
     assert counted(sandbox) == 1
 
 
-def test_stopped_executions_call_is_held_until_whoever_was_reported_has_come_back(sandbox: Sandbox) -> None:
+def test_stopped_executions_call_is_held_until_its_caller_was_answered(sandbox: Sandbox) -> None:
     events, cleaner = sandbox.client("events"), sandbox.function("clean", "def handler(event, context): pass\n")
     pattern = {"source": ["aws.states"], "detail": {"status": ["ABORTED"]}}
     events.put_rule(Name="ended", EventPattern=json.dumps(pattern))
@@ -166,8 +166,8 @@ def test_stopped_executions_call_is_held_until_whoever_was_reported_has_come_bac
     assert ended(sandbox, start(sandbox, function(sandbox)))["status"] == "ABORTED"
     eventually(lambda: counted(sandbox) == 1)
     calls = sandbox.control("/_local/calls")["calls"]
-    (told,) = [each for each in sandbox.control("/_local/invocations")["invocations"] if each["function"] == "clean"]
-    assert told["ended_at"] is not None
+    (result,) = [each for each in sandbox.control("/_local/invocations")["invocations"] if each["function"] == "clean"]
+    assert result["ended_at"] is not None
     assert [call["fault"] for call in calls] == ["stopped_held"]
 
 
@@ -287,8 +287,8 @@ def test_a_retry_can_have_the_pace_of_its_error(error: str, is_slow: bool, sandb
 def test_an_execution_can_have_begun_long_ago(sandbox: Sandbox) -> None:
     sandbox.control("/_local/next_start", seconds_ago=90)
     began = "{% $states.context.Execution.StartTime %}"
-    tell = {"StartAt": "Tell", "States": {"Tell": {"Type": "Pass", "Output": began, "End": True}}}
-    execution = sandbox.run(tell)
+    answer = {"StartAt": "Answer", "States": {"Answer": {"Type": "Pass", "Output": began, "End": True}}}
+    execution = sandbox.run(answer)
     assert 89 < (execution["stopDate"] - execution["startDate"]).total_seconds() < 120
     assert datetime.fromisoformat(json.loads(execution["output"])) == execution["startDate"]
     again = sandbox.client("stepfunctions").start_execution(stateMachineArn=execution["stateMachineArn"])

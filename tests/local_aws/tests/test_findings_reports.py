@@ -215,7 +215,7 @@ class TestLife:
         assert inspector.run()["status"] == "SUCCEEDED"
         assert inspector.control.record()["most_in_progress"] == 1
 
-    def test_accounts_and_regions_have_slots_of_their_own(self, inspector: InspectorAccount, aws: LocalAws) -> None:
+    def test_accounts_and_regions_do_not_block_each_other(self, inspector: InspectorAccount, aws: LocalAws) -> None:
         inspector.control.hold()
         inspector.create()
         for other in (InspectorAccount(aws, str(next(_accounts))), InspectorAccount(aws, inspector.account, ELSEWHERE)):
@@ -254,7 +254,7 @@ class TestLife:
         assert inspector.run()["status"] == "SUCCEEDED"
         assert len(inspector.objects()) == 1
 
-    def test_a_cancelled_report_can_keep_the_slot_for_a_while(self, inspector: InspectorAccount) -> None:
+    def test_a_cancelled_report_can_block_others_for_a_while(self, inspector: InspectorAccount) -> None:
         inspector.control.configure(cancel_seconds=1.5)
         inspector.control.hold()
         report_id = inspector.create()
@@ -303,7 +303,7 @@ class TestRequests:
         report = inspector.run(criteria={name: [{"comparison": "NOT_EQUALS", "value": "x"}] for name in uncertain})
         assert report["status"] == "SUCCEEDED"
 
-    def test_the_filter_is_applied_and_reported(self, inspector: InspectorAccount) -> None:
+    def test_the_filter_is_applied_and_returned(self, inspector: InspectorAccount) -> None:
         criteria = {"severity": equals("HIGH"), "firstObservedAt": [{"endInclusive": int(time.time()) - 86_400}]}
         report = inspector.run(criteria=criteria)
         found = inspector.findings(report)
@@ -322,10 +322,10 @@ class TestRequests:
         role = sandbox.role("watcher", ANYTHING, all_but_create)
         client = strict(inspector.aws.role_client("inspector2", role, account=inspector.account))
         assert kind(refusal(lambda: inspector.create(client=client)))[:2] == (403, "AccessDeniedException")
-        nobody = inspector.aws.role_client("inspector2", sandbox.role("nobody"), account=inspector.account)
-        assert kind(refusal(nobody.get_findings_report_status))[:2] == (403, "AccessDeniedException")
+        unprivileged = inspector.aws.role_client("inspector2", sandbox.role("no-permissions"), account=inspector.account)
+        assert kind(refusal(unprivileged.get_findings_report_status))[:2] == (403, "AccessDeniedException")
         some_id = "00000000-0000-0000-0000-000000000000"
-        assert kind(refusal(lambda: nobody.cancel_findings_report(reportId=some_id)))[:2] == (403, "AccessDeniedException")
+        assert kind(refusal(lambda: unprivileged.cancel_findings_report(reportId=some_id)))[:2] == (403, "AccessDeniedException")
         assert inspector.control.record()["calls"] == []
 
     def test_the_record_names_who_called(self, inspector: InspectorAccount) -> None:
@@ -345,7 +345,7 @@ class TestRequests:
 
 class TestDelivery:
     def test_a_bucket_must_exist(self, inspector: InspectorAccount) -> None:
-        assert inspector.run(bucketName="nobody-s-bucket")["errorCode"] == "BUCKET_NOT_FOUND"
+        assert inspector.run(bucketName="missing-bucket")["errorCode"] == "BUCKET_NOT_FOUND"
 
     def test_a_bucket_must_be_in_the_report_s_region(self, inspector: InspectorAccount) -> None:
         far = f"far-{inspector.account}"
@@ -477,7 +477,7 @@ class TestFindings:
         inspector.control.configure(timestamps="epoch")
         assert inspector.findings(inspector.run()) == found
 
-    def test_an_account_that_is_switched_off_is_reported_as_disabled(self, inspector: InspectorAccount) -> None:
+    def test_an_account_that_is_deactivated_is_shown_as_disabled(self, inspector: InspectorAccount) -> None:
         accounts = inspector.control.seed(FINDINGS)["accounts"]
         before = inspector.client.list_coverage_statistics()["totalCounts"]
         inspector.control.evolve(1, switch_off=accounts[1])
@@ -493,7 +493,7 @@ class TestListing:
         pages = inspector.client.get_paginator("list_findings").paginate(**request)
         return [finding["findingArn"] for page in pages for finding in page["findings"]]
 
-    def test_plain_ministack_lists_findings_of_its_own_and_judges_no_criteria(
+    def test_plain_ministack_lists_findings_of_its_own_and_ignores_criteria(
         self, tmp_path_factory: pytest.TempPathFactory
     ) -> None:
         with LocalAws(tmp_path_factory.mktemp("plain") / "emulator.log", patches="none") as plain:
@@ -543,7 +543,7 @@ class TestScanning:
         alone = strict(inspector.aws.client("inspector2", account=accounts[1], region=inspector.region))
         assert alone.list_members()["members"] == []
 
-    def test_status_is_reported_of_at_most_a_hundred_accounts(self, inspector: InspectorAccount) -> None:
+    def test_status_is_returned_for_at_most_a_hundred_accounts(self, inspector: InspectorAccount) -> None:
         asked = [f"{number:012}" for number in range(101)]
         # botocore does not check the model's limit by itself: the service does.
         assert kind(refusal(lambda: inspector.client.batch_get_account_status(accountIds=asked)))[:2] == (
@@ -595,26 +595,26 @@ class TestScanning:
         assert [len(page["countsByGroup"]) for page in pages] == [5, 5, 2]
         assert len({page["totalCounts"] for page in pages}) == 1
 
-    def test_a_unchanged_account_is_scanned_too(self, inspector: InspectorAccount) -> None:
+    def test_an_unchanged_account_is_scanned_too(self, inspector: InspectorAccount) -> None:
         inspector.control.seed(0)
         assert inspector.control.findings() == []
         criteria = {"scanStatusCode": equals("ACTIVE")}
         assert inspector.client.list_coverage_statistics(filterCriteria=criteria)["totalCounts"] == 9
 
     def test_each_call_needs_the_caller_s_permission(self, inspector: InspectorAccount) -> None:
-        nobody = inspector.aws.role_client(
-            "inspector2", Sandbox(inspector.aws, inspector.account).role("nobody"), account=inspector.account
+        unprivileged = inspector.aws.role_client(
+            "inspector2", Sandbox(inspector.aws, inspector.account).role("no-permissions"), account=inspector.account
         )
         for call in (
-            nobody.list_members,
-            nobody.batch_get_account_status,
-            nobody.list_coverage_statistics,
-            nobody.list_connectors,
+            unprivileged.list_members,
+            unprivileged.batch_get_account_status,
+            unprivileged.list_coverage_statistics,
+            unprivileged.list_connectors,
         ):
             assert kind(refusal(call))[:2] == (403, "AccessDeniedException")
 
 
-class TestCoverageAsTheDigestReadsIt:
+class TestCoverageAsTheAnalysisReadsIt:
     """The analysis' own reading, held against the service model by the client."""
 
     def test_everything_is_on_and_counted(self, inspector: InspectorAccount) -> None:
@@ -636,10 +636,10 @@ class TestCoverageAsTheDigestReadsIt:
         assert (found.scanning(accounts[2], "ecr"), found.scanning(accounts[2], "ec2")) == ("off", "on")
 
     def test_without_permission_it_is_unknown_and_said(self, inspector: InspectorAccount) -> None:
-        nobody = inspector.aws.role_client(
-            "inspector2", Sandbox(inspector.aws, inspector.account).role("nobody"), account=inspector.account
+        unprivileged = inspector.aws.role_client(
+            "inspector2", Sandbox(inspector.aws, inspector.account).role("no-permissions"), account=inspector.account
         )
-        found = read_coverage(nobody, inspector.account, [])
+        found = read_coverage(unprivileged, inspector.account, [])
         assert found.accounts[inspector.account].state == "unknown"
         assert len(found.notes) == 3
         assert all("not authorized" in note for note in found.notes)
@@ -695,7 +695,7 @@ class TestMisbehaviour:
         assert inspector.run()["status"] == "CANCELLED"
         assert inspector.control.record()["reports"][0]["cancelled_by"] == ""
 
-    def test_a_report_has_a_status_that_no_one_knows(self, inspector: InspectorAccount) -> None:
+    def test_a_report_can_have_an_unknown_status(self, inspector: InspectorAccount) -> None:
         inspector.control.misbehave("unknown_status", seconds=1.0)
         inspector.control.hold()
         report_id = inspector.create()
@@ -734,7 +734,7 @@ class TestMisbehaviour:
         report = inspector.run()
         assert inspector.s3.head_object(Bucket=inspector.bucket, Key=f"p/{report['reportId']}.json")["SSEKMSKeyId"] == other
 
-    def test_a_external_report_has_the_slot_until_it_is_released(self, inspector: InspectorAccount) -> None:
+    def test_an_external_report_blocks_others_until_it_is_released(self, inspector: InspectorAccount) -> None:
         report_id = inspector.control.external_report(keyPrefix="theirs/")
         assert inspector.status()["reportId"] == report_id
         assert inspector.status()["destination"]["keyPrefix"] == "theirs/"
@@ -745,12 +745,12 @@ class TestMisbehaviour:
         assert inspector.ended(report_id)["status"] == "SUCCEEDED"
 
     @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
-    def test_a_external_report_ends_when_reported(self, inspector: InspectorAccount, status: Any) -> None:
+    def test_an_external_report_ends_on_request(self, inspector: InspectorAccount, status: Any) -> None:
         report_id = inspector.control.external_report()
         inspector.control.end_report(report_id, status)
         assert inspector.status(report_id)["status"] == status
 
-    def test_a_external_report_can_be_cancelled(self, inspector: InspectorAccount) -> None:
+    def test_an_external_report_can_be_cancelled(self, inspector: InspectorAccount) -> None:
         inspector.client.cancel_findings_report(reportId=inspector.control.external_report())
         (report,) = inspector.control.record()["reports"]
         assert (report["status"], report["is_external"], bool(report["cancelled_by"])) == ("CANCELLED", True, True)

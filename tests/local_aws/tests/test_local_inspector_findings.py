@@ -133,14 +133,14 @@ class TestGenerated:
 
 
 class TestRun:
-    def test_the_same_run_changes_the_same_and_leaves_the_day_before_alone(self) -> None:
+    def test_the_same_day_changes_the_same_and_leaves_the_day_before_alone(self) -> None:
         before = make()
         first = evolve(before, day=1, seed=1, now=NOW + DAY)
         assert before == make()
         assert first == evolve(before, day=1, seed=1, now=NOW + DAY)
         assert first[1] != evolve(before, day=2, seed=1, now=NOW + DAY)[1]
 
-    def test_what_it_reports_is_what_it_does(self) -> None:
+    def test_the_returned_changes_are_those_that_were_made(self) -> None:
         before = make()
         after, changes = evolve(before, day=1, seed=1, now=NOW + DAY)
         old, new = by_arn(before), by_arn(after)
@@ -183,7 +183,7 @@ class TestRun:
         assert {finding["awsAccountId"] for finding in after} == {ACCOUNTS[0]}
         assert len(changes.removed) == sum(finding["awsAccountId"] == ACCOUNTS[1] for finding in make())
 
-    def test_a_run_without_changes_only_checks_again(self) -> None:
+    def test_a_run_without_changes_only_updates_the_last_observation(self) -> None:
         quiet: dict[str, Any] = {"fixed": 0, "suppressed": 0, "new": 0, "rebuild": False}
         after, changes = evolve(make(), day=1, seed=1, now=NOW + DAY, **quiet)
         assert changes == ChangedFindings()

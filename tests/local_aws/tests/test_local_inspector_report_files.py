@@ -56,8 +56,8 @@ class TestJson:
 
     def test_all_its_timestamps_are_iso_8601(self) -> None:
         findings = make(400)
-        told = times(json.loads(json_report(findings)))
-        assert [datetime.fromisoformat(time).timestamp() for time in told] == pytest.approx(times(findings), abs=0.001)
+        result = times(json.loads(json_report(findings)))
+        assert [datetime.fromisoformat(time).timestamp() for time in result] == pytest.approx(times(findings), abs=0.001)
 
     def test_it_can_be_empty(self) -> None:
         assert json_report([]) == b'{"findings":[]}'
@@ -73,11 +73,11 @@ class TestCsv:
     def test_commas_line_breaks_and_quotes_survive(self, style: CsvStyle) -> None:
         description = ' a "quoted", text\nwith\r\nbreaks; and Umlaute: ü'
         findings = [{**finding, "description": description} for finding in make(20)]
-        told = rows(csv_report(findings, NOW, style))
-        assert [row["Description"] for row in told] == [description] * len(findings)
-        assert all(None not in row and None not in row.values() for row in told)
+        result = rows(csv_report(findings, NOW, style))
+        assert [row["Description"] for row in result] == [description] * len(findings)
+        assert all(None not in row and None not in row.values() for row in result)
 
-    def test_a_row_reports_its_finding(self) -> None:
+    def test_a_row_holds_its_finding(self) -> None:
         findings = make(300)
         for row, finding in zip(rows(csv_report(findings, NOW)), findings, strict=True):
             assert row["Finding ARN"] == finding["findingArn"]
@@ -90,9 +90,9 @@ class TestCsv:
             assert row["Affected Packages"] == packages
 
     def test_every_column_is_filled_somewhere(self) -> None:
-        told = rows(csv_report(make(20_000), NOW))
+        result = rows(csv_report(make(20_000), NOW))
         # It is not known when Inspector gives a vendor's CVSS2 score.
-        assert {name for name in CSV_COLUMNS if not any(row[name] for row in told)} == {
+        assert {name for name in CSV_COLUMNS if not any(row[name] for row in result)} == {
             "Vendor CVSS2 Score",
             "Vendor CVSS2 Vector",
         }
@@ -139,9 +139,9 @@ def test_real_findings_survive_both_formats() -> None:
     findings = load(REAL_FINDINGS)
     assert len(findings) > 1_000
     assert len(json.loads(json_report(findings))["findings"]) == len(findings)
-    told = rows(csv_report(findings, NOW))
-    assert [row["Description"] for row in told] == [finding["description"] for finding in findings]
-    assert [row["Finding ARN"] for row in told] == [finding["findingArn"] for finding in findings]
+    result = rows(csv_report(findings, NOW))
+    assert [row["Description"] for row in result] == [finding["description"] for finding in findings]
+    assert [row["Finding ARN"] for row in result] == [finding["findingArn"] for finding in findings]
 
 
 class TestMisbehaviour:
@@ -149,7 +149,7 @@ class TestMisbehaviour:
         throttled, failed = Fault("throttle", times=2), Fault("server_error")
         faults = Misbehaviour([throttled, failed])
         assert [faults.of_call("create") for _ in range(4)] == [throttled, throttled, failed, None]
-        assert faults.told() == []
+        assert faults.pending() == []
 
     def test_a_fault_waits_for_its_call(self) -> None:
         faults = Misbehaviour([Fault("throttle", operation="cancel", skip=1)])

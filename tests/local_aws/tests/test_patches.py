@@ -264,7 +264,7 @@ class TestPolicySimulation:
         with pytest.raises(ClientError, match="NoSuchEntity"):
             full.client("iam").simulate_principal_policy(PolicySourceArn="arn:aws:iam::1:role/x", ActionNames=["s3:GetObject"])
 
-    def test_a_simulation_reports_a_roles_part_of_another_accounts_key(self, full: Sandbox) -> None:
+    def test_a_simulation_returns_a_roles_part_of_another_accounts_key(self, full: Sandbox) -> None:
         role = full.role("reader", {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"})
 
         def simulated(account: str) -> dict[str, Any]:
@@ -313,8 +313,8 @@ class TestLambdaRuntime:
         def seen(sandbox: Sandbox) -> Any:
             content = {"ZipFile": zipped({"python/shared.py": ""})}
             layer = sandbox.client("lambda").publish_layer_version(LayerName="shared", Content=content)
-            sandbox.function("look", code, Layers=[layer["LayerVersionArn"]])
-            return sandbox.invoke("look")
+            sandbox.function("check", code, Layers=[layer["LayerVersionArn"]])
+            return sandbox.invoke("check")
 
         assert seen(plain)["ministack"]
         assert seen(full) == {"ministack": False, "shared": True, "tests": False}
@@ -330,14 +330,14 @@ class TestLambdaRuntime:
     def test_a_function_has_lambda_s_environment(self, plain: Sandbox, full: Sandbox) -> None:
         code = (
             "import logging, os\ndef handler(event, context):\n"
-            "    logging.getLogger().info('looked')\n"
+            "    logging.getLogger().info('checked')\n"
             "    return dict(os.environ)\n"
         )
         logging = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO"}
 
         def environment(sandbox: Sandbox) -> Any:
-            sandbox.function("look", code, LoggingConfig=logging, Environment={"Variables": {"TABLE": "runs"}})
-            return sandbox.invoke("look")
+            sandbox.function("check", code, LoggingConfig=logging, Environment={"Variables": {"TABLE": "runs"}})
+            return sandbox.invoke("check")
 
         assert "HOME" in environment(plain)
         seen = environment(full)
@@ -346,7 +346,7 @@ class TestLambdaRuntime:
         assert seen["TZ"] == ":UTC"
         assert seen["AWS_LAMBDA_LOG_FORMAT"] == "JSON"
         assert seen["AWS_ENDPOINT_URL"] == full.aws.endpoint_url
-        assert any('"message": "looked"' in line and json.loads(line)["level"] == "INFO" for line in full.log_lines("look"))
+        assert any('"message": "checked"' in line and json.loads(line)["level"] == "INFO" for line in full.log_lines("check"))
 
     def test_a_burst_of_invocations_shares_a_few_processes(self, tmp_path: Path) -> None:
         with LocalAws(tmp_path / "emulator.log", processes=2) as aws:
@@ -855,12 +855,12 @@ class TestCloudFormation:
 
     def test_a_tables_own_policy_is_enforced(self, plain: Sandbox, full: Sandbox) -> None:
         def written(sandbox: Sandbox) -> str:
-            nobody = {"Effect": "Deny", "Principal": "*", "Action": "dynamodb:PutItem", "Resource": "*"}
+            denied = {"Effect": "Deny", "Principal": "*", "Action": "dynamodb:PutItem", "Resource": "*"}
             properties = {
                 "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
                 "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
                 "BillingMode": "PAY_PER_REQUEST",
-                "ResourcePolicy": {"PolicyDocument": {"Version": "2012-10-17", "Statement": [nobody]}},
+                "ResourcePolicy": {"PolicyDocument": {"Version": "2012-10-17", "Statement": [denied]}},
             }
             table = sandbox.stack({"Table": {"Type": "AWS::DynamoDB::Table", "Properties": properties}})["Table"]
             client = sandbox.aws.role_client("dynamodb", sandbox.role("writer", ANYTHING), account=sandbox.account)

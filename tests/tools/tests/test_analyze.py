@@ -62,20 +62,20 @@ def test_each_report_is_compared_with_the_one_before_and_leaves_all_that_is_made
     assert "0 new findings. 4 no longer open." in mail
     rows = parquet_columns.read(io.BytesIO((folder / "out/findings-2.parquet").read_bytes()))
     assert sum(len(batch["finding_arn"]) for batch in rows) == len(FINDINGS) - 4
-    told = capsys.readouterr().out
-    assert "2. tuesday.csv: Inspector" in told
-    assert "0 new, 4 no longer open" in told
-    assert "email-2.txt" in told
+    result = capsys.readouterr().out
+    assert "2. tuesday.csv: Inspector" in result
+    assert "0 new, 4 no longer open" in result
+    assert "email-2.txt" in result
 
 
 def test_coverage_says_what_inspector_scanned_at_the_time(folder: Path) -> None:
     states = {ACCOUNT: ON, MEMBER: OFF}
     off = {"accounts": [{"accountId": account, "state": state} for account, state in states.items()]}
     assert run(folder, "monday.json", "wednesday", coverage=[None, off]) == 0
-    told = document(folder, "analysis-2.json")
-    assert (told["coverage_status"]["state"], list(told["coverage_status"]["deactivated"])) == ("lost", [MEMBER])
-    assert told["changes"]["counts"]["no_longer_open"] == 0
-    assert told["changes"]["counts"]["status_unknown"] == sum(each["awsAccountId"] == MEMBER for each in FINDINGS)
+    analysis = document(folder, "analysis-2.json")
+    assert (analysis["coverage_status"]["state"], list(analysis["coverage_status"]["deactivated"])) == ("lost", [MEMBER])
+    assert analysis["changes"]["counts"]["no_longer_open"] == 0
+    assert analysis["changes"]["counts"]["status_unknown"] == sum(each["awsAccountId"] == MEMBER for each in FINDINGS)
     of_one = {"accounts": [{"accountId": ACCOUNT, "state": ON, "resourceState": {"ec2": ON, "ecr": ON, "lambda": ON}}]}
     assert run(folder, "monday.json", "wednesday", coverage=[None, of_one]) == 0
     assert document(folder, "analysis-2.json")["coverage_status"]["state"] == "unknown", "an account that it does not name"
@@ -83,12 +83,12 @@ def test_coverage_says_what_inspector_scanned_at_the_time(folder: Path) -> None:
 
 def test_without_coverage_everything_is_enabled(folder: Path) -> None:
     assert run(folder, "monday.json", "wednesday") == 0
-    told = document(folder, "analysis-2.json")
-    assert {each["state"] for each in told["coverage"]["accounts"].values()} == {"on"}
-    assert told["changes"]["counts"]["no_longer_open"] == sum(each["awsAccountId"] == MEMBER for each in FINDINGS)
+    analysis = document(folder, "analysis-2.json")
+    assert {each["state"] for each in analysis["coverage"]["accounts"].values()} == {"on"}
+    assert analysis["changes"]["counts"]["no_longer_open"] == sum(each["awsAccountId"] == MEMBER for each in FINDINGS)
 
 
-def test_connectors_may_be_reported_of_beside_the_accounts(folder: Path) -> None:
+def test_connectors_may_be_given_beside_the_accounts(folder: Path) -> None:
     azure = FINDINGS[0] | {"resources": [{"type": "Microsoft.Compute/virtualMachines", "id": "vm-1", "region": "x"}]}
     (folder / "azure.json").write_bytes(json_report([azure, *FINDINGS[1:]]))
     (folder / "less.json").write_bytes(json_report(FINDINGS[1:]))
@@ -109,8 +109,8 @@ def test_connectors_may_be_reported_of_beside_the_accounts(folder: Path) -> None
 def test_closed_findings_are_taken_for_asked_for(folder: Path) -> None:
     (folder / "closed.json").write_bytes(json_report([FINDINGS[0] | {"status": "CLOSED"}, *FINDINGS[1:]]))
     assert run(folder, "monday.json", "closed.json") == 0
-    told = document(folder, "analysis-2.json")
-    assert (told["report"]["statuses"], told["changes"]["counts"]["closed"]) == (["ACTIVE", "CLOSED", "SUPPRESSED"], 1)
+    analysis = document(folder, "analysis-2.json")
+    assert (analysis["report"]["statuses"], analysis["changes"]["counts"]["closed"]) == (["ACTIVE", "CLOSED", "SUPPRESSED"], 1)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_a_file_that_is_no_whole_report_is_named_with_the_place(
 ) -> None:
     (folder / name).write_bytes(content)
     assert run(folder, "monday.json", name) == 1
-    told = capsys.readouterr().err
-    assert told.startswith(f"make analyze: {folder / name} ")
-    assert why in told
+    result = capsys.readouterr().err
+    assert result.startswith(f"make analyze: {folder / name} ")
+    assert why in result
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whatever stands in a report's cells and members, a run is analyzed and told, or an explained error is."""
+"""Whatever a report's cells and members hold, the report is analyzed and shown, or the analysis fails with an explained error."""
 
 import copy
 import csv
@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from findings_analysis.pipeline import AnalysisClients, analyze_run
+from findings_analysis.pipeline import analyze_run
 from findings_exporter import notification
 from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import AnalysisClients
 from tests.builders.exporter import START, config
 from tests.local_aws.emulator.inspector.findings import Finding
 from tests.local_aws.emulator.inspector.report_files import csv_report
@@ -39,7 +40,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def spoilt(finding: Finding, dice: random.Random) -> Finding:
-    """The finding with one to three values that nobody expects, mostly of the type that is expected there."""
+    """The finding with one to three unexpected values, mostly of the type that is expected there."""
     spoilt = copy.deepcopy(finding)
     for _ in range(dice.randint(1, 3)):
         *path, name = dice.choice([path for path in places(spoilt) if path])
@@ -86,9 +87,9 @@ def test_a_hostile_run_is_reported_or_an_explained_error_is(
         assert answer.get("error") in {None, "Analysis.ReportMalformed"}
         recorded, _ = run_store.record(clients.table, run.execution, "SUCCEEDED", None, delivery, at + timedelta(minutes=9))
         for language in ("en", "ja"):
-            told = notification.publication(recorded, config(LANGUAGE=language))
-            assert len(json.dumps(told).encode()) <= SNS_BYTES
-            assert told["Subject"].isascii()
+            result = notification.publication(recorded, config(LANGUAGE=language))
+            assert len(json.dumps(result).encode()) <= SNS_BYTES
+            assert result["Subject"].isascii()
             assert notification.email(recorded, config(LANGUAGE=language)).replace("\n", "").replace("\u3000", "").isprintable()
     # A refused report proves little.
     assert "ANALYZED" in states

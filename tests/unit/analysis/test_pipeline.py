@@ -27,12 +27,14 @@ from findings_analysis.comparison.fingerprint_format import (
 from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, FIRST_SEEN
 from findings_analysis.comparison.identity import IDENTITY_VERSION
 from findings_analysis.page.run_page import trend
-from findings_analysis.pipeline import AnalysisClients, analyze_run
+from findings_analysis.pipeline import analyze_run
 from findings_analysis.reading import parquet_columns
 from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.table import Table
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated
-from findings_exporter.steps.verify_report import Delivery
+from findings_exporter.model.run import Run
 from tests.builders import exporter as builders
 from tests.builders.exporter import BUCKET, KEY, START, FakeInspector, client, client_error, config, execution, planned
 from tests.local_aws.emulator.inspector.findings import generate
@@ -75,7 +77,7 @@ def clients(table: Table, s3: Any, inspector: FakeInspector) -> AnalysisClients:
 
 def delivered(
     clients: AnalysisClients, name: str, at: datetime, content: bytes | None, report_format: str = "JSON", **run_input: Any
-) -> tuple[run_store.Run, Delivery]:
+) -> tuple[Run, Delivery]:
     """A run whose report was verified; without content Inspector found nothing."""
     report = {"format": report_format} | run_input.pop("report", {})
     run = planned(clients.table, execution(name, at), {"report": report} | run_input)
@@ -115,15 +117,15 @@ def content_of(key: str) -> bytes:
 
 @pytest.mark.parametrize("report_format", ["JSON", "CSV"])
 def test_a_first_run_leaves_its_files_encrypted_as_the_report_is(clients: AnalysisClients, s3: S3, report_format: str) -> None:
-    told = daily_run(clients, report_format=report_format)
-    assert (told["total"], told["no_baseline"]) == (len(ACTIVE), "first_run")
-    assert told["analysis_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/analysis.json"
-    assert told["fingerprints_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/findings.fingerprints"
-    assert told["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/run-1.parquet"
-    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(told["parquet_key"]))) for arn in batch["finding_arn"]]
+    result = daily_run(clients, report_format=report_format)
+    assert (result["total"], result["no_baseline"]) == (len(ACTIVE), "first_run")
+    assert result["analysis_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/analysis.json"
+    assert result["fingerprints_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/findings.fingerprints"
+    assert result["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/run-1.parquet"
+    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
     assert rows == [each["findingArn"] for each in ACTIVE]
-    assert json.loads(content_of(told["analysis_key"]))["counts"]["total"] == len(ACTIVE)
-    assert told["page_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/index.html"
+    assert json.loads(content_of(result["analysis_key"]))["counts"]["total"] == len(ACTIVE)
+    assert result["page_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/index.html"
     assert len(s3.puts) == 4
     for put in s3.puts:
         assert (put["ExpectedBucketOwner"], put["ServerSideEncryption"], put["SSEKMSKeyId"]) == (
@@ -136,8 +138,8 @@ def test_a_first_run_leaves_its_files_encrypted_as_the_report_is(clients: Analys
 def test_the_page_shows_the_trend_of_the_runs_and_is_in_the_language_of_the_deployment(clients: AnalysisClients) -> None:
     daily_run(clients)
     clients = replace(clients, config=config(LANGUAGE="ja", TIME_ZONE="Asia/Tokyo"))
-    told = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[5:])
-    page = content_of(told["page_key"]).decode()
+    result = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[5:])
+    page = content_of(result["page_key"]).decode()
     assert '<html lang="ja"' in page
     assert "Asia/Tokyo" in page
     second = {"counts": {"by_severity": {"HIGH": 3}}, "coverage_status": {"state": "unknown"}}
@@ -158,39 +160,43 @@ def test_the_page_shows_the_trend_of_the_runs_and_is_in_the_language_of_the_depl
     ]
 
 
-def test_a_page_that_cannot_be_made_leaves_a_analysis_without_one(
+def test_a_page_that_cannot_be_rendered_leaves_an_analysis_without_one(
     clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> str:
         raise ValueError("no")
 
     monkeypatch.setattr("findings_analysis.page.run_page.render", broken)
-    told = daily_run(clients)
-    assert (told["page_key"], told["total"]) == (None, len(ACTIVE))
+    result = daily_run(clients)
+    assert (result["page_key"], result["total"]) == (None, len(ACTIVE))
 
 
 def test_a_second_run_is_compared_by_the_files_of_the_first_and_names_what_is_no_longer_open(clients: AnalysisClients) -> None:
     daily_run(clients)
-    told = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[5:])
-    assert told["baseline"] == {"execution": "run-1", "started_at": START.isoformat(), "age": "24 hours"}
-    assert (told["changes"]["appeared"], told["changes"]["no_longer_open"]) == (0, 5)
+    result = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[5:])
+    assert result["baseline"] == {"execution": "run-1", "started_at": START.isoformat(), "age": "24 hours"}
+    assert (result["changes"]["appeared"], result["changes"]["no_longer_open"]) == (0, 5)
     no_longer_open = {each["title"] for each in ACTIVE[:5]}
-    assert {each["title"] for each in told["worst_no_longer_open"]} <= no_longer_open
+    assert {each["title"] for each in result["worst_no_longer_open"]} <= no_longer_open
 
 
-def test_a_run_without_findings_has_a_analysis_too(clients: AnalysisClients) -> None:
+def test_a_run_without_findings_has_an_analysis_too(clients: AnalysisClients) -> None:
     daily_run(clients)
-    told = daily_run(clients, "run-2", START + timedelta(days=1), [])
-    assert (told["total"], told["changes"]["no_longer_open"], told["coverage_status"]["unusual_drop"]) == (0, len(ACTIVE), True)
-    assert json.loads(content_of(told["analysis_key"]))["report"]["key"] is None
+    result = daily_run(clients, "run-2", START + timedelta(days=1), [])
+    assert (result["total"], result["changes"]["no_longer_open"], result["coverage_status"]["unusual_drop"]) == (
+        0,
+        len(ACTIVE),
+        True,
+    )
+    assert json.loads(content_of(result["analysis_key"]))["report"]["key"] is None
 
 
-def test_the_history_has_what_the_next_run_checks_up(clients: AnalysisClients) -> None:
-    told = daily_run(clients)
+def test_the_history_has_what_the_next_run_looks_up(clients: AnalysisClients) -> None:
+    result = daily_run(clients)
     (line,) = run_store.history(clients.table, "nightly")
     assert set(HISTORY_FIELDS) <= set(line)
-    assert json.loads(line["by_severity"]) == told["by_severity"]
-    assert (line["open_findings"], line["coverage"]) == (told["open"], "active")
+    assert json.loads(line["by_severity"]) == result["by_severity"]
+    assert (line["open_findings"], line["coverage"]) == (result["open"], "active")
     assert (line["scheduled"], line["notified"]) == (0, 1)
     head = client("s3").head_object(Bucket=BUCKET, Key=line["analysis_fingerprints"])
     assert head["ETag"] == line["analysis_fingerprints_etag"]
@@ -205,14 +211,14 @@ def test_a_repeated_step_writes_the_same_again(clients: AnalysisClients, s3: S3)
     assert len({each["ETag"] for each in versions}) == 3, "one of the fingerprint file, one of analysis.json and one of the page"
 
 
-def test_a_broken_report_is_said_and_leaves_nothing_that_could_be_taken_for_whole(clients: AnalysisClients, s3: S3) -> None:
+def test_a_broken_report_is_noted_and_leaves_nothing_that_could_be_taken_for_whole(clients: AnalysisClients, s3: S3) -> None:
     content = json_report(ACTIVE)
     run, delivery = delivered(clients, "run-1", START, content[: len(content) // 2] + b"]}")
     assert analyze_run(clients, run, delivery) == {"state": "NOT_ANALYZED", "error": "Analysis.ReportMalformed"}
-    told = run_store.load(clients.table, run.execution).analysis
-    assert told is not None
-    assert "whole findings" in told["sentence"]
-    assert "The next run makes its own analysis" in told["sentence"]
+    analysis = run_store.load(clients.table, run.execution).analysis
+    assert analysis is not None
+    assert "whole findings" in analysis["sentence"]
+    assert "The next run makes its own analysis" in analysis["sentence"]
     assert s3.puts == []
 
 
@@ -234,15 +240,15 @@ def test_a_refusal_is_written_down_with_what_to_look_at(
     clients: AnalysisClients, s3: S3, operation: str, part: str, code: str, error: str
 ) -> None:
     s3.errors[operation, part] = client_error(code, 403)
-    told = daily_run(clients)
-    assert told["error"] == error
-    assert "use the key" in told["sentence"]
+    result = daily_run(clients)
+    assert result["error"] == error
+    assert "use the key" in result["sentence"]
 
 
 @pytest.mark.usefixtures("_no_pause")
 @pytest.mark.parametrize(("code", "status"), [("SlowDown", 503), ("ThrottlingException", 400), ("KMS.ThrottlingException", 400)])
 @pytest.mark.parametrize("part", ["reports/", "findings.fingerprints"])
-def test_what_passes_is_raised_so_that_the_step_is_tried_again(
+def test_a_transient_error_is_raised_so_that_the_step_is_tried_again(
     clients: AnalysisClients, s3: S3, part: str, code: str, status: int
 ) -> None:
     daily_run(clients)
@@ -296,7 +302,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     ("spoil", "why"),
     [("delete", "cannot be read"), ("replace", "was replaced since it was written"), ("deny", "AccessDenied")],
 )
-def test_a_baseline_that_cannot_be_read_is_said_and_the_rest_is_reported(
+def test_a_baseline_that_cannot_be_read_is_noted_and_the_rest_is_analyzed(
     clients: AnalysisClients, s3: S3, spoil: str, why: str
 ) -> None:
     keys = daily_run(clients)["fingerprints_key"]
@@ -308,33 +314,33 @@ def test_a_baseline_that_cannot_be_read_is_said_and_the_rest_is_reported(
             client("s3").put_object(Bucket=BUCKET, Key=keys, Body=b"IFEFPRT")
         case _:
             s3.errors["get_object", "run-1/findings.fingerprints"] = client_error("AccessDenied", 403)
-    told = daily_run(clients, "run-2", START + timedelta(days=1))
-    assert (told["no_baseline"], told["changes"], told["total"]) == ("unreadable", None, len(ACTIVE))
-    assert any(why in sentence for sentence in told["sentences"])
+    result = daily_run(clients, "run-2", START + timedelta(days=1))
+    assert (result["no_baseline"], result["changes"], result["total"]) == ("unreadable", None, len(ACTIVE))
+    assert any(why in sentence for sentence in result["sentences"])
 
 
 def test_a_baselines_parquet_that_is_damaged_costs_names_only(clients: AnalysisClients) -> None:
     before = daily_run(clients)
     forge(clients, "analysis_parquet", before["parquet_key"], b"PAR1 and no more")
-    told = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[3:])
-    assert told["changes"]["no_longer_open"] == 3
-    assert all(each["title"] is None for each in told["worst_no_longer_open"])
-    assert any("the Parquet file cannot be read" in sentence for sentence in told["sentences"])
-    assert any("no details" in sentence for sentence in told["sentences"])
+    result = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[3:])
+    assert result["changes"]["no_longer_open"] == 3
+    assert all(each["title"] is None for each in result["worst_no_longer_open"])
+    assert any("the Parquet file cannot be read" in sentence for sentence in result["sentences"])
+    assert any("no details" in sentence for sentence in result["sentences"])
     healed = daily_run(clients, "run-3", START + timedelta(days=2), ACTIVE[5:])
     assert all(each["title"] for each in healed["worst_no_longer_open"])
 
 
-def test_a_time_that_no_one_can_read_is_said(clients: AnalysisClients) -> None:
+def test_an_unreadable_time_is_noted(clients: AnalysisClients) -> None:
     content = json_report([ACTIVE[0] | {"updatedAt": 1.0}]).replace(b'"updatedAt":', b'"updatedAt":"the other day","x":', 1)
     run, delivery = delivered(clients, "run-1", START, content)
     analyze_run(clients, run, delivery)
-    told = run_store.load(clients.table, run.execution).analysis
-    assert told is not None
-    assert "1 value of updated_at could not be read and was left out." in told["sentences"]
+    analysis = run_store.load(clients.table, run.execution).analysis
+    assert analysis is not None
+    assert "1 value of updated_at could not be read and was left out." in analysis["sentences"]
 
 
-def test_a_analysis_that_comes_after_the_outcome_changes_nothing(clients: AnalysisClients) -> None:
+def test_an_analysis_that_comes_after_the_outcome_changes_nothing(clients: AnalysisClients) -> None:
     run, delivery = delivered(clients, "run-1", START, json_report(ACTIVE))
     run_store.record(clients.table, run.execution, "SUCCEEDED", None, delivery, START)
     analyze_run(clients, run, delivery)
@@ -361,7 +367,7 @@ def forge(clients: AnalysisClients, name: str, key: str, content: bytes) -> None
 
 
 def fingerprint_file(records: bytes = b"", **header: Any) -> bytes:
-    """A fingerprint file as somebody else may write it, with right checksums."""
+    """A fingerprint file as an attacker may write it, with right checksums."""
     facts: dict[str, Any] = {
         "report": "nightly", "execution": "run-1", "started_at": START.isoformat(), "filter_hash": "x", "filter_criteria": {},
         "scanning": {}, "identity_version": IDENTITY_VERSION,
@@ -400,12 +406,12 @@ FORGED_KEYS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("content", FORGED_KEYS.values(), ids=FORGED_KEYS)
-def test_a_forged_key_file_is_unreadable_and_heals_in_the_next_run(clients: AnalysisClients, content: bytes) -> None:
+def test_a_forged_fingerprint_file_is_unreadable_and_heals_in_the_next_run(clients: AnalysisClients, content: bytes) -> None:
     forge(clients, "analysis_fingerprints", daily_run(clients)["fingerprints_key"], content)
-    told = daily_run(clients, "run-2", START + timedelta(days=1))
-    assert (told["no_baseline"], told["total"]) == ("unreadable", len(ACTIVE))
-    assert any("cannot be read" in sentence for sentence in told["sentences"])
-    assert any("First-seen days are Inspector's own" in sentence for sentence in told["sentences"])
+    result = daily_run(clients, "run-2", START + timedelta(days=1))
+    assert (result["no_baseline"], result["total"]) == ("unreadable", len(ACTIVE))
+    assert any("cannot be read" in sentence for sentence in result["sentences"])
+    assert any("First-seen days are Inspector's own" in sentence for sentence in result["sentences"])
     healed = daily_run(clients, "run-3", START + timedelta(days=2), ACTIVE[2:])
     assert (healed["no_baseline"], healed["changes"]["no_longer_open"]) == (None, 2)
 
@@ -435,9 +441,9 @@ FORGED_TABLES: dict[str, bytes] = {
 @pytest.mark.parametrize("content", FORGED_TABLES.values(), ids=FORGED_TABLES)
 def test_a_forged_table_costs_names_only(clients: AnalysisClients, content: bytes) -> None:
     forge(clients, "analysis_parquet", daily_run(clients)["parquet_key"], content)
-    told = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[3:])
-    assert (told["changes"]["no_longer_open"], {each["title"] for each in told["worst_no_longer_open"]}) == (3, {None})
-    assert any("no details" in sentence for sentence in told["sentences"])
+    result = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[3:])
+    assert (result["changes"]["no_longer_open"], {each["title"] for each in result["worst_no_longer_open"]}) == (3, {None})
+    assert any("no details" in sentence for sentence in result["sentences"])
 
 
 class TestBaseline:
@@ -452,9 +458,9 @@ class TestBaseline:
         daily_run(clients, findings=ACTIVE[5:], **self.SCHEDULED)
         silent = daily_run(clients, "silent", START + timedelta(hours=9), ACTIVE, notify=False)
         on_demand = daily_run(clients, "on-demand", START + timedelta(hours=12), ACTIVE)
-        told = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE, **self.SCHEDULED)
-        assert [each["changes"]["appeared"] for each in (silent, on_demand, told)] == [5, 5, 5]
-        assert told["baseline"]["execution"] == "run-1"
+        result = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE, **self.SCHEDULED)
+        assert [each["changes"]["appeared"] for each in (silent, on_demand, result)] == [5, 5, 5]
+        assert result["baseline"]["execution"] == "run-1"
         again = daily_run(clients, "on-demand-2", START + timedelta(days=1, hours=1), ACTIVE)
         assert again["baseline"]["execution"] == "run-2"
 
@@ -469,8 +475,8 @@ class TestBaseline:
                 else {"notified": 0, "analysis_fingerprints": "lost", "analysis_fingerprints_etag": "lost"}
             )
             clients.table.put({**line, "sk": f"RUN#{started}#other-{number}", **kind})
-        told = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[4:], **self.SCHEDULED)
-        assert (told["baseline"]["execution"], told["changes"]["no_longer_open"]) == ("run-1", 4)
+        result = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[4:], **self.SCHEDULED)
+        assert (result["baseline"]["execution"], result["changes"]["no_longer_open"]) == ("run-1", 4)
 
     def rebuilt(self, day: int) -> list[Any]:
         """The same findings under new ARNs, which Inspector saw first on that day."""
@@ -481,8 +487,8 @@ class TestBaseline:
             if each["resources"][0]["type"] == "AWS_ECR_CONTAINER_IMAGE"
         ]
 
-    def first_seen(self, told: dict[str, Any]) -> set[int]:
-        (records,) = FingerprintReader(io.BytesIO(content_of(told["fingerprints_key"]))).blocks()
+    def first_seen(self, given: dict[str, Any]) -> set[int]:
+        (records,) = FingerprintReader(io.BytesIO(content_of(given["fingerprints_key"]))).blocks()
         return {int.from_bytes(record[FIRST_SEEN]) for record in records}
 
     def test_a_changed_filter_makes_nothing_young(self, clients: AnalysisClients) -> None:
@@ -490,32 +496,32 @@ class TestBaseline:
         # The newest run of all has few findings: its filter is narrow.
         daily_run(clients, "narrow", START + timedelta(hours=9), self.rebuilt(0)[:2], **self.CRITICALS)
         changed: dict[str, Any] = {"report": {"filter_criteria": {"fixAvailable": [{"comparison": "EQUALS", "value": "YES"}]}}}
-        told = daily_run(clients, "run-2", START + timedelta(days=1), self.rebuilt(1), **self.SCHEDULED, **changed)
-        assert told["no_baseline"] == "filter_changed"
-        assert self.first_seen(told) == self.first_seen(first)
+        result = daily_run(clients, "run-2", START + timedelta(days=1), self.rebuilt(1), **self.SCHEDULED, **changed)
+        assert result["no_baseline"] == "filter_changed"
+        assert self.first_seen(result) == self.first_seen(first)
 
     def test_a_narrow_filter_in_between_makes_nothing_young(self, clients: AnalysisClients) -> None:
         first = daily_run(clients, findings=self.rebuilt(0), **self.SCHEDULED)
         daily_run(clients, "run-2", START + timedelta(days=1), self.rebuilt(0)[:1], **self.SCHEDULED, **self.CRITICALS)
         changed: dict[str, Any] = {"report": {"filter_criteria": {"fixAvailable": [{"comparison": "EQUALS", "value": "YES"}]}}}
-        told = daily_run(clients, "run-3", START + timedelta(days=2), self.rebuilt(2), **self.SCHEDULED, **changed)
-        assert self.first_seen(told) == self.first_seen(first)
+        result = daily_run(clients, "run-3", START + timedelta(days=2), self.rebuilt(2), **self.SCHEDULED, **changed)
+        assert self.first_seen(result) == self.first_seen(first)
 
-    def test_a_damaged_key_file_makes_nothing_young(self, clients: AnalysisClients) -> None:
+    def test_a_damaged_fingerprint_file_makes_nothing_young(self, clients: AnalysisClients) -> None:
         first = daily_run(clients, findings=self.rebuilt(0), **self.SCHEDULED)
         damaged = daily_run(clients, "run-2", START + timedelta(days=1), self.rebuilt(1), **self.SCHEDULED)
         client("s3").put_object(Bucket=BUCKET, Key=damaged["fingerprints_key"], Body=b"damaged")
-        told = daily_run(clients, "run-3", START + timedelta(days=2), self.rebuilt(2), **self.SCHEDULED)
-        assert told["no_baseline"] == "unreadable"
-        assert self.first_seen(told) == self.first_seen(first)
-        assert not any("Inspector's own" in sentence for sentence in told["sentences"])
+        result = daily_run(clients, "run-3", START + timedelta(days=2), self.rebuilt(2), **self.SCHEDULED)
+        assert result["no_baseline"] == "unreadable"
+        assert self.first_seen(result) == self.first_seen(first)
+        assert not any("Inspector's own" in sentence for sentence in result["sentences"])
 
     def test_what_a_silent_run_saw_first_keeps_its_day(self, clients: AnalysisClients) -> None:
         daily_run(clients, findings=[], **self.SCHEDULED)
         daily_run(clients, "silent", START + timedelta(hours=9), self.rebuilt(0), notify=False)
-        told = daily_run(clients, "run-2", START + timedelta(days=1), self.rebuilt(1), **self.SCHEDULED)
-        assert told["changes"]["appeared"] == len(self.rebuilt(1))
-        assert self.first_seen(told) == {(START - datetime(1970, 1, 1, tzinfo=UTC)).days}
+        result = daily_run(clients, "run-2", START + timedelta(days=1), self.rebuilt(1), **self.SCHEDULED)
+        assert result["changes"]["appeared"] == len(self.rebuilt(1))
+        assert self.first_seen(result) == {(START - datetime(1970, 1, 1, tzinfo=UTC)).days}
 
     def test_scanning_that_was_switched_off_is_lost_also_where_the_filter_has_changed(
         self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
@@ -524,8 +530,8 @@ class TestBaseline:
         off = {"status": "DISABLED", "errorCode": "RESOURCE_NOT_FOUND", "errorMessage": ""}
         answer = {"accounts": [{"accountId": builders.ACCOUNT, "state": off, "resourceState": {"ec2": off}}]}
         monkeypatch.setattr(FakeInspector, "batch_get_account_status", lambda *_, **__: answer)
-        told = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[:3], **self.SCHEDULED, **self.CRITICALS)
-        assert (told["no_baseline"], told["coverage_status"]["state"]) == ("filter_changed", "lost")
+        result = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[:3], **self.SCHEDULED, **self.CRITICALS)
+        assert (result["no_baseline"], result["coverage_status"]["state"]) == ("filter_changed", "lost")
 
     def test_the_baselines_own_file_is_read_once(self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch) -> None:
         daily_run(clients)
@@ -547,10 +553,10 @@ class TestBaseline:
         off = {"status": "DISABLED", "errorCode": "RESOURCE_NOT_FOUND", "errorMessage": ""}
         answer = {"accounts": [{"accountId": builders.ACCOUNT, "state": off, "resourceState": {"ec2": off}}]}
         monkeypatch.setattr(FakeInspector, "batch_get_account_status", lambda *_, **__: answer)
-        # The silent run tells nobody that scanning is off, and must not make it look as if it had always been.
+        # The silent run does not notify that scanning is deactivated, and must not make it look as if it had always been.
         daily_run(clients, "silent", START + timedelta(hours=9), [], notify=False)
-        told = daily_run(clients, "run-2", START + timedelta(days=1), [], **self.SCHEDULED, **self.CRITICALS)
-        assert (told["no_baseline"], list(told["coverage_status"]["deactivated"])) == ("filter_changed", [builders.ACCOUNT])
+        result = daily_run(clients, "run-2", START + timedelta(days=1), [], **self.SCHEDULED, **self.CRITICALS)
+        assert (result["no_baseline"], list(result["coverage_status"]["deactivated"])) == ("filter_changed", [builders.ACCOUNT])
 
     def test_only_a_run_that_stands_for_the_report_is_among_athenas_runs_of_it(self, clients: AnalysisClients) -> None:
         inputs: dict[str, dict[str, Any]] = {
@@ -606,18 +612,18 @@ class TestCarriedOver:
         daily_run(clients)
         self.switch(monkeypatch, "DISABLED")
         for number in (2, 3, 4):
-            told = daily_run(clients, f"run-{number}", START + timedelta(days=number), [])
-            document = json.loads(content_of(told["analysis_key"]))
+            result = daily_run(clients, f"run-{number}", START + timedelta(days=number), [])
+            document = json.loads(content_of(result["analysis_key"]))
             listed = document["changes"]["lists"]["status_unknown"]
             assert {each["finding_arn"] for each in listed} == {each["findingArn"] for each in ACTIVE}
             assert all(each["title"] and each["resource"] for each in listed)
-            assert not any("details" in sentence for sentence in told["sentences"])
-            assert told["carried_key"].endswith(f"run-{number}/carried.parquet")
+            assert not any("details" in sentence for sentence in result["sentences"])
+            assert result["carried_key"].endswith(f"run-{number}/carried.parquet")
         self.switch(monkeypatch, "ENABLED")
-        told = daily_run(clients, "run-5", START + timedelta(days=5), ACTIVE[5:])
-        assert (told["changes"]["no_longer_open"], told["changes"]["counts"]["rediscovered"]) == (5, len(ACTIVE) - 5)
-        assert {each["title"] for each in told["worst_no_longer_open"]} <= {each["title"] for each in ACTIVE[:5]}
-        assert told["carried_key"] is None
+        result = daily_run(clients, "run-5", START + timedelta(days=5), ACTIVE[5:])
+        assert (result["changes"]["no_longer_open"], result["changes"]["counts"]["rediscovered"]) == (5, len(ACTIVE) - 5)
+        assert {each["title"] for each in result["worst_no_longer_open"]} <= {each["title"] for each in ACTIVE[:5]}
+        assert result["carried_key"] is None
 
     def test_what_is_only_being_switched_on_is_neither_no_longer_open_nor_new(
         self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
@@ -628,9 +634,12 @@ class TestCarriedOver:
             [("DISABLED", []), ("ENABLING", ACTIVE[:3]), ("ENABLED", []), ("ENABLED", ACTIVE)]
         ):
             self.switch(monkeypatch, status)
-            told = daily_run(clients, f"later-{number}", START + timedelta(days=number + 1), found)
+            result = daily_run(clients, f"later-{number}", START + timedelta(days=number + 1), found)
             kinds.append(
-                (told["coverage_status"]["state"], {kind: count for kind, count in told["changes"]["counts"].items() if count})
+                (
+                    result["coverage_status"]["state"],
+                    {kind: count for kind, count in result["changes"]["counts"].items() if count},
+                )
             )
         rest = len(ACTIVE) - 3
         assert kinds == [
@@ -648,8 +657,8 @@ class TestCarriedOver:
         self.switch(monkeypatch, "DISABLED")
         daily_run(clients, "silent", START + timedelta(hours=9), [], notify=False)
         self.switch(monkeypatch, "ENABLED")
-        told = daily_run(clients, "run-2", START + timedelta(days=1), [], **schedule)
-        assert (told["baseline"]["execution"], told["coverage_status"]["state"], told["changes"]["no_longer_open"]) == (
+        result = daily_run(clients, "run-2", START + timedelta(days=1), [], **schedule)
+        assert (result["baseline"]["execution"], result["coverage_status"]["state"], result["changes"]["no_longer_open"]) == (
             "run-1",
             "unknown",
             0,
@@ -659,7 +668,7 @@ class TestCarriedOver:
         later = daily_run(clients, "run-3", START + timedelta(days=2, minutes=1), [], **schedule)
         assert later["changes"]["no_longer_open"] == len(ACTIVE), "after a day nothing more is waited for"
 
-    def test_few_that_are_back_do_not_make_the_others_no_longer_open(
+    def test_a_few_rediscovered_findings_do_not_close_the_others(
         self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         images = [each for each in ACTIVE if each["resources"][0]["type"] == "AWS_ECR_CONTAINER_IMAGE"]
@@ -667,9 +676,9 @@ class TestCarriedOver:
         self.switch(monkeypatch, "DISABLED")
         daily_run(clients, "run-2", START + timedelta(days=1), [])
         self.switch(monkeypatch, "ENABLED")
-        told = daily_run(clients, "run-3", START + timedelta(days=2), images[:2])
-        counts = {kind: count for kind, count in told["changes"]["counts"].items() if count}
-        assert (told["coverage_status"]["state"], counts) == ("unknown", {"rediscovered": 2, "status_unknown": len(images) - 2})
+        result = daily_run(clients, "run-3", START + timedelta(days=2), images[:2])
+        counts = {kind: count for kind, count in result["changes"]["counts"].items() if count}
+        assert (result["coverage_status"]["state"], counts) == ("unknown", {"rediscovered": 2, "status_unknown": len(images) - 2})
 
     def test_a_carried_file_that_is_lost_costs_names_only_and_says_so(
         self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
@@ -678,16 +687,16 @@ class TestCarriedOver:
         self.switch(monkeypatch, "DISABLED")
         second = daily_run(clients, "run-2", START + timedelta(days=1), [])
         client("s3").delete_object(Bucket=BUCKET, Key=second["carried_key"])
-        told = daily_run(clients, "run-3", START + timedelta(days=2), [])
-        assert told["changes"]["counts"]["status_unknown"] == len(ACTIVE)
-        assert any("Details of missing findings may be lacking" in sentence for sentence in told["sentences"])
+        result = daily_run(clients, "run-3", START + timedelta(days=2), [])
+        assert result["changes"]["counts"]["status_unknown"] == len(ACTIVE)
+        assert any("Details of missing findings may be lacking" in sentence for sentence in result["sentences"])
 
 
 def test_an_arn_that_stands_twice_is_counted_once_and_mentioned(clients: AnalysisClients) -> None:
     daily_run(clients)
-    told = daily_run(clients, "run-2", START + timedelta(days=1), [*ACTIVE, ACTIVE[0], ACTIVE[3], ACTIVE[3]])
-    assert (told["total"], told["open"], told["changes"]["appeared"]) == (len(ACTIVE), len(ACTIVE), 0)
-    assert any(sentence.startswith("3 findings are in the report again under an ARN") for sentence in told["sentences"])
-    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(told["parquet_key"]))) for arn in batch["finding_arn"]]
+    result = daily_run(clients, "run-2", START + timedelta(days=1), [*ACTIVE, ACTIVE[0], ACTIVE[3], ACTIVE[3]])
+    assert (result["total"], result["open"], result["changes"]["appeared"]) == (len(ACTIVE), len(ACTIVE), 0)
+    assert any(sentence.startswith("3 findings are in the report again under an ARN") for sentence in result["sentences"])
+    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
     assert sorted(rows) == sorted(each["findingArn"] for each in ACTIVE)
-    assert json.loads(content_of(told["analysis_key"]))["counts"]["duplicates"] == 3
+    assert json.loads(content_of(result["analysis_key"]))["counts"]["duplicates"] == 3

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Any
 
 from findings_analysis.page.rendering import render
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.run import Run
 
 TREND_RUNS = 30
 TREND_LINES_READ = 2_000

@@ -32,7 +32,7 @@ NOTES = {
     " {topic}.",
     "alarms.none": "Alarms are not delivered: the topic {topic} has no subscription. Subscribe an address to it.",
     # Coverage: what Inspector scans.
-    "lost.account": "Inspector no longer scans account {account} (all scan types are off).",
+    "lost.account": "Inspector no longer scans account {account} (all scan types are deactivated).",
     "lost.account_types": "Inspector no longer scans {types} in account {account}.",
     "lost.accounts": "Inspector no longer scans everything in {count} accounts: {places}.",
     "lost.missing": "{count} findings that were open there are missing from this report. They are not fixed; their status is"
@@ -52,18 +52,18 @@ NOTES = {
     "what.empty": "The report has no open findings.",
     "what.drop": "Many findings are missing.",
     "what.open": "The report still has open findings.",
-    "coverage.off": "Inspector is off in {places}, so nothing is scanned there.",
+    "coverage.off": "Scanning is deactivated in {places}, so nothing is scanned there.",
     "coverage.none_scanned": "Inspector scans none of its {not_scanned} resources.",
     "coverage.unknown": "It is unknown whether Inspector is scanning.",
     "coverage.unknown_in": "It is unknown whether Inspector scans {places}.",
     "coverage.active": "Scanning is active: {count} resources are scanned.",
     "coverage.active.one": "Scanning is active: 1 resource is scanned.",
-    "coverage.active_unread": "Inspector is on, but how many resources it scans could not be read.",
-    "coverage.active_no_resource": "Inspector is on, but knows no resource to scan.",
+    "coverage.active_unread": "Inspector is enabled, but how many resources it scans could not be read.",
+    "coverage.active_no_resource": "Inspector is enabled, but has no resource to scan.",
     "missing_unknown": "{count} findings are missing where it is unknown whether Inspector scans: {places}.",
     "missing_unknown.one": "1 finding is missing where it is unknown whether Inspector scans: {places}.",
     "why.resuming": "scanning was not certain at the last run, and at most half of the open findings are back",
-    "why.off": "off",
+    "why.off": "deactivated",
     "why.not_returned": "Inspector returned no status",
     "why.status_unread": "the account status could not be read: {error}",
     "coverage.member_pages": "Inspector lists more than {pages} pages of member accounts. The others were not checked.",
@@ -82,7 +82,7 @@ NOTES = {
     " connector is connected and enabled.",
     "coverage.resources_pages": "It is unknown how many resources Inspector scans: its coverage has more than {pages} pages.",
     "coverage.resources_unread": "It is unknown how many resources Inspector scans: its coverage could not be read ({error}).",
-    # What a report was compared with, and what a comparison cannot tell.
+    # What a report was compared with, and what a comparison cannot show.
     "baseline.first_run": "No earlier report of this name is recorded, so there is nothing to compare with yet.",
     "baseline.filter_changed": "The filter differs from that of the earlier reports of this name (the last one is of {at}), so"
     " changes are unknown. The next report with this filter is compared with this one.",
@@ -116,9 +116,8 @@ NOTES = {
     " comes first.",
     "read.duplicates.one": "1 finding is in the report again under an ARN that it already has. Each ARN counts once, as it"
     " comes first.",
-    "read.reopened": "{count} of them are open where the ARN comes again, but not where it comes first: do not take them for"
-    " closed.",
-    "read.reopened.one": "1 of them is open where the ARN comes again, but not where it comes first: do not take it for closed.",
+    "read.reopened": "{count} of them are open where the ARN comes again, but not where it comes first: treat them as open.",
+    "read.reopened.one": "1 of them is open where the ARN comes again, but not where it comes first: treat it as open.",
     "read.values": "{count} values of {column} could not be read and were left out.",
     "read.values.one": "1 value of {column} could not be read and was left out.",
     # Why a vulnerability has its place among those to fix first.
@@ -134,9 +133,9 @@ NOTES = {
     # Why a report was not analysed.
     "analysis.failed": "The report was delivered, but it could not be analysed: {what}. {do} The next run makes its own"
     " analysis. Until then changes are unknown.",
-    "analysis.malformed": "A part of a report is not taken for the whole. Look at the file.",
-    "analysis.changed": "An analysis of two reports mixed would be wrong. Find out who writes into the bucket.",
+    "analysis.malformed": "An incomplete report is not analysed. Check the file.",
+    "analysis.changed": "A mixture of two reports is not analysed. Find out which role writes to the bucket.",
     "analysis.unreadable": "Check whether analyze_report may read the bucket and use the key.",
     "analysis.not_stored": "Check whether analyze_report may write into the bucket and use the key.",
-    "analysis.broke_down": "Look into the log of analyze_report.",
+    "analysis.broke_down": "Check the log of analyze_report.",
 }

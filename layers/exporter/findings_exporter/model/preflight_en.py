@@ -178,7 +178,7 @@ PREFLIGHT = {
     "why.time_zone": "the time zone {zone} is not known",
     "why.expression": "the check does not support {expression}",
     "why.cron_field": "the check does not support {field} in a cron expression",
-    "why.rate": "it fires every {number} {unit}(s), but AWS does not tell from when",
+    "why.rate": "it fires every {number} {unit}(s), but AWS does not return its starting point",
     "why.eight_years": "{expression} has no run in the next eight years",
     "seen.region": "Region: {region}",
     "seen.account": "account: {status}",

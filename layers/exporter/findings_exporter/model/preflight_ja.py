@@ -156,7 +156,7 @@ PREFLIGHT = {
     "why.time_zone": "タイムゾーン {zone} が見つかりません",
     "why.expression": "{expression} はこの確認では評価できません",
     "why.cron_field": "cron 式の {field} はこの確認では評価できません",
-    "why.rate": "間隔は {number} {unit} ですが、起点を AWS が示していません",
+    "why.rate": "間隔は {number} {unit} ですが、AWS から起点を取得できません",
     "why.eight_years": "{expression} は今後 8 年間に実行予定がありません",
     "seen.region": "リージョン: {region}",
     "seen.account": "アカウント: {status}",

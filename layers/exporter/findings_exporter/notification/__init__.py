@@ -1,8 +1,11 @@
-"""What is told about a recorded run: one text for a mail, one for a chat, one event for programs.
+"""The messages about a recorded run: a mail, a chat message, and an event for programs.
 
 All three are pure functions of the run and the deployment. Sizes are kept by rule: a subject has under 100 characters
 [AWS: SNS Publish], a chat message keeps the lengths of the custom-notification schema [AWS: Amazon Q Developer in chat
 applications], a mail's first screen its 24 lines of 72, and a cause is cut before anything else.
+
+Offered beside the names below: ``remediation`` and ``sanitize`` for the Fail state's cause, ``chat`` and ``level`` for the
+setup check's message, ``links`` for the page.
 """
 
 import json
@@ -11,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut
 from findings_exporter.notification import chat, short
 from findings_exporter.notification.event import EVENT_VERSION, export_event
@@ -67,8 +70,8 @@ def failure_from(error: str, cause: str) -> Failure:
         text = cause
     error = clean(error, ERROR_CHARACTERS) or "Unknown"
     lines = str(text).splitlines() if error == SEVERAL_LINES else [text]
-    told = cut("\n".join(filter(None, (clean(line, CAUSE_CHARACTERS) for line in lines))), CAUSE_CHARACTERS)
-    return Failure(error, told or Note("cause.none", error=error))
+    text = cut("\n".join(filter(None, (clean(line, CAUSE_CHARACTERS) for line in lines))), CAUSE_CHARACTERS)
+    return Failure(error, text or Note("cause.none", error=error))
 
 
 def chat_message(run: Run, config: Config) -> dict[str, Any]:
@@ -91,17 +94,17 @@ def attributes(run: Run, config: Config) -> dict[str, str]:
 
 
 def publication(run: Run, config: Config) -> dict[str, Any]:
-    """Return the arguments of the one SNS Publish that tells a run: a body for each protocol, and filterable attributes.
+    """Return the arguments of the one SNS Publish about a run: a body for each protocol, and filterable attributes.
 
-    Whatever a record holds, it is told: where the whole message cannot be made, a short one is.
+    A message goes out whatever the record holds: where the full one cannot be created, it is a short one.
     """
     try:
         published = _published(subject(run, config), _fitting(run, config), attributes(run, config), config)
         if _is_shown_whole(run) and _is_taken(published):
             return published
-        logger.error("the run is told by a short message: the whole one lacks a part or breaks a limit of SNS")
-    except Exception as error:  # noqa: BLE001 - no error of rendering may keep a run from being told
-        logger.error("the run is told by a short message: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
+        logger.error("a short message is sent: the full one lacks a part or exceeds a limit of SNS")
+    except Exception as error:  # noqa: BLE001 - no error of rendering may prevent the notification
+        logger.error("a short message is sent: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
     bodies, title = short.bodies(run, config), short.subject(run, config)
     return _published(title, json.dumps(bodies), short.attributes(run, config), config)
 
@@ -118,11 +121,11 @@ def _published(title: str, message: str, filterable: Mapping[str, str], config: 
 
 def _is_shown_whole(run: Run) -> bool:
     # A failure that cannot be read must not look like a success.
-    return not run.unread and run.outcome in short.OUTCOMES and (run.outcome == "SUCCEEDED" or run.failure is not None)
+    return not run.unread and run.outcome in short.TOLD_OUTCOMES and (run.outcome == "SUCCEEDED" or run.failure is not None)
 
 
 def _is_taken(published: Mapping[str, Any]) -> bool:
-    """Tell whether SNS takes a message [AWS: SNS Publish]; what cannot be encoded raises."""
+    """Return whether SNS takes a message [AWS: SNS Publish]; what cannot be encoded raises."""
     title = published["Subject"]
     values = [each["StringValue"] for each in published["MessageAttributes"].values()]
     fits = len(published["Message"].encode()) <= MESSAGE_BYTES and len("".join(values).encode()) <= ATTRIBUTE_BYTES
@@ -146,8 +149,8 @@ def _message(run: Run, config: Config) -> str:
 def _shorter_and_shorter(run: Run) -> Iterator[Run]:
     """Leave out what matters less where the whole would be too long.
 
-    Of a setup check that is what it saw: what it found and what to paste matter more. Of an analysis it is its lists: they
-    stand in the page and in analysis.json.
+    Of a setup check that is its evidence: results and policy statements matter more. Of an analysis it is its lists: they
+    are on the page and in analysis.json.
     """
     yield run
     if run.failure and run.failure.setup:

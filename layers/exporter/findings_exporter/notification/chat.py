@@ -5,13 +5,14 @@ What does not keep the schema is dropped in silence [AWS: custom notifications],
 
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut, in_chat
 from findings_exporter.notification.links import execution_url, report_url
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.mail import subject
 from findings_exporter.notification.phrases import (
+    URI_CHARACTERS,
     action_lines,
     action_step,
     finding_line,
@@ -25,9 +26,8 @@ from findings_exporter.notification.sanitize import for_chat
 from findings_exporter.notification.subject_line import title
 from findings_exporter.notification.view import MessageView, analysis_failure, view_of, worst_severity
 
-TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
-LISTED = 3
-URI_CHARACTERS = 2_000
+CHAT_TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
+CHAT_LISTED = 3
 
 
 def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
@@ -43,14 +43,14 @@ def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
         "source": "custom",
         "content": {
             "textType": "client-markdown",
-            "title": f"{(sign := _sign(run, view))} {title(run, config, localization, TITLE_CHARACTERS - len(sign) - 1)}",
+            "title": f"{(sign := _sign(run, view))} {title(run, config, localization, CHAT_TITLE_CHARACTERS - len(sign) - 1)}",
             "description": _description(run, view, config, localization),
             "nextSteps": [cut(step, STEP_CHARACTERS) for step in _steps(run, view, config, localization)],
             "keywords": [cut(word, KEYWORD_CHARACTERS) for word in keywords],
         },
         "metadata": {
             "threadId": f"inspector-findings-exporter-{config.region}-{name}",
-            "summary": cut(subject(run, config), TITLE_CHARACTERS),
+            "summary": cut(subject(run, config), CHAT_TITLE_CHARACTERS),
             "eventType": "findings-report-export",
             "relatedResources": [text for text in (in_chat(clean(run.execution.arn, URI_CHARACTERS)), uri) if text],
             "additionalContext": {
@@ -89,16 +89,16 @@ def _description(run: Run, view: MessageView | None, config: Config, localizatio
     link = _link(run, view, config, localization)
     if len(link) > URI_CHARACTERS:
         link = localization.say("link_in_mail")
-    told = f"{cut('\n'.join(lines), DESCRIPTION_CHARACTERS - len(link) - 1)}\n{link}"
+    description = f"{cut('\n'.join(lines), DESCRIPTION_CHARACTERS - len(link) - 1)}\n{link}"
     statements_text = statements(run.failure, localization.language) if run.failure else ()
     blocks = [
         f"*{localization.say('statements_to_add', check=check)}*\n```{statement}```" for check, statement in statements_text
     ]
     for block in (*run.notes, *blocks):
         # Half a statement is of no use: what does not fit is in the mail and in the event.
-        if len(f"{told}\n{block}") <= DESCRIPTION_CHARACTERS:
-            told = f"{told}\n{block}"
-    return told
+        if len(f"{description}\n{block}") <= DESCRIPTION_CHARACTERS:
+            description = f"{description}\n{block}"
+    return description
 
 
 def _of_an_analyzed_run(run: Run, view: MessageView, config: Config, localization: Localization) -> list[str]:
@@ -107,10 +107,10 @@ def _of_an_analyzed_run(run: Run, view: MessageView, config: Config, localizatio
         lines.append(localization.say("nothing_matches"))
     if view.new and view.worst_new:
         lines.append(f"*{localization.say('worst_new')}*")
-        lines += [f"• {finding_line(each, localization)}" for each in view.worst_new[:LISTED]]
+        lines += [f"• {finding_line(each, localization)}" for each in view.worst_new[:CHAT_LISTED]]
     if view.priorities and not view.has_no_changes:
         lines.append(f"*{localization.say('priorities')}*")
-        lines += [f"{rank}. {fix_line(each, localization)}" for rank, each in enumerate(view.priorities[:LISTED], 1)]
+        lines += [f"{rank}. {fix_line(each, localization)}" for rank, each in enumerate(view.priorities[:CHAT_LISTED], 1)]
     return lines
 
 

@@ -1,23 +1,23 @@
-"""The event for programs (Lambda, SQS, Firehose). Its JSON Schema stands in docs/export-event.schema.json.
+"""The event for programs (Lambda, SQS, Firehose). Its JSON Schema is docs/export-event.schema.json.
 
-It is the same in every language: programs read its fields, and what it tells in words is English.
+It is the same in every language: programs read its fields, and its texts are English.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
+from findings_exporter.model.run import Run
 from findings_exporter.notification.links import execution_url, report_url
 from findings_exporter.notification.remediation import remediation_for
 from findings_exporter.notification.sanitize import for_programs
 from findings_exporter.notification.view import analysis_failure
-from findings_exporter.steps.verify_report import Delivery
 
 EVENT_VERSION = "2.0"
-DIGEST = (
-    "schema_version", "bucket", "analysis_key", "page_key", "parquet_key", "fingerprints_key", "fingerprints_etag", "parquet_etag",
-    "total", "open", "by_severity", "by_status", "no_baseline", "sentences",
+ANALYSIS_FIELDS = (
+    "schema_version", "bucket", "analysis_key", "page_key", "parquet_key", "fingerprints_key", "fingerprints_etag",
+    "parquet_etag", "total", "open", "by_severity", "by_status", "no_baseline", "sentences",
 )  # fmt: skip
 """Of the headline, what the event takes as it is."""
 FINDING = (
@@ -74,15 +74,15 @@ def export_event(run: Run, config: Config) -> dict[str, Any]:
 
 
 def _delivery(run: Run, delivery: Delivery, config: Config) -> dict[str, Any]:
-    told = delivery.to_dict() | {"uri": delivery.uri, "url": report_url(run, config)}
+    fields = delivery.to_dict() | {"uri": delivery.uri, "url": report_url(run, config)}
     # The run's notes hold it.
-    del told["note"]
-    return told
+    del fields["note"]
+    return fields
 
 
 def _analysis(headline: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **_fields(headline, DIGEST),
+        **_fields(headline, ANALYSIS_FIELDS),
         "baseline": _object(headline, "baseline", ("execution", "started_at", "age")),
         "changes": _object(
             headline, "changes", ("appeared", "no_longer_open", "counts", "appeared_by_severity", "no_longer_open_by_severity")

@@ -1,6 +1,6 @@
 """How something is said: texts, numbers, sizes and times, in a language and a time zone.
 
-Babel and the time zone's data are imported when the first number is written: whoever tells nothing does not pay for them.
+Babel and the time zone's data are imported when the first number is written: a step without messages does not load them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,14 +16,14 @@ LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": texts_en.TEXTS, "ja": texts_
 
 @dataclass(frozen=True, slots=True)
 class Localization:
-    """A language, and the time zone that times are told in."""
+    """A language, and the time zone that times are written in."""
 
     language: str = "en"
     time_zone: str = "UTC"
 
     @classmethod
     def of(cls, config: Config, language: str | None = None) -> "Localization":
-        """Return the deployment's speech; a language that is not known is English, since a message must go out."""
+        """Return the deployment's language and time zone; an unknown language is English, since a message must go out."""
         wanted = language or config.language
         return cls(wanted if wanted in LANGUAGES else "en", config.time_zone)
 
@@ -32,7 +32,7 @@ class Localization:
         return LANGUAGES[self.language][text].format(**values)
 
     def known(self, text: str) -> bool:
-        """Tell whether there is such a text."""
+        """Return whether there is such a text."""
         return text in LANGUAGES[self.language]
 
     def number(self, count: float, pattern: str | None = None) -> str:
@@ -56,7 +56,7 @@ class Localization:
         return self.say("sentence_end").join(sentences)
 
     def severity(self, word: str) -> str:
-        """Return a severity as it stands in a sentence; one that is not known as it is written."""
+        """Return a severity as it is written in a sentence; one that is not known as it is written."""
         return self.say(f"severity.{word}") if self.known(f"severity.{word}") else word
 
     def severities(self, counts: Mapping[str, int]) -> str:
@@ -99,7 +99,7 @@ class Localization:
         if age < timedelta(hours=1):
             return self.say("minutes_before", minutes=round(age / timedelta(minutes=1)))
         hours = round(age / timedelta(hours=1))
-        if hours < 48:  # noqa: PLR2004 - a run that was left out is still told in hours
+        if hours < 48:  # noqa: PLR2004 - a run that was left out is still written in hours
             return self.say("hours_before", hours=hours)
         return self.say("days_before", days=round(hours / 24))
 

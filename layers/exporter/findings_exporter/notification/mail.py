@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
 from findings_exporter.notification.links import execution_url, object_url, report_url
 from findings_exporter.notification.localization import Localization
@@ -146,10 +146,10 @@ def _details(view: MessageView, localization: Localization) -> str:
     if view.by_severity:
         parts.append(f"{localization.say('open_findings')}\n{wrapped(localization.severities(view.by_severity), '  ', '  ')}")
     if beside := [(localization.say(f"status.{name}"), count) for name, count in view.beside_open.items() if count]:
-        told = localization.listed(
+        beside_counts = localization.listed(
             localization.say("count", count=localization.number(count), what=what) for what, count in beside
         )
-        parts.append(localization.say("beside_open", counts=told))
+        parts.append(localization.say("beside_open", counts=beside_counts))
     for name, listed in (("worst_new", view.worst_new), ("worst_no_longer_open", view.worst_no_longer_open)):
         if listed:
             parts.append("\n".join([localization.say(name), *(_finding_lines(each, localization) for each in listed)]))

@@ -5,18 +5,18 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut_to_line, in_mail, width
 from findings_exporter.notification.links import object_url
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.subject_line import numbers
 from findings_exporter.notification.view import MessageView, analysis_failure
-from findings_exporter.steps.verify_report import Delivery
 
 URI_CHARACTERS = 2_000
 RESOURCE_COLUMNS, LEAST_COLUMNS = 12, 6
-"""Of a resource's name before packages are cut for it; and of either at least, since with fewer they tell nothing."""
+"""Of a resource's name before packages are cut for it; and of either at least, since with fewer they say nothing."""
 ACCOUNTS_NAMED = 5
 IMAGE = "AWS_ECR_CONTAINER_IMAGE"
 KINDS_OF_RESOURCE = {IMAGE: "image", "AWS_EC2_INSTANCE": "instance", "AWS_LAMBDA_FUNCTION": "function"}
@@ -139,7 +139,7 @@ def finding_line(finding: Mapping[str, Any], localization: Localization, most: i
     # Of several resources the number says more than examples of names.
     shown = [localization.listed(names), ""] if several else [localization.listed(names)]
     tries = [_fitted(partial(line, mark=mark), resource, finding, most) for mark in marks for resource in shown]
-    return next((told for told in tries if most is None or width(told) <= most), tries[-1])
+    return next((text for text in tries if most is None or width(text) <= most), tries[-1])
 
 
 def fix_line(fix: Mapping[str, Any], localization: Localization, most: int | None = None) -> str:
@@ -209,19 +209,19 @@ def _where(finding: Mapping[str, Any], resource: str, names: int, localization: 
     return localization.say(f"where.{how}{kind}", count=count, resource=resource)
 
 
-def _named(told: Mapping[str, Any], packages: str) -> str:
-    known_as = told.get("vulnerability_id")
-    return f"{known_as} ({packages})" if known_as and packages else str(known_as or told.get("title") or "?")
+def _named(finding: Mapping[str, Any], packages: str) -> str:
+    known_as = finding.get("vulnerability_id")
+    return f"{known_as} ({packages})" if known_as and packages else str(known_as or finding.get("title") or "?")
 
 
-def _packages(told: Mapping[str, Any]) -> str:
+def _packages(finding: Mapping[str, Any]) -> str:
     """Return what a vulnerability is in: Inspector's titles are mostly "<id> - <packages>"."""
-    start, title = f"{told.get('vulnerability_id')} - ", str(told.get("title") or "")
+    start, title = f"{finding.get('vulnerability_id')} - ", str(finding.get("title") or "")
     return title.removeprefix(start) if title.startswith(start) else ""
 
 
-def _fitted(line: Callable[[str, str], str], resource: str, told: Mapping[str, Any], most: int | None) -> str:
-    packages = _packages(told)
+def _fitted(line: Callable[[str, str], str], resource: str, finding: Mapping[str, Any], most: int | None) -> str:
+    packages = _packages(finding)
     whole = line(resource, packages)
     if most is None or width(whole) <= most:
         return whole
@@ -232,4 +232,4 @@ def _fitted(line: Callable[[str, str], str], resource: str, told: Mapping[str, A
     # What the packages leave is the resource's again.
     over = width(line(resource, packages)) - most
     shorter = line(cut_to_line(resource, max(width(resource) - over, LEAST_COLUMNS)), packages)
-    return shorter if told.get("vulnerability_id") else cut_to_line(shorter, most)
+    return shorter if finding.get("vulnerability_id") else cut_to_line(shorter, most)

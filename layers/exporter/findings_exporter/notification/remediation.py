@@ -58,13 +58,13 @@ OF_THE_SETUP = (
 )  # fmt: skip
 """After these the workflow checks the setup, and the failure has what was found; the state machine names them, too."""
 NOT_SEEN = "The check cannot see policies of the organisation, nor changes since the failure."
-FOUND, NOTHING_WRONG = "The setup check found: {sentences}", "The setup check found no problem."
+FOUND, ALL_PASSED = "The setup check found: {sentences}", "The setup check found no problem."
 
 NO_BUCKET = Remediation(
     "the bucket does not exist",
     "The bucket {bucket} does not exist, or the account {owner} no longer owns it.",
     (
-        "Look for the bucket in the S3 console.",
+        "Find the bucket in the S3 console.",
         "If it is your own bucket, correct the parameters ExistingBucketName and ExistingBucketOwner and deploy the stack.",
         "If it was the bucket of the stack, deploy the stack under a new name. This creates a new bucket.",
         TEST_EXPORT,
@@ -200,7 +200,7 @@ REMEDIATIONS = {
         "the report file is damaged",
         "Inspector reported success, but the file is not a complete findings report.",
         (
-            "Look at the file that is named above. It was kept.",
+            "Check the file that is named above. It was kept.",
             START_AGAIN,
             "If it happens again, give AWS Support the report id.",
         ),
@@ -366,10 +366,10 @@ def statements(failure: Failure, language: str = "en") -> list[tuple[str, str]]:
 
 def _assessed(remediation: Remediation, setup: Mapping[str, Any], words: ModuleType) -> Remediation:
     """Say what the setup check found instead of what may be the cause."""
-    failed, unknown = (" ".join(each["sentence"] for each in setup[coverage_status]) for coverage_status in ("failed", "unknown"))
+    failed, unknown = (" ".join(each["sentence"] for each in setup[result]) for result in ("failed", "unknown"))
     if not failed:
-        told = (remediation.why, words.NOTHING_WRONG, unknown, words.NOT_SEEN)
-        return replace(remediation, why=" ".join(text for text in told if text))
+        sentences = (remediation.why, words.ALL_PASSED, unknown, words.NOT_SEEN)
+        return replace(remediation, why=" ".join(text for text in sentences if text))
     return replace(
         remediation,
         why=words.FOUND.format(sentences=f"{failed} {unknown}".strip()),

@@ -1,4 +1,4 @@
-"""The explanations of :mod:`findings_exporter.notification.remediation` in Japanese: the same errors, the same names in braces."""
+"""The remediations of :mod:`findings_exporter.notification.remediation` in Japanese: the same errors, the same names in braces."""
 # ruff: noqa: E501, RUF001 - a line counts a Japanese letter twice; full-width punctuation is how Japanese is written
 
 from findings_exporter.notification.remediation import Remediation
@@ -13,7 +13,7 @@ ENABLED = "{region} で Inspector が有効か確認してください。"
 DEPLOY = "スタックを再度デプロイしてください。"
 
 NOT_SEEN = "組織のポリシーと、失敗後の変更は、この確認では分かりません。"
-FOUND, NOTHING_WRONG = "セットアップ確認の結果: {sentences}", "セットアップ確認では問題は見つかりませんでした。"
+FOUND, ALL_PASSED = "セットアップ確認の結果: {sentences}", "セットアップ確認では問題は見つかりませんでした。"
 
 NO_BUCKET = Remediation(
     "バケットが存在しません",

@@ -1,6 +1,6 @@
 """The message that can always be sent: outcome, report, execution and its link, whatever a run's record holds.
 
-It is told where the whole message cannot be made, and says so. Nothing here may raise, so that nothing is computed: each part
+It is sent where the full message cannot be created, and says so. Nothing here may raise, so that nothing is computed: each part
 is a text of the record, cleaned, and what cannot be had is left out.
 """
 
@@ -8,32 +8,32 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, in_chat, in_mail, wrapped
 from findings_exporter.notification.event import EVENT_VERSION, export_event
 from findings_exporter.notification.links import execution_url
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.sanitize import ERROR_CHARACTERS
 
-NAME_CHARACTERS = 63
+SHORT_NAME_CHARACTERS = 63
 ARN_CHARACTERS = 256
-OUTCOMES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
+TOLD_OUTCOMES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 
 
 def subject(run: Run, config: Config) -> str:
     """Return a mail's subject: ASCII, under 100 characters."""
-    told = Localization.of(config, "en").say("short.subject", name=_report(run) or "export", outcome=_outcome(run))
-    return told.encode("ascii", "replace").decode()
+    text = Localization.of(config, "en").say("short.subject", name=_report(run) or "export", outcome=_outcome(run))
+    return text.encode("ascii", "replace").decode()
 
 
 def bodies(run: Run, config: Config) -> dict[str, str]:
     """Return a body for each protocol."""
     localization, url = Localization.of(config), execution_url(_bare(run), config)
-    told = {"outcome": _outcome(run), "report": _report(run), "error": _error(run)}
-    facts = [(localization.say(f"fact.{name}"), value) for name, value in told.items() if value]
+    known = {"outcome": _outcome(run), "report": _report(run), "error": _error(run)}
+    facts = [(localization.say(f"fact.{name}"), value) for name, value in known.items() if value]
     mail = [wrapped(localization.say("short")), *(f"{name}: {in_mail(value)}" for name, value in facts)]
     lines = [f"*{localization.say('short')}*", *(f"*{name}* {in_chat(value)}" for name, value in facts)]
     where = localization.say("link.execution")
@@ -67,23 +67,23 @@ def attributes(run: Run, config: Config) -> dict[str, str]:
 
 
 def _event(run: Run, config: Config) -> dict[str, Any]:
-    told = Localization.of(config, "en").say("short")
-    failure = None if _outcome(run) == "SUCCEEDED" else Failure(_error(run) or "Unknown", told)
-    return export_event(replace(_bare(run), failure=failure, notes=(told,)), config)
+    text = Localization.of(config, "en").say("short")
+    failure = None if _outcome(run) == "SUCCEEDED" else Failure(_error(run) or "Unknown", text)
+    return export_event(replace(_bare(run), failure=failure, notes=(text,)), config)
 
 
 def _bare(run: Run) -> Run:
     """Return the run with no more than who it is."""
     execution = Execution(clean(run.execution.arn, ARN_CHARACTERS), run.execution.started_at)
-    return Run(execution, input="", outcome=_outcome(run), notification_id=_id(run))  # type: ignore[arg-type] # one of OUTCOMES
+    return Run(execution, input="", outcome=_outcome(run), notification_id=_id(run))  # type: ignore[arg-type] # one of TOLD_OUTCOMES
 
 
 def _outcome(run: Run) -> str:
-    return run.outcome if run.outcome in OUTCOMES else "FAILED"
+    return run.outcome if run.outcome in TOLD_OUTCOMES else "FAILED"
 
 
 def _report(run: Run) -> str:
-    return clean(getattr(run.plan, "report_name", ""), NAME_CHARACTERS)
+    return clean(getattr(run.plan, "report_name", ""), SHORT_NAME_CHARACTERS)
 
 
 def _error(run: Run) -> str:
@@ -91,4 +91,4 @@ def _error(run: Run) -> str:
 
 
 def _id(run: Run) -> str:
-    return clean(run.notification_id or "", NAME_CHARACTERS)
+    return clean(run.notification_id or "", SHORT_NAME_CHARACTERS)

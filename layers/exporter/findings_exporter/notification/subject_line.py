@@ -7,8 +7,8 @@ could not be analysed; ``FAILED`` where no report was delivered), then the repor
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.run import Run
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.remediation import remediation_for
 from findings_exporter.notification.view import MessageView, analysis_failure, view_of
@@ -42,8 +42,8 @@ def title(run: Run, config: Config, localization: Localization, most: int = TITL
     separator = "action_list" if made.urgency == "action" else "list"
 
     def line(report: str, parts: Sequence[str]) -> str:
-        told = localization.say(separator).join(filter(None, (parts[0], localization.listed(parts[1:]))))
-        return localization.say(f"subject.{made.urgency}", report=report, region=config.region, told=told)
+        text = localization.say(separator).join(filter(None, (parts[0], localization.listed(parts[1:]))))
+        return localization.say(f"subject.{made.urgency}", report=report, region=config.region, line=text)
 
     return fitted(line, made.report, made.parts, most)
 
@@ -127,7 +127,7 @@ def numbers(view: MessageView, localization: Localization) -> dict[str, str]:
     """Return the numbers of a run as texts; ``worst`` says how many of the new are critical, or of the open if not compared."""
     worst = view.new_by_severity if view.new is not None else view.by_severity
     count = worst.get("CRITICAL") or 0
-    told = (
+    shown = (
         localization.say("opening.worst", count=localization.number(count), severity=localization.severity("CRITICAL"))
         if count
         else ""
@@ -136,5 +136,5 @@ def numbers(view: MessageView, localization: Localization) -> dict[str, str]:
         "new": localization.number(view.new or 0),
         "no_longer_open": localization.number(view.no_longer_open or 0),
         "open": localization.number(view.open),
-        "worst": told,
+        "worst": shown,
     }

@@ -50,9 +50,9 @@ TEXTS = {
     "kind.exploit_became_available": "exploit now available",
     "kind.fix_became_available": "fix now available",
     # The subject of a mail, and the title in a chat. A mail's subject is made of the English ones, which are ASCII.
-    "subject.plain": "Inspector {report}, {region}: {told}",
-    "subject.action": "ACTION: {report}, {region}: {told}",
-    "subject.failed": "FAILED: Inspector {report}, {region}: {told}",
+    "subject.plain": "Inspector {report}, {region}: {line}",
+    "subject.action": "ACTION: {report}, {region}: {line}",
+    "subject.failed": "FAILED: Inspector {report}, {region}: {line}",
     "opening.export": "export",
     "opening.delivered": "delivered, {size}",
     "opening.nothing_found": "delivered, no findings",
@@ -79,7 +79,7 @@ TEXTS = {
     "headline.stopped": 'The report "{name}" was not delivered: the run was stopped.',
     "headline.unnamed": "No report was delivered.",
     "headline.unnamed_stopped": "No report was delivered: the run was stopped.",
-    "headline.lost": "Scan coverage lost: Inspector does not scan everything. Fewer findings are no good news.",
+    "headline.lost": "Scan coverage lost: Inspector does not scan everything. Fewer findings do not mean fewer vulnerabilities.",
     "headline.unknown": "Coverage unknown: it is not certain that Inspector scans everything.",
     "headline.drop": "Unusual drop: far fewer open findings than before.",
     "do_now": "Do now: {step}",
@@ -167,12 +167,12 @@ TEXTS = {
     "fix_now": "Fix",
     "statements_to_add": "Policy statement to add ({check})",
     "short.subject": "Inspector: {name} {outcome}, short message",
-    "short": "This message is short: the run's record does not have all that the whole one needs. Open the execution to see what"
-    " happened.",
+    "short": "This is a short message: the full one could not be created from the record of the run. Open the execution to see"
+    " what happened.",
     "fact.outcome": "Outcome",
     "fact.report": "Report",
     "fact.error": "Error",
-    "links_stay": "The links ask you to sign in to the account, and stay valid. Notification {id}",
+    "links_stay": "To open the links, sign in to the account. They do not expire. Notification {id}",
     "nothing_found.no_findings": "Inspector found nothing that matches the filter, and wrote no file.",
     "nothing_found.no_object": "Inspector reported success but wrote no file, as it does when nothing matches the filter."
     " If you expected findings, check that scanning is active.",

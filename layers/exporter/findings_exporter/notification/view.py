@@ -1,6 +1,6 @@
 """What kind of run it was, read from the run and the headline of its analysis.
 
-Every field of the headline may be missing: a message tells what it understands of what another release has written. Its texts
+Every field of the headline may be missing: a message shows what it understands of what another release has written. Its texts
 have passed :mod:`findings_exporter.notification.sanitize`.
 """
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from findings_exporter.aws.run_store import Run
+from findings_exporter.model.run import Run
 from findings_exporter.model.taxonomy import SEVERITIES
 
-type Compared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
+type HowCompared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class MessageView:
     compared
         Whether it was compared with an earlier run; else why not.
     state
-        ``dark``: Inspector was not looking. ``unknown``: nobody knows.
+        Coverage status: ``lost`` where scanning was deactivated, ``unknown`` where that could not be determined.
     by_severity, beside_open
         Open findings by severity; beside them those that are closed and suppressed, by status.
-    new, gone
+    new, no_longer_open
         None when it was not compared.
     status_unknown
-        Findings that were open where Inspector does not look any more.
+        Findings that were open where Inspector no longer scans.
     """
 
-    compared: Compared
+    compared: HowCompared
     state: Literal["active", "lost", "unknown"]
     unusual_drop: bool
     open: int
@@ -60,7 +60,7 @@ class MessageView:
 
     @property
     def has_no_changes(self) -> bool:
-        """Nothing new, gone, seen again, worse or better, and Inspector was looking."""
+        """Nothing is new, no longer open, rediscovered or changed, and scanning is active."""
         same = (self.new, self.no_longer_open, self.rediscovered, len(self.marks)) == (0, 0, 0, 0)
         return same and self.state == "active" and not self.unusual_drop
 
@@ -77,7 +77,7 @@ class MessageView:
 
     @property
     def is_good(self) -> bool:
-        """Inspector was looking, and nothing fell suddenly."""
+        """Scanning is active, and there is no unusual drop."""
         return self.state == "active" and not self.unusual_drop
 
 

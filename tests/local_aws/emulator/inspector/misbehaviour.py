@@ -73,7 +73,7 @@ class Misbehaviour:
         due = list(_due(fault for fault in self.faults if fault.kind in REPORT_FAULTS))
         return {fault.kind: fault for fault in due}
 
-    def told(self) -> list[dict[str, Any]]:
+    def pending(self) -> list[dict[str, Any]]:
         """Return the faults that have not taken effect yet."""
         return [vars(fault) for fault in self.faults if fault.times != 0]
 

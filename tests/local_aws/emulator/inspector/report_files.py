@@ -99,19 +99,19 @@ def iso(epoch: float) -> str:
 
 def _with_iso_timestamps(finding: Finding) -> Finding:
     # By their known places: a walk over all members would take half of the time of a large report.
-    told = _iso_members(finding, ("firstObservedAt", "lastObservedAt", "updatedAt"))
+    result = _iso_members(finding, ("firstObservedAt", "lastObservedAt", "updatedAt"))
     for part, names in (
         ("packageVulnerabilityDetails", ("vendorCreatedAt", "vendorUpdatedAt")),
         ("exploitabilityDetails", ("lastKnownExploitAt",)),
     ):
         if part in finding:
-            told[part] = _iso_members(finding[part], names)
+            result[part] = _iso_members(finding[part], names)
     times = ("pushedAt", "lastInUseAt", "launchedAt", "lastModifiedAt", "creationDate")
-    told["resources"] = [
+    result["resources"] = [
         {**resource, "details": {kind: _iso_members(details, times) for kind, details in resource.get("details", {}).items()}}
         for resource in finding["resources"]
     ]
-    return told
+    return result
 
 
 def _iso_members(structure: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

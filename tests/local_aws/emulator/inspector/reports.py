@@ -104,7 +104,7 @@ class Report:
             return odd.status
         return self.status
 
-    def told(self) -> dict[str, Any]:
+    def status_answer(self) -> dict[str, Any]:
         """Return the answer of GetFindingsReportStatus. AWS: `destination` never holds the whole object key."""
         answer: dict[str, Any] = {"reportId": self.id, "status": self.shown_status(), "destination": self.destination}
         if self.filter_criteria:
@@ -325,7 +325,7 @@ def _status(here: Place, request: dict[str, Any], _caller: str) -> Answer:
             return nothing
     if report is None:
         return _not_found(f"There is no report {report_id}" if report_id else "There is no report in progress")
-    answer: Answer = json_response(report.told())
+    answer: Answer = json_response(report.status_answer())
     if report_id:
         report.status_checks += 1
         here.changed.notify_all()

@@ -115,7 +115,7 @@ def _misbehave(body: dict[str, Any], account: str, region: str) -> dict[str, Any
     here = reports.place(account, region)
     with here.changed:
         here.misbehaviour.faults.append(Fault(**given))
-        return {"faults": here.misbehaviour.told()}
+        return {"faults": here.misbehaviour.pending()}
 
 
 @route("/_local/inspector/behave")
@@ -146,7 +146,7 @@ def _release(_body: dict[str, Any], account: str, region: str) -> dict[str, Any]
 
 
 @route("/_local/inspector/external_report")
-def _foreign_report(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+def _external_report(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     given = _settings(body, "destination")
     destination = {
         "bucketName": f"external-bucket-{account}",

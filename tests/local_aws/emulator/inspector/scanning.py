@@ -108,7 +108,7 @@ def install() -> None:
         here = reports.place(account_id, get_region())
         others = [account for account in here.accounts if account != account_id]
         page, token = _page(others, data, int(data.get("maxResults") or _MEMBERS_A_PAGE))
-        told = [
+        result = [
             {
                 "accountId": account,
                 "relationshipStatus": "ENABLED",
@@ -117,7 +117,7 @@ def install() -> None:
             }
             for account in page
         ]
-        return json_response({"members": told, **token})
+        return json_response({"members": result, **token})
 
     def connectors(data: dict[str, Any], account_id: str) -> Any:
         # Findings of other clouds are not generated, so an account has no connector.

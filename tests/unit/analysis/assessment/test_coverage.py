@@ -32,7 +32,7 @@ class Service:
         self.stubber.add_response(
             "batch_get_account_status",
             {
-                "accounts": [account_state(account, told) for account, told in accounts.items()],
+                "accounts": [account_state(account, result) for account, result in accounts.items()],
                 "failedAccounts": [
                     {"accountId": account, "errorCode": code, "errorMessage": "sorry"} for account, code in (failed or {}).items()
                 ],
@@ -74,8 +74,8 @@ def state(status: str) -> dict[str, str]:
     return {"status": status, "errorCode": "ALREADY_ENABLED", "errorMessage": f"It is {status}"}
 
 
-def account_state(account: str, told: str) -> dict[str, Any]:
-    whole, _, functions = told.partition(" but lambda ")
+def account_state(account: str, given: str) -> dict[str, Any]:
+    whole, _, functions = given.partition(" but lambda ")
     kinds = {"ec2": whole, "ecr": whole, "lambda": functions or whole}
     return {"accountId": account, "state": state(whole), "resourceState": {kind: state(each) for kind, each in kinds.items()}}
 
@@ -153,7 +153,7 @@ def test_each_state_is_on_or_off_and_a_new_one_is_unknown(status: str, expected:
     assert found.why == ("" if expected == "on" else f"{status}: It is {status}")
 
 
-def test_what_inspector_does_not_report_is_unknown_and_named(service: Service) -> None:
+def test_what_inspector_does_not_answer_is_unknown_and_named(service: Service) -> None:
     service.members(OTHER_ACCOUNT, "777788889999")
     service.states({ACCOUNT: "ENABLED"})
     service.states({}, {OTHER_ACCOUNT: "ACCESS_DENIED"}, asked=[OTHER_ACCOUNT, "777788889999"])
@@ -244,13 +244,13 @@ def test_a_listing_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(calls) < 40
 
 
-def account(told: Scanning, **scan_types: Scanning) -> Coverage:
+def account(given: Scanning, **scan_types: Scanning) -> Coverage:
     """Coverage of one account."""
-    return Coverage(ACCOUNT, {ACCOUNT: AccountScanning(told, scan_types)})
+    return Coverage(ACCOUNT, {ACCOUNT: AccountScanning(given, scan_types)})
 
 
 class TestMeaning:
-    def test_in_an_account_that_is_off_nothing_is_scanned(self) -> None:
+    def test_in_a_deactivated_account_nothing_is_scanned(self) -> None:
         found = account("off", ecr="on")
         assert {found.scanning(ACCOUNT, each) for each in OWN_SCAN_TYPES} == {"off"}
 
@@ -259,7 +259,7 @@ class TestMeaning:
         assert [found.scanning(ACCOUNT, each) for each in ("ec2", "ecr", "ami")] == ["off", "on", "unknown"]
         assert found.scanning(OTHER_ACCOUNT, "ecr") == "unknown"
 
-    def test_in_an_account_that_is_only_being_switched_on_nothing_is_sure(self) -> None:
+    def test_in_an_account_that_is_only_being_switched_on_scanning_is_unknown(self) -> None:
         found = account("unknown", ecr="on", ec2="off")
         assert [found.scanning(ACCOUNT, each) for each in ("ec2", "ecr")] == ["off", "unknown"]
 
@@ -268,8 +268,8 @@ class TestMeaning:
         found = account(state, azure="on")
         assert [found.scanning(ACCOUNT, each) for each in ("azure", "gcp")] == ["on", "unknown"]
 
-    def test_only_where_resources_are_known_and_none_is_scanned_it_is_blind(self) -> None:
-        for scanned, not_scanned, blind in (
+    def test_only_where_resources_are_known_and_none_is_scanned_nothing_is_scanned(self) -> None:
+        for scanned, not_scanned, nothing in (
             (0, 12, True),
             (0, 0, False),
             (1, 12, False),
@@ -277,11 +277,11 @@ class TestMeaning:
             (None, 12, False),
             (0, None, False),
         ):
-            assert Coverage(ACCOUNT, {}, scanned, not_scanned).scans_nothing == blind
+            assert Coverage(ACCOUNT, {}, scanned, not_scanned).scans_nothing == nothing
 
     def test_it_is_stored_as_plain_data(self) -> None:
         found = Coverage(ACCOUNT, {ACCOUNT: AccountScanning("on")}, 1, 0, {"x": TypeCoverage(1)}, ("a",)).to_dict()
-        told: dict[str, Any] = {
+        result: dict[str, Any] = {
             "state": "on",
             "scan_types": {},
             "why": "",
@@ -291,7 +291,7 @@ class TestMeaning:
         }
         assert found == {
             "account": ACCOUNT,
-            "accounts": {ACCOUNT: told},
+            "accounts": {ACCOUNT: result},
             "scanned": 1,
             "not_scanned": 0,
             "resource_types": {"x": {"scanned": 1, "not_scanned": 0, "why_not": {}}},
@@ -311,25 +311,27 @@ class TestModel:
         assert self.enum("Status") == coverage.STATES.keys()
 
     def test_an_enabled_account_is_on_with_the_error_codes_that_say_so_alone(self) -> None:
-        told = {code: coverage._scanning({"status": "ENABLED", "errorCode": code}) for code in self.enum("ErrorCode")}
-        assert {code for code, state in told.items() if state == "on"} == {
+        result = {code: coverage._scanning({"status": "ENABLED", "errorCode": code}) for code in self.enum("ErrorCode")}
+        assert {code for code, state in result.items() if state == "on"} == {
             "ALREADY_ENABLED",
             "RESOURCE_SCAN_NOT_DISABLED",
             "DISASSOCIATE_ALL_MEMBERS",
         }
-        assert {code for code, state in told.items() if state == "off"} == {"BLOCKED_BY_ORGANIZATION_POLICY"}
-        assert coverage.ERRORS.keys() <= told.keys()
+        assert {code for code, state in result.items() if state == "off"} == {"BLOCKED_BY_ORGANIZATION_POLICY"}
+        assert coverage.ERRORS.keys() <= result.keys()
         assert coverage._scanning({"status": "ENABLED", "errorCode": ""}) == coverage._scanning({"status": "ENABLED"}) == "on"
         assert coverage._scanning({"status": "DISABLED", "errorCode": "ALREADY_ENABLED"}) == "off"
         assert coverage._scanning({"status": "ENABLING", "errorCode": "BLOCKED_BY_ORGANIZATION_POLICY"}) == "off"
 
     def test_every_resource_type_has_a_scan_type(self) -> None:
-        told = {kind: scan_type(kind, None) for kind in self.enum("ResourceType")}
-        assert "other" not in told.values()
-        assert {kind for kind, found in told.items() if found == "azure"} == {
-            each for each in told if each.startswith("Microsoft.")
+        result = {kind: scan_type(kind, None) for kind in self.enum("ResourceType")}
+        assert "other" not in result.values()
+        assert {kind for kind, found in result.items() if found == "azure"} == {
+            each for each in result if each.startswith("Microsoft.")
         }
-        assert {kind for kind, found in told.items() if found == "gcp"} == {each for each in told if ".googleapis.com/" in each}
+        assert {kind for kind, found in result.items() if found == "gcp"} == {
+            each for each in result if ".googleapis.com/" in each
+        }
 
     def test_every_other_cloud_of_connectors_is_known(self) -> None:
         assert {each.lower() for each in self.enum("ConnectorCloudProvider")} == OTHER_CLOUDS.keys()
@@ -376,9 +378,9 @@ class TestOtherClouds:
             f"It is unknown whether all of Azure in account {ACCOUNT} is scanned: not every connector is connected and enabled.",
         )
 
-    def test_a_health_that_is_not_reported_is_not_health(self, service: Service) -> None:
-        told = {name: value for name, value in self.HEALTHY.items() if name != "health"}
-        assert self.read(service, told).scanning(ACCOUNT, "azure") == "unknown"
+    def test_a_connector_without_a_health_is_not_healthy(self, service: Service) -> None:
+        result = {name: value for name, value in self.HEALTHY.items() if name != "health"}
+        assert self.read(service, result).scanning(ACCOUNT, "azure") == "unknown"
 
     def test_without_a_connector_or_the_permission_they_are_unknown(self, service: Service) -> None:
         assert self.read(service).scanning(ACCOUNT, "azure") == "unknown"
@@ -389,7 +391,7 @@ class TestOtherClouds:
         assert "the connectors could not be listed" in found.notes[0]
 
 
-def test_an_account_that_is_no_member_any_more_is_said_to_be_none(service: Service) -> None:
+def test_an_account_that_is_no_longer_a_member_is_shown_as_such(service: Service) -> None:
     service.members("777788889999")
     service.states({ACCOUNT: "ENABLED"})
     service.states({"777788889999": "ENABLED"}, {OTHER_ACCOUNT: "ACCESS_DENIED"}, asked=[OTHER_ACCOUNT, "777788889999"])

@@ -1,4 +1,4 @@
-"""Quiet is not dark: a run without findings is good news only if Inspector was looking."""
+"""A report without findings is good news only if scanning is active."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def coverage(scanned: int | None = 7, not_scanned: int | None = 1, **states: Sca
         if isinstance(state, dict):
             accounts[account] = AccountScanning("on", state)
         else:
-            accounts[account] = AccountScanning(state, why="" if state == "on" else "as told")
+            accounts[account] = AccountScanning(state, why="" if state == "on" else "its reason")
     return Coverage(ACCOUNT, accounts, scanned, not_scanned)
 
 
@@ -45,33 +45,33 @@ def text(coverage_status: CoverageStatus) -> str:
 
 
 class TestActive:
-    def test_nothing_found_with_scanning_on_is_a_good_run(self) -> None:
+    def test_nothing_found_while_scanning_is_active_is_no_problem(self) -> None:
         coverage_status = assess(current(), coverage(a="on", b="on"))
         assert (coverage_status.state, coverage_status.unusual_drop) == ("active", False)
         assert text(coverage_status) == "The report has no open findings. Scanning is active: 7 resources are scanned."
 
-    def test_nothing_found_with_scanning_off_is_an_alarm_also_in_the_first_run(self) -> None:
+    def test_nothing_found_while_scanning_is_deactivated_is_lost_coverage_also_in_the_first_run(self) -> None:
         coverage_status = assess(current(), coverage(a="off"))
         assert coverage_status.state == "lost"
-        assert "Inspector is off in 111122223333 (as told), so nothing is scanned there" in text(coverage_status)
+        assert "Inspector is off in 111122223333 (its reason), so nothing is scanned there" in text(coverage_status)
 
     def test_nothing_found_where_the_state_cannot_be_read_is_unknown(self) -> None:
         coverage_status = assess(current(), coverage(a="unknown", b="on"))
         assert coverage_status.state == "unknown"
-        assert "It is unknown whether Inspector scans 111122223333 (as told)" in text(coverage_status)
+        assert "It is unknown whether Inspector scans 111122223333 (its reason)" in text(coverage_status)
 
     def test_nothing_found_and_no_account_known_is_unknown(self) -> None:
         assert assess(current(), Coverage(ACCOUNT, {})).state == "unknown"
 
-    def test_a_member_that_was_never_scanned_does_not_darken_a_unchanged_run(self) -> None:
+    def test_a_member_that_was_never_scanned_does_not_count_as_lost_coverage(self) -> None:
         assert assess(current(), coverage(a="on", b="off")).state == "active"
 
-    def test_resources_that_are_not_scanned_at_all_are_an_alarm(self) -> None:
+    def test_resources_that_are_not_scanned_at_all_are_lost_coverage(self) -> None:
         coverage_status = assess(current(), coverage(0, 12))
         assert coverage_status.state == "lost"
         assert "scans none of its 12 resources" in text(coverage_status)
 
-    def test_findings_that_are_still_reported_of_do_not_hide_that_nothing_is_scanned(self) -> None:
+    def test_findings_that_are_still_reported_do_not_hide_that_nothing_is_scanned(self) -> None:
         coverage_status = assess(current(a=40), coverage(0, 12), baseline({ACCOUNT: 41}))
         assert (coverage_status.state, coverage_status.unusual_drop) == ("lost", False)
         assert text(coverage_status).startswith("The report still has open findings. Inspector scans none of its 12 resources")
@@ -83,23 +83,23 @@ class TestActive:
         assert assess(current(), coverage(0, 0)).state == "unknown"
 
     @pytest.mark.parametrize(("scanned", "not_scanned"), [(None, None), (None, 3), (0, None)])
-    def test_a_number_of_resources_that_cannot_be_read_makes_no_good_news(
+    def test_a_number_of_resources_that_cannot_be_read_is_unknown_coverage(
         self, scanned: int | None, not_scanned: int | None
     ) -> None:
         coverage_status = assess(current(), coverage(scanned, not_scanned))
         assert coverage_status.state == "unknown"
         assert "how many resources it scans could not be read" in text(coverage_status)
 
-    def test_resources_that_are_surely_scanned_are_enough_for_a_good_run(self) -> None:
+    def test_resources_that_are_surely_scanned_are_enough_for_active_coverage(self) -> None:
         coverage_status = assess(current(), coverage(7, None))
         assert coverage_status.state == "active"
         assert "7 resources are scanned" in text(coverage_status)
 
-    def test_resources_that_cannot_be_read_do_not_trouble_a_run_that_needs_no_remediation(self) -> None:
+    def test_resources_that_cannot_be_read_do_not_matter_to_a_run_that_does_not_need_them(self) -> None:
         assert assess(current(a=3), coverage(None, None)).state == "active"
 
 
-class TestSuddenFall:
+class TestUnusualDrop:
     @pytest.mark.parametrize(
         ("before", "now", "falls"), [(20, 10, True), (20, 11, False), (19, 0, False), (1_000, 500, True), (1_000, 0, True)]
     )
@@ -124,7 +124,7 @@ class TestSuddenFall:
         coverage_status = assess(current(a=900, b=39), coverage(a="on", b="unknown"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 40}))
         assert (coverage_status.state, coverage_status.reasons) == ("active", ())
 
-    def test_an_account_that_inspector_does_not_know_any_more_is_unknown(self) -> None:
+    def test_an_account_that_inspector_no_longer_knows_is_unknown(self) -> None:
         assert assess(current(a=900), coverage(a="on"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 40})).state == "unknown"
 
     def test_what_is_lost_explains_the_fall(self) -> None:
@@ -141,8 +141,8 @@ class TestSuddenFall:
         assert assess(current(a=1), coverage()) == CoverageStatus("active", False, {}, (), coverage())
 
 
-class TestUnsure:
-    def test_what_is_missing_where_scanning_is_not_sure_makes_no_good_run(self) -> None:
+class TestUnknown:
+    def test_findings_that_are_missing_where_scanning_is_unknown_make_coverage_unknown(self) -> None:
         ecr: dict[str, Scanning] = {"ecr": "on"}
         missing = {(ACCOUNT, "azure"): 9, (OTHER_ACCOUNT, "ecr"): 1, (ACCOUNT, "ecr"): 2, (THIRD, "ec2"): 1}
         coverage_status = assess(current(a=30), coverage(a=ecr, b="unknown"), baseline({ACCOUNT: 30}), status_unknown=missing)
@@ -150,7 +150,7 @@ class TestUnsure:
         assert text(coverage_status) == (
             "13 findings are missing where it is unknown whether Inspector scans: 111122223333 (Azure: Inspector returned no status),"
             " 111122223333 (ECR: scanning was not certain at the last run, and at most half of the open findings are back),"
-            " 444455556666 (ECR: as told), 777788889999 (EC2: Inspector returned no status)."
+            " 444455556666 (ECR: its reason), 777788889999 (EC2: Inspector returned no status)."
         )
 
     def test_what_is_lost_is_not_said_twice(self) -> None:
@@ -158,7 +158,7 @@ class TestUnsure:
                         status_unknown={(OTHER_ACCOUNT, "ecr"): 12})  # fmt: skip
         assert (coverage_status.state, len(coverage_status.reasons)) == ("lost", 2)
 
-    def test_an_account_that_is_no_member_any_more_does_not_make_a_unchanged_run_unknown(self) -> None:
+    def test_an_account_that_is_no_longer_a_member_does_not_make_coverage_unknown(self) -> None:
         left = {ACCOUNT: AccountScanning("on"), OTHER_ACCOUNT: AccountScanning("unknown", is_member=False)}
         assert assess(current(), Coverage(ACCOUNT, left, 7, 0)).state == "active"
 
@@ -172,7 +172,7 @@ class TestCoverageLost:
         assert coverage_status.state == "lost"
         assert list(coverage_status.deactivated) == [OTHER_ACCOUNT]
         assert (
-            "Inspector no longer scans account 444455556666 (all scan types are off). 12 findings that were open there are missing"
+            "Inspector no longer scans account 444455556666 (all scan types are deactivated). 12 findings that were open there are missing"
             in text(coverage_status)
         )
 
@@ -182,19 +182,19 @@ class TestCoverageLost:
             current(a=9, b=12), coverage(a="on", b="off"), baseline({ACCOUNT: 9, OTHER_ACCOUNT: 12}, scanning=on)
         )
         assert coverage_status.state == "lost"
-        assert "(all scan types are off)" in text(coverage_status)
+        assert "(all scan types are deactivated)" in text(coverage_status)
 
     def test_one_scan_type_may_be_switched_off_alone(self) -> None:
         off: dict[str, Scanning] = {"ec2": "on", "ecr": "off", "lambda": "off"}
         coverage_status = assess(current(), coverage(a=off), baseline({ACCOUNT: 5}))
         assert coverage_status.deactivated == {ACCOUNT: ("ecr",)}
 
-    def test_it_stays_an_alarm_until_it_is_on_again(self) -> None:
+    def test_it_stays_lost_until_it_is_active_again(self) -> None:
         forgotten = baseline({ACCOUNT: 9}, status_unknown={OTHER_ACCOUNT: 12}, scanning={OTHER_ACCOUNT: {"ecr": "off"}})
         assert assess(current(a=9), coverage(a="on", b="off"), forgotten).state == "lost"
         assert assess(current(a=9), coverage(a="on", b="on"), forgotten).state == "active"
 
-    def test_what_was_off_before_and_had_no_findings_is_no_alarm(self) -> None:
+    def test_what_was_deactivated_before_and_had_no_findings_is_not_lost(self) -> None:
         coverage_status = assess(
             current(a=9), coverage(a="on", b="off"), baseline({ACCOUNT: 9}, scanning={OTHER_ACCOUNT: {"ecr": "off"}})
         )

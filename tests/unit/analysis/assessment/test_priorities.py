@@ -26,7 +26,7 @@ def vulnerability(name: str, **values: Any) -> dict[str, Any]:
     return finding(name, vulnerability_id=name, **values)
 
 
-def test_an_entry_reports_what_to_fix_and_why() -> None:
+def test_an_entry_says_what_to_fix_and_why() -> None:
     row = vulnerability("CVE-1", severity="CRITICAL", exploit_available="YES", epss_score=0.943, fix_available="YES",
                         title="CVE-1 - openssl", package_names=["openssl", None, "libssl", "openssl"])  # fmt: skip
     assert ranked([row], {"CVE-1": 34}) == [
@@ -56,13 +56,13 @@ def test_an_entry_reports_what_to_fix_and_why() -> None:
         ({"severity": "LOW", "epss_score": 7.0}, 31, "LOW 5 + EPSS 700.0% 20 + open on 31 resources 8 = 33"),
     ],
 )
-def test_the_sum_is_reported_term_by_term(values: dict[str, Any], resources: int, why: str) -> None:
+def test_the_sum_is_given_term_by_term(values: dict[str, Any], resources: int, why: str) -> None:
     (entry,) = ranked([vulnerability("CVE-1", **values)], {"CVE-1": resources})
     assert entry["why"] == why
     assert why.endswith(f"= {entry['priority_score']}")
 
 
-def test_a_vulnerability_has_the_points_of_its_worst_open_finding() -> None:
+def test_a_vulnerability_has_the_priority_score_of_its_worst_open_finding() -> None:
     rows = [
         vulnerability("CVE-1", severity="LOW") | {"finding_arn": "low"},
         vulnerability("CVE-1", severity="HIGH") | {"finding_arn": "b"},
@@ -84,7 +84,7 @@ def test_what_can_be_fixed_and_is_exploited_comes_before_what_is_merely_severe()
     assert [entry["vulnerability_id"] for entry in ranked(rows)] == ["exploited", "fixable", "severe"]
 
 
-def test_equal_points_are_ordered_by_resources_then_by_name() -> None:
+def test_equal_priority_scores_are_ordered_by_resources_then_by_name() -> None:
     rows = [vulnerability(name) for name in ("b", "c", "a")]
     assert [entry["vulnerability_id"] for entry in ranked(rows, {"b": 40, "c": 99, "a": 40})] == ["c", "a", "b"]
 
@@ -145,10 +145,10 @@ def test_the_list_is_exact_whatever_the_order_and_however_little_memory_there_is
         for row in found:
             collected.add(batch(row))
         watched = collected.watched()
-        told = collected.ranked({vulnerability_hash(name): count for name, count in resources.items()})
+        result = collected.ranked({vulnerability_hash(name): count for name, count in resources.items()})
         if collected.is_exact:
-            assert [(entry["priority_score"], entry["vulnerability_id"]) for entry in told] == expected
-        assert {vulnerability_hash(entry["vulnerability_id"]) for entry in told} <= watched
+            assert [(entry["priority_score"], entry["vulnerability_id"]) for entry in result] == expected
+        assert {vulnerability_hash(entry["vulnerability_id"]) for entry in result} <= watched
         assert len(collected._candidates) <= kept
 
 
@@ -181,12 +181,12 @@ def test_who_can_only_just_reach_the_list_by_its_resources_is_watched() -> None:
     worst, spread = vulnerability("one", severity="CRITICAL"), vulnerability("many", severity="HIGH")
     found.add(batch(worst, spread, vulnerability("too-few", severity="HIGH", fix_available="NO") | {"severity": "MEDIUM"}))
     assert found.watched() == {vulnerability_hash("one"), vulnerability_hash("many")}
-    # 30 + 10 for 32 resources are as many points as 40 for one, and the number of resources decides.
+    # 30 + 10 for 32 resources are the same score as 40 for one, and the number of resources decides.
     ranked = found.ranked({vulnerability_hash("one"): 1, vulnerability_hash("many"): 32})
     assert [entry["vulnerability_id"] for entry in ranked] == ["many"]
 
 
-def test_the_documentation_has_the_points_of_the_code() -> None:
+def test_the_documentation_has_the_scores_of_the_code() -> None:
     text = Path("docs/analysis.md").read_text(encoding="utf-8")
     score = Counter(priorities.SEVERITY_SCORES)
     table = next(line for line in text.splitlines() if line.startswith("| severity |"))

@@ -26,7 +26,7 @@ def earlier(
     """A fingerprint file of a run that knew so much of the account's images."""
     scanning = {} if ecr is None else {ACCOUNT: dict.fromkeys(SCAN_TYPES, "on") | {"ecr": ecr}}
     started_at = (NOW - timedelta(hours=hours_ago)).isoformat()
-    header = Header("nightly", "night", started_at, "x", {}, scanning, {ACCOUNT: {"ecr": since}} if since else {})
+    header = Header("nightly", "run-1", started_at, "x", {}, scanning, {ACCOUNT: {"ecr": since}} if since else {})
     return FingerprintFile(Path(), header, Summary(was_open, {ACCOUNT: {"ecr": was_open}}, {ACCOUNT: {"ecr": carried}}))
 
 
@@ -40,7 +40,7 @@ def test_what_was_on_stays_on_however_few_are_left() -> None:
     assert assessed(0, earlier("on")) == ("on", None)
 
 
-def test_without_an_earlier_run_inspectors_word_counts() -> None:
+def test_without_an_earlier_run_inspectors_status_counts() -> None:
     assert assessed(0) == ("on", None)
 
 
@@ -53,7 +53,7 @@ def test_more_than_half_must_be_back(state: str, back: int, on: bool) -> None:
 
 
 @pytest.mark.parametrize(("hours", "on"), [(0.1, False), (23.9, False), (24, True)])
-def test_or_a_day_must_have_passed_since_inspector_first_said_so(hours: float, on: bool) -> None:
+def test_or_a_day_must_have_passed_since_inspector_first_reported_it_active(hours: float, on: bool) -> None:
     since = NOW - timedelta(hours=hours)
     assert assessed(0, earlier("unknown", since=since)) == (("on", None) if on else ("unknown", since))
 
@@ -63,7 +63,7 @@ def test_a_place_without_findings_need_not_wait() -> None:
     assert assessed(0, earlier(None, was_open=0)) == ("on", None)
 
 
-def test_what_was_not_reported_of_before_was_not_on() -> None:
+def test_what_was_not_known_before_was_not_active() -> None:
     assert assessed(0, earlier(None)) == ("unknown", NOW)
 
 
@@ -81,12 +81,12 @@ def places(found: frozenset[bytes], account: str = ACCOUNT) -> set[str]:
     return {each for number, each in enumerate(SCAN_TYPES) if account_hash(account) + bytes([number]) in found}
 
 
-def test_a_comparison_hears_of_all_that_is_not_on_and_of_what_is_surely_off() -> None:
+def test_a_comparison_gets_all_that_is_not_active_and_what_is_surely_deactivated() -> None:
     found = Scanned({ACCOUNT: {"ec2": "on", "ecr": "unknown", "lambda": "off"}}, {}, frozenset())
     assert (places(found.unsure()), places(found.off())) == ({"ecr", "lambda"}, {"lambda"})
     assert places(found.unsure(), "") == set(SCAN_TYPES), "of a finding without an account nothing is sure"
 
 
-def test_of_an_account_that_is_no_member_nothing_is_waited_for() -> None:
+def test_an_account_that_is_no_member_need_not_resume() -> None:
     left = Coverage(ACCOUNT, {OTHER_ACCOUNT: AccountScanning("unknown", is_member=False)})
     assert places(surely_scanned(left, {}, (), NOW).unsure(), OTHER_ACCOUNT) == set()

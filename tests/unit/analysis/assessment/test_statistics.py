@@ -35,23 +35,23 @@ def test_a_report_is_counted_as_its_findings_are(data: st.DataObject, findings: 
     counts = Statistics(NOW_MS)
     for batch in read_json(Stream(data.draw(json_reports(findings))), counted_only=True, buffer_bytes=1000):
         counts.add(batch)
-    told, rows = counts.to_dict(), [expected_row(finding) for finding in findings]
-    assert told["total"] == len(rows)
-    assert told["by_status"] == Counter(row["status"] for row in rows)
+    result, rows = counts.to_dict(), [expected_row(finding) for finding in findings]
+    assert result["total"] == len(rows)
+    assert result["by_status"] == Counter(row["status"] for row in rows)
     rows = [row for row in rows if row["status"] not in {"CLOSED", "SUPPRESSED"}]
-    assert told["open"] == len(rows)
+    assert result["open"] == len(rows)
     for kind in ("severity", "type", "resource_type", "fix_available", "exploit_available"):
-        assert told[f"by_{kind}"] == Counter(row[kind] or NO_VALUE for row in rows)
-    assert told["by_account"] == Counter(row["account_id"] for row in rows)
-    assert {band: sum(each.values()) for band, each in told["by_age_and_severity"].items()} == told["by_age"]
-    assert sum(map(Counter, told["by_age_and_severity"].values()), Counter()) == told["by_severity"]
-    assert sum(told["by_age"].values()) == sum(told["by_epss"].values()) == len(rows)
+        assert result[f"by_{kind}"] == Counter(row[kind] or NO_VALUE for row in rows)
+    assert result["by_account"] == Counter(row["account_id"] for row in rows)
+    assert {band: sum(each.values()) for band, each in result["by_age_and_severity"].items()} == result["by_age"]
+    assert sum(map(Counter, result["by_age_and_severity"].values()), Counter()) == result["by_severity"]
+    assert sum(result["by_age"].values()) == sum(result["by_epss"].values()) == len(rows)
     packages = Counter(name for row in rows for name in row["package_names"] or () if name)
-    assert {entry["name"]: entry["findings"] for entry in told["top"]["packages"]["entries"]} == packages
+    assert {entry["name"]: entry["findings"] for entry in result["top"]["packages"]["entries"]} == packages
     every_id = [name for row in rows for name in [row["resource_id"], *(row["further_resource_ids"] or ())] if name]
-    assert {entry["name"]: entry["findings"] for entry in told["top"]["resources"]["entries"]} == Counter(every_id)
+    assert {entry["name"]: entry["findings"] for entry in result["top"]["resources"]["entries"]} == Counter(every_id)
     repositories = Counter("a/b" for name in every_id if ":repository/" in name)
-    assert {entry["name"]: entry["findings"] for entry in told["top"]["repositories"]["entries"]} == repositories
+    assert {entry["name"]: entry["findings"] for entry in result["top"]["repositories"]["entries"]} == repositories
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_a_report_is_counted_as_its_findings_are(data: st.DataObject, findings: 
     ],
 )
 def test_age_is_counted_in_whole_days_at_the_runs_start(age_ms: int, band: str) -> None:
-    told = counted({"first_observed_at": NOW_MS - age_ms})["by_age"]
-    assert told == dict.fromkeys(AGE_BANDS, 0) | {band: 1}
+    result = counted({"first_observed_at": NOW_MS - age_ms})["by_age"]
+    assert result == dict.fromkeys(AGE_BANDS, 0) | {band: 1}
 
 
 @pytest.mark.parametrize(
@@ -82,26 +82,26 @@ def test_exploit_probabilities_are_counted_from_a_bands_lower_bound_on(score: fl
 
 def test_what_is_not_open_is_counted_by_its_status_alone() -> None:
     row = {"severity": "CRITICAL", "resource_id": "i-1", "vulnerability_id": "CVE-1", "package_names": ["a"]}
-    told = counted(*(row | {"status": status} for status in ("ACTIVE", "CLOSED", "SUPPRESSED", "CLOSED", "OF_TOMORROW")))
-    assert (told["total"], told["open"]) == (5, 2)
-    assert told["by_status"] == {"CLOSED": 2, "ACTIVE": 1, "OF_TOMORROW": 1, "SUPPRESSED": 1}
-    assert told["by_severity"] == {"CRITICAL": 2}
-    assert (told["by_account"], sum(told["by_age"].values()), sum(told["by_epss"].values())) == ({"1": 2}, 2, 2)
-    assert {name: top["entries"][0]["findings"] for name, top in told["top"].items() if top["entries"]} == {
+    result = counted(*(row | {"status": status} for status in ("ACTIVE", "CLOSED", "SUPPRESSED", "CLOSED", "OF_TOMORROW")))
+    assert (result["total"], result["open"]) == (5, 2)
+    assert result["by_status"] == {"CLOSED": 2, "ACTIVE": 1, "OF_TOMORROW": 1, "SUPPRESSED": 1}
+    assert result["by_severity"] == {"CRITICAL": 2}
+    assert (result["by_account"], sum(result["by_age"].values()), sum(result["by_epss"].values())) == ({"1": 2}, 2, 2)
+    assert {name: top["entries"][0]["findings"] for name, top in result["top"].items() if top["entries"]} == {
         "resources": 2, "vulnerabilities": 2, "packages": 2,
     }  # fmt: skip
 
 
-def test_what_is_not_reported_and_what_is_reported_to_be_unknown_are_counted_together() -> None:
-    told = counted(
+def test_missing_values_and_unknown_values_are_counted_together() -> None:
+    result = counted(
         {"fix_available": None},
         {"fix_available": NO_VALUE},
         {"fix_available": "YES"},
         {"account_id": None},
         {"account_id": NO_VALUE},
     )
-    assert told["by_fix_available"] == {NO_VALUE: 4, "YES": 1}
-    assert told["by_account"] == {"1": 3, NO_VALUE: 2}
+    assert result["by_fix_available"] == {NO_VALUE: 4, "YES": 1}
+    assert result["by_account"] == {"1": 3, NO_VALUE: 2}
 
 
 def test_a_status_of_tomorrow_is_open_also_beside_closed_findings() -> None:
@@ -109,13 +109,13 @@ def test_a_status_of_tomorrow_is_open_also_beside_closed_findings() -> None:
     counts = Statistics(NOW_MS)
     plain = dict.fromkeys(("resource_type", "fix_available", "exploit_available", "epss_score", "resource_id", "further_resource_ids",
                            "vulnerability_id", "package_names"), [None] * 4)  # fmt: skip
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "severity": ["LOW", "HIGH", "HIGH", "LOW"],
         "type": ["T"] * 4,
         "account_id": ["1"] * 4,
         "first_observed_at": [NOW_MS] * 4,
     }
-    counts.add({**plain, **told, "status": statuses})
+    counts.add({**plain, **result, "status": statuses})
     assert (counts.to_dict()["open"], counts.to_dict()["by_severity"]) == (2, {"HIGH": 2})
 
 
@@ -143,19 +143,19 @@ class TestTop:
         for begin in range(0, len(names), 500):
             top.add(names[begin : begin + 500])
             assert len(top.counts) <= 200
-        told = top.to_dict()
-        assert not told["exact"]
-        assert told["too_low_by_at_most"] == top.error <= len(names) / 100
+        result = top.to_dict()
+        assert not result["exact"]
+        assert result["too_low_by_at_most"] == top.error <= len(names) / 100
         for name, count in exact.items():
             assert count - top.error <= top.counts[name] <= count
-        assert [entry["name"] for entry in told["entries"][:5]] == [name for name, _ in exact.most_common(5)]
+        assert [entry["name"] for entry in result["entries"][:5]] == [name for name, _ in exact.most_common(5)]
 
     def test_repositories_stay_exact_when_their_images_do_not_fit(self) -> None:
         images = [f"arn:aws:ecr:eu-west-1:111122223333:repository/r{n % 3}/sha256:{n:064x}" for n in range(100)]
         counts = Statistics(NOW_MS, top_entries=10)
         for image in images:
             counts.resources.add([image])
-        told = counts.to_dict()["top"]
-        assert not told["resources"]["exact"]
-        assert told["repositories"]["exact"]
-        assert {entry["name"]: entry["findings"] for entry in told["repositories"]["entries"]} == {"r0": 34, "r1": 33, "r2": 33}
+        result = counts.to_dict()["top"]
+        assert not result["resources"]["exact"]
+        assert result["repositories"]["exact"]
+        assert {entry["name"]: entry["findings"] for entry in result["repositories"]["entries"]} == {"r0": 34, "r1": 33, "r2": 33}

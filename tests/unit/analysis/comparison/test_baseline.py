@@ -88,7 +88,7 @@ def test_no_number_of_other_runs_hides_it_and_no_more_is_read_than_is_needed() -
     assert (found.execution, len(list(lines))) == ("run-1", 1)
 
 
-def test_another_format_is_fine() -> None:
+def test_another_format_is_a_baseline_too() -> None:
     assert chosen(run(1, format="CSV")).report_format == "CSV"
 
 
@@ -114,13 +114,13 @@ def test_the_first_report_has_none(items: list[dict[str, Any]]) -> None:
     assert refused(*items).reason == "first_run"
 
 
-def test_a_changed_filter_is_said_to_be_one() -> None:
+def test_a_changed_filter_is_named_as_such() -> None:
     found = refused(run(1, filter_hash="other"), run(2, filter_hash="another"))
     assert found.reason == "filter_changed"
     assert "22 Nov 2026, 03:00 UTC" in found.sentence
 
 
-def test_runs_from_before_there_were_analyses_are_said_to_be_some() -> None:
+def test_runs_from_before_there_were_analyses_are_named_as_such() -> None:
     assert refused(run(1, analysis_fingerprints=None), run(2, bucket=None)).reason == "no_analysis"
 
 
@@ -134,7 +134,7 @@ def test_lines_that_are_no_runs_are_passed_over(sk: str) -> None:
     ("days", "text"),
     [(0.5 / 24, "0 hours"), (1 / 24, "1 hour"), (1, "24 hours"), (1.9, "46 hours"), (2, "2 days"), (30.2, "30 days")],
 )
-def test_its_age_is_reported_as_people_say_it(days: float, text: str) -> None:
+def test_its_age_is_written_as_people_write_it(days: float, text: str) -> None:
     assert chosen(run(days)).age_text(NOW) == text
 
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_read_is_said_with_its_place_and_reason() -> None:
     assert "truncated at its finding 7" in found.sentence
 
 
-def test_the_fields_that_a_analysis_adds_are_the_ones_that_are_read() -> None:
+def test_the_fields_that_an_analysis_adds_are_the_ones_that_are_read() -> None:
     complete = chosen(run(1))
     for field in HISTORY_FIELDS:
         moved = chosen(run(1, **{field: "moved"}))

@@ -1,4 +1,4 @@
-"""What is new, gone, rebuilt or worse is told as a naive comparison of whole findings tells it, in little memory."""
+"""What is new, no longer open, rebuilt or worse is what a naive comparison of whole findings says, in little memory."""
 
 import io
 import random
@@ -29,7 +29,7 @@ from tests.builders.daily_runs import TODAY, batch, finding, records
 from tests.builders.naive_comparison import RESOURCES, Seen
 from tests.builders.naive_comparison import SCAN_TYPES as SCAN_TYPE_OF
 
-STATUS_WORDS = ["ACTIVE", "SUPPRESSED", "CLOSED", "NOT LOOKED AT"]
+STATUS_WORDS = ["ACTIVE", "SUPPRESSED", "CLOSED", "UNKNOWN"]
 
 
 def places_of(*places: tuple[str, str]) -> frozenset[bytes]:
@@ -40,7 +40,7 @@ def off(*places: tuple[str, str]) -> NotScanned:
     return NotScanned(places_of(*places), places_of(*places))
 
 
-def told(
+def compared(
     baseline: list[dict[str, Any]], current: list[dict[str, Any]], *switched_off: tuple[str, str]
 ) -> tuple[dict[str, int], list[bytes]]:
     """The kinds of two runs, and the records that are kept."""
@@ -61,71 +61,71 @@ def first_seen(kept: list[bytes]) -> list[int]:
 
 
 class TestKinds:
-    def test_a_unchanged_run_changes_nothing(self) -> None:
+    def test_an_unchanged_run_changes_nothing(self) -> None:
         daily_run = [finding("a"), finding("b", vulnerability_id="CVE-2")]
-        kinds, kept = told(daily_run, daily_run)
+        kinds, kept = compared(daily_run, daily_run)
         assert kinds == {"still_open": 2}
         assert kept == records(*daily_run)
 
     def test_a_finding_that_was_not_there_is_new(self) -> None:
-        assert told([], [finding("a")])[0] == {"new": 1}
+        assert compared([], [finding("a")])[0] == {"new": 1}
 
-    def test_a_rebuilt_image_reissues_its_findings(self) -> None:
-        kinds, kept = told([finding("a", first_observed_at=5 * DAY_MS)], [finding("b", first_observed_at=9 * DAY_MS)])
+    def test_a_rebuilt_image_gives_its_findings_new_arns(self) -> None:
+        kinds, kept = compared([finding("a", first_observed_at=5 * DAY_MS)], [finding("b", first_observed_at=9 * DAY_MS)])
         assert kinds == {"unchanged_new_arn": 1}
         assert first_seen(kept) == [5]
 
-    def test_a_rebuilt_image_reissues_its_findings_also_where_the_old_ones_are_reported_as_closed(self) -> None:
-        assert told([finding("a")], [finding("a", status="CLOSED"), finding("b")])[0] == {"unchanged_new_arn": 1}
+    def test_a_rebuilt_image_gives_its_findings_new_arns_also_where_the_old_ones_are_reported_as_closed(self) -> None:
+        assert compared([finding("a")], [finding("a", status="CLOSED"), finding("b")])[0] == {"unchanged_new_arn": 1}
 
-    def test_an_old_image_that_stays_for_a_run_makes_a_copy_and_its_first_seen_day_survives(self) -> None:
+    def test_an_old_image_that_stays_for_a_run_makes_an_additional_resource_and_its_first_seen_day_survives(self) -> None:
         old, new = finding("a", first_observed_at=5 * DAY_MS), finding("b", first_observed_at=9 * DAY_MS)
-        kinds, kept = told([old], [old, new])
+        kinds, kept = compared([old], [old, new])
         assert kinds == {"still_open": 1, "additional_resource": 1}
         assert first_seen(kept) == [5, 5]
-        assert told([old, new], [new])[0] == {"still_open": 1, "one_fewer_resource": 1}
+        assert compared([old, new], [new])[0] == {"still_open": 1, "one_fewer_resource": 1}
 
     def test_the_same_arn_is_the_same_finding_although_its_packages_changed(self) -> None:
-        kinds, kept = told(
+        kinds, kept = compared(
             [finding("a", first_observed_at=5 * DAY_MS)],
             [finding("a", package_names=["openssl", "libssl"], first_observed_at=6 * DAY_MS)],
         )
         assert kinds == {"still_open": 1}
         assert first_seen(kept) == [5]
 
-    def test_an_active_only_report_reports_a_missing_finding_by_whether_its_resource_is_still_reported_on(self) -> None:
+    def test_an_active_only_report_classifies_a_missing_finding_by_whether_its_resource_is_still_reported_on(self) -> None:
         other = finding("b", vulnerability_id="CVE-2")
-        assert told([finding("a"), other], [other])[0] == {"still_open": 1, "no_longer_reported": 1}
+        assert compared([finding("a"), other], [other])[0] == {"still_open": 1, "no_longer_reported": 1}
         elsewhere = finding("c", resource_name="shop/basket")
-        assert told([finding("a"), elsewhere], [elsewhere])[0] == {"still_open": 1, "resource_removed": 1}
+        assert compared([finding("a"), elsewhere], [elsewhere])[0] == {"still_open": 1, "resource_removed": 1}
 
     @pytest.mark.parametrize(("status", "kind"), [("CLOSED", "closed"), ("SUPPRESSED", "suppressed")])
-    def test_a_report_with_other_statuses_reports_them_exactly(self, status: str, kind: str) -> None:
-        assert told([finding("a")], [finding("a", status=status)])[0] == {kind: 1}
-        assert told([finding("a", status=status)], [finding("a", status=status)])[0] == {}
+    def test_a_report_with_other_statuses_classifies_them_exactly(self, status: str, kind: str) -> None:
+        assert compared([finding("a")], [finding("a", status=status)])[0] == {kind: 1}
+        assert compared([finding("a", status=status)], [finding("a", status=status)])[0] == {}
 
     @pytest.mark.parametrize(("status", "kind"), [("CLOSED", "reopened"), ("SUPPRESSED", "unsuppressed")])
-    def test_what_comes_back_is_reported_as_that(self, status: str, kind: str) -> None:
-        assert told([finding("a", status=status)], [finding("a")])[0] == {kind: 1}
+    def test_what_comes_back_is_classified_as_such(self, status: str, kind: str) -> None:
+        assert compared([finding("a", status=status)], [finding("a")])[0] == {kind: 1}
 
     def test_what_was_closed_comes_back_under_another_arn_too(self) -> None:
         before = finding("a", status="CLOSED", first_observed_at=5 * DAY_MS)
-        kinds, kept = told([before], [before, finding("b")])
+        kinds, kept = compared([before], [before, finding("b")])
         assert kinds == {"reopened": 1}
         assert set(first_seen(kept)) == {5}
 
-    def test_a_status_that_no_one_knows_hides_nothing(self) -> None:
-        assert told([finding("a")], [finding("a", status="PENDING")])[0] == {"still_open": 1}
+    def test_an_unknown_status_hides_nothing(self) -> None:
+        assert compared([finding("a")], [finding("a", status="PENDING")])[0] == {"still_open": 1}
 
-    def test_no_one_knows_what_became_of_findings_that_inspector_does_not_look_at(self) -> None:
+    def test_findings_that_inspector_does_not_scan_have_an_unknown_status(self) -> None:
         here, there = finding("a"), finding("b", account_id=daily_runs.OTHER_ACCOUNT)
-        kinds, kept = told([here, there], [here], (daily_runs.OTHER_ACCOUNT, "ecr"))
+        kinds, kept = compared([here, there], [here], (daily_runs.OTHER_ACCOUNT, "ecr"))
         assert kinds == {"still_open": 1, "status_unknown": 1}
         assert len(kept) == 2, "it is remembered"
 
-    def test_they_are_remembered_until_inspector_checks_again(self) -> None:
+    def test_they_are_carried_over_until_inspector_scans_again(self) -> None:
         daily_run, place = [finding("a", first_observed_at=5 * DAY_MS)], (daily_runs.ACCOUNT, "ecr")
-        _, kept = told(daily_run, [], place)
+        _, kept = compared(daily_run, [], place)
         for current, switched_off, kind in (
             ([], [place], "status_unknown"),
             ([finding("a")], [], "rediscovered"),
@@ -138,8 +138,8 @@ class TestKinds:
             assert +found.changes.counts == {kind: 1}
             assert first_seen(again) == ([] if kind == "resource_removed" else [5])
 
-    def test_what_is_remembered_takes_part_in_the_earliest_day_of_its_copies(self) -> None:
-        kinds, kept = told(
+    def test_what_is_carried_over_takes_part_in_the_earliest_day_of_its_copies(self) -> None:
+        kinds, kept = compared(
             [finding("a", first_observed_at=9 * DAY_MS)],
             [finding("b", first_observed_at=4 * DAY_MS, status="SUPPRESSED")],
             (daily_runs.ACCOUNT, "ecr"),
@@ -151,7 +151,7 @@ class TestKinds:
     def test_of_two_closed_copies_the_one_that_was_open_has_the_new_arn_whatever_their_arns(self, was_unknown: str) -> None:
         copies = {"a": finding("a"), "b": finding("b")}
         was_open = next(name for name in copies if name != was_unknown)
-        _, unknown = told([copies[was_unknown]], [], (daily_runs.ACCOUNT, "ecr"))
+        _, unknown = compared([copies[was_unknown]], [], (daily_runs.ACCOUNT, "ecr"))
         baseline = sorted([*unknown, *records(copies[was_open])])
         current = records(finding("a", status="CLOSED"), finding("b", status="CLOSED"), finding("c"))
         found = compare(iter([baseline]), iter([current]), len)
@@ -159,17 +159,17 @@ class TestKinds:
         assert +found.changes.counts == {"unchanged_new_arn": 1, "one_fewer_resource": 1}
 
     def test_another_scan_type_of_the_account_is_checked_at(self) -> None:
-        assert told([finding("a")], [], (daily_runs.ACCOUNT, "ec2"))[0] == {"resource_removed": 1}
+        assert compared([finding("a")], [], (daily_runs.ACCOUNT, "ec2"))[0] == {"resource_removed": 1}
 
     def test_findings_share_an_identity_and_are_counted_one_to_one(self) -> None:
-        kinds, _ = told([finding(each) for each in "abc"], [finding(each) for each in "cdefg"])
+        kinds, _ = compared([finding(each) for each in "abc"], [finding(each) for each in "cdefg"])
         assert kinds == {"still_open": 1, "unchanged_new_arn": 2, "additional_resource": 2}
-        kinds, _ = told([finding(each) for each in "abcde"], [finding(each) for each in "ef"])
+        kinds, _ = compared([finding(each) for each in "abcde"], [finding(each) for each in "ef"])
         assert kinds == {"still_open": 1, "unchanged_new_arn": 1, "one_fewer_resource": 3}
 
     def test_a_finding_that_a_report_holds_twice_counts_twice(self) -> None:
-        assert told([finding("a")], [finding("a"), finding("a")])[0] == {"still_open": 1, "additional_resource": 1}
-        assert told([finding("a"), finding("a")], [finding("a"), finding("a")])[0] == {"still_open": 2}
+        assert compared([finding("a")], [finding("a"), finding("a")])[0] == {"still_open": 1, "additional_resource": 1}
+        assert compared([finding("a"), finding("a")], [finding("a"), finding("a")])[0] == {"still_open": 2}
 
     @pytest.mark.parametrize(
         ("before", "after", "marks"),
@@ -189,7 +189,7 @@ class TestKinds:
     def test_what_stays_may_have_become_worse_or_better(
         self, before: dict[str, Any], after: dict[str, Any], marks: set[str], name: str
     ) -> None:
-        kinds, _ = told([finding("a", **before)], [finding(name, **after)])
+        kinds, _ = compared([finding("a", **before)], [finding(name, **after)])
         assert kinds.keys() - {"still_open", "unchanged_new_arn"} == marks
 
 
@@ -217,7 +217,7 @@ class TestFirstSeen:
         assert [each[LOGICAL] for each in kept] == [each[LOGICAL] for each in daily_run]
 
     def test_an_earlier_day_of_inspectors_own_is_taken(self) -> None:
-        _, kept = told([finding("a", first_observed_at=9 * DAY_MS)], [finding("a", first_observed_at=4 * DAY_MS)])
+        _, kept = compared([finding("a", first_observed_at=9 * DAY_MS)], [finding("a", first_observed_at=4 * DAY_MS)])
         assert first_seen(kept) == [4]
 
     def test_the_day_on_which_a_finding_was_closed_is_the_first_one_reported(self) -> None:
@@ -225,7 +225,7 @@ class TestFirstSeen:
             return finding("a", status="CLOSED", updated_at=at * DAY_MS)
 
         for before, after in ((7, 9), (9, 7)):
-            _, kept = told([closed(before)], [closed(after)])
+            _, kept = compared([closed(before)], [closed(after)])
             assert [day(each[CLOSED]) for each in kept] == [before]
 
 
@@ -239,7 +239,7 @@ class TestSummary:
         assert found is not None
         assert (found.counts["closed"], found.days_to_close) == (1, 50)
 
-    def test_a_clock_that_went_back_makes_no_negative_days(self) -> None:
+    def test_a_clock_that_was_set_back_makes_no_negative_days(self) -> None:
         found = compare(
             iter([records(finding("a", first_observed_at=9 * DAY_MS))]),
             iter([records(finding("a", status="CLOSED", first_observed_at=9 * DAY_MS, updated_at=3 * DAY_MS))]),
@@ -345,7 +345,7 @@ def as_remembered(each: Seen) -> bytes:
 class TestHistories:
     @settings(max_examples=150, deadline=None)
     @given(st.lists(daily_run(), min_size=1, max_size=5), st.integers(1, 5), st.integers(1, 5))
-    def test_every_run_is_reported_as_the_naive_comparison_reports_it(
+    def test_every_run_is_compared_as_the_naive_comparison_does(
         self, history: list[tuple[list[Seen], set[tuple[str, str]], set[tuple[str, str]]]], run: int, block: int
     ) -> None:
         identities = {}
@@ -358,9 +358,9 @@ class TestHistories:
             patch.setattr(fingerprint_format, "BLOCK_RECORDS", block)
             baseline: bytes = fingerprint_file([])
             naive: list[Seen] = []
-            for found, switched_off, unsure in history:
-                expected, naive_next = naive_comparison.compare(naive, found, switched_off, unsure)
-                not_scanned = NotScanned(places_of(*switched_off, *unsure), places_of(*switched_off))
+            for found, switched_off, unknown in history:
+                expected, naive_next = naive_comparison.compare(naive, found, switched_off, unknown)
+                not_scanned = NotScanned(places_of(*switched_off, *unknown), places_of(*switched_off))
                 kept: list[list[bytes]] = []
                 with sorting.SortedFingerprints(run, block) as current:
                     current.add(Fingerprinter(TODAY).of(batch(*(each.row() for each in found))))
@@ -392,7 +392,7 @@ class TestHistories:
 
     @staticmethod
     def check(found: Changes, expected: Counter[Any], identities: dict[bytes, Any]) -> None:
-        # Packages may change under one ARN: what went is told by the identity that it had.
+        # Packages may change under one ARN: what went is difference by the identity that it had.
         kinds = Counter(
             (kind, identities[(change.baseline if kind in {"closed", "one_fewer_resource"} else change.fingerprint)[LOGICAL]])
             for kind in LISTED_KINDS
@@ -403,7 +403,7 @@ class TestHistories:
         assert {each: n for each, n in kinds.items() if each[0] not in marked} == {
             each: n for each, n in expected.items() if each[0] != "still_open" and each[0] not in marked
         }
-        # Which of several equal findings was reported under a new ARN is not told, so marks are compared where none was.
+        # Which of several equal findings was reported under a new ARN is not difference, so marks are compared where none was.
         if not any(kind in {"unchanged_new_arn", "rediscovered"} for kind, _ in expected):
             assert {each: n for each, n in kinds.items() if each[0] in marked} == {
                 each: n for each, n in expected.items() if each[0] in marked

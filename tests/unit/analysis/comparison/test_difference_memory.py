@@ -67,7 +67,7 @@ def peak_kib(count: int) -> tuple[int, int]:
     return int(before), int(after)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the peak is told in KiB on Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is in KiB on Linux only")
 def test_memory_is_the_same_for_forty_and_for_two_hundred_thousand_findings() -> None:
     before, small = peak_kib(40_000)
     _, large = peak_kib(200_000)

@@ -144,11 +144,11 @@ class TestDamage:
         with pytest.raises(FingerprintFileError, match=r"truncated at its finding 301"):
             read(self.CONTENT[:-10])
 
-    def test_another_version_is_said_to_be_one(self) -> None:
+    def test_another_version_is_named_as_such(self) -> None:
         with pytest.raises(FingerprintFileError, match="version 2, of another release"):
             read(fingerprint_format.MAGIC[:-1] + b"\x02" + self.CONTENT[8:])
 
-    def test_other_rules_of_identity_are_said_to_be_some(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_other_rules_of_identity_are_named_as_such(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(fingerprint_format, "IDENTITY_VERSION", 3)
         with pytest.raises(FingerprintFileError, match="rules of another release"):
             read(self.CONTENT)
@@ -180,7 +180,7 @@ class TestDamage:
         with pytest.raises(FingerprintFileError, match="damaged at its finding 1"):
             read(file.getvalue())
 
-    @pytest.mark.parametrize(("kind", "content", "told"), [
+    @pytest.mark.parametrize(("kind", "content", "expected"), [
         (fingerprint_format.SUMMARY, b"{}", "does not begin with its header"),
         (fingerprint_format.HEADER, b"{}", "header cannot be understood"),
         (fingerprint_format.HEADER, b"no json", "header cannot be understood"),
@@ -192,12 +192,12 @@ class TestDamage:
         (fingerprint_format.HEADER, forged(report=None), "header cannot be understood"),
         (fingerprint_format.HEADER, forged(filter_criteria="DEEP").replace(b'"DEEP"', b'{"a":' * 9_000 + b"1" + b"}" * 9_000), "header cannot be understood"),
     ])  # fmt: skip
-    def test_a_header_must_be_one(self, kind: bytes, content: bytes, told: str) -> None:
+    def test_a_header_must_be_one(self, kind: bytes, content: bytes, expected: str) -> None:
         file = io.BytesIO()
         FingerprintWriter(file.write, HEADER)._section(kind, content)
         whole = file.getvalue()
         second = whole.index(kind + len(content).to_bytes(4), len(fingerprint_format.MAGIC) + 9)
-        with pytest.raises(FingerprintFileError, match=told):
+        with pytest.raises(FingerprintFileError, match=expected):
             read(fingerprint_format.MAGIC + whole[second:])
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The 30 bytes that are kept of a finding tell all that a comparison needs."""
+"""The 30 bytes that are kept of a finding are enough for a comparison."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.builders.daily_runs import TODAY, batch, finding, record
 
 
 @pytest.mark.parametrize(
-    ("told", "status"),
+    ("expected", "status"),
     [
         ("ACTIVE", fingerprints.OPEN),
         ("SUPPRESSED", fingerprints.SUPPRESSED),
@@ -20,29 +20,29 @@ from tests.builders.daily_runs import TODAY, batch, finding, record
         ("NEWER", fingerprints.OPEN),
     ],
 )
-def test_whatever_is_neither_suppressed_nor_closed_is_open(told: str, status: int) -> None:
-    found = record(status=told)
+def test_whatever_is_neither_suppressed_nor_closed_is_open(expected: str, status: int) -> None:
+    found = record(status=expected)
     assert fingerprints.status(found) == status
     assert fingerprints.is_open(found) == fingerprints.was_open(found) == (status == fingerprints.OPEN)
 
 
-@pytest.mark.parametrize("told", ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED"])
+@pytest.mark.parametrize("expected", ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED"])
 @pytest.mark.parametrize("fix", [None, "NO", "PARTIAL", "YES"])
 @pytest.mark.parametrize("exploit", [None, "NO", "YES"])
 @pytest.mark.parametrize("status", ["ACTIVE", "SUPPRESSED", "CLOSED"])
-def test_marks_do_not_get_in_each_others_way(told: str, fix: str | None, exploit: str | None, status: str) -> None:
-    found = record(severity=told, fix_available=fix, exploit_available=exploit, status=status)
-    assert fingerprints.severity(found) == told
+def test_marks_do_not_get_in_each_others_way(expected: str, fix: str | None, exploit: str | None, status: str) -> None:
+    found = record(severity=expected, fix_available=fix, exploit_available=exploit, status=status)
+    assert fingerprints.severity(found) == expected
     assert fingerprints.has_exploit(found) == (exploit == "YES")
     assert fingerprints.fix(found) == [None, "NO", "PARTIAL", "YES"].index(fix)
     assert fingerprints.status(found) == {"ACTIVE": 0, "SUPPRESSED": 1, "CLOSED": 2}[status]
 
 
-def test_a_severity_that_no_one_knows_yet_is_other() -> None:
+def test_an_unknown_severity_is_other() -> None:
     assert fingerprints.severity(record(severity="APOCALYPTIC")) == "OTHER"
 
 
-def test_the_higher_mark_is_to_be_checked_at_first() -> None:
+def test_the_higher_mark_is_to_be_listed_first() -> None:
     order: list[dict[str, Any]] = [
         {"severity": "CRITICAL", "exploit_available": "YES"},
         {"severity": "CRITICAL", "fix_available": "YES"},
@@ -85,7 +85,7 @@ def test_a_finding_has_a_closed_day_only_when_it_is_closed() -> None:
     assert day(record(status="ACTIVE", updated_at=5 * DAY_MS)[fingerprints.CLOSED]) == 0
 
 
-def test_a_reader_that_does_not_report_when_findings_were_updated_is_enough() -> None:
+def test_a_reader_that_does_not_know_when_findings_were_updated_is_enough() -> None:
     columns = batch(finding(status="CLOSED"))
     del columns["updated_at"]
     assert day(fingerprints.Fingerprinter(TODAY).of(columns)[0][fingerprints.CLOSED]) == TODAY

@@ -58,7 +58,7 @@ def test_the_order_in_which_packages_are_reported_does_not_matter() -> None:
     assert key(package_names=["a", "b"]) == key(package_names=["b", "a", "a"])
 
 
-def test_what_has_no_vulnerability_id_is_reported_by_its_title() -> None:
+def test_what_has_no_vulnerability_id_is_identified_by_its_title() -> None:
     port = {"vulnerability_id": None, "package_names": None}
     assert key(title="Port 22 is reachable", **port) != key(title="Port 443 is reachable", **port)
     assert key(title="Port 22 is reachable", **port) == key(title="Port 22 is reachable", **port)
@@ -137,7 +137,7 @@ def test_values_of_one_column_are_not_taken_for_another_ones() -> None:
     assert key(**NETWORK | {"network_path": ["a", "b"]}) != key(**NETWORK | {"network_path": ["a b"]})
 
 
-def test_a_resource_without_a_name_is_reported_by_its_id() -> None:
+def test_a_resource_without_a_name_is_identified_by_its_id() -> None:
     assert key(resource_name=None, resource_id="x") != key(resource_name=None, resource_id="y")
 
 
@@ -145,7 +145,7 @@ def test_parts_are_not_run_together() -> None:
     assert key(region="eu", resource_name="1x") != key(region="eu1", resource_name="x")
 
 
-def test_a_key_begins_with_its_account_then_its_resource_then_its_vulnerability() -> None:
+def test_a_fingerprint_begins_with_its_account_then_its_resource_then_its_vulnerability() -> None:
     one, other = key(), key(vulnerability_id="CVE-2026-2", package_names=["zlib"])
     assert len(one) == identity.LOGICAL_BYTES
     assert one[ACCOUNT] == account_hash(daily_runs.ACCOUNT)
@@ -154,7 +154,7 @@ def test_a_key_begins_with_its_account_then_its_resource_then_its_vulnerability(
     assert one[RESOURCE] != key(account_id=daily_runs.OTHER_ACCOUNT)[RESOURCE]
 
 
-def test_keys_are_the_same_in_every_run_of_this_version() -> None:
+def test_fingerprints_are_the_same_in_every_run_of_this_version() -> None:
     """Fingerprint files outlive a release: whoever changes the rules must raise IDENTITY_VERSION, and this text with it."""
     assert (identity.IDENTITY_VERSION, key().hex(), exact_hashes([daily_runs.arn("a")])[0].hex()) == (
         2,
@@ -163,7 +163,7 @@ def test_keys_are_the_same_in_every_run_of_this_version() -> None:
     )
 
 
-def test_remembered_analyses_change_nothing() -> None:
+def test_cached_hashes_change_nothing() -> None:
     keys = LogicalHashes()
     for each in (keys._resources, keys._vulnerabilities, keys._packages):
         each._most_bytes = 700
@@ -172,12 +172,12 @@ def test_remembered_analyses_change_nothing() -> None:
     assert 1 <= len(keys._resources) <= 2
 
 
-def test_exact_keys_report_arns_apart_and_stand_hostile_text() -> None:
+def test_exact_fingerprints_distinguish_arns_and_survive_hostile_text() -> None:
     arns = [daily_runs.arn("a"), daily_runs.arn("b"), "\ud800", ""]
     assert len(set(exact_hashes(arns))) == 4
     assert {len(each) for each in exact_hashes(arns)} == {identity.EXACT_BYTES}
     assert key(title="\ud800", vulnerability_id=None) != key(title="\udfff", vulnerability_id=None)
 
 
-def test_an_empty_batch_has_no_keys() -> None:
+def test_an_empty_batch_has_no_fingerprints() -> None:
     assert LogicalHashes().of(batch()) == []

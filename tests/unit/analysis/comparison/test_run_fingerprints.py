@@ -100,7 +100,7 @@ def not_scanned(*accounts: str) -> NotScanned:
 class TestBaselines:
     ROWS = batch(finding("a"), finding("b", vulnerability_id="CVE-2", account_id=OTHER_ACCOUNT))
 
-    def test_a_first_run_has_nothing_to_compare_with_and_leaves_a_key_file(self) -> None:
+    def test_a_first_run_has_nothing_to_compare_with_and_leaves_a_fingerprint_file(self) -> None:
         first = live([self.ROWS])
         assert first.compared is None
         assert live([self.ROWS], first.keys).counts == {"still_open": 2}
@@ -136,7 +136,7 @@ class TestBaselines:
         swapped = [one | {"vulnerability_id": "v2"}, two | {"vulnerability_id": "v1"}]
         assert live([batch(*swapped)], live([batch(one, two)]).keys).counts == {"still_open": 2}
 
-    def test_one_that_was_not_scanned_is_seen_again_under_another_name(self) -> None:
+    def test_one_that_was_not_scanned_is_rediscovered_under_another_name(self) -> None:
         kept = live([], live([self.ROWS]).keys, not_scanned(ACCOUNT, OTHER_ACCOUNT))
         back: schema.Batch = {**self.ROWS, "vulnerability_id": ["CVE-8", "CVE-9"]}
         assert live([back], kept.keys).counts == {"rediscovered": 2}
@@ -173,8 +173,8 @@ class TestBaselines:
         assert deactivated.counts == {"status_unknown": 1, "suppressed": 1}
         assert live([batch(finding("a"))], deactivated.keys).counts == {"rediscovered": 1}
         assert live([], deactivated.keys, off).counts == {"status_unknown": 1}
-        unsure = NotScanned(off.unsure)
-        assert live([batch(finding("a", status="CLOSED"))], before, unsure).counts == {"closed": 1, "status_unknown": 1}
+        unknown = NotScanned(off.unsure)
+        assert live([batch(finding("a", status="CLOSED"))], before, unknown).counts == {"closed": 1, "status_unknown": 1}
 
     def test_first_seen_days_come_from_other_runs_too(self) -> None:
         older = live([batch(finding("x", first_observed_at=0), finding("y", vulnerability_id="CVE-2"))]).keys
@@ -221,7 +221,7 @@ class TestSummaries:
         assert reader.summary.findings == 5
         assert reader.summary.open == {ACCOUNT: {"ecr": 1, "lambdaCode": 1}, OTHER_ACCOUNT: {"ecr": 1}, "": {"ecr": 1}}
 
-    def test_what_no_one_checks_at_is_remembered_with_its_account_until_someone_does(self) -> None:
+    def test_what_is_not_scanned_is_remembered_with_its_account_until_someone_does(self) -> None:
         off = not_scanned(OTHER_ACCOUNT)
         here, there = finding("a"), finding("b", account_id=OTHER_ACCOUNT)
         kept = live([batch(here, there)])
@@ -243,7 +243,7 @@ class TestSummaries:
 
 
 class TestNames:
-    def test_only_what_is_listed_is_checked_for_and_the_pass_ends_when_all_is_found(self) -> None:
+    def test_only_what_is_listed_is_searched_for_and_the_pass_ends_when_all_is_found(self) -> None:
         before, after = [finding("a")], [finding("b"), finding("c", vulnerability_id="CVE-2", severity="LOW")]
         found = live([batch(*after)], live([batch(*before)]).keys)
         of_baseline, of_current = finding_details.wanted(found.changes)
@@ -288,13 +288,13 @@ class TestRunsOfTheEmbeddedInspector:
 
     def daily_runs(self, seed: int, statuses: frozenset[str]) -> tuple[list[Kept], list[Any], list[list[dict[str, Any]]]]:
         found = generate(300, seed=seed, now=self.CLOCK, accounts=(ACCOUNT, OTHER_ACCOUNT), region="eu-west-1")
-        kept, told, reports = [live(batches_of(self.of(found, statuses)))], [], [found]
+        kept, result, reports = [live(batches_of(self.of(found, statuses)))], [], [found]
         for number in range(1, 4):
             found, happened = evolve(found, day=number, seed=seed, now=self.CLOCK + 86_400 * number, fixed=0.03, suppressed=0.02)
             kept.append(live(batches_of(self.of(found, statuses)), kept[-1].keys))
-            told.append(happened)
+            result.append(happened)
             reports.append(found)
-        return kept, told, reports
+        return kept, result, reports
 
     @staticmethod
     def of(found: list[dict[str, Any]], statuses: frozenset[str]) -> list[dict[str, Any]]:
@@ -302,8 +302,8 @@ class TestRunsOfTheEmbeddedInspector:
 
     @pytest.mark.parametrize("seed", range(3))
     def test_with_all_statuses_the_kinds_are_exact(self, seed: int) -> None:
-        kept, told, _ = self.daily_runs(seed, self.ALL)
-        for run_result, happened in zip(kept[1:], told, strict=True):
+        kept, result, _ = self.daily_runs(seed, self.ALL)
+        for run_result, happened in zip(kept[1:], result, strict=True):
             counts = run_result.changes.counts
             assert counts["unchanged_new_arn"] == len(happened.new_arn)
             # A copy of the same vulnerability may be open in another image, or come back where another was closed.
@@ -313,8 +313,8 @@ class TestRunsOfTheEmbeddedInspector:
             assert counts["resource_removed"] == counts["no_longer_reported"] == counts["status_unknown"] == 0
 
     def test_with_active_findings_only_the_sums_are_right(self) -> None:
-        kept, told, reports = self.daily_runs(7, frozenset({"ACTIVE"}))
-        for number, (run_result, happened) in enumerate(zip(kept[1:], told, strict=True), 1):
+        kept, result, reports = self.daily_runs(7, frozenset({"ACTIVE"}))
+        for number, (run_result, happened) in enumerate(zip(kept[1:], result, strict=True), 1):
             counts = run_result.changes.counts
             no_longer_open = sum(counts[kind] for kind in NO_LONGER_OPEN)
             assert counts["closed"] == counts["suppressed"] == 0
@@ -324,9 +324,9 @@ class TestRunsOfTheEmbeddedInspector:
             assert sum(run_result.open.values()) == active
 
     def test_first_seen_days_survive_the_rebuilds(self) -> None:
-        kept, told, reports = self.daily_runs(11, self.ALL)
+        kept, result, reports = self.daily_runs(11, self.ALL)
         first = {each["findingArn"]: each["firstObservedAt"] // 86_400 for report in reports for each in report}
-        rebuilt = {new: old for happened in told for old, new in happened.new_arn.items()}
+        rebuilt = {new: old for happened in result for old, new in happened.new_arn.items()}
         listed = [change for run_result in kept[1:] for change in run_result.changes.listed("unchanged_new_arn")]
         names = finding_details.find(batches_of([each for report in reports for each in report]), frozenset(
             change.current[16:24] for change in listed
@@ -338,7 +338,7 @@ class TestRunsOfTheEmbeddedInspector:
                 arn = rebuilt[arn]
             assert int.from_bytes(change.current[26:28]) <= first[arn] < TODAY
 
-    def test_an_account_that_was_switched_off_is_not_checked_at(self) -> None:
+    def test_findings_of_a_deactivated_account_are_not_called_closed(self) -> None:
         found = generate(200, seed=5, now=self.CLOCK, accounts=(ACCOUNT, OTHER_ACCOUNT), region="eu-west-1")
         before = live(batches_of(self.of(found, frozenset({"ACTIVE"}))))
         later, _ = evolve(
@@ -352,7 +352,7 @@ class TestRunsOfTheEmbeddedInspector:
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")
-def test_real_findings_are_compared_as_their_raw_json_reports_it() -> None:
+def test_real_findings_are_compared_as_their_raw_json_says() -> None:
     before = load(REAL_FINDINGS)
     dice = random.Random(1)
     repository = next(each["resources"][0] for each in before if each["resources"][0]["type"] == "AWS_ECR_CONTAINER_IMAGE")
@@ -390,14 +390,14 @@ def test_real_findings_are_compared_as_their_raw_json_reports_it() -> None:
 def test_a_line_of_runs_goes_on_after_every_loss(seed: int, fates: list[str]) -> None:
     """First-seen days reach back to the the last run of which no fingerprint file was left; a changed filter loses none."""
     dice = random.Random(seed)
-    keys, first_night = b"", 0
+    keys, first_run = b"", 0
     for number, fate in enumerate(fates):
         current = batch(finding(f"{number}-{dice.random()}", first_observed_at=(TODAY + number) * DAY_MS))
         found = live([current], keys if fate == "read" else None, days_from=[keys] if keys and fate == "filter changed" else [])
         if not keys or fate == "lost":
-            first_night = number
+            first_run = number
         if keys and fate == "read":
             assert found.counts == {"unchanged_new_arn": 1}
         (records,) = FingerprintReader(io.BytesIO(found.keys)).blocks()
-        assert int.from_bytes(records[0][26:28]) == TODAY + first_night
+        assert int.from_bytes(records[0][26:28]) == TODAY + first_run
         keys = found.keys

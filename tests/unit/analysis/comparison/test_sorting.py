@@ -43,7 +43,7 @@ def test_few_records_touch_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
         assert list(records.blocks()) == [[record(1), record(2)]]
 
 
-def test_a_spilled_file_is_no_longer_open_afterwards() -> None:
+def test_a_spilled_file_is_deleted_afterwards() -> None:
     with SortedFingerprints(run_records=1) as records:
         records.add([record(1)])
         spilled = records._spilled

@@ -173,7 +173,7 @@ class TestFirstRun:
         assert made["sentences"] == ["This is the first one."]
         assert [entry["vulnerability_id"] for entry in made["priorities"]] == ["CVE-2026-1"]
 
-    def test_a_run_without_findings_has_a_analysis_too(self) -> None:
+    def test_a_run_without_findings_has_an_analysis_too(self) -> None:
         made = analysis([], key=None)
         assert (made["counts"]["total"], made["priorities"], made["report"]["key"]) == (0, [], None)
         assert "The report has no open findings. Scanning is active" in text(made)
@@ -188,7 +188,7 @@ class TestFirstRun:
             "key": "reports/r.json",
         }
 
-    def test_a_unchanged_finding_is_listed_with_both_arns_and_its_first_day(self) -> None:
+    def test_an_unchanged_finding_is_listed_with_both_arns_and_its_first_day(self) -> None:
         made = analysis(
             [finding("b", severity="CRITICAL", fix_available="YES", package_names=["openssl", None])],
             [finding("a", first_observed_at=(TODAY - 100) * DAY_MS, package_names=["openssl"])],
@@ -225,7 +225,7 @@ class TestFirstRun:
         )
         assert no_longer_open["resource"].startswith("arn:aws:ecr")
 
-    def test_another_copy_has_the_first_day_of_the_first_copy(self) -> None:
+    def test_an_additional_resource_has_the_first_day_of_the_first_one(self) -> None:
         old = finding("a", first_observed_at=(TODAY - 50) * DAY_MS)
         made = analysis([old, finding("b", first_observed_at=TODAY * DAY_MS)], [old])
         assert [each["days_open"] for each in made["changes"]["lists"]["additional_resource"]] == [50]
@@ -249,7 +249,7 @@ class TestFirstRun:
             OTHER_ACCOUNT: {"appeared": 1, "no_longer_open": 0, "status_unknown": 0},
         }
 
-    def test_mean_days_to_close_are_reported_where_something_was_closed(self) -> None:
+    def test_mean_days_to_close_are_given_where_something_was_closed(self) -> None:
         first = [(TODAY - 9) * DAY_MS, (TODAY - 4) * DAY_MS]
         before = [finding(f"{at}", vulnerability_id=f"{at}", first_observed_at=at) for at in first]
         after = [each | {"status": "CLOSED", "updated_at": TODAY * DAY_MS} for each in before]
@@ -274,10 +274,10 @@ class TestSentences:
         closed_too = {"findingStatus": EVERY_STATUS["findingStatus"][::2]}
         assert "does not include suppressed findings" in text(analysis([], [finding("a")], filter_criteria=closed_too))
 
-    def test_with_every_status_nothing_must_be_said(self) -> None:
+    def test_with_every_status_no_limitation_is_noted(self) -> None:
         assert analysis([finding("a")], [finding("a")])["sentences"] == []
 
-    def test_a_window_that_moves_is_said_to(self) -> None:
+    def test_a_window_that_moves_is_named_as_such(self) -> None:
         def window(start: float) -> dict[str, Any]:
             return EVERY_STATUS | {"firstObservedAt": [{"startInclusive": start, "endInclusive": start + 604_800}]}
 
@@ -285,7 +285,7 @@ class TestSentences:
         assert "no longer open includes what left the window" in text(moved)
         assert analysis([finding("a")], [finding("a")], filter_criteria=window(0), criteria_before=window(0.0))["sentences"] == []
 
-    def test_a_lost_account_is_said_first_and_its_findings_are_neither_no_longer_open_nor_open(self) -> None:
+    def test_a_lost_account_is_named_first_and_its_findings_are_neither_no_longer_open_nor_open(self) -> None:
         coverage = replace(ON, accounts={**ON.accounts, OTHER_ACCOUNT: AccountScanning("off", why="DISABLED")})
         made = analysis([finding("a")], [finding("a"), finding("b", account_id=OTHER_ACCOUNT)], coverage=coverage)
         assert made["coverage_status"]["state"] == "lost"
@@ -294,7 +294,7 @@ class TestSentences:
         assert made["changes"]["by_account"] == {OTHER_ACCOUNT: {"appeared": 0, "no_longer_open": 0, "status_unknown": 1}}
         assert "1 finding is missing where it is not certain that Inspector scans" in text(made)
 
-    def test_what_could_not_be_read_is_said(self) -> None:
+    def test_what_could_not_be_read_is_named(self) -> None:
         made = analysis([finding("a")], coverage=Coverage(ACCOUNT, {}, notes=("The coverage could not be read.",)))
         assert "The coverage could not be read." in made["sentences"]
 
@@ -303,10 +303,10 @@ class TestSentences:
         assert made["changes"]["lists"]["new"][0]["finding_arn"] is None
         assert "2 listed findings have no details" in text(made)
 
-    def test_a_baseline_of_another_format_is_said_to_be_one(self) -> None:
+    def test_a_baseline_of_another_format_is_named_as_such(self) -> None:
         of_csv, code = replace(BASELINE, report_format="CSV"), finding("c", type="CODE_VULNERABILITY")
-        told = text(analysis([code], [code], baseline=of_csv))
-        assert "The last comparable report is in CSV, this one is in JSON. A CSV does not have all" in told
+        result = text(analysis([code], [code], baseline=of_csv))
+        assert "The last comparable report is in CSV, this one is in JSON. A CSV does not have all" in result
         assert "was in CSV" not in text(analysis([code], [code], baseline=of_csv, format="CSV"))
         assert "was in CSV" not in text(analysis([finding("a")], [finding("a")], baseline=of_csv))
 
@@ -331,6 +331,6 @@ class TestSentences:
         ([("EQUALS", "ACTIVE"), ("NOT_EQUALS", "CLOSED")], {"ACTIVE"}),
     ],
 )
-def test_the_filter_reports_which_statuses_a_report_holds(filters: list[tuple[str, str]] | None, expected: set[str]) -> None:
+def test_the_filter_says_which_statuses_a_report_holds(filters: list[tuple[str, str]] | None, expected: set[str]) -> None:
     criteria = {} if filters is None else {"findingStatus": [{"comparison": how, "value": what} for how, what in filters]}
     assert statuses_asked(criteria) == expected

@@ -166,10 +166,10 @@ def worst_new(*current: dict[str, Any]) -> list[dict[str, Any]]:
     return told
 
 
-def test_findings_that_would_report_the_same_are_one_entry_with_their_number() -> None:
-    told = worst_new(*[image(each) for each in "abcd"], *[other(f"9{number}", severity="HIGH") for number in range(6)])
-    assert len({each["vulnerability_id"] for each in told}) == len(told) == 5
-    first = told[0]
+def test_findings_that_would_read_the_same_are_one_entry_with_their_number() -> None:
+    result = worst_new(*[image(each) for each in "abcd"], *[other(f"9{number}", severity="HIGH") for number in range(6)])
+    assert len({each["vulnerability_id"] for each in result}) == len(result) == 5
+    first = result[0]
     assert (first["resources"], first["findings"], first["resource"], first["resource_names"]) == (
         4,
         4,
@@ -185,10 +185,10 @@ def test_so_are_those_on_other_resources_with_some_names_and_what_they_have_in_c
                 package_names=[f"package-{each}"])
         for each, account in (("a", ACCOUNT), ("b", "444455556666"), ("c", ACCOUNT), ("d", ACCOUNT))
     ]  # fmt: skip
-    (told,) = worst_new(*instances)
-    assert (told["resources"], len(told["resource_names"]), told["resource"]) == (4, 3, told["resource_names"][0])
-    assert (told["account_id"], told["region"]) == (None, "eu-central-1")
-    assert sorted(told["packages"]) == ["package-a", "package-b", "package-c", "package-d"]
+    (result,) = worst_new(*instances)
+    assert (result["resources"], len(result["resource_names"]), result["resource"]) == (4, 3, result["resource_names"][0])
+    assert (result["account_id"], result["region"]) == (None, "eu-central-1")
+    assert sorted(result["packages"]) == ["package-a", "package-b", "package-c", "package-d"]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_so_are_those_on_other_resources_with_some_names_and_what_they_have_in_c
     ],
     ids=str,
 )  # fmt: skip
-def test_what_reports_something_else_is_an_entry_of_its_own(apart: dict[str, Any]) -> None:
+def test_what_reads_differently_is_an_entry_of_its_own(apart: dict[str, Any]) -> None:
     assert len(worst_new(image("a"), image("b", **apart))) == 2
 
 
@@ -208,9 +208,9 @@ def test_several_findings_on_one_resource_are_not_several_resources() -> None:
         "type": "CODE_VULNERABILITY", "vulnerability_id": None, "title": "CWE-798 - Hardcoded credentials", "package_names": None,
         "resource_type": "AWS_LAMBDA_FUNCTION", "resource_id": "arn:aws:lambda:x:1:function:resize:1", "resource_name": "resize",
     }  # fmt: skip
-    told = worst_new(*[finding(each, **code) for each in "abc"])
-    assert sum(each["findings"] for each in told) == 3
-    assert [each["resources"] for each in told] == [1]
+    result = worst_new(*[finding(each, **code) for each in "abc"])
+    assert sum(each["findings"] for each in result) == 3
+    assert [each["resources"] for each in result] == [1]
 
 
 def test_a_list_that_is_cut_gives_numbers_that_may_be_too_low_and_says_so() -> None:
@@ -222,5 +222,5 @@ def test_a_list_that_is_cut_gives_numbers_that_may_be_too_low_and_says_so() -> N
 
 def test_the_longest_open_of_a_group_is_its_first_day() -> None:
     days = [image("a", first_observed_at=(TODAY - 3) * DAY_MS), image("b", first_observed_at=(TODAY - 9) * DAY_MS)]
-    (told,) = worst_new(*days)
-    assert told["first_seen"] == "2026-11-14"
+    (result,) = worst_new(*days)
+    assert result["first_seen"] == "2026-11-14"

@@ -36,7 +36,7 @@ class Sink:
         pass
 
     def seek(self, *_: int) -> int:
-        raise AssertionError("what was uploaded cannot be gone back to")
+        raise AssertionError("what was uploaded cannot be read again")
 
 
 @settings(max_examples=15, deadline=None)
@@ -86,7 +86,7 @@ def test_the_file_has_the_documented_types() -> None:
         assert kinds[column.type](schema.field(column.name).type), column.name
 
 
-def test_every_row_reports_when_its_run_began() -> None:
+def test_every_row_holds_when_its_run_began() -> None:
     file, batches = io.BytesIO(), realistic(500)
     parquet.write(batches, file, datetime(2026, 11, 25, 3, 0, 0, 123_456, tzinfo=UTC))
     rows = rows_of(parquet_columns.read(file, ("finding_arn", "run_started_at")))
@@ -94,7 +94,7 @@ def test_every_row_reports_when_its_run_began() -> None:
     assert {row["run_started_at"] for row in rows} == {1_795_575_600_123}
 
 
-def test_a_file_of_no_run_reports_none() -> None:
+def test_a_file_of_no_run_holds_no_start() -> None:
     file = io.BytesIO()
     parquet.write(realistic(10), file)
     assert {row["run_started_at"] for row in rows_of(parquet_columns.read(file, ("run_started_at",)))} == {None}
@@ -106,7 +106,7 @@ def test_a_file_without_findings_is_a_file() -> None:
     assert rows_of(parquet_columns.read(file)) == []
 
 
-def test_row_groups_leave_as_they_are_full() -> None:
+def test_row_groups_are_written_as_they_fill() -> None:
     batches = realistic(1000)
     sink, taken = Sink(), []
 

@@ -23,10 +23,10 @@ from findings_analysis.page.rendering import (
     score,
 )
 from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
-from findings_exporter.aws.run_store import Outcome
+from findings_exporter.model.run import Outcome
 from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
 from findings_exporter.model.text import clean
-from tests import page_samples as daily_runs
+from tests.builders import page_samples as daily_runs
 
 FOLDER = Path("layers/analytics/findings_analysis/page")
 DAILY_RUNS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -40,7 +40,7 @@ DAILY_RUNS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 class Page(HTMLParser):
-    """A page's elements, the text that people read, and what stands in its scripts and styles."""
+    """A page's elements, the text that people read, and what is in its scripts and styles."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -90,13 +90,13 @@ def page(analysis: dict[str, Any], runs: int = 30, language: str = "en", **facts
 class TestTheAnswer:
     def test_a_run_says_first_what_is_new_no_longer_open_open_and_critical(self) -> None:
         daily_run = daily_runs.ordinary()
-        told = answer(daily_run, page_localization("en", "UTC"))
-        assert told["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
-        assert (told["new"], told["no_longer_open"]) == (
+        result = answer(daily_run, page_localization("en", "UTC"))
+        assert result["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
+        assert (result["new"], result["no_longer_open"]) == (
             daily_run["changes"]["counts"]["appeared"],
             daily_run["changes"]["counts"]["no_longer_open"],
         )
-        assert told["open"] == daily_run["counts"]["by_status"]["ACTIVE"]
+        assert result["open"] == daily_run["counts"]["by_status"]["ACTIVE"]
 
     def test_where_only_open_findings_are_reported_the_criticals_are_of_them(self) -> None:
         assert answer(daily_runs.deactivated(), page_localization("en", "UTC"))["critical"] == 0
@@ -175,8 +175,8 @@ class TestOneFile:
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
 def test_a_time_that_a_zone_does_not_have_is_reported_in_utc(zone: str, at: str) -> None:
-    told = page_localization("en", zone).time(at)
-    assert ("UTC" in told) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
+    result = page_localization("en", zone).time(at)
+    assert ("UTC" in result) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
 
 
 class TestHostileTexts:
@@ -189,8 +189,12 @@ class TestHostileTexts:
 
     def test_the_rows_reach_the_script_cleaned_and_otherwise_as_they_were_reported(self) -> None:
         daily_run = daily_runs.hostile()
-        told = [(row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(daily_run).data["rows"]]
-        assert told == [(text, text, [text], text) for text in (clean(each, PAGE_TEXT_CHARACTERS) for each in daily_runs.HOSTILE)]
+        result = [
+            (row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(daily_run).data["rows"]
+        ]
+        assert result == [
+            (text, text, [text], text) for text in (clean(each, PAGE_TEXT_CHARACTERS) for each in daily_runs.HOSTILE)
+        ]
 
     def test_no_row_can_end_the_script_that_holds_it(self) -> None:
         html = render(daily_runs.hostile(), [], daily_runs.facts())
@@ -202,7 +206,7 @@ class TestHostileTexts:
         shown = html[: html.index('<script type="application/json"')]
         assert f"<summary><bdi>{'W' * 160}…</bdi>" in shown
 
-    def test_nothing_of_a_text_turns_the_direction_or_is_not_seen(self) -> None:
+    def test_nothing_of_a_text_changes_the_direction_or_is_invisible(self) -> None:
         html = render(daily_runs.hostile(), [], daily_runs.facts())
         assert "gnp.exe" in html
         assert [each for each in html if each != "\n" and not each.isprintable()] == []
@@ -350,12 +354,12 @@ class TestWords:
 
     def test_a_priority_score_adds_up_in_words(self) -> None:
         for entry in daily_runs.ordinary()["priorities"]:
-            told = score(entry, page_localization("en", "UTC"))
-            terms, total = told.split(" = ")
+            result = score(entry, page_localization("en", "UTC"))
+            terms, total = result.split(" = ")
             assert sum(int(term.split()[-1]) for term in terms.split(" + ")) == int(total) == entry["priority_score"]
         top = daily_runs.ordinary()["priorities"][0]
-        told = score(top, page_localization("en", "UTC"))
-        assert told == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
+        result = score(top, page_localization("en", "UTC"))
+        assert result == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
         assert score(top, page_localization("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
         assert score(
             top | {"severity": "NEW", "exploit_available": "NO", "priority_score": 11}, page_localization("en", "UTC")
@@ -372,9 +376,9 @@ class TestSections:
 
     def test_a_finding_whose_names_are_not_known_has_what_is_known(self) -> None:
         row = daily_runs.listed(1, title=None, vulnerability_id=None, packages=[], account_id=None, region=None, resource=None)
-        (told,) = page(daily_runs.with_listed(daily_runs.ordinary(), {"closed": [row]})).data["rows"]
-        assert told["kind"] == "closed"
-        assert "title" not in told
+        (result,) = page(daily_runs.with_listed(daily_runs.ordinary(), {"closed": [row]})).data["rows"]
+        assert result["kind"] == "closed"
+        assert "title" not in result
 
     def test_coverage_says_what_is_not_scanned_and_why(self) -> None:
         shown = page(daily_runs.deactivated()).text
@@ -428,7 +432,7 @@ class TestSections:
         ):
             assert " ".join(fact.split()) in shown
 
-    def test_times_are_reported_in_the_time_zone_and_in_utc_without_a_known_one(self) -> None:
+    def test_times_are_shown_in_the_time_zone_and_in_utc_without_a_known_one(self) -> None:
         assert "12:00 JST" in page(daily_runs.quiet(), time_zone="Asia/Tokyo").text
         unknown = page(daily_runs.quiet(), time_zone="Europe/Pariss", duration_seconds=None).text
         assert "UTC (Europe/Pariss is not a known time zone)" in unknown
@@ -448,7 +452,7 @@ class TestTrend:
         assert (low.change, low.least, low.most, low.first.count, low.last.count) == (-50, 50, 100, 100, 50)
         assert low.width == FEWEST_PLACES * PLACE_WIDTH
 
-    def test_the_smallest_number_that_is_not_zero_is_seen(self) -> None:
+    def test_the_smallest_number_that_is_not_zero_is_visible(self) -> None:
         runs = [
             {
                 "started_at": "2026-11-20T03:00:00+00:00",
@@ -461,7 +465,7 @@ class TestTrend:
         (low,) = strips(runs, SEVERITIES)
         assert low.bars[1].height > low.bars[2].height
 
-    def test_a_run_without_sure_coverage_is_marked_and_explained(self) -> None:
+    def test_a_run_with_unknown_coverage_is_marked_and_explained(self) -> None:
         runs = daily_runs.trend(daily_runs.deactivated())
         runs[-3]["is_uncertain"] = True
         shown = Page(render(daily_runs.deactivated(), runs, daily_runs.facts())).text
@@ -479,7 +483,7 @@ class TestTrend:
             ((True, False, False), False),
         ],
     )
-    def test_a_change_that_may_be_one_of_scanning_is_not_reported_as_one_of_findings(
+    def test_a_change_that_may_come_from_scanning_is_not_shown_as_one_of_findings(
         self, lost_coverage: tuple[bool, ...], uncertain: bool
     ) -> None:
         runs = daily_runs.trend(daily_runs.ordinary(), 3)
@@ -491,7 +495,7 @@ class TestTrend:
         assert ("57 fewer than before" in shown) != uncertain
         assert ("not comparable (scan coverage)" in shown) == uncertain
 
-    def test_runs_of_one_day_are_reported_apart_by_their_time(self) -> None:
+    def test_runs_of_one_day_are_distinguished_by_their_time(self) -> None:
         runs = daily_runs.trend(daily_runs.ordinary(), 2)
         runs[0]["started_at"] = runs[1]["started_at"].replace("T03:00", "T01:30")
         shown = Page(render(daily_runs.ordinary(), runs, daily_runs.facts())).text
@@ -565,10 +569,10 @@ class TestLanguages:
         )
         for key in TEXTS["en"]:
             name = re.sub(r"\.(one|other)$", "", key)
-            assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"nobody says {key}"
+            assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"{key} is not used"
 
     @pytest.mark.parametrize("daily_run", DAILY_RUNS)
-    def test_every_run_can_be_reported_in_japanese(self, daily_run: str) -> None:
+    def test_every_run_can_be_shown_in_japanese(self, daily_run: str) -> None:
         shown = page(DAILY_RUNS[daily_run](), language="ja")
         assert ("html", {"lang": "ja"}) in shown.elements
         assert "優先して修正" in shown.text

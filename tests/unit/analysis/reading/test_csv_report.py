@@ -1,4 +1,4 @@
-"""A CSV report is read by its headers, in whatever style it comes, and tells what a JSON report of the same findings tells."""
+"""A CSV report is read by its headers, in whatever style it comes, and holds what a JSON report of the same findings holds."""
 
 from __future__ import annotations
 
@@ -70,20 +70,20 @@ def test_json_and_csv_of_the_same_findings_are_counted_alike(style: Any) -> None
     assert counts == counts_of(read_json(json, counted_only=True))
 
 
-def test_json_and_csv_of_the_same_findings_give_the_same_columns_but_where_a_csv_cannot_report() -> None:
+def test_json_and_csv_of_the_same_findings_give_the_same_columns_but_where_a_csv_cannot_hold_them() -> None:
     findings = make(800)
     from_json = tags_read(rows_of(read_json(Stream(json_report(findings)))))
-    for told, known in zip(read(csv_report(findings, NOW)), from_json, strict=True):
+    for result, known in zip(read(csv_report(findings, NOW)), from_json, strict=True):
         for name in NAMES:
             if name in NOT_IN_CSV:
-                assert told[name] is None
+                assert result[name] is None
             elif name == "resource_tags":
-                assert sorted(told[name] or "") == sorted(",".join(f"{key}:{tag}" for key, tag in (known[name] or {}).items()))
+                assert sorted(result[name] or "") == sorted(",".join(f"{key}:{tag}" for key, tag in (known[name] or {}).items()))
             elif name in LISTS:
                 # A CSV leaves no gaps, and names a package manager once.
-                assert set(told[name] or ()) == set(known[name] or ()) - {None}, name
+                assert set(result[name] or ()) == set(known[name] or ()) - {None}, name
             else:
-                assert told[name] == known[name], name
+                assert result[name] == known[name], name
 
 
 @settings(max_examples=25, deadline=None)
@@ -103,11 +103,11 @@ def test_any_order_style_and_text_is_read_alike(
     content = render(rows, columns, quoting=quoting, lineterminator=line_end)
     batches = list(read_csv(Stream(b"\xef\xbb\xbf" * mark + content, pieces), chunk_bytes=chunk_bytes))
     assert all(tuple(batch) == NAMES for batch in batches)
-    told = rows_of(batches)
-    assert [(row["title"], row["description"], row["resource_tags"]) for row in told] == [
+    result = rows_of(batches)
+    assert [(row["title"], row["description"], row["resource_tags"]) for row in result] == [
         (text["Title"] or None, text["Description"] or None, text["Resource Tags"] or None) for text in texts
     ]
-    assert [row["finding_arn"] for row in told] == [row["Finding ARN"] for row in rows]
+    assert [row["finding_arn"] for row in result] == [row["Finding ARN"] for row in rows]
 
 
 def test_the_52_columns_of_the_guide_are_enough() -> None:
@@ -125,13 +125,13 @@ def test_values_within_a_cell_are_cut_at_commas_with_or_without_a_blank(separato
         "Fixed in Version": separator.join(["1", "2"]),
         "Reference Urls": separator.join(["https://x/?a=1,2", "http://y"]),
     }
-    (told,) = read(render([row]))
-    assert (told["package_names"], told["fixed_in_versions"], told["package_count"]) == (["a", "b", "c"], ["1", "2"], 3)
-    assert told["reference_urls"] == ["https://x/?a=1,2", "http://y"]
+    (result,) = read(render([row]))
+    assert (result["package_names"], result["fixed_in_versions"], result["package_count"]) == (["a", "b", "c"], ["1", "2"], 3)
+    assert result["reference_urls"] == ["https://x/?a=1,2", "http://y"]
 
 
-def test_addresses_are_cut_cell_by_cell_whatever_stands_in_the_cells_beside() -> None:
-    told = {
+def test_addresses_are_cut_cell_by_cell_whatever_the_cells_beside() -> None:
+    result = {
         "https://x,http://y?a=1,2": ["https://x", "http://y?a=1,2"],
         "": None,
         "https://z , https://q": ["https://z", "https://q"],
@@ -141,19 +141,19 @@ def test_addresses_are_cut_cell_by_cell_whatever_stands_in_the_cells_beside() ->
     }
     row = cells(csv_report(make(1), NOW))[0]
     # Also in pairs: one cell too many must not make up for one too few.
-    for urls in [*itertools.permutations(told, 2), tuple(told)]:
+    for urls in [*itertools.permutations(result, 2), tuple(result)]:
         rows = read(render([row | {"Reference Urls": each} for each in urls]))
-        assert [each["reference_urls"] for each in rows] == [told[each] for each in urls]
+        assert [each["reference_urls"] for each in rows] == [result[each] for each in urls]
 
 
 @pytest.mark.parametrize("blanks", [" ", "\t", "\n", " ,", ", "])
 def test_addresses_are_cut_in_time_that_grows_as_the_cell_does(blanks: str) -> None:
     row = cells(csv_report(make(1), NOW))[0]
     with hang_guard():
-        (told,) = read(
+        (result,) = read(
             render([row | {"Reference Urls": "http://a" + 400_000 // len(blanks) * blanks + "b,http://c"}]), chunk_bytes=1 << 22
         )
-    assert told["reference_urls"][-1] == "http://c"
+    assert result["reference_urls"][-1] == "http://c"
 
 
 @pytest.mark.parametrize("name", ["Inspector Score", "Last Seen", "Port Range"])
@@ -161,8 +161,10 @@ def test_a_number_of_many_digits_is_read_in_time_that_grows_as_they_do(name: str
     row = cells(csv_report(make(1), NOW))[0]
     unreadable: Counter[str] = Counter()
     with hang_guard():
-        (told,) = read(render([row | {name: 500_000 * "7"}]), unreadable=unreadable)
-    assert told[{"Inspector Score": "inspector_score", "Last Seen": "last_observed_at", "Port Range": "port_begin"}[name]] is None
+        (result,) = read(render([row | {name: 500_000 * "7"}]), unreadable=unreadable)
+    assert (
+        result[{"Inspector Score": "inspector_score", "Last Seen": "last_observed_at", "Port Range": "port_begin"}[name]] is None
+    )
     assert unreadable.total() == 1
 
 
@@ -231,12 +233,12 @@ def test_a_cell_larger_than_the_cap_is_reported_before_it_fills_the_memory() -> 
 
 
 @pytest.mark.parametrize("ports", ["all", "22 - 12345678901"])
-def test_numbers_and_times_that_no_one_can_read_are_counted_where_nothing_is_counted_by_them(ports: str) -> None:
+def test_unreadable_numbers_and_times_are_counted_where_nothing_is_counted_by_them(ports: str) -> None:
     rows = cells(csv_report(make(1), NOW))
     rows[0] |= {"Last Seen": "then", "Inspector Score": "high", "Port Range": ports}
     unreadable: Counter[str] = Counter()
-    (told,) = read(render(rows), unreadable=unreadable)
-    assert (told["last_observed_at"], told["inspector_score"], told["port_begin"]) == (None, None, None)
+    (result,) = read(render(rows), unreadable=unreadable)
+    assert (result["last_observed_at"], result["inspector_score"], result["port_begin"]) == (None, None, None)
     assert unreadable == {"last_observed_at": 1, "inspector_score": 1, "port_begin": 1}
 
 
@@ -246,15 +248,15 @@ def test_a_score_that_is_no_number_is_not_counted_as_one(score: str, beside: str
     # The cell beside it makes Arrow read the column, or refuse it.
     rows = [row | {"Epss Score": each} for row, each in zip(cells(csv_report(make(2), NOW)), (score, beside), strict=False)]
     unreadable: Counter[str] = Counter()
-    told = read(render(rows), unreadable=unreadable)
-    assert [row["epss_score"] for row in told] == [None, 0.5 if beside == "0.5" else None]
+    result = read(render(rows), unreadable=unreadable)
+    assert [row["epss_score"] for row in result] == [None, 0.5 if beside == "0.5" else None]
     assert unreadable == {"epss_score": 1 if beside == "0.5" else 2}
 
 
 def test_malformed_reports_are_reported_or_read_right() -> None:
     chance = random.Random(5)
     findings = make(8)
-    told = 0
+    result = 0
     for _ in range(200):
         content = csv_report(findings, NOW, chance.choice(["plain", "quoted"]))
         at, size = chance.randrange(len(content)), chance.choice([1, 1, 3, 700])
@@ -264,19 +266,19 @@ def test_malformed_reports_are_reported_or_read_right() -> None:
         try:
             rows = read(content, chunk_bytes=chance.choice([1, 5000, 1 << 20]))
         except MalformedReportError:
-            told += 1
+            result += 1
             continue
         patient = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
         assert len(rows) == sum(not is_blank(row) for row in patient) - 1
-    assert told > 66
+    assert result > 66
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")
 @pytest.mark.parametrize("style", ["plain", "quoted"])
 def test_real_findings_are_counted_alike_in_both_formats(style: Any) -> None:
     findings = load(REAL_FINDINGS)
-    told = counts_of(read_csv(Stream(csv_report(findings, NOW, style))))
-    assert told == counts_of(read_json(Stream(json_report(findings, "epoch"))))
-    assert told["total"] == 1125
-    assert told["open"] == 1120
-    assert told["by_resource_type"] == {"AWS_ECR_CONTAINER_IMAGE": 903, "AWS_EC2_INSTANCE": 217}
+    result = counts_of(read_csv(Stream(csv_report(findings, NOW, style))))
+    assert result == counts_of(read_json(Stream(json_report(findings, "epoch"))))
+    assert result["total"] == 1125
+    assert result["open"] == 1120
+    assert result["by_resource_type"] == {"AWS_ECR_CONTAINER_IMAGE": 903, "AWS_EC2_INSTANCE": 217}

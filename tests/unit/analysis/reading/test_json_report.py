@@ -1,4 +1,4 @@
-"""A JSON report is read right in whatever legal form it comes, and what is broken is told, never counted."""
+"""A JSON report is read right in whatever legal form it comes, and what is broken is reported, never counted."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_realistic_report_is_read_whatever_the_buffer(buffer_bytes: int) -> No
     assert [row["title"] for row in compact] == [finding["title"] for finding in findings]
 
 
-def test_what_checks_like_a_border_within_a_text_or_a_list_is_none() -> None:
+def test_what_looks_like_a_border_within_a_text_or_a_list_is_none() -> None:
     trap = '},{"findingArn": "'
     finding = SMALLEST | {"description": trap, "aMember": [{"findingArn": trap}, {"findingArn": "x"}]}
     rows = read(report(*[finding] * 50), buffer_bytes=2000)
@@ -90,7 +90,7 @@ def test_batches_are_never_larger_than_promised() -> None:
     assert sum(sizes) == 10_000
 
 
-def test_a_timestamp_that_no_one_can_read_is_counted_where_nothing_is_counted_by_it() -> None:
+def test_an_unreadable_timestamp_is_counted_where_nothing_is_counted_by_it() -> None:
     unreadable: Counter[str] = Counter()
     content = report(SMALLEST | {"updatedAt": "the other day"}, SMALLEST | {"updatedAt": 1.6e9})
     assert [row["updated_at"] for row in read(content, unreadable=unreadable)] == [None, 1_600_000_000_000]
@@ -280,19 +280,19 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
 def test_malformed_reports_are_reported_or_read_right() -> None:
     chance = random.Random(4)
     findings = generate(6, seed=3, now=1.78e9, accounts=["111122223333"], region="eu-west-1")
-    told = 0
+    result = 0
     for _ in range(1500):
         content = mutated(json_report(findings), chance)
         stream = Stream(content)
         try:
             rows = rows_of(read_json(stream, buffer_bytes=chance.choice([16, 3000, 10_000]), max_element_bytes=100_000))
         except MalformedReportError:
-            told += 1
+            result += 1
             continue
         # What is read at all is read as the whole document says, which a patient reader takes, too.
         document = json.loads(content.decode(errors="replace"), strict=False)
         assert [row["finding_arn"] for row in rows] == [finding["findingArn"] for finding in document["findings"]]
-    assert told > 500
+    assert result > 500
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")

@@ -51,7 +51,7 @@ def members(kind: inspect.Type, path: Path = ()) -> Iterator[tuple[Path, inspect
 
 
 MEMBERS = dict(members(inspect.type_info(json_findings._Finding)))
-WRONG: dict[type, list[Any]] = {
+INVALID: dict[type, list[Any]] = {
     inspect.StrType: [7, 0.5, True, [], ["x"], {}, math.nan],
     inspect.FloatType: ["high", "NaN", "1e999", True, [], {}, math.nan, math.inf, -math.inf, 10**400],
     inspect.IntType: ["all", 0.5, 2**31, -(2**31) - 1, True, [], {}, math.nan],
@@ -69,7 +69,7 @@ def wrong_values(kind: inspect.Type) -> list[Any]:
     kinds = kinds_of(kind)
     if inspect.FloatType in kinds and inspect.StrType in kinds:
         return [True, [], {}, math.nan, math.inf, "the other day"]
-    return [value for each in kinds if each in WRONG for value in WRONG[each]]
+    return [value for each in kinds if each in INVALID for value in INVALID[each]]
 
 
 def at(path: Path, value: Any) -> Any:

@@ -100,7 +100,7 @@ def test_an_answer_that_broke_off_is_not_taken_for_a_whole_one() -> None:
         ("s3", "HeadObject", {"content-length": "2"}, b""),
         ("s3", "GetObject", {"content-length": "2"}, object()),
     ],
-    ids=["whole", "of no told length", "compressed", "of a HEAD", "a stream"],
+    ids=["whole", "of unknown length", "compressed", "of a HEAD", "a stream"],
 )
 def test_any_other_answer_is_parsed(service: str, operation: str, headers: dict[str, str], body: object) -> None:
     answered(service, operation, headers, body)

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.stub import Stubber
 
-from findings_exporter.aws.inspector import Inspector, Report, create
+from findings_exporter.aws.inspector import Inspector, InspectorReport, create
 from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REPORT_ID, plan
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ ANSWER: dict[str, Any] = {
 
 @pytest.fixture
 def client() -> "Inspector2Client":
-    """A client that reaches nobody."""
+    """A client without a connection."""
     return boto3.client("inspector2")
 
 
@@ -36,9 +36,9 @@ def stub(client: "Inspector2Client") -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def test_the_report_in_progress_is_reported(client: "Inspector2Client", stub: Stubber) -> None:
+def test_the_report_in_progress_is_returned(client: "Inspector2Client", stub: Stubber) -> None:
     stub.add_response("get_findings_report_status", ANSWER, {})
-    assert Inspector(client).current() == Report(REPORT_ID, "IN_PROGRESS", "", "", BUCKET, PREFIX)
+    assert Inspector(client).current() == InspectorReport(REPORT_ID, "IN_PROGRESS", "", "", BUCKET, PREFIX)
 
 
 @pytest.mark.parametrize("answer", [{}, {"reportId": ""}, {"status": "SUCCEEDED"}, {"reportId": REPORT_ID}])
@@ -47,7 +47,7 @@ def test_an_empty_answer_is_no_report(client: "Inspector2Client", stub: Stubber,
     assert Inspector(client).current() is None
 
 
-def test_an_empty_answer_says_nothing_of_a_report_that_was_asked_for(client: "Inspector2Client", stub: Stubber) -> None:
+def test_an_empty_answer_does_not_mean_that_the_requested_report_is_missing(client: "Inspector2Client", stub: Stubber) -> None:
     stub.add_response("get_findings_report_status", {}, {"reportId": REPORT_ID})
     with pytest.raises(ConnectionClosedError):
         Inspector(client).status(REPORT_ID)
@@ -69,9 +69,9 @@ def test_any_other_error_goes_up(client: "Inspector2Client", stub: Stubber) -> N
         Inspector(client).status(REPORT_ID)
 
 
-@pytest.mark.parametrize("told", [PREFIX, PREFIX.rstrip("/")])
-def test_a_prefix_is_the_same_with_and_without_its_last_slash(client: "Inspector2Client", stub: Stubber, told: str) -> None:
-    answer = ANSWER | {"destination": ANSWER["destination"] | {"keyPrefix": told}}
+@pytest.mark.parametrize("expected", [PREFIX, PREFIX.rstrip("/")])
+def test_a_prefix_is_the_same_with_and_without_its_last_slash(client: "Inspector2Client", stub: Stubber, expected: str) -> None:
+    answer = ANSWER | {"destination": ANSWER["destination"] | {"keyPrefix": expected}}
     stub.add_response("get_findings_report_status", answer, {})
     report = Inspector(client).current()
     assert report is not None
@@ -84,13 +84,13 @@ def test_a_destination_without_a_prefix_stays_without_one(
 ) -> None:
     answer = ANSWER | {"destination": {"bucketName": BUCKET, "kmsKeyArn": KEY} | prefix}
     stub.add_response("get_findings_report_status", answer, {})
-    assert Inspector(client).current() == Report(REPORT_ID, "IN_PROGRESS", "", "", BUCKET, "")
+    assert Inspector(client).current() == InspectorReport(REPORT_ID, "IN_PROGRESS", "", "", BUCKET, "")
 
 
-def test_a_report_is_reported_with_its_error_and_without_a_destination(client: "Inspector2Client", stub: Stubber) -> None:
+def test_a_report_is_returned_with_its_error_and_without_a_destination(client: "Inspector2Client", stub: Stubber) -> None:
     answer = {"reportId": REPORT_ID, "status": "FAILED", "errorCode": "INTERNAL_ERROR", "errorMessage": "oops"}
     stub.add_response("get_findings_report_status", answer, {"reportId": REPORT_ID})
-    assert Inspector(client).status(REPORT_ID) == Report(REPORT_ID, "FAILED", "INTERNAL_ERROR", "oops", "", "")
+    assert Inspector(client).status(REPORT_ID) == InspectorReport(REPORT_ID, "FAILED", "INTERNAL_ERROR", "oops", "", "")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_report_is_reported_with_its_error_and_without_a_destination(client: "
     [("SUCCEEDED", True), ("FAILED", True), ("CANCELLED", True), ("IN_PROGRESS", False), ("QUEUED", False)],
 )
 def test_only_known_final_statuses_free_the_slot(status: str, ended: bool) -> None:
-    assert Report(REPORT_ID, status, "", "", "", "").has_ended is ended
+    assert InspectorReport(REPORT_ID, status, "", "", "", "").has_ended is ended
 
 
 def test_a_report_is_cancelled(client: "Inspector2Client", stub: Stubber) -> None:

@@ -66,7 +66,7 @@ def test_findings_are_counted_by_severity_and_unknown_severities_together(capsys
     assert (of["OpenFindings"], of["NewCriticals"], of["ResourcesScanned"], of["ResourcesNotScanned"]) == (1204, 2, 412, 6)
 
 
-def test_without_a_baseline_no_one_says_that_there_are_no_new_criticals(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_baseline_the_metric_of_new_criticals_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert "NewCriticals" not in counted(headline(changes=None), capsys)
 
 
@@ -87,7 +87,7 @@ def test_lost_accounts_are_counted(deactivated: dict[str, list[str]], count: int
     assert counted(headline(coverage_status=coverage_status), capsys)["AccountsNotScanned"] == count
 
 
-def test_a_lost_run_without_a_lost_account_rings_the_alarm_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lost_coverage_without_a_lost_account_fires_the_alarm_too(capsys: pytest.CaptureFixture[str]) -> None:
     coverage_status: dict[str, Any] = {
         "state": "lost",
         "unusual_drop": True,
@@ -99,7 +99,7 @@ def test_a_lost_run_without_a_lost_account_rings_the_alarm_too(capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("analysis", [None, {"error": "Analysis.NotStored", "sentence": "No."}])
-def test_of_a_run_without_a_analysis_no_findings_are_counted(
+def test_of_a_run_without_an_analysis_no_findings_are_counted(
     analysis: dict[str, Any] | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     of = counted(analysis, capsys)
@@ -108,13 +108,13 @@ def test_of_a_run_without_a_analysis_no_findings_are_counted(
     assert of.get("AnalysesFailed") == (1 if analysis else None)
 
 
-def test_a_runs_time_is_reported_against_its_own_deadline(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_runs_duration_is_measured_against_its_own_deadline(capsys: pytest.CaptureFixture[str]) -> None:
     count_run(failed_run(Failure("DeadlineExceeded", "x"), plan=plan({"deadline_hours": 0.2})))
     (of_stack,) = [line for line in lines(capsys) if "DeadlineUsed" in line]
     assert of_stack["DeadlineUsed"] == [pytest.approx(100)]
 
 
-def test_a_analysis_that_failed_has_a_duration_and_no_speed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_analysis_that_failed_has_a_duration_and_no_speed(capsys: pytest.CaptureFixture[str]) -> None:
     count_analysis("nightly", 2.0, 3_000_000)
     count_analysis("nightly", 2.0, None)
     whole, failed = lines(capsys)

@@ -9,6 +9,7 @@ import pytest
 from findings_exporter.aws import run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure, NotificationInProgressError, NotRecordedError
+from findings_exporter.model.run import Outcome, Run
 from tests.builders.exporter import (
     OTHER_ID,
     REPORT_ID,
@@ -40,7 +41,7 @@ FAILED_ANALYSIS = {"error": "Analysis.NotStored", "sentence": "It could not be s
 BROKEN = Failure("Report.INTERNAL_ERROR", "Inspector failed.")
 
 
-def succeed(table: Table, run_input: dict[str, Any] | None = None) -> run_store.Run:
+def succeed(table: Table, run_input: dict[str, Any] | None = None) -> Run:
     """Record a success of my run."""
     planned(table, ME, run_input)
     return run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
@@ -93,7 +94,7 @@ def test_what_a_later_release_added_to_an_outcome_is_left_out(table: Table) -> N
     assert run_store.load(table, ME).failure == Failure("X", "x")
 
 
-def test_a_note_brings_no_run_into_being(table: Table) -> None:
+def test_a_note_creates_no_run(table: Table) -> None:
     run_store.note(table, ME, "a")
     run_store.note_report(table, ME, REPORT_ID, minutes(1))
     run_store.mark_notified(table, ME, minutes(1))
@@ -171,14 +172,14 @@ class TestRecord:
         run, _ = run_store.record(table, ME, "SUCCEEDED", None, how, minutes(12))
         assert (run.outcome, run.delivery, run.failure, run.notified_at) == ("SUCCEEDED", how, None, None)
 
-    def test_an_outcome_has_one_notification_id_for_ever(self, table: Table) -> None:
+    def test_an_outcome_keeps_its_notification_id(self, table: Table) -> None:
         one = succeed(table).notification_id
         planned(table, OTHER)
         other = run_store.record(table, OTHER, "FAILED", BROKEN, None, minutes(12))[0].notification_id
         assert one
         assert one != other
 
-    def test_an_not_notified_run_is_open_until_it_is_reported(self, table: Table) -> None:
+    def test_a_run_is_open_until_its_notification_is_sent(self, table: Table) -> None:
         succeed(table)
         assert run_store.open_runs(table) == [ME]
         run_store.mark_notified(table, ME, minutes(13))
@@ -202,7 +203,7 @@ class TestRecord:
         [("SUCCEEDED", False, True), ("SUCCEEDED", True, False), ("FAILED", False, False), ("DUPLICATE", True, True)],
     )
     def test_only_a_success_that_asked_for_it_and_a_duplicate_are_silent(
-        self, table: Table, outcome: run_store.Outcome, notify: bool, silent: bool
+        self, table: Table, outcome: Outcome, notify: bool, silent: bool
     ) -> None:
         planned(table, ME, {"notify": notify})
         run, _ = run_store.record(table, ME, outcome, None, None, minutes(12))
@@ -219,8 +220,8 @@ class TestRecord:
         assert len(items(table)) == 1
 
 
-class TestTelling:
-    def test_one_teller_at_a_time(self, table: Table) -> None:
+class TestNotification:
+    def test_one_notification_at_a_time(self, table: Table) -> None:
         succeed(table)
         run = run_store.claim_notification(table, ME, "first", minutes(13), minutes(14))
         assert run is not None
@@ -228,13 +229,13 @@ class TestTelling:
         with pytest.raises(NotificationInProgressError, match="the notification of the execution me"):
             run_store.claim_notification(table, ME, "second", minutes(14), minutes(15))
 
-    def test_a_teller_that_died_is_followed_after_its_lease(self, table: Table) -> None:
+    def test_a_notification_that_died_is_repeated_after_its_lease(self, table: Table) -> None:
         succeed(table)
         first = run_store.claim_notification(table, ME, "first", minutes(13), minutes(14))
         second = run_store.claim_notification(table, ME, "second", minutes(14.1), minutes(16))
         assert first == second
 
-    def test_an_outcome_that_was_reported_is_not_reported_again(self, table: Table) -> None:
+    def test_an_outcome_is_not_notified_twice(self, table: Table) -> None:
         succeed(table)
         run_store.claim_notification(table, ME, "first", minutes(13), minutes(14))
         run_store.mark_notified(table, ME, minutes(13))
@@ -251,7 +252,7 @@ class TestTelling:
         assert run_store.claim_notification(table, ME, "third", minutes(15), minutes(17)) is not None
 
     @pytest.mark.parametrize("written", [False, True])
-    def test_there_must_be_an_outcome_to_report(self, table: Table, written: bool) -> None:
+    def test_a_notification_needs_an_outcome(self, table: Table, written: bool) -> None:
         if written:
             planned(table, ME)
         with pytest.raises(NotRecordedError, match="has no outcome"):
@@ -269,8 +270,8 @@ class TestTelling:
         assert run_store.claim_notification(table, ME, "first", minutes(13), minutes(14)) is not None
 
 
-class TestDigest:
-    def test_a_run_without_a_analysis_has_none(self, table: Table) -> None:
+class TestAnalysis:
+    def test_a_run_without_an_analysis_has_none(self, table: Table) -> None:
         assert planned(table, ME).analysis is None
 
     def test_what_is_written_down_is_read_again_and_a_later_try_writes_over_it(self, table: Table) -> None:
@@ -285,13 +286,13 @@ class TestDigest:
         assert not run_store.note_analysis_failure(table, ME, FAILED_ANALYSIS)
         assert run_store.load(table, ME).analysis is None
 
-    def test_what_the_workflow_caught_never_replaces_the_functions_own_word(self, table: Table) -> None:
+    def test_what_the_workflow_caught_never_replaces_what_the_function_wrote(self, table: Table) -> None:
         planned(table, ME)
         assert run_store.note_analysis(table, ME, HEADLINE)
         assert not run_store.note_analysis_failure(table, ME, FAILED_ANALYSIS)
         assert run_store.load(table, ME).analysis == HEADLINE
 
-    def test_a_success_leaves_in_the_history_what_the_next_analysis_checks_up(self, table: Table) -> None:
+    def test_a_success_leaves_in_the_history_what_the_next_analysis_looks_up(self, table: Table) -> None:
         planned(table, ME)
         run_store.note_analysis(table, ME, HEADLINE)
         run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))

@@ -1,4 +1,4 @@
-"""The few forms of request: what is written is read, and a refusal is told from an outage."""
+"""The few forms of request: what is written is read, and a refusal is distinguished from an outage."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -21,7 +21,7 @@ def test_the_first_of_two_new_items_stands(table: Table) -> None:
     assert table.get("P", "S") == ITEM
 
 
-def test_an_update_reports_whether_its_condition_held(table: Table) -> None:
+def test_an_update_returns_whether_its_condition_held(table: Table) -> None:
     assert not table.update(("P", "S"), "SET a = :a", {}, {":a": 1})
     assert table.get("P", "S") is None
     table.put(ITEM)

@@ -1,4 +1,4 @@
-"""AWS' errors are translated once: a refusal, an outage, or something that nobody planned for."""
+"""AWS' errors are translated once: a refusal, an outage, or an unexpected error."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.builders.exporter import client, client_error
 
 
 @pytest.mark.parametrize("code", sorted(errors.DENIED))
-def test_a_refusal_is_reported_with_the_call_and_aws_words(code: str) -> None:
+def test_a_refusal_names_the_call_and_quotes_aws(code: str) -> None:
     refusal = client_error(code, 403, "GetObject", "not you")
     with pytest.raises(AccessDeniedError, match="AWS refused GetObject: not you") as caught, translated():
         raise refusal

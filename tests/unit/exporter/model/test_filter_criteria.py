@@ -65,7 +65,7 @@ RIGHT: list[tuple[dict[str, Any], dict[str, Any] | None]] = [
     ),
 ]
 
-WRONG: list[tuple[object, str]] = [
+INVALID: list[tuple[object, str]] = [
     (None, "filter_criteria must be an object"),
     ([], "not a list"),
     ("severity", 'not "severity"'),
@@ -154,7 +154,7 @@ def test_right_criteria_are_taken_with_their_dates_made_absolute(
     assert assessed(criteria) == (criteria if resolved is None else resolved, [])
 
 
-@pytest.mark.parametrize(("criteria", "fault"), WRONG, ids=id_of)
+@pytest.mark.parametrize(("criteria", "fault"), INVALID, ids=id_of)
 def test_wrong_criteria_are_refused_with_the_field_and_the_reason(criteria: object, fault: str) -> None:
     _, faults = assessed(criteria)
     assert any(fault in each for each in faults), faults
@@ -170,7 +170,7 @@ def test_relative_dates_count_from_the_time_that_is_passed_in() -> None:
     assert assessed(dates("now"), earlier)[0] == dates(earlier.timestamp())
 
 
-def test_the_analysis_is_of_the_criteria_as_written() -> None:
+def test_the_hash_is_of_the_criteria_as_written() -> None:
     written = {"updatedAt": ["last 7 days"], "severity": [{"comparison": "EQUALS", "value": "HIGH"}]}
     reordered = {"severity": [{"value": "HIGH", "comparison": "EQUALS"}], "updatedAt": ["last 7 days"]}
     assert filter_criteria.hash_of(written) == filter_criteria.hash_of(reordered)
@@ -211,7 +211,7 @@ NEARLY_RIGHT = st.dictionaries(
 
 @settings(max_examples=400, deadline=None)
 @given(criteria=JSON | NEARLY_RIGHT)
-def test_any_json_is_judged_without_raising_and_what_is_taken_botocore_takes(criteria: object) -> None:
+def test_any_json_is_validated_without_raising_and_what_is_taken_botocore_takes(criteria: object) -> None:
     resolved, faults = assessed(criteria)
     assert isinstance(resolved, dict)
     if not faults:

@@ -23,7 +23,7 @@ def watch(duration: float, history: Sequence[float], deadline: float = 30 * HOUR
 
 
 @pytest.mark.parametrize("duration", DURATIONS)
-def test_without_history_an_end_is_seen_within_a_tenth_of_the_duration_or_fifteen_seconds(duration: int) -> None:
+def test_without_history_an_end_is_noticed_within_a_tenth_of_the_duration_or_fifteen_seconds(duration: int) -> None:
     for exact in range(duration - 30, duration + 30):
         assert watch(exact, [])[1] <= max(15, exact * 0.10)
 
@@ -35,7 +35,7 @@ def test_a_long_report_takes_at_most_a_fifth_of_the_checks_of_a_fixed_minute(dur
 
 @pytest.mark.parametrize("daily_runs", [1, 3, 10])
 @pytest.mark.parametrize("duration", DURATIONS)
-def test_with_history_within_a_fifth_an_end_is_seen_with_few_checks_and_little_delay(duration: int, daily_runs: int) -> None:
+def test_with_history_within_a_fifth_an_end_is_noticed_with_few_checks_and_little_delay(duration: int, daily_runs: int) -> None:
     chance = random.Random(duration + daily_runs)
     watched = [watch(duration, [duration * chance.uniform(0.8, 1.2) for _ in range(daily_runs)]) for _ in range(300)]
     assert max(status_checks for status_checks, _ in watched) <= 15
@@ -46,7 +46,7 @@ def test_a_report_much_slower_than_its_history_is_watched_as_if_there_were_none(
     assert next_wait_seconds(1000, [100, 120], 10_000) == next_wait_seconds(1000, [], 10_000) == 100
 
 
-def test_the_first_look_is_a_little_before_the_fastest_recent_duration() -> None:
+def test_the_first_status_check_is_a_little_before_the_fastest_recent_duration() -> None:
     assert next_wait_seconds(0, [900, 600, 1200], 10_000) == 540
     assert next_wait_seconds(200, [900, 600, 1200], 10_000) == 340
     assert next_wait_seconds(0, [900, 600, 1200], 60) == 60

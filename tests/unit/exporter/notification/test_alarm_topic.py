@@ -46,7 +46,7 @@ def test_a_note_says_while_a_subscription_is_missing(
     assert note is None if said is None else note is not None and note.startswith(said)
 
 
-def test_a_topic_that_reports_no_numbers_has_no_subscription(client: "SNSClient", sns: Stubber) -> None:
+def test_a_topic_without_numbers_has_no_subscription(client: "SNSClient", sns: Stubber) -> None:
     sns.add_response("get_topic_attributes", {"Attributes": {}}, {"TopicArn": ALARM_TOPIC})
     assert "has no subscription" in str(unconfirmed_note(client, config()))
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
+from findings_exporter.model.run import Run
 from findings_exporter.notification import short
 from findings_exporter.notification.level import LEVELS, level_of
-from tests import gallery
 from tests.builders.exporter import config, ended_run, headline, nothing
+from tests.tools import gallery
 from tests.unit.exporter.notification.test_messages_of_a_run import DAILY_RUNS
 
 SCHEDULED = DAILY_RUNS
@@ -100,7 +100,7 @@ def test_every_change_counts(fields: dict[str, Any], level: str) -> None:
     assert level_of(compared(**fields)) == level
 
 
-def test_a_first_report_is_no_news_only_when_nothing_was_found_and_scanning_is_active() -> None:
+def test_a_first_report_has_no_level_only_when_nothing_was_found_and_scanning_is_active() -> None:
     assert level_of(first()) == "NONE"
     assert level_of(first(coverage_status={"state": "unknown"})) == "PROBLEM"
     assert level_of(first(no_baseline="filter_changed")) == "CHANGES"
@@ -121,7 +121,7 @@ def test_the_short_message_is_a_problem_since_it_knows_nothing_of_coverage_and_c
 
 
 @pytest.mark.parametrize("kind", ["no-changes", "scan-coverage-lost", "changes"])
-def test_what_is_published_has_the_level_and_no_other_than_the_published_ones(kind: str) -> None:
+def test_what_is_published_has_a_published_level(kind: str) -> None:
     published = notification.publication(SCHEDULED[kind], config())["MessageAttributes"]["level"]
     assert published == {"DataType": "String", "StringValue": LEVELS_OF[kind]}
     assert LEVELS_OF[kind] in LEVELS

@@ -65,7 +65,7 @@ def test_every_remediation_is_there_in_japanese_with_the_same_names_in_it() -> N
 
 
 @pytest.mark.parametrize(
-    ("language", "zone", "told"),
+    ("language", "zone", "expected"),
     [
         ("en", "UTC", "23 Nov 2026, 03:00 UTC"),
         ("en", "Europe/Berlin", "23 Nov 2026, 04:00 CET"),
@@ -75,8 +75,8 @@ def test_every_remediation_is_there_in_japanese_with_the_same_names_in_it() -> N
         ("en", "../etc", "23 Nov 2026, 03:00 UTC"),
     ],
 )
-def test_a_time_is_reported_in_the_schedules_time_zone(language: str, zone: str, told: str) -> None:
-    assert Localization(language, zone).time(START) == told
+def test_a_time_is_written_in_the_schedules_time_zone(language: str, zone: str, expected: str) -> None:
+    assert Localization(language, zone).time(START) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,17 +87,17 @@ def test_numbers_and_plurals_are_the_languages_own(language: str, one: str, many
     assert (localization.counted("resource", 1), localization.counted("resource", 1204)) == (one, many)
 
 
-def test_severities_are_reported_worst_first_and_new_ones_as_they_are() -> None:
+def test_severities_are_listed_worst_first_and_unknown_ones_as_they_are() -> None:
     assert Localization().severities({"LOW": 1, "DREADFUL": 2, "CRITICAL": 3, "HIGH": 0}) == "3 critical, 1 low, 2 DREADFUL"
     assert all(Localization("ja").severity(each) != each for each in SEVERITIES)
 
 
 @pytest.mark.parametrize(
-    ("hours", "told"),
+    ("hours", "expected"),
     [(0.5, "30 min earlier"), (1, "1 h earlier"), (24, "24 h earlier"), (47, "47 h earlier"), (72, "3 days earlier")],
 )
-def test_how_old_a_baseline_is_is_reported_in_minutes_hours_or_days(hours: float, told: str) -> None:
-    assert Localization().before(timedelta(hours=hours)) == told
+def test_the_age_of_a_baseline_is_written_in_minutes_hours_or_days(hours: float, expected: str) -> None:
+    assert Localization().before(timedelta(hours=hours)) == expected
 
 
 @pytest.mark.parametrize(("written", "spoken"), [("ja", "ja"), ("en", "en"), ("fr", "en"), ("", "en")])
@@ -105,11 +105,11 @@ def test_a_language_that_is_not_known_is_english(written: str, spoken: str) -> N
     assert Localization.of(config(LANGUAGE=written)).language == spoken
 
 
-def test_whoever_reports_nothing_does_not_pay_for_languages() -> None:
+def test_a_step_without_messages_does_not_load_languages() -> None:
     code = (
         "import sys, findings_exporter.notification\n"
-        "print([name for name in sys.modules if name.split('.')[0] in {'babel', 'zoneinfo'} or name.endswith('explanations_ja')])"
+        "print([name for name in sys.modules if name.split('.')[0] in {'babel', 'zoneinfo'} or name.endswith('remediation_ja')])"
     )
     environment = VARIABLES | {"PYTHONPATH": "layers/exporter"}
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert told.stdout == "[]\n"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout == "[]\n"

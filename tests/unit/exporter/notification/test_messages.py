@@ -1,4 +1,4 @@
-"""What is told of a run: to a person at 7 a.m., to a chat, to a program; within every limit, whatever the run holds."""
+"""What is compact_event of a run: to a person at 7 a.m., to a chat, to a program; within every limit, whatever the run holds."""
 
 import json
 from collections.abc import Iterator
@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.filter_criteria import known_filters
+from findings_exporter.model.run import Run
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.remediation import REMEDIATIONS, remediation_for
-from tests import gallery
 from tests.builders.exporter import (
     ACCOUNT,
     BUCKET,
@@ -34,6 +33,7 @@ from tests.builders.exporter import (
     nothing,
     plan,
 )
+from tests.tools import gallery
 
 SNS_BYTES = 256 * 1024
 EVENT_SCHEMA = json.loads(Path("docs/export-event.schema.json").read_text(encoding="utf-8"))
@@ -50,9 +50,9 @@ MISSING: dict[str, Any] = {
     "fix": ["Add the statements to the policy of the bucket."],
     "statements": STATEMENTS,
 }
-UNSEEN = {"check": "key", "sentence": "It is not known whether the key can be used: AWS refused DescribeKey."}
-WRONG_SETUP = replace(BROKEN, setup={"result": "failed", "failed": [MISSING], "unknown": [UNSEEN]})
-CLEAR_SETUP = replace(BROKEN, setup={"result": "unknown", "failed": [], "unknown": [UNSEEN]})
+UNREAD = {"check": "key", "sentence": "It is not known whether the key can be used: AWS refused DescribeKey."}
+FAILED_SETUP = replace(BROKEN, setup={"result": "failed", "failed": [MISSING], "unknown": [UNREAD]})
+CLEAR_SETUP = replace(BROKEN, setup={"result": "unknown", "failed": [], "unknown": [UNREAD]})
 LARGEST_SETUP = {
     "result": "failed",
     "failed": [
@@ -85,7 +85,7 @@ RUNS = {
     "no object": ended_run(delivery=nothing("no_object")),
     "empty object": ended_run(delivery=delivery(size_bytes=15, nothing_found="empty_object")),
     "failed": failed_run(BROKEN),
-    "wrong setup": failed_run(WRONG_SETUP),
+    "failed setup": failed_run(FAILED_SETUP),
     "setup without a fault": failed_run(CLEAR_SETUP),
     "unplanned": UNPLANNED,
     "stopped": ended_run(outcome="ABORTED", failure=Failure("Stopped", "The execution was stopped."), delivery=None),
@@ -139,7 +139,7 @@ class TestSubject:
 
 
 class TestEmail:
-    def test_a_success_is_reported_with_its_file_first(self) -> None:
+    def test_a_success_names_its_file_first(self) -> None:
         key = f"inspector/reports/nightly/year=2026/month=11/day=23/run-1/{REPORT_ID}.json"
         console = f"https://{REGION}.console.aws.amazon.com"
         arn = RUNS["scheduled"].execution.arn
@@ -168,18 +168,18 @@ class TestEmail:
         )
 
     @pytest.mark.parametrize("how", ["no_findings", "no_object", "empty_object"])
-    def test_nothing_found_is_reported_with_how_it_is_known(self, how: str) -> None:
+    def test_an_empty_report_says_how_this_is_known(self, how: str) -> None:
         body = notification.email(ended_run(delivery=nothing(how)), config())
         assert body.startswith('The report "nightly" has no findings.\n')
         assert notification.NOTHING_FOUND[how] in flat(body)
         assert "Report\n" not in body
 
-    def test_only_a_doubtful_nothing_reports_to_check_the_scanning(self) -> None:
-        told = {how: "check that scanning is active" in text for how, text in notification.NOTHING_FOUND.items()}
-        assert told == {"no_findings": False, "no_object": True, "empty_object": True}
+    def test_only_an_uncertain_empty_report_asks_to_check_scanning(self) -> None:
+        result = {how: "check that scanning is active" in text for how, text in notification.NOTHING_FOUND.items()}
+        assert result == {"no_findings": False, "no_object": True, "empty_object": True}
 
     @EVERY_ERROR
-    def test_a_failure_reports_what_why_and_what_to_do_now(self, error: str) -> None:
+    def test_a_failure_says_what_happened_why_and_what_to_do(self, error: str) -> None:
         run = failed_run(Failure(error, "This is\nwhat happened."))
         remediation = remediation_for(Failure(error, ""), config())
         body = notification.email(run, config())
@@ -195,7 +195,7 @@ class TestEmail:
             'The report "nightly" was not delivered: the run was stopped.'
         )
 
-    def test_a_run_without_a_plan_is_reported_without_its_name(self) -> None:
+    def test_a_run_without_a_plan_is_notified_without_its_name(self) -> None:
         body = notification.email(UNPLANNED, config())
         assert body.startswith("No report was delivered.")
         assert "- zzz is not known" in body
@@ -212,7 +212,7 @@ class TestEmail:
         assert all(len(line) <= 72 or "://" in line or KEY in line for line in body.splitlines())
         assert KEY + "x" * 100 in body
 
-    def test_at_most_ten_notes_are_reported(self) -> None:
+    def test_at_most_ten_notes_are_shown(self) -> None:
         run = ended_run(notes=tuple(f"note {number:02}." for number in range(20)))
         assert notification.email(run, config()).count("\n- note") == 10
 
@@ -265,32 +265,32 @@ class TestChat:
 
 
 class TestSetup:
-    def test_a_mail_reports_what_was_found_and_what_to_paste_instead_of_what_may_be(self) -> None:
-        mail = notification.email(RUNS["wrong setup"], config())
-        told = flat(mail)
-        assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in told
-        assert "It is not known whether the key can be used" in told
-        assert "- statement 1 does not apply" in told
-        assert "1. Add the statements to the policy of the bucket. 2. Run a test export" in told
-        assert "or a Deny statement forbids it" not in told
+    def test_a_mail_has_the_findings_of_the_check_and_the_statements_instead_of_possible_causes(self) -> None:
+        mail = notification.email(RUNS["failed setup"], config())
+        text = flat(mail)
+        assert "The setup check found: The policy of the bucket does not allow s3:PutObject." in text
+        assert "It is not known whether the key can be used" in text
+        assert "- statement 1 does not apply" in text
+        assert "1. Add the statements to the policy of the bucket. 2. Run a test export" in text
+        assert "or a Deny statement forbids it" not in text
         statements_text = mail.split("Policy statement to add (Bucket policy for Inspector)\n")[1].split("\n\n")[0]
         assert json.loads(f"[{statements_text}]") == STATEMENTS
 
     def test_a_mail_says_so_when_nothing_was_found_and_keeps_the_general_advice(self) -> None:
-        told = flat(notification.email(RUNS["setup without a fault"], config()))
+        text = flat(notification.email(RUNS["setup without a fault"], config()))
         general = remediation_for(BROKEN, config())
-        assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in told
-        assert "The check cannot see policies of the organisation" in told
-        assert all(step in told for step in general.fix)
-        assert "Policy statement to add" not in told
+        assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in text
+        assert "The check cannot see policies of the organisation" in text
+        assert all(step in text for step in general.fix)
+        assert "Policy statement to add" not in text
 
     def test_a_chat_shows_whole_statements_or_none(self) -> None:
-        description = notification.chat_message(RUNS["wrong setup"], config())["content"]["description"]
+        description = notification.chat_message(RUNS["failed setup"], config())["content"]["description"]
         assert json.loads(f"[{description.split('```')[1]}]") == STATEMENTS
         assert "```" not in notification.chat_message(LARGEST, config())["content"]["description"]
 
     def test_programs_get_all_of_it(self) -> None:
-        assert notification.export_event(RUNS["wrong setup"], config())["failure"]["setup"] == WRONG_SETUP.setup
+        assert notification.export_event(RUNS["failed setup"], config())["failure"]["setup"] == FAILED_SETUP.setup
         assert notification.export_event(RUNS["failed"], config())["failure"]["setup"] is None
 
 
@@ -309,14 +309,14 @@ class TestEvent:
             assert sorted(each["required"]) == sorted(each["properties"])
             assert all(field["description"].endswith(".") for field in each["properties"].values())
 
-    def test_it_reports_a_success(self) -> None:
+    def test_it_describes_a_success(self) -> None:
         event = notification.export_event(RUNS["scheduled"], config())
         assert (event["outcome"], event["failure"]) == ("SUCCEEDED", None)
         assert event["delivery"]["uri"] == f"s3://{BUCKET}/{event['delivery']['key']}"
         assert event["report"]["scheduled_for"] == "2026-11-23T03:00:00+00:00"
         assert (event["execution"]["duration_seconds"], event["report"]["report_seconds"]) == (720, 600)
 
-    def test_it_reports_a_failure(self) -> None:
+    def test_it_describes_a_failure(self) -> None:
         event = notification.export_event(RUNS["failed"], config())
         assert (event["outcome"], event["delivery"]) == ("FAILED", None)
         assert (event["failure"]["error"], event["failure"]["what"]) == (BROKEN.error, BROKEN.cause)
@@ -359,9 +359,9 @@ class TestPublication:
         ("name", "attributes"), [("success", ("SUCCEEDED", "nightly")), ("unplanned", ("FAILED", "unknown"))]
     )
     def test_subscribers_may_filter(self, name: str, attributes: tuple[str, str]) -> None:
-        told = notification.publication(RUNS[name], config())["MessageAttributes"]
-        assert (told["outcome"]["StringValue"], told["report"]["StringValue"]) == attributes
-        assert told["region"] == {"DataType": "String", "StringValue": REGION}
+        result = notification.publication(RUNS[name], config())["MessageAttributes"]
+        assert (result["outcome"]["StringValue"], result["report"]["StringValue"]) == attributes
+        assert result["region"] == {"DataType": "String", "StringValue": REGION}
 
     def test_even_every_filter_and_the_most_hostile_text_fit(self) -> None:
         criteria: dict[str, Any] = {name: [] for name in known_filters()}
@@ -371,10 +371,10 @@ class TestPublication:
         run = failed_run(hostile, plan=every_filter, notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
         assert len(notification.publication(run, config())["Message"].encode()) < SNS_BYTES
 
-    def test_what_a_setup_check_saw_gives_way_before_what_it_found(self) -> None:
+    def test_what_a_setup_check_read_gives_way_before_what_it_found(self) -> None:
         hostile = notification.failure_from("x" * 256, '"\\\n\x01' * 8000)
 
-        def told(text: str, count: int) -> dict[str, Any]:
+        def compact_event(text: str, count: int) -> dict[str, Any]:
             wrong = MISSING | {"sentence": text, "evidence": [text] * 3, "fix": [text]}
             setup = {"result": "failed", "failed": [wrong] * count, "unknown": []}
             run = failed_run(replace(hostile, setup=setup), notes=tuple('"\\\x02' * 600 + str(number) for number in range(30)))
@@ -383,16 +383,16 @@ class TestPublication:
             event: dict[str, Any] = json.loads(json.loads(message)["default"])
             return event
 
-        assert [each["evidence"] for each in told('"\\' * 150, 20)["failure"]["setup"]["failed"]] == [[]] * 20
-        assert told('"\\' * 200, 30)["failure"]["setup"] is None
+        assert [each["evidence"] for each in compact_event('"\\' * 150, 20)["failure"]["setup"]["failed"]] == [[]] * 20
+        assert compact_event('"\\' * 200, 30)["failure"]["setup"] is None
 
-    def test_the_same_run_is_reported_in_the_same_words(self) -> None:
+    def test_the_same_run_gives_the_same_message(self) -> None:
         assert notification.publication(RUNS["failed"], config()) == notification.publication(RUNS["failed"], config())
 
 
 class TestFailureFrom:
     @pytest.mark.parametrize(
-        ("cause", "told"),
+        ("cause", "expected"),
         [
             ('{"errorMessage": "no", "errorType": "X", "stackTrace": ["f"]}', "no"),
             ('{"errorMessage": "  no \\n"}', "no"),
@@ -407,8 +407,8 @@ class TestFailureFrom:
             (" \n", "The workflow ended with the error X and gave no further information."),
         ],
     )
-    def test_a_cause_is_read_whatever_its_form(self, cause: str, told: str) -> None:
-        assert notification.failure_from("X", cause) == Failure("X", told)
+    def test_a_cause_is_read_whatever_its_form(self, cause: str, expected: str) -> None:
+        assert notification.failure_from("X", cause) == Failure("X", expected)
 
     def test_a_long_cause_is_cut(self) -> None:
         cause = notification.failure_from("X", "y" * 32_768).cause
@@ -452,12 +452,12 @@ class TestLinks:
     ("size", "text"),
     [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (913_000_000, "913.0 MB"), (2_500_000_000_000, "2,500.0 GB")],
 )
-def test_sizes_are_reported_as_people_read_them(size: int, text: str) -> None:
+def test_sizes_are_readable(size: int, text: str) -> None:
     assert Localization().size(size) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (86_400, "24 h 0 min")]
 )
-def test_durations_are_reported_as_people_read_them(seconds: int, text: str) -> None:
+def test_durations_are_readable(seconds: int, text: str) -> None:
     assert Localization().duration(seconds) == text

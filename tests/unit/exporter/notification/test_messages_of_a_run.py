@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.notes import in_language
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import LINE_CHARACTERS, shown_lines, width
 from findings_exporter.notification.subject_line import fitted
 from findings_exporter.notification.view import view_of
-from tests import gallery
 from tests.builders.exporter import config, delivery, ended_run, failed_run, finding, fix, headline, nothing, plan
+from tests.tools import gallery
 from tests.unit.exporter.notification.test_messages import BROKEN, SNS_BYTES
 
 OTHER = gallery.OTHER
@@ -88,7 +88,7 @@ def screen(run: Run, language: str = "en") -> str:
 
 class TestSubject:
     @pytest.mark.parametrize(
-        ("kind", "told"),
+        ("kind", "expected"),
         [
             ("changes", "Inspector nightly, eu-central-1: 12 new (2 critical), 30 no longer open, 1,204 open"),
             ("another-report", "Inspector critical-weekly, eu-central-1: 12 new (2 critical), 30 no longer open, 1,204 open"),
@@ -110,11 +110,11 @@ class TestSubject:
             ("nothing-found-without-an-analysis", "Inspector nightly, eu-central-1: delivered, no findings"),
         ],
     )
-    def test_it_says_whether_to_act_whose_report_it_is_and_the_numbers(self, kind: str, told: str) -> None:
-        assert notification.subject(DAILY_RUNS[kind], config()) == told
+    def test_it_says_whether_to_act_whose_report_it_is_and_the_numbers(self, kind: str, expected: str) -> None:
+        assert notification.subject(DAILY_RUNS[kind], config()) == expected
 
     @pytest.mark.parametrize(
-        ("name", "kind", "told"),
+        ("name", "kind", "expected"),
         [
             (20, "scan-coverage-lost", "ACTION: {name}, eu-central-1: scanning off in 1 account; 69 new (2 critical)"),
             (40, "scan-coverage-lost", "ACTION: {name}, eu-central-1: scanning off in 1 account"),
@@ -125,10 +125,10 @@ class TestSubject:
         ],
     )
     def test_one_that_is_too_long_loses_the_last_numbers_first_and_then_a_part_of_the_name(
-        self, name: int, kind: str, told: str
+        self, name: int, kind: str, expected: str
     ) -> None:
         run = replace(DAILY_RUNS[kind], plan=plan({"report": {"name": "n" * name}}))
-        assert notification.subject(run, config()) == told.format(name="n" * name)
+        assert notification.subject(run, config()) == expected.format(name="n" * name)
 
     @given(
         name=st.text("abc-_19", min_size=1, max_size=63),
@@ -157,12 +157,12 @@ class TestSubject:
         # A name that begins with a hyphen is none, and its length is what matters.
         made = replace(plan(), report_name=name)
         there = config(STATE_MACHINE_ARN=f"arn:aws:states:{region}:123456789012:stateMachine:x-ExportFindings")
-        told = notification.subject(replace(DAILY_RUNS[kind], analysis=analysis, plan=made), there)
-        assert 0 < len(told) < 100
-        assert told.isascii()
-        assert told.startswith(("ACTION: ", "Inspector "))
-        assert f", {region}: " in told
-        start = told.removeprefix("ACTION: ").removeprefix("Inspector ").split(f", {region}: ")[0]
+        subject = notification.subject(replace(DAILY_RUNS[kind], analysis=analysis, plan=made), there)
+        assert 0 < len(subject) < 100
+        assert subject.isascii()
+        assert subject.startswith(("ACTION: ", "Inspector "))
+        assert f", {region}: " in subject
+        start = subject.removeprefix("ACTION: ").removeprefix("Inspector ").split(f", {region}: ")[0]
         assert start == name or (start.endswith("...") and name.startswith(start[:-3]) and len(start) >= 12)
         first = {
             "scan-coverage-lost": f"in {accounts:,} account",
@@ -170,7 +170,7 @@ class TestSubject:
             "first-report": f"{now_open:,} open",
             "unusual-drop": "unusual drop",
         }
-        assert first.get(kind, "") in told
+        assert first.get(kind, "") in subject
 
     @given(st.text("n", min_size=1, max_size=63), st.lists(st.text("x", max_size=120), min_size=1, max_size=5))
     def test_the_rule_keeps_the_first_part_and_never_a_later_one_without_an_earlier_one(
@@ -196,10 +196,10 @@ class TestSubject:
             )
         )
         assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: first report, 1,204 open (3 critical)"
-        told = notification.email(run, config())
+        text = notification.email(run, config())
         assert (
             "Open findings in the report\n  3 critical, 482 high, 642 medium, 77 low\n\nAlso in the report: 90 closed, 6 suppressed\n"
-            in told
+            in text
         )
 
     def test_a_run_that_could_not_be_compared_with_a_notified_one_does_not_say_that_it_is_the_first(self) -> None:
@@ -207,7 +207,7 @@ class TestSubject:
         assert notification.subject(run, config()) == "Inspector nightly, eu-central-1: not compared, 1,204 open (3 critical)"
         assert "no earlier run of this kind had a notification" in " ".join(notification.email(run, config()).split())
 
-    def test_what_became_worse_is_reported_and_no_unchanged_run(self) -> None:
+    def test_findings_that_became_more_severe_are_changes(self) -> None:
         counts = {"still_open": 1204, "severity_raised": 5, "exploit_became_available": 3}
         changes = headline()["changes"] | {"appeared": 0, "no_longer_open": 0, "counts": counts, "appeared_by_severity": {}}
         run = gallery.daily_run(headline(changes=changes, worst_new=[]))
@@ -216,15 +216,15 @@ class TestSubject:
         assert line in " ".join(notification.email(run, config()).split())
         assert line in notification.chat_message(run, config())["content"]["description"]
 
-    def test_a_unchanged_run_says_what_must_be_said_of_its_numbers(self) -> None:
+    def test_a_run_without_changes_has_its_notes(self) -> None:
         changes = headline()["changes"] | {"appeared": 0, "no_longer_open": 0, "counts": {"still_open": 1204}}
-        told = notification.email(
-            gallery.daily_run(headline(changes=changes, sentences=["1 finding stands in the report again."])), config()
+        text = notification.email(
+            gallery.daily_run(headline(changes=changes, sentences=["1 finding is in the report again."])), config()
         )
-        assert "No changes since" in told
-        assert "- 1 finding stands in the report again.\n" in told
+        assert "No changes since" in text
+        assert "- 1 finding is in the report again.\n" in text
 
-    def test_what_is_back_after_scanning_was_off_is_no_unchanged_run(self) -> None:
+    def test_rediscovered_findings_are_changes(self) -> None:
         run = gallery.daily_run(
             headline(
                 changes=headline()["changes"]
@@ -237,8 +237,8 @@ class TestSubject:
 
     def test_a_number_of_resources_that_is_half_known_is_not_said_to_be_all(self) -> None:
         for coverage in ({"scanned": 412, "not_scanned": None}, {"scanned": None, "not_scanned": 6}):
-            told = notification.email(gallery.daily_run(headline(coverage=coverage)), config())
-            assert "It is unknown how many resources Inspector scans." in told
+            text = notification.email(gallery.daily_run(headline(coverage=coverage)), config())
+            assert "It is unknown how many resources Inspector scans." in text
 
     def test_the_largest_numbers_fit(self) -> None:
         assert len(notification.subject(gallery.daily_run(LARGEST), config())) < 100
@@ -247,10 +247,10 @@ class TestSubject:
 class TestEmail:
     @LANGUAGES
     @pytest.mark.parametrize("kind", [kind for kind, run in DAILY_RUNS.items() if view_of(run)])
-    def test_one_screen_reports_all_that_matters(self, kind: str, language: str) -> None:
-        told = screen(DAILY_RUNS[kind], language)
-        assert shown_lines(told) <= 24 or view_of(DAILY_RUNS[kind]).has_no_changes  # type: ignore[union-attr]
-        assert "https://" in told
+    def test_one_screen_holds_all_that_matters(self, kind: str, language: str) -> None:
+        result = screen(DAILY_RUNS[kind], language)
+        assert shown_lines(result) <= 24 or view_of(DAILY_RUNS[kind]).has_no_changes  # type: ignore[union-attr]
+        assert "https://" in result
 
     @LANGUAGES
     def test_one_screen_is_enough_for_the_longest_links_and_names(self, language: str) -> None:
@@ -261,7 +261,7 @@ class TestEmail:
 
     @LANGUAGES
     @pytest.mark.parametrize("kind", DAILY_RUNS)
-    def test_lines_are_short_but_what_is_pasted_stays_whole(self, kind: str, language: str) -> None:
+    def test_lines_are_short_but_statements_stay_whole(self, kind: str, language: str) -> None:
         lines = notification.email(DAILY_RUNS[kind], config(LANGUAGE=language)).splitlines()
         assert [line for line in lines if width(line) > LINE_CHARACTERS and "://" not in line] == []
 
@@ -278,9 +278,9 @@ class TestEmail:
         assert "2. CRITICAL on 3 resources, exploit available: CVE-2026-21001 (openssl)" in lines
         assert any(line.endswith("/index.html") for line in lines)
 
-    def test_without_a_page_the_analysis_stands_in_for_it(self) -> None:
-        told = screen(DAILY_RUNS["without-a-page"])
-        assert "/analysis.json" in told
+    def test_without_a_page_the_link_leads_to_the_analysis(self) -> None:
+        result = screen(DAILY_RUNS["without-a-page"])
+        assert "/analysis.json" in result
         assert "index.html" not in notification.email(DAILY_RUNS["without-a-page"], config())
 
     def test_a_run_without_changes_is_three_lines_and_then_links(self) -> None:
@@ -311,17 +311,19 @@ class TestEmail:
         step = notification.chat_message(gallery.daily_run(LARGEST), config())["content"]["nextSteps"][0]
         assert "000000000004 and 95 accounts more" in step or "000000000004 and 95 accounts" in step
 
-    def test_a_reason_that_is_missing_leaves_no_lost_coverage_unsaid(self) -> None:
-        told = screen(gallery.daily_run(headline(coverage_status=deactivated({OTHER: ["ec2"]}))))
-        assert told.startswith("Scan coverage lost: Inspector does not scan everything.")
-        assert f"activate scanning for {OTHER}" in " ".join(told.split())
+    def test_a_reason_that_is_missing_leaves_no_lost_coverage_out(self) -> None:
+        result = screen(gallery.daily_run(headline(coverage_status=deactivated({OTHER: ["ec2"]}))))
+        assert result.startswith("Scan coverage lost: Inspector does not scan everything.")
+        assert f"activate scanning for {OTHER}" in " ".join(result.split())
 
     def test_unknown_coverage_is_not_called_good(self) -> None:
-        told = " ".join(screen(DAILY_RUNS["coverage-unknown"]).split())
-        assert told.startswith("Coverage unknown: it is not certain that Inspector scans everything. 1,204 findings are missing")
-        assert "the account status could not be read" in told
-        assert "No changes" not in told
-        assert "Scanning is active" not in told
+        result = " ".join(screen(DAILY_RUNS["coverage-unknown"]).split())
+        assert result.startswith(
+            "Coverage unknown: it is not certain that Inspector scans everything. 1,204 findings are missing"
+        )
+        assert "the account status could not be read" in result
+        assert "No changes" not in result
+        assert "Scanning is active" not in result
 
     def test_an_unusual_drop_comes_before_the_numbers(self) -> None:
         first, numbers, *_ = notification.email(DAILY_RUNS["unusual-drop"], config()).split("\n\n")
@@ -332,9 +334,9 @@ class TestEmail:
     @pytest.mark.parametrize("kind", ["scan-coverage-lost", "coverage-unknown", "unusual-drop"])
     def test_a_reason_is_said_once(self, kind: str, language: str) -> None:
         run = DAILY_RUNS[kind]
-        told = " ".join(notification.email(run, config(LANGUAGE=language)).split())
+        text = " ".join(notification.email(run, config(LANGUAGE=language)).split())
         for reason in view_of(run).reasons:  # type: ignore[union-attr]
-            assert told.count(" ".join(in_language(reason, language).split())) <= 1
+            assert text.count(" ".join(in_language(reason, language).split())) <= 1
 
     def test_no_change_is_not_called_so_where_coverage_is_lost(self) -> None:
         none = headline()["changes"] | {"appeared": 0, "no_longer_open": 0}
@@ -354,12 +356,12 @@ class TestEmail:
         assert f"Not compared: {reason}" in " ".join(screen(DAILY_RUNS[kind]).split())
 
     def test_a_failed_analysis_is_said_beside_the_delivered_report(self) -> None:
-        told = notification.email(DAILY_RUNS["analysis-failed"], config())
-        assert told.startswith('The report "nightly" was delivered, but not analysed. Changes are\nunknown.\n')
-        assert "Cause (Analysis.ReportUnreadable)" in told
-        assert "/s3/object/" in told
+        text = notification.email(DAILY_RUNS["analysis-failed"], config())
+        assert text.startswith('The report "nightly" was delivered, but not analysed. Changes are\nunknown.\n')
+        assert "Cause (Analysis.ReportUnreadable)" in text
+        assert "/s3/object/" in text
 
-    def test_an_older_baseline_is_reported_in_days(self) -> None:
+    def test_the_age_of_an_older_baseline_is_in_days(self) -> None:
         old = {"execution": "x", "started_at": "2026-11-19T03:00:00+00:00", "age": "4 days"}
         assert "(4 days earlier)" in screen(gallery.daily_run(headline(baseline=old)))
 
@@ -369,8 +371,8 @@ class TestEmail:
         assert notification.export_event(run, config())["analysis"] is None
 
     def test_nothing_of_a_finding_breaks_out_of_its_line(self) -> None:
-        told = notification.email(gallery.daily_run(LARGEST), config())
-        assert told.replace("\n", "").isprintable()
+        text = notification.email(gallery.daily_run(LARGEST), config())
+        assert text.replace("\n", "").isprintable()
 
 
 ONE, MANY = (
@@ -443,7 +445,7 @@ class TestLines:
             ({"resources": None, "findings": None, "resource": "resize"}, "on resize", "resize"),
         ],
     )  # fmt: skip
-    def test_what_is_alike_is_reported_once_with_its_number_in_every_list(
+    def test_what_reads_the_same_is_listed_once_with_its_number_in_every_list(
         self, of: dict[str, Any], english: str, japanese: str
     ) -> None:
         each = finding(severity="HIGH", exploit_available=False, fix_available="NO", **of)
@@ -457,7 +459,7 @@ class TestLines:
         each = finding(resource="r" * 150, resource_names=["r" * 79 + "…"])
         assert "r" * 150 in notification.email(gallery.daily_run(headline(worst_new=[each])), config())
 
-    def test_several_accounts_are_not_reported_as_an_unknown_one(self) -> None:
+    def test_several_accounts_are_not_shown_as_an_unknown_one(self) -> None:
         each = finding(resources=2, resource_names=["a", "b"], account_id=None)
         assert "account (several), eu-central-1" in notification.email(gallery.daily_run(headline(worst_new=[each])), config())
 
@@ -494,10 +496,10 @@ class TestChat:
         assert step.startswith("In the delegated administrator account")
 
     def test_a_name_in_a_finding_calls_no_one(self) -> None:
-        told = json.dumps(notification.chat_message(gallery.daily_run(LARGEST), config())["content"], ensure_ascii=False)
-        assert "<!" not in told
+        message = json.dumps(notification.chat_message(gallery.daily_run(LARGEST), config())["content"], ensure_ascii=False)
+        assert "<!" not in message
 
-    def test_its_title_speaks_the_language_while_the_subject_is_ascii(self) -> None:
+    def test_its_title_is_in_the_language_while_the_subject_is_ascii(self) -> None:
         japanese = config(LANGUAGE="ja")
         assert "新規 12" in notification.chat_message(DAILY_RUNS["changes"], japanese)["content"]["title"]
         assert notification.chat_message(DAILY_RUNS["changes"], japanese)["metadata"]["summary"] == notification.subject(
@@ -512,7 +514,7 @@ class TestEvent:
         assert event["analysis"] == {name: value for name, value in analysis.items() if not name.startswith("carried_")}
         assert event["analysis_failure"] is None
 
-    def test_a_failed_analysis_is_reported_apart_from_none(self) -> None:
+    def test_a_failed_analysis_is_distinguished_from_none(self) -> None:
         failed, without = (
             notification.export_event(DAILY_RUNS[kind], config()) for kind in ("analysis-failed", "without-an-analysis")
         )
@@ -552,17 +554,17 @@ class TestPublication:
         ],
     )
     def test_subscribers_may_filter_by_the_run(self, kind: str, coverage: str, worst: str) -> None:
-        told = notification.attributes(DAILY_RUNS[kind], config())
-        assert (told["coverage"], told["worst_new_severity"]) == (coverage, worst)
+        attributes = notification.attributes(DAILY_RUNS[kind], config())
+        assert (attributes["coverage"], attributes["worst_new_severity"]) == (coverage, worst)
 
-    def test_a_headline_of_another_release_is_reported_as_far_as_it_is_understood(self) -> None:
+    def test_a_headline_of_another_release_is_shown_as_far_as_it_is_understood(self) -> None:
         run = gallery.daily_run(
             {"bucket": "b", "coverage_status": {"state": "new-word"}, "worst_new": [{}], "priorities": [{}], "open": 7}
         )
         assert notification.subject(run, config()) == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
         assert json.loads(notification.publication(run, config())["Message"])["email"]
 
-    def test_nothing_found_without_a_analysis_is_reported_as_before(self) -> None:
+    def test_an_empty_report_without_an_analysis_has_its_own_message(self) -> None:
         assert (
             notification.subject(ended_run(delivery=nothing("no_object")), config())
             == "Inspector nightly, eu-central-1: delivered, no findings"

@@ -10,23 +10,28 @@ import pytest
 from findings_exporter import notification
 from findings_exporter.model import errors
 from findings_exporter.model.errors import Failure
-from findings_exporter.model.notes import LANGUAGES, Note, to_stored
+from findings_exporter.model.notes import NOTE_TEXTS, Note, to_stored
 from findings_exporter.model.plan import make_plan
 from findings_exporter.notification import publication
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN, remediation_for
-from findings_exporter.preflight import checks, message
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight import message
+from findings_exporter.preflight.bucket import bucket_policy_for_exporter, bucket_policy_for_inspector
+from findings_exporter.preflight.check import Check
+from findings_exporter.preflight.inspector import inspector_enabled
+from findings_exporter.preflight.key import key_usable
 from findings_exporter.preflight.reading import Unread
+from findings_exporter.preflight.schedule import schedule_fires
+from findings_exporter.preflight.topic import topic_delivers
 from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, START, client, config, execution, failed_run
 from tests.builders.setup_builders import FIT_KEY, bucket, deployment, key, place
 from tests.builders.setup_rows import denies, document
 
-EVERY_ERROR = pytest.mark.parametrize("error", [*REMEDIATIONS, "NobodyKnows"])
+EVERY_ERROR = pytest.mark.parametrize("error", [*REMEDIATIONS, "UnknownError"])
 PACKAGE = Path("layers/exporter/findings_exporter")
 
 
 @EVERY_ERROR
-def test_an_remediation_is_complete_and_filled_in(error: str) -> None:
+def test_a_remediation_is_complete_and_filled_in(error: str) -> None:
     remediation = remediation_for(Failure(error, "x"), config())
     assert remediation.fix
     for text in (remediation.why, *remediation.fix):
@@ -38,18 +43,18 @@ def test_an_remediation_is_complete_and_filled_in(error: str) -> None:
 
 
 def test_the_deployments_own_names_stand_in_it() -> None:
-    told = " ".join(
+    result = " ".join(
         text
         for error in REMEDIATIONS
         for each in [remediation_for(Failure(error, ""), config())]
         for text in (each.why, *each.fix)
     )
     for name in (ACCOUNT, BUCKET, KEY, REGION):
-        assert name in told
+        assert name in result
 
 
 def test_an_unknown_error_is_explained_as_such() -> None:
-    assert remediation_for(Failure("NobodyKnows", "x"), config()).title == UNKNOWN.title
+    assert remediation_for(Failure("UnknownError", "x"), config()).title == UNKNOWN.title
 
 
 def test_every_error_code_of_inspectors_model_is_explained() -> None:
@@ -57,7 +62,7 @@ def test_every_error_code_of_inspectors_model_is_explained() -> None:
     assert {f"Report.{code}" for code in codes} - set(REMEDIATIONS) == {"Report.NO_FINDINGS_FOUND"}
 
 
-def test_a_missing_bucket_is_explained_alike_whether_inspector_or_s3_reports_of_it() -> None:
+def test_a_missing_bucket_is_explained_alike_whether_inspector_or_s3_reports_it() -> None:
     by_s3, by_inspector = (
         remediation_for(Failure(error, "x"), config()) for error in ("NoSuchBucket", "Report.BUCKET_NOT_FOUND")
     )
@@ -67,15 +72,15 @@ def test_a_missing_bucket_is_explained_alike_whether_inspector_or_s3_reports_of_
 
 def test_every_failure_that_the_package_reports_is_explained_and_no_other() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    told = set(re.findall(r'\bFailure\(\s*"([A-Za-z.]+)"', sources)) | set(re.findall(r'failure_from\("(\w+)"', sources))
+    result = set(re.findall(r'\bFailure\(\s*"([A-Za-z.]+)"', sources)) | set(re.findall(r'failure_from\("(\w+)"', sources))
     raised = {name for name in vars(errors) if name.endswith("Error")}
     from_aws = {
         error
         for error in REMEDIATIONS
         if error.startswith(("Report.", "States.", "Workflow.", "Lambda.", "Runtime.", "Sandbox.")) or error == "NoSuchBucket"
     }
-    assert told | {"AccessDeniedError", "LockLostError", "ServiceUnavailableError"} <= set(REMEDIATIONS)
-    assert set(REMEDIATIONS) <= told | raised | from_aws
+    assert result | {"AccessDeniedError", "LockLostError", "ServiceUnavailableError"} <= set(REMEDIATIONS)
+    assert set(REMEDIATIONS) <= result | raised | from_aws
 
 
 def test_every_error_that_ends_a_step_is_explained() -> None:
@@ -102,7 +107,7 @@ def english_in(text: str) -> list[str]:
 
 
 @EVERY_ERROR
-def test_an_remediation_says_the_same_in_japanese(error: str) -> None:
+def test_a_remediation_says_the_same_in_japanese(error: str) -> None:
     english, japanese = (remediation_for(Failure(error, "x"), config(), language) for language in ("en", "ja"))
     assert len(japanese.fix) == len(english.fix)
     for text in (japanese.title, japanese.why, *japanese.fix):
@@ -112,38 +117,38 @@ def test_an_remediation_says_the_same_in_japanese(error: str) -> None:
     assert {name for name in names if not any(name in text for text in (japanese.why, *japanese.fix))} == set()
 
 
-SAID = {name for name in LANGUAGES["en"] if name.startswith(("cause.", "failed.", "unknown.", "fix.", "passed."))}
+SAID = {name for name in NOTE_TEXTS["en"] if name.startswith(("cause.", "failed.", "unknown.", "fix.", "passed."))}
 
 
 @pytest.mark.parametrize("name", sorted(SAID))
 def test_no_english_sentence_stands_in_a_japanese_one(name: str) -> None:
-    assert english_in(LANGUAGES["ja"][name]) == []
+    assert english_in(NOTE_TEXTS["ja"][name]) == []
 
 
 def checked(setup_of: Sequence[Check]) -> Failure:
     """A failure after which the setup was checked, as the record has it."""
-    told = message.findings(setup_of)
-    stored = {"error": "Report.INVALID_PERMISSIONS", "note": to_stored(ENDED), "cause": str(ENDED), "setup": told}
+    result = message.findings(setup_of)
+    stored = {"error": "Report.INVALID_PERMISSIONS", "note": to_stored(ENDED), "cause": str(ENDED), "setup": result}
     return Failure.from_dict(json.loads(json.dumps(stored)))
 
 
 ENDED = Note("cause.report_ended", report="0f8f", status="FAILED")
 HERE = deployment()
 FOUND = [
-    checks.bucket_policy_for_inspector(bucket(policy=None), HERE, START),
-    checks.bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START),
-    checks.key_usable(key(description=FIT_KEY | {"KeyState": "Disabled"}), HERE),
-    checks.topic_delivers(None, HERE),
-    checks.schedule_fires([], START),
-    checks.inspector_enabled(Unread(Note("why.no_time")), HERE),
+    bucket_policy_for_inspector(bucket(policy=None), HERE, START),
+    bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START),
+    key_usable(key(description=FIT_KEY | {"KeyState": "Disabled"}), HERE),
+    topic_delivers(None, HERE),
+    schedule_fires([], START),
+    inspector_enabled(Unread(Note("why.no_time")), HERE),
 ]
 
 
 @pytest.mark.parametrize("medium", ["email", "https"])
 def test_a_japanese_failure_message_is_japanese_throughout(medium: str) -> None:
     run = failed_run(checked(FOUND))
-    told = json.loads(publication(run, config(LANGUAGE="ja"))["Message"])[medium]
-    text = " ".join(json.loads(told)["content"]["description"].split() if medium == "https" else told.split())
+    result = json.loads(publication(run, config(LANGUAGE="ja"))["Message"])[medium]
+    text = " ".join(json.loads(result)["content"]["description"].split() if medium == "https" else result.split())
     for said in ("ステータス FAILED で終了しました", "が拒否されています", "バケットポリシーで", "存在しません"):
         assert said in text.replace(" ", "") or said in text
     # The statements are JSON, links and facts are names.

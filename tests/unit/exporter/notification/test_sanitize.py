@@ -1,4 +1,4 @@
-"""Text from elsewhere calls nobody, links nowhere, forges nothing and hides nothing, in every medium: wherever it stands."""
+"""Text from outside mentions no one, links nowhere, forges nothing and hides nothing, in every medium and every place."""
 
 import json
 import re
@@ -10,27 +10,27 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.plan import make_plan
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import each_text
 from findings_exporter.notification import failure_from
-from findings_exporter.notification.event import DIGEST, export_event
+from findings_exporter.notification.event import ANALYSIS_FIELDS, export_event
 from findings_exporter.notification.remediation import OF_THE_SETUP
 from findings_exporter.preflight import message
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.check import Check
 from findings_exporter.steps import record_run
 from tests.builders.exporter import START, config, delivery, ended_run, execution, failed_run, finding, fix, headline, plan
 from tests.builders.setup_builders import deployment
 from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA
 
-UNSEEN = "\u202e\u2066\u200b\u200d\u2060\ufeff\u00ad\u061c\u115f\u3164\ufe0f\U000e0041\U000e0101\x00\x1b\x85\u2028"
+INVISIBLE = "\u202e\u2066\u200b\u200d\u2060\ufeff\u00ad\u061c\u115f\u3164\ufe0f\U000e0041\U000e0101\x00\x1b\x85\u2028"
 """What turns the direction, is not seen, controls a terminal or breaks a line."""
 HOSTILE = (
-    f"FOREIGN{UNSEEN} <!channel> <@U123> @here <https://evil.example/x|sign in> [sign in](https://evil.example) www.evil.example"
+    f"OUTSIDE{INVISIBLE} <!channel> <@U123> @here <https://evil.example/x|sign in> [sign in](https://evil.example) www.evil.example"
     " `code` *bold* HTTPS://evil.example \r\n\nFORGED SECTION\n1. Sign in"
 )
-NAME = "FOREIGN\u202e@here"
+NAME = "OUTSIDE\u202e@here"
 """As hostile as Step Functions lets a name be."""
 SETUP = {
     "result": "failed",
@@ -57,11 +57,11 @@ def hostile_headline(**fields: Any) -> dict[str, Any]:
     return replaced
 
 
-def test_a_key_of_any_length_is_reported_as_it_is() -> None:
-    keys = {name: f"{'long/' * 200}{name}" for name in DIGEST if name.endswith("_key")}
+def test_a_key_of_any_length_is_shown_as_it_is() -> None:
+    keys = {name: f"{'long/' * 200}{name}" for name in ANALYSIS_FIELDS if name.endswith("_key")}
     assert len(keys) == 4
-    told = export_event(ended_run(analysis=headline(**keys)), config())["analysis"]
-    assert {name: told[name] for name in keys} == keys
+    result = export_event(ended_run(analysis=headline(**keys)), config())["analysis"]
+    assert {name: result[name] for name in keys} == keys
 
 
 def planned(**fields: Any) -> Any:
@@ -71,7 +71,7 @@ def planned(**fields: Any) -> Any:
 
 RUNS: dict[str, Run] = {
     "coverage": ended_run(plan=planned(), analysis=hostile_headline(), notes=(HOSTILE,)),
-    "dark run": ended_run(plan=planned(), analysis=hostile_headline(coverage_status={"state": "lost", "unusual_drop": True}), notes=(HOSTILE,)),
+    "lost coverage": ended_run(plan=planned(), analysis=hostile_headline(coverage_status={"state": "lost", "unusual_drop": True}), notes=(HOSTILE,)),
     "run of new words": ended_run(
         analysis=each_text(headline(worst_new=[finding(severity=HOSTILE, fix_available=HOSTILE, resource_type=HOSTILE)]),
                          lambda name, text: HOSTILE if name == "severity" else text)
@@ -105,7 +105,7 @@ def texts(value: Any) -> Iterator[str]:
 
 def assert_seen(text: str) -> None:
     """Nothing in a text is hidden or turns its direction."""
-    hidden = [each for each in text if each in UNSEEN or (each not in "\n\u3000" and not each.isprintable())]
+    hidden = [each for each in text if each in INVISIBLE or (each not in "\n\u3000" and not each.isprintable())]
     assert hidden == []
 
 
@@ -114,10 +114,10 @@ def assert_links_nowhere(text: str) -> None:
     text = re.sub(r"https://eu-central-1\.console\.aws\.amazon\.com/[!-~]*", "", text)
     assert "://evil" not in text.lower()
     assert "www.evil" not in text
-    assert "s://FOREIGN" not in text
+    assert "s://OUTSIDE" not in text
 
 
-def assert_calls_nobody(text: str) -> None:
+def assert_mentions_no_one(text: str) -> None:
     """A chat neither calls anybody for a text nor makes a link or another type of it."""
     assert_seen(text)
     assert_links_nowhere(text)
@@ -127,13 +127,13 @@ def assert_calls_nobody(text: str) -> None:
 
 def bodies(run: Run, language: str) -> dict[str, str]:
     """What is published for each protocol."""
-    told = notification.publication(run, config(LANGUAGE=language))
-    assert told["Subject"].isascii()
-    assert told["Subject"].isprintable()
-    for attribute in told["MessageAttributes"].values():
+    result = notification.publication(run, config(LANGUAGE=language))
+    assert result["Subject"].isascii()
+    assert result["Subject"].isprintable()
+    for attribute in result["MessageAttributes"].values():
         assert_seen(attribute["StringValue"])
         assert "\n" not in attribute["StringValue"]
-    found: dict[str, str] = json.loads(told["Message"])
+    found: dict[str, str] = json.loads(result["Message"])
     return found
 
 
@@ -141,7 +141,7 @@ def bodies(run: Run, language: str) -> dict[str, str]:
 @EVERY_RUN
 def test_a_mail_shows_it_whole_and_harmless(run: Run, language: str) -> None:
     mail = bodies(run, language)["email"]
-    assert "FOREIGN" in mail
+    assert "OUTSIDE" in mail
     assert_seen(mail)
     assert_links_nowhere(mail)
     assert "\n\nFORGED" not in mail
@@ -152,10 +152,10 @@ def test_a_mail_shows_it_whole_and_harmless(run: Run, language: str) -> None:
 @EVERY_RUN
 def test_a_chat_shows_it_whole_and_harmless(run: Run, language: str) -> None:
     chat = json.loads(bodies(run, language)["https"])
-    assert "FOREIGN" in json.dumps(chat)
+    assert "OUTSIDE" in json.dumps(chat)
     Draft202012Validator(CHAT_SCHEMA).validate(chat)
     for text in texts(chat):
-        assert_calls_nobody(text)
+        assert_mentions_no_one(text)
         assert not any(line.startswith("FORGED") for line in text.split("\n"))
 
 
@@ -186,13 +186,13 @@ def test_a_cause_of_an_exception_is_one_line() -> None:
 
 def test_what_a_setup_check_read_is_shown_harmless() -> None:
     check = Check("key", "failed", HOSTILE, (HOSTILE,), (HOSTILE,), ({"Sid": "Ours"},))
-    told = messages_of_the_check(check)
-    assert_seen(told["email"])
-    assert_links_nowhere(told["email"])
-    assert "\n\nFORGED" not in told["email"]
-    for text in texts(json.loads(told["https"])["content"]):
-        assert_calls_nobody(text)
-    for text in texts(json.loads(told["default"])):
+    result = messages_of_the_check(check)
+    assert_seen(result["email"])
+    assert_links_nowhere(result["email"])
+    assert "\n\nFORGED" not in result["email"]
+    for text in texts(json.loads(result["https"])["content"]):
+        assert_mentions_no_one(text)
+    for text in texts(json.loads(result["default"])):
         assert_seen(text)
     for text in texts(message.findings([check])):
         assert_seen(text)
@@ -201,21 +201,21 @@ def test_what_a_setup_check_read_is_shown_harmless() -> None:
 
 def messages_of_the_check(check: Check) -> dict[str, str]:
     """The bodies of the message that tells a check."""
-    told: dict[str, str] = json.loads(message.publication([check], deployment(), START)["Message"])
-    return told
+    result: dict[str, str] = json.loads(message.publication([check], deployment(), START)["Message"])
+    return result
 
 
-def test_a_policy_of_megabytes_is_reported_without_what_was_seen() -> None:
+def test_a_policy_of_megabytes_is_left_out_of_the_message() -> None:
     found = [
         Check(f"{number}", "failed", "夜" * 5_000, ("夜" * 5_000,) * 40, ("夜" * 5_000,), ({"Sid": "x" * 3_000},))
         for number in range(25)
     ]
-    told = message.publication(found, deployment(), START)
-    assert len(told["Message"].encode()) < 256 * 1024
-    assert len(json.loads(json.loads(told["Message"])["default"])["checks"]) == 25
+    result = message.publication(found, deployment(), START)
+    assert len(result["Message"].encode()) < 256 * 1024
+    assert len(json.loads(json.loads(result["Message"])["default"])["checks"]) == 25
 
 
-def test_an_input_that_forges_sections_and_mentions_is_reported_on_a_line_for_each_fault() -> None:
+def test_an_input_that_forges_sections_and_mentions_is_shown_on_a_line_for_each_fault() -> None:
     run_input = {
         "on_busy": "<!channel> <https://evil.example/x|sign in>",
         "report": {"filter_criteria": {"severty\n\nFix\n  1. Sign in at https://evil.example/aws\n\nFiles\n- Report\u202e": []}},
@@ -225,11 +225,11 @@ def test_an_input_that_forges_sections_and_mentions_is_reported_on_a_line_for_ea
     assert len(failure.cause.splitlines()) == 3
     run = failed_run(failure_from(failure.error, failure.cause), plan=None)
     for language in ("en", "ja"):
-        told = bodies(run, language)
-        assert_seen(told["email"])
-        assert_links_nowhere(told["email"])
-        heads = [line for line in told["email"].splitlines() if line == "Fix"]
+        result = bodies(run, language)
+        assert_seen(result["email"])
+        assert_links_nowhere(result["email"])
+        heads = [line for line in result["email"].splitlines() if line == "Fix"]
         assert len(heads) == (language == "en")
-        description = json.loads(told["https"])["content"]["description"]
-        assert_calls_nobody(description)
+        description = json.loads(result["https"])["content"]["description"]
+        assert_mentions_no_one(description)
         assert len([line for line in description.split("\n") if line.startswith("- ")]) == 2

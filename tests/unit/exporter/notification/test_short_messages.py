@@ -13,13 +13,12 @@ from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store
-from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure
+from findings_exporter.model.run import Run
 from findings_exporter.notification import short
 from findings_exporter.steps import record_run
 from findings_exporter.steps.notify import tell
-from tests import gallery
 from tests.builders.exporter import (
     REPORT_ID,
     START,
@@ -35,6 +34,7 @@ from tests.builders.exporter import (
     plan,
     planned,
 )
+from tests.tools import gallery
 from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA, EVENT_SCHEMA, LARGEST_SETUP, SNS_BYTES
 
 ME = execution("me")
@@ -56,7 +56,7 @@ ABSURD: list[Any] = [
     {"a": 1},
     "x" * 30_000,
 ]
-WRONG_PARTS: list[dict[str, Any]] = [
+INVALID_PARTS: list[dict[str, Any]] = [
     {"plan": "a text"},
     {"plan": replace(plan(), report_name=["\ud800"])},  # type: ignore[arg-type]
     {"plan": replace(plan(), filter_criteria=7)},  # type: ignore[arg-type]
@@ -125,7 +125,7 @@ class TestPublication:
     @pytest.mark.parametrize(
         "path", [path for path in places(headline()) if not any(isinstance(step, int) and step for step in path)], ids=str
     )
-    def test_no_value_of_a_headline_keeps_a_run_from_being_reported(self, path: tuple[Any, ...]) -> None:
+    def test_no_value_of_a_headline_prevents_a_notification(self, path: tuple[Any, ...]) -> None:
         for put in ABSURD:
             run = gallery.daily_run(with_value(headline(), path, put))
             bodies = assert_taken(notification.publication(run, config(LANGUAGE="ja")))
@@ -135,7 +135,7 @@ class TestPublication:
     @pytest.mark.parametrize(
         "analysis", [7, "text", [1], {"error": 7}, {"error": None, "sentence": []}, {"error": "\ud800"}, {}], ids=repr
     )
-    def test_nor_does_a_analysis_that_is_none(self, analysis: Any) -> None:
+    def test_nor_does_an_analysis_that_is_none(self, analysis: Any) -> None:
         assert_taken(notification.publication(ended_run(analysis=analysis), config()))
 
     @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ class TestPublication:
             "Report.INVALID_PERMISSIONS" in bodies["email"] and SHORT in bodies["email"]
         )
 
-    @pytest.mark.parametrize("wrong", WRONG_PARTS, ids=lambda each: ascii(each)[:40])
+    @pytest.mark.parametrize("wrong", INVALID_PARTS, ids=lambda each: ascii(each)[:40])
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
     def test_nor_does_any_other_part_of_a_record(self, wrong: dict[str, Any], outcome: str) -> None:
         failure = Failure("X", "x") if outcome == "FAILED" else None
@@ -165,7 +165,7 @@ class TestPublication:
         for of in (config(), config(LANGUAGE="ja", TIME_ZONE="America/New_York"), config(LANGUAGE="xx", TIME_ZONE="../\ud800")):
             assert_taken(notification.publication(run, of))
 
-    def test_a_time_that_a_zone_does_not_have_is_reported_in_utc_and_the_message_whole(self) -> None:
+    def test_a_time_that_a_zone_does_not_have_is_shown_in_utc_and_the_message_whole(self) -> None:
         run = ended_run(
             plan=replace(plan(), scheduled_for=FIRST_DAY), execution=execution(started_at=datetime.fromisoformat(FIRST_DAY))
         )
@@ -173,7 +173,7 @@ class TestPublication:
         assert "Scheduled  1 Jan 1, 00:00 UTC" in bodies["email"]
         assert SHORT not in bodies["email"]
 
-    def test_a_failure_that_cannot_be_read_is_never_reported_as_a_success(self) -> None:
+    def test_a_failure_that_cannot_be_read_never_becomes_a_success(self) -> None:
         run = ended_run(outcome="FAILED", failure=None, delivery=None)
         published = notification.publication(run, config())
         bodies = assert_taken(published)
@@ -186,9 +186,9 @@ class TestPublication:
         published = notification.publication(run, config())
         bodies = assert_taken(published)
         link = notification.execution_url(run, config())
-        told = " ".join(bodies["email"].split())
+        text = " ".join(bodies["email"].split())
         for part in (SHORT, "Outcome: FAILED", "Report: nightly", "Error: States.Runtime", link, str(run.notification_id)):
-            assert part in told
+            assert part in text
             assert part in bodies["https"] or ": " in part
         event = json.loads(bodies["default"])
         Draft202012Validator(EVENT_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(event)
@@ -208,7 +208,7 @@ class TestPublication:
             "level": "PROBLEM",
         }
 
-    def test_it_speaks_the_deployments_language(self) -> None:
+    def test_it_is_in_the_deployments_language(self) -> None:
         bodies = short.bodies(ended_run(), config(LANGUAGE="ja"))
         assert bodies["email"].startswith("これは簡易通知です")
         assert "結果: SUCCEEDED" in bodies["email"]
@@ -235,11 +235,11 @@ class TestPublication:
         between = [count for count, text in whole.items() if len(text) < notification.MESSAGE_BYTES < len(text.encode())]
         assert between
         for count in between:
-            told = assert_taken(notification.publication(of(count), config(LANGUAGE=language)))
-            assert SHORT not in told["email"]
-            assert "これは簡易通知です" not in told["email"]
+            result = assert_taken(notification.publication(of(count), config(LANGUAGE=language)))
+            assert SHORT not in result["email"]
+            assert "これは簡易通知です" not in result["email"]
 
-    def test_what_no_shortening_makes_fit_is_reported_in_short(self) -> None:
+    def test_what_no_shortening_makes_fit_becomes_a_short_message(self) -> None:
         kinds = {f"{number:0400}": 7 for number in range(400)}
         run = gallery.daily_run(headline(by_severity=kinds))
         assert SHORT in assert_taken(notification.publication(run, config()))["email"]
@@ -270,7 +270,7 @@ class TestRecords:
     @pytest.mark.parametrize(
         "text", ["no JSON", "7", '"x"', "[]", "{}", '{"a": 1}', "[" * 9_000, "9" * 5_000, "NaN", "0001-01-01T00:00:00", ""]
     )
-    def test_a_run_is_reported_whatever_its_record_holds(self, table: Table, name: str, text: str) -> None:
+    def test_a_run_is_notified_whatever_its_record_holds(self, table: Table, name: str, text: str) -> None:
         planned(table, ME)
         run_store.record(table, ME, "FAILED", Failure("X", "x"), delivery(), minutes(12))
         table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": name}, {":value": text})
@@ -289,7 +289,7 @@ class TestRecords:
         run = run_store.load(table, ME)
         assert (run.plan, run.unread) == (None, ("plan",))
 
-    def test_a_analysis_without_what_the_history_needs_is_recorded_and_reported(self, table: Table) -> None:
+    def test_an_analysis_without_what_the_history_needs_is_recorded_and_notified(self, table: Table) -> None:
         planned(table, ME)
         run_store.note_analysis(table, ME, {"open": 10**60, "coverage_status": {"state": "active"}})
         recorded = record_run.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))

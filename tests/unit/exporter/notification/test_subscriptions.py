@@ -9,9 +9,9 @@ import pytest
 from moto.sns.utils import FilterPolicyMatcher
 
 from findings_exporter import notification
-from tests import gallery
 from tests.builders.exporter import TOPIC, client, config
 from tests.builders.rendered import Place, Rendered
+from tests.tools import gallery
 from tests.unit.exporter.notification.test_messages_of_a_run import DAILY_RUNS
 
 DOCUMENT = Path("docs/subscriptions.md").read_text(encoding="utf-8")
@@ -51,11 +51,11 @@ def test_every_example_of_the_page_is_tried() -> None:
 
 @EVERY_EXAMPLE
 def test_an_example_lets_through_what_it_promises_and_nothing_else(example: str) -> None:
-    told = {
+    result = {
         kind: {name: {"Type": "String", "Value": value} for name, value in notification.attributes(run, config()).items()}
         for kind, run in RUNS.items()
     }
-    assert {kind for kind, attributes in told.items() if passes(POLICIES[example], attributes)} == EXAMPLES[example]
+    assert {kind for kind, attributes in result.items() if passes(POLICIES[example], attributes)} == EXAMPLES[example]
 
 
 @EVERY_EXAMPLE
@@ -97,7 +97,7 @@ def test_sns_takes_an_example(example: str, aws: None) -> None:
 def test_the_page_names_every_attribute_and_its_values() -> None:
     section = DOCUMENT.split("## What you can filter by\n")[1]
     table = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
-    told = [notification.attributes(run, config()) for run in RUNS.values()]
-    assert set(table) == set(told[0])
+    attributes = [notification.attributes(run, config()) for run in RUNS.values()]
+    assert set(table) == set(attributes[0])
     for name in ("outcome", "coverage", "worst_new_severity", "level"):
-        assert {each[name] for each in told} <= set(re.findall(r"`(\w+)`", table[name]))
+        assert {each[name] for each in attributes} <= set(re.findall(r"`(\w+)`", table[name]))

@@ -8,14 +8,14 @@ import pytest
 
 from findings_exporter import RELEASE
 from findings_exporter.model.errors import ConfigurationError, UnsupportedReleaseError
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.check import Check
 from tests.builders.exporter import REGION, START, FakeContext, execution
 from tests.builders.setup_builders import SETUP_VARIABLES
 from tests.unit.exporter.steps.test_functions import load
 
 CONTEXT: Any = FakeContext()
 RUN = {"execution": {"arn": execution().arn, "started_at": START.isoformat()}}
-FINE, WRONG = Check("bucket", "passed", "Passed."), Check("key", "failed", "Wrong.", ("seen",), ("Fix it.",))
+PASSED, FAILED = Check("bucket", "passed", "Passed."), Check("key", "failed", "Wrong.", ("seen",), ("Fix it.",))
 
 
 class FakeTopic:
@@ -38,13 +38,13 @@ def function(monkeypatch: pytest.MonkeyPatch, topic: FakeTopic) -> ModuleType:
     for name, value in SETUP_VARIABLES.items():
         monkeypatch.setenv(name, value)
     module = load("check_setup")
-    monkeypatch.setattr(module, "check_report", lambda *_: [WRONG])
-    monkeypatch.setattr(module, "check_all", lambda *_: [FINE, WRONG])
+    monkeypatch.setattr(module, "check_report", lambda *_: [FAILED])
+    monkeypatch.setattr(module, "check_all", lambda *_: [PASSED, FAILED])
     object.__setattr__(module.clients, "sns", topic)
     return module
 
 
-def test_a_failed_run_gets_what_its_message_reports(function: ModuleType, topic: FakeTopic) -> None:
+def test_a_failed_run_gets_what_its_message_needs(function: ModuleType, topic: FakeTopic) -> None:
     answer = function.handler(RUN | {"release": RELEASE}, CONTEXT)
     wrong = {"check": "key", "sentence": "Wrong.", "evidence": ["seen"], "fix": ["Fix it."], "statements": []}
     assert answer == {"state": "CHECKED", "setup": {"result": "failed", "failed": [wrong], "unknown": []}}
@@ -57,7 +57,7 @@ def test_an_event_of_an_unknown_release_is_refused(function: ModuleType) -> None
 
 
 @pytest.mark.parametrize("event", [{}, {"notify": False}, {"notify": "no"}, {"Comment": "the console's own example"}])
-def test_whoever_asks_gets_the_whole_result_and_no_one_else_is_reported(
+def test_the_caller_gets_the_whole_result_and_nothing_is_published(
     function: ModuleType, topic: FakeTopic, event: dict[str, Any]
 ) -> None:
     answer = json.loads(json.dumps(function.handler(event, CONTEXT)))
@@ -66,7 +66,7 @@ def test_whoever_asks_gets_the_whole_result_and_no_one_else_is_reported(
     assert topic.published == []
 
 
-def test_the_topic_is_reported_on_demand(function: ModuleType, topic: FakeTopic) -> None:
+def test_the_result_is_published_on_demand(function: ModuleType, topic: FakeTopic) -> None:
     with open("events/check_setup.json", encoding="utf-8") as file:  # noqa: PTH123 - as the console pastes it
         function.handler(json.load(file), CONTEXT)
     (published,) = topic.published

@@ -1,4 +1,4 @@
-"""What is told of a setup check: a result for programs, a text for people, and what a failed run's message holds."""
+"""The results of a setup check: for programs, for people, and in the message of a failed run."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from findings_exporter.model.notes import from_stored
-from findings_exporter.preflight import checks, message
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight import message
+from findings_exporter.preflight.bucket import bucket_exists, bucket_policy_for_exporter, bucket_policy_for_inspector
+from findings_exporter.preflight.check import Check
+from findings_exporter.preflight.key import key_usable
 from findings_exporter.preflight.reading import Unread
 from tests.builders.exporter import ACCOUNT, BUCKET, REGION, START, TOPIC
 from tests.builders.setup_builders import bucket, deployment, key, place
@@ -18,10 +20,10 @@ from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA, EVENT_SC
 
 HERE = deployment()
 SCHEMA = json.loads(Path("docs/setup-check.schema.json").read_text(encoding="utf-8"))
-FINE = checks.bucket_exists(bucket(), HERE)
-MISSING = checks.bucket_policy_for_inspector(bucket(policy=None), HERE, START)
-DENIED = checks.bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START)
-UNREAD = checks.key_usable(key(description=Unread("AWS refused DescribeKey")), HERE)
+FINE = bucket_exists(bucket(), HERE)
+MISSING = bucket_policy_for_inspector(bucket(policy=None), HERE, START)
+DENIED = bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START)
+UNREAD = key_usable(key(description=Unread("AWS refused DescribeKey")), HERE)
 SETS = {"right": [FINE], "failed": [FINE, MISSING, DENIED, UNREAD], "unknown": [FINE, UNREAD]}
 EVERY_SET = pytest.mark.parametrize("found", SETS.values(), ids=SETS)
 
@@ -48,7 +50,7 @@ def test_the_schema_describes_and_requires_every_field_and_allows_no_other() -> 
     assert SCHEMA["properties"]["version"]["const"] == message.RESULT_VERSION
 
 
-def test_the_text_reports_what_is_wrong_first_and_what_to_paste_whole() -> None:
+def test_the_text_has_failed_checks_first_and_statements_whole() -> None:
     text = message.text(SETS["failed"], HERE)
     assert text.startswith(f"Setup of the findings exporter in {ACCOUNT}, {REGION}: 2 failed, 1 unknown, 1 passed\n")
     assert text.index("FAILED: Bucket policy for Inspector") < text.index("UNKNOWN: KMS key") < text.index("Passed\n- The bucket")
@@ -58,7 +60,7 @@ def test_the_text_reports_what_is_wrong_first_and_what_to_paste_whole() -> None:
     assert "events/test_export.json" in text
 
 
-def test_a_right_setup_is_reported_in_short() -> None:
+def test_a_setup_without_faults_has_a_short_text() -> None:
     text = message.text(SETS["right"], HERE)
     assert text.startswith(f"Setup of the findings exporter in {ACCOUNT}, {REGION}: 1 passed\n\nPassed\n- ")
     assert "FAILED" not in text
@@ -73,8 +75,8 @@ def test_what_is_published_is_what_sns_and_the_chat_take(found: list[Check]) -> 
     bodies = json.loads(published["Message"])
     assert bodies["email"] == message.text(found, HERE)
     Draft202012Validator(CHAT_SCHEMA).validate(json.loads(bodies["https"]))
-    told = json.loads(bodies["default"])
-    assert (told["type"], told["result"]) == (message.RESULT_TYPE, message.result_of(found))
+    result = json.loads(bodies["default"])
+    assert (result["type"], result["result"]) == (message.RESULT_TYPE, message.result_of(found))
     assert set(published["MessageAttributes"]) == {"region", "level"}  # no outcome, since it is not about a run
 
 
@@ -87,10 +89,10 @@ def bucket_policy_of(number: int) -> Check:
     """A check of a bucket whose policy is as long as S3 takes it."""
     statements = [denies(place(HERE), "s3:*", Sid=f"N{each}", Condition={"IpAddress": {"aws:SourceIp": ["192.0.2.1"] * 30}})
                   for each in range(30)]  # fmt: skip
-    return checks.bucket_policy_for_inspector(bucket(policy=document([*statements, writes(place(HERE))])), HERE, START)
+    return bucket_policy_for_inspector(bucket(policy=document([*statements, writes(place(HERE))])), HERE, START)
 
 
-def test_a_failed_runs_message_holds_what_is_wrong_and_names_what_is_unknown() -> None:
+def test_a_failed_runs_message_holds_what_has_failed_and_names_what_is_unknown() -> None:
     found = from_stored(message.findings(SETS["failed"]))
     assert (found["result"], [each["check"] for each in found["failed"]]) == (
         "failed", ["bucket_policy_for_inspector", "bucket_policy_for_exporter"],

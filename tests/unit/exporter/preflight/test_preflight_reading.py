@@ -14,7 +14,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
 from findings_exporter.preflight import check_all, check_report
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.reading import READ_MARGIN, BucketSeen, PreflightClients, Reader, Unread
 from tests.builders.exporter import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, MACHINE, REGION, START, TOPIC, Clock, minutes
 from tests.builders.setup_builders import FIT_KEY, QUEUE, deployment, place
@@ -50,7 +50,7 @@ FULL_SCHEDULE = {
 
 @dataclass
 class Aws:
-    """The services that a check asks, each answering what it is told to, in order."""
+    """The services that a check asks, each giving the answers of a list in order."""
 
     clients: PreflightClients
     stubs: dict[str, Stubber]
@@ -82,7 +82,7 @@ def aws() -> Iterator[Aws]:
 
 
 def a_right_report(aws: Aws) -> None:
-    """Everything that a report needs, as AWS tells of it."""
+    """Everything that a report needs, as AWS returns it."""
     aws.answers("s3", "get_bucket_location", {"LocationConstraint": REGION}, Bucket=BUCKET)
     aws.answers("s3", "get_bucket_policy", {"Policy": json.dumps(POLICY)}, Bucket=BUCKET)
     aws.answers("s3", "get_bucket_location", {"LocationConstraint": REGION}, Bucket=BUCKET, ExpectedBucketOwner=ACCOUNT)
@@ -152,18 +152,18 @@ def test_a_key_that_cannot_be_right_is_not_asked_for(aws: Aws) -> None:
         return results(check_report(clients, lambda: START, START))
 
     for arn in (KEY.replace(REGION, "us-east-1"), f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/findings"):
-        told = found(arn)
-        assert told.pop("key") == "failed"
-        assert set(told.values()) == {"unknown"}
+        result = found(arn)
+        assert result.pop("key") == "failed"
+        assert set(result.values()) == {"unknown"}
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "AuthorizationError"])
-def test_a_refusal_is_reported_and_does_no_harm(aws: Aws, code: str) -> None:
+def test_a_refusal_is_returned_and_does_no_harm(aws: Aws, code: str) -> None:
     aws.refuses("sns", "get_topic_attributes", code)
     assert aws.reader.topic(TOPIC) == Unread("AWS refused GetTopicAttributes: said AWS", is_refused=True)
 
 
-def test_whatever_else_goes_wrong_is_reported_and_does_no_harm(aws: Aws) -> None:
+def test_whatever_else_goes_wrong_is_returned_and_does_no_harm(aws: Aws) -> None:
     aws.refuses("sns", "get_topic_attributes", "Throttling", 400)
     assert aws.reader.topic(TOPIC) == Unread("GetTopicAttributes failed (Throttling): said AWS")
     aws.clients.sns.meta.events.register("before-parameter-build", partial(fail, EndpointConnectionError(endpoint_url="sns")))
@@ -200,7 +200,7 @@ def test_nothing_is_read_when_the_function_is_nearly_over(aws: Aws) -> None:
 
 
 class TestInspector:
-    def test_an_account_that_it_does_not_report_of_is_unread(self, aws: Aws) -> None:
+    def test_an_account_that_is_missing_from_the_answer_is_unread(self, aws: Aws) -> None:
         failed = {"accountId": ACCOUNT, "errorCode": "ACCESS_DENIED", "errorMessage": "no"}
         aws.answers("inspector2", "batch_get_account_status", {"accounts": [], "failedAccounts": [failed]})
         assert aws.reader.account() == Unread("Inspector returned ACCESS_DENIED: no")
@@ -211,9 +211,9 @@ class TestInspector:
 
 
 class TestBucket:
-    @pytest.mark.parametrize(("told", "region"), [(None, "us-east-1"), ("EU", "eu-west-1"), ("eu-central-1", "eu-central-1")])
-    def test_its_region_is_reported_by_its_modern_name(self, aws: Aws, told: str | None, region: str) -> None:
-        location = {"LocationConstraint": told} if told else {}
+    @pytest.mark.parametrize(("expected", "region"), [(None, "us-east-1"), ("EU", "eu-west-1"), ("eu-central-1", "eu-central-1")])
+    def test_its_region_has_its_modern_name(self, aws: Aws, expected: str | None, region: str) -> None:
+        location = {"LocationConstraint": expected} if expected else {}
         aws.answers("s3", "get_bucket_location", location)
         aws.refuses("s3", "get_bucket_policy", "NoSuchBucketPolicy", 404)
         aws.answers("s3", "get_bucket_location", location)
@@ -238,7 +238,7 @@ class TestBucket:
         seen = aws.reader.bucket()
         assert (seen.region, isinstance(seen.is_owners, Unread), isinstance(seen.policy, Unread)) == ("eu-west-3", True, True)
 
-    def test_a_region_that_no_one_reports_is_unread(self, aws: Aws) -> None:
+    def test_a_region_that_s3_does_not_name_is_unread(self, aws: Aws) -> None:
         aws.refuses("s3", "get_bucket_location", "AccessDenied")
         aws.refuses("s3", "get_bucket_policy", "AccessDenied")
         aws.refuses("s3", "head_bucket", "403")
@@ -306,7 +306,7 @@ class TestSchedules:
         aws.refuses("scheduler", "get_schedule", "ResourceNotFoundException", 404)
         assert aws.reader.schedules() == []
 
-    def test_a_refused_listing_or_look_is_unread(self, aws: Aws) -> None:
+    def test_a_refused_listing_or_reading_is_unread(self, aws: Aws) -> None:
         aws.refuses("scheduler", "list_schedules", "AccessDeniedException")
         assert isinstance(aws.reader.schedules(), Unread)
         aws.answers("scheduler", "list_schedules", {"Schedules": [SCHEDULE]})
@@ -315,13 +315,13 @@ class TestSchedules:
         aws.refuses("scheduler", "list_schedules", "ResourceNotFoundException", 404)
         assert isinstance(aws.reader.schedules(), Unread)
 
-    def test_thousands_of_schedules_are_not_no_longer_open_through(self, aws: Aws) -> None:
+    def test_thousands_of_schedules_are_not_all_read(self, aws: Aws) -> None:
         for page in range(10):
             aws.answers("scheduler", "list_schedules", {"Schedules": [], "NextToken": str(page)})
         assert aws.reader.schedules() == Unread("the account has more than 1,000 schedules")
 
 
-def test_messages_that_someone_checks_at_are_counted_too(aws: Aws) -> None:
+def test_messages_that_a_consumer_has_received_are_counted_too(aws: Aws) -> None:
     counts = {"ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "1"}
     aws.answers("sqs", "get_queue_attributes", {"Attributes": counts})
     assert aws.reader.undelivered() == 3

@@ -1,4 +1,4 @@
-"""When a schedule fires next, as EventBridge Scheduler counts; and what is not known is said to be."""
+"""When a schedule fires next, as EventBridge Scheduler counts; and what is not known is named."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ def schedule(expression: str, zone: str = "UTC", **fields: Any) -> dict[str, Any
     return {"ScheduleExpression": expression, "ScheduleExpressionTimezone": zone} | dates | fields
 
 
-def told(expression: str, zone: str = "UTC", now: datetime = NOW, **fields: Any) -> str | None:
+def fires_at(expression: str, zone: str = "UTC", now: datetime = NOW, **fields: Any) -> str | None:
     """The next time, in UTC."""
     due = next_time(schedule(expression, zone, **fields), now)
     return f"{due.astimezone(UTC):%Y-%m-%d %H:%M}" if due else None
@@ -48,7 +48,7 @@ def told(expression: str, zone: str = "UTC", now: datetime = NOW, **fields: Any)
     ],
 )
 def test_the_common_forms_are_computed(expression: str, time: str | None) -> None:
-    assert told(expression) == time
+    assert fires_at(expression) == time
 
 
 @pytest.mark.parametrize(
@@ -61,41 +61,41 @@ def test_the_common_forms_are_computed(expression: str, time: str | None) -> Non
 )  # fmt: skip
 def test_what_is_not_understood_is_not_guessed(expression: str) -> None:
     with pytest.raises(NotUnderstoodError):
-        told(expression)
+        fires_at(expression)
 
 
 class TestTimeZones:
     def test_a_time_is_the_zones_own(self) -> None:
-        assert told("cron(0 3 * * ? *)", "Europe/Berlin") == "2026-11-24 02:00"
-        assert told("cron(0 3 * * ? *)", "America/New_York") == "2026-11-23 08:00"
-        assert told("at(2026-11-24T03:00:00)", "Asia/Kolkata") == "2026-11-23 21:30"
+        assert fires_at("cron(0 3 * * ? *)", "Europe/Berlin") == "2026-11-24 02:00"
+        assert fires_at("cron(0 3 * * ? *)", "America/New_York") == "2026-11-23 08:00"
+        assert fires_at("at(2026-11-24T03:00:00)", "Asia/Kolkata") == "2026-11-23 21:30"
 
     def test_a_time_that_summer_time_leaves_out_is_skipped(self) -> None:
         spring = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
-        assert told("cron(30 2 * * ? *)", "Europe/Berlin", spring) == "2026-03-30 00:30"
+        assert fires_at("cron(30 2 * * ? *)", "Europe/Berlin", spring) == "2026-03-30 00:30"
 
     def test_an_hour_that_comes_twice_counts_once(self) -> None:
         first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30 in Berlin, for the first time
-        assert told("cron(30 2 * * ? *)", "Europe/Berlin", first - timedelta(seconds=1)) == "2026-10-25 00:30"
-        assert told("cron(30 2 * * ? *)", "Europe/Berlin", first) == "2026-10-26 01:30"
+        assert fires_at("cron(30 2 * * ? *)", "Europe/Berlin", first - timedelta(seconds=1)) == "2026-10-25 00:30"
+        assert fires_at("cron(30 2 * * ? *)", "Europe/Berlin", first) == "2026-10-26 01:30"
 
     @pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc/passwd", ""])
     def test_a_zone_that_is_not_known_here_is_not_taken_for_another(self, zone: str) -> None:
         with pytest.raises(NotUnderstoodError, match="time zone"):
-            told("cron(0 3 * * ? *)", zone)
+            fires_at("cron(0 3 * * ? *)", zone)
 
 
 class TestBeginAndEnd:
     def test_nothing_fires_before_the_start_date(self) -> None:
         start = datetime(2026, 12, 24, 3, 0, tzinfo=UTC)
-        assert told("cron(0 3 * * ? *)", StartDate=start) == "2026-12-24 03:00"
-        assert told("rate(1 day)", StartDate=start) == "2026-12-24 03:00"
-        assert told("rate(7 days)", StartDate=datetime(2026, 11, 20, 3, 0, tzinfo=UTC)) == "2026-11-27 03:00"
+        assert fires_at("cron(0 3 * * ? *)", StartDate=start) == "2026-12-24 03:00"
+        assert fires_at("rate(1 day)", StartDate=start) == "2026-12-24 03:00"
+        assert fires_at("rate(7 days)", StartDate=datetime(2026, 11, 20, 3, 0, tzinfo=UTC)) == "2026-11-27 03:00"
 
     def test_nothing_fires_after_the_end_date(self) -> None:
-        assert told("cron(0 3 * * ? *)", EndDate=datetime(2026, 11, 24, 2, 0, tzinfo=UTC)) is None
-        assert told("cron(0 3 * * ? *)", EndDate=datetime(2026, 11, 24, 4, 0, tzinfo=UTC)) == "2026-11-24 03:00"
+        assert fires_at("cron(0 3 * * ? *)", EndDate=datetime(2026, 11, 24, 2, 0, tzinfo=UTC)) is None
+        assert fires_at("cron(0 3 * * ? *)", EndDate=datetime(2026, 11, 24, 4, 0, tzinfo=UTC)) == "2026-11-24 03:00"
 
     def test_from_when_a_changed_rate_counts_is_not_known(self) -> None:
-        with pytest.raises(NotUnderstoodError, match="AWS does not tell"):
-            told("rate(1 day)", LastModificationDate=CREATED + timedelta(days=1))
+        with pytest.raises(NotUnderstoodError, match="AWS does not return"):
+            fires_at("rate(1 day)", LastModificationDate=CREATED + timedelta(days=1))

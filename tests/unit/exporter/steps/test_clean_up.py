@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import Clients
+from findings_exporter.aws.clients import CleanUpClients, Clients
 from findings_exporter.aws.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
 from findings_exporter.model.errors import (
     AccessDeniedError,
@@ -21,6 +21,7 @@ from findings_exporter.model.errors import (
     StillRunningError,
 )
 from findings_exporter.model.execution import Execution
+from findings_exporter.model.run import Outcome
 from findings_exporter.steps import clean_up as module
 from findings_exporter.steps.clean_up import Ended, clean_up, clean_up_event, execution_of, hourly_cleanup
 from tests.builders.exporter import (
@@ -55,8 +56,8 @@ class FakeTopic:
         return self
 
     @property
-    def told(self) -> list[tuple[str, str]]:
-        """Each outcome that was told, with its execution's name."""
+    def notified(self) -> list[tuple[str, str]]:
+        """Each notified outcome, with its execution's name."""
         events = [json.loads(json.loads(each["Message"])["default"]) for each in self.published]
         return [(event["execution"]["name"], event["outcome"]) for event in events]
 
@@ -69,6 +70,12 @@ class FakeTopic:
             raise self.errors.pop(0)
         self.published.append(request)
         return {"MessageId": "1"}
+
+
+def cleaning(clients: Clients, topic: FakeTopic, states: FakeStates | None = None) -> CleanUpClients:
+    """What a cleanup works with."""
+    asked = (states or FakeStates()).client
+    return CleanUpClients(clients.config, clients.table, clients.lock, clients.inspector, asked, topic.client)
 
 
 @pytest.fixture
@@ -84,12 +91,12 @@ def ended(of: Execution = ME, status: str = "ABORTED", error: str = "", cause: s
 
 def cleaned(clients: Clients, topic: FakeTopic, each: Ended | None = None, at: float = 30) -> str:
     """Clean up after my run."""
-    return clean_up(clients, topic.client, each or ended(), Clock(minutes(at)), minutes(at + 1))
+    return clean_up(cleaning(clients, topic), each or ended(), Clock(minutes(at)), minutes(at + 1))
 
 
 def swept(clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 60) -> list[str]:
     """Sweep."""
-    return hourly_cleanup(clients, states.client, topic.client, Clock(minutes(at)), minutes(at + 3))
+    return hourly_cleanup(cleaning(clients, topic, states), Clock(minutes(at)), minutes(at + 3))
 
 
 def exporting(clients: Clients, inspector: FakeInspector, of: Execution = ME) -> None:
@@ -101,7 +108,7 @@ def exporting(clients: Clients, inspector: FakeInspector, of: Execution = ME) ->
 
 
 def notified_with_its_report_running(clients: Clients, states: FakeStates, inspector: FakeInspector) -> None:
-    """Leave a run that ended by itself and was told, but could not cancel its report."""
+    """Leave a run that ended by itself and was notified, but could not cancel its report."""
     exporting(clients, inspector)
     clients.lock.release(ME, minutes(11))
     run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
@@ -129,7 +136,7 @@ class TestEnded:
             ),
         ],
     )
-    def test_the_reason_is_reported_by_how_it_ended(self, each: Ended, failure: Failure) -> None:
+    def test_the_error_depends_on_how_it_ended(self, each: Ended, failure: Failure) -> None:
         assert each.failure == failure
 
     @pytest.mark.parametrize("status", ["ABORTED", "FAILED", "TIMED_OUT"])
@@ -153,7 +160,7 @@ class TestEvent:
     def cleaned(self, clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 30) -> str:
         """Clean up as the handler does."""
         of = execution_of(self.DETAIL)
-        return clean_up_event(clients, states.client, topic.client, of, Clock(minutes(at)), minutes(at + 1))
+        return clean_up_event(cleaning(clients, topic, states), of, Clock(minutes(at)), minutes(at + 1))
 
     def test_its_execution_is_read(self) -> None:
         assert execution_of(self.DETAIL) == Execution(ME.arn, START + timedelta(milliseconds=123))
@@ -162,7 +169,7 @@ class TestEvent:
         planned(clients.table, ME)
         states.add(ME, "TIMED_OUT")
         assert self.cleaned(clients, states, topic) == "CLEANED_UP"
-        assert topic.told == [("run-1", "TIMED_OUT")]
+        assert topic.notified == [("run-1", "TIMED_OUT")]
         assert self.cleaned(clients, states, topic) == "NOTHING_LEFT"
 
     def test_an_execution_that_runs_again_is_left_alone(
@@ -186,7 +193,7 @@ class TestCleanUp:
         assert cleaned(clients, topic, ended(status=status)) == "CLEANED_UP"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert clients.lock.holder() is None
-        assert topic.told == [("run-1", status)]
+        assert topic.notified == [("run-1", status)]
         assert run_store.load(clients.table, ME).notified_at
 
     def test_a_second_event_finds_nothing_left(self, clients: Clients, topic: FakeTopic, inspector: FakeInspector) -> None:
@@ -197,7 +204,7 @@ class TestCleanUp:
         assert items(clients.table) == before
         assert len(topic.published) == 1
 
-    def test_a_run_that_was_reported_but_holds_the_lock_is_released(
+    def test_a_notified_run_that_holds_the_lock_is_released(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
@@ -208,17 +215,17 @@ class TestCleanUp:
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert topic.published == []
 
-    def test_a_recorded_outcome_is_reported_as_it_was_recorded(self, clients: Clients, topic: FakeTopic) -> None:
+    def test_a_recorded_outcome_is_notified_as_it_was_recorded(self, clients: Clients, topic: FakeTopic) -> None:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, "SUCCEEDED", None, delivery(), minutes(12))
         assert cleaned(clients, topic, ended(status="FAILED", error="X")) == "CLEANED_UP"
-        assert topic.told == [("run-1", "SUCCEEDED")]
+        assert topic.notified == [("run-1", "SUCCEEDED")]
 
-    def test_an_execution_that_was_never_written_down_is_written_and_reported(self, clients: Clients, topic: FakeTopic) -> None:
+    def test_an_execution_that_was_never_written_down_is_recorded_and_notified(self, clients: Clients, topic: FakeTopic) -> None:
         assert cleaned(clients, topic, ended(status="FAILED", error="States.Runtime")) == "CLEANED_UP"
         run = run_store.load(clients.table, ME)
         assert (run.input, run.outcome) == ('{"a": 1}', "FAILED")
-        assert topic.told == [("run-1", "FAILED")]
+        assert topic.notified == [("run-1", "FAILED")]
 
     def test_another_runs_lock_and_report_are_left_alone(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
@@ -264,7 +271,7 @@ class TestCleanUp:
         ],
         ids=["denied", "500", "another", "timeout"],
     )
-    def test_a_run_is_reported_though_inspector_cannot_be_asked_and_released_when_it_can(
+    def test_a_run_is_notified_although_inspector_cannot_be_asked_and_released_when_it_can(
         self,
         clients: Clients,
         topic: FakeTopic,
@@ -283,7 +290,7 @@ class TestCleanUp:
             f"The report or the lock of the run could not be cleaned up yet ({raised.__name__}). The hourly cleanup tries again."
         )
         assert (run.outcome, run.notified_at is not None, run.notes) == ("ABORTED", True, (note,))
-        assert topic.told == [("run-1", "ABORTED")]
+        assert topic.notified == [("run-1", "ABORTED")]
         assert note in topic.published[0]["Message"]
         assert clients.lock.holder() is not None
 
@@ -293,18 +300,18 @@ class TestCleanUp:
         assert cleaned(clients, topic, at=50) == "NOTHING_LEFT"
         assert len(topic.published) == 1
 
-    def test_a_run_is_reported_though_its_report_does_not_stop(
+    def test_a_run_is_notified_although_its_report_does_not_stop(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
         inspector.checks_to_cancel = 10_000
         with pytest.raises(StillRunningError):
             cleaned(clients, topic)
-        assert topic.told == [("run-1", "ABORTED")]
+        assert topic.notified == [("run-1", "ABORTED")]
         assert "(StillRunningError)" in run_store.load(clients.table, ME).notes[0]
 
     @pytest.mark.parametrize("id_is_known", [True, False])
-    def test_a_report_that_appears_between_look_and_release_is_cancelled_too(
+    def test_a_report_that_appears_between_reading_and_release_is_cancelled_too(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch, id_is_known: bool
     ) -> None:
         run = planned(clients.table, ME)
@@ -322,7 +329,7 @@ class TestCleanUp:
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert clients.lock.holder() is None
 
-    def test_a_create_that_is_marked_between_look_and_release_is_waited_for_before_anything_is_reported(
+    def test_a_create_that_is_marked_between_reading_and_release_is_waited_for_before_the_notification(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         exporting(clients, inspector)
@@ -339,7 +346,7 @@ class TestCleanUp:
         assert topic.published == []
 
     @pytest.mark.parametrize("holder", [None, OTHER], ids=["free", "another's"])
-    def test_nothing_is_left_of_a_reported_failure_whose_report_has_ended(
+    def test_nothing_is_left_of_a_notified_failure_whose_report_has_ended(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, holder: Execution | None
     ) -> None:
         exporting(clients, inspector)
@@ -357,7 +364,7 @@ class TestCleanUp:
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
     def test_a_reported_runs_missing_line_in_the_history_is_written(
-        self, clients: Clients, topic: FakeTopic, outcome: run_store.Outcome
+        self, clients: Clients, topic: FakeTopic, outcome: Outcome
     ) -> None:
         planned(clients.table, ME)
         failure = Failure("X", "x") if outcome == "FAILED" else None
@@ -370,7 +377,7 @@ class TestCleanUp:
         assert list(clients.table.newest("REPORT#nightly")) == [line]
 
     @pytest.mark.parametrize("id_is_known", [True, False])
-    def test_a_report_that_appeared_after_a_failure_was_reported_is_cancelled_at_once(
+    def test_a_report_that_appeared_after_a_failure_was_notified_is_cancelled_at_once(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, id_is_known: bool
     ) -> None:
         run = planned(clients.table, ME)
@@ -383,7 +390,7 @@ class TestCleanUp:
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
         assert topic.published == []
 
-    def test_a_reported_failure_whose_report_does_not_stop_is_tried_again(
+    def test_a_notified_failure_whose_report_does_not_stop_is_tried_again(
         self, clients: Clients, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
@@ -391,7 +398,7 @@ class TestCleanUp:
         with pytest.raises(StillRunningError):
             cleaned(clients, topic)
 
-    def test_a_reported_failure_of_an_account_without_inspector_is_not_tried_again(
+    def test_a_notified_failure_of_an_account_without_inspector_is_not_tried_again(
         self, clients: Clients, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
@@ -400,7 +407,7 @@ class TestCleanUp:
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "DUPLICATE"])
     def test_inspector_is_asked_nothing_for_a_run_that_ended_well(
-        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, outcome: run_store.Outcome
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, outcome: Outcome
     ) -> None:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, outcome, None, None, minutes(12))
@@ -408,22 +415,22 @@ class TestCleanUp:
         assert cleaned(clients, topic) == "NOTHING_LEFT"
         assert inspector.calls == []
 
-    def test_a_telling_under_way_is_waited_for(self, clients: Clients, topic: FakeTopic) -> None:
+    def test_a_notification_in_progress_is_waited_for(self, clients: Clients, topic: FakeTopic) -> None:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
         run_store.claim_notification(clients.table, ME, "another", minutes(30), minutes(31))
         with pytest.raises(NotificationInProgressError):
             cleaned(clients, topic)
 
-    def test_a_duplicate_that_was_recorded_is_reported_to_no_one(self, clients: Clients, topic: FakeTopic) -> None:
+    def test_a_duplicate_that_was_recorded_is_not_notified(self, clients: Clients, topic: FakeTopic) -> None:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, "DUPLICATE", None, None, minutes(1))
         assert cleaned(clients, topic) == "NOTHING_LEFT"
         assert topic.published == []
 
 
-class TestSweep:
-    def test_an_not_notified_ended_run_is_cleaned_up(
+class TestHourlyCleanup:
+    def test_an_unnotified_ended_run_is_cleaned_up(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
@@ -431,9 +438,9 @@ class TestSweep:
         assert swept(clients, states, topic) == ["run-1"]
         assert clients.lock.holder() is None
         assert swept(clients, states, topic) == []
-        assert topic.told == [("run-1", "ABORTED")]
+        assert topic.notified == [("run-1", "ABORTED")]
 
-    def test_open_runs_are_reported_where_executions_cannot_be_listed(
+    def test_open_runs_are_notified_where_executions_cannot_be_listed(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
@@ -441,7 +448,7 @@ class TestSweep:
         states.listing_refusal = client_error("AccessDeniedException", 400)
         with pytest.raises(AccessDeniedError):
             swept(clients, states, topic)
-        assert topic.told == [("run-1", "ABORTED")]
+        assert topic.notified == [("run-1", "ABORTED")]
         assert clients.lock.holder() is None
 
     def test_a_running_run_is_left_alone(
@@ -454,7 +461,7 @@ class TestSweep:
         assert items(clients.table) == before
         assert topic.published == []
 
-    def test_the_locks_dead_holder_is_found_even_where_its_run_was_reported(
+    def test_the_locks_dead_holder_is_found_even_where_its_run_was_notified(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
@@ -473,7 +480,7 @@ class TestSweep:
         states.add(execution("long-ago", START - timedelta(days=3)), status)
         states.add(execution("succeeded"), "SUCCEEDED")
         assert sorted(swept(clients, states, topic)) == [f"lost-{number}" for number in range(5)]
-        assert sorted(topic.told) == [(f"lost-{number}", status) for number in range(5)]
+        assert sorted(topic.notified) == [(f"lost-{number}", status) for number in range(5)]
 
     def test_one_run_that_cannot_be_cleaned_up_does_not_keep_the_others_from_it(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
@@ -485,12 +492,12 @@ class TestSweep:
             states.add(each, "ABORTED")
         with pytest.raises(StillRunningError):
             swept(clients, states, topic)
-        assert sorted(topic.told) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
+        assert sorted(topic.notified) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
 
     @pytest.mark.parametrize(
         "wrong", [{"plan": "no JSON"}, {"plan": '{"of": "another time"}'}, {"failure": "no JSON"}, {"notified_at": "then"}]
     )
-    def test_a_run_whose_record_cannot_be_read_is_reported_like_the_others(
+    def test_a_run_whose_record_cannot_be_read_is_notified_like_the_others(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, wrong: dict[str, str]
     ) -> None:
         for each in (ME, OTHER):
@@ -499,9 +506,9 @@ class TestSweep:
         ((name, value),) = wrong.items()
         clients.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": name}, {":value": value})
         swept(clients, states, topic)
-        # What was told once is not told again, though when is not known.
+        # A run is not notified twice, although the time of its notification is not known.
         names = ["run-2"] if name == "notified_at" else ["run-1", "run-2"]
-        assert topic.told == [(each, "ABORTED") for each in names]
+        assert topic.notified == [(each, "ABORTED") for each in names]
         mails = [json.loads(each["Message"])["email"] for each in topic.published]
         assert [mail.startswith("This message is short") for mail in mails] == [name == "plan", False][-len(mails) :]
 
@@ -533,7 +540,7 @@ class TestSweep:
         with pytest.raises(raised) as error:
             swept(clients, states, topic)
         assert type(error.value) is raised
-        assert topic.told == [("run-2", "ABORTED")]
+        assert topic.notified == [("run-2", "ABORTED")]
 
     def test_the_first_of_several_errors_is_raised_after_all_were_tried(
         self, clients: Clients, states: FakeStates, topic: FakeTopic
@@ -545,7 +552,7 @@ class TestSweep:
         topic.errors.extend([client_error("AuthorizationError", 403), client_error("InternalError", 500)])
         with pytest.raises(AccessDeniedError):
             swept(clients, states, topic)
-        assert topic.told == [("run-3", "ABORTED")]
+        assert topic.notified == [("run-3", "ABORTED")]
 
     @pytest.mark.parametrize(
         ("refusal", "raised"),
@@ -565,16 +572,16 @@ class TestSweep:
             swept(clients, states, topic)
         assert len(topic.published) == 1
 
-    def test_a_run_that_step_functions_forgot_is_closed_when_it_cannot_be_running(
+    def test_a_run_that_step_functions_no_longer_knows_is_closed_when_it_cannot_be_running(
         self, clients: Clients, states: FakeStates, topic: FakeTopic
     ) -> None:
         planned(clients.table, ME)
         surely_over = (EXECUTION_TIMEOUT + EXPIRY_MARGIN) / timedelta(minutes=1)
         assert swept(clients, states, topic, at=surely_over - 1) == []
         assert swept(clients, states, topic, at=surely_over + 1) == ["run-1"]
-        assert topic.told == [("run-1", "FAILED")]
+        assert topic.notified == [("run-1", "FAILED")]
 
-    def test_a_reported_runs_report_in_the_slot_is_cancelled_and_its_run_named(
+    def test_a_notified_runs_report_that_blocks_others_is_cancelled_and_its_run_named(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
@@ -595,7 +602,7 @@ class TestSweep:
             swept(clients, states, topic)
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
 
-    def test_a_running_runs_report_in_the_slot_is_left_alone(
+    def test_a_running_runs_report_in_progress_is_left_alone(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
@@ -628,7 +635,7 @@ class TestSweep:
         assert swept(clients, states, topic) == []
         assert swept(clients, states, topic) == ["run-1"]
 
-    def test_a_report_in_the_slot_that_does_not_stop_in_time_is_left_to_the_next_hourly_cleanup(
+    def test_a_report_in_progress_that_does_not_stop_in_time_is_left_to_the_next_hourly_cleanup(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
@@ -637,7 +644,7 @@ class TestSweep:
         inspector.checks_to_cancel = 2
         assert swept(clients, states, topic) == ["run-1"]
 
-    def test_a_external_report_in_the_slot_is_left_alone(
+    def test_an_external_report_in_progress_is_left_alone(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         planned(clients.table, ME)
@@ -651,7 +658,7 @@ class TestBounds:
     """An hourly cleanup does what is useful first, in its time, and the next one goes on where it stopped."""
 
     def failed_and_notified(self, clients: Clients, states: FakeStates, count: int) -> None:
-        """Let others' executions have failed and been told, each after the one before."""
+        """Let others' executions have failed and been notified, each after the one before."""
         for number in range(count):
             each = execution(f"failed-{number}", minutes(number / 60))
             run_store.open_run(clients.table, each, "{}")
@@ -667,35 +674,35 @@ class TestBounds:
         listed = FakeStates.list_executions
 
         def noted(self: FakeStates, **request: Any) -> dict[str, Any]:
-            asked.append((topic.told, clients.lock.holder() is None))
+            asked.append((topic.notified, clients.lock.holder() is None))
             return listed(self, **request)
 
         monkeypatch.setattr(FakeStates, "list_executions", noted)
         swept(clients, states, topic)
         assert asked[0] == ([("run-1", "ABORTED")], True)
 
-    def test_any_number_of_failed_executions_is_checked_at_in_bounded_hourly_cleanups_the_newest_each_time(
+    def test_any_number_of_failed_executions_is_checked_in_bounded_hourly_cleanups_the_newest_each_time(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 5)
         self.failed_and_notified(clients, states, 60)
         states.add(execution("lost", START - timedelta(minutes=1)), "FAILED")
         hourly_cleanups = 0
-        while not topic.told:
+        while not topic.notified:
             states.listed.clear()
             states.add(execution(f"just-lost-{hourly_cleanups}", minutes(5 + hourly_cleanups)), "TIMED_OUT")
             hourly_cleanups += 1
-            told = swept(clients, states, topic, at=60 * hourly_cleanups)
-            assert f"just-lost-{hourly_cleanups - 1}" in told
+            result = swept(clients, states, topic, at=60 * hourly_cleanups)
+            assert f"just-lost-{hourly_cleanups - 1}" in result
             topic.published = [each for each in topic.published if "just-lost" not in each["Message"]]
             assert len(states.listed) <= 3 + 5
-        assert topic.told == [("lost", "FAILED")]
+        assert topic.notified == [("lost", "FAILED")]
         assert hourly_cleanups == 6
         # Seen to its end, it begins with the newest.
         swept(clients, states, topic, at=60 * hourly_cleanups)
         assert run_store.cleanup_mark(clients.table) == run_store.CleanupMark()
 
-    def test_a_page_that_is_remembered_and_no_longer_open_is_no_end(
+    def test_a_remembered_page_that_no_longer_exists_does_not_end_the_listing(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 1)
@@ -707,14 +714,14 @@ class TestBounds:
         states.add(execution("lost", START - timedelta(minutes=1)), "FAILED")
         assert swept(clients, states, topic) == ["lost"]
 
-    @pytest.mark.parametrize(("hours", "told"), [(47.9, ["lost"]), (48.1, [])])
-    def test_an_execution_that_was_never_written_down_is_checked_for_two_days(
-        self, clients: Clients, states: FakeStates, topic: FakeTopic, hours: float, told: list[str]
+    @pytest.mark.parametrize(("hours", "expected"), [(47.9, ["lost"]), (48.1, [])])
+    def test_an_execution_that_was_never_written_down_is_searched_for_two_days(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, hours: float, expected: list[str]
     ) -> None:
         states.add(execution("lost"), "FAILED")
-        assert swept(clients, states, topic, at=60 * hours) == told
+        assert swept(clients, states, topic, at=60 * hours) == expected
 
-    def test_a_hourly_cleanup_stops_in_time_says_so_and_the_next_one_begins_with_who_is_left(
+    def test_an_hourly_cleanup_stops_in_time_says_so_and_the_next_one_begins_with_the_rest(
         self,
         clients: Clients,
         states: FakeStates,
@@ -729,11 +736,11 @@ class TestBounds:
         seen: list[set[str]] = []
         asked: set[str] = set()
         # None of them is closed: so that the same ones would be tried each time.
-        monkeypatch.setattr(module, "clean_up", lambda _, __, ended, *___, **____: asked.add(ended.execution.name))
+        monkeypatch.setattr(module, "clean_up", lambda _, ended, *__, **___: asked.add(ended.execution.name))
         for hour in (1, 2, 3, 4):
             asked.clear()
             clock = Clock(minutes(60 * hour), timedelta(seconds=6))
-            hourly_cleanup(clients, states.client, topic.client, clock, minutes(60 * hour + 2.5))
+            hourly_cleanup(cleaning(clients, topic, states), clock, minutes(60 * hour + 2.5))
             assert clock.time < minutes(60 * hour + 2.5)
             assert asked
             seen.append({*asked})
@@ -763,23 +770,23 @@ class TestBounds:
             states.add(each, "ABORTED")
         clock = Clock(minutes(60))
         with pytest.raises(StillRunningError):
-            hourly_cleanup(clients, states.client, topic.client, clock, minutes(62.5))
-        assert sorted(topic.told) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
+            hourly_cleanup(cleaning(clients, topic, states), clock, minutes(62.5))
+        assert sorted(topic.notified) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
         assert clock.time < minutes(61.5)
 
-    def test_an_event_leaves_the_time_to_report_though_the_report_does_not_stop(
+    def test_an_event_leaves_the_time_to_notify_although_the_report_does_not_stop(
         self, clients: Clients, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         exporting(clients, inspector)
         inspector.checks_to_cancel = 10_000
         clock = Clock(minutes(30))
         with pytest.raises(StillRunningError):
-            clean_up(clients, topic.client, ended(), clock, minutes(32.5))
-        assert topic.told == [("run-1", "ABORTED")]
+            clean_up(cleaning(clients, topic), ended(), clock, minutes(32.5))
+        assert topic.notified == [("run-1", "ABORTED")]
         assert minutes(31.5) < clock.time < minutes(32.5) - timedelta(seconds=10)
 
 
-def test_the_longest_cause_can_be_reported(clients: Clients, topic: FakeTopic) -> None:
+def test_the_longest_cause_can_be_notified(clients: Clients, topic: FakeTopic) -> None:
     planned(clients.table, ME)
     cleaned(clients, topic, ended(cause="💥" * 32_768))
     (published,) = topic.published
@@ -788,7 +795,7 @@ def test_the_longest_cause_can_be_reported(clients: Clients, topic: FakeTopic) -
 
 
 @pytest.mark.parametrize("report", ["nightly", ""])
-def test_a_hourly_cleanup_counts_an_hour_in_which_a_success_is_expected_even_when_it_fails_later(
+def test_an_hourly_cleanup_counts_an_hour_in_which_a_success_is_expected_even_when_it_fails_later(
     report: str, clients: Clients, states: FakeStates, topic: FakeTopic, capsys: pytest.CaptureFixture[str]
 ) -> None:
     states.listing_refusal = client_error("AccessDeniedException", 403)

@@ -11,11 +11,13 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from findings_exporter.aws import run_store
+from findings_exporter.aws.bucket import found_report_id
 from findings_exporter.aws.inspector import matches_any
 from findings_exporter.aws.table import Table
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import Failure, NotRecordedError
 from findings_exporter.model.report_completeness import EDGE_BYTES, of_whole
-from findings_exporter.steps.verify_report import TINY_BYTES, AsksInspector, Delivery, found_report_id, verify, verify_run
+from findings_exporter.steps.verify_report import TINY_BYTES, AsksInspector, verify, verify_report
 from tests.builders.exporter import (
     ACCOUNT,
     BUCKET,
@@ -191,7 +193,7 @@ class TestATinyObjectInNoKnownForm:
         assert seen.error == "Delivery.Corrupt"
         assert "ListFindings returns findings" in seen.cause
 
-    def test_is_corrupt_where_the_answer_does_not_report(self, report_format: str, content: bytes) -> None:
+    def test_is_corrupt_where_the_answer_does_not_say(self, report_format: str, content: bytes) -> None:
         seen = assessed(content, report_format, ask=lambda: None)
         assert isinstance(seen, Failure)
         assert "does not confirm that" in seen.cause
@@ -218,7 +220,7 @@ def refusing(code: str, status: int) -> AsksInspector:
 @pytest.mark.parametrize(
     ("code", "status"), [("ThrottlingException", 429), ("Throttling", 400), ("InternalServerException", 500)]
 )
-def test_what_passes_is_asked_again_before_an_object_is_called_corrupt(code: str, status: int) -> None:
+def test_a_transient_error_is_asked_again_before_an_object_is_called_corrupt(code: str, status: int) -> None:
     with pytest.raises(ClientError):
         assessed(b"<Error/>", ask=refusing(code, status))
 
@@ -339,7 +341,7 @@ def test_a_broken_report_is_said_to_be_broken_never_empty(report_format: str, co
 
 
 @pytest.mark.parametrize("size", [TINY_BYTES - 1, TINY_BYTES, TINY_BYTES + 1, EDGE_BYTES - 1, EDGE_BYTES, EDGE_BYTES + 1])
-def test_a_report_around_the_size_that_is_read_whole_is_judged_alike(size: int) -> None:
+def test_a_report_around_the_size_that_is_read_whole_is_assessed_alike(size: int) -> None:
     assert isinstance(assessed(padded(size)), Delivery)
     broken = assessed(padded(size + 1)[:-1])
     assert isinstance(broken, Failure)
@@ -370,7 +372,7 @@ def test_no_object_is_nothing_found(found_nothing: bool, how: str) -> None:
     assert (seen.nothing_found, seen.key, seen.uri, seen.size_bytes) == (how, None, None, 0)
 
 
-def test_an_object_that_is_not_there_yet_is_checked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_is_not_there_yet_is_searched_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     status_checks = []
 
     def sleep(_: float) -> None:
@@ -394,14 +396,14 @@ def test_an_object_that_no_one_expects_is_not_waited_for(
     assert len(status_checks) == pauses
 
 
-def test_a_report_is_judged_even_where_inspector_reported_of_no_findings() -> None:
+def test_a_report_is_verified_even_where_inspector_reported_no_findings() -> None:
     seen = assessed(of(FINDING), found_nothing=True)
     assert isinstance(seen, Delivery)
     assert seen.nothing_found is None
 
 
 @pytest.mark.parametrize(
-    ("encryption", "told"),
+    ("encryption", "expected"),
     [
         ({"ServerSideEncryption": "AES256"}, "with AES256 and a key of S3"),
         (
@@ -410,12 +412,12 @@ def test_a_report_is_judged_even_where_inspector_reported_of_no_findings() -> No
         ),
     ],
 )
-def test_a_report_with_another_encryption_is_not_trusted(encryption: dict[str, str], told: str) -> None:
+def test_a_report_with_another_encryption_is_not_trusted(encryption: dict[str, str], expected: str) -> None:
     put_report(of(FINDING), **encryption)
     seen = verify(client("s3"), not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=False)
     assert isinstance(seen, Failure)
     assert seen.error == "Delivery.Encryption"
-    assert told in seen.cause
+    assert expected in seen.cause
     assert KEY in seen.cause
 
 
@@ -478,14 +480,14 @@ def test_of_several_objects_with_the_reports_id_the_newest_is_taken() -> None:
     assert seen.key == keys[0]
 
 
-def test_another_runs_object_is_not_seen() -> None:
+def test_another_runs_object_is_not_found() -> None:
     put_report(of(FINDING), f"{DESTINATION.prefix.removesuffix('/')}-2/{REPORT_ID}.json")
     seen = verify(client("s3"), not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=False)
     assert isinstance(seen, Delivery)
     assert seen.nothing_found == "no_object"
 
 
-def test_s3_is_reported_whose_bucket_it_must_be_at_every_request() -> None:
+def test_every_request_names_the_expected_bucket_owner() -> None:
     put_report(padded(EDGE_BYTES + 1))
     watched = WatchedS3()
     verify(watched.client, not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=False)
@@ -520,20 +522,20 @@ def test_a_report_of_an_earlier_try_is_known_by_its_objects_name(names: list[str
 
 
 class TestRun:
-    def test_the_step_reports_the_delivery(self, table: Table) -> None:
+    def test_the_step_returns_the_delivery(self, table: Table) -> None:
         planned(table, execution())
         run_store.note_report(table, execution(), REPORT_ID, execution().started_at)
         put_report(of(FINDING))
-        result = verify_run(client("s3"), client("inspector2"), run_store.load(table, execution()), found_nothing=False)
+        result = verify_report(client("s3"), client("inspector2"), run_store.load(table, execution()), found_nothing=False)
         assert result["state"] == "VERIFIED"
         assert Delivery(**result["delivery"]).key == f"{DESTINATION.prefix}{REPORT_ID}.json"
         assert json.loads(json.dumps(result)) == result
 
-    def test_the_step_reports_the_failure(self, table: Table) -> None:
+    def test_the_step_returns_the_failure(self, table: Table) -> None:
         put_report(b"\0" * 5000)
-        result = verify_run(client("s3"), client("inspector2"), planned(table, execution()), found_nothing=False)
+        result = verify_report(client("s3"), client("inspector2"), planned(table, execution()), found_nothing=False)
         assert (result["state"], result["failure"]["error"]) == ("FAILED", "Delivery.Corrupt")
 
     def test_a_run_without_a_plan_cannot_be_verified(self, table: Table) -> None:
         with pytest.raises(NotRecordedError):
-            verify_run(client("s3"), client("inspector2"), run_store.open_run(table, execution(), "{}"), found_nothing=False)
+            verify_report(client("s3"), client("inspector2"), run_store.open_run(table, execution(), "{}"), found_nothing=False)

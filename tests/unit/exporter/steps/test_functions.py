@@ -1,9 +1,10 @@
-"""Each handler once, loaded as Lambda loads it: one run from plan to telling, a failure, and the clean-up."""
+"""Each handler once, loaded as Lambda loads it: one run from plan to notification, a failure, and the hourly cleanup."""
 
 import importlib.util
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +38,7 @@ from tests.builders.exporter import (
     planned,
     put_report,
 )
-from tests.contract.parts import folder_of
+from tests.contract.parts import RESOURCES, camel, folder_of
 from tests.contract.releases import FROZEN, kept
 
 CONTEXT: Any = FakeContext()
@@ -110,7 +111,7 @@ def call(folder: str, **fields: Any) -> dict[str, Any]:
     return answer
 
 
-def told() -> list[dict[str, Any]]:
+def published_events() -> list[dict[str, Any]]:
     """The events that were published."""
     published = sns_backends[ACCOUNT][REGION].topics[TOPIC].sent_notifications
     return [json.loads(json.loads(each[1])["default"]) for each in published]
@@ -140,14 +141,14 @@ def export(inspector: FakeInspector) -> None:
     assert call("notify") == {"state": "NOTIFIED", "failure": None}
 
 
-def test_a_run_is_planned_exported_verified_recorded_and_reported(account: Table, inspector: FakeInspector) -> None:
+def test_a_run_is_planned_exported_verified_recorded_and_notified(account: Table, inspector: FakeInspector) -> None:
     export(inspector)
     assert call("notify") == {"state": "ALREADY_NOTIFIED", "failure": None}
-    (published,) = told()
+    (published,) = published_events()
     assert (published["outcome"], published["delivery"]["nothing_found"]) == ("SUCCEEDED", None)
 
 
-def test_a_failed_run_is_cancelled_released_recorded_and_reported(account: Table, inspector: FakeInspector) -> None:
+def test_a_failed_run_is_cancelled_released_recorded_and_notified(account: Table, inspector: FakeInspector) -> None:
     begin()
     inspector.checks_to_cancel = 3
     assert call("cancel_report") == {"state": "CANCELLED"}
@@ -158,10 +159,10 @@ def test_a_failed_run_is_cancelled_released_recorded_and_reported(account: Table
     recorded = call("record_run", failure=failure, delivery=None, duplicate=False)
     assert (recorded["outcome"], recorded["failure"]["error"]) == ("FAILED", "Workflow.Timeout")
     assert call("notify") == {"state": "NOTIFIED", "failure": recorded["failure"]}
-    assert [each["outcome"] for each in told()] == ["FAILED"]
+    assert [each["outcome"] for each in published_events()] == ["FAILED"]
 
 
-def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_reported(
+def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_notified(
     account: Table, inspector: FakeInspector
 ) -> None:
     export(inspector)
@@ -174,19 +175,19 @@ def test_a_run_whose_record_broke_off_gets_its_line_in_the_history_when_it_is_re
 def test_a_start_keeps_the_lock_until_its_function_is_surely_over(account: Table, inspector: FakeInspector) -> None:
     seen: list[timedelta] = []
 
-    def look() -> None:
+    def check() -> None:
         holder = Lock(account, ACCOUNT, REGION).holder()
         assert holder is not None
         assert holder.creating_until is not None
         seen.append(holder.creating_until - handler.utc_now())
 
-    inspector.on_create = look
+    inspector.on_create = check
     begin()
     assert timedelta(seconds=60) < seen[0] < timedelta(seconds=72)
 
 
 @pytest.mark.parametrize(("found_nothing", "how"), [(True, "no_findings"), (False, "no_object")])
-def test_how_nothing_was_found_is_reported_as_the_workflow_knows_it(account: Table, found_nothing: bool, how: str) -> None:
+def test_how_an_empty_report_is_known_is_passed_on(account: Table, found_nothing: bool, how: str) -> None:
     begin()
     assert call("verify_report", found_nothing=found_nothing)["delivery"]["nothing_found"] == how
 
@@ -206,7 +207,7 @@ def test_what_a_stopped_execution_leaves_is_cleaned_up(
         assert handler({}, CONTEXT) == {"cleaned": ["run-1"]}
         assert handler({}, CONTEXT) == {"cleaned": []}
     assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-    assert [each["outcome"] for each in told()] == ["ABORTED"]
+    assert [each["outcome"] for each in published_events()] == ["ABORTED"]
     assert run_store.open_runs(account) == []
 
 
@@ -252,7 +253,7 @@ def test_a_run_that_began_under_a_release_that_may_still_run_ends_well(
     assert sent("Verify Report")["delivery"].keys() >= FROZEN[release]["Record Run"]["events"][0]["delivery"].keys()
     assert sent("Record Run") == {"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}
     sent("Notify")
-    assert [each["outcome"] for each in told()] == ["SUCCEEDED"]
+    assert [each["outcome"] for each in published_events()] == ["SUCCEEDED"]
 
 
 @pytest.mark.parametrize("folder", [*STEPS, "check_setup", "clean_up"])
@@ -262,13 +263,31 @@ def test_a_function_without_its_environment_says_so_when_it_starts(folder: str, 
         load(folder)
 
 
+@pytest.mark.parametrize("folder", [*STEPS, "clean_up"])
+def test_a_function_makes_no_client_that_its_role_has_no_use_for(
+    folder: str, account: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: set[str] = set()
+
+    def client(service: Any, **more: Any) -> Any:
+        made.add(str(service))
+        return boto3.client(service, **more)
+
+    monkeypatch.setattr(handler, "boto3", SimpleNamespace(client=client))
+    load(folder)
+    role = json.dumps(RESOURCES[f"{camel(folder)}FunctionRole"])
+    allowed = {service.replace("states", "stepfunctions") for service in re.findall(r'"(\w+):[A-Z]\w+\*?"', role)}
+    assert made
+    assert made <= allowed
+
+
 def test_every_function_is_a_folder_with_one_short_file() -> None:
     folders = sorted(path.parent.name for path in Path("functions").glob("*/app.py"))
     assert folders == sorted([*STEPS, "check_setup", "clean_up"])
     assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 60 for path in Path("functions").glob("*/app.py"))
 
 
-def test_the_log_reports_each_step_of_its_execution_and_nothing_confidential(
+def test_the_log_names_each_step_of_its_execution_and_nothing_confidential(
     account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     criteria = {"title": [{"comparison": "EQUALS", "value": SECRET + MAIL}]}
@@ -284,8 +303,8 @@ def test_the_log_reports_each_step_of_its_execution_and_nothing_confidential(
     with pytest.raises(AccessDeniedError):
         load("clean_up").handler({}, CONTEXT)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    states_told = [line["state"] for line in lines if line["message"] == "step done"]
-    assert states_told[-3:] == ["ANALYZED", "NOTIFICATION_PENDING", "NOTIFIED"]
+    states_logged = [line["state"] for line in lines if line["message"] == "step done"]
+    assert states_logged[-3:] == ["ANALYZED", "NOTIFICATION_PENDING", "NOTIFIED"]
     assert all(line["execution"] == "run-1" for line in lines[:-2])
     assert lines[-2]["message"] == "the run run-2 could not be cleaned up yet: AccessDeniedError"
     assert [line["execution"] for line in lines[-2:]] == ["run-2", "hourly_cleanup"]
@@ -298,7 +317,7 @@ def test_the_log_reports_each_step_of_its_execution_and_nothing_confidential(
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
         (
             client_error("AccessDenied", 403, text=ACCOUNT),
@@ -312,7 +331,7 @@ def test_the_log_reports_each_step_of_its_execution_and_nothing_confidential(
     ],
 )
 def test_an_error_that_ends_a_step_is_logged_with_its_execution_and_without_its_words(
-    account: Table, inspector: FakeInspector, log: io.StringIO, answer: Exception, told: dict[str, str]
+    account: Table, inspector: FakeInspector, log: io.StringIO, answer: Exception, expected: dict[str, str]
 ) -> None:
     begin()
     inspector.refuse("status", answer)
@@ -320,12 +339,12 @@ def test_an_error_that_ends_a_step_is_logged_with_its_execution_and_without_its_
         call("check_report")
     line = json.loads(log.getvalue().splitlines()[-1])
     assert (line["level"], line["message"], line["execution"]) == ("ERROR", "step failed", "run-1")
-    assert {name: line[name] for name in ("error", "call", "code") if name in line} == told
+    assert {name: line[name] for name in ("error", "call", "code") if name in line} == expected
     for confidential in (ACCOUNT, SECRET, "Traceback"):
         assert confidential not in log.getvalue()
 
 
-def test_each_line_of_a_hourly_cleanup_names_the_run_that_it_is_about(
+def test_each_line_of_an_hourly_cleanup_names_the_run_that_it_is_about(
     account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO
 ) -> None:
     begin()
@@ -340,7 +359,7 @@ def test_each_line_of_a_hourly_cleanup_names_the_run_that_it_is_about(
     assert lines[-1]["execution"] == "hourly_cleanup"
 
 
-def test_a_hourly_cleanup_that_frees_inspectors_slot_names_the_run_whose_report_it_cancels(
+def test_an_hourly_cleanup_that_cancels_a_blocking_report_names_its_run(
     account: Table, inspector: FakeInspector, states: FakeStates, log: io.StringIO
 ) -> None:
     begin()
@@ -353,12 +372,12 @@ def test_a_hourly_cleanup_that_frees_inspectors_slot_names_the_run_whose_report_
     assert [line["execution"] for line in lines if line["message"].startswith("cancelling")] == ["run-1"]
 
 
-def test_a_run_that_waits_for_its_turn_logs_who_has_it(account: Table, states: FakeStates, log: io.StringIO) -> None:
+def test_a_run_that_waits_for_its_turn_logs_the_holder(account: Table, states: FakeStates, log: io.StringIO) -> None:
     holder = execution("run-0", handler.utc_now())
     states.add(holder)
     assert Lock(account, ACCOUNT, REGION).acquire(states.client, holder, handler.utc_now()) is None
     call("plan_export", input={})
     assert call("acquire_lock")["state"] == "HELD"
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    told = [line for line in lines if line["message"] == "the run run-0 holds the lock"]
-    assert [(line["level"], line["execution"]) for line in told] == [("INFO", "run-1")]
+    message = [line for line in lines if line["message"] == "the run run-0 holds the lock"]
+    assert [(line["level"], line["execution"]) for line in message] == [("INFO", "run-1")]

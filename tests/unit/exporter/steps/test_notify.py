@@ -1,4 +1,4 @@
-"""Telling a recorded outcome: at least once, and twice only where a notifier died between publish and mark."""
+"""A recorded outcome is notified at least once, and twice only where a notifier died between publish and mark."""
 
 import json
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from botocore.stub import Stubber
 from findings_exporter.aws import alarm_topic, run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import NotificationInProgressError, NotRecordedError
+from findings_exporter.model.run import Run
 from findings_exporter.notification import publication
 from findings_exporter.steps.notify import tell
 from tests.builders.exporter import config, delivery, execution, minutes, planned
@@ -26,7 +27,7 @@ ME = execution("me")
 
 @pytest.fixture
 def client() -> "SNSClient":
-    """A client that reaches nobody."""
+    """A client without a connection."""
     return boto3.client("sns")
 
 
@@ -39,7 +40,7 @@ def sns(client: "SNSClient") -> Iterator[Stubber]:
 
 
 @pytest.fixture
-def run(table: Table) -> run_store.Run:
+def run(table: Table) -> Run:
     """A recorded, untold success."""
     planned(table, ME)
     return run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
@@ -53,53 +54,53 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     return said
 
 
-def told(table: Table, client: "SNSClient", at: float = 13) -> bool:
-    """Tell my run."""
+def notified(table: Table, client: "SNSClient", at: float = 13) -> bool:
+    """Notify of my run."""
     return tell(table, client, config(), ME, minutes(at), minutes(at + 0.5))
 
 
-def test_an_outcome_is_reported_once(table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run) -> None:
+def test_an_outcome_is_reported_once(table: Table, client: "SNSClient", sns: Stubber, run: Run) -> None:
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
-    assert told(table, client)
-    assert not told(table, client, at=99)
+    assert notified(table, client)
+    assert not notified(table, client, at=99)
     assert run_store.load(table, ME).notified_at == minutes(13)
 
 
 def test_a_message_says_first_of_what_else_happened_that_alarms_are_not_delivered(
-    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run, heard: dict[str, str | None]
+    table: Table, client: "SNSClient", sns: Stubber, run: Run, heard: dict[str, str | None]
 ) -> None:
     heard["note"] = "Alarms are not delivered."
-    for number in range(12):  # more than a message tells
+    for number in range(12):  # more than a message shows
         run_store.note(table, ME, f"note {number:02}.")
     recorded = run_store.load(table, ME)
     expected = publication(replace(recorded, notes=("Alarms are not delivered.", *recorded.notes)), config())
     assert json.loads(json.loads(expected["Message"])["default"])["notes"][0] == "Alarms are not delivered."
     sns.add_response("publish", {"MessageId": "1"}, expected)
-    assert told(table, client)
+    assert notified(table, client)
     assert run_store.load(table, ME).notes == recorded.notes
 
 
 def test_a_publish_that_failed_leaves_the_outcome_to_the_next_teller_at_once(
-    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run
+    table: Table, client: "SNSClient", sns: Stubber, run: Run
 ) -> None:
     sns.add_client_error("publish", "InternalError", http_status_code=500)
     with pytest.raises(ClientError):
-        told(table, client)
+        notified(table, client)
     assert run_store.load(table, ME).notified_at is None
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
-    assert told(table, client, at=13.1)
+    assert notified(table, client, at=13.1)
 
 
-def test_no_one_reports_while_another_does(table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run) -> None:
+def test_no_one_reports_while_another_does(table: Table, client: "SNSClient", sns: Stubber, run: Run) -> None:
     run_store.claim_notification(table, ME, "another", minutes(13), minutes(14))
     with pytest.raises(NotificationInProgressError):
-        told(table, client, at=13.6)
+        notified(table, client, at=13.6)
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
-    assert told(table, client, at=14.1)
+    assert notified(table, client, at=14.1)
 
 
 def test_a_teller_that_died_before_its_mark_is_followed_with_the_same_message(
-    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run, monkeypatch: pytest.MonkeyPatch
+    table: Table, client: "SNSClient", sns: Stubber, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise SystemExit
@@ -109,24 +110,24 @@ def test_a_teller_that_died_before_its_mark_is_followed_with_the_same_message(
     with monkeypatch.context() as dying:
         dying.setattr(run_store, "mark_notified", die)
         with pytest.raises(SystemExit):
-            told(table, client)
-    assert told(table, client, at=20)
+            notified(table, client)
+    assert notified(table, client, at=20)
 
 
-def test_without_an_outcome_nothing_is_reported(table: Table, client: "SNSClient", sns: Stubber) -> None:
+def test_without_an_outcome_nothing_is_notified(table: Table, client: "SNSClient", sns: Stubber) -> None:
     planned(table, ME)
     with pytest.raises(NotRecordedError):
-        told(table, client)
+        notified(table, client)
 
 
-def test_a_silent_success_is_not_reported(table: Table, client: "SNSClient", sns: Stubber) -> None:
+def test_a_silent_success_is_not_notified(table: Table, client: "SNSClient", sns: Stubber) -> None:
     planned(table, ME, {"notify": False})
     run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
-    assert not told(table, client)
+    assert not notified(table, client)
 
 
 def test_a_claim_outlives_its_tellers_function_by_a_margin_since_clocks_differ(
-    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run, monkeypatch: pytest.MonkeyPatch
+    table: Table, client: "SNSClient", sns: Stubber, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise SystemExit

@@ -27,7 +27,7 @@ def record(table: Table, event: dict[str, Any]) -> dict[str, Any]:
     return record_run(table, config(), ME, event, minutes(12))
 
 
-def test_a_success_is_recorded_and_to_be_reported(table: Table) -> None:
+def test_a_success_is_recorded_and_to_be_notified(table: Table) -> None:
     planned(table, ME)
     assert record(table, SUCCESS) == {"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}
     assert run_store.load(table, ME).delivery == delivery()
@@ -60,7 +60,7 @@ def test_a_failure_after_a_verified_delivery_is_a_failure(table: Table) -> None:
     assert run_store.load(table, ME).delivery is None
 
 
-def test_what_a_setup_check_found_is_recorded_and_stands_in_the_cause(table: Table) -> None:
+def test_what_a_setup_check_found_is_recorded_and_is_in_the_cause(table: Table) -> None:
     planned(table, ME)
     statement = {"Sid": "InspectorMayWriteReports", "Effect": "Allow"}
     wrong = {"check": "key", "sentence": "No.", "evidence": ["seen"], "fix": ["Do."], "statements": [statement]}
@@ -95,9 +95,9 @@ def test_a_silent_success_and_a_duplicate_are_closed(
     assert record(table, event) == {"state": "CLOSED", "outcome": outcome, "failure": None}
 
 
-def test_the_workflow_hears_what_clean_up_recorded_first(table: Table) -> None:
+def test_the_workflow_gets_what_clean_up_recorded_first(table: Table) -> None:
     planned(table, ME)
-    recording.record(table, ME, "ABORTED", Failure("Stopped", "somebody did"), None, minutes(11))
+    recording.record(table, ME, "ABORTED", Failure("Stopped", "by an operator"), None, minutes(11))
     result = record(table, SUCCESS)
     assert (result["outcome"], result["failure"]["error"]) == ("ABORTED", "Stopped")
 
@@ -142,10 +142,10 @@ def test_only_a_run_that_stands_for_the_report_is_its_success_and_writes_its_num
     metric, of_stack = counted(capsys)
     assert (metric["ExportsSucceeded"], metric["RegularExportsSucceeded"]) == ([1.0], [float(is_regular)])
     assert ("OpenFindings" in metric) == ("CriticalFindings" in metric) == is_regular
-    assert of_stack["AccountsNotScanned"] == [0.0], "whoever sees that scanning is off tells it"
+    assert of_stack["AccountsNotScanned"] == [0.0], "a silent run, too, reports that scanning is deactivated"
 
 
-def test_a_analysis_that_broke_down_is_recorded_with_a_sentence_and_counted(
+def test_an_analysis_that_broke_down_is_recorded_with_a_sentence_and_counted(
     table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planned(table, ME)
@@ -160,7 +160,7 @@ def test_a_analysis_that_broke_down_is_recorded_with_a_sentence_and_counted(
     assert analysis["sentence"].startswith(
         "The report was delivered, but it could not be analysed: Task timed out after 600 seconds."
     )
-    assert "Look into the log of analyze_report" in analysis["sentence"]
+    assert "Check the log of analyze_report" in analysis["sentence"]
     assert len(analysis["sentence"]) < 600
     _, of_analyses = counted(capsys)
     assert of_analyses["AnalysesFailed"] == [1.0]
@@ -206,4 +206,4 @@ def test_runs_that_one_hourly_cleanup_records_are_counted_under_their_own_report
 
 
 def test_the_fail_states_cause_fits() -> None:
-    assert len(cause_text(Failure("InvalidInput", "x" * 100_000), config())) == recording.CAUSE_CHARACTERS
+    assert len(cause_text(Failure("InvalidInput", "x" * 100_000), config())) == recording.FAIL_CAUSE_CHARACTERS

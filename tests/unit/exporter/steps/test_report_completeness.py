@@ -31,15 +31,17 @@ def findings(count: int) -> Any:
 @cache
 def large(form: str) -> bytes:
     """A report of more than two edges."""
-    told = json.loads(json_report(findings(1000)))["findings"]
+    result = json.loads(json_report(findings(1000)))["findings"]
     forms = {
         "compact": lambda: json_report(findings(1000)),
-        "indented": lambda: json.dumps({"findings": told}, indent=2).encode(),
-        "a finding a line": lambda: b'{"findings":[' + b"\n,\r\n".join(json.dumps(each).encode() for each in told) + b"]}\n",
-        "among other members": lambda: json.dumps({"a": {"findings": ["]}"]}, "findings": told, "b": [1, {"c": "}]}"}]}).encode(),
+        "indented": lambda: json.dumps({"findings": result}, indent=2).encode(),
+        "a finding a line": lambda: b'{"findings":[' + b"\n,\r\n".join(json.dumps(each).encode() for each in result) + b"]}\n",
+        "among other members": lambda: json.dumps(
+            {"a": {"findings": ["]}"]}, "findings": result, "b": [1, {"c": "}]}"}]}
+        ).encode(),
         "with a mark": lambda: BOM + json_report(findings(1000)),
-        "each beginning otherwise": lambda: json.dumps({"findings": [told[0], *map(turned, told[1:])]}).encode(),
-        "nested alike": lambda: json.dumps({"findings": [nested(each) for each in told]}).encode(),
+        "each beginning otherwise": lambda: json.dumps({"findings": [result[0], *map(turned, result[1:])]}).encode(),
+        "nested alike": lambda: json.dumps({"findings": [nested(each) for each in result]}).encode(),
         "plain": lambda: csv_report(findings(1500), NOW, "plain"),
         "quoted": lambda: csv_report(findings(1500), NOW, "quoted"),
         "with line ends of Windows": lambda: rewritten(lineterminator="\r\n"),
@@ -95,7 +97,7 @@ def test_a_large_report_is_whole_in_any_form(form: str) -> None:
 
 # Where findings begin in different ways, no border is known by which the tail could be judged.
 @pytest.mark.parametrize("form", [form for form in JSON if form != "each beginning otherwise"])
-def test_a_large_json_report_that_is_cut_anywhere_is_reported(form: str) -> None:
+def test_a_large_json_report_that_is_cut_anywhere_is_found(form: str) -> None:
     content, chance = large(form).rstrip(), random.Random(1)
     after_brackets = [at + 1 for at in range(len(content) - 20_000, len(content) - 1) if content[at] in b"}],"]
     cuts = [*(chance.randrange(2 * EDGE_BYTES, len(content)) for _ in range(40)), *chance.sample(after_brackets, 60)]
@@ -104,7 +106,7 @@ def test_a_large_json_report_that_is_cut_anywhere_is_reported(form: str) -> None
 
 
 @pytest.mark.parametrize("form", CSV)
-def test_a_large_csv_that_is_cut_within_a_row_is_reported(form: str) -> None:
+def test_a_large_csv_that_is_cut_within_a_row_is_found(form: str) -> None:
     content, chance = large(form), random.Random(1)
     after_signs = [at + 1 for at in range(len(content) - 20_000, len(content) - 1) if content[at] in b'",\n']
     cuts = [*(chance.randrange(2 * EDGE_BYTES, len(content)) for _ in range(60)), *chance.sample(after_signs, 80)]
@@ -122,7 +124,7 @@ def test_a_large_csv_that_is_cut_within_a_row_is_reported(form: str) -> None:
     "content", [b"\0" * 3 * EDGE_BYTES, b"<Error>" * EDGE_BYTES, b" " * 2 * EDGE_BYTES, b"[" * 2 * EDGE_BYTES]
 )
 @pytest.mark.parametrize("report_format", ["JSON", "CSV"])
-def test_garbage_is_reported(content: bytes, report_format: str) -> None:
+def test_garbage_is_found(content: bytes, report_format: str) -> None:
     assert fault(content, report_format)
 
 
@@ -135,7 +137,7 @@ def test_garbage_is_reported(content: bytes, report_format: str) -> None:
         b'{"a":"' + b"x" * EDGE_BYTES + b'","findings":[{"findingArn":"x"}]}',
     ],
 )
-def test_a_large_report_that_does_not_begin_with_a_finding_is_reported(content: bytes) -> None:
+def test_a_large_report_that_does_not_begin_with_a_finding_is_found(content: bytes) -> None:
     assert fault(content, "JSON")
 
 
@@ -185,8 +187,8 @@ def test_what_is_whole_here_is_read_there_and_the_other_way_round() -> None:
         except MalformedReportError as error:
             refused += 1
             # Whether each finding has what it is counted by is for the analysis alone.
-            told = form.fault or " its " in str(error)
-            assert told, (content, error)  # noqa: PT017 - it may be raised or not
+            result = form.fault or " its " in str(error)
+            assert result, (content, error)  # noqa: PT017 - it may be raised or not
             continue
         both += 1
         assert not form.fault, (content, form)
@@ -206,7 +208,7 @@ def test_a_line_of_blanks_at_the_end_of_a_csv_is_no_row(line: bytes, count: int)
     assert sum(len(batch["type"]) for batch in read_csv(Stream(content))) == count
 
 
-def test_a_large_csv_that_is_cut_after_the_only_quote_is_reported() -> None:
+def test_a_large_csv_that_is_cut_after_the_only_quote_is_found() -> None:
     header = b"Finding ARN,Finding Type,Severity,Status,First Seen"
     content = header + b"\n" + b"arn,T,HIGH,ACTIVE,2026-11-01\n" * 80_000
     assert len(content) > 2 * EDGE_BYTES
@@ -225,8 +227,8 @@ def test_what_stands_around_the_findings_is_bounded_alike(form: bytes) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 1000])
-def test_one_finding_that_fills_the_whole_edge_and_breaks_off_is_reported(cut: int) -> None:
+def test_one_finding_that_fills_the_whole_edge_and_breaks_off_is_found(cut: int) -> None:
     content = json.dumps({"findings": [{"findingArn": "x", "description": "d" * 2 * EDGE_BYTES}]}).encode()
-    told = fault(content[:-cut], "JSON")
+    result = fault(content[:-cut], "JSON")
     # Cut after the finding's own brace it looks like the end of a report: that is for the analysis.
-    assert (told is None) is content[:-cut].endswith(b"}")
+    assert (result is None) is content[:-cut].endswith(b"}")

@@ -37,7 +37,7 @@ COVERED = Coverage(
         "AWS_LAMBDA_FUNCTION": TypeCoverage(82, 3, {"UNSUPPORTED_RUNTIME": 3}),
     },
 )
-DARK = replace(
+DEACTIVATED = replace(
     COVERED,
     accounts={
         ACCOUNT: COVERED.accounts[ACCOUNT],
@@ -102,9 +102,9 @@ def ordinary(findings: int = 400) -> dict[str, Any]:
 
 
 def deactivated() -> dict[str, Any]:
-    """A run in which one account's scanning is off: half the findings are missing, and nobody knows."""
+    """A run in which one account's scanning is off: half the findings are missing, and their status is unknown."""
     stay, uncertain = rows(60, 5), rows(90, 6, OTHER_ACCOUNT)
-    return analysis(stay, [*stay, *uncertain], coverage=DARK, filter_criteria={})
+    return analysis(stay, [*stay, *uncertain], coverage=DEACTIVATED, filter_criteria={})
 
 
 def first() -> dict[str, Any]:
@@ -112,7 +112,7 @@ def first() -> dict[str, Any]:
 
 
 def quiet() -> dict[str, Any]:
-    """Nothing is open, nothing changed, and Inspector was looking."""
+    """Nothing is open, nothing changed, and scanning is active."""
     return analysis([], [], coverage=ON, filter_criteria={}, key=None)
 
 
@@ -166,9 +166,9 @@ def with_listed(made: dict[str, Any], lists: Mapping[str, list[dict[str, Any]]])
         counts[kind] for kind in ("closed", "suppressed", "resource_removed", "no_longer_reported", "one_fewer_resource")
     )
     most = max(map(len, kinds.values()), default=0)
-    told = made | {"changes": changes | {"counts": counts, "by_severity": by_severity, "lists": kinds, "listed_at_most": most}}
-    check(told)
-    return told
+    result = made | {"changes": changes | {"counts": counts, "by_severity": by_severity, "lists": kinds, "listed_at_most": most}}
+    check(result)
+    return result
 
 
 def busy(count: int = 5_000) -> dict[str, Any]:
@@ -208,14 +208,14 @@ def hostile() -> dict[str, Any]:
 def trend(made: Mapping[str, Any], runs: int = 30) -> list[dict[str, Any]]:
     """The history lines of runs until in this run; two of them without numbers."""
     chance, last = random.Random(9), made["counts"]["by_severity"]
-    told: list[dict[str, Any]] = []
+    result: list[dict[str, Any]] = []
     for before in reversed(range(runs)):
         counts = {
             severity: max(round(count * (1 + before / 40) + chance.randint(-2, 2) * (1 + count / 50)), 0)
             for severity, count in last.items()
         }
         failed = before in {6, 19}
-        told.append(
+        result.append(
             {
                 "started_at": (NOW - timedelta(days=before)).isoformat(),
                 "outcome": "FAILED" if failed else "SUCCEEDED",
@@ -223,7 +223,7 @@ def trend(made: Mapping[str, Any], runs: int = 30) -> list[dict[str, Any]]:
                 "is_uncertain": not before and bool(made["coverage_status"]["deactivated"]),
             }
         )
-    return told
+    return result
 
 
 def facts(**values: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Write docs/troubleshooting.md from the texts that people see: ``python -m tests.troubleshooting``.
+"""Write docs/troubleshooting.md from the texts that people see: ``python -m tests.tools.troubleshooting``.
 
 Causes and fixes are those of the code, alarms those of the template. Here is only what no message says: which sentences belong to
 an error, and where to look.
@@ -8,16 +8,16 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from findings_exporter.model.notes import LANGUAGES
+from findings_exporter.model.notes import NOTE_TEXTS
 from findings_exporter.notification import NOTHING_FOUND
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN, Remediation
 from tests.builders.cloudformation import read_template
 from tests.builders.rendered import STACK, Place, Rendered
 
 DOCUMENT = Path("docs/troubleshooting.md")
-OTHER = Path("tests/troubleshooting_other.md")
+OTHER = Path("tests/tools/troubleshooting_other.md")
 """What neither code nor template says: the dead-letter queue, missing messages, deployments."""
-TEXTS = LANGUAGES["en"]
+TEXTS = NOTE_TEXTS["en"]
 VALUE = re.compile(r"(?<!\{)\{(\w+)\}")
 ANY_OTHER = "any other error"
 PLACE = Place(parameters={"ReportName": "ReportNameX", "ExpectedExportHours": "77", "DeadlineHours": "11"})
@@ -51,7 +51,7 @@ SENTENCES = {
     ANY_OTHER: ["cause.none", "cause.forgotten"],
 }
 """By error, what the message says first. A failed report's sentence is the same for each of its error codes."""
-LOOK = {
+WHERE_TO_LOOK = {
     "InvalidInput": "`aws stepfunctions describe-execution --execution-arn <execution> --query input`.",
     "LockNotObtained": "`aws stepfunctions list-executions --state-machine-arn <StateMachineArn> --status-filter RUNNING`.",
     "SlotBusy": "`aws inspector2 get-findings-report-status` without an id shows the report in progress and its destination.",
@@ -134,7 +134,7 @@ FIXES = {
 BY_HAND = "Check it in the console, or run a test export."
 HEAD = """# Troubleshooting
 
-<!-- Written by python -m tests.troubleshooting from the texts of the code and the template. Do not edit it by hand. -->
+<!-- Written by python -m tests.tools.troubleshooting from the texts of the code and the template. Do not edit it by hand. -->
 
 Search this page for the text that you see; `<…>` stands for what differs from case to case.
 
@@ -216,7 +216,7 @@ def document() -> str:
         HEAD, RUNS, *_runs(), *_texts("Input faults", "input.", "After the name of the field:"),
         *_texts("Damaged report files", "form.", "After *is not a complete findings report: it*:"),
         EMPTY, _table(NOTHING_FOUND.values()), *_texts("Notes", ("run.", "alarms."), "What happened besides, in a message:"),
-        ANALYSES, *(_entry(f"`{error}`" if "." in error else error, *told) for error, told in ANALYSIS.items()), *_setup(), *_alarms(),
+        ANALYSES, *(_entry(f"`{error}`" if "." in error else error, *result) for error, result in ANALYSIS.items()), *_setup(), *_alarms(),
         *_parameters(), OTHER.read_text(encoding="utf-8"),
     ]  # fmt: skip
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
@@ -242,16 +242,18 @@ def _runs() -> Iterator[str]:
 
 
 def _run(errors: list[str], remediation: Remediation) -> str:
-    look = next(LOOK[error] for error in errors if error in LOOK)
+    place = next(WHERE_TO_LOOK[error] for error in errors if error in WHERE_TO_LOOK)
     name = ", ".join(f"`{error}`" if error != ANY_OTHER else error for error in errors)
-    entry = _entry(name, remediation.title, prose(shown(remediation.why)), [prose(shown(step)) for step in remediation.fix], look)
+    entry = _entry(
+        name, remediation.title, prose(shown(remediation.why)), [prose(shown(step)) for step in remediation.fix], place
+    )
     said = [TEXTS[name] for error in errors for name in SENTENCES.get(error, [])]
     return f"{entry}\n{_table(said)}" if said else entry
 
 
-def _entry(name: str, title: str, cause: str, fix: Iterable[str], look: str) -> str:
+def _entry(name: str, title: str, cause: str, fix: Iterable[str], place: str) -> str:
     steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(fix, 1))
-    return f"### {name}: {title}\n\n- **Cause.** {cause}\n- **Fix.**\n{steps}\n- **Where to look.** {look}\n"
+    return f"### {name}: {title}\n\n- **Cause.** {cause}\n- **Fix.**\n{steps}\n- **Where to look.** {place}\n"
 
 
 def _table(texts: Iterable[str]) -> str:
@@ -278,23 +280,23 @@ def _setup() -> Iterator[str]:
 def _alarms() -> Iterator[str]:
     yield "## Alarms\n\nThe description of an alarm, with the values of your stack in place of `<…>`:\n"
     for alarm in Rendered(PLACE).of_type("AWS::CloudWatch::Alarm").values():
-        name, told = alarm["AlarmName"], alarm["AlarmDescription"]
+        name, result = alarm["AlarmName"], alarm["AlarmDescription"]
         for value, placeholder in PLACEHOLDERS.items():
-            name, told = name.replace(value, placeholder), told.replace(value, placeholder)
-        happened, *steps, link = re.split(r" (?=\d\. |https:)", told)
+            name, result = name.replace(value, placeholder), result.replace(value, placeholder)
+        happened, *steps, link = re.split(r" (?=\d\. |https:)", result)
         title = happened.split(": ", 1)[1].split(". ")[0].rstrip(".")
-        look = f"`{link}`, and the metric `{alarm['MetricName']}` in the namespace `{alarm['Namespace']}`."
-        yield _entry(f"`{name}`", prose(title), prose(happened), [prose(step[3:]) for step in steps], look)
+        place = f"`{link}`, and the metric `{alarm['MetricName']}` in the namespace `{alarm['Namespace']}`."
+        yield _entry(f"`{name}`", prose(title), prose(happened), [prose(step[3:]) for step in steps], place)
 
 
 def _parameters() -> Iterator[str]:
     template = read_template(Path("template.yaml"))
     yield "## Parameters\n\nBefore anything is created: *Parameter … failed to satisfy constraint: …*, or a rule:\n"
-    told = [(each.get("ConstraintDescription"), name) for name, each in template["Parameters"].items()]
-    told += [
+    result = [(each.get("ConstraintDescription"), name) for name, each in template["Parameters"].items()]
+    result += [
         (each["AssertDescription"], f"rule {name}") for name, rule in template["Rules"].items() for each in rule["Assertions"]
     ]
-    rows = [f"| `{text}` | `{name}` |" for text, name in told if text]
+    rows = [f"| `{text}` | `{name}` |" for text, name in result if text]
     yield "| text | parameter |\n|---|---|\n" + "\n".join(rows)
 
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from findings_analysis.page import render
 from findings_exporter import notification
-from tests import gallery, page_samples
+from tests.builders import page_samples
+from tests.tools import gallery
 from tests.tools.screenshot import ARGUMENTS, chromium
 
 if TYPE_CHECKING:
-    from findings_exporter.aws.run_store import Run
+    from findings_exporter.model.run import Run
 
 DOCS = Path("docs")
 SOURCES = DOCS / "gallery/pictures/sources.json"

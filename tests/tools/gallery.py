@@ -17,13 +17,14 @@ from findings_analysis.comparison.fingerprint_format import Counted, Header, Sum
 from findings_analysis.pipeline import failed_analysis
 from findings_analysis.reading.errors import ReportUnavailableError
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note, from_stored
 from findings_exporter.model.plan import make_plan
+from findings_exporter.model.run import Run
 from findings_exporter.model.taxonomy import OWN_SCAN_TYPES
-from findings_exporter.preflight import checks, message
+from findings_exporter.preflight import message
+from findings_exporter.preflight.bucket import bucket_policy_for_inspector
 from tests.builders.exporter import (
     BUCKET,
     REPORT_ID,
@@ -206,8 +207,8 @@ def assessed(
 ) -> dict[str, Any]:
     """The coverage status of a report as a headline has it; findings by account and scan type."""
     baseline = Header("nightly", "before", "2026-11-22T03:00:00+00:00", "", {}, {}), Summary(0, before or {}, {})
-    told = assess(places(now), Coverage(ACCOUNT, accounts, scanned, not_scanned), baseline, None, places(missing or {}))
-    return told.to_dict() | {"deactivated_accounts": len(told.deactivated)}
+    result = assess(places(now), Coverage(ACCOUNT, accounts, scanned, not_scanned), baseline, None, places(missing or {}))
+    return result.to_dict() | {"deactivated_accounts": len(result.deactivated)}
 
 
 def places(found: Counted) -> dict[tuple[str, str], int]:
@@ -269,7 +270,7 @@ def failures() -> dict[str, Run]:
     here = deployment()
     other_account = {"StringEquals": {"aws:SourceAccount": OTHER}}
     policy = document([writes(place(here), Condition=other_account)])
-    check = checks.bucket_policy_for_inspector(bucket(policy=policy), here, START)
+    check = bucket_policy_for_inspector(bucket(policy=policy), here, START)
     wrong = make_plan({"report": {"nmae": "weekly", "format": "PDF"}}, config(), DAILY_RUN)
     assert isinstance(wrong, Failure)
     ended = Note(
@@ -313,7 +314,7 @@ def mail(run: Run, of: Config) -> str:
 
 def index() -> str:
     """The page that shows the gallery."""
-    from tests.pictures import SHOWN as PICTURED
+    from tests.tools.pictures import SHOWN as PICTURED
 
     lines = [
         "# Gallery of messages",
@@ -339,12 +340,12 @@ def render() -> dict[Path, str]:
     files = {FOLDER / "README.md": index()}
     for language, of in LANGUAGES.items():
         for kind, run in runs().items():
-            told: dict[str, Any] = {"chat": notification.chat_message(run, of)}
+            result: dict[str, Any] = {"chat": notification.chat_message(run, of)}
             if language == "en":
                 # The same in every language.
-                told |= {"attributes": notification.attributes(run, of), "event": notification.export_event(run, of)}
+                result |= {"attributes": notification.attributes(run, of), "event": notification.export_event(run, of)}
             files[FOLDER / language / f"{kind}.txt"] = mail(run, of)
-            files[FOLDER / language / f"{kind}.json"] = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+            files[FOLDER / language / f"{kind}.json"] = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
     return files
 
 

@@ -1,4 +1,4 @@
-"""Starting, watching and stopping a report, whatever else happens in Inspector's slot."""
+"""Start Report: one report is created, whatever else happens in Inspector's slot."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -8,13 +8,12 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import Clients, StartClients
+from findings_exporter.aws.clients import StartClients
 from findings_exporter.aws.lock import Lock
-from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table
-from findings_exporter.model.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
+from findings_exporter.model.errors import LockLostError, NotRecordedError, StillCreatingError
 from findings_exporter.model.notes import Note, to_stored
-from findings_exporter.steps import reports
+from findings_exporter.steps import start_report
 from tests.builders.exporter import (
     BUCKET,
     EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,
@@ -28,29 +27,24 @@ from tests.builders.exporter import (
     client_error,
     execution,
     minutes,
+    my_prefix,
+    my_turn,
     plan,
     planned,
     put_report,
 )
 
 ME, OTHER = execution("run-1"), execution("run-0")
-FOREIGN_PREFIX = "console/exports/"
+EXTERNAL_PREFIX = "console/exports/"
 ONE_AT_A_TIME = "Cannot have multiple reports in-progress"
 ANY_REFUSAL = pytest.mark.parametrize(
     ("code", "status"), [("ValidationException", 400), ("ConflictException", 409), ("ServiceQuotaExceededException", 402)]
 )
 
 
-def my_turn(clients: Clients, run_input: dict[str, Any] | None = None) -> Run:
-    """Write my run down and give it the lock."""
-    run = planned(clients.table, ME, run_input)
-    assert clients.lock.acquire(FakeStates().client, ME, START) is None
-    return run
-
-
 def start(start_clients: StartClients, at: float = 1) -> dict[str, Any]:
     """Run the step as its handler does."""
-    return reports.start(start_clients, run_store.load(start_clients.clients.table, ME), lambda: minutes(at), minutes(at + 1))
+    return start_report.start_report(start_clients, run_store.load(start_clients.table, ME), lambda: minutes(at), minutes(at + 1))
 
 
 def creating_until(lock: Lock) -> object:
@@ -60,61 +54,56 @@ def creating_until(lock: Lock) -> object:
     return holder.creating_until
 
 
-def my_prefix() -> str:
-    """Where my run's report goes."""
-    return plan(of=ME).destination.prefix
-
-
 def notes(table: Table) -> tuple[str, ...]:
-    """What my run's notification tells besides."""
+    """The notes of my run."""
     return run_store.load(table, ME).notes
 
 
 class TestStart:
-    def test_a_report_is_created_in_a_free_slot(
+    def test_a_report_is_created_when_no_other_is_in_progress(
         self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         assert start(start_clients) == {"state": "STARTED", "report_id": REPORT_ID, "wait_seconds": 15}
         assert inspector.requests[0]["s3Destination"]["keyPrefix"] == my_prefix()
         run = run_store.load(table, ME)
         assert (run.report_id, run.report_created_at) == (REPORT_ID, minutes(1))
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
 
     def test_a_repeated_step_starts_no_second_report(self, start_clients: StartClients, inspector: FakeInspector) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         first = start(start_clients)
         assert start(start_clients, at=1.1)["report_id"] == first["report_id"]
         assert inspector.calls.count("create") == 1
 
     def test_without_the_lock_nothing_is_done(self, start_clients: StartClients, inspector: FakeInspector) -> None:
-        planned(start_clients.clients.table, ME)
+        planned(start_clients.table, ME)
         with pytest.raises(LockLostError):
             start(start_clients)
-        start_clients.clients.lock.acquire(FakeStates().client, OTHER, START)
+        start_clients.lock.acquire(FakeStates().client, OTHER, START)
         with pytest.raises(LockLostError):
             start(start_clients)
         assert inspector.calls == []
 
     def test_a_run_without_a_plan_is_not_started(self, start_clients: StartClients) -> None:
-        run_store.open_run(start_clients.clients.table, ME, "{}")
+        run_store.open_run(start_clients.table, ME, "{}")
         with pytest.raises(NotRecordedError):
             start(start_clients)
 
-    @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
+    @pytest.mark.parametrize("expected", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED"])
     def test_a_report_of_an_earlier_try_is_found_by_its_status(
-        self, start_clients: StartClients, inspector: FakeInspector, status: str, told: str
+        self, start_clients: StartClients, inspector: FakeInspector, status: str, expected: str
     ) -> None:
-        my_turn(start_clients.clients)
-        inspector.put(REPORT_ID, status, told)
+        my_turn(start_clients)
+        inspector.put(REPORT_ID, status, expected)
         assert start(start_clients)["report_id"] == REPORT_ID
         assert "create" not in inspector.calls
 
     def test_a_finished_report_of_an_earlier_try_is_found_by_listing(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         put_report(b"{}", f"{my_prefix()}{REPORT_ID}.json")
         assert start(start_clients)["report_id"] == REPORT_ID
         assert "create" not in inspector.calls
@@ -122,7 +111,7 @@ class TestStart:
     def test_an_object_that_is_no_report_is_not_taken_for_one(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         put_report(b"", my_prefix())
         put_report(b"x", f"{my_prefix()}readme.json")
         put_report(b"x", f"{my_prefix()}deeper/{OTHER_ID}.json")
@@ -132,8 +121,8 @@ class TestStart:
     def test_a_finished_external_report_does_not_keep_the_slot(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients)
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        my_turn(start_clients)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.reports[OTHER_ID]["status"] = "SUCCEEDED"
 
         def the_last_one(reportId: str | None = None) -> dict[str, Any]:  # noqa: N803
@@ -143,45 +132,45 @@ class TestStart:
         assert start(start_clients)["state"] == "STARTED"
 
     def test_a_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
-        my_turn(start_clients.clients, {"on_busy": "wait"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX, "their-bucket")
+        my_turn(start_clients, {"on_busy": "wait"})
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX, "their-bucket")
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=30) == {"state": "BUSY", "wait_seconds": 180}
         assert inspector.calls == ["current", "current"]
-        place = f"s3://their-bucket/{FOREIGN_PREFIX}"
+        place = f"s3://their-bucket/{EXTERNAL_PREFIX}"
         assert notes(table) == (
             f"The run waited: Inspector was already creating another report ({OTHER_ID}, to {place}).",
         )  # fmt: skip
 
     @pytest.mark.parametrize(
-        ("on_busy", "told"),
+        ("on_busy", "expected"),
         [("wait", "Inspector was already creating another report"), ("cancel", "was cancelled, because on_busy is cancel")],
     )
     def test_a_prefix_of_any_length_and_content_leaves_what_became_of_its_report(
-        self, start_clients: StartClients, inspector: FakeInspector, table: Table, on_busy: str, told: str
+        self, start_clients: StartClients, inspector: FakeInspector, table: Table, on_busy: str, expected: str
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": on_busy})
+        my_turn(start_clients, {"on_busy": on_busy})
         inspector.put(OTHER_ID, "IN_PROGRESS", "x\n\u202e\u200b" * 300, "their-bucket")
         start(start_clients, at=20)
         (note,) = notes(table)
-        assert told in note
+        assert expected in note
         assert note.isprintable()
 
-    def test_a_external_report_ends_the_run_where_on_busy_is_fail(
+    def test_an_external_report_ends_the_run_where_on_busy_is_fail(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": "fail"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        my_turn(start_clients, {"on_busy": "fail"})
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         result = start(start_clients)
         assert (result["state"], result["failure"]["error"]) == ("FAILED", "SlotBusy")
         assert OTHER_ID in result["failure"]["cause"]
         assert "cancel" not in inspector.calls
 
-    def test_a_external_report_is_cancelled_only_where_on_busy_says_so(
+    def test_an_external_report_is_cancelled_only_where_on_busy_says_so(
         self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": "cancel"})
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        my_turn(start_clients, {"on_busy": "cancel"})
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         assert start(start_clients) == {"state": "BUSY", "wait_seconds": 15}
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=100) == {"state": "BUSY", "wait_seconds": 300}
@@ -205,11 +194,11 @@ class TestStart:
             "an execution's name, but another prefix",
         ],
     )
-    def test_a_report_that_only_checks_like_ours_is_external(
+    def test_a_report_that_only_looks_like_ours_is_external(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, bucket: str, prefix: str
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": "fail"})
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients, {"on_busy": "fail"})
+        planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", prefix, bucket)
         assert start(start_clients)["failure"]["error"] == "SlotBusy"
@@ -219,23 +208,23 @@ class TestStart:
     def test_a_dead_runs_report_is_cancelled_whatever_on_busy_says(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, on_busy: str
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": on_busy})
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients, {"on_busy": on_busy})
+        planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix)
         assert start(start_clients) == {"state": "BUSY", "wait_seconds": 15}
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=100) == {"state": "BUSY", "wait_seconds": 300}
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
-        assert notes(start_clients.clients.table) == (
+        assert notes(start_clients.table) == (
             f"The report {OTHER_ID}, left by the ended run run-0, was cancelled.",
         )  # fmt: skip
 
-    def test_a_dead_runs_report_is_recognised_where_inspector_reports_its_prefix_without_the_last_slash(
+    def test_a_dead_runs_report_is_recognised_where_inspector_returns_its_prefix_without_the_last_slash(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": "fail"})
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients, {"on_busy": "fail"})
+        planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix.rstrip("/"))
         assert start(start_clients)["state"] == "BUSY"
@@ -244,10 +233,10 @@ class TestStart:
     def test_a_dead_runs_report_is_recognised_after_a_deployment_has_moved_the_place(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": "fail"})
-        run_store.open_run(start_clients.clients.table, OTHER, "{}")
+        my_turn(start_clients, {"on_busy": "fail"})
+        run_store.open_run(start_clients.table, OTHER, "{}")
         before = plan({}, OTHER, BUCKET="the-bucket-before", KEY_PREFIX="before")
-        run_store.note_plan(start_clients.clients.table, OTHER, before)
+        run_store.note_plan(start_clients.table, OTHER, before)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", before.destination.prefix, before.destination.bucket)
         assert start(start_clients)["state"] == "BUSY"
@@ -258,10 +247,10 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, whose: str
     ) -> None:
         hours = 4  # later on a wait is at its longest: what holds by then holds all day
-        my_turn(start_clients.clients, {"on_busy": "cancel", "deadline_hours": hours})
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients, {"on_busy": "cancel", "deadline_hours": hours})
+        planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
-        inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
+        inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
         elapsed = 0
         for _ in range(EVENTS_A_STANDARD_EXECUTION_MAY_HAVE // EVENTS_PER_CHECK // 5 * hours // 24):
             result = start(start_clients, at=elapsed / 60)
@@ -274,27 +263,27 @@ class TestStart:
     def test_a_living_runs_report_is_waited_for_whatever_on_busy_says(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, on_busy: str
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": on_busy})
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients, {"on_busy": on_busy})
+        planned(start_clients.table, OTHER)
         states.add(OTHER)
         inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix)
         assert start(start_clients)["state"] == "BUSY"
         assert "cancel" not in inspector.calls
 
     @pytest.mark.parametrize("whose", ["external", "dead"])
-    def test_a_slot_that_stays_taken_ends_the_run_at_its_deadline(
+    def test_another_report_that_never_ends_ends_the_run_at_its_deadline(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, whose: str
     ) -> None:
-        my_turn(start_clients.clients)
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients)
+        planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
-        inspector.put(OTHER_ID, "STUCK", FOREIGN_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
+        inspector.put(OTHER_ID, "STUCK", EXTERNAL_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
         result = start(start_clients, at=360)
         assert result["failure"]["error"] == "DeadlineExceeded"
         assert "The deadline of 6 hours has passed. Inspector was still creating another report" in result["failure"]["cause"]
 
     def test_a_slot_that_becomes_free_too_late_is_not_used(self, start_clients: StartClients, inspector: FakeInspector) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         result = start(start_clients, at=361)
         assert result["failure"]["error"] == "DeadlineExceeded"
         assert inspector.calls == ["current"]
@@ -303,10 +292,10 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
         seen: list[object] = []
-        inspector.on_create = lambda: seen.append(creating_until(start_clients.clients.lock))
-        my_turn(start_clients.clients)
+        inspector.on_create = lambda: seen.append(creating_until(start_clients.lock))
+        my_turn(start_clients)
         start(start_clients)
-        assert seen == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
+        assert seen == [minutes(2) + start_report.OUTLIVE_MARGIN + timedelta(seconds=1)]
 
     @pytest.mark.parametrize(
         "lost",
@@ -321,21 +310,21 @@ class TestStart:
     def test_after_a_lost_answer_the_next_try_checks_and_waits_rather_than_creates_twice(
         self, start_clients: StartClients, inspector: FakeInspector, lost: Exception
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.refuse("create", lost)
         with pytest.raises(type(lost)):
             start(start_clients)
-        assert creating_until(start_clients.clients.lock) == minutes(1) + reports.LANDING
+        assert creating_until(start_clients.lock) == minutes(1) + start_report.LANDING
         assert start(start_clients, at=1.1) == {"state": "BUSY", "wait_seconds": 15}
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())  # the create had its effect after all
         assert start(start_clients, at=1.15)["report_id"] == REPORT_ID
         assert inspector.calls.count("create") == 1
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
 
     def test_a_lost_answer_keeps_the_mark_from_the_time_at_which_it_was_lost(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        run = my_turn(start_clients.clients)
+        run = my_turn(start_clients)
         clock = Clock(minutes(1))
 
         def half_a_minute_passes() -> None:
@@ -344,55 +333,55 @@ class TestStart:
         inspector.on_create = half_a_minute_passes
         inspector.refuse("create", ReadTimeoutError(endpoint_url="https://inspector2"))
         with pytest.raises(ReadTimeoutError):
-            reports.start(start_clients, run, clock, minutes(2))
-        assert creating_until(start_clients.clients.lock) == minutes(1.5) + clock.step + reports.LANDING
+            start_report.start_report(start_clients, run, clock, minutes(2))
+        assert creating_until(start_clients.lock) == minutes(1.5) + clock.step + start_report.LANDING
 
     def test_a_second_function_of_the_run_creates_nothing_beside_the_first(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         marks: list[object] = []
 
         def second() -> None:
             inspector.on_create = None
-            run = run_store.load(start_clients.clients.table, ME)
+            run = run_store.load(start_clients.table, ME)
             with pytest.raises(StillCreatingError):
-                reports._create(start_clients, run, None, lambda: minutes(1), minutes(5))
-            marks.append(creating_until(start_clients.clients.lock))
+                start_report._create(start_clients, run, None, lambda: minutes(1), minutes(5))
+            marks.append(creating_until(start_clients.lock))
 
         inspector.on_create = second
         assert start(start_clients)["state"] == "STARTED"
-        assert marks == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
+        assert marks == [minutes(2) + start_report.OUTLIVE_MARGIN + timedelta(seconds=1)]
         assert inspector.calls.count("create") == 1
 
     def test_a_try_that_checked_before_another_one_created_takes_that_report(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        stale = my_turn(start_clients.clients)
+        stale = my_turn(start_clients)
         first = start(start_clients)
         inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already: the slot is free again
-        second = reports._create(start_clients, stale, None, lambda: minutes(2), minutes(3))
+        second = start_report._create(start_clients, stale, None, lambda: minutes(2), minutes(3))
         assert (second["state"], second["report_id"]) == ("STARTED", first["report_id"])
         assert inspector.calls.count("create") == 1
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
 
     def test_a_try_that_checked_before_an_answer_was_lost_checks_again(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        stale = my_turn(start_clients.clients)
+        stale = my_turn(start_clients)
         inspector.refuse("create", ConnectionClosedError(endpoint_url="https://inspector2"))
         with pytest.raises(ConnectionClosedError):
             start(start_clients)
         with pytest.raises(StillCreatingError):
-            reports._create(start_clients, stale, None, lambda: minutes(5), minutes(6))
+            start_report._create(start_clients, stale, None, lambda: minutes(5), minutes(6))
         assert inspector.calls.count("create") == 1
 
     @pytest.mark.parametrize("answer", ["lost", "refused", "created"])
     def test_an_answer_that_comes_after_the_mark_has_passed_leaves_the_next_functions_mark_alone(
         self, start_clients: StartClients, inspector: FakeInspector, answer: str
     ) -> None:
-        run = my_turn(start_clients.clients)
-        lock, marks = start_clients.clients.lock, []
+        run = my_turn(start_clients)
+        lock, marks = start_clients.lock, []
         inspector.on_create = lambda: marks.append(
             lock.mark_creating(ME, minutes(9), minutes(5), lock.require(ME).creating_until)
         )
@@ -401,13 +390,13 @@ class TestStart:
         elif answer == "refused":
             inspector.refuse("create", client_error("ThrottlingException", 429))
         with suppress(ClientError, ConnectionClosedError):
-            reports.start(start_clients, run, lambda: minutes(1), minutes(2))
+            start_report.start_report(start_clients, run, lambda: minutes(1), minutes(2))
         assert [creating_until(lock)] == marks
 
     def test_after_a_lost_answer_that_had_no_effect_the_report_is_created_when_it_is_safe(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.refuse("create", client_error("InternalServerException", 500))
         with pytest.raises(ClientError):
             start(start_clients)
@@ -418,38 +407,38 @@ class TestStart:
     def test_a_create_that_was_refused_for_sure_keeps_no_one_waiting(
         self, start_clients: StartClients, inspector: FakeInspector, code: str
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.refuse("create", client_error(code, 429))
         with pytest.raises(ClientError, match=code):
             start(start_clients)
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
         assert start(start_clients)["state"] == "STARTED"
 
     @ANY_REFUSAL
-    def test_a_create_that_lost_the_race_for_the_slot_waits(
+    def test_a_create_that_another_report_preceded_waits(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_clients.clients)
-        inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", FOREIGN_PREFIX)
+        my_turn(start_clients)
+        inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.refuse("create", client_error(code, status, text="whatever the text says"))
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
-        assert creating_until(start_clients.clients.lock) is None
-        assert OTHER_ID in notes(start_clients.clients.table)[0]
+        assert creating_until(start_clients.lock) is None
+        assert OTHER_ID in notes(start_clients.table)[0]
 
     @ANY_REFUSAL
-    def test_a_refused_create_with_a_free_slot_is_tried_again_where_the_text_reports_of_another_report(
+    def test_a_refused_create_is_tried_again_where_the_text_names_another_report_although_none_is_in_progress(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.refuse("create", client_error(code, status, text=ONE_AT_A_TIME))
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
 
     @ANY_REFUSAL
     def test_a_refused_create_that_finds_its_own_report_takes_it(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", my_prefix())
         inspector.refuse("create", client_error(code, status, text=ONE_AT_A_TIME))
         assert start(start_clients)["report_id"] == OTHER_ID
@@ -458,214 +447,22 @@ class TestStart:
     def test_a_create_that_inspector_refuses_ends_the_run_with_inspectors_words(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.refuse("create", client_error(code, status, text="FilterCriteria is too narrow"))
         assert start(start_clients)["failure"] == {
             "error": "CreateRefused",
             "cause": f"Inspector refused to create the report ({code}): FilterCriteria is too narrow",
             "note": to_stored(Note("cause.refused", code=code, text="FilterCriteria is too narrow")),
         }
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
 
     def test_the_first_wait_is_as_long_as_recent_reports_took(self, start_clients: StartClients) -> None:
-        table = start_clients.clients.table
+        table = start_clients.table
         for seconds, name in ((1000, "n-3"), (900, "n-2")):
             of = execution(name, START - timedelta(days=int(name[-1])))
             planned(table, of)
             run_store.note_report(table, of, OTHER_ID, of.started_at)
             run_store.note_report_ended(table, of, of.started_at + timedelta(seconds=seconds))
             run_store.record(table, of, "SUCCEEDED", None, None, of.started_at + timedelta(hours=1))
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         assert start(start_clients)["wait_seconds"] == 810
-
-
-class TestCheck:
-    @pytest.fixture
-    def started(self, clients: Clients) -> Run:
-        my_turn(clients)
-        run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        return run_store.load(clients.table, ME)
-
-    @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED", "CANCELLING_SOON"])
-    def test_a_report_that_has_not_ended_is_checked_at_again(
-        self, clients: Clients, started: Run, inspector: FakeInspector, status: str
-    ) -> None:
-        inspector.put(REPORT_ID, status, my_prefix())
-        assert reports.check(clients, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
-        assert reports.check(clients, started, minutes(359.9))["wait_seconds"] == 6
-
-    def test_each_look_is_counted(
-        self, clients: Clients, started: Run, inspector: FakeInspector, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        for minute in (11, 12, 13):
-            reports.check(clients, started, minutes(minute))
-        assert capsys.readouterr().out.count('"StatusChecks":[1.0]') == 3
-
-    def test_a_report_that_succeeded_has_finished(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
-        inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
-        assert reports.check(clients, started, minutes(11)) == {"state": "FINISHED", "found_nothing": False}
-        assert reports.check(clients, started, minutes(12))["state"] == "FINISHED"
-        assert run_store.load(clients.table, ME).report_ended_at == minutes(11)
-
-    def test_a_report_without_findings_has_finished(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
-        inspector.put(REPORT_ID, "FAILED", my_prefix(), errorCode="NO_FINDINGS_FOUND")
-        assert reports.check(clients, started, minutes(11)) == {"state": "FINISHED", "found_nothing": True}
-
-    @pytest.mark.parametrize(
-        ("fields", "error", "cause"),
-        [
-            ({"status": "FAILED", "errorCode": "INTERNAL_ERROR"}, "Report.INTERNAL_ERROR", "ended with the status FAILED."),
-            (
-                {"status": "FAILED", "errorCode": "INVALID_PERMISSIONS", "errorMessage": "no"},
-                "Report.INVALID_PERMISSIONS",
-                "Inspector says: no",
-            ),
-            ({"status": "FAILED", "errorCode": "BUCKET_NOT_FOUND"}, "Report.BUCKET_NOT_FOUND", REPORT_ID),
-            ({"status": "FAILED", "errorCode": "INCOMPATIBLE_BUCKET_REGION"}, "Report.INCOMPATIBLE_BUCKET_REGION", "FAILED"),
-            ({"status": "FAILED", "errorCode": "MALFORMED_KMS_KEY"}, "Report.MALFORMED_KMS_KEY", "FAILED"),
-            ({"status": "FAILED", "errorCode": "SOMETHING_NEW"}, "Report.SOMETHING_NEW", "FAILED"),
-            ({"status": "FAILED"}, "Report.UNKNOWN_ERROR", "FAILED"),
-            ({"status": "CANCELLED"}, "Report.CANCELLED", "ended with the status CANCELLED."),
-            ({"status": "CANCELLED", "errorCode": "INTERNAL_ERROR"}, "Report.CANCELLED", "CANCELLED"),
-        ],
-        ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
-    )
-    def test_a_report_that_failed_ends_the_run_by_its_error(
-        self, clients: Clients, started: Run, inspector: FakeInspector, fields: dict[str, str], error: str, cause: str
-    ) -> None:
-        status = fields["status"]
-        inspector.put(REPORT_ID, status, my_prefix(), **{name: value for name, value in fields.items() if name != "status"})
-        result = reports.check(clients, started, minutes(11))
-        assert (result["state"], result["failure"]["error"]) == ("FAILED", error)
-        assert cause in result["failure"]["cause"]
-
-    def test_a_report_that_inspector_forgot_ends_the_run(self, clients: Clients, started: Run) -> None:
-        assert reports.check(clients, started, minutes(11))["failure"]["error"] == "Report.UNKNOWN"
-
-    def test_a_report_that_runs_past_the_deadline_ends_the_run(
-        self, clients: Clients, started: Run, inspector: FakeInspector
-    ) -> None:
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        assert reports.check(clients, started, minutes(360))["failure"] == {
-            "error": "DeadlineExceeded",
-            "cause": "The deadline of 6 hours has passed."
-            f" The report {REPORT_ID} still has the status IN_PROGRESS and is being cancelled.",
-            "note": to_stored(Note("cause.too_late_running", hours="6", report=REPORT_ID, status="IN_PROGRESS")),
-        }  # fmt: skip
-
-    def test_a_report_that_ends_just_past_the_deadline_still_counts(
-        self, clients: Clients, started: Run, inspector: FakeInspector
-    ) -> None:
-        inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
-        assert reports.check(clients, started, minutes(361))["state"] == "FINISHED"
-
-    def test_without_the_lock_nothing_is_checked_at(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
-        clients.lock.release(ME, minutes(2))
-        with pytest.raises(LockLostError):
-            reports.check(clients, started, minutes(11))
-        assert inspector.calls == []
-
-
-class TestCancel:
-    def cancel(self, clients: Clients, clock: Clock | None = None) -> str:
-        return reports.cancel(clients, ME, clock or Clock(minutes(5)), minutes(6))
-
-    def test_a_run_that_was_never_written_down_has_nothing_to_cancel(self, clients: Clients, inspector: FakeInspector) -> None:
-        assert self.cancel(clients) == "NONE"
-        assert inspector.calls == []
-
-    def test_a_run_without_a_plan_has_nothing_to_cancel(self, clients: Clients, inspector: FakeInspector) -> None:
-        run_store.open_run(clients.table, ME, "{}")
-        assert self.cancel(clients) == "NONE"
-        assert inspector.calls == []
-
-    @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
-    @pytest.mark.parametrize("id_is_known", [True, False])
-    def test_the_runs_report_is_cancelled_and_waited_out(
-        self, clients: Clients, inspector: FakeInspector, id_is_known: bool, told: str
-    ) -> None:
-        my_turn(clients)
-        if id_is_known:
-            run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        inspector.put(REPORT_ID, "IN_PROGRESS", told)
-        inspector.checks_to_cancel = 5
-        assert self.cancel(clients) == "CANCELLED"
-        assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-
-    def test_a_cancel_that_takes_too_long_is_tried_again(self, clients: Clients, inspector: FakeInspector) -> None:
-        my_turn(clients)
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        inspector.checks_to_cancel = 100
-        with pytest.raises(StillRunningError, match=f"{REPORT_ID} was cancelled but still has the status CANCELLING"):
-            self.cancel(clients)
-        assert 55 <= inspector.calls.count("status") <= 60
-
-    def test_a_report_that_vanishes_while_it_is_cancelled_is_no_longer_open(
-        self, clients: Clients, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        my_turn(clients)
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        monkeypatch.setattr(FakeInspector, "cancel_findings_report", lambda self, reportId: self.reports.pop(reportId))  # noqa: N803
-        assert self.cancel(clients) == "CANCELLED"
-
-    def test_nothing_is_cancelled_before_a_create_can_no_longer_land(self, clients: Clients, inspector: FakeInspector) -> None:
-        my_turn(clients)
-        clients.lock.mark_creating(ME, minutes(5.5), minutes(5))
-        with pytest.raises(StillCreatingError):
-            self.cancel(clients)
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())  # a function that outlived its execution created it
-        assert self.cancel(clients, Clock(minutes(5.6))) == "CANCELLED"
-
-    def test_another_runs_creating_is_no_reason_to_wait(self, clients: Clients) -> None:
-        planned(clients.table, ME)
-        clients.lock.acquire(FakeStates().client, OTHER, START)
-        clients.lock.mark_creating(OTHER, minutes(50), minutes(5))
-        assert self.cancel(clients) == "NONE"
-
-    @pytest.mark.parametrize("first", ["SUCCEEDED", "FAILED", "CANCELLED", "forgotten"])
-    def test_a_second_report_of_the_run_is_cancelled_where_the_noted_one_has_ended(
-        self, clients: Clients, inspector: FakeInspector, first: str
-    ) -> None:
-        my_turn(clients)
-        run_store.note_report(clients.table, ME, OTHER_ID, minutes(1))
-        if first != "forgotten":
-            inspector.put(OTHER_ID, first, my_prefix())
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        assert self.cancel(clients) == "CANCELLED"
-        assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-
-    @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
-    def test_a_report_that_has_ended_is_left_alone(self, clients: Clients, inspector: FakeInspector, status: str) -> None:
-        my_turn(clients)
-        run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        inspector.put(REPORT_ID, status, my_prefix())
-        assert self.cancel(clients) == "NONE"
-        assert "cancel" not in inspector.calls
-
-    def test_a_report_that_inspector_does_not_know_is_left_alone(self, clients: Clients) -> None:
-        my_turn(clients)
-        run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        assert self.cancel(clients) == "NONE"
-
-    @pytest.mark.parametrize("on_busy", ["wait", "cancel", "fail"])
-    @pytest.mark.parametrize("id_is_known", [True, False])
-    @pytest.mark.parametrize(
-        ("bucket", "prefix"),
-        [
-            (BUCKET, FOREIGN_PREFIX),
-            (BUCKET, plan(of=OTHER).destination.prefix),
-            (BUCKET, plan(of=ME).destination.prefix + "deeper/"),
-            (BUCKET, plan(of=ME).destination.prefix.rstrip("/") + "0"),
-            ("their-bucket", plan(of=ME).destination.prefix),
-        ],
-    )
-    def test_a_report_elsewhere_is_never_cancelled(
-        self, clients: Clients, inspector: FakeInspector, on_busy: str, id_is_known: bool, bucket: str, prefix: str
-    ) -> None:
-        my_turn(clients, {"on_busy": on_busy})
-        if id_is_known:
-            run_store.note_report(clients.table, ME, OTHER_ID, minutes(1))
-        inspector.put(OTHER_ID, "IN_PROGRESS", prefix, bucket)
-        assert self.cancel(clients) == "NONE"
-        assert "cancel" not in inspector.calls
