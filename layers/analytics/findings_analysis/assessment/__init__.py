@@ -1,1 +1,4 @@
-"""Statistics, scan coverage and priorities of a report."""
+"""What the findings of a report mean: statistics, scan coverage, and what to fix first.
+
+Others import coverage, coverage_status, priorities, resumption and statistics.
+"""

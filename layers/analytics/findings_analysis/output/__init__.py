@@ -1,1 +1,1 @@
-"""What an analysis leaves: the document, its headline and the Parquet file."""
+"""What an analysis leaves: others import document, headline, parquet and storage."""

@@ -1,4 +1,4 @@
-"""The page beside each analysis: one HTML file that loads nothing else."""
+"""The page beside each analysis: one HTML file that loads nothing else. The pipeline imports run_page."""
 
 from findings_analysis.page.rendering import PAGE_LANGUAGES, render
 
