@@ -208,7 +208,10 @@ class _Analysis:
     work: _Workspace
 
     def make(self) -> dict[str, Any]:
-        """Make the analysis, stage by stage, and return its headline."""
+        """Make the analysis, stage by stage, and return its headline.
+
+        Earlier files are fetched first: an error that is worth another try costs no second reading of the report.
+        """
         earlier = self._find_earlier()
         self._read_report()
         coverage = self._read_coverage(earlier)

@@ -98,7 +98,7 @@ class Priorities:
         )
 
     def watched(self) -> frozenset[bytes]:
-        """Return the keys of the vulnerabilities that can come into the list: whose resources are to be counted."""
+        """Return the hashes of the vulnerabilities that can come into the list: whose resources are to be counted."""
         least = self._least_score()
         return frozenset(vulnerability_hash(name) for name, each in self._candidates.items() if each.score >= least)
 

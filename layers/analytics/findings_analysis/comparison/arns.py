@@ -10,8 +10,8 @@ class Arns:
 
     Attributes
     ----------
-    keys
-        Exact keys of all findings so far, some 90 bytes each: 180 MB for two million.
+    hashes
+        ARN hashes of all findings so far, some 90 bytes each: 180 MB for two million.
     duplicates
         How many findings were left out.
     reopened
@@ -19,24 +19,24 @@ class Arns:
     """
 
     def __init__(self) -> None:
-        self.keys: set[bytes] = set()
+        self.hashes: set[bytes] = set()
         self.duplicates = self.reopened = 0
         self._not_open: set[bytes] = set()
 
     def first_of_each(self, batch: Batch) -> Batch:
         """Return a batch without the findings whose ARN stood before, in it or in an earlier one."""
-        keys, statuses = exact_hashes(batch["finding_arn"]), batch["status"]
+        hashes, statuses = exact_hashes(batch["finding_arn"]), batch["status"]
         if not NOT_OPEN.isdisjoint(statuses):
-            self._not_open.update(key for key, status in zip(keys, statuses, strict=True) if status in NOT_OPEN)
-        if self.keys.isdisjoint(keys) and len(set(keys)) == len(keys):
-            self.keys.update(keys)
+            self._not_open.update(arn_hash for arn_hash, status in zip(hashes, statuses, strict=True) if status in NOT_OPEN)
+        if self.hashes.isdisjoint(hashes) and len(set(hashes)) == len(hashes):
+            self.hashes.update(hashes)
             return batch
         rows = []
-        for row, key in enumerate(keys):
-            if key not in self.keys:
-                self.keys.add(key)
+        for row, arn_hash in enumerate(hashes):
+            if arn_hash not in self.hashes:
+                self.hashes.add(arn_hash)
                 rows.append(row)
-            elif statuses[row] not in NOT_OPEN and key in self._not_open:
+            elif statuses[row] not in NOT_OPEN and arn_hash in self._not_open:
                 self.reopened += 1
-        self.duplicates += len(keys) - len(rows)
+        self.duplicates += len(hashes) - len(rows)
         return {name: [values[row] for row in rows] for name, values in batch.items()}

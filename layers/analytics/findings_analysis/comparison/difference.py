@@ -1,4 +1,4 @@
-"""What changed between two runs: a comparison of multisets of records, in one walk through both.
+"""What changed between two runs: a comparison of multisets of fingerprints, in one walk through both.
 
 Every finding that was open at the baseline, or is open now, gets one kind:
 
@@ -69,7 +69,7 @@ class Change(NamedTuple):
     Attributes
     ----------
     baseline, current
-        Its records; empty where it was not there. Both have the first-seen day that survived.
+        Its fingerprints; empty where it was not there. Both have the first-seen day that survived.
     """
 
     kind: str
@@ -77,7 +77,7 @@ class Change(NamedTuple):
     current: bytes
 
     @property
-    def record(self) -> bytes:
+    def fingerprint(self) -> bytes:
         """The latest that is known of it."""
         return self.current or self.baseline
 
@@ -92,8 +92,8 @@ class WorstChanges:
 
     def add(self, change: Change) -> None:
         """Take a change, in any order of changes."""
-        record = change.record
-        order = (-(record[MARKS] >> 2), record[FIRST_SEEN])
+        fingerprint = change.fingerprint
+        order = (-(fingerprint[MARKS] >> 2), fingerprint[FIRST_SEEN])
         if self._worst and order > self._worst:
             return
         self._kept.append((*order, change.current, change.baseline))
@@ -123,7 +123,7 @@ class Changes:
     by_severity
         By kind and severity: this run's, or the last known one of a finding that is no longer open.
     by_place
-        By kind, account key (:func:`findings_analysis.comparison.identity.account_hash`) and scan type.
+        By kind, account hash (:func:`findings_analysis.comparison.identity.account_hash`) and scan type.
     days_to_close
         Sum of the days from first seen to closed, over the findings of the kind ``closed``.
     """
@@ -149,11 +149,11 @@ class Changes:
         return self._listed[kind].changes(kind) if kind in self._listed else []
 
     def _count(self, change: Change) -> None:
-        kind, record = change.kind, change.record
+        kind, fingerprint = change.kind, change.fingerprint
         self.counts[kind] += 1
         if kind != "still_open":
-            self.by_severity[kind, severity(record)] += 1
-            self.by_place[kind, record[ACCOUNT], SCAN_TYPES[record[SCAN_TYPE]]] += 1
+            self.by_severity[kind, severity(fingerprint)] += 1
+            self.by_place[kind, fingerprint[ACCOUNT], SCAN_TYPES[fingerprint[SCAN_TYPE]]] += 1
             if kind not in self._listed:
                 self._listed[kind] = WorstChanges(self.listed_at_most)
             self._listed[kind].add(change)
@@ -172,7 +172,7 @@ def marks_changed(before: bytes, after: bytes) -> list[str]:
 
 
 class NotScanned(NamedTuple):
-    """Places: account keys followed by the number of a scan type.
+    """Places: account hashes followed by the number of a scan type.
 
     Attributes
     ----------
@@ -209,7 +209,7 @@ def compare_group(
     Returns
     -------
     tuple
-        The changes; and the records to keep for the next run, with the first-seen days that survive.
+        The changes; and the fingerprints to keep for the next run, with the first-seen days that survive.
     """
     if not baseline:  # nearly all that changes is of one run alone
         kept = _same_first_seen(current)
@@ -329,12 +329,12 @@ class Comparison:
     changes
         None without a baseline.
     resources
-        On how many resources each watched vulnerability is open now, by its key.
+        On how many resources each watched vulnerability is open now, by its hash.
     moved
-        Exact keys of the findings that both runs have under different logical identities. They were taken for one that went
+        ARN hashes of the findings that both runs have under different logical identities. They were taken for one that went
         and one that came: :func:`rekeyed` brings them together for a second walk.
     carried
-        Exact keys of what is kept for the next run although this report does not have it.
+        ARN hashes of what is kept for the next run although this report does not have it.
     """
 
     changes: Changes | None
@@ -358,11 +358,11 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     Parameters
     ----------
     baseline, current
-        Sorted records in blocks; None when there is nothing to compare with.
+        Sorted fingerprints in blocks; None when there is nothing to compare with.
     keep
         Is given what to keep for the next run, sorted.
     arns
-        Exact keys of all of this run's findings.
+        ARN hashes of all of this run's findings.
     watched
         Hashes of vulnerabilities (:func:`findings_analysis.comparison.identity.vulnerability_hash`) whose resources are counted.
 
@@ -388,14 +388,14 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
 
 
 def rekeyed(baseline: Callable[[], Iterator[list[bytes]]], keys: Mapping[bytes, bytes]) -> Iterator[list[bytes]]:
-    """Give a run's records, sorted, some of them under another logical key.
+    """Give a run's fingerprints, sorted, some of them under another logical hash.
 
     Parameters
     ----------
     baseline
-        Gives the sorted records in blocks, each time anew.
+        Gives the sorted fingerprints in blocks, each time anew.
     keys
-        Logical keys by exact keys.
+        Logical hashes by ARN hashes.
     """
     moved = sorted(keys[each[EXACT]] + each[LOGICAL.stop :] for block in baseline() for each in block if each[EXACT] in keys)
     others = ([each for each in block if each[EXACT] not in keys] for block in baseline())
@@ -405,7 +405,7 @@ def rekeyed(baseline: Callable[[], Iterator[list[bytes]]], keys: Mapping[bytes, 
 def with_first_seen(
     current: Iterator[list[bytes]], earlier: Iterator[list[bytes]], moved: Mapping[bytes, bytes]
 ) -> Iterator[list[bytes]]:
-    """Give this run's records, sorted, with the first-seen days that an earlier run knew of the same findings.
+    """Give this run's fingerprints, sorted, with the first-seen days that an earlier run knew of the same findings.
 
     Parameters
     ----------
@@ -432,7 +432,7 @@ def with_first_seen(
 
 
 def moved_days(current: Iterator[list[bytes]], earlier: Iterator[list[bytes]], arns: AbstractSet[bytes]) -> dict[bytes, bytes]:
-    """Return the first-seen days of findings whose ARN stands elsewhere in this report, by exact key."""
+    """Return the first-seen days of findings whose ARN stands elsewhere in this report, by ARN hash."""
     moved = {}
     for window in windows(earlier, current, ON_RESOURCE):
         here = {(each[EXACT], each[ON_RESOURCE]) for each in window.current}
@@ -451,21 +451,23 @@ def _compare_window(
     if not touched:
         return quiet
     groups: dict[bytes, tuple[list[bytes], list[bytes]]] = {group: ([], []) for group in touched}
-    for side, records in enumerate((window.baseline, window.current)):
-        for each in records:
+    for side, fingerprints in enumerate((window.baseline, window.current)):
+        for each in fingerprints:
             if each[ON_RESOURCE] in groups:
                 groups[each[ON_RESOURCE]][side].append(each)
-    # Sorted records of one resource stand together: what the window does not hold can only be right beside it.
+    # Sorted fingerprints of one resource stand together: what the window does not hold can only be right beside it.
     reported = {each[RESOURCE] for each in (*window.current, window.previous, window.following)}
     kept = quiet
     for group in sorted(groups):
         before, after = groups[group]
         if absent := {each[EXACT] for each in before} - {each[EXACT] for each in after}:
             moved |= absent & arns
-        found, records = compare_group(before, after, resource_is_reported=group[RESOURCE] in reported, not_scanned=not_scanned)
+        found, fingerprints = compare_group(
+            before, after, resource_is_reported=group[RESOURCE] in reported, not_scanned=not_scanned
+        )
         for change in found:
             changes.add(change)
-        kept += records
+        kept += fingerprints
     kept.sort()
     return kept
 
@@ -477,15 +479,15 @@ def _touched_groups(baseline: list[bytes], current: list[bytes]) -> set[bytes]:
     # An earlier first-seen day spreads to the copies. A later one is that of a rebuilt image: the known one stands.
     touched |= {identity[ON_RESOURCE] for identity, each in after.items() if each < before.get(identity, b"")}
     if len(before) < len(baseline) or len(after) < len(current):
-        for records in (baseline, current):
-            twice = (one for one, two in pairwise(records) if one[IDENTITY_AND_MARKS] == two[IDENTITY_AND_MARKS])
+        for fingerprints in (baseline, current):
+            twice = (one for one, two in pairwise(fingerprints) if one[IDENTITY_AND_MARKS] == two[IDENTITY_AND_MARKS])
             touched |= {each[ON_RESOURCE] for each in twice}
     return touched
 
 
-def _same_first_seen(records: list[bytes]) -> list[bytes]:
-    """Return records with one first-seen day for each logical identity: copies that were seen first at different times."""
-    if all(one[LOGICAL] != two[LOGICAL] for one, two in pairwise(records)):
-        return records
-    earliest = earliest_first_seen(records)
-    return [each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + each[CLOSED] for each in records]
+def _same_first_seen(fingerprints: list[bytes]) -> list[bytes]:
+    """Return fingerprints with one first-seen day for each logical identity: copies that were seen first at different times."""
+    if all(one[LOGICAL] != two[LOGICAL] for one, two in pairwise(fingerprints)):
+        return fingerprints
+    earliest = earliest_first_seen(fingerprints)
+    return [each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + each[CLOSED] for each in fingerprints]

@@ -13,11 +13,11 @@ from findings_analysis.reading.schema import Batch
 from findings_exporter.model.taxonomy import LISTED_KINDS
 
 type DetailsByArn = Mapping[bytes, Mapping[str, Any]]
-"""By exact key, the columns :data:`DETAIL_COLUMNS`."""
+"""By ARN hash, the columns :data:`DETAIL_COLUMNS`."""
 
 
 def wanted(changes: Changes) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """Return the exact keys whose names are listed: of the baseline's findings, and of this run's."""
+    """Return the ARN hashes whose names are listed: of the baseline's findings, and of this run's."""
     listed = [change for kind in LISTED_KINDS for change in changes.listed(kind)]
     return (
         frozenset(change.baseline[EXACT] for change in listed if change.baseline),
@@ -55,7 +55,7 @@ def passing(
     paths
         Parquet files with the columns :data:`DETAIL_COLUMNS`; a finding that stands in several is given once.
     names
-        Takes the names, by exact key.
+        Takes the names, by ARN hash.
 
     Raises
     ------

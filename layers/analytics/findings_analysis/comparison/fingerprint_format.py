@@ -1,16 +1,16 @@
-"""The fingerprint file: what the next run is compared with. One record a finding, sorted, about 18 bytes each.
+"""The fingerprint file: what the next run is compared with. One fingerprint a finding, sorted, about 18 bytes each.
 
 ::
 
     magic "IFEFPRT" | version 1
     section  header   JSON: which run it is of
-    section  block    up to 32,768 records; as many as there are
+    section  block    up to 32,768 fingerprints; as many as there are
     section  summary  JSON: what is in the file
 
     section = kind 1 | length 4 | CRC-32 of what follows 4 | content
-    block   = records 4 | packed columns, compressed | raw columns
+    block   = fingerprints 4 | packed columns, compressed | raw columns
 
-A block holds its records byte by byte: first all first bytes, then all second ones, and so on. The bytes of account and
+A block holds its fingerprints byte by byte: first all first bytes, then all second ones, and so on. The bytes of account and
 resource, of marks and days repeat, and compress to almost nothing; those of hashes are random, and stay as they are.
 Whoever reads it goes through once, holding a block at a time.
 """
@@ -103,7 +103,7 @@ class ReadableFile(Protocol):
 
 
 class FingerprintWriter:
-    """Writes a fingerprint file as a stream: a header, sorted records in any number of pieces, a summary."""
+    """Writes a fingerprint file as a stream: a header, sorted fingerprints in any number of pieces, a summary."""
 
     def __init__(self, write: Callable[[bytes], object], header: Header) -> None:
         self._write = write
@@ -112,10 +112,10 @@ class FingerprintWriter:
         write(MAGIC)
         self._section(HEADER, _json(header))
 
-    def add(self, records: list[bytes]) -> None:
-        """Write records; each piece begins where the one before ended."""
-        self._waiting += records
-        self.findings += len(records)
+    def add(self, fingerprints: list[bytes]) -> None:
+        """Write fingerprints; each piece begins where the one before ended."""
+        self._waiting += fingerprints
+        self.findings += len(fingerprints)
         while len(self._waiting) >= BLOCK_RECORDS:
             self._section(BLOCK, _packed(self._waiting[:BLOCK_RECORDS]))
             del self._waiting[:BLOCK_RECORDS]
@@ -162,18 +162,18 @@ class FingerprintReader:
             )
 
     def blocks(self) -> Iterator[list[bytes]]:
-        """Yield the records, sorted, in blocks that are not empty."""
+        """Yield the fingerprints, sorted, in blocks that are not empty."""
         found, last = 0, b""
         while True:
             kind, content = self._section(f"its finding {found + 1:,}")
             if kind == SUMMARY:
                 break
-            records = _unpacked(content) if kind == BLOCK else []
-            if not records or records[0] < last:
+            fingerprints = _unpacked(content) if kind == BLOCK else []
+            if not fingerprints or fingerprints[0] < last:
                 raise FingerprintFileError(f"it is damaged at its finding {found + 1:,}")
-            last = records[-1]
-            found += len(records)
-            yield records
+            last = fingerprints[-1]
+            found += len(fingerprints)
+            yield fingerprints
         summary = _parsed(Summary, content)
         if summary.findings != found:
             raise FingerprintFileError(f"it holds {found:,} findings, where {summary.findings:,} were written")
@@ -220,7 +220,7 @@ class FingerprintFile:
     summary: Summary
 
     def blocks(self) -> Iterator[list[bytes]]:
-        """Yield the records, sorted, in blocks that are not empty."""
+        """Yield the fingerprints, sorted, in blocks that are not empty."""
         with self.path.open("rb") as file:
             yield from FingerprintReader(file).blocks()
 
@@ -253,14 +253,14 @@ def _parsed[T: (Header, Summary)](kind: type[T], content: bytes) -> T:
         raise FingerprintFileError(f"its {kind.__name__.lower()} cannot be understood: {error}") from error
 
 
-def _packed(records: list[bytes]) -> bytes:
-    together = b"".join(records)
+def _packed(fingerprints: list[bytes]) -> bytes:
+    together = b"".join(fingerprints)
     packed = zlib.compress(b"".join(together[at::FINGERPRINT_BYTES] for at in PACKED), level=1)
-    return len(records).to_bytes(4) + packed + b"".join(together[at::FINGERPRINT_BYTES] for at in RAW)
+    return len(fingerprints).to_bytes(4) + packed + b"".join(together[at::FINGERPRINT_BYTES] for at in RAW)
 
 
 def _unpacked(content: bytes) -> list[bytes]:
-    """Return a block's records, or none when it does not hold what it should."""
+    """Return a block's fingerprints, or none when it does not hold what it should."""
     count = int.from_bytes(content[:4])
     if count > BLOCK_RECORDS:
         return []

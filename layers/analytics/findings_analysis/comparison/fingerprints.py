@@ -2,7 +2,7 @@
 
 ::
 
-    logical key 16 | exact key 8 | marks 1 | scan type 1 | first-seen day 2 | closed day 2
+    logical hash 16 | ARN hash 8 | marks 1 | scan type 1 | first-seen day 2 | closed day 2
 
 The marks are severity (3 bits), known exploit (1), fix (2) and status (2), from the highest bit down, so that the higher
 byte is the worse finding. Days count from 1970 in UTC.
@@ -38,7 +38,7 @@ NO_DAY, LATEST_DAY = b"\0\0", b"\xff\xff"
 
 
 class Fingerprinter:
-    """Makes records of batches.
+    """Makes fingerprints of batches.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Fingerprinter:
         self._days = Remembered[int | None, bytes](lambda day: _two_bytes(today if day is None else day))
 
     def of(self, batch: Batch) -> list[bytes]:
-        """Return a batch's records, in its order.
+        """Return a batch's fingerprints, in its order.
 
         Parameters
         ----------
@@ -91,57 +91,57 @@ def _two_bytes(day: int) -> bytes:
     return min(max(day, 0), LAST_DAY).to_bytes(2)
 
 
-def status(record: bytes) -> int:
-    """Return a record's status."""
-    return record[MARKS] & 3
+def status(fingerprint: bytes) -> int:
+    """Return a fingerprint's status."""
+    return fingerprint[MARKS] & 3
 
 
-def is_open(record: bytes) -> bool:
-    """Tell whether the finding is open in the report that the record is of."""
-    return record[MARKS] & 3 == OPEN
+def is_open(fingerprint: bytes) -> bool:
+    """Tell whether the finding is open in the report that the fingerprint is of."""
+    return fingerprint[MARKS] & 3 == OPEN
 
 
-def was_open(record: bytes) -> bool:
+def was_open(fingerprint: bytes) -> bool:
     """Tell whether the finding was open when it was last scanned."""
-    return record[MARKS] & 3 in {OPEN, UNKNOWN_STATUS}
+    return fingerprint[MARKS] & 3 in {OPEN, UNKNOWN_STATUS}
 
 
-def severity(record: bytes) -> str:
-    """Return a record's severity."""
-    return RANKED[record[MARKS] >> 5]
+def severity(fingerprint: bytes) -> str:
+    """Return a fingerprint's severity."""
+    return RANKED[fingerprint[MARKS] >> 5]
 
 
-def has_exploit(record: bytes) -> bool:
+def has_exploit(fingerprint: bytes) -> bool:
     """Tell whether an exploit is known."""
-    return bool(record[MARKS] & 16)
+    return bool(fingerprint[MARKS] & 16)
 
 
-def fix(record: bytes) -> int:
+def fix(fingerprint: bytes) -> int:
     """Return 0 when it is unknown whether there is a fix, 1 for none, 2 for a partial one, 3 for one."""
-    return record[MARKS] >> 2 & 3
+    return fingerprint[MARKS] >> 2 & 3
 
 
 def day(two_bytes: bytes) -> int:
-    """Return a day since 1970 from a record's two bytes."""
+    """Return a day since 1970 from a fingerprint's two bytes."""
     return int.from_bytes(two_bytes)
 
 
-def with_status(record: bytes, new: int) -> bytes:
-    """Return a record with another status."""
-    return record[:MARKS] + bytes((record[MARKS] & ~3 | new,)) + record[MARKS + 1 :]
+def with_status(fingerprint: bytes, new: int) -> bytes:
+    """Return a fingerprint with another status."""
+    return fingerprint[:MARKS] + bytes((fingerprint[MARKS] & ~3 | new,)) + fingerprint[MARKS + 1 :]
 
 
 def cut(data: bytes | bytearray) -> list[bytes]:
-    """Return the records that stand one after another in a piece of memory."""
+    """Return the fingerprints that stand one after another in a piece of memory."""
     whole = bytes(data)
     return [whole[start : start + FINGERPRINT_BYTES] for start in range(0, len(whole), FINGERPRINT_BYTES)]
 
 
-def earliest_first_seen(records: Iterable[bytes]) -> dict[bytes, bytes]:
-    """Return the earliest first-seen day of each logical identity, by its key."""
+def earliest_first_seen(fingerprints: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return the earliest first-seen day of each logical identity, by its hash."""
     earliest: dict[bytes, bytes] = {}
-    for record in records:
-        key, first = record[LOGICAL], record[FIRST_SEEN]
+    for fingerprint in fingerprints:
+        key, first = fingerprint[LOGICAL], fingerprint[FIRST_SEEN]
         if earliest.get(key, LATEST_DAY) >= first:
             earliest[key] = first
     return earliest

@@ -38,12 +38,12 @@ EXACT_BYTES = 8
 
 
 def account_hash(account_id: str | None) -> bytes:
-    """Return an account's part of a logical key: 4 bytes."""
+    """Return an account's part of a logical hash: 4 bytes."""
     return _hash(4, account_id or "")
 
 
 def vulnerability_hash(vulnerability: str) -> bytes:
-    """Return the part of a logical key that stands for a vulnerability id, or for a title where there is none: 4 bytes."""
+    """Return the part of a logical hash that stands for a vulnerability id, or for a title where there is none: 4 bytes."""
     return _hash(4, vulnerability)
 
 
@@ -53,7 +53,7 @@ def exact_hashes(arns: Sequence[str]) -> list[bytes]:
 
 
 class LogicalHashes:
-    """Makes logical keys, and remembers the hashes of resources, vulnerabilities and packages, which come again and again."""
+    """Makes logical hashes, and remembers the hashes of resources, vulnerabilities and packages, which come again and again."""
 
     def __init__(self) -> None:
         self._resources = Remembered[tuple[str | None, ...], bytes](lambda place: account_hash(place[0]) + _hash(5, *place))
@@ -66,7 +66,7 @@ class LogicalHashes:
         self._details = Remembered[tuple[str, ...], bytes](lambda details: _hash(3, *details))
 
     def of(self, batch: Batch) -> list[bytes]:
-        """Return the logical key of each finding of a batch: 16 bytes.
+        """Return the logical hash of each finding of a batch: 16 bytes.
 
         Parameters
         ----------

@@ -15,7 +15,7 @@ from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, cut
 
 SORTED_IN_MEMORY = 100_000
 """As many records are sorted in memory (7 MB); more are spilled to the temporary directory, 30 bytes each."""
-SORTED_BLOCK_RECORDS = 16_384
+SORTED_BLOCK = 16_384
 
 
 class SortedFingerprints(AbstractContextManager["SortedFingerprints"]):
@@ -25,7 +25,7 @@ class SortedFingerprints(AbstractContextManager["SortedFingerprints"]):
     closed or the process ends.
     """
 
-    def __init__(self, run_records: int = SORTED_IN_MEMORY, block_records: int = SORTED_BLOCK_RECORDS) -> None:
+    def __init__(self, run_records: int = SORTED_IN_MEMORY, block_records: int = SORTED_BLOCK) -> None:
         self._run_records, self._block_records = run_records, block_records
         self._in_memory: list[bytes] = []
         self._runs: list[tuple[int, int]] = []  # where a run begins and ends in the file

@@ -153,7 +153,7 @@ def change_sentences(compared: BaselineComparison, filter_criteria: Mapping[str,
         sentences.append(Note("compared.moving_window"))
     if unknown := changes.counts[STATUS_UNKNOWN]:
         sentences.append(Note("compared.not_scanned", count=unknown))
-    listed = {change.record[EXACT] for kind in LISTED_KINDS for change in changes.listed(kind)}
+    listed = {change.fingerprint[EXACT] for kind in LISTED_KINDS for change in changes.listed(kind)}
     if nameless := len(listed - details.keys()):
         sentences.append(Note("compared.no_details", count=nameless))
     return sentences
@@ -212,8 +212,8 @@ def _by_account(compared: BaselineComparison, accounts: set[str]) -> dict[str, d
 
 
 def _listed(change: Change, details: DetailsByArn, now: datetime) -> dict[str, Any]:
-    record = change.record
-    detail = details.get(record[EXACT], {})
+    fingerprint = change.fingerprint
+    detail = details.get(fingerprint[EXACT], {})
     first_seen = EPOCH + timedelta(days=day(min(each[FIRST_SEEN] for each in (change.baseline, change.current) if each)))
     before = details.get(change.baseline[EXACT], {}) if change.baseline and change.current else {}
     return {
@@ -227,10 +227,10 @@ def _listed(change: Change, details: DetailsByArn, now: datetime) -> dict[str, A
         "resource_type": detail.get("resource_type"),
         "resource": detail.get("resource_name") or detail.get("resource_id"),
         "resource_id": detail.get("resource_id"),
-        "severity": severity(record),
+        "severity": severity(fingerprint),
         "previous_severity": severity(change.baseline) if change.baseline and change.current else None,
-        "exploit_available": has_exploit(record),
-        "fix_available": FIX_WORDS.get(fix(record)),
+        "exploit_available": has_exploit(fingerprint),
+        "fix_available": FIX_WORDS.get(fix(fingerprint)),
         "first_seen": f"{first_seen:%Y-%m-%d}",
         "days_open": max((now - first_seen).days, 0),
     }

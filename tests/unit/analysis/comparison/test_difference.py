@@ -394,7 +394,7 @@ class TestHistories:
     def check(found: Changes, expected: Counter[Any], identities: dict[bytes, Any]) -> None:
         # Packages may change under one ARN: what went is difference by the identity that it had.
         kinds = Counter(
-            (kind, identities[(change.baseline if kind in {"closed", "one_fewer_resource"} else change.record)[LOGICAL]])
+            (kind, identities[(change.baseline if kind in {"closed", "one_fewer_resource"} else change.fingerprint)[LOGICAL]])
             for kind in LISTED_KINDS
             for change in found.listed(kind)
         )
