@@ -53,7 +53,7 @@ class TestActive:
     def test_nothing_found_while_scanning_is_deactivated_is_lost_coverage_also_in_the_first_run(self) -> None:
         coverage_status = assess(current(), coverage(a="off"))
         assert coverage_status.state == "lost"
-        assert "Inspector is off in 111122223333 (its reason), so nothing is scanned there" in text(coverage_status)
+        assert "Scanning is deactivated in 111122223333 (its reason), so nothing is scanned there" in text(coverage_status)
 
     def test_nothing_found_where_the_state_cannot_be_read_is_unknown(self) -> None:
         coverage_status = assess(current(), coverage(a="unknown", b="on"))
@@ -172,7 +172,7 @@ class TestCoverageLost:
         assert coverage_status.state == "lost"
         assert list(coverage_status.deactivated) == [OTHER_ACCOUNT]
         assert (
-            "Inspector no longer scans account 444455556666 (all scan types are off). 12 findings that were open there are missing"
+            "Inspector no longer scans account 444455556666 (all scan types are deactivated). 12 findings that were open there are missing"
             in text(coverage_status)
         )
 
@@ -182,7 +182,7 @@ class TestCoverageLost:
             current(a=9, b=12), coverage(a="on", b="off"), baseline({ACCOUNT: 9, OTHER_ACCOUNT: 12}, scanning=on)
         )
         assert coverage_status.state == "lost"
-        assert "(all scan types are off)" in text(coverage_status)
+        assert "(all scan types are deactivated)" in text(coverage_status)
 
     def test_one_scan_type_may_be_switched_off_alone(self) -> None:
         off: dict[str, Scanning] = {"ec2": "on", "ecr": "off", "lambda": "off"}

@@ -80,7 +80,7 @@ INVALID_PARTS: list[dict[str, Any]] = [
     {"execution": execution("\ud800" * 99, datetime(1, 1, 1, tzinfo=UTC))},
     {"execution": execution("x", datetime.max.replace(tzinfo=UTC))},
 ]
-SHORT = "This message is short"
+SHORT = "This is a short message"
 
 
 def assert_taken(published: dict[str, Any]) -> dict[str, str]:

@@ -503,7 +503,7 @@ class TestHourlyCleanup:
         names = ["run-2"] if name == "notified_at" else ["run-1", "run-2"]
         assert topic.notified == [(each, "ABORTED") for each in names]
         mails = [json.loads(each["Message"])["email"] for each in topic.published]
-        assert [mail.startswith("This message is short") for mail in mails] == [name == "plan", False][-len(mails) :]
+        assert [mail.startswith("This is a short message") for mail in mails] == [name == "plan", False][-len(mails) :]
 
     def test_nor_does_a_failed_one_that_was_closed_long_ago(self, clients: Clients, states: FakeStates, topic: FakeTopic) -> None:
         states.add(execution("lost"), "FAILED")
