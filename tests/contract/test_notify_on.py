@@ -72,7 +72,7 @@ def test_no_choice_filters_a_failure_or_a_coverage_that_is_lost_or_unknown(choic
     }
     assert len(alarming) > 20
     assert [kind for kind in alarming if not passes(policy, delivered_attributes(PUBLISHED[kind]))] == []
-    assert passes(policy, delivered_attributes(PUBLISHED["setup check, wrong"]))
+    assert passes(policy, delivered_attributes(PUBLISHED["setup check, failed"]))
     assert passes(policy, delivered_attributes(PUBLISHED["setup check, unknown"]))
 
 
