@@ -47,9 +47,9 @@ def measure(ways: Sequence[tuple[str, str]], report: Path, rounds: int = ROUNDS)
             output = subprocess.run(  # noqa: S603 - our own command
                 [python, "-m", "benchmarks.readers", way, str(report)], check=True, capture_output=True, cwd=REPOSITORY
             ).stdout
-            result = json.loads(output)
+            measured = json.loads(output)
             seconds, used = time.perf_counter() - begin, processor_seconds() - used
-            found[place].append(Measured(seconds, used, result["peak_mib"], result["counts"]))
+            found[place].append(Measured(seconds, used, measured["peak_mib"], measured["counts"]))
     return [
         Measured(
             statistics.median(each.seconds for each in tries),

@@ -1,4 +1,4 @@
-"""How late a report's end is noticed, and with how many status checks, against a fixed minute; by arithmetic."""
+"""How late the end of a report is noticed, and by how many status checks, against a fixed minute; by arithmetic."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Cost:
 
 
 def watch(duration_seconds: float, history_seconds: Sequence[float], wait: Wait) -> Cost:
-    """Return the status checks until the end of a report of a duration is noticed, and how late that is."""
+    """Return the status checks until a report of a duration is seen finished, and how late that is."""
     elapsed, status_checks = 0.0, 0
     while status_checks == 0 or elapsed < duration_seconds:
         elapsed += wait(elapsed, history_seconds)
@@ -63,14 +63,12 @@ def main() -> list[Row]:
             at_most(f"report of {name}: delay", "s", alone.delay_seconds, max(15.0, 0.1 * duration), baseline.delay_seconds),
             times_better(
                 f"report of {name}: status checks",
-                "status checks",
+                "checks",
                 alone.status_checks,
                 baseline.status_checks,
                 5 if name == "6 h" else None,
             ),
-            at_most(
-                f"report of {name}: most status checks with history", "status checks", status_checks, 15, baseline.status_checks
-            ),
+            at_most(f"report of {name}: most status checks with history", "checks", status_checks, 15, baseline.status_checks),
             at_most(f"report of {name}: mean delay with history", "of it", mean_delay, 0.04),
         ]
     return rows

@@ -39,13 +39,13 @@ def main() -> list[Row]:
     path = success_path()
     print("A scheduled run: transitions and price a month, before any free tier")
     for name, seconds in REPORTS_SECONDS.items():
-        result = {title: cost(path, seconds, wait) for title, wait in (("ours", ours), ("fixed minute", fixed))}
-        for title, (transitions, lambda_seconds, usd) in result.items():
+        costs = {title: cost(path, seconds, wait) for title, wait in (("ours", ours), ("fixed minute", fixed))}
+        for title, (transitions, lambda_seconds, usd) in costs.items():
             print(
                 f"  {name:<8}{title:<14}{transitions:>6} transitions, {lambda_seconds:>5.0f} s of Lambda: USD {usd:.3f} a month"
             )
-        for unit, baseline, mine in zip(UNITS, result["fixed minute"], result["ours"], strict=True):
-            rows.append(Row(f"scheduled run of a report of {name}", unit, baseline, mine, baseline / mine))
+        for unit, baseline, mine in zip(UNITS, costs["fixed minute"], costs["ours"], strict=True):
+            rows.append(Row(f"nightly run of a report of {name}", unit, baseline, mine, baseline / mine))
     return rows
 
 

@@ -39,45 +39,52 @@ def ours_counted(path: Path) -> dict[str, Any]:
 
 def ours_whole(path: Path) -> dict[str, Any]:
     """Count, write all columns to Parquet, rank what to fix first, and compare with the baseline that :func:`keys` has left."""
+    from findings_analysis.assessment.priorities import Priorities
     from findings_analysis.assessment.statistics import Statistics
-    from findings_analysis.comparison.current_findings import CurrentFindings
+    from findings_analysis.comparison.arns import Arns
     from findings_analysis.comparison.fingerprint_format import checked
+    from findings_analysis.comparison.run_fingerprints import RunFingerprints
     from findings_analysis.output import parquet
 
-    counts = Statistics(NOW_MS)
+    counts, arns, priorities = Statistics(NOW_MS), Arns(), Priorities()
 
     def passing(batches: Iterable[Any]) -> Iterator[Any]:
         for batch in batches:
-            first = daily_run.add(batch)
+            first = arns.first_of_each(batch)
             counts.add(first)
+            fingerprints.add(first)
+            priorities.add(first)
             yield first
 
     with (
         path.open("rb", buffering=0) as stream,
         (OUTPUT / "ours.parquet").open("wb") as file,
         (OUTPUT / "ours.keys").open("w+b") as fingerprint_file,
-        CurrentFindings(datetime.fromtimestamp(NOW_MS / 1000, UTC)) as daily_run,
+        RunFingerprints(datetime.fromtimestamp(NOW_MS / 1000, UTC), arns) as fingerprints,
     ):
         parquet.write(passing(_batches(path, stream)), file)
-        result = daily_run.compare(_header("now"), fingerprint_file, checked(_keys_of(path), "bench", "baseline"))
-    assert result.compared
-    assert result.compared.changes.counts["still_open"] > counts.total * 0.85
+        baseline = checked(_keys_of(path), "bench", "baseline")
+        found = fingerprints.compare(_header("now"), fingerprint_file, baseline, watched=priorities.watched())
+        priorities.ranked(found.resources)
+    assert found.with_baseline
+    assert found.with_baseline.changes.counts["still_open"] > counts.total * 0.85
     return counts.to_dict()
 
 
 def keys(path: Path) -> dict[str, Any]:
     """Leave what the whole step is compared with: the same report without each tenth finding."""
-    from findings_analysis.comparison.current_findings import CurrentFindings
+    from findings_analysis.comparison.arns import Arns
+    from findings_analysis.comparison.run_fingerprints import RunFingerprints
 
     with (
         path.open("rb", buffering=0) as stream,
         _keys_of(path).open("w+b") as fingerprint_file,
-        CurrentFindings(datetime.fromtimestamp(NOW_MS / 1000 - 86_400, UTC)) as daily_run,
+        RunFingerprints(datetime.fromtimestamp(NOW_MS / 1000 - 86_400, UTC), Arns()) as fingerprints,
     ):
         for batch in _batches(path, stream):
             kept = [row for row in range(len(batch["severity"])) if row % NEW_EACH]
-            daily_run.add({name: [values[row] for row in kept] for name, values in batch.items()})
-        daily_run.compare(_header("baseline"), fingerprint_file)
+            fingerprints.add({name: [values[row] for row in kept] for name, values in batch.items()})
+        fingerprints.compare(_header("baseline"), fingerprint_file)
     return {}
 
 
@@ -116,9 +123,9 @@ def load_and_write(path: Path) -> dict[str, Any]:
 
     with path.open(encoding="utf-8") as file:
         findings = json.load(file)["findings"]
-    result = _count(findings)
+    counts = _count(findings)
     pd.json_normalize(findings).to_parquet(OUTPUT / "baseline.parquet")
-    return result
+    return counts
 
 
 def read_and_write(path: Path) -> dict[str, Any]:
@@ -137,7 +144,7 @@ def read_and_write(path: Path) -> dict[str, Any]:
     packages = table["Affected Packages"].dropna().str.split(",").explode()
     repositories = table["Resource ID"].str.extract(r":repository/(.+)/sha256:")[0].dropna()
     crossed = pd.crosstab(ages, table["Severity"])
-    return _statistics(
+    return _summed(
         total=len(table),
         ages={band: dict(row) for band, row in crossed.iterrows()},
         kinds={
@@ -194,10 +201,10 @@ def _count(findings: list[dict[str, Any]]) -> dict[str, Any]:
         if details := finding.get("packageVulnerabilityDetails"):
             tops["vulnerabilities"][details["vulnerabilityId"]] += 1
             tops["packages"].update(package["name"] for package in details["vulnerablePackages"])
-    return _statistics(len(findings), ages, kinds, tops)
+    return _summed(len(findings), ages, kinds, tops)
 
 
-def _statistics(total: int, ages: dict[str, Any], kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
+def _summed(total: int, ages: dict[str, Any], kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
     return {
         "total": total,
         **{f"by_{kind}": {name: int(count) for name, count in counts.items()} for kind, counts in kinds.items()},

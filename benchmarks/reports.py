@@ -1,7 +1,7 @@
 """Findings reports of any size, with the statistics of real ones, made once and kept in ``.bench``.
 
 Findings come in shuffled blocks: vulnerabilities come back some three times and resources some thirty times, but not side by
-side, since the order of a real report is not known.
+side, since the order of a real report is unknown.
 """
 
 from collections.abc import Iterator

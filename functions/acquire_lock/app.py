@@ -6,10 +6,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from findings_exporter.aws import run_store
 from findings_exporter.aws.handler import Event, client, step, utc_now
-from findings_exporter.aws.lock import Lock, take_turn
+from findings_exporter.aws.lock import Lock
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
+from findings_exporter.steps.acquire_lock import acquire_lock
 
 config = Config.from_env()
 table = Table(client("dynamodb"), config.table_name)
@@ -20,4 +21,4 @@ states = client("stepfunctions")
 @step
 def handler(execution: Execution, _: Event, __: LambdaContext) -> dict[str, Any]:
     """Acquire the lock for the run."""
-    return take_turn(lock, states, run_store.load(table, execution), utc_now())
+    return acquire_lock(lock, states, run_store.load(table, execution), utc_now())

@@ -4,20 +4,18 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from findings_analysis.pipeline import AnalysisClients, analyze_run
+from findings_analysis.pipeline import analyze_run
 from findings_exporter.aws import run_store
-from findings_exporter.aws.handler import Event, client, step, utc_now
-from findings_exporter.aws.table import Table
+from findings_exporter.aws.clients import AnalysisClients
+from findings_exporter.aws.handler import Event, step
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.execution import Execution
-from findings_exporter.steps.verify_report import Delivery
 
-config = Config.from_env()
-table = Table(client("dynamodb"), config.table_name)
-clients = AnalysisClients(config, table, client("s3"), client("inspector2"), utc_now)
+clients = AnalysisClients.from_config(Config.from_env())
 
 
 @step
 def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
     """Analyze the run's report as it was verified: ``delivery``."""
-    return analyze_run(clients, run_store.load(table, execution), Delivery(**event["delivery"]))
+    return analyze_run(clients, run_store.load(clients.table, execution), Delivery.from_dict(event["delivery"]))

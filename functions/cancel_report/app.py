@@ -8,8 +8,7 @@ from findings_exporter.aws.clients import Clients
 from findings_exporter.aws.handler import Event, function_deadline, step, utc_now
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.steps import reports
-from findings_exporter.steps.notify import MARGIN
+from findings_exporter.steps.cancel_report import cancel_report
 
 clients = Clients.from_config(Config.from_env())
 
@@ -17,4 +16,4 @@ clients = Clients.from_config(Config.from_env())
 @step
 def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str, Any]:
     """Cancel the run's report and wait until it has stopped."""
-    return {"state": reports.cancel(clients, execution, utc_now, function_deadline(context) - MARGIN)}
+    return cancel_report(clients, execution, utc_now, function_deadline(context))

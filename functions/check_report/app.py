@@ -9,7 +9,7 @@ from findings_exporter.aws.clients import Clients
 from findings_exporter.aws.handler import Event, step, utc_now
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.steps import reports
+from findings_exporter.steps.check_report import check_report
 
 clients = Clients.from_config(Config.from_env())
 
@@ -17,4 +17,4 @@ clients = Clients.from_config(Config.from_env())
 @step
 def handler(execution: Execution, _: Event, __: LambdaContext) -> dict[str, Any]:
     """Check the run's report."""
-    return reports.check(clients, run_store.load(clients.table, execution), utc_now())
+    return check_report(clients, run_store.load(clients.table, execution), utc_now())

@@ -5,12 +5,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from findings_exporter.aws.handler import Event, client, function_deadline, step, utc_now
-from findings_exporter.aws.run_store import keep_history, load
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.steps.notify import tell
-from findings_exporter.steps.record_run import ended_failure
+from findings_exporter.steps.notify import notify
 
 config = Config.from_env()
 table = Table(client("dynamodb"), config.table_name)
@@ -19,9 +17,5 @@ sns = client("sns")
 
 @step
 def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str, Any]:
-    """Publish the run's outcome, unless it was published already; ``failure`` is what was recorded, and how the workflow ends."""
-    published = tell(table, sns, config, execution, utc_now(), function_deadline(context))
-    run = load(table, execution)
-    # Record Run may have failed right after it had decided the outcome.
-    keep_history(table, run)
-    return {"state": "NOTIFIED" if published else "ALREADY_NOTIFIED", "failure": ended_failure(run, config)}
+    """Publish the run's outcome, unless it was published already."""
+    return notify(table, sns, config, execution, utc_now(), function_deadline(context))

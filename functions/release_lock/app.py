@@ -9,6 +9,7 @@ from findings_exporter.aws.lock import Lock
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
+from findings_exporter.steps.release_lock import release_lock
 
 config = Config.from_env()
 lock = Lock(Table(client("dynamodb"), config.table_name), config.account, config.region)
@@ -17,5 +18,4 @@ lock = Lock(Table(client("dynamodb"), config.table_name), config.account, config
 @step
 def handler(execution: Execution, _: Event, __: LambdaContext) -> dict[str, Any]:
     """Release the run's lock; one that is not its own counts as released."""
-    lock.release(execution, utc_now())
-    return {"state": "RELEASED"}
+    return release_lock(lock, execution, utc_now())

@@ -9,14 +9,12 @@ from findings_exporter.aws.clients import StartClients
 from findings_exporter.aws.handler import Event, function_deadline, step, utc_now
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.steps import reports
+from findings_exporter.steps.start_report import start_report
 
-start_clients = StartClients.from_config(Config.from_env())
+clients = StartClients.from_config(Config.from_env())
 
 
 @step
 def handler(execution: Execution, _: Event, context: LambdaContext) -> dict[str, Any]:
     """Start the run's report."""
-    return reports.start(
-        start_clients, run_store.load(start_clients.clients.table, execution), utc_now, function_deadline(context)
-    )
+    return start_report(clients, run_store.load(clients.table, execution), utc_now, function_deadline(context))

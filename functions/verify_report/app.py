@@ -9,7 +9,7 @@ from findings_exporter.aws.handler import Event, client, step
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
-from findings_exporter.steps import verify_report
+from findings_exporter.steps.verify_report import verify_report
 
 config = Config.from_env()
 table = Table(client("dynamodb"), config.table_name)
@@ -18,5 +18,5 @@ s3, inspector2 = client("s3"), client("inspector2")
 
 @step
 def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
-    """Verify the run's report; ``found_nothing`` says that Inspector itself reported no findings."""
-    return verify_report.verify_run(s3, inspector2, run_store.load(table, execution), found_nothing=event["found_nothing"])
+    """Verify the run's report; ``found_nothing`` says that Inspector itself told of no findings."""
+    return verify_report(s3, inspector2, run_store.load(table, execution), found_nothing=event["found_nothing"])

@@ -146,7 +146,7 @@ def test_it_is_accessible_in_both_themes_and_nothing_is_wider_than_the_screen(op
 
 
 def test_it_is_accessible_on_a_phone_and_in_japanese_with_details_opened(open_page: Open) -> None:
-    phone = open_page("ordinary", PHONE, "lost", "ja")
+    phone = open_page("ordinary", PHONE, "dark", "ja")
     phone.page.evaluate("for (const each of [...document.querySelectorAll('details')].slice(0, 6)) each.open = true")
     assert phone.axe() == []
     assert "優先して修正" in phone.page.locator("main").inner_text()
@@ -171,7 +171,7 @@ def test_what_to_do_first_is_on_the_first_screen_of_a_phone_and_no_list_hides_th
 
 
 def test_lost_coverage_leaves_what_to_do_first_within_two_screens(open_page: Open) -> None:
-    for daily_run in ("lost", "unknown"):
+    for daily_run in ("deactivated", "unknown"):
         box = open_page(daily_run, PHONE, list_is_open=False).page.locator("#fix").bounding_box()
         assert box
         assert box["y"] < 2 * PHONE[1]
@@ -325,7 +325,7 @@ def test_a_phone_sorts_by_a_choice_and_shows_rows_as_blocks_that_are_still_a_tab
 
 def test_lost_coverage_is_shown_first_in_both_themes(open_page: Open) -> None:
     for theme in ("light", "dark"):
-        shown = open_page("lost", PHONE, theme)
+        shown = open_page("deactivated", PHONE, theme)
         assert shown.page.title().startswith("SCAN COVERAGE LOST")
         box = shown.page.locator(".alarm").first.bounding_box()
         assert box

@@ -13,13 +13,14 @@ import boto3
 from botocore.exceptions import ClientError
 
 from findings_exporter.aws import run_store
-from findings_exporter.aws.run_store import Run
+from findings_exporter.aws.clients import Clients
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.plan import Plan, make_plan
-from findings_exporter.steps.verify_report import Delivery
+from findings_exporter.model.run import Run
 from tests.builders.cloudformation import read_template
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -454,3 +455,15 @@ class FakeInspector(_Doing):
             client_error("ResourceNotFoundException", 404).response, operation
         )
         return error
+
+
+def my_turn(clients: Clients, run_input: dict[str, Any] | None = None) -> Run:
+    """Record the run run-1 and give it the lock."""
+    run = planned(clients.table, execution(), run_input)
+    assert clients.lock.acquire(FakeStates().client, execution(), START) is None
+    return run
+
+
+def my_prefix() -> str:
+    """Where the report of the run run-1 goes."""
+    return plan(of=execution()).destination.prefix

@@ -100,11 +100,9 @@ def compare(
             missing.append((before, after))
         elif after.is_open:
             kinds["unsuppressed" if before.status == "SUPPRESSED" else "reopened", after.logical] += 1
-    # Which of several equal findings came back is anybody's guess: the real comparison takes them in this order.
-    absent = sorted(
-        (before for before in unmatched if before.was_open), key=lambda before: exact_hashes([before.row()["finding_arn"]])
-    )
-    missing += [(before, None) for status in ("ACTIVE", "UNKNOWN") for before in absent if before.status == status]
+    # Several equal findings cannot be told apart: closed ones are matched first, and of each those that were open.
+    missing.sort(key=surely_open_first)
+    missing += sorted(((before, None) for before in unmatched if before.was_open), key=surely_open_first)
     for after in [each for each in fresh if each.is_open]:
         same_identity = [pair for pair in missing if pair[0].logical == after.logical]
         if same_identity:
@@ -133,6 +131,11 @@ def compare(
         else:
             kinds["resource_removed", before.logical] += 1
     return kinds, remembered(baseline, current, pairs, uncertain)
+
+
+def surely_open_first(pair: tuple[Seen, Seen | None]) -> tuple[bool, bytes]:
+    before, _ = pair
+    return before.status != "ACTIVE", exact_hashes([before.row()["finding_arn"]])[0]
 
 
 def as_called_now(before: Seen, current: list[Seen]) -> Seen:

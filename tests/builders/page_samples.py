@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from findings_analysis.assessment.coverage import AccountScanning, Coverage, TypeCoverage
-from findings_analysis.comparison.difference import LISTED_KINDS
-from findings_analysis.comparison.fingerprints import DAY_MS, SCAN_TYPES
+from findings_analysis.comparison.fingerprints import DAY_MS
+from findings_exporter.model.taxonomy import LISTED_KINDS, SCAN_TYPES
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, TODAY, arn, finding
-from tests.unit.analysis.comparison.test_current_findings import NOW
+from tests.unit.analysis.comparison.test_run_fingerprints import NOW
 from tests.unit.analysis.output.test_document import ALL_ON, ON, analysis, check
 
 REPOSITORIES = ("shop/cart", "shop/checkout", "shop/search", "platform/gateway", "platform/auth", "data/ingest", "data/reports")

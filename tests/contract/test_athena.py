@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from findings_analysis.reading.schema import TABLE_COLUMNS
+from findings_exporter.model.execution import Execution
+from findings_exporter.model.layout import analysis_keys
 from tests.builders.rendered import ACCOUNT, EXISTING, OTHER_ACCOUNT, VARIANTS, Place, Rendered
 from tests.contract.parts import RESOURCES, TEMPLATE, TEMPLATE_TEXT, listed
 
@@ -28,7 +31,6 @@ BOTH = pytest.mark.parametrize(
     ids=["own", "existing"],
 )
 QUERIES = {each["Name"]: each for each in OWN.of_type("AWS::Athena::NamedQuery").values()}
-LAYOUT = 'parquet_key = f"{prefix}/findings/report={partition}/day={day:%Y-%m-%d}/{run.execution.id}.parquet"'
 
 
 def the(kind: str, rendered: Rendered = OWN) -> dict[str, Any]:
@@ -91,8 +93,11 @@ class TestTable:
     @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (EXTERNAL, EXISTING_BUCKET)], ids=["own", "existing"])
     def test_its_partitions_are_where_the_analysis_writes(self, rendered: Rendered, bucket: str) -> None:
         table = the("AWS::Glue::Table", rendered)["TableInput"]
-        assert LAYOUT in Path("layers/analytics/findings_analysis/pipeline.py").read_text(encoding="utf-8")
-        layout = f"s3://{bucket}/inspector/findings/report=${{report}}/day=${{day}}/"
+        written = analysis_keys(
+            "inspector", "nightly", Execution("arn:x:run-1", datetime(2026, 11, 23, tzinfo=UTC)), is_regular=True
+        )
+        folder = written.parquet.removesuffix("run-1.parquet").replace("nightly", "${report}").replace("2026-11-23", "${day}")
+        layout = f"s3://{bucket}/{folder}"
         assert table["Parameters"]["storage.location.template"] == layout
         assert table["StorageDescriptor"]["Location"] == layout.partition("report=")[0]
         assert [each["Name"] for each in table["PartitionKeys"]] == ["report", "day"]

@@ -15,15 +15,18 @@ from jsonata import Jsonata
 from findings_exporter import RELEASE
 from findings_exporter.aws import lock
 from findings_exporter.model import errors, plan
+from findings_exporter.model.errors import Failure
 from findings_exporter.notification import remediation
 from findings_exporter.notification.remediation import REMEDIATIONS
-from findings_exporter.steps import notify, reports
+from findings_exporter.steps import notify, start_report
+from findings_exporter.steps._results import failed
 from tests.contract.interpreter import StepError, Walk, evaluate, expressions, states_named
 from tests.contract.parts import (
     ANALYTICS,
     FUNCTIONS,
     MACHINE,
     MACHINE_TEXT,
+    PACKAGE,
     RESOURCES,
     STATES,
     TASKS,
@@ -184,9 +187,9 @@ class TestTasks:
     def test_retries_outlast_a_function_that_may_still_create_and_a_notification_that_died(self) -> None:
         functions = of_type("AWS::Serverless::Function")
         for task, needed in (
-            ("Release Lock", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
-            ("Cancel Report", functions["StartReportFunction"]["Timeout"] + reports.OUTLIVE_MARGIN.total_seconds()),
-            ("Notify", functions["NotifyFunction"]["Timeout"] + notify.MARGIN.total_seconds()),
+            ("Release Lock", functions["StartReportFunction"]["Timeout"] + start_report.OUTLIVE_MARGIN.total_seconds()),
+            ("Cancel Report", functions["StartReportFunction"]["Timeout"] + start_report.OUTLIVE_MARGIN.total_seconds()),
+            ("Notify", functions["NotifyFunction"]["Timeout"] + notify.CLAIM_MARGIN.total_seconds()),
         ):
             retry, _ = TASKS[task]["Retry"]
             waited = sum(retry["IntervalSeconds"] * retry["BackoffRate"] ** count for count in range(retry["MaxAttempts"]))
@@ -200,7 +203,7 @@ class TestTasks:
 class TestAnswers:
     CODE = {  # noqa: RUF012
         "Plan Export": "steps.plan_export",
-        "Acquire Lock": "aws.lock",
+        "Acquire Lock": "steps.acquire_lock",
         "Verify Report": "steps.verify_report",
         "Record Run": "steps.record_run",
     }
@@ -212,6 +215,8 @@ class TestAnswers:
         tree = ast.parse(Path(str(code.__file__)).read_text(encoding="utf-8"))
         found: set[str] = set()
         for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "failed":
+                found |= {failed(Failure("Any", "any"))["state"]}
             if isinstance(node, ast.Dict):
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and key.value == "state":
@@ -234,16 +239,16 @@ class TestAnswers:
 
     @pytest.mark.parametrize("task", ["Release Lock", "Check Setup", "Analyze Report", "Notify"])
     def test_a_step_without_a_choice_has_its_answers_known(self, task: str) -> None:
-        code = (FUNCTIONS / folder_of(task) / "app.py").read_text(encoding="utf-8")
-        if task == ANALYZE:
-            code = (ANALYTICS / "pipeline.py").read_text(encoding="utf-8")
+        own = {ANALYZE: ANALYTICS / "pipeline.py", "Check Setup": FUNCTIONS / "check_setup/app.py"}
+        code = own.get(task, PACKAGE / f"steps/{folder_of(task)}.py").read_text(encoding="utf-8")
         answered = {each for line in re.findall(r'"state": (.*)', code) for each in re.findall(r'"([A-Z_]+)"', line)}
         assert answered
         assert self.understood(task) == (answered if task != "Check Setup" else set())  # which decides nothing
 
     def test_so_do_the_choices_about_reports(self) -> None:
         started, checked = self.understood("Start Report"), self.understood("Check Report")
-        assert started | checked == self.answered("steps.reports")
+        assert started == self.answered("steps.start_report")
+        assert checked == self.answered("steps.check_report")
         assert started == {"STARTED", "BUSY", "FAILED"}
         assert checked == {"IN_PROGRESS", "FINISHED", "FAILED"}
 

@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store, table
-from findings_exporter.model.plan import MAX_DEADLINE_HOURS, REPORT_NAME, Plan, make_plan
+from findings_exporter.model.layout import REPORT_NAME
+from findings_exporter.model.plan import MAX_DEADLINE_HOURS, Plan, make_plan
 from tests.builders import setup_builders
 from tests.builders.exporter import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
 from tests.builders.rendered import Rendered
@@ -488,7 +489,24 @@ class TestRegions:
         assert "arn:aws:" not in path.read_text(encoding="utf-8")
 
 
+KEPT_IDS = {
+    "AWS::DynamoDB::Table": {"Table"},
+    "AWS::KMS::Key": {"Key"},
+    "AWS::S3::Bucket": {"Bucket"},
+    "AWS::SNS::Topic": {"Topic", "AlarmTopic"},
+    "AWS::SQS::Queue": {"DeadLetterQueue"},
+    "AWS::StepFunctions::StateMachine": {"ExportFindings"},
+}
+"""Logical ids that stay, whatever else is renamed: CloudFormation replaces a resource whose id changes, and its data or its
+subscribers are lost."""
+
+
 class TestData:
+    def test_what_holds_data_or_subscribers_keeps_its_logical_id(self) -> None:
+        deployed = Rendered().resources
+        assert {kind: {name for name, each in deployed.items() if each["Type"] == kind} for kind in KEPT_IDS} == KEPT_IDS
+        assert deployed["ExportFindingsNightly"]["Type"] == "AWS::Scheduler::Schedule"
+
     def test_the_table_is_what_the_code_reads_and_writes(self) -> None:
         (properties,) = of_type("AWS::DynamoDB::Table").values()
         assert properties["GlobalSecondaryIndexes"][0]["IndexName"] == table.OPEN_INDEX

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from findings_exporter.model.notes import LANGUAGES, Note
+from findings_exporter.model.notes import NOTE_TEXTS, Note
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN
 from tests.builders.exporter import client
 from tests.builders.rendered import Rendered
@@ -16,7 +16,7 @@ from tests.unit.exporter.preflight.test_policy_evaluation import ROWS, assessed
 
 DOCUMENT = troubleshooting.DOCUMENT.read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL))
-ENGLISH = LANGUAGES["en"]
+ENGLISH = NOTE_TEXTS["en"]
 
 
 def entries(section: str) -> dict[str, str]:

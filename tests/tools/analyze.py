@@ -23,17 +23,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from findings_analysis.pipeline import AnalysisClients, headline_of
+from findings_analysis.pipeline import analyze
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run, history_line
+from findings_exporter.aws.clients import AnalysisClients
+from findings_exporter.aws.run_store import history_line
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.plan import make_plan
+from findings_exporter.model.run import Run
 from findings_exporter.steps.verify_report import verify
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ def _analysed(
         raise UnusableError(
             f"{report} is no whole findings report ({delivery.error}): {_where_it_breaks(report, plan.report_format)}"
         )
-    headline = headline_of(clients, run, delivery, history)
+    headline = analyze(clients, run, delivery, history)
     if "error" in headline:
         raise UnusableError(f"{report} cannot be analysed ({headline['error']}): {headline['sentence']}")
     return replace(run, outcome="SUCCEEDED", delivery=delivery, analysis=headline, ended_at=run.execution.started_at)

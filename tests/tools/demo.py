@@ -188,11 +188,11 @@ def check_setup(exporter: Exporter) -> None:
     """Check the setup, as an operator does before the first run."""
     heading("Check the setup (aws lambda invoke check_setup)")
     result = exporter.invoke("CheckSetupFunction", {})
-    shown = [each for each in result["checks"] if each["coverage_status"] != "passed" or each["name"] == "schedule"]
+    shown = [each for each in result["checks"] if each["result"] != "passed" or each["name"] == "schedule"]
     say(f"  {result['text'].splitlines()[0]}")
     for each in shown:
-        say(f"  {each['coverage_status']}: {each['sentence']} {' '.join(each['fix'])}".rstrip())
-    failed = [each["name"] for each in result["checks"] if each["coverage_status"] != "passed"]
+        say(f"  {each['result']}: {each['sentence']} {' '.join(each['fix'])}".rstrip())
+    failed = [each["name"] for each in result["checks"] if each["result"] != "passed"]
     check(failed == [], f"every check of the setup passes, except for {failed}")
 
 

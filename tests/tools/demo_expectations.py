@@ -55,7 +55,7 @@ def reported(analysis: Mapping[str, Any]) -> dict[str, Any]:
         "open": analysis["counts"]["by_status"].get("ACTIVE", 0),
         "new": sum_of(*NEW),
         "no_longer_open": sum_of(*NO_LONGER_OPEN),
-        "new_arn": sum_of("new_arn"),
+        "new_arn": sum_of("unchanged_new_arn"),
         "status_unknown": sum_of("status_unknown"),
         "unchanged": counts["still_open"],
         "coverage_lost": list(analysis["coverage_status"]["deactivated"]),

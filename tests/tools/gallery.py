@@ -14,16 +14,17 @@ from typing import Any
 from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning
 from findings_analysis.assessment.coverage_status import assess
 from findings_analysis.comparison.fingerprint_format import Counted, Header, Summary
-from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES
-from findings_analysis.pipeline import _failed as failed_analysis
+from findings_analysis.pipeline import failed_analysis
 from findings_analysis.reading.errors import ReportUnavailableError
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note, from_stored
 from findings_exporter.model.plan import make_plan
-from findings_exporter.preflight import checks, message
+from findings_exporter.model.run import Run
+from findings_exporter.model.taxonomy import OWN_SCAN_TYPES
+from findings_exporter.preflight import message
+from findings_exporter.preflight.bucket import bucket_policy_for_inspector
 from tests.builders.exporter import (
     BUCKET,
     REPORT_ID,
@@ -269,7 +270,7 @@ def failures() -> dict[str, Run]:
     here = deployment()
     other_account = {"StringEquals": {"aws:SourceAccount": OTHER}}
     policy = document([writes(place(here), Condition=other_account)])
-    check = checks.bucket_policy_for_inspector(bucket(policy=policy), here, START)
+    check = bucket_policy_for_inspector(bucket(policy=policy), here, START)
     wrong = make_plan({"report": {"nmae": "weekly", "format": "PDF"}}, config(), DAILY_RUN)
     assert isinstance(wrong, Failure)
     ended = Note(

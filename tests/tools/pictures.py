@@ -19,7 +19,7 @@ from tests.tools import gallery
 from tests.tools.screenshot import ARGUMENTS, chromium
 
 if TYPE_CHECKING:
-    from findings_exporter.aws.run_store import Run
+    from findings_exporter.model.run import Run
 
 DOCS = Path("docs")
 SOURCES = DOCS / "gallery/pictures/sources.json"

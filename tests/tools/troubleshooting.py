@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from findings_exporter.model.notes import LANGUAGES
+from findings_exporter.model.notes import NOTE_TEXTS
 from findings_exporter.notification import NOTHING_FOUND
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN, Remediation
 from tests.builders.cloudformation import read_template
@@ -17,7 +17,7 @@ from tests.builders.rendered import STACK, Place, Rendered
 DOCUMENT = Path("docs/troubleshooting.md")
 OTHER = Path("tests/tools/troubleshooting_other.md")
 """What neither code nor template says: the dead-letter queue, missing messages, deployments."""
-TEXTS = LANGUAGES["en"]
+TEXTS = NOTE_TEXTS["en"]
 VALUE = re.compile(r"(?<!\{)\{(\w+)\}")
 ANY_OTHER = "any other error"
 PLACE = Place(parameters={"ReportName": "ReportNameX", "ExpectedExportHours": "77", "DeadlineHours": "11"})

@@ -9,7 +9,7 @@ from findings_exporter.aws.clients import Clients, StartClients
 from findings_exporter.aws.inspector import Inspector
 from findings_exporter.aws.lock import Lock
 from findings_exporter.aws.table import Table
-from findings_exporter.steps import reports, verify_report
+from findings_exporter.steps import cancel_report, verify_report
 from tests.builders import exporter as builders
 from tests.builders.exporter import FakeInspector, FakeStates
 
@@ -23,7 +23,7 @@ def _environment(sealed: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify_report, "CHECK_SECONDS", 0)
-    monkeypatch.setattr(reports, "CANCEL_CHECK_SECONDS", 0)
+    monkeypatch.setattr(cancel_report, "CANCEL_CHECK_SECONDS", 0)
 
 
 @pytest.fixture
@@ -67,4 +67,6 @@ def clients(table: Table, lock: Lock, inspector: FakeInspector) -> Clients:
 def start_clients(clients: Clients, inspector: FakeInspector, states: FakeStates) -> StartClients:
     """What starting a report needs."""
     builders.make_bucket()
-    return StartClients(clients, inspector.client, builders.client("s3"), states.client)
+    return StartClients(
+        clients.config, clients.table, clients.lock, clients.inspector, inspector.client, builders.client("s3"), states.client
+    )

@@ -59,7 +59,7 @@ def test_so_does_a_run_that_was_stopped(exporter: Exporter, inspector: Inspector
 @pytest.mark.usefixtures("unheard")
 def test_so_does_the_setup_check(exporter: Exporter) -> None:
     checks = {check["name"]: check for check in exporter.invoke("CheckSetupFunction", {})["checks"]}
-    assert checks["alarm_topic"]["coverage_status"] == "failed"
+    assert checks["alarm_topic"]["result"] == "failed"
     assert "has no subscription" in checks["alarm_topic"]["sentence"]
 
 

@@ -32,8 +32,11 @@ BAD_INPUTS: list[tuple[object, str]] = [
     ({"report": {"name": "n" * 64}}, "report.name must be"),
     ({"report": {"format": "json"}}, 'report.format must be JSON or CSV, not "json". Did you mean "JSON"?'),
     ({"report": {"format": None}}, "report.format must be JSON or CSV, not null"),
-    ({"bucket": "my-own-bucket"}, "bucket is the deployment's"),
-    ({"report": {"kms_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/x"}}, "report.kms_key_arn is the deployment's"),
+    ({"bucket": "my-own-bucket"}, "bucket is set by a parameter of the stack"),
+    (
+        {"report": {"kms_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/x"}},
+        "report.kms_key_arn is set by a parameter of the stack",
+    ),
     ({"on_busy": "waits"}, 'on_busy must be wait, cancel or fail, not "waits". Did you mean "wait"?'),
     ({"deadline_hours": "6"}, 'deadline_hours must be a number of hours from 0.017 (one minute) to 24, not "6"'),
     ({"deadline_hours": 0}, "deadline_hours must be a number of hours"),
@@ -55,7 +58,7 @@ BAD_INPUTS: list[tuple[object, str]] = [
         filtered({"severity": [{"comparison": "LIKE", "value": "HIGH"}]}),
         "report.filter_criteria.severity[0].comparison must be EQUALS",
     ),
-    (filtered({"severity": [{"comparison": "EQUALS", "value": "CRITCAL"}]}), 'did you mean "CRITICAL"?'),
+    (filtered({"severity": [{"comparison": "EQUALS", "value": "CRITCAL"}]}), 'Did you mean "CRITICAL"?'),
     (filtered({"severity": [{"comparison": "EQUALS"}]}), "report.filter_criteria.severity[0].value is missing"),
     (
         filtered({"firstObservedAt": ["last 7 moons"]}),

@@ -24,10 +24,11 @@ def test_each_error_code_is_explained_in_the_mail(code: str, exporter: Exporter,
     assert remediation.title in message.subject
     words = " ".join(message.email.split())
     assert f"Cause (Report.{code})" in words
-    # The setup check may add that it found nothing wrong: this failure has no cause that anybody could see.
-    why = words.split(" Why ")[1].split(" What to do now ")[0]
-    assert why.startswith(filled(remediation.why, exporter))
-    assert "The setup check found: " not in why
+    # The setup check may add that it found no problem: this failure has no cause that it could see.
+    cause = words.split(f" Cause (Report.{code}) ")[1].split(" Fix ")[0]
+    assert " ended with the status FAILED. " in cause
+    assert f" {filled(remediation.why, exporter)}" in cause
+    assert "The setup check found: " not in cause
     for number, step in enumerate(remediation.fix, 1):
         assert f" {number}. {filled(step, exporter)} " in words
     assert ended.arn in message.email

@@ -1,17 +1,13 @@
-"""Analyzing a verified report: read once, counted, compared with the baseline, left as Parquet, fingerprint file and analysis.json.
-
-The files of an execution have fixed keys, so that a repeated step writes the same ones again:
+"""The step Analyze Report: reads the report once, and leaves its counts, changes, priorities and page.
 
 ::
 
-    <prefix>/findings/report=<name>/day=YYYY-MM-DD/<execution>.parquet    (or <name>.other: see OTHER_RUNS)
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/findings.fingerprints
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/carried.parquet    (where findings are carried over)
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/index.html
-    <prefix>/analyses/<name>/year=YYYY/month=MM/day=DD/<execution>/analysis.json
+    bytes -> batches -> statistics, fingerprints, priorities -> comparison -> coverage status -> document, Parquet, page
 
-An analysis never fails an export. What can be expected to go wrong is written down as a failed analysis, with a sentence; what
-passes is raised, so that the step is tried again; anything else is the workflow's to write down.
+The keys of its files are in :mod:`findings_exporter.model.layout`.
+
+An analysis never fails an export. An expected error is recorded as a failed analysis, with a sentence; a transient one is raised,
+so that the step is tried again; any other one is recorded by the workflow.
 """
 
 import json
@@ -19,130 +15,103 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Self
 
-from findings_analysis.assessment.coverage import read_coverage
-from findings_analysis.assessment.coverage_status import assess
-from findings_analysis.assessment.resumption import surely_scanned
+from findings_analysis.assessment.coverage import Coverage, read_coverage
+from findings_analysis.assessment.coverage_status import CoverageStatus, assess
+from findings_analysis.assessment.priorities import Priorities
+from findings_analysis.assessment.resumption import Scanned, surely_scanned
 from findings_analysis.assessment.statistics import Statistics
 from findings_analysis.comparison import finding_details
 from findings_analysis.comparison.arns import Arns
-from findings_analysis.comparison.baseline import Earlier, NoBaseline, choose, earlier_runs, unreadable
-from findings_analysis.comparison.current_findings import Compared, CurrentFindings
+from findings_analysis.comparison.baseline import EarlierRun, NoBaseline, choose, earlier_runs, unreadable
 from findings_analysis.comparison.difference import NotScanned
+from findings_analysis.comparison.earlier_files import EarlierFiles, UnreadableFileError
 from findings_analysis.comparison.fingerprint_format import FingerprintFile, Header
-from findings_analysis.comparison.stored_files import EarlierFiles, RefusedError, UnreadableFileError, put, raise_what_passes
+from findings_analysis.comparison.run_fingerprints import BaselineComparison, RunComparison, RunFingerprints
 from findings_analysis.output import parquet
-from findings_analysis.output.document import Report, assemble
-from findings_analysis.output.headline import Stored, headline
-from findings_analysis.output.parquet import UnreadableParquetError
+from findings_analysis.output.document import AnalysisResults, AnalyzedReport, assemble
+from findings_analysis.output.headline import StoredAnalysis, make_headline
+from findings_analysis.output.storage import RefusedError, put
+from findings_analysis.reading import parquet_columns
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import AnalysisError, MalformedReportError, ReportChangedError, ReportUnavailableError
 from findings_analysis.reading.json_report import read_json
-from findings_analysis.reading.s3_stream import Pinned, RangedObject
+from findings_analysis.reading.parquet_columns import DETAIL_COLUMNS, UnreadableParquetError
+from findings_analysis.reading.s3_stream import Pinned, RangedObject, raise_if_transient
 from findings_analysis.reading.schema import Batch
 from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.metrics import count_analysis
-from findings_exporter.aws.run_store import Run
-from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
+from findings_exporter.model.layout import AnalysisKeys, analysis_keys
 from findings_exporter.model.notes import Note
-from findings_exporter.model.plan import Plan
+from findings_exporter.model.run import Run
 from findings_exporter.notification import links as links_to
-from findings_exporter.steps.verify_report import Delivery
-
-if TYPE_CHECKING:
-    from mypy_boto3_inspector2 import Inspector2Client
-    from mypy_boto3_s3 import S3Client
 
 logger = logging.getLogger(__name__)
 
-TREND_RUNS = 30
-TREND_LINES_READ = 2_000
-"""Lines of the history: with more between them, a trend is shorter."""
-OTHER_RUNS = ".other"
-"""Ends the partition of runs that do not stand for the report of their name."""
 PARQUET = "application/vnd.apache.parquet"
-CAUSE_CHARACTERS = 600
-"""Of what went wrong, in the sentence of a failed analysis."""
+FAILED_CAUSE_CHARACTERS = 600
+"""The longest cause in the sentence of a failed analysis."""
 
-
-@dataclass(frozen=True, slots=True)
-class AnalysisClients:
-    """What an analysis works with.
-
-    Attributes
-    ----------
-    now
-        The clock, for the metric of how long an analysis takes.
-    """
-
-    config: Config
-    table: Table
-    s3: "S3Client"
-    inspector2: "Inspector2Client"
-    now: Callable[[], datetime]
+type History = Callable[[], Iterable[Mapping[str, Any]]]
+"""Gives the lines of the report's history, the newest first; they are read as far as they are needed."""
 
 
 def analyze_run(clients: AnalysisClients, run: Run, delivery: Delivery) -> dict[str, Any]:
-    """Analyze a run's report and write the headline, or why there is none, into the run's record.
+    """Analyze a run's report, and write the headline, or why there is none, into the run's record.
 
     Parameters
     ----------
     delivery
-        The report as it was verified: the analysis is of this object, and of no later one under its key.
+        The report as it was verified: a later object under its key is not read.
 
     Returns
     -------
     dict
-        ``state``: ``ANALYZED``, or ``NOT_ANALYZED`` with ``error``. What findings say is not in it: an execution's data is
-        read by more people than a report.
+        ``state``: ``ANALYZED``, or ``NOT_ANALYZED`` with ``error``. It holds no text of a finding, since more people can read
+        an execution's data than a report.
 
     Raises
     ------
     ServiceUnavailableError
         S3 could not serve; worth another try.
     ClientError, BotoCoreError
-        As they came, for the handler's translation.
+        As they came; the handler translates them.
     """
     report_name, began = run.require_plan().report_name, clients.now()
-    told = headline_of(clients, run, delivery, lambda: run_store.history(clients.table, report_name))
-    run_store.note_analysis(clients.table, run.execution, told)
-    size_bytes = None if "error" in told else delivery.size_bytes
+    headline = analyze(clients, run, delivery, lambda: run_store.history(clients.table, report_name))
+    run_store.note_analysis(clients.table, run.execution, headline)
+    size_bytes = None if "error" in headline else delivery.size_bytes
     count_analysis(report_name, (clients.now() - began).total_seconds(), size_bytes)
-    return {"state": "NOT_ANALYZED", "error": told["error"]} if "error" in told else {"state": "ANALYZED"}
+    return {"state": "NOT_ANALYZED", "error": headline["error"]} if "error" in headline else {"state": "ANALYZED"}
 
 
-def headline_of(
-    clients: AnalysisClients, run: Run, delivery: Delivery, history: Callable[[], Iterable[Mapping[str, Any]]]
-) -> dict[str, Any]:
+def analyze(clients: AnalysisClients, run: Run, delivery: Delivery, history: History) -> dict[str, Any]:
     """Analyze a report and leave its files.
-
-    Parameters
-    ----------
-    history
-        Gives the lines of the report's history, the newest first; they are read as far as they are needed.
 
     Returns
     -------
     dict
-        The headline (:mod:`findings_analysis.output.headline`); of an expected failure ``error`` and ``sentence``.
+        The headline (:mod:`findings_analysis.output.headline`); after an expected error ``error`` and ``sentence``.
     """
     try:
-        return _analyzed(clients, run, run.require_plan(), delivery, history)
+        with _Workspace.open(run.execution.started_at) as work:
+            return _Analysis(clients, run, delivery, history, work).make()
     except (AnalysisError, RefusedError) as error:
-        return _failed(error)
+        return failed_analysis(error)
 
 
-def _failed(error: Exception) -> dict[str, str]:
-    """Return an expected failure as it is written down: what happened, why, what to do."""
+def failed_analysis(error: Exception) -> dict[str, str]:
+    """Return an expected error as it is recorded: what happened, why, and what to do."""
     what = " ".join(str(error).split())
-    what = (what if len(what) <= CAUSE_CHARACTERS else f"{what[: CAUSE_CHARACTERS - 1]}…").rstrip(".")
+    what = (what if len(what) <= FAILED_CAUSE_CHARACTERS else f"{what[: FAILED_CAUSE_CHARACTERS - 1]}…").rstrip(".")
     match error:
         case MalformedReportError():
             name, do = "Analysis.ReportMalformed", "malformed"
@@ -155,86 +124,241 @@ def _failed(error: Exception) -> dict[str, str]:
     return {"error": name, "sentence": Note("analysis.failed", what=what, do=Note(f"analysis.{do}"))}
 
 
-def _analyzed(
-    clients: AnalysisClients, run: Run, plan: Plan, delivery: Delivery, history: Callable[[], Iterable[Mapping[str, Any]]]
-) -> dict[str, Any]:
-    started_at, scheduled = run.execution.started_at, plan.is_scheduled
-    counts, unreadable_values = Statistics(int(started_at.timestamp() * 1000)), Counter[str]()
+@dataclass(frozen=True, slots=True)
+class _Workspace:
+    """What the batches of a report are collected in, and the files of the analysis until they are stored."""
 
-    def earlier() -> Iterator[Earlier]:
-        return earlier_runs(history(), run.execution.id, started_at)
+    folder: Path
+    table: BinaryIO
+    fingerprint_file: BinaryIO
+    carried: BinaryIO
+    arns: Arns
+    fingerprints: RunFingerprints
+    statistics: Statistics
+    stack: ExitStack
+    priorities: Priorities = field(default_factory=Priorities)
+    unreadable_values: Counter[str] = field(default_factory=Counter)
 
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
-        findings = stack.enter_context(CurrentFindings(started_at))
-        table_file = stack.enter_context((folder / "findings.parquet").open("w+b"))
-        fingerprint_file = stack.enter_context((folder / "findings.fingerprints").open("w+b"))
-        carried_file = stack.enter_context((folder / "carried.parquet").open("w+b"))
+    @classmethod
+    def open(cls, started_at: datetime) -> Self:
+        """Make the temporary folder and its files; leaving the ``with`` statement removes them."""
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            names = ("findings.parquet", "findings.fingerprints", "carried.parquet")
+            table, fingerprint_file, carried = (stack.enter_context((folder / name).open("w+b")) for name in names)
+            arns = Arns()
+            fingerprints = stack.enter_context(RunFingerprints(started_at, arns))
+            statistics = Statistics(int(started_at.timestamp() * 1000))
+            return cls(folder, table, fingerprint_file, carried, arns, fingerprints, statistics, stack.pop_all())
 
-        files = EarlierFiles(clients.s3, plan.destination.owner, plan.report_name, folder)
-        chosen = choose(earlier(), plan.filter_hash, scheduled=scheduled)
-        baseline = None
-        if isinstance(chosen, Earlier):
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stack.close()
+
+    def collected(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Give each batch to all that count it, then to the caller; an ARN that stood before is left out."""
+        for batch in batches:
+            first = self.arns.first_of_each(batch)
+            if first["finding_arn"]:
+                self.statistics.add(first)
+                self.fingerprints.add(first)
+                self.priorities.add(first)
+                yield first
+
+
+class _Earlier(NamedTuple):
+    """What earlier runs left.
+
+    Attributes
+    ----------
+    baseline
+        The run to compare with, or why there is none.
+    baseline_file
+        Its fingerprint file.
+    days_from
+        Fingerprint files of other runs, for first-seen days and the state of scanning.
+    """
+
+    files: EarlierFiles
+    baseline: EarlierRun | NoBaseline
+    baseline_file: FingerprintFile | None
+    days_from: list[FingerprintFile]
+
+    @property
+    def fingerprint_files(self) -> list[FingerprintFile]:
+        return [self.baseline_file, *self.days_from] if self.baseline_file else self.days_from
+
+
+class _Details(NamedTuple):
+    """Details of the listed findings, whether details of carried findings were written, and what could not be read."""
+
+    found: finding_details.DetailsByArn
+    carried: bool
+    sentences: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Analysis:
+    clients: AnalysisClients
+    run: Run
+    delivery: Delivery
+    history: History
+    work: _Workspace
+
+    def make(self) -> dict[str, Any]:
+        """Make the analysis, stage by stage, and return its headline."""
+        earlier = self._find_earlier()
+        self._read_report()
+        coverage = self._read_coverage(earlier)
+        scanned = surely_scanned(coverage, self.work.fingerprints.open, earlier.fingerprint_files, self.run.execution.started_at)
+        comparison = self._compare(earlier, scanned)
+        status = self._assess(earlier, coverage, comparison.with_baseline)
+        details = self._find_details(earlier, comparison.with_baseline)
+        analysis = self._document(earlier, comparison, status, details)
+        stored = self._store(analysis, self.work.carried if details.carried else None)
+        return make_headline(analysis, self._with_page(analysis, stored))
+
+    def _find_earlier(self) -> _Earlier:
+        plan = self.run.require_plan()
+        files = EarlierFiles(self.clients.s3, plan.destination.owner, plan.report_name, self.work.folder)
+        chosen = choose(self._earlier_runs(), plan.filter_hash, scheduled=plan.is_scheduled)
+        baseline_file = None
+        if isinstance(chosen, EarlierRun):
             try:
-                baseline = files.fingerprint_file(chosen)
+                baseline_file = files.fingerprint_file(chosen)
             except UnreadableFileError as error:
                 chosen = unreadable(chosen, str(error))
-        days_from = files.newest_fingerprint_files(earlier(), baseline)
+        return _Earlier(files, chosen, baseline_file, files.newest_fingerprint_files(self._earlier_runs(), baseline_file))
 
-        def seen(batches: Iterable[Batch]) -> Iterator[Batch]:
-            for batch in batches:
-                first = findings.add(batch)
-                if first["finding_arn"]:
-                    counts.add(first)
-                    yield first
+    def _earlier_runs(self) -> Iterator[EarlierRun]:
+        return earlier_runs(self.history(), self.run.execution.id, self.run.execution.started_at)
 
+    def _read_report(self) -> None:
+        """Read the report once, batch by batch: each is counted, then written as Parquet before the next one is read."""
         with ExitStack() as reading:
-            parquet.write(seen(_batches(clients, plan, delivery, unreadable_values, reading)), table_file, started_at)
-        before = [baseline, *days_from] if baseline else days_from
-        coverage = read_coverage(clients.inspector2, clients.config.account, _places(findings, before))
-        scanned = surely_scanned(coverage, findings.open, before, started_at)
+            batches = self.work.collected(self._batches(reading))
+            parquet.write(batches, self.work.table, self.run.execution.started_at)
+
+    def _batches(self, reading: ExitStack) -> Iterator[Batch]:
+        plan, delivery = self.run.require_plan(), self.delivery
+        if delivery.key is None or delivery.nothing_found:
+            return
+        # By its ETag alone: to read a version by its id would need one more permission of every owner of a bucket.
+        pinned = Pinned(delivery.bucket, delivery.key, delivery.size_bytes, str(delivery.etag), None, plan.destination.owner)
+        source = reading.enter_context(RangedObject(self.clients.s3, pinned))
+        read = read_csv if plan.report_format == "CSV" else read_json
+        try:
+            yield from read(source, unreadable=self.work.unreadable_values)
+        except ReportUnavailableError as error:
+            raise_if_transient(error)
+            raise
+
+    def _read_coverage(self, earlier: _Earlier) -> Coverage:
+        places = _places(self.work.fingerprints, earlier.fingerprint_files)
+        return read_coverage(self.clients.inspector2, self.clients.config.account, places)
+
+    def _compare(self, earlier: _Earlier, scanned: Scanned) -> RunComparison:
+        plan, execution = self.run.require_plan(), self.run.execution
         header = Header(
             report=plan.report_name,
-            execution=run.execution.id,
-            started_at=started_at.isoformat(),
+            execution=execution.id,
+            started_at=execution.started_at.isoformat(),
             filter_hash=plan.filter_hash,
             filter_criteria=plan.filter_criteria,
             scanning=scanned.states,
             resuming=scanned.resuming,
         )
-        told = findings.compare(header, fingerprint_file, baseline, days_from, NotScanned(scanned.unsure(), scanned.off()))
-        compared = told.compared
-        coverage_status = assess(
-            findings.open,
+        return self.work.fingerprints.compare(
+            header,
+            self.work.fingerprint_file,
+            earlier.baseline_file,
+            earlier.days_from,
+            NotScanned(scanned.unsure(), scanned.off()),
+            self.work.priorities.watched(),
+        )
+
+    def _assess(self, earlier: _Earlier, coverage: Coverage, compared: BaselineComparison | None) -> CoverageStatus:
+        return assess(
+            self.work.fingerprints.open,
             coverage,
             (compared.header, compared.summary) if compared else None,
-            _scanning_before(before),
+            _scanning_before(earlier.fingerprint_files),
             compared.status_unknown if compared else None,
         )
-        found = _found_names(files, chosen, compared, table_file, carried_file)
-        analysis = assemble(
-            _report(clients.config, run, plan, delivery),
-            counts.to_dict(findings.arns.duplicates),
-            told,
-            chosen,
-            coverage_status,
-            found.names,
+
+    def _find_details(self, earlier: _Earlier, compared: BaselineComparison | None) -> _Details:
+        """Look up what people need to recognize changed findings: in this run's Parquet, and in the baseline's two files."""
+        if compared is None or not isinstance(earlier.baseline, EarlierRun):
+            return _Details({}, carried=False, sentences=[])
+        of_baseline, of_current = finding_details.wanted(compared.changes)
+        found: dict[bytes, dict[str, Any]] = {}
+        sentences: list[str] = []
+        if of_baseline or compared.carried:
+            paths = list(_copies(earlier.files, earlier.baseline, sentences))
+            carried = finding_details.passing(paths, of_baseline, compared.carried, found)
+            _write_carried(carried, self.work.carried, sentences)
+        if of_current:
+            self.work.table.flush()
+            self.work.table.seek(0)
+            found |= finding_details.find(parquet_columns.read(self.work.table, DETAIL_COLUMNS), of_current)
+        return _Details(found, carried=bool(compared.carried) and self.work.carried.tell() > 0, sentences=sentences)
+
+    def _document(
+        self, earlier: _Earlier, comparison: RunComparison, coverage_status: CoverageStatus, details: _Details
+    ) -> dict[str, Any]:
+        work = self.work
+        results = AnalysisResults(
+            counts=work.statistics.to_dict(work.arns.duplicates),
+            baseline=earlier.baseline,
+            compared=comparison.with_baseline,
+            details=details.found,
+            coverage_status=coverage_status,
+            priorities=work.priorities.ranked(comparison.resources),
+            priorities_are_exact=work.priorities.is_exact,
+            open_accounts=frozenset(account for account, _ in work.fingerprints.open),
         )
-        analysis["sentences"] += [*found.sentences, *_sentences(unreadable_values, findings.arns)]
-        if not before and any(each.keys for each in earlier()):
+        analysis = assemble(_report(self.clients.config, self.run, self.delivery), results)
+        analysis["sentences"] += [*details.sentences, *_left_out(work.unreadable_values, work.arns)]
+        if not earlier.fingerprint_files and any(each.fingerprints for each in self._earlier_runs()):
             analysis["sentences"].append(Note("compared.no_first_seen"))
-        stored = _stored(clients, run, analysis, table_file, fingerprint_file, carried_file if found.carried else None)
-        page = _page(clients, run, delivery, analysis, history(), stored)
-        if page is not None:
-            page_key = f"{stored.analysis_key.rpartition('/')[0]}/index.html"
-            put(clients.s3, plan.destination, page_key, page.encode(), "text/html; charset=utf-8")
-            stored = replace(stored, page_key=page_key)
-        return headline(analysis, stored)
+        return analysis
+
+    def _store(self, analysis: Mapping[str, Any], carried_file: BinaryIO | None) -> StoredAnalysis:
+        """Write the files, analysis.json last: where it lies, the others do, too."""
+        s3, to, keys = self.clients.s3, self.run.require_plan().destination, self._keys
+        text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+        table = put(s3, to, keys.parquet, self.work.table, PARQUET)
+        fingerprints = put(s3, to, keys.fingerprints, self.work.fingerprint_file, "application/octet-stream")
+        carried = put(s3, to, keys.carried, carried_file, PARQUET) if carried_file else None
+        stored = put(s3, to, keys.document, text, "application/json")
+        return StoredAnalysis(to.bucket, stored.key, table, fingerprints, carried)
+
+    def _with_page(self, analysis: Mapping[str, Any], stored: StoredAnalysis) -> StoredAnalysis:
+        """Write the page; where it cannot be made, the analysis goes without one."""
+        # Imported here, since its libraries are slow to load: a cold start that fails earlier need not wait for them.
+        from findings_analysis.page import run_page  # noqa: PLC0415
+
+        run, config = replace(self.run, delivery=self.delivery), self.clients.config
+        links = _links(run, config, stored)
+        try:
+            page = run_page.page_of(run, config, self.clients.now(), analysis, self.history(), links)
+        except Exception as error:  # noqa: BLE001 - a template can fail in any way, and the numbers stand without it
+            logger.warning("the page could not be made: %s", type(error).__name__)
+            return stored
+        put(self.clients.s3, run.require_plan().destination, self._keys.page, page.encode(), "text/html; charset=utf-8")
+        return replace(stored, page_key=self._keys.page)
+
+    @property
+    def _keys(self) -> AnalysisKeys:
+        plan, execution = self.run.require_plan(), self.run.execution
+        return analysis_keys(self.clients.config.key_prefix, plan.report_name, execution, is_regular=plan.is_regular)
 
 
-def _places(findings: CurrentFindings, before: Iterable[FingerprintFile]) -> set[tuple[str, str]]:
-    """Return the accounts and scan types with findings now or before, and with the empty scan type each account asked for."""
-    places = {place for place in findings.open if place[0]}
+def _places(fingerprints: RunFingerprints, before: Iterable[FingerprintFile]) -> set[tuple[str, str]]:
+    """Return the accounts and scan types with findings now or before; an empty scan type stands for an account alone."""
+    places = {place for place in fingerprints.open if place[0]}
     for each in before:
         places |= {(account, "") for account in each.header.scanning}
         for counted in (each.summary.open, each.summary.status_unknown):
@@ -243,7 +367,7 @@ def _places(findings: CurrentFindings, before: Iterable[FingerprintFile]) -> set
 
 
 def _scanning_before(before: Iterable[FingerprintFile]) -> dict[str, dict[str, str]]:
-    """Return what earlier runs knew of scanning: on where any of them says so."""
+    """Return the state of scanning at earlier runs: ``on`` where any of them says so."""
     found: dict[str, dict[str, str]] = {}
     for each in before:
         for account, scan_types in each.header.scanning.items():
@@ -252,7 +376,25 @@ def _scanning_before(before: Iterable[FingerprintFile]) -> dict[str, dict[str, s
     return found
 
 
-def _sentences(unreadable_values: Mapping[str, int], arns: Arns) -> Iterator[str]:
+def _copies(files: EarlierFiles, baseline: EarlierRun, sentences: list[str]) -> Iterator[Path]:
+    """Copy the baseline's files with details; a sentence names one that cannot be read."""
+    for stored in filter(None, (baseline.carried, baseline.parquet)):
+        try:
+            yield files.copy(baseline.bucket, stored)
+        except UnreadableFileError as error:
+            sentences.append(Note("compared.details_unread", key=stored.key, why=str(error)))
+
+
+def _write_carried(batches: Iterable[Batch], file: BinaryIO, sentences: list[str]) -> None:
+    try:
+        parquet.write_details(batches, file)
+    except UnreadableParquetError as error:
+        sentences.append(Note("compared.details_wrong", why=str(error)))
+        file.seek(0)
+        file.truncate()
+
+
+def _left_out(unreadable_values: Mapping[str, int], arns: Arns) -> Iterator[str]:
     """Say what of the report was left out."""
     if arns.duplicates:
         yield Note("read.duplicates", count=arns.duplicates)
@@ -262,137 +404,18 @@ def _sentences(unreadable_values: Mapping[str, int], arns: Arns) -> Iterator[str
         yield Note("read.values", count=count, column=column)
 
 
-def _page(
-    clients: AnalysisClients,
-    run: Run,
-    delivery: Delivery,
-    analysis: Mapping[str, Any],
-    history: Iterable[Mapping[str, Any]],
-    stored: Stored,
-) -> str | None:
-    """Return the run's page; None where it cannot be made, since an analysis without a page is better than none."""
-    # The page's libraries are imported by whoever makes one: a cold start that fails before need not wait for them.
-    from findings_analysis.page import render  # noqa: PLC0415
-
-    config = clients.config
-    links = {
-        "report": links_to.report_url(replace(run, delivery=delivery), config),
+def _links(run: Run, config: Config, stored: StoredAnalysis) -> dict[str, str | None]:
+    return {
+        "report": links_to.report_url(run, config),
         "analysis": links_to.object_url(stored.bucket, stored.analysis_key, config),
         "parquet": links_to.object_url(stored.bucket, stored.parquet.key, config),
         "execution": links_to.execution_url(run, config),
     }
-    facts = {
-        "deployment": {"account": config.account, "region": config.region, "stack": config.stack},
-        "links": links,
-        "duration_seconds": round((clients.now() - run.execution.started_at).total_seconds()),
-        "time_zone": config.time_zone,
-    }
-    try:
-        return render(analysis, trend(history, run, analysis), facts, config.language)
-    except Exception as error:  # noqa: BLE001 - a template can fail in any way, and the numbers are there all the same
-        logger.warning("the page could not be made: %s", type(error).__name__)
-        return None
 
 
-def trend(history: Iterable[Mapping[str, Any]], run: Run, analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return how many findings were open in the last runs that this one can be compared with, the oldest first and this one last.
-
-    Parameters
-    ----------
-    history
-        Lines of the report's history, the newest first.
-    """
-    plan, started_at = run.require_plan(), run.execution.started_at.isoformat()
-    comparable = (
-        line
-        for line in islice(history, TREND_LINES_READ)
-        if line["sk"].split("#")[1] < started_at
-        and line.get("filter_hash") == plan.filter_hash
-        and line.get("notified") == 1
-        and (line.get("scheduled") == 1 or not plan.is_scheduled)
-    )
-    runs_before = [
-        {
-            "started_at": line["sk"].split("#")[1],
-            "outcome": line["outcome"],
-            "by_severity": json.loads(line["by_severity"]) if "by_severity" in line else None,
-            "is_uncertain": line.get("coverage", "active") != "active",
-        }
-        for line in islice(comparable, TREND_RUNS - 1)
-    ]
-    this = {
-        "started_at": started_at,
-        "outcome": "SUCCEEDED",
-        "by_severity": dict(analysis["counts"]["by_severity"]),
-        "is_uncertain": analysis["coverage_status"]["state"] != "active",
-    }
-    return [*reversed(runs_before), this]
-
-
-def _batches(
-    clients: AnalysisClients, plan: Plan, delivery: Delivery, unreadable: Counter[str], stack: ExitStack
-) -> Iterable[Batch]:
-    if delivery.key is None or delivery.nothing_found:
-        return []
-    # By its ETag alone: to read a version by its id would need one more permission, of each owner of a bucket.
-    pinned = Pinned(delivery.bucket, delivery.key, delivery.size_bytes, str(delivery.etag), None, plan.destination.owner)
-    read = read_csv if plan.report_format == "CSV" else read_json
-    return _or_retried(read(stack.enter_context(RangedObject(clients.s3, pinned)), unreadable=unreadable))
-
-
-def _or_retried(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Give the batches; where S3 did not serve, raise what is tried again."""
-    try:
-        yield from batches
-    except ReportUnavailableError as error:
-        raise_what_passes(error)
-        raise
-
-
-class _FoundNames(NamedTuple):
-    """Names of listed findings, whether names of findings that are carried over were written, and what could not be read."""
-
-    names: finding_details.FindingDetails
-    carried: bool
-    sentences: list[str]
-
-
-def _found_names(
-    files: EarlierFiles,
-    chosen: Earlier | NoBaseline,
-    compared: Compared | None,
-    table_file: BinaryIO,
-    carried_file: BinaryIO,
-) -> _FoundNames:
-    """Look the names of changed findings up: of this report's in its own Parquet, of the others in the baseline's two files."""
-    if compared is None or not isinstance(chosen, Earlier):
-        return _FoundNames({}, carried=False, sentences=[])
-    of_baseline, of_current = finding_details.wanted(compared.changes)
-    names: dict[bytes, dict[str, Any]] = {}
-    sentences: list[str] = []
-    if of_baseline or compared.carried:
-        batches = []
-        for stored in filter(None, (chosen.carried, chosen.parquet)):
-            try:
-                batches.append(files.copy(chosen.bucket, stored))
-            except UnreadableFileError as error:
-                sentences.append(Note("compared.details_unread", key=stored.key, why=str(error)))
-        passing = finding_details.passing(batches, of_baseline, compared.carried, names)
-        try:
-            parquet.write_named(passing, carried_file)
-        except UnreadableParquetError as error:
-            sentences.append(Note("compared.details_wrong", why=str(error)))
-            carried_file.seek(0)
-            carried_file.truncate()
-    if of_current:
-        table_file.flush()
-        table_file.seek(0)
-        names |= finding_details.find(parquet.read(table_file, parquet.NAMED), of_current)
-    return _FoundNames(names, carried=bool(compared.carried) and carried_file.tell() > 0, sentences=sentences)
-
-
-def _report(config: Config, run: Run, plan: Plan, delivery: Delivery) -> Report:
-    return Report(
+def _report(config: Config, run: Run, delivery: Delivery) -> AnalyzedReport:
+    plan = run.require_plan()
+    return AnalyzedReport(
         name=plan.report_name,
         format=plan.report_format,
         execution=run.execution.id,
@@ -404,26 +427,3 @@ def _report(config: Config, run: Run, plan: Plan, delivery: Delivery) -> Report:
         bucket=delivery.bucket,
         key=delivery.key,
     )
-
-
-def _stored(
-    clients: AnalysisClients,
-    run: Run,
-    analysis: Mapping[str, Any],
-    table_file: BinaryIO,
-    fingerprint_file: BinaryIO,
-    carried_file: BinaryIO | None,
-) -> Stored:
-    """Write the files, analysis.json last: where it lies, the others do, too."""
-    plan, day, prefix = run.require_plan(), run.execution.started_at, clients.config.key_prefix
-    folder = f"{prefix}/analyses/{plan.report_name}/{day:year=%Y/month=%m/day=%d}/{run.execution.id}"
-    # Athena's newest run of a report is one that stands for it: others lie beside it under a name that no report can have.
-    partition = plan.report_name if plan.is_regular else f"{plan.report_name}{OTHER_RUNS}"
-    parquet_key = f"{prefix}/findings/report={partition}/day={day:%Y-%m-%d}/{run.execution.id}.parquet"
-    text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
-    to = plan.destination
-    table = put(clients.s3, to, parquet_key, table_file, PARQUET)
-    keys = put(clients.s3, to, f"{folder}/findings.fingerprints", fingerprint_file, "application/octet-stream")
-    carried = put(clients.s3, to, f"{folder}/carried.parquet", carried_file, PARQUET) if carried_file else None
-    stored = put(clients.s3, to, f"{folder}/analysis.json", text, "application/json")
-    return Stored(to.bucket, stored.key, table, keys, carried)

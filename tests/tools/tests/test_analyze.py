@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from findings_analysis.output import parquet
+from findings_analysis.reading import parquet_columns
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
 from tests.tools import analyze
@@ -60,7 +60,7 @@ def test_each_report_is_compared_with_the_one_before_and_leaves_all_that_is_made
     event, mail = document(folder, "event-2.json"), (folder / "out/email-2.txt").read_text()
     assert (event["outcome"], event["analysis"]["changes"]["no_longer_open"]) == ("SUCCEEDED", 4)
     assert "0 new findings. 4 no longer open." in mail
-    rows = parquet.read(io.BytesIO((folder / "out/findings-2.parquet").read_bytes()))
+    rows = parquet_columns.read(io.BytesIO((folder / "out/findings-2.parquet").read_bytes()))
     assert sum(len(batch["finding_arn"]) for batch in rows) == len(FINDINGS) - 4
     result = capsys.readouterr().out
     assert "2. tuesday.csv: Inspector" in result

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from findings_analysis.pipeline import AnalysisClients, analyze_run
+from findings_analysis.pipeline import analyze_run
 from findings_exporter import notification
 from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import AnalysisClients
 from tests.builders.exporter import START, config
 from tests.local_aws.emulator.inspector.findings import Finding
 from tests.local_aws.emulator.inspector.report_files import csv_report

@@ -13,6 +13,7 @@ from arro3.io import write_parquet
 
 from findings_analysis import pipeline
 from findings_analysis.comparison.baseline import HISTORY_FIELDS, StoredFile
+from findings_analysis.comparison.earlier_files import EarlierFiles
 from findings_analysis.comparison.fingerprint_format import (
     BLOCK,
     HEADER,
@@ -25,13 +26,15 @@ from findings_analysis.comparison.fingerprint_format import (
 )
 from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, FIRST_SEEN
 from findings_analysis.comparison.identity import IDENTITY_VERSION
-from findings_analysis.comparison.stored_files import EarlierFiles
-from findings_analysis.output import parquet
-from findings_analysis.pipeline import AnalysisClients, analyze_run
+from findings_analysis.page.run_page import trend
+from findings_analysis.pipeline import analyze_run
+from findings_analysis.reading import parquet_columns
 from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.table import Table
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, translated
-from findings_exporter.steps.verify_report import Delivery
+from findings_exporter.model.run import Run
 from tests.builders import exporter as builders
 from tests.builders.exporter import BUCKET, KEY, START, FakeInspector, client, client_error, config, execution, planned
 from tests.local_aws.emulator.inspector.findings import generate
@@ -74,7 +77,7 @@ def clients(table: Table, s3: Any, inspector: FakeInspector) -> AnalysisClients:
 
 def delivered(
     clients: AnalysisClients, name: str, at: datetime, content: bytes | None, report_format: str = "JSON", **run_input: Any
-) -> tuple[run_store.Run, Delivery]:
+) -> tuple[Run, Delivery]:
     """A run whose report was verified; without content Inspector found nothing."""
     report = {"format": report_format} | run_input.pop("report", {})
     run = planned(clients.table, execution(name, at), {"report": report} | run_input)
@@ -119,7 +122,7 @@ def test_a_first_run_leaves_its_files_encrypted_as_the_report_is(clients: Analys
     assert result["analysis_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/analysis.json"
     assert result["fingerprints_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/findings.fingerprints"
     assert result["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/run-1.parquet"
-    rows = [arn for batch in parquet.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
+    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
     assert rows == [each["findingArn"] for each in ACTIVE]
     assert json.loads(content_of(result["analysis_key"]))["counts"]["total"] == len(ACTIVE)
     assert result["page_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/index.html"
@@ -141,7 +144,7 @@ def test_the_page_shows_the_trend_of_the_runs_and_is_in_the_language_of_the_depl
     assert "Asia/Tokyo" in page
     second = {"counts": {"by_severity": {"HIGH": 3}}, "coverage_status": {"state": "unknown"}}
     run = run_store.load(clients.table, execution("run-2", START + timedelta(days=1)))
-    assert pipeline.trend(run_store.history(clients.table, "nightly"), run, second) == [
+    assert trend(run_store.history(clients.table, "nightly"), run, second) == [
         {
             "started_at": START.isoformat(),
             "outcome": "SUCCEEDED",
@@ -163,7 +166,7 @@ def test_a_page_that_cannot_be_rendered_leaves_an_analysis_without_one(
     def broken(*_: object) -> str:
         raise ValueError("no")
 
-    monkeypatch.setattr("findings_analysis.page.render", broken)
+    monkeypatch.setattr("findings_analysis.page.run_page.render", broken)
     result = daily_run(clients)
     assert (result["page_key"], result["total"]) == (None, len(ACTIVE))
 
@@ -582,7 +585,7 @@ class TestTrend:
     def of(self, clients: AnalysisClients, run_input: dict[str, Any]) -> list[str]:
         run = planned(clients.table, execution("this", START + timedelta(days=9)), run_input)
         analysis = {"counts": {"by_severity": {}}, "coverage_status": {"state": "active"}}
-        return [each["started_at"][8:10] for each in pipeline.trend(run_store.history(clients.table, "nightly"), run, analysis)]
+        return [each["started_at"][8:10] for each in trend(run_store.history(clients.table, "nightly"), run, analysis)]
 
     def test_silent_runs_and_those_of_another_filter_or_kind_are_not_in_it(self, clients: AnalysisClients) -> None:
         schedule: dict[str, Any] = {"schedule": {"scheduled_for": START.isoformat(), "arn": builders.SCHEDULE}}
@@ -694,6 +697,6 @@ def test_an_arn_that_stands_twice_is_counted_once_and_mentioned(clients: Analysi
     result = daily_run(clients, "run-2", START + timedelta(days=1), [*ACTIVE, ACTIVE[0], ACTIVE[3], ACTIVE[3]])
     assert (result["total"], result["open"], result["changes"]["appeared"]) == (len(ACTIVE), len(ACTIVE), 0)
     assert any(sentence.startswith("3 findings are in the report again under an ARN") for sentence in result["sentences"])
-    rows = [arn for batch in parquet.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
+    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
     assert sorted(rows) == sorted(each["findingArn"] for each in ACTIVE)
     assert json.loads(content_of(result["analysis_key"]))["counts"]["duplicates"] == 3

@@ -1,7 +1,7 @@
-"""Whether Inspector was looking: the state of each account and scan type, and how many resources are scanned.
+"""Scan coverage: the state of scanning in each account and scan type, and how many resources are scanned.
 
-Only what is surely scanned counts as scanned. What cannot be read, is only being switched on, or was not told of is ``unknown``;
-nothing here ever fails an analysis.
+Only what is surely scanned counts as scanned. A state that cannot be read, that is missing from an answer, or that says that
+scanning is being activated is ``unknown``; nothing here ever fails an analysis.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from findings_analysis.comparison.fingerprints import OTHER_CLOUDS
 from findings_exporter.model.notes import Note, named
+from findings_exporter.model.taxonomy import OTHER_CLOUDS
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
@@ -57,9 +57,9 @@ class AccountScanning:
     state
         Of the account as a whole.
     scan_types
-        By the names of :data:`~findings_analysis.comparison.fingerprints.SCAN_TYPES`, as far as Inspector told of them.
+        By the names of :data:`~findings_exporter.model.taxonomy.SCAN_TYPES`, as far as Inspector returned them.
     why
-        Inspector's own words for a state other than ``on``; else empty.
+        Inspector's reason for a state other than ``on``; else empty.
     scanned, not_scanned
         Resources; None when unknown.
     is_member
@@ -78,12 +78,12 @@ class AccountScanning:
 
         Of other clouds connectors alone decide.
         """
-        told = self.scan_types.get(scan_type, "unknown")
+        own = self.scan_types.get(scan_type, "unknown")
         if scan_type in OTHER_CLOUDS:
-            return told
-        if "off" in {self.state, told}:
+            return own
+        if "off" in {self.state, own}:
             return "off"
-        return told if self.state == "on" else "unknown"
+        return own if self.state == "on" else "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class TypeCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What is known of Inspector's looking.
+    """What is known of Inspector's scanning.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class Coverage:
 
     @property
     def scans_nothing(self) -> bool:
-        """Whether Inspector knows resources, and scans none of them: then it does not look, even if it is switched on."""
+        """Whether Inspector knows resources, and scans none of them: then nothing is scanned, even where scanning is active."""
         return self.scanned == 0 and bool(self.not_scanned)
 
     def to_dict(self) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Coverage:
 
 
 def read_coverage(client: "Inspector2Client", account: str, places_with_findings: Collection[Place]) -> Coverage:
-    """Ask Inspector what it scans.
+    """Read from Inspector what it scans.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def read_coverage(client: "Inspector2Client", account: str, places_with_findings
     # Inspector's other calls take the administrator or its members, but not both at once: so does this.
     for some in batched(others, ACCOUNTS_A_CALL, strict=False):
         states |= _states(client, list(some))
-    # An empty list may also mean that this account administers nobody any more.
+    # An empty list may also mean that this account administers no account any more.
     if members:
         left = {each for each in others if each not in members and states[each].state == "unknown"}
         states |= {each: replace(states[each], is_member=False) for each in left}
@@ -185,7 +185,7 @@ def _members(client: "Inspector2Client", notes: list[str]) -> set[str] | None:
                 notes.append(Note("coverage.member_pages", pages=MOST_PAGES))
                 return None
     except (ClientError, BotoCoreError) as error:
-        # Whether a permission is missing or the account administers no others: Inspector does not tell apart.
+        # Inspector answers the same whether a permission is missing or the account administers no others.
         notes.append(Note("coverage.members_unread", error=_short(error)))
         return None
     return members
@@ -197,27 +197,27 @@ def _states(client: "Inspector2Client", accounts: list[str]) -> dict[str, Accoun
     except (ClientError, BotoCoreError) as error:
         return dict.fromkeys(accounts, AccountScanning("unknown", why=Note("why.status_unread", error=_short(error))))
     states = dict.fromkeys(accounts, AccountScanning("unknown", why=Note("why.not_returned")))
-    for told in answer.get("accounts", []):
-        state: Mapping[str, Any] = told.get("state", {})
-        resource_state: Mapping[str, Any] = told.get("resourceState", {})
+    for entry in answer.get("accounts", []):
+        state: Mapping[str, Any] = entry.get("state", {})
+        resource_state: Mapping[str, Any] = entry.get("resourceState", {})
         known = _scanning(state)
         scan_types = {name: _scanning(each) for name, each in resource_state.items()}
-        states[told["accountId"]] = AccountScanning(known, scan_types, "" if known == "on" else _words(state, "status"))
+        states[entry["accountId"]] = AccountScanning(known, scan_types, "" if known == "on" else _reason(state, "status"))
     for failed in answer.get("failedAccounts", []):
-        states[failed["accountId"]] = AccountScanning("unknown", why=_words(failed, "errorCode"))
+        states[failed["accountId"]] = AccountScanning("unknown", why=_reason(failed, "errorCode"))
     return states
 
 
-def _scanning(told: Mapping[str, Any]) -> Scanning:
+def _scanning(state: Mapping[str, Any]) -> Scanning:
     """Return what a state of the model says: on only without an error code that leaves it open."""
-    state, error = STATES.get(told.get("status", ""), "unknown"), told.get("errorCode")
-    if error == "BLOCKED_BY_ORGANIZATION_POLICY" or state == "off":
+    scanning, error = STATES.get(state.get("status", ""), "unknown"), state.get("errorCode")
+    if error == "BLOCKED_BY_ORGANIZATION_POLICY" or scanning == "off":
         return "off"
-    return ERRORS.get(error, "unknown") if error and state == "on" else state
+    return ERRORS.get(error, "unknown") if error and scanning == "on" else scanning
 
 
-def _words(told: Mapping[str, Any], name: str) -> str:
-    return f"{told.get(name)}: {told.get('errorMessage') or ''}".rstrip(": ")
+def _reason(state: Mapping[str, Any], name: str) -> str:
+    return f"{state.get(name)}: {state.get('errorMessage') or ''}".rstrip(": ")
 
 
 def _state_notes(states: Mapping[str, AccountScanning]) -> Iterator[str]:
@@ -237,12 +237,12 @@ def _state_notes(states: Mapping[str, AccountScanning]) -> Iterator[str]:
 def _with_connectors(
     client: "Inspector2Client", states: Mapping[str, AccountScanning], notes: list[str]
 ) -> dict[str, AccountScanning]:
-    """Add what connectors tell of other clouds: on where there are some in the account, and all of them are healthy."""
+    """Add the state of other clouds from their connectors: on where an account has some, and all are healthy."""
     healthy: dict[Place, bool] = {}
     try:
         for page, answer in enumerate(client.get_paginator("list_connectors").paginate()):
             for connector in answer.get("items", ()):
-                # An ARN's fifth part is its account. What is not of the model's form is nobody's health.
+                # An ARN's fifth part is its account. One of another form counts for no account.
                 place = f"{connector.get('connectorArn')}::::".split(":")[4], str(connector.get("provider")).lower()
                 healthy[place] = healthy.get(place, True) and _is_healthy(connector)
             if page >= MOST_PAGES:

@@ -1,17 +1,17 @@
-"""Quiet is not dark: whether few findings are good news, judged by whether Inspector was looking.
+"""The coverage status of a run: whether few findings are good news, or Inspector did not scan.
 
-The rule, in this order:
+The rules, in this order:
 
-1. A place (account and scan type) whose scanning is off, and that was scanned or had open findings at the baseline, is
-   **dark**: an alarm every day until it is on again or the account is no member any more. Scanning that was off before,
-   and without findings, is no alarm.
-2. A report without any open finding, a sudden fall, or that none of the known resources is scanned, is *judged*: it needs
-   an explanation. A sudden fall is one from at least 20 open findings to at most half of them, in all or in one account.
-3. Of the accounts that are judged: all off is **dark**. So is a run in which none of the known resources is scanned, and
-   nothing that is missing is called gone then. One account whose state is not known makes the run **unknown**. All on,
-   and at least one resource surely scanned, is a **good** run, said loudly; all on without that is **unknown**.
+1. A place (account and scan type) whose scanning is off, and that was scanned or had open findings at the baseline, makes the
+   status **lost**: an alarm every day until scanning is on again or the account is no member any more. A place whose scanning
+   was off before, and that had no findings, does not.
+2. A report without any open finding, an unusual drop, or a run in which none of the known resources is scanned needs an
+   explanation. An unusual drop is one from at least 20 open findings to at most half of them, in all or in one account.
+3. The explanation comes from the accounts concerned. All off is **lost**. So is a run in which none of the known resources is
+   scanned; missing findings are ``status_unknown`` then. One account whose state is unknown makes the run **unknown**. All on,
+   and at least one resource scanned, is **active**, and the drop is reported; all on without that is **unknown**.
 4. A run in which findings are missing where it is not sure that Inspector scans is **unknown**.
-5. Everything else is a **good** run.
+5. Everything else is **active**.
 """
 
 from collections import Counter
@@ -21,12 +21,12 @@ from typing import Any, Literal
 
 from findings_analysis.assessment.coverage import Coverage, Scanning
 from findings_analysis.comparison.fingerprint_format import Header, Summary
-from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES
 from findings_exporter.model.notes import Note, named
+from findings_exporter.model.taxonomy import OWN_SCAN_TYPES, SCAN_TYPES
 
-FALL_FROM = 20
-FALL_TO = 0.5
-ACCOUNTS_NAMED = 5
+DROP_FROM = 20
+DROP_TO = 0.5
+PLACES_NAMED = 5
 WHOLE = "*"
 """Stands for the whole report beside its accounts."""
 
@@ -36,20 +36,20 @@ type Open = Mapping[tuple[str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class CoverageStatus:
-    """How a run is judged.
+    """The coverage status of a run, and its reasons.
 
     Attributes
     ----------
     state
-        ``dark`` is an alarm.
+        ``lost`` raises an alarm.
     unusual_drop
-        Whether the report, or an account in it, fell suddenly.
-    dark
-        By account, the scan types that are dark.
+        Whether the report, or an account in it, has an unusual drop.
+    deactivated
+        By account, the scan types that are off and were scanned or had findings.
     reasons
-        Sentences for people; empty in a run that needs no word.
+        Sentences for people; empty where there is nothing to explain.
     coverage
-        What it was judged by.
+        What it was assessed by.
     """
 
     state: Literal["active", "lost", "unknown"]
@@ -75,7 +75,7 @@ def assess(
     scanning_before: Mapping[str, Mapping[str, str]] | None = None,
     status_unknown: Open | None = None,
 ) -> CoverageStatus:
-    """Judge a run.
+    """Assess a run.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def assess(
     scanning_before
         What the baseline and the runs since knew of scanning: account, scan type, state; None for what the baseline knew.
     status_unknown
-        The missing findings that need not be gone; None where nothing was compared.
+        Missing findings whose status is unknown; None where nothing was compared.
     """
     before = _open_at(baseline[1]) if baseline else Counter[tuple[str, str]]()
     scanning = scanning_before if scanning_before is not None else baseline[0].scanning if baseline else {}
@@ -94,19 +94,19 @@ def assess(
     deactivated = _deactivated_places(before, scanning, coverage)
     if deactivated:
         reasons += _lost(deactivated, status_unknown)
-    # What is dark explains itself.
-    looked_at = {place: count for place, count in before.items() if place[1] not in deactivated.get(place[0], ())}
-    falls = _falls(looked_at, current)
+    # Lost coverage explains the drop there.
+    still_scanned = {place: count for place, count in before.items() if place[1] not in deactivated.get(place[0], ())}
+    drops = _drops(still_scanned, current)
     accounts = sorted(coverage.accounts)
     is_empty = not sum(current.values())
-    assessed: Iterable[str] = accounts if is_empty or coverage.scans_nothing or WHOLE in falls else falls
+    assessed: Iterable[str] = accounts if is_empty or coverage.scans_nothing or WHOLE in drops else drops
     state: Literal["active", "lost", "unknown"] = "active"
-    if is_empty or falls or coverage.scans_nothing:
-        # The only account with findings fell as the report did: it is said once.
-        told = [(account, fall) for account, fall in sorted(falls.items()) if account == WHOLE or fall != falls.get(WHOLE)]
-        reasons += [_drop(account, *fall) for account, fall in told[:ACCOUNTS_NAMED]]
+    if is_empty or drops or coverage.scans_nothing:
+        # Where only one account has findings, its drop is the report's: it is reported once.
+        reported = [(account, drop) for account, drop in sorted(drops.items()) if account == WHOLE or drop != drops.get(WHOLE)]
+        reasons += [_drop(account, *drop) for account, drop in reported[:PLACES_NAMED]]
         state, sentence = _assessed(assessed, coverage)
-        what = Note("what.empty") if is_empty else Note("what.drop") if falls else Note("what.open")
+        what = Note("what.empty") if is_empty else Note("what.drop") if drops else Note("what.open")
         reasons.append(Note("assessed", what=what, coverage=sentence))
     unsure = {
         place: count for place, count in (status_unknown or {}).items() if count and place[1] not in deactivated.get(place[0], ())
@@ -114,11 +114,11 @@ def assess(
     if unsure and not coverage.scans_nothing:
         state = "unknown"
         reasons.append(_unsure(unsure, coverage))
-    return CoverageStatus("lost" if deactivated else state, bool(falls), deactivated, tuple(reasons), coverage)
+    return CoverageStatus("lost" if deactivated else state, bool(drops), deactivated, tuple(reasons), coverage)
 
 
 def _open_at(summary: Summary) -> Counter[tuple[str, str]]:
-    """Return what was open when Inspector was last looking."""
+    """Return what was open when it was last scanned."""
     found: Counter[tuple[str, str]] = Counter()
     for counted in (summary.open, summary.status_unknown):
         for account, scan_types in counted.items():
@@ -142,13 +142,13 @@ def _deactivated_places(
     return deactivated
 
 
-def _falls(before: Open, current: Open) -> dict[str, tuple[int, int]]:
-    """Return the accounts that fell suddenly, with both numbers; :data:`WHOLE` stands for the report."""
+def _drops(before: Open, current: Open) -> dict[str, tuple[int, int]]:
+    """Return the accounts with an unusual drop, with both numbers; :data:`WHOLE` stands for the report."""
     then, now = _by_account(before), _by_account(current)
     return {
         account: (count, now[account])
         for account, count in then.items()
-        if count >= FALL_FROM and now[account] <= FALL_TO * count
+        if count >= DROP_FROM and now[account] <= DROP_TO * count
     }
 
 
@@ -162,14 +162,14 @@ def _by_account(counted: Open) -> Counter[str]:
 
 def _assessed(accounts: Iterable[str], coverage: Coverage) -> tuple[Literal["active", "lost", "unknown"], Note]:
     assessed = {account: coverage.accounts.get(account) for account in accounts}
-    told = {account: each for account, each in assessed.items() if each is None or each.is_member}
-    states: dict[str, Scanning] = {account: each.state if each else "unknown" for account, each in told.items()}
+    members = {account: each for account, each in assessed.items() if each is None or each.is_member}
+    states: dict[str, Scanning] = {account: each.state if each else "unknown" for account, each in members.items()}
     if states and all(state == "off" for state in states.values()):
-        whys = {account: each.why if each else "" for account, each in told.items()}
+        whys = {account: each.why if each else "" for account, each in members.items()}
         return "lost", Note("coverage.off", places=_named(whys))
     if coverage.scans_nothing:
         return "lost", Note("coverage.none_scanned", not_scanned=coverage.not_scanned)
-    unknown = {account: each.why if each else "" for account, each in told.items() if states[account] == "unknown"}
+    unknown = {account: each.why if each else "" for account, each in members.items() if states[account] == "unknown"}
     if unknown:
         return "unknown", Note("coverage.unknown_in", places=_named(unknown))
     if not states:
@@ -182,7 +182,7 @@ def _assessed(accounts: Iterable[str], coverage: Coverage) -> tuple[Literal["act
 
 
 def _lost(deactivated: Mapping[str, tuple[str, ...]], status_unknown: Open | None) -> list[Note]:
-    """Say where scanning is off, and what that does to the findings there."""
+    """Say where scanning is off, and what that means for the findings there."""
     missing = sum(
         (status_unknown or {}).get((account, scan_type), 0) for account, types in deactivated.items() for scan_type in types
     )
@@ -190,7 +190,7 @@ def _lost(deactivated: Mapping[str, tuple[str, ...]], status_unknown: Open | Non
     if len(deactivated) > 1:
         places = [
             Note("place.all", account=account) if _is_all(types) else Note("place.types", account=account, types=_types(types))
-            for account, types in list(deactivated.items())[:ACCOUNTS_NAMED]
+            for account, types in list(deactivated.items())[:PLACES_NAMED]
         ]
         return [Note("lost.accounts", count=len(deactivated), places=[*places, *_more(len(deactivated))]), status]
     ((account, types),) = deactivated.items()
@@ -203,11 +203,11 @@ def _unsure(unsure: Open, coverage: Coverage) -> Note:
     for account, scan_type in sorted(unsure):
         types = places.setdefault((account, _why_unsure(coverage, account, scan_type)), [])
         types.append(named("scan_type", scan_type))
-    told = [
+    listed = [
         Note("place.type_why", account=account or Note("place.no_account"), types=types, why=why)
         for (account, why), types in places.items()
     ]
-    return Note("missing_unknown", count=sum(unsure.values()), places=[*told[:ACCOUNTS_NAMED], *_more(len(told))])
+    return Note("missing_unknown", count=sum(unsure.values()), places=[*listed[:PLACES_NAMED], *_more(len(listed))])
 
 
 def _why_unsure(coverage: Coverage, account: str, scan_type: str) -> str:
@@ -233,11 +233,11 @@ def _drop(account: str, before: int, now: int) -> Note:
 
 def _named(whys: Mapping[str, str]) -> list[str]:
     listed = [Note("place.why", account=account, why=why) if why else account for account, why in whys.items()]
-    return [*listed[:ACCOUNTS_NAMED], *_more(len(listed))]
+    return [*listed[:PLACES_NAMED], *_more(len(listed))]
 
 
 def _more(places: int) -> list[Note]:
-    return [Note("place.more", count=places - ACCOUNTS_NAMED)] if places > ACCOUNTS_NAMED else []
+    return [Note("place.more", count=places - PLACES_NAMED)] if places > PLACES_NAMED else []
 
 
 def _is_all(types: Sequence[str]) -> bool:

@@ -2,13 +2,13 @@
 
 ==================  =====================================================================================
 severity            CRITICAL 40, HIGH 30, MEDIUM 15, UNTRIAGED 10, LOW 5, others 0
-known exploit       25
+available exploit   25
 EPSS                20 times the probability that it is exploited within 30 days, rounded
 fix                 available 10, partly 5: what can be done at once comes before what cannot
 resources           2 for each doubling of the resources that it is open on, at most 10 (from 32 resources on)
 ==================  =====================================================================================
 
-A vulnerability (its id, or the title where there is none) has the points of its worst open finding. Equal points are ordered
+A vulnerability (its id, or the title where there is none) has the score of its worst open finding. Equal scores are ordered
 by the number of resources, then by name. The same findings in any order give the same list.
 """
 
@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from findings_analysis.comparison.fingerprints import STATUSES
 from findings_analysis.comparison.identity import vulnerability_hash
 from findings_analysis.reading.schema import Batch
 from findings_exporter.model.notes import Note, named
+from findings_exporter.model.taxonomy import NOT_OPEN
 
 SEVERITY_SCORES = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}
 EXPLOIT_SCORE = 25
@@ -27,11 +27,11 @@ EPSS_SCORE = 20
 FIX_SCORES = {"YES": 10, "PARTIAL": 5}
 FIX_TERMS = {"YES": "priority.fix", "PARTIAL": "priority.fix_partial"}
 RESOURCE_SCORE_PER_DOUBLING, MAX_RESOURCE_SCORE = 2, 10
-LISTED = 10
+RANKS_LISTED = 10
 FIRST_ROOM = 500
-"""With more candidates than this it is asked for the first time who can still come into the list."""
+"""With more candidates than this, those that cannot come into the list are dropped for the first time."""
 KEPT = 20_000
-"""Vulnerabilities that are held in memory (10 MB); whoever can no longer come into the list makes room."""
+"""Vulnerabilities that are held in memory (10 MB); those that can no longer come into the list make room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +58,23 @@ class Priorities:
         False when more vulnerabilities than fit into memory could have come into the list, and some had to go.
     """
 
-    def __init__(self, listed: int = LISTED, kept: int = KEPT) -> None:
+    def __init__(self, listed: int = RANKS_LISTED, kept: int = KEPT) -> None:
         self._listed, self._kept = listed, kept
         self._candidates: dict[str, Candidate] = {}
         self._least = 0
-        """Fewer points than this cannot come into the list."""
+        """A lower score than this cannot come into the list."""
         self._room = min(FIRST_ROOM, kept)
-        """With more candidates than this it is asked anew who can."""
+        """With more candidates than this they are dropped again."""
         self.is_exact = True
 
     def add(self, batch: Batch) -> None:
         """Take the open findings of a batch."""
-        told = zip(batch["severity"], batch["exploit_available"], batch["fix_available"], strict=True)
-        without_epss, least = map(_ScoreWithoutEpss().__getitem__, told), self._least
-        # Most findings have too few points, whatever their EPSS, so that nothing else of them is looked at.
+        marks = zip(batch["severity"], batch["exploit_available"], batch["fix_available"], strict=True)
+        without_epss, least = map(_ScoreWithoutEpss().__getitem__, marks), self._least
+        # Most findings have too low a score, whatever their EPSS, so that their other columns are not read.
         for row, part in [(row, each) for row, each in enumerate(without_epss) if each >= least - EPSS_SCORE]:
             score = part + _epss_score(batch["epss_score"][row])
-            if score >= least and batch["status"][row] not in STATUSES:
+            if score >= least and batch["status"][row] not in NOT_OPEN:
                 self._take(batch, row, score)
         if len(self._candidates) > self._room:
             self._make_room()
@@ -136,7 +136,7 @@ class Priorities:
         ]
 
     def _least_score(self) -> int:
-        """Return the points below which nobody can come into the list, however many resources are added."""
+        """Return the score below which a vulnerability cannot come into the list, whatever the number of its resources."""
         best = sorted((each.score for each in self._candidates.values()), reverse=True)[: self._listed]
         return best[-1] - MAX_RESOURCE_SCORE if len(best) == self._listed else 0
 
@@ -154,10 +154,10 @@ class Priorities:
 class _ScoreWithoutEpss(dict[tuple[Any, ...], int]):
     """Points by severity, exploit and fix: there are few such combinations."""
 
-    def __missing__(self, told: tuple[Any, ...]) -> int:
-        severity, exploit, fix = told
+    def __missing__(self, marks: tuple[Any, ...]) -> int:
+        severity, exploit, fix = marks
         score = SEVERITY_SCORES.get(severity, 0) + FIX_SCORES.get(fix or "", 0) + (EXPLOIT_SCORE if exploit == "YES" else 0)
-        self[told] = score
+        self[marks] = score
         return score
 
 

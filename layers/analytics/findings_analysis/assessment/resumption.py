@@ -1,6 +1,6 @@
-"""Where a missing finding may be called gone: only where Inspector surely scans, and what it knew before is back.
+"""Where a missing finding is no longer open: only where Inspector surely scans, and has found again what it knew before.
 
-After scanning was switched on again Inspector finds everything anew over hours. A place (account and scan type) that was not
+After scanning was activated again, Inspector finds everything anew over hours. A place (account and scan type) that was not
 surely scanned at the last run is therefore not surely scanned now, whatever Inspector says, until more than half of what was
 open there is back or :data:`RESUMES_WITHIN` has passed.
 """
@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 from findings_analysis.assessment.coverage import Coverage, Place
 from findings_analysis.comparison.fingerprint_format import FingerprintFile
-from findings_analysis.comparison.fingerprints import SCAN_TYPES
 from findings_analysis.comparison.identity import account_hash
+from findings_exporter.model.taxonomy import SCAN_TYPES
 
 RESUMES_WITHIN = timedelta(hours=24)
 """A guess: AWS does not say how long findings take to come back [docs/limits.md]."""
 BACK = 0.5
-"""More than this share of what was open; a fall to less is a sudden one, too."""
+"""More than this share of what was open; less is an unusual drop, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class Scanned:
     left: frozenset[str]
 
     def unsure(self) -> frozenset[bytes]:
-        """Return the places in which a missing finding need not be gone, as a comparison wants them."""
+        """Return the places where the status of a missing finding is unknown, in the form that a comparison takes."""
         return self._places("off", "unknown") | {account_hash("") + bytes((number,)) for number in range(len(SCAN_TYPES))}
 
     def off(self) -> frozenset[bytes]:
-        """Return the places in which it is sure that nothing is scanned: nothing is fixed there, whatever a report says."""
+        """Return the places in which surely nothing is scanned: a finding that a report has as closed need not be fixed."""
         return self._places("off")
 
     def _places(self, *states: str) -> frozenset[bytes]:
@@ -57,14 +57,14 @@ class Scanned:
 def surely_scanned(
     coverage: Coverage, open_now: Mapping[Place, int], earlier: Sequence[FingerprintFile], started_at: datetime
 ) -> Scanned:
-    """Judge what is surely scanned.
+    """Assess what is surely scanned.
 
     Parameters
     ----------
     open_now
         Open findings of the report.
     earlier
-        Fingerprint files of earlier runs, the baseline's among them. The newest one's states count: each run judged by the one before.
+        Fingerprint files of earlier runs, the baseline's among them. The states of the newest one count.
     """
     newest = max(earlier, key=lambda each: each.header.started_at, default=None)
     states: dict[str, dict[str, str]] = {}

@@ -11,18 +11,17 @@ from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from findings_analysis.comparison.fingerprints import STATUSES
 from findings_analysis.reading.resource_names import read_names
 from findings_analysis.reading.schema import COUNTED_NAMES, Ragged
+from findings_exporter.model.taxonomy import NOT_OPEN, SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from findings_analysis.reading.schema import Batch
 
-UNKNOWN = "UNKNOWN"
-"""Stands for what a finding does not tell: network and code findings tell neither fix nor exploit."""
-SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED")
+NO_VALUE = "NO_VALUE"
+"""Stands for a value that a finding does not have: network and code findings have neither fix nor exploit."""
 AGE_BANDS = ("0-7", "8-30", "31-90", ">90")
 """Whole days since a finding was first observed, at the run's start; one that is from after it is 0 days old."""
 EPSS_BANDS = ("<0.01", "0.01-0.1", "0.1-0.5", ">=0.5")
@@ -43,16 +42,16 @@ _AGE_PLACES = {band: place for place, band in enumerate(reversed(AGE_BANDS))}
 class Top:
     """The most frequent names: exact while they fit, then with a bound [Misra and Gries, Finding repeated elements, 1982].
 
-    When there are twice as many names as may stay, the count of the first that may not is taken from all, and whoever has
-    nothing left goes. A name that stays is then told too low by at most what was ever taken, :attr:`error`; that is at
-    most the number of all that was counted, divided by ``entries``.
+    When there are twice as many names as may stay, the count of the first that may not stay is subtracted from all, and names
+    without a rest are dropped. The count of a name that stays is too low by at most the sum of what was subtracted,
+    :attr:`error`: at most the number of all that was counted, divided by ``entries``.
 
     Parameters
     ----------
     entries
         How many names may stay.
     forgotten
-        Is told how much is taken from each name.
+        Is called with how much is subtracted from each name.
     """
 
     def __init__(self, entries: int, forgotten: Callable[[Counter[str]], None] | None = None) -> None:
@@ -90,7 +89,7 @@ class Statistics:
     Parameters
     ----------
     now_ms
-        The run's start in epoch milliseconds: ages are told at that time.
+        The run's start in epoch milliseconds: ages are of that time.
     top_entries
         How many names of a kind are counted exactly; see :data:`TOP_ENTRIES`.
     """
@@ -116,8 +115,8 @@ class Statistics:
         statuses = batch["status"]
         self.total += len(statuses)
         self.statuses.update(statuses)
-        if not STATUSES.keys().isdisjoint(statuses):
-            rows = [row for row, status in enumerate(statuses) if status not in STATUSES]
+        if not NOT_OPEN.isdisjoint(statuses):
+            rows = [row for row, status in enumerate(statuses) if status not in NOT_OPEN]
             batch = {name: [batch[name][row] for row in rows] for name in COUNTED_NAMES}
         ages = map(self._age_place, batch["first_observed_at"])
         scores = [None if score is None else bisect_right(_EPSS_LIMITS, score) for score in batch["epss_score"]]
@@ -145,14 +144,14 @@ class Statistics:
         ages, scores = self._by(_AGE), self._by(_EPSS)
         return {
             "total": self.total,
-            "open": sum(count for status, count in self.statuses.items() if status not in STATUSES),
+            "open": sum(count for status, count in self.statuses.items() if status not in NOT_OPEN),
             "duplicates": duplicates,
             "by_status": _named(self.statuses),
             **{f"by_{kind}": self.by(kind) for kind in _KINDS},
             "by_account": _named(self.accounts),
             "by_age": {band: ages[_AGE_PLACES[band]] for band in AGE_BANDS},
             "by_age_and_severity": {band: _named(self._by(_SEVERITY, _AGE_PLACES[band]), SEVERITIES) for band in AGE_BANDS},
-            "by_epss": {band: scores[place] for place, band in enumerate(EPSS_BANDS)} | {UNKNOWN: scores[None]},
+            "by_epss": {band: scores[place] for place, band in enumerate(EPSS_BANDS)} | {NO_VALUE: scores[None]},
             "top": {
                 "resources": self.resources.to_dict(),
                 "repositories": self._all_repositories().to_dict(),
@@ -173,11 +172,11 @@ class Statistics:
 
     def _all_repositories(self) -> Top:
         # They are looked up where a resource is given up and at the end, not for each finding.
-        told = Top(len(self.repositories.counts) + len(self.resources.counts))
-        told.error = self.repositories.error
-        told.add(self.repositories.counts)
-        told.add(_repositories(self.resources.counts))
-        return told
+        all_repositories = Top(len(self.repositories.counts) + len(self.resources.counts))
+        all_repositories.error = self.repositories.error
+        all_repositories.add(self.repositories.counts)
+        all_repositories.add(_repositories(self.resources.counts))
+        return all_repositories
 
 
 def _repositories(resources: Counter[str]) -> Counter[str]:
@@ -195,9 +194,9 @@ def _flat(lists: Sequence[Any]) -> Iterable[str]:
 
 
 def _named(counts: Counter[str | None], order: Sequence[str] = ()) -> dict[str, int]:
-    told: Counter[str] = Counter()
+    by_name: Counter[str] = Counter()
     for name, count in counts.items():
-        told[name or UNKNOWN] += count
-    known = {name: told[name] for name in order if told[name]}
-    rest = sorted(((name, count) for name, count in told.items() if name not in known), key=lambda e: (-e[1], e[0]))
+        by_name[name or NO_VALUE] += count
+    known = {name: by_name[name] for name in order if by_name[name]}
+    rest = sorted(((name, count) for name, count in by_name.items() if name not in known), key=lambda e: (-e[1], e[0]))
     return known | dict(rest)

@@ -1,8 +1,8 @@
 """The ARNs of a report: each stands for one finding, however often the report has it."""
 
-from findings_analysis.comparison.fingerprints import STATUSES
 from findings_analysis.comparison.identity import exact_hashes
 from findings_analysis.reading.schema import Batch
+from findings_exporter.model.taxonomy import NOT_OPEN
 
 
 class Arns:
@@ -26,8 +26,8 @@ class Arns:
     def first_of_each(self, batch: Batch) -> Batch:
         """Return a batch without the findings whose ARN stood before, in it or in an earlier one."""
         keys, statuses = exact_hashes(batch["finding_arn"]), batch["status"]
-        if not STATUSES.keys().isdisjoint(statuses):
-            self._not_open.update(key for key, status in zip(keys, statuses, strict=True) if status in STATUSES)
+        if not NOT_OPEN.isdisjoint(statuses):
+            self._not_open.update(key for key, status in zip(keys, statuses, strict=True) if status in NOT_OPEN)
         if self.keys.isdisjoint(keys) and len(set(keys)) == len(keys):
             self.keys.update(keys)
             return batch
@@ -36,7 +36,7 @@ class Arns:
             if key not in self.keys:
                 self.keys.add(key)
                 rows.append(row)
-            elif statuses[row] not in STATUSES and key in self._not_open:
+            elif statuses[row] not in NOT_OPEN and key in self._not_open:
                 self.reopened += 1
         self.duplicates += len(keys) - len(rows)
         return {name: [values[row] for row in rows] for name, values in batch.items()}

@@ -1,9 +1,9 @@
 """Which earlier run a report is compared with, and why there may be none.
 
 The baseline is the newest verified run of the same report name and the same filter as written (its hash is taken before
-relative dates are resolved) that people were notified of: what appeared in a silent run must not be swallowed. A scheduled run
-is compared with scheduled ones, so that a run on demand does not swallow it either; a run on demand with the newest of both. The
-format may be another one: keys are made from what both formats tell.
+relative dates are resolved) that sent a notification: what appeared in a run without one must not go unreported. For the same
+reason a scheduled run is compared with scheduled ones only; a run on demand with the newest of both. The format may be another
+one: fingerprints are made from what both formats have.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from findings_exporter.model.notes import Note
 
 HISTORY_FIELDS = ("analysis_fingerprints", "analysis_fingerprints_etag", "analysis_parquet", "analysis_parquet_etag")
 """What an analysis adds to its run's line in the history: keys and ETags of its objects in the run's bucket. Where findings are
-carried over, ``digest_carried`` and ``digest_carried_etag`` stand beside them."""
+carried over, ``analysis_carried`` and ``analysis_carried_etag`` stand beside them."""
 
 type NoBaselineReason = Literal["first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
 
@@ -34,7 +34,7 @@ class StoredFile(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierRun:
     """An earlier verified run, as its line in the history has it.
 
     Attributes
@@ -43,7 +43,7 @@ class Earlier:
         Its id.
     report_key
         Where its report lies; None when Inspector found nothing and wrote none.
-    keys, parquet, carried
+    fingerprints, parquet, carried
         Where the analysis left its fingerprint file, its Parquet and the names of what it carried over; None where it left none.
     """
 
@@ -55,7 +55,7 @@ class Earlier:
     report_format: str
     bucket: str
     report_key: str | None
-    keys: StoredFile | None
+    fingerprints: StoredFile | None
     parquet: StoredFile | None
     carried: StoredFile | None
 
@@ -80,7 +80,7 @@ class Earlier:
             report_format=str(line.get("format", "")),
             bucket=str(line.get("bucket", "")),
             report_key=line.get("key"),
-            keys=_stored(line, "analysis_fingerprints"),
+            fingerprints=_stored(line, "analysis_fingerprints"),
             parquet=_stored(line, "analysis_parquet"),
             carried=_stored(line, "analysis_carried"),
         )
@@ -90,9 +90,9 @@ class Earlier:
         return self.is_notified and (self.is_scheduled or not scheduled)
 
     def age_text(self, started_at: datetime) -> str:
-        """Return how long before another run it began, as people say it."""
+        """Return how long before another run it began, in words."""
         hours = round((started_at - self.started_at).total_seconds() / 3600)
-        if hours < 48:  # noqa: PLR2004 - two days are told as days
+        if hours < 48:  # noqa: PLR2004 - from two days on, days
             return f"{hours} hour{'' if hours == 1 else 's'}"
         return f"{round(hours / 24)} days"
 
@@ -111,7 +111,7 @@ class NoBaseline:
     sentence: str
 
 
-def earlier_runs(lines: Iterable[Mapping[str, Any]], execution: str, started_at: datetime) -> Iterator[Earlier]:
+def earlier_runs(lines: Iterable[Mapping[str, Any]], execution: str, started_at: datetime) -> Iterator[EarlierRun]:
     """Give the verified runs before a run.
 
     Parameters
@@ -119,24 +119,24 @@ def earlier_runs(lines: Iterable[Mapping[str, Any]], execution: str, started_at:
     lines
         Of the report's history (``REPORT#<name>`` / ``RUN#<start>#<execution>``), the newest first.
     execution, started_at
-        The run that looks: neither itself nor a run that began later is given.
+        The run that is compared: neither itself nor a run that began later is given.
     """
-    return (run for line in lines if (run := Earlier.of(line, execution, started_at)))
+    return (run for line in lines if (run := EarlierRun.of(line, execution, started_at)))
 
 
-def choose(earlier: Iterable[Earlier], filter_hash: str, *, scheduled: bool) -> Earlier | NoBaseline:
+def choose(earlier: Iterable[EarlierRun], filter_hash: str, *, scheduled: bool) -> EarlierRun | NoBaseline:
     """Choose the baseline.
 
     Parameters
     ----------
     earlier
-        The newest first. They are taken until the baseline is found: there is no number of runs that hides it.
+        The newest first. They are taken until the baseline is found: no number of runs hides it.
     scheduled
-        Whether the run that looks for a baseline was started by the schedule.
+        Whether the run that is compared was started by the schedule.
 
     Returns
     -------
-    Earlier or NoBaseline
+    EarlierRun or NoBaseline
         A baseline has a fingerprint file.
     """
     newest, same, comparable = None, False, False
@@ -148,7 +148,7 @@ def choose(earlier: Iterable[Earlier], filter_hash: str, *, scheduled: bool) -> 
         if not run.is_comparable(scheduled=scheduled):
             continue
         comparable = True
-        if run.keys and run.bucket:
+        if run.fingerprints and run.bucket:
             return run
     if newest is None:
         return NoBaseline("first_run", Note("baseline.first_run"))
@@ -159,9 +159,9 @@ def choose(earlier: Iterable[Earlier], filter_hash: str, *, scheduled: bool) -> 
     return NoBaseline("no_analysis", Note("baseline.no_analysis"))
 
 
-def unreadable(baseline: Earlier, why: str) -> NoBaseline:
+def unreadable(baseline: EarlierRun, why: str) -> NoBaseline:
     """Return what is said when the baseline's fingerprint file cannot be read."""
-    key = baseline.keys.key if baseline.keys else ""
+    key = baseline.fingerprints.key if baseline.fingerprints else ""
     return NoBaseline("unreadable", Note("baseline.unreadable", at=_utc(baseline.started_at), key=key, why=why))
 
 

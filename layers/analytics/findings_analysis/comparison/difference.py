@@ -2,27 +2,27 @@
 
 Every finding that was open at the baseline, or is open now, gets one kind:
 
-==================  ==========================================================================================
-still_open          open in both reports under the same ARN
-reported under a new ARN            gone under its ARN, and here under another one: the image was rebuilt
-rediscovered          back in an account, or of a scan type, that Inspector was not looking at
-new                 nothing like it was there
-additional_resource        new, and the same vulnerability was open on the same resource already (another image of a repository)
-reopened            it was closed at the baseline
-unsuppressed        it was suppressed at the baseline
-closed              this report has it as closed
-suppressed          this report has it as suppressed
-resource_removed       this report tells nothing of its resource any more
-no_longer_reported  missing, while its resource is still reported on
-one_fewer_resource           missing or closed, while the same vulnerability is still open on the same resource
-status_unknown       missing, and it is not sure that it is scanned: whether it is fixed is unknown
-==================  ==========================================================================================
+===================  ================================================================================================
+still_open           open in both reports under the same ARN
+unchanged_new_arn    missing or closed under its ARN, and open under another one: the image was rebuilt
+rediscovered         back in an account, or of a scan type, where it was not sure that Inspector scanned
+new                  the baseline has no such finding
+additional_resource  new, and the same vulnerability was already open on the same resource (another image of it)
+reopened             closed at the baseline
+unsuppressed         suppressed at the baseline
+closed               this report has it as closed
+suppressed           this report has it as suppressed
+resource_removed     missing, and so is everything else on its resource
+no_longer_reported   missing, while its resource is still reported on
+one_fewer_resource   missing or closed, while the same vulnerability is still open on the same resource
+status_unknown       missing, and it is not sure that Inspector scans there: it may be open or fixed
+===================  ================================================================================================
 
 The same ARN is matched first, whatever else changed; then, among what is left, equal logical identities, one to one. An ARN
 stands in a report once: :mod:`findings_analysis.comparison.arns`.
 Findings that are open in both may also have become worse or better: :data:`MARKS_CHANGED`.
 
-The first-seen day belongs to the logical identity: the earliest that any report without a gap told of it.
+The first-seen day belongs to the logical identity: the earliest day in an unbroken line of reports.
 """
 
 from collections import Counter, deque
@@ -43,7 +43,6 @@ from findings_analysis.comparison.fingerprints import (
     MARKS,
     NO_DAY,
     SCAN_TYPE,
-    SCAN_TYPES,
     SUPPRESSED,
     UNKNOWN_STATUS,
     day,
@@ -58,14 +57,9 @@ from findings_analysis.comparison.fingerprints import (
 )
 from findings_analysis.comparison.identity import ACCOUNT, ON_RESOURCE, RESOURCE, VULNERABILITY
 from findings_analysis.comparison.sorting import Window, merged, windows
+from findings_exporter.model.taxonomy import SCAN_TYPES, STATUS_UNKNOWN, STAYED
 
-STAYED = ("still_open", "unchanged_new_arn", "rediscovered")
-APPEARED = ("new", "additional_resource", "reopened", "unsuppressed")
-NO_LONGER_OPEN = ("closed", "suppressed", "resource_removed", "no_longer_reported", "one_fewer_resource")
-STATUS_UNKNOWN = "status_unknown"
-MARKS_CHANGED = ("severity_raised", "severity_lowered", "exploit_became_available", "fix_became_available")
-LISTED_KINDS = (*STAYED[1:], *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
-LISTED = 300
+CHANGES_LISTED = 300
 """So many findings of each kind are named, some thousands in all: what a person can search in the page. All are counted."""
 
 
@@ -88,7 +82,7 @@ class Change(NamedTuple):
         return self.current or self.baseline
 
 
-class Listed:
+class WorstChanges:
     """The first so many changes of one kind: the worst severity first, then a known exploit, a fix, the longest open."""
 
     def __init__(self, most: int) -> None:
@@ -127,19 +121,19 @@ class Changes:
     counts
         Findings of each kind; :data:`MARKS_CHANGED` count findings that stayed.
     by_severity
-        By kind and severity: this run's, or the last one of what is gone.
+        By kind and severity: this run's, or the last known one of a finding that is no longer open.
     by_place
         By kind, account key (:func:`findings_analysis.comparison.identity.account_hash`) and scan type.
     days_to_close
         Sum of the days from first seen to closed, over the findings of the kind ``closed``.
     """
 
-    listed_at_most: int = LISTED
+    listed_at_most: int = CHANGES_LISTED
     counts: Counter[str] = field(default_factory=Counter)
     by_severity: Counter[tuple[str, str]] = field(default_factory=Counter)
     by_place: Counter[tuple[str, bytes, str]] = field(default_factory=Counter)
     days_to_close: int = 0
-    _listed: dict[str, Listed] = field(default_factory=dict)
+    _listed: dict[str, WorstChanges] = field(default_factory=dict)
 
     def add(self, change: Change) -> None:
         """Count a change, and what it changed in how bad the finding is."""
@@ -161,7 +155,7 @@ class Changes:
             self.by_severity[kind, severity(record)] += 1
             self.by_place[kind, record[ACCOUNT], SCAN_TYPES[record[SCAN_TYPE]]] += 1
             if kind not in self._listed:
-                self._listed[kind] = Listed(self.listed_at_most)
+                self._listed[kind] = WorstChanges(self.listed_at_most)
             self._listed[kind].add(change)
 
 
@@ -183,9 +177,9 @@ class NotScanned(NamedTuple):
     Attributes
     ----------
     unsure
-        Where it is not sure that Inspector scans: what is missing need not be gone.
+        Where it is not sure that Inspector scans: a missing finding may still be open.
     off
-        Of them, where it surely does not: what is told to be closed need not be fixed.
+        Of them, where it surely does not: a closed finding need not be fixed.
     """
 
     unsure: frozenset[bytes] = frozenset()
@@ -203,14 +197,14 @@ ALL_SCANNED = NotScanned()
 def compare_group(
     baseline: list[bytes], current: list[bytes], *, resource_is_reported: bool, not_scanned: NotScanned = ALL_SCANNED
 ) -> tuple[list[Change], list[bytes]]:
-    """Compare what two runs tell of one vulnerability on one resource.
+    """Compare one vulnerability on one resource between two runs.
 
     Parameters
     ----------
     baseline, current
         Records, sorted.
     resource_is_reported
-        Whether this report tells anything of the resource, whatever the vulnerability.
+        Whether this report has any finding of the resource.
 
     Returns
     -------
@@ -221,8 +215,8 @@ def compare_group(
         kept = _same_first_seen(current)
         return [Change("new", b"", after) for after in kept if is_open(after)], kept
     pairs, fresh, absent = _paired_by_arn(baseline, current)
-    changes, missing = _same_arn(pairs)
-    missing += [(before, b"") for before in sorted(filter(was_open, absent), key=lambda each: (status(each), each))]
+    changes, closed = _same_arn(pairs)
+    missing = [*sorted(closed, key=_surely_open_first), *sorted(_missing(absent), key=_surely_open_first)]
     came, missing = _matched_by_identity(missing, [after for after in fresh if is_open(after)], changes)
     was_there = {before[LOGICAL] for before in baseline if was_open(before)}
     was_closed = {before[LOGICAL] for before in baseline if status(before) == CLOSED_STATUS}
@@ -247,12 +241,12 @@ def compare_group(
 
 
 def _paired_by_arn(baseline: list[bytes], current: list[bytes]) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[bytes]]:
-    """Return what both runs have, what only in this run has and what only the baseline has.
+    """Return what both runs have, what only this run has and what only the baseline has.
 
     What is this run's, and what is remembered of the baseline, comes with the first-seen days that survive.
     """
     by_arn: dict[bytes, deque[bytes]] = {}
-    # Where a report had a finding twice, what was open goes before what nobody looked at.
+    # Where a report had a finding twice, an open one goes before one whose status was unknown.
     for before in sorted(baseline, key=status):
         by_arn.setdefault(before[EXACT], deque()).append(before)
     pairs, fresh = [], []
@@ -261,17 +255,17 @@ def _paired_by_arn(baseline: list[bytes], current: list[bytes]) -> tuple[list[tu
             pairs.append((same.popleft(), after))
         else:
             fresh.append(after)
-    told = earliest_first_seen([*baseline, *current])
-    earliest = dict(told)
+    by_identity = earliest_first_seen([*baseline, *current])
+    earliest = dict(by_identity)
     for before, after in pairs:
         if before[LOGICAL] != after[LOGICAL]:  # its packages changed
-            earliest[after[LOGICAL]] = min(earliest[after[LOGICAL]], told[before[LOGICAL]])
+            earliest[after[LOGICAL]] = min(earliest[after[LOGICAL]], by_identity[before[LOGICAL]])
 
     def dated(each: bytes, closed: bytes) -> bytes:
         return each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + closed
 
     return (
-        # Of two days on which a finding was closed, the first one that was told stands.
+        # Of two days on which a finding was closed, the first one stands.
         [
             (before, dated(after, before[CLOSED] if status(before) == status(after) == CLOSED_STATUS else after[CLOSED]))
             for before, after in pairs
@@ -296,13 +290,22 @@ def _same_arn(pairs: list[tuple[bytes, bytes]]) -> tuple[list[Change], list[tupl
     return changes, closed
 
 
+def _missing(absent: list[bytes]) -> list[tuple[bytes, bytes]]:
+    return [(before, b"") for before in absent if was_open(before)]
+
+
+def _surely_open_first(pair: tuple[bytes, bytes]) -> tuple[int, bytes]:
+    before, _ = pair
+    return status(before), before[EXACT]
+
+
 def _matched_by_identity(
     missing: list[tuple[bytes, bytes]], came: list[bytes], changes: list[Change]
 ) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
     """Pair equal logical identities one to one, and return what is left of both sides.
 
-    What is known to be closed goes first: a rebuilt image closes the findings of the one before. What is merely missing
-    may have any reason, and what was not looked at even more.
+    Closed findings come first, since a rebuilt image closes the findings of the image before; then missing ones, which may have
+    any reason. Of each, findings that were open come before those whose status was unknown, whatever the order of the report.
     """
     waiting: dict[bytes, deque[tuple[bytes, bytes]]] = {}
     for pair in missing:
@@ -348,7 +351,7 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     arns: AbstractSet[bytes] = frozenset(),
     not_scanned: NotScanned = ALL_SCANNED,
     watched: frozenset[bytes] = frozenset(),
-    listed_at_most: int = LISTED,
+    listed_at_most: int = CHANGES_LISTED,
 ) -> Comparison:
     """Compare two runs in one walk.
 
@@ -361,12 +364,12 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     arns
         Exact keys of all of this run's findings.
     watched
-        Keys of vulnerabilities (:func:`findings_analysis.comparison.identity.vulnerability_hash`) whose resources are to be counted.
+        Hashes of vulnerabilities (:func:`findings_analysis.comparison.identity.vulnerability_hash`) whose resources are counted.
 
     Notes
     -----
-    Most groups are as they were: same ARNs, same marks, no first-seen day earlier than the one that is known. They are told
-    by set operations, and only the others are looked at one by one.
+    Most groups are as they were: same ARNs, same marks, no first-seen day earlier than the one that is known. They are
+    found by set operations, and only the others are compared one by one.
     """
     changes = Changes(listed_at_most)
     resources: Counter[bytes] = Counter()

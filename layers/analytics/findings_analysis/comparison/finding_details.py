@@ -4,15 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from findings_analysis.comparison.difference import LISTED_KINDS, Changes
+from findings_analysis.comparison.difference import Changes
 from findings_analysis.comparison.fingerprints import EXACT
 from findings_analysis.comparison.identity import exact_hashes
-from findings_analysis.output import parquet
-from findings_analysis.output.parquet import NAMED
+from findings_analysis.reading import parquet_columns
+from findings_analysis.reading.parquet_columns import DETAIL_COLUMNS
 from findings_analysis.reading.schema import Batch
+from findings_exporter.model.taxonomy import LISTED_KINDS
 
-type FindingDetails = Mapping[bytes, Mapping[str, Any]]
-"""By exact key, the columns :data:`NAMED`."""
+type DetailsByArn = Mapping[bytes, Mapping[str, Any]]
+"""By exact key, the columns :data:`DETAIL_COLUMNS`."""
 
 
 def wanted(changes: Changes) -> tuple[frozenset[bytes], frozenset[bytes]]:
@@ -30,7 +31,7 @@ def find(batches: Iterable[Batch], keys: frozenset[bytes]) -> dict[bytes, dict[s
     Parameters
     ----------
     batches
-        The columns :data:`NAMED` of a run, read as a stream; others are passed over.
+        The columns :data:`DETAIL_COLUMNS` of a run, read as a stream; others are passed over.
     keys
         At most some thousands: :func:`wanted`.
     """
@@ -38,7 +39,7 @@ def find(batches: Iterable[Batch], keys: frozenset[bytes]) -> dict[bytes, dict[s
     for batch in batches:
         for row, key in enumerate(exact_hashes(batch["finding_arn"])):
             if key in keys:
-                names[key] = {name: batch[name][row] for name in NAMED}
+                names[key] = {name: batch[name][row] for name in DETAIL_COLUMNS}
         if len(names) == len(keys):
             break
     return names
@@ -52,7 +53,7 @@ def passing(
     Parameters
     ----------
     paths
-        Parquet files with the columns :data:`NAMED`; a finding that stands in several is given once.
+        Parquet files with the columns :data:`DETAIL_COLUMNS`; a finding that stands in several is given once.
     names
         Takes the names, by exact key.
 
@@ -64,13 +65,13 @@ def passing(
     left = set(carried)
     for path in paths:
         with path.open("rb") as file:
-            for batch in parquet.read(file, NAMED):
+            for batch in parquet_columns.read(file, DETAIL_COLUMNS):
                 keys = exact_hashes(batch["finding_arn"])
                 if not wanted_keys.isdisjoint(keys):
                     for row, key in enumerate(keys):
                         if key in wanted_keys:
-                            names.setdefault(key, {name: batch[name][row] for name in NAMED})
+                            names.setdefault(key, {name: batch[name][row] for name in DETAIL_COLUMNS})
                 rows = [row for row, key in enumerate(keys) if key in left]
                 left.difference_update([keys[row] for row in rows])
                 if rows:
-                    yield {name: [batch[name][row] for row in rows] for name in NAMED}
+                    yield {name: [batch[name][row] for row in rows] for name in DETAIL_COLUMNS}

@@ -25,8 +25,9 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, MARKS, SCAN_TYPE, SCAN_TYPES, SEVERITIES, cut
+from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, MARKS, SCAN_TYPE, cut
 from findings_analysis.comparison.identity import IDENTITY_VERSION
+from findings_exporter.model.taxonomy import SCAN_TYPES, SEVERITIES
 
 MAGIC = b"IFEFPRT\x01"
 BLOCK_RECORDS = 32_768
@@ -85,7 +86,7 @@ class Summary:
     open
         Open findings.
     status_unknown
-        Findings that were open when Inspector was last looking, of accounts and scan types that it may not scan any more.
+        Findings that were open when they were last scanned, of accounts and scan types that may not be scanned any more.
     """
 
     findings: int
@@ -93,7 +94,7 @@ class Summary:
     status_unknown: Counted
 
 
-class Readable(Protocol):
+class ReadableFile(Protocol):
     """A file, or the body of an answer of S3."""
 
     def read(self, size: int, /) -> bytes:
@@ -145,7 +146,7 @@ class FingerprintReader:
         It is no fingerprint file, of another version, damaged or truncated. Each method may raise it.
     """
 
-    def __init__(self, source: Readable) -> None:
+    def __init__(self, source: ReadableFile) -> None:
         self._source = source
         self.summary: Summary | None = None
         magic = self._exactly(len(MAGIC), "its first bytes")

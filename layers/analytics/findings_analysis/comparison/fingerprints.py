@@ -5,7 +5,7 @@
     logical key 16 | exact key 8 | marks 1 | scan type 1 | first-seen day 2 | closed day 2
 
 The marks are severity (3 bits), known exploit (1), fix (2) and status (2), from the highest bit down, so that the higher
-byte is the finding to look at first. Days count from 1970 in UTC.
+byte is the worse finding. Days count from 1970 in UTC.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from findings_analysis.comparison.identity import EXACT_BYTES, LOGICAL_BYTES, LogicalHashes, exact_hashes
 from findings_analysis.reading.bounded_cache import Remembered
 from findings_analysis.reading.schema import Batch
+from findings_exporter.model.taxonomy import SCAN_TYPES, SEVERITIES, scan_type
 
 FINGERPRINT_BYTES = 30
 LOGICAL = slice(0, LOGICAL_BYTES)
@@ -25,42 +26,15 @@ CLOSED = slice(28, 30)
 
 OPEN, SUPPRESSED, CLOSED_STATUS, UNKNOWN_STATUS = range(4)
 """Statuses. Whatever Inspector calls neither suppressed nor closed is open: a new status hides nothing. The last one is not
-Inspector's: the finding was open when Inspector was last looking, and it does not look any more."""
-STATUSES = {"SUPPRESSED": SUPPRESSED, "CLOSED": CLOSED_STATUS}
-SEVERITIES = ("OTHER", "UNTRIAGED", "INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
-"""From harmless to bad; OTHER stands for what is newer than this code."""
+Inspector's: the finding was open when it was last scanned, and scanning has stopped or is not confirmed."""
+STATUS_NUMBERS = {"SUPPRESSED": SUPPRESSED, "CLOSED": CLOSED_STATUS}
+RANKED = tuple(reversed(SEVERITIES))
+"""A severity's place here is its number: the worst has the highest."""
 FIXES = {"NO": 1, "PARTIAL": 2, "YES": 3}
-SCAN_TYPES = ("other", "ec2", "ecr", "lambda", "lambdaCode", "codeRepository", "ami", "azure", "gcp")
-"""As BatchGetAccountStatus names them [AWS]; azure and gcp are other clouds' resources, of which ListConnectors tells; other is
-what neither tells of."""
-OWN_SCAN_TYPES = SCAN_TYPES[:-2]
-"""Those that an account's own state decides on."""
-OTHER_CLOUDS = {"azure": "Microsoft.", "gcp": ".googleapis.com/"}
-"""Of scan types, what their resource types hold in their names [AWS: service model, ResourceType]."""
-SCAN_TYPE_OF = {
-    "AWS_EC2_INSTANCE": "ec2",
-    "AWS_ECR_CONTAINER_IMAGE": "ecr",
-    "AWS_ECR_REPOSITORY": "ecr",
-    "AWS_LAMBDA_FUNCTION": "lambda",
-    "CODE_REPOSITORY": "codeRepository",
-    "MACHINE_IMAGE": "ami",
-}
 DAY_MS = 86_400_000
 LAST_DAY = 65_535
-"""The year 2149; later and earlier days are taken for the last and the first one that two bytes can tell."""
+"""The year 2149; later and earlier days are taken for the last and the first one that two bytes can hold."""
 NO_DAY, LATEST_DAY = b"\0\0", b"\xff\xff"
-
-
-def scan_type(resource_type: str | None, finding_type: str | None) -> str:
-    """Return which of Inspector's scan types finds such a finding.
-
-    A function's code and its packages are scanned by two types that are switched on and off apart [AWS].
-    """
-    if resource_type == "AWS_LAMBDA_FUNCTION" and finding_type == "CODE_VULNERABILITY":
-        return "lambdaCode"
-    if known := SCAN_TYPE_OF.get(resource_type or ""):
-        return known
-    return next((cloud for cloud, name in OTHER_CLOUDS.items() if name in (resource_type or "")), "other")
 
 
 class Fingerprinter:
@@ -86,11 +60,13 @@ class Fingerprinter:
             Besides the columns of the identities, first_observed_at, status, severity, exploit_available, fix_available,
             resource_type and type are read; updated_at where it is there, as the day on which a finding was closed.
         """
-        told = (batch[name] for name in ("severity", "status", "exploit_available", "fix_available", "resource_type", "type"))
+        columns_of_marks = (
+            batch[name] for name in ("severity", "status", "exploit_available", "fix_available", "resource_type", "type")
+        )
         columns = (
             self._keys.of(batch),
             exact_hashes(batch["finding_arn"]),
-            self._marks.of(zip(*told, strict=True)),
+            self._marks.of(zip(*columns_of_marks, strict=True)),
             self._days.of(_days(batch["first_observed_at"])),
             self._closed(batch),
         )
@@ -104,10 +80,10 @@ class Fingerprinter:
         return [day if status == "CLOSED" else NO_DAY for day, status in zip(days, statuses, strict=True)]
 
 
-def _marks(told: tuple[str | None, ...]) -> bytes:
-    severity_text, status_text, exploit, fix_text, resource_type, finding_type = told
-    rank = SEVERITIES.index(severity_text) if severity_text in SEVERITIES else 0
-    marks = rank << 5 | (exploit == "YES") << 4 | FIXES.get(fix_text or "", 0) << 2 | STATUSES.get(status_text or "", OPEN)
+def _marks(columns: tuple[str | None, ...]) -> bytes:
+    severity_text, status_text, exploit, fix_text, resource_type, finding_type = columns
+    rank = RANKED.index(severity_text) if severity_text in RANKED else 0
+    marks = rank << 5 | (exploit == "YES") << 4 | FIXES.get(fix_text or "", 0) << 2 | STATUS_NUMBERS.get(status_text or "", OPEN)
     return bytes((marks, SCAN_TYPES.index(scan_type(resource_type, finding_type))))
 
 
@@ -126,13 +102,13 @@ def is_open(record: bytes) -> bool:
 
 
 def was_open(record: bytes) -> bool:
-    """Tell whether the finding was open when Inspector was last looking."""
+    """Tell whether the finding was open when it was last scanned."""
     return record[MARKS] & 3 in {OPEN, UNKNOWN_STATUS}
 
 
 def severity(record: bytes) -> str:
     """Return a record's severity."""
-    return SEVERITIES[record[MARKS] >> 5]
+    return RANKED[record[MARKS] >> 5]
 
 
 def has_exploit(record: bytes) -> bool:
@@ -141,7 +117,7 @@ def has_exploit(record: bytes) -> bool:
 
 
 def fix(record: bytes) -> int:
-    """Return 0 when nothing is told of a fix, 1 for none, 2 for a partial one, 3 for one."""
+    """Return 0 when it is unknown whether there is a fix, 1 for none, 2 for a partial one, 3 for one."""
     return record[MARKS] >> 2 & 3
 
 

@@ -4,16 +4,16 @@ The same ARN is the same finding, whatever else changed. A rebuilt image gets a 
 third parties), so findings whose ARNs are not in both reports are compared by their logical identity: account, Region, resource
 as people name it (repository, function, instance), vulnerability id or title, and what docs/analysis.md names for each type of
 finding: packages; of code the detector, rule, file and lines; of a network path the protocol, ports and components. Both
-identities are analyses, so that two runs can be compared in little memory.
+identities are hashes, so that two runs can be compared in little memory.
 
-The 128 bits of a logical key are four analyses side by side. Sorted, the findings of one account, of one resource and of one
-vulnerability on it stand together, and each of these can be told by a key's first bytes::
+The 128 bits of a logical hash are four hashes side by side. Sorted, the findings of one account, of one resource and of one
+vulnerability on it stand together, and its first bytes identify each of these::
 
     account 4 | resource 5 | vulnerability 4 | what 3
 
 Two findings are taken for one only if all four parts agree. Among two million findings, a thousand accounts and a thousand
-copies of each vulnerability, one such pair is expected in several hundred runs; it would be told as reported under a new ARN instead of
-as one new and one gone.
+copies of each vulnerability, one such pair is expected in several hundred runs; it would
+count as unchanged under a new ARN, instead of as one new and one that is no longer open.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ def exact_hashes(arns: Sequence[str]) -> list[bytes]:
 
 
 class LogicalHashes:
-    """Makes logical keys, and remembers the analyses of resources, vulnerabilities and packages, which come again and again."""
+    """Makes logical keys, and remembers the hashes of resources, vulnerabilities and packages, which come again and again."""
 
     def __init__(self) -> None:
         self._resources = Remembered[tuple[str | None, ...], bytes](lambda place: account_hash(place[0]) + _hash(5, *place))
@@ -78,14 +78,14 @@ class LogicalHashes:
         if None in names:
             names = [name or resource_id for name, resource_id in zip(names, batch["resource_id"], strict=True)]
         places = zip(batch["account_id"], batch["region"], batch["resource_type"], names, strict=True)
-        told = [one or other or "" for one, other in zip(batch["vulnerability_id"], batch["title"], strict=True)]
+        named_by = [one or other or "" for one, other in zip(batch["vulnerability_id"], batch["title"], strict=True)]
         packages = [tuple(listed) if listed else () for listed in batch["package_names"]]
         what = self._packages.of(packages)
         if () in packages:
             details = zip(*[map(_text, batch[name]) for name in DETAILS], strict=True)
             others = self._details.of(details)
             what = [one if listed else other for one, listed, other in zip(what, packages, others, strict=True)]
-        return list(map(b"".join, zip(self._resources.of(places), self._vulnerabilities.of(told), what, strict=True)))
+        return list(map(b"".join, zip(self._resources.of(places), self._vulnerabilities.of(named_by), what, strict=True)))
 
 
 def _text(value: object) -> str:

@@ -21,7 +21,7 @@ BLOCK_RECORDS = 16_384
 class SortedFingerprints(AbstractContextManager["SortedFingerprints"]):
     """Takes records in any order and gives them back sorted, as often as they are asked for.
 
-    Up to ``run_records`` stay in memory. Beyond that, sorted runs lie in one temporary file, which is gone when this is
+    Up to ``run_records`` stay in memory. Beyond that, sorted runs lie in one temporary file, which is deleted when this is
     closed or the process ends.
     """
 
@@ -104,7 +104,7 @@ class Window:
     Attributes
     ----------
     previous, following
-        This run's neighbours of the window, empty at the ends: they tell what lies on its edges.
+        This run's neighbours of the window, empty at the ends: what lies on its edges.
     """
 
     baseline: list[bytes]
@@ -139,7 +139,7 @@ def windows(baseline: Iterator[list[bytes]], current: Iterator[list[bytes]], gro
     Parameters
     ----------
     group
-        The first bytes of a record that tell its group. All records of a group come in one window.
+        The first bytes of a record that identify its group. All records of a group come in one window.
     """
     feeds = before, after = _Feed(baseline), _Feed(current)
     previous = b""
@@ -149,9 +149,9 @@ def windows(baseline: Iterator[list[bytes]], current: Iterator[list[bytes]], gro
                 feed.pull()
         # Of a run that goes on, the last group may go on too: it waits for the next window.
         bound = min((feed.records[-1][group] for feed in feeds if not feed.has_ended), default=None)
-        taken, taken_current = before.take(bound), after.take(bound)
-        if taken or taken_current:
-            yield Window(taken, taken_current, previous, after.records[0] if after.records else b"")
+        taken_baseline, taken_current = before.take(bound), after.take(bound)
+        if taken_baseline or taken_current:
+            yield Window(taken_baseline, taken_current, previous, after.records[0] if after.records else b"")
             previous = taken_current[-1] if taken_current else previous
         elif bound is None:
             return

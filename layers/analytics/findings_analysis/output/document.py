@@ -1,4 +1,4 @@
-"""The analysis of a report, as it is stored: counts, what changed, whether Inspector was looking, what to fix first.
+"""The analysis of a report, as it is stored: counts, what changed, scan coverage, what to fix first.
 
 Its JSON Schema stands in docs/analysis.schema.json. What is not known is null, and a sentence says why; sentences are for
 people, everything else is for programs.
@@ -11,31 +11,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from findings_analysis.assessment.coverage_status import CoverageStatus
-from findings_analysis.comparison.baseline import Earlier, NoBaseline
-from findings_analysis.comparison.current_findings import Compared, RunResult
-from findings_analysis.comparison.difference import (
-    APPEARED,
-    LISTED_KINDS,
-    MARKS_CHANGED,
-    NO_LONGER_OPEN,
-    STATUS_UNKNOWN,
-    STAYED,
-    Change,
-)
-from findings_analysis.comparison.finding_details import FindingDetails
-from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, SEVERITIES, day, fix, has_exploit, severity
+from findings_analysis.comparison.baseline import EarlierRun, NoBaseline
+from findings_analysis.comparison.difference import Change
+from findings_analysis.comparison.finding_details import DetailsByArn
+from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, day, fix, has_exploit, severity
 from findings_analysis.comparison.identity import account_hash
+from findings_analysis.comparison.run_fingerprints import BaselineComparison
 from findings_exporter.model.notes import Note
+from findings_exporter.model.taxonomy import APPEARED, KINDS, LISTED_KINDS, NO_LONGER_OPEN, SEVERITIES, STATUS_UNKNOWN, STATUSES
 
 SCHEMA_VERSION = "2.0"
 """Of docs/analysis.schema.json; from the first release on a new field comes with a new version."""
-KINDS = (*STAYED, *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIX_WORDS = {number: word for word, number in FIXES.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AnalyzedReport:
     """The report that the analysis is of.
 
     Attributes
@@ -58,13 +50,43 @@ class Report:
     key: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class AnalysisResults:
+    """What the stages of an analysis found.
+
+    Attributes
+    ----------
+    counts
+        Of :mod:`findings_analysis.assessment.statistics`.
+    baseline
+        The run that was chosen, or why there is none.
+    compared
+        None without a baseline.
+    details
+        Of the listed findings, the baseline's and this run's.
+    priorities
+        The ranked list of :mod:`findings_analysis.assessment.priorities`.
+    open_accounts
+        Accounts with open findings.
+    """
+
+    counts: Mapping[str, Any]
+    baseline: EarlierRun | NoBaseline
+    compared: BaselineComparison | None
+    details: DetailsByArn
+    coverage_status: CoverageStatus
+    priorities: Sequence[Mapping[str, Any]]
+    priorities_are_exact: bool
+    open_accounts: frozenset[str]
+
+
 def statuses_asked(filter_criteria: Mapping[str, Any]) -> frozenset[str]:
     """Return the statuses that a report with a filter holds.
 
     Without a filter of its status a report holds active findings only [AWS: exporting Inspector findings reports].
     """
     filters = filter_criteria.get("findingStatus") or [{"comparison": "EQUALS", "value": "ACTIVE"}]
-    return frozenset(status for status in ("ACTIVE", "SUPPRESSED", "CLOSED") if _matches(status, filters))
+    return frozenset(status for status in STATUSES if _matches(status, filters))
 
 
 def _matches(status: str, filters: Sequence[Mapping[str, str]]) -> bool:
@@ -77,37 +99,21 @@ def _matches(status: str, filters: Sequence[Mapping[str, str]]) -> bool:
     return status not in excluded and (any(included) or not including)
 
 
-def assemble(
-    report: Report,
-    counts: Mapping[str, Any],
-    told: RunResult,
-    baseline: Earlier | NoBaseline,
-    coverage_status: CoverageStatus,
-    names: FindingDetails,
-) -> dict[str, Any]:
-    """Put an analysis together.
-
-    Parameters
-    ----------
-    counts
-        As :mod:`findings_analysis.assessment.statistics` makes them.
-    baseline
-        The run that was chosen, or why there is none.
-    names
-        Of the baseline's and this run's listed findings together.
-    """
+def assemble(report: AnalyzedReport, results: AnalysisResults) -> dict[str, Any]:
+    """Put the document together."""
+    coverage_status, baseline, counts = results.coverage_status, results.baseline, results.counts
     sentences = [*coverage_status.reasons, *coverage_status.coverage.notes]
     compared_with, reason, changes = None, None, None
     if isinstance(baseline, NoBaseline):
         reason = baseline.reason
         sentences.append(baseline.sentence)
-    elif told.compared:
+    elif results.compared:
         compared_with = _baseline(baseline, report.started_at)
-        changes = _changes(told.compared, told.open_accounts, names, report)
-        sentences += change_sentences(told.compared, report.filter_criteria, names)
+        changes = _changes(results.compared, results.open_accounts, results.details, report)
+        sentences += change_sentences(results.compared, report.filter_criteria, results.details)
         if baseline.report_format != report.format and counts["by_type"].keys() - {"PACKAGE_VULNERABILITY"}:
             sentences.append(Note("compared.formats", before=baseline.report_format, now=report.format))
-    if not told.fix_first_is_exact:
+    if not results.priorities_are_exact:
         sentences.append(Note("priorities.inexact"))
     return {
         "schema_version": SCHEMA_VERSION,
@@ -129,13 +135,13 @@ def assemble(
         "changes": changes,
         "coverage_status": coverage_status.to_dict(),
         "coverage": coverage_status.coverage.to_dict(),
-        "priorities": told.priorities,
+        "priorities": list(results.priorities),
         "sentences": sentences,
     }
 
 
-def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], names: FindingDetails) -> list[str]:
-    """Return what must be said of a comparison in words: what it cannot tell apart."""
+def change_sentences(compared: BaselineComparison, filter_criteria: Mapping[str, Any], details: DetailsByArn) -> list[str]:
+    """Return sentences about the limits of a comparison."""
     changes = compared.changes
     statuses = statuses_asked(filter_criteria)
     sentences: list[str] = []
@@ -148,12 +154,12 @@ def change_sentences(compared: Compared, filter_criteria: Mapping[str, Any], nam
     if unknown := changes.counts[STATUS_UNKNOWN]:
         sentences.append(Note("compared.not_scanned", count=unknown))
     listed = {change.record[EXACT] for kind in LISTED_KINDS for change in changes.listed(kind)}
-    if nameless := len(listed - names.keys()):
+    if nameless := len(listed - details.keys()):
         sentences.append(Note("compared.no_details", count=nameless))
     return sentences
 
 
-def _baseline(baseline: Earlier, started_at: datetime) -> dict[str, Any]:
+def _baseline(baseline: EarlierRun, started_at: datetime) -> dict[str, Any]:
     return {
         "execution": baseline.execution,
         "started_at": baseline.started_at.isoformat(),
@@ -164,7 +170,9 @@ def _baseline(baseline: Earlier, started_at: datetime) -> dict[str, Any]:
     }
 
 
-def _changes(compared: Compared, open_accounts: frozenset[str], names: FindingDetails, report: Report) -> dict[str, Any]:
+def _changes(
+    compared: BaselineComparison, open_accounts: frozenset[str], details: DetailsByArn, report: AnalyzedReport
+) -> dict[str, Any]:
     changes = compared.changes
     closed = changes.counts["closed"]
     return {
@@ -174,18 +182,20 @@ def _changes(compared: Compared, open_accounts: frozenset[str], names: FindingDe
             "no_longer_open": sum(changes.counts[kind] for kind in NO_LONGER_OPEN),
         },
         "by_severity": {
-            kind: {word: changes.by_severity[kind, word] for word in reversed(SEVERITIES) if changes.by_severity[kind, word]}
+            kind: {word: changes.by_severity[kind, word] for word in SEVERITIES if changes.by_severity[kind, word]}
             for kind in LISTED_KINDS
         },
         "by_account": _by_account(compared, {report.account, *open_accounts}),
         "mean_days_to_close": round(changes.days_to_close / closed, 1) if closed else None,
         "listed_at_most": changes.listed_at_most,
-        "lists": {kind: [_listed(change, names, report.started_at) for change in changes.listed(kind)] for kind in LISTED_KINDS},
+        "lists": {
+            kind: [_listed(change, details, report.started_at) for change in changes.listed(kind)] for kind in LISTED_KINDS
+        },
     }
 
 
-def _by_account(compared: Compared, accounts: set[str]) -> dict[str, dict[str, int]]:
-    """Return what appeared, is gone and was not looked at, by account."""
+def _by_account(compared: BaselineComparison, accounts: set[str]) -> dict[str, dict[str, int]]:
+    """Return by account how many findings appeared, are no longer open, and have an unknown status."""
     accounts = accounts | compared.summary.open.keys() | compared.summary.status_unknown.keys()
     names = {account_hash(account): account for account in sorted(accounts)}
     found: dict[str, Counter[str]] = {}
@@ -201,22 +211,22 @@ def _by_account(compared: Compared, accounts: set[str]) -> dict[str, dict[str, i
     }
 
 
-def _listed(change: Change, names: FindingDetails, now: datetime) -> dict[str, Any]:
+def _listed(change: Change, details: DetailsByArn, now: datetime) -> dict[str, Any]:
     record = change.record
-    named = names.get(record[EXACT], {})
+    detail = details.get(record[EXACT], {})
     first_seen = EPOCH + timedelta(days=day(min(each[FIRST_SEEN] for each in (change.baseline, change.current) if each)))
-    before = names.get(change.baseline[EXACT], {}) if change.baseline and change.current else {}
+    before = details.get(change.baseline[EXACT], {}) if change.baseline and change.current else {}
     return {
-        "finding_arn": named.get("finding_arn"),
+        "finding_arn": detail.get("finding_arn"),
         "previous_finding_arn": before.get("finding_arn") if change.kind in {"unchanged_new_arn", "rediscovered"} else None,
-        "title": named.get("title"),
-        "vulnerability_id": named.get("vulnerability_id"),
-        "packages": [each for each in dict.fromkeys(named.get("package_names") or []) if each],
-        "account_id": named.get("account_id"),
-        "region": named.get("region"),
-        "resource_type": named.get("resource_type"),
-        "resource": named.get("resource_name") or named.get("resource_id"),
-        "resource_id": named.get("resource_id"),
+        "title": detail.get("title"),
+        "vulnerability_id": detail.get("vulnerability_id"),
+        "packages": [each for each in dict.fromkeys(detail.get("package_names") or []) if each],
+        "account_id": detail.get("account_id"),
+        "region": detail.get("region"),
+        "resource_type": detail.get("resource_type"),
+        "resource": detail.get("resource_name") or detail.get("resource_id"),
+        "resource_id": detail.get("resource_id"),
         "severity": severity(record),
         "previous_severity": severity(change.baseline) if change.baseline and change.current else None,
         "exploit_available": has_exploit(record),

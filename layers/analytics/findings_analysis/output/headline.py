@@ -1,7 +1,7 @@
 """The headline of an analysis: what the messages and the history need of it, small enough for the run's record.
 
 Its lists are short and its texts are cut, by rule: an item of DynamoDB holds 400 KB, and a run has one. Texts come from
-findings, so anybody may have written them.
+findings, so they are untrusted.
 """
 
 import json
@@ -11,37 +11,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from findings_analysis.comparison.baseline import StoredFile
-from findings_analysis.comparison.difference import APPEARED, MARKS_CHANGED, NO_LONGER_OPEN, STATUS_UNKNOWN, STAYED
-from findings_analysis.comparison.fingerprints import FIXES, SEVERITIES
+from findings_analysis.comparison.fingerprints import FIXES
 from findings_exporter.model import notes
+from findings_exporter.model.taxonomy import APPEARED, KINDS, NO_LONGER_OPEN, SEVERITIES
 
-SCHEMA_VERSION = "2.0"
+HEADLINE_VERSION = "2.0"
 CHARACTERS = 24_000
 """Of a headline as JSON; tests hold it."""
-SENTENCES, SENTENCE_CHARACTERS = 10, 400
+SENTENCES, HEADLINE_SENTENCE_CHARACTERS = 10, 400
 WORST_NEW, WORST_NO_LONGER_OPEN, PRIORITIES = 5, 3, 5
-PACKAGES, NAMES = 5, 3
+PACKAGES, RESOURCE_NAMES = 5, 3
 WORDS = 20
-"""Entries of what findings name themselves, such as severities, and accounts that are dark."""
-KINDS = (*STAYED, *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
+"""Entries of what findings name themselves, such as severities, and accounts with deactivated scanning."""
 
-type Listed = Mapping[str, Any]
+type ListedFinding = Mapping[str, Any]
 """A finding in one of the analysis' lists."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """Where a analysis' files lie; ``carried`` is None where nothing is carried over."""
+class StoredAnalysis:
+    """Where the files of an analysis lie; ``carried`` is None where nothing is carried over."""
 
     bucket: str
     analysis_key: str
     parquet: StoredFile
-    keys: StoredFile
+    fingerprints: StoredFile
     carried: StoredFile | None = None
     page_key: str | None = None
 
 
-def headline(analysis: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
+def make_headline(analysis: Mapping[str, Any], stored: StoredAnalysis) -> dict[str, Any]:
     """Return the headline of an analysis.
 
     Parameters
@@ -50,25 +49,25 @@ def headline(analysis: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
         The document that docs/analysis.schema.json describes.
     """
     made: dict[str, Any] = {}
-    for most in (SENTENCE_CHARACTERS, 200, 100, 50):
+    for most in (HEADLINE_SENTENCE_CHARACTERS, 200, 100, 50):
         made = _headline(analysis, stored, most)
         if len(json.dumps(made, ensure_ascii=False)) <= CHARACTERS:
             break
     return made
 
 
-def _headline(analysis: Mapping[str, Any], stored: Stored, most: int) -> dict[str, Any]:
+def _headline(analysis: Mapping[str, Any], stored: StoredAnalysis, most: int) -> dict[str, Any]:
     counts, changes, coverage_status, coverage = (analysis[name] for name in ("counts", "changes", "coverage_status", "coverage"))
     baseline = analysis["baseline"]
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": HEADLINE_VERSION,
         "bucket": stored.bucket,
         "analysis_key": stored.analysis_key,
         "page_key": stored.page_key,
         "parquet_key": stored.parquet.key,
         "parquet_etag": stored.parquet.etag,
-        "fingerprints_key": stored.keys.key,
-        "fingerprints_etag": stored.keys.etag,
+        "fingerprints_key": stored.fingerprints.key,
+        "fingerprints_etag": stored.fingerprints.etag,
         "carried_key": stored.carried.key if stored.carried else None,
         "carried_etag": stored.carried.etag if stored.carried else None,
         "total": counts["total"],
@@ -109,16 +108,16 @@ def _by_severity(by_severity: Mapping[str, Mapping[str, int]], kinds: Iterable[s
     found: Counter[str] = Counter()
     for kind in kinds:
         found.update(by_severity[kind])
-    return {severity: found[severity] for severity in reversed(SEVERITIES) if found[severity]}
+    return {severity: found[severity] for severity in SEVERITIES if found[severity]}
 
 
 def _worst(changes: Mapping[str, Any], kinds: Sequence[str], entries: int, most: int) -> list[dict[str, Any]]:
     """Return the worst of several lists, in the order that each list has: severity, exploit, fix, the longest open.
 
-    What would tell the same of several resources is one entry, so that each entry tells something else.
+    Findings that differ only in their resource are one entry.
     """
     lists = changes["lists"]
-    alike: dict[tuple[Any, ...], list[Listed]] = {}
+    alike: dict[tuple[Any, ...], list[ListedFinding]] = {}
     for each in sorted((each for kind in kinds for each in lists.get(kind, [])), key=_badness):
         alike.setdefault((*_rank(each), each["resource_type"], each["vulnerability_id"] or each["title"]), []).append(each)
     # A list that is cut may have lost some that rank with its last one.
@@ -128,19 +127,19 @@ def _worst(changes: Mapping[str, Any], kinds: Sequence[str], entries: int, most:
     ]
 
 
-def _badness(listed: Listed) -> tuple[int, bool, int, str]:
+def _badness(listed: ListedFinding) -> tuple[int, bool, int, str]:
     return (*_rank(listed), listed["first_seen"])
 
 
-def _rank(listed: Listed) -> tuple[int, bool, int]:
+def _rank(listed: ListedFinding) -> tuple[int, bool, int]:
     return (
-        -SEVERITIES.index(listed["severity"]),
+        SEVERITIES.index(listed["severity"]),
         not listed["exploit_available"],
         -FIXES.get(listed["fix_available"] or "", 0),
     )
 
 
-def _finding(alike: Sequence[Listed], most: int, *, at_least: bool) -> dict[str, Any]:
+def _finding(alike: Sequence[ListedFinding], most: int, *, at_least: bool) -> dict[str, Any]:
     first = alike[0]
     names = [name for name in dict.fromkeys(_cut(each["resource"], min(most, 80)) for each in alike) if name]
     packages = dict.fromkeys(package for each in alike for package in each["packages"])
@@ -150,7 +149,7 @@ def _finding(alike: Sequence[Listed], most: int, *, at_least: bool) -> dict[str,
         "title": _cut(first["title"], min(most, 200)),
         "resource": _cut(first["resource"], min(most, 200)),
         "resource_type": _cut(first["resource_type"], 60),
-        "resource_names": names[:NAMES],
+        "resource_names": names[:RESOURCE_NAMES],
         "resources": len({each["resource_id"] or each["resource"] for each in alike}),
         "resources_at_least": at_least,
         "findings": len(alike),
@@ -163,7 +162,7 @@ def _finding(alike: Sequence[Listed], most: int, *, at_least: bool) -> dict[str,
     }
 
 
-def _common(alike: Sequence[Listed], field: str) -> str | None:
+def _common(alike: Sequence[ListedFinding], field: str) -> str | None:
     values = {each[field] for each in alike}
     return values.pop() if len(values) == 1 else None
 

@@ -1,13 +1,14 @@
-"""Batches to a Parquet file, written as a stream; and columns of such a file, read back."""
+"""Writes batches to a Parquet file as a stream."""
 
 from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema, list_array
-from arro3.io import read_parquet, write_parquet
+from arro3.core import Array, DataType, RecordBatch, RecordBatchReader, Schema, list_array
+from arro3.io import write_parquet
 
-from findings_analysis.reading.schema import COLUMNS, NAMES, RUN_STARTED_AT, TABLE_COLUMNS, ArrowColumn, Ragged
+from findings_analysis.reading.parquet_columns import ARROW_TYPES, DETAIL_COLUMNS, SCHEMA, TYPE_OF
+from findings_analysis.reading.schema import COLUMNS, RUN_STARTED_AT, ArrowColumn, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,34 +26,9 @@ COMPRESSION = "zstd(1)"
 DISTINCT_COLUMNS = ("finding_arn", "first_observed_at", "last_observed_at", "updated_at")
 """Hardly a value twice: a dictionary of these would be a second copy."""
 
-_TEXT = DataType.string()
-_TYPES: dict[ColumnType, DataType] = {
-    "string": _TEXT,
-    "double": DataType.float64(),
-    "int": DataType.int32(),
-    "timestamp": DataType.timestamp("ms", tz="UTC"),
-    "array<string>": DataType.list(Field("element", _TEXT)),
-}
-_KINDS = {column.name: column.type for column in TABLE_COLUMNS}
+_DETAIL_SCHEMA = Schema([SCHEMA.field(name) for name in DETAIL_COLUMNS])
 _INT64, _INT32, _BOOL = DataType.int64(), DataType.int32(), DataType.bool()
-SCHEMA = Schema([Field(column.name, _TYPES[column.type]) for column in TABLE_COLUMNS])
-NAMED = (
-    "finding_arn",
-    "title",
-    "vulnerability_id",
-    "package_names",
-    "account_id",
-    "region",
-    "resource_type",
-    "resource_name",
-    "resource_id",
-)
-"""The columns that name a finding."""
-NAMED_SCHEMA = Schema([SCHEMA.field(name) for name in NAMED])
-
-
-class UnreadableParquetError(Exception):
-    """A file is damaged, or no Parquet."""
+_TEXT = DataType.string()
 
 
 def write(batches: Iterable[Batch], file: IO[bytes], run_started_at: datetime | None = None) -> None:
@@ -61,12 +37,12 @@ def write(batches: Iterable[Batch], file: IO[bytes], run_started_at: datetime | 
     Parameters
     ----------
     batches
-        Of all columns. They are taken one by one as the file is written, so whatever else looks at them can do so on the way.
+        Of all columns. arro3 asks for them one by one as it writes: it has no writer that takes them.
     file
         Only its ``write`` and ``flush`` are called, row group by row group: memory holds one of them, whatever the file's size.
         It needs a ``seek``, too, which is not called.
     run_started_at
-        Stands in every row, so that a query can tell the latest of several runs; None where there is no run.
+        Stands in every row, so that a query can find the latest of several runs; None where there is no run.
 
     Raises
     ------
@@ -77,12 +53,13 @@ def write(batches: Iterable[Batch], file: IO[bytes], run_started_at: datetime | 
     _write(SCHEMA, (record_batch(batch, started_ms) for batch in batches), file)
 
 
-def write_named(batches: Iterable[Batch], file: IO[bytes]) -> None:
-    """Write batches of some columns, those of :data:`NAMED_SCHEMA`, as one Parquet file; else like :func:`write`."""
+def write_details(batches: Iterable[Batch], file: IO[bytes]) -> None:
+    """Write batches of :data:`DETAIL_COLUMNS` as one Parquet file; otherwise like :func:`write`."""
     records = (
-        RecordBatch.from_arrays([_array(batch[name], _KINDS[name]) for name in NAMED], schema=NAMED_SCHEMA) for batch in batches
+        RecordBatch.from_arrays([_array(batch[name], TYPE_OF[name]) for name in DETAIL_COLUMNS], schema=_DETAIL_SCHEMA)
+        for batch in batches
     )
-    _write(NAMED_SCHEMA, records, file)
+    _write(_DETAIL_SCHEMA, records, file)
 
 
 def _write(schema: Schema, records: Iterable[RecordBatch], file: IO[bytes]) -> None:
@@ -145,51 +122,10 @@ def _array(values: Sequence[Any], kind: ColumnType) -> Array:
         return values.array
     match kind:
         case "timestamp":
-            return Array(values, _INT64).cast(_TYPES[kind])
+            return Array(values, _INT64).cast(ARROW_TYPES[kind])
         case "array<string>":
             lists = values if isinstance(values, Ragged) else Ragged.of(values)
             mask = Array([not length for length in lists.lengths], _BOOL)
-            return list_array(Array(lists.offsets, _INT32), Array(lists.values, _TEXT), type=_TYPES[kind], mask=mask)
+            return list_array(Array(lists.offsets, _INT32), Array(lists.values, _TEXT), type=ARROW_TYPES[kind], mask=mask)
         case _:
-            return Array(values, _TYPES[kind])
-
-
-def read(file: IO[bytes], names: Sequence[str] = NAMES, *, batch_rows: int = 1024) -> Iterator[Batch]:
-    """Give chosen columns of a file that :func:`write` wrote.
-
-    Parameters
-    ----------
-    file
-        Can be read and sought in.
-    names
-        Which columns; one that the file does not have is None everywhere, since older files may lack newer columns.
-    batch_rows
-        Most rows of a batch.
-
-    Yields
-    ------
-    Batch
-        Lists and None as in any batch.
-
-    Raises
-    ------
-    UnreadableParquetError
-        The file is damaged, or no Parquet.
-    """
-    for record in _read(file, batch_rows):
-        told = set(record.column_names)
-        if wrong := [name for name in names if name in told and record.column(name).type != _TYPES[_KINDS[name]]]:
-            raise UnreadableParquetError(f"the Parquet file is none of ours: its column {wrong[0]} is of another type")
-        if "finding_arn" in names and ("finding_arn" not in told or record.column("finding_arn").null_count):
-            raise UnreadableParquetError("the Parquet file is none of ours: it lacks ARNs")
-        yield {name: ArrowColumn(record.column(name)) if name in told else [None] * record.num_rows for name in names}
-
-
-def _read(file: IO[bytes], batch_rows: int) -> Iterator[RecordBatch]:
-    try:
-        yield from read_parquet(file, batch_size=batch_rows)
-    except (GeneratorExit, KeyboardInterrupt, SystemExit):
-        raise
-    # arro3 panics over a damaged footer, and a panic is no Exception.
-    except BaseException as fault:
-        raise UnreadableParquetError(f"the Parquet file cannot be read: {fault}") from fault
+            return Array(values, ARROW_TYPES[kind])

@@ -1,4 +1,4 @@
-"""The page's words in one language: texts, and numbers, dates and times in its format."""
+"""The page's texts in one language, and its formats of numbers, dates and times."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {"en": texts_en.TEXTS, "ja": texts_ja.T
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PageLocalization:
     """One language and one time zone.
 
     Attributes
@@ -56,14 +56,14 @@ class Words:
 
     def day(self, value: str) -> str:
         """Return a day or the day of a time, of ISO 8601."""
-        told = date.fromisoformat(value) if len(value) == len("2026-11-25") else self._local(value).date()
-        return self._date(told)
+        day = date.fromisoformat(value) if len(value) == len("2026-11-25") else self._local(value).date()
+        return self._date(day)
 
     def time(self, value: str) -> str:
         """Return a time of ISO 8601 in the time zone, which it names."""
-        told = self._local(value)
-        clock = format_time(told, "HH:mm", tzinfo=told.tzinfo, locale=self.locale)  # as the mail has it
-        return f"{self._date(told.date())} {clock} {told.tzname()}"
+        local = self._local(value)
+        clock = format_time(local, "HH:mm", tzinfo=local.tzinfo, locale=self.locale)  # as the mail has it
+        return f"{self._date(local.date())} {clock} {local.tzname()}"
 
     def duration(self, seconds: int) -> str:
         """Return a duration in words."""
@@ -73,17 +73,17 @@ class Words:
         return format_date(day, self.texts["date"], locale=self.locale)
 
     def _local(self, value: str) -> datetime:
-        told = datetime.fromisoformat(value)
-        told = told if told.tzinfo else told.replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         try:
-            return told.astimezone(self.zone)
+            return moment.astimezone(self.zone)
         except OverflowError:
             # In some time zones the first and the last possible day are outside of the calendar.
-            return told.astimezone(UTC)
+            return moment.astimezone(UTC)
 
 
-def words(language: str, time_zone: str) -> Words:
-    """Return a language's words.
+def page_localization(language: str, time_zone: str) -> PageLocalization:
+    """Return the texts and formats of a language.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def words(language: str, time_zone: str) -> Words:
     """
     if language not in TEXTS:
         raise ValueError(f"The page has no language {language!r}. Use one of {', '.join(sorted(TEXTS))}.")
-    return Words(Locale.parse(language), TEXTS[language], zone(time_zone) or UTC)
+    return PageLocalization(Locale.parse(language), TEXTS[language], zone(time_zone) or UTC)
 
 
 def zone(name: str) -> tzinfo | None:

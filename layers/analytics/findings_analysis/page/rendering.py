@@ -19,14 +19,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from findings_analysis.assessment.priorities import EPSS_SCORE, EXPLOIT_SCORE, FIX_SCORES, SEVERITY_SCORES
-from findings_analysis.comparison.difference import APPEARED, LISTED_KINDS, MARKS_CHANGED, NO_LONGER_OPEN, STATUS_UNKNOWN, STAYED
-from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES, SEVERITIES, STATUSES
-from findings_analysis.page.localization import TEXTS, Words, words, zone
+from findings_analysis.page.localization import TEXTS, PageLocalization, page_localization, zone
 from findings_analysis.page.trend import HEIGHT, RUNS, strips
+from findings_exporter.model.taxonomy import (
+    APPEARED,
+    LISTED_KINDS,
+    MARKS_CHANGED,
+    NO_LONGER_OPEN,
+    NOT_OPEN,
+    OWN_SCAN_TYPES,
+    SCAN_TYPES,
+    SEVERITIES,
+    STATUS_UNKNOWN,
+    STAYED,
+)
 from findings_exporter.model.text import clean, each_text
 
 LANGUAGES = tuple(TEXTS)
-WORST_FIRST = tuple(reversed(SEVERITIES))
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "appeared": APPEARED,
     "no_longer_open": NO_LONGER_OPEN,
@@ -120,8 +129,8 @@ def render(
         A document of docs/analysis.schema.json.
     trend
         The last runs of this report name, oldest first and this one last: ``started_at`` (ISO 8601), ``outcome``,
-        ``by_severity`` of the open findings, which is null for a run without numbers, and ``is_uncertain``: scan coverage was lost
-        or unknown. Only the last 30 are shown.
+        ``by_severity`` of the open findings, which is null for a run without numbers, and ``is_uncertain``: its scan coverage was
+        lost or unknown. Only the last 30 are shown.
     facts
         ``deployment`` (``account``, ``region``, ``stack``), ``links`` (``report``, ``analysis``, ``parquet``, ``execution``:
         addresses, or null), ``duration_seconds`` or null, and ``time_zone``, a name of the IANA database.
@@ -133,7 +142,7 @@ def render(
     ValueError
         The page has no such language.
     """
-    say = words(language, facts["time_zone"])
+    say = page_localization(language, facts["time_zone"])
     analysis, trend = (each_text(each, lambda _, text: clean(text, TEXT_CHARACTERS)) for each in (analysis, trend))
     status = analysis["coverage_status"]
     # Where scan coverage is lost, the page says so in its own words.
@@ -152,17 +161,17 @@ def render(
         answer=answer(analysis, say),
         reasons=reasons,
         notes=[sentence for sentence in analysis["sentences"] if sentence not in reasons],
-        strips=strips(trend, WORST_FIRST),
+        strips=strips(trend, SEVERITIES),
         trend=trend[-RUNS:],
         axis=_axis(trend[-RUNS:], say),
         strip_height=HEIGHT,
-        beside_open={status: count for status, count in analysis["counts"]["by_status"].items() if status in STATUSES},
+        beside_open={status: count for status, count in analysis["counts"]["by_status"].items() if status in NOT_OPEN},
         groups={name: _group(name, analysis["changes"]) for name in ("appeared", "no_longer_open")},
         listed=sum(map(len, analysis["changes"]["lists"].values())) if analysis["changes"] else 0,
         recorded=any(run["by_severity"] is not None for run in trend[-RUNS:]),
         recorded_uncertain=any(run["by_severity"] is not None and run["is_uncertain"] for run in trend[-RUNS:]),
         ages=_rows(analysis["counts"]["by_age"]),
-        age_severities=[severity for severity in WORST_FIRST if analysis["counts"]["by_severity"].get(severity)],
+        age_severities=[severity for severity in SEVERITIES if analysis["counts"]["by_severity"].get(severity)],
         kinds=_kinds(analysis["changes"]),
         changed_severities=_changed_severities(analysis["changes"]),
         tops=_tops(analysis["counts"]),
@@ -177,14 +186,14 @@ def render(
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
-def answer(analysis: Mapping[str, Any], say: Words) -> dict[str, Any]:
+def answer(analysis: Mapping[str, Any], say: PageLocalization) -> dict[str, Any]:
     """Return the headline of the page and its numbers.
 
     Returns
     -------
     dict
-        ``headline``, ``open``, ``critical``, ``status_unknown``, and ``new``, ``gone``, ``new_critical``, which are None without a
-        baseline.
+        ``headline``, ``open``, ``critical``, ``status_unknown``; and ``new``, ``no_longer_open`` and ``new_critical``, which are
+        None without a baseline.
     """
     counts, changes, state = analysis["counts"], analysis["changes"], analysis["coverage_status"]["state"]
     is_open, critical = counts["open"], counts["by_severity"].get("CRITICAL", 0)
@@ -213,7 +222,7 @@ def answer(analysis: Mapping[str, Any], say: Words) -> dict[str, Any]:
     }
 
 
-def score(entry: Mapping[str, Any], say: Words) -> str:
+def score(entry: Mapping[str, Any], say: PageLocalization) -> str:
     """Return how the priority score of a vulnerability adds up, in words.
 
     What the other parts leave of the score is that of the number of resources.
@@ -232,7 +241,7 @@ def score(entry: Mapping[str, Any], say: Words) -> str:
     return say("fix.sum", terms=say("fix.plus").join(terms), sum=say.number(entry["priority_score"]))
 
 
-def scan_types_named(names: Sequence[str], say: Words) -> str:
+def scan_types_named(names: Sequence[str], say: PageLocalization) -> str:
     """Return scan types in words; all that an account itself decides on are not listed one by one."""
     if set(names) >= set(OWN_SCAN_TYPES):
         return say("lost.everything")
@@ -242,7 +251,7 @@ def scan_types_named(names: Sequence[str], say: Words) -> str:
 def _group(name: str, changes: Mapping[str, Any] | None) -> ChangedGroup:
     kinds = GROUPS[name] if changes else ()
     rows: list[dict[str, Any]] = []
-    by_severity = dict.fromkeys(WORST_FIRST, 0)
+    by_severity = dict.fromkeys(SEVERITIES, 0)
     counts: list[tuple[str, int]] = []
     for kind in kinds:
         assert changes  # for the type checker: without changes there are no kinds here
@@ -263,7 +272,7 @@ def _group(name: str, changes: Mapping[str, Any] | None) -> ChangedGroup:
 
 
 def _rank(severity: str) -> int:
-    return WORST_FIRST.index(severity) if severity in WORST_FIRST else len(WORST_FIRST)
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def _code_and_words(why: str) -> tuple[str, str]:
@@ -272,7 +281,7 @@ def _code_and_words(why: str) -> tuple[str, str]:
     return (found[1], found[2] or "") if found else ("", why)
 
 
-def _axis(trend: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
+def _axis(trend: Sequence[Mapping[str, Any]], say: PageLocalization) -> list[str]:
     """Return the ends of the trend: days, or times where all of it is of one day."""
     ends = list(dict.fromkeys(run["started_at"] for run in [*trend[:1], *trend[-1:]]))
     days = [say.day(end) for end in ends]
@@ -292,7 +301,7 @@ def _kinds(changes: Mapping[str, Any] | None) -> list[tuple[str, list[tuple[str,
 
 def _changed_severities(changes: Mapping[str, Any] | None) -> list[str]:
     found = {severity for by_severity in (changes or {"by_severity": {}})["by_severity"].values() for severity in by_severity}
-    return [severity for severity in WORST_FIRST if severity in found or severity in {"CRITICAL", "HIGH", "MEDIUM", "LOW"}]
+    return [severity for severity in SEVERITIES if severity in found or severity in {"CRITICAL", "HIGH", "MEDIUM", "LOW"}]
 
 
 def _rows(counts: Mapping[str, int]) -> list[Row]:
@@ -334,7 +343,7 @@ def _lacking(coverage: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], 
     return sorted(found, key=lambda entry: (entry[1]["state"] == "on", entry[0]))
 
 
-def _data(analysis: Mapping[str, Any], say: Words) -> Markup:
+def _data(analysis: Mapping[str, Any], say: PageLocalization) -> Markup:
     """Return the data of the page's script as JSON that is safe inside a script element."""
     rows: list[dict[str, Any]] = []
     days: dict[str, str] = {}
@@ -349,7 +358,7 @@ def _data(analysis: Mapping[str, Any], say: Words) -> Markup:
     data = {
         "rows": rows,
         "days": days,
-        "severities": WORST_FIRST,
+        "severities": SEVERITIES,
         "kinds": list(LISTED_KINDS),
         "cut_after": CUT_AFTER,
         "texts": {
@@ -429,5 +438,5 @@ _ENVIRONMENT.globals["shown_at_first"] = SHOWN_AT_FIRST
 _ENVIRONMENT.globals["rows_at_first"] = ROWS_AT_FIRST
 _ENVIRONMENT.globals["score"] = score
 _ENVIRONMENT.globals["scan_types_named"] = scan_types_named
-_ENVIRONMENT.globals["worst_first"] = WORST_FIRST
+_ENVIRONMENT.globals["worst_first"] = SEVERITIES
 _TEMPLATE = _ENVIRONMENT.get_template("page.html.j2")

@@ -134,8 +134,8 @@ TEXTS = {
     "meaning.unchanged_new_arn": "the same finding under a new ARN, for example because the image was rebuilt",
     "meaning.rediscovered": "reported again where scanning was off or not confirmed before",
     "meaning.new": "the baseline has no such finding",
-    "meaning.additional_resource": "the same vulnerability was already open on the same resource, for example on another image of the"
-    " repository",
+    "meaning.additional_resource": "the same vulnerability was already open on the same resource, for example on another image"
+    " of the repository",
     "meaning.reopened": "closed in the baseline, open now",
     "meaning.unsuppressed": "suppressed in the baseline, open now",
     "meaning.closed": "closed in this report",

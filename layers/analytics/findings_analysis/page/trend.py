@@ -71,8 +71,8 @@ def strips(trend: Sequence[Mapping[str, Any]], severities: Sequence[str]) -> lis
         The worst first.
     """
     runs = trend[-RUNS:]
-    told = [severity for severity in severities if any((run["by_severity"] or {}).get(severity) for run in runs)]
-    return [_strip(severity, runs) for severity in told]
+    shown_severities = [severity for severity in severities if any((run["by_severity"] or {}).get(severity) for run in runs)]
+    return [_strip(severity, runs) for severity in shown_severities]
 
 
 def _strip(severity: str, runs: Sequence[Mapping[str, Any]]) -> Strip:

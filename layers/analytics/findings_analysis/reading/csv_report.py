@@ -1,12 +1,12 @@
 """A findings report in CSV, read once as a stream.
 
-Columns are found by their names: their number grew over the years (52, 55, probably 57), and nobody promises their order.
+Columns are found by their names: their number grew over the years (52, 55, probably 57), and their order is not documented.
 Nobody knows either whether Inspector quotes every cell, which line ends it writes, and whether a blank follows the comma
 between the values of a cell; all of it is read.
 
-Rows are told apart by a strict expression, so that an open quote cannot swallow some in silence; Arrow reads their cells, five
+Rows are split by a strict expression, so that an open quote cannot swallow some in silence; Arrow reads their cells, five
 times as fast as Python. Arrow is lenient, so it must find as many rows as there are, each with as many cells as the header. Else,
-and where rows cannot be told apart, Python's strict reader takes the same bytes and tells what is wrong, if anything is.
+and where that fails, Python's strict reader takes the same bytes and finds what is wrong, if anything is.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def read_csv(
     stream
         The report, from its first byte: UTF-8, with or without a byte-order mark. Bytes that are none become U+FFFD.
     unreadable
-        Takes, by column, how many times, numbers and port ranges nobody could read; they are None. The first time a finding
+        Takes, by column, how many times, numbers and port ranges could not be read; they are None. The first time a finding
         was seen is not among them: age is counted by it, so there an unreadable one is an error.
     chunk_bytes
         So much is read at a time. Memory is a small multiple of it.
@@ -135,9 +135,9 @@ def read_csv(
     ------
     MalformedReportError
         The report is none, or a row has more or fewer cells than the header, a stray quote, or lacks what it is counted by;
-        it tells at which row and after how many findings.
+        it says at which row and after how many findings.
     """
-    # csv has one limit for the whole process; nobody else here reads CSV.
+    # csv has one limit for the whole process; nothing else in this process reads CSV.
     csv.field_size_limit(max_cell_characters)
     unreadable = Counter() if unreadable is None else unreadable
     chunks = _chunks(stream, chunk_bytes, max_cell_characters)
@@ -191,7 +191,7 @@ class _Header:
             if _HEADERS[name].casefold() not in self.places:
                 raise MalformedReportError(f"it has no column {_HEADERS[name]!r}", findings=0, row=1)
         if len(rows) != 1:
-            raise MalformedReportError("its end cannot be told", findings=0, row=1)
+            raise MalformedReportError("its end cannot be found", findings=0, row=1)
         if len(self.names) != len(self.places):
             raise MalformedReportError("two columns have the same name", findings=0, row=1)
         self.schema = Schema([Field(str(place), DataType.string()) for place in range(len(self.names))])
@@ -215,7 +215,7 @@ def _cells(header: _Header, content: bytes, rows: int, findings: int, unreadable
 def _record(header: _Header, content: bytes, rows: int) -> RecordBatch | None:
     try:
         record = read_arrow(content, header.schema, has_header=False, batch_size=rows).read_next_batch() if rows else None
-    except Exception:  # noqa: BLE001 - arro3 raises all kinds; Python's reader tells what is wrong, if anything is
+    except Exception:  # noqa: BLE001 - arro3 raises all kinds; Python's reader finds what is wrong, if anything is
         return None
     return record if record is not None and record.num_rows == rows else None
 
@@ -286,11 +286,11 @@ class _Cells:
         """Return lists of addresses, which may hold commas themselves."""
         cells = self.raw(name)
         # All cells at once, too, unless there are blanks, or a comma before the first address.
-        told = [cell for cell in cells if cell]
-        text = "\n".join(told)
+        filled = [cell for cell in cells if cell]
+        text = "\n".join(filled)
         one_a_line = text.replace(",http://", "\nhttp://").replace(",https://", "\nhttps://")
-        values: list[str | None] = [*one_a_line.split("\n")] if told else []
-        if text.split() != told or "" in values:
+        values: list[str | None] = [*one_a_line.split("\n")] if filled else []
+        if text.split() != filled or "" in values:
             return Ragged.of([[url for url in map(str.rstrip, _URL_COMMA.split(cell.strip())) if url] for cell in cells])
         return Ragged(values, [cell.count(",http://") + cell.count(",https://") + 1 if cell else 0 for cell in cells])
 
@@ -314,7 +314,7 @@ class _Cells:
 
 
 class _ArrowCells(_Cells):
-    """The same from Arrow: texts stay there until somebody looks at them. Whatever is doubtful is read as of plain rows."""
+    """The same from Arrow: texts stay there until they are used. Whatever is doubtful is read as of plain rows."""
 
     def __init__(self, header: _Header, record: RecordBatch, findings: int, unreadable: Counter[str]) -> None:
         super().__init__(header, (), findings, unreadable)
@@ -369,7 +369,7 @@ def _account_ids(cells: _Cells) -> Sequence[str | None]:
 def _columns(cells: _Cells) -> Batch:
     names = [resource_names(cell) for cell in cells.raw("resource_id")]
     platforms = cells.texts("platform")
-    is_function = [bool(told.function) for told in names]
+    is_function = [bool(each.function) for each in names]
     ports = cells.ports()
     lists = {name: cells.lists(name) for name in _LISTS}
     found: Batch = {
@@ -382,12 +382,12 @@ def _columns(cells: _Cells) -> Batch:
         "region": [region or owner(arn)[1] for region, arn in zip(cells.raw("region"), cells.raw("finding_arn"), strict=True)],
         "reference_urls": cells.urls("reference_urls"),
         "package_count": lists["package_names"].lengths,
-        "resource_name": [told.name for told in names],
+        "resource_name": [each.name for each in names],
         "platform": [None if function else cell for function, cell in zip(is_function, platforms, strict=True)],
         "runtime": [cell if function else None for function, cell in zip(is_function, platforms, strict=True)],
-        "image_id": [ami or told.digest for ami, told in zip(cells.raw("image_id"), names, strict=True)],
-        "repository_name": [told.repository for told in names],
-        "function_name": [told.function for told in names],
+        "image_id": [ami or each.digest for ami, each in zip(cells.raw("image_id"), names, strict=True)],
+        "repository_name": [each.repository for each in names],
+        "function_name": [each.function for each in names],
         "port_begin": [begin for begin, _ in ports],
         "port_end": [end for _, end in ports],
     }

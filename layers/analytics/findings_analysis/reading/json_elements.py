@@ -223,7 +223,7 @@ class _Cutter[Element, Decoded]:
             raise self.malformed(self.end, "it ends too early")
         if self.end - self.start >= most_bytes:
             raise self.malformed(self.start, f"{what} is larger than {most_bytes:,} bytes")
-        # Not extended in place: whoever still looks at the old one, such as a search that just failed, would forbid it.
+        # Not extended in place: what still holds the old one, such as a search that just failed, would forbid it.
         larger = bytearray(len(self.buffer) + min(len(self.buffer), most_bytes))
         larger[: self.end] = memoryview(self.buffer)[: self.end]
         self.buffer = larger
@@ -241,7 +241,7 @@ class _Cutter[Element, Decoded]:
         return found
 
     def walk(self) -> tuple[tuple[int, Decoded] | None, bool]:
-        """Decode the elements that lie wholly in the buffer, found by their brackets; and tell whether the array ends."""
+        """Decode the elements that lie wholly in the buffer, found by their brackets; and return whether the array ends."""
         spans, position, closed = self.walk_borders()
         found = None
         if spans:
@@ -302,7 +302,7 @@ class _Cutter[Element, Decoded]:
         before, after = self.buffer[begin - 1], self.buffer[end]
         self.buffer[begin - 1], self.buffer[end] = b"[]"
         try:
-            # Not released here: an error that is on its way may hold what still looks at this memory.
+            # Not released here: an error that is on its way may hold what still refers to this memory.
             return self.decoder.batch(memoryview(self.buffer)[begin - 1 : end + 1])
         finally:
             self.buffer[begin - 1], self.buffer[end] = before, after
@@ -371,7 +371,7 @@ class _Cutter[Element, Decoded]:
         return end
 
     def value_end(self, begin: int) -> int:
-        """Return where the value ends that begins here; its inside is not looked at but for quotes and brackets."""
+        """Return where the value ends that begins here; inside it only quotes and brackets are read."""
         if self.buffer[begin] not in b'"{[':
             scalar = _SCALAR.match(self.buffer, begin, self.end)
             if not scalar:
@@ -406,7 +406,7 @@ class _Cutter[Element, Decoded]:
         return position + 1
 
     def malformed(self, position: int, reason: str) -> MalformedReportError:
-        """Return the error that tells what is wrong at a place of the buffer."""
+        """Return the error that says what is wrong at a place of the buffer."""
         return MalformedReportError(reason, findings=self.findings, offset=self.offset + position)
 
 

@@ -29,7 +29,7 @@ EXPANSION = 16
 
 
 class _Part(msgspec.Struct, gc=False, rename="camel"):
-    """Of a finding. None has cycles, so the collector need not look at them."""
+    """Of a finding. None has cycles, so the collector need not visit them."""
 
 
 class _Epss(_Part):
@@ -500,28 +500,28 @@ def _moments(columns: dict[str, list[Timestamp]], unreadable: Counter[str]) -> d
     """Return columns of timestamps as epoch milliseconds: all in one call, since each call costs as much as fifty values."""
     rows = len(columns["first_observed_at"])
     try:
-        told = epoch_ms_column([*chain.from_iterable(columns.values())])
+        times = epoch_ms_column([*chain.from_iterable(columns.values())])
     except ValueError:
         return {name: _readable_moments(name, values, unreadable) for name, values in columns.items()}
-    return {name: told[number * rows : (number + 1) * rows] for number, name in enumerate(columns)}
+    return {name: times[number * rows : (number + 1) * rows] for number, name in enumerate(columns)}
 
 
 def _readable_moments(name: str, values: Sequence[Timestamp], unreadable: Counter[str]) -> list[int | None]:
-    told: list[int | None] = []
+    times: list[int | None] = []
     for value in values:
         try:
-            told.append(epoch_ms(value))
+            times.append(epoch_ms(value))
         except ValueError as error:
             if name in REQUIRED_NAMES:
                 raise msgspec.ValidationError(f"{name}: {error}") from None
             # An advisory's odd date is no reason to lose the run's analysis.
             unreadable[name] += 1
-            told.append(None)
-    return told
+            times.append(None)
+    return times
 
 
 class _Resources(NamedTuple):
-    """What the columns tell of a finding's resources; of many findings' when each member is a column."""
+    """What the columns say of a finding's resources; of many findings' when each member is a column."""
 
     count: Any
     type: Any
@@ -550,8 +550,8 @@ def _listed[Part](
     except UNDECODABLE:
         pass
     try:
-        told = parse(json)
-        return [] if told in (None, "") else _taker(list[of], name)(told, unreadable), unreadable  # type: ignore[valid-type]
+        parsed = parse(json)
+        return [] if parsed in (None, "") else _taker(list[of], name)(parsed, unreadable), unreadable  # type: ignore[valid-type]
     except (ValueError, ElementError):
         return [], Counter([name])
 
@@ -580,7 +580,7 @@ def _read_resources(json: bytes) -> _Resources:
 
 
 _resources = Remembered(_read_resources, size=lambda json: EXPANSION * len(json))
-"""What a finding's resources tell; remembered, since a resource has some dozen findings."""
+"""What a finding's resources say; remembered, since a resource has some dozen findings."""
 
 
 def _place(details: _Details) -> _Place:

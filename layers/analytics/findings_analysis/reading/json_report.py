@@ -42,7 +42,7 @@ def read_json(
     Raises
     ------
     MalformedReportError
-        The report ends too early, or is none; it tells at which byte and after how many findings.
+        The report ends too early, or is none; it says at which byte and after how many findings.
     """
     unreadable = Counter() if unreadable is None else unreadable
     decoder: Decoder[Any, Batch] = counted_decoder(unreadable) if counted_only else full_decoder(unreadable)

@@ -17,7 +17,7 @@ from findings_analysis.reading.numbers import finite
 
 type Take = Callable[[Any, Counter[str]], Any]
 """Takes a value of JSON, and counts by name what is unreadable within it; raises ValueError where that is the value itself."""
-type FindingDetails = Mapping[tuple[str, str], str]
+type ColumnNames = Mapping[tuple[str, str], str]
 """By structure and member, the name that an unreadable value is counted under; others are counted under the member's own."""
 
 
@@ -25,7 +25,7 @@ class UnreadableError(ValueError):
     """A value is not what its member wants."""
 
 
-def taker(kind: inspect.Type, names: FindingDetails, name: str = "") -> Take:
+def taker(kind: inspect.Type, names: ColumnNames, name: str = "") -> Take:
     """Return what takes values of a type.
 
     Parameters
@@ -53,7 +53,7 @@ def taker(kind: inspect.Type, names: FindingDetails, name: str = "") -> Take:
     raise NotImplementedError(kind)
 
 
-def _structure(kind: inspect.StructType, names: FindingDetails) -> Take:
+def _structure(kind: inspect.StructType, names: ColumnNames) -> Take:
     members = []
     for field in kind.fields:
         name = names.get((kind.cls.__name__, field.name), field.name)
@@ -64,11 +64,11 @@ def _structure(kind: inspect.StructType, names: FindingDetails) -> Take:
             raise UnreadableError("it is no object")
         taken = {}
         for field, name, take_member in members:
-            told = value.get(field.encode_name)
-            if told in (None, "") and not field.required:
+            member = value.get(field.encode_name)
+            if member in (None, "") and not field.required:
                 continue
             try:
-                taken[field.name] = take_member(told, unreadable)
+                taken[field.name] = take_member(member, unreadable)
             except ValueError as error:
                 if field.required:
                     raise ElementError(f"its {field.encode_name} is missing or unreadable ({error})") from None
@@ -118,9 +118,9 @@ def _dictionary(take_value: Take, name: str) -> Take:
         if not isinstance(value, dict):
             raise UnreadableError("it is no object")
         taken: dict[str, Any] = dict.fromkeys(value)
-        for key, told in value.items():
+        for key, member in value.items():
             try:
-                taken[key] = None if told is None else take_value(told, unreadable)
+                taken[key] = None if member is None else take_value(member, unreadable)
             except ValueError:
                 unreadable[name] += 1
         return taken
@@ -135,7 +135,7 @@ def _text(value: object, least: int) -> str:
 
 
 def _whole(value: object, kind: inspect.IntType) -> int:
-    told = finite(value)
-    if not told.is_integer() or not (kind.ge is None or told >= kind.ge) or not (kind.lt is None or told < kind.lt):
+    number = finite(value)
+    if not number.is_integer() or not (kind.ge is None or number >= kind.ge) or not (kind.lt is None or number < kind.lt):
         raise UnreadableError("it is no whole number that its column can hold")
-    return int(told)
+    return int(number)

@@ -15,7 +15,7 @@ def whole_number(text: str) -> float:
 
 
 def finite(value: object) -> float:
-    """Return what was told as a number.
+    """Return a value as a number.
 
     Raises
     ------
@@ -23,9 +23,9 @@ def finite(value: object) -> float:
         It is neither a finite number nor a text that holds one.
     """
     try:
-        told = float(value) if isinstance(value, str) else value
-        if isinstance(told, int | float) and not isinstance(told, bool) and isfinite(told):
-            return float(told)
+        number = float(value) if isinstance(value, str) else value
+        if isinstance(number, int | float) and not isinstance(number, bool) and isfinite(number):
+            return float(number)
     except OverflowError:  # a whole number beyond what a float can hold
         pass
     raise ValueError("it is no number")

@@ -1,4 +1,4 @@
-"""Resources as people name them, read from their ids: so a CSV tells the same as a JSON report."""
+"""Resources as people name them, read from their ids: so that a CSV gives the same names as a JSON report."""
 
 import re
 from typing import NamedTuple
@@ -14,7 +14,7 @@ _FINDING = re.compile(r"arn:[^:]*:inspector2:(?P<region>[^:]+):(?P<account>[^:]+
 
 
 class ResourceNames(NamedTuple):
-    """What a resource's id tells."""
+    """What a resource's id says."""
 
     name: str | None
     repository: str | None = None
@@ -28,7 +28,7 @@ def resource_names(resource_id: str | None) -> ResourceNames:
 
 
 def read_names(resource_id: str | None) -> ResourceNames:
-    """Return what a resource's id tells; the name of an id of unknown form is the id without an image's digest."""
+    """Return what a resource's id says; the name of an id of unknown form is the id without an image's digest."""
     if not resource_id:
         return ResourceNames(None)
     if image := _ECR_IMAGE.fullmatch(resource_id):

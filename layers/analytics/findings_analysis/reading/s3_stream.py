@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_analysis.reading.errors import ReportChangedError, ReportUnavailableError
+from findings_exporter.model.errors import THROTTLED, ServiceUnavailableError, code_of, is_refused
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -40,9 +41,9 @@ class Pinned:
     Attributes
     ----------
     etag
-        With its quotes, as S3 tells it.
+        With its quotes, as S3 returns it.
     version_id
-        None in a bucket without versioning: then the ETag alone tells one content from another.
+        None in a bucket without versioning: then the ETag alone identifies the content.
     owner
         The account that must own the bucket.
     """
@@ -61,14 +62,21 @@ def pin(s3: S3Client, bucket: str, key: str, owner: str) -> Pinned:
     Raises
     ------
     ReportUnavailableError
-        S3 does not tell of it.
+        S3 does not return it.
     """
     try:
         head = s3.head_object(Bucket=bucket, Key=key, ExpectedBucketOwner=owner)
     except (ClientError, BotoCoreError) as error:
-        raise ReportUnavailableError(f"S3 does not tell of s3://{bucket}/{key}: {error}") from error
+        raise ReportUnavailableError(f"S3 did not return s3://{bucket}/{key}: {error}") from error
     version_id = head.get("VersionId")
     return Pinned(bucket, key, head["ContentLength"], head["ETag"], None if version_id == "null" else version_id, owner)
+
+
+def raise_if_transient(error: ReportUnavailableError) -> None:
+    """Raise an error that another try may get past; return from one that S3 refused."""
+    cause = error.__cause__
+    if not isinstance(cause, ClientError) or code_of(cause) in THROTTLED or not is_refused(cause):
+        raise ServiceUnavailableError(str(error)) from error
 
 
 class RangedObject:

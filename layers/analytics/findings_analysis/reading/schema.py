@@ -5,11 +5,11 @@ Every batch of one reading has the same columns in the order of :data:`COLUMNS`.
 
 What holds for all of them:
 
-- ``None`` is the one form of "not told": an absent member, ``null``, an empty cell, an empty text, an empty list.
+- ``None`` is the one form of "no value": an absent member, ``null``, an empty cell, an empty text, an empty list.
 - Timestamps are whole milliseconds since 1970 in UTC.
 - A list holds one entry a package (a tag, an address). From JSON the lists of packages are aligned, with ``None`` where a
   package lacks the value; in a CSV they are of unequal lengths (seen by third parties), so only their sets mean something.
-- Columns of the resource tell of the finding's first one. Exactly one was ever seen; several are allowed.
+- Columns of the resource are of the finding's first one. Exactly one was ever seen; several are allowed.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Column:
     type
         See :data:`ColumnType`.
     meaning
-        One sentence for whoever queries it.
+        One sentence for people who query it.
     json
-        Where a JSON report has it, from the finding on; ``[0]`` is the first, ``[]`` each, ``|`` the first that is told.
+        Where a JSON report has it, from the finding on; ``[0]`` is the first, ``[]`` each, ``|`` the first that has a value.
     csv
-        The CSV report's column, and what is done to its cell; empty where a CSV does not tell it.
+        The CSV report's column, and what is done to its cell; empty where a CSV does not have it.
     counted
         Whether counting needs it. Reading JSON for these alone takes half the time.
     """
@@ -110,7 +110,7 @@ class Ragged(Sequence[TextList]):
 
 
 class ArrowColumn(Sequence[Any]):
-    """The values of a column that came as an Arrow array: Python's are made only if somebody looks at them.
+    """The values of a column that came as an Arrow array: Python's are made only when they are used.
 
     Parameters
     ----------
@@ -283,14 +283,14 @@ COLUMNS = (
            "networkReachabilityDetails.networkPath.steps[].componentId", "Network Paths, cut at commas"),
 )
 # fmt: on
-"""A CSV tells neither ``score_source``, ``vendor_updated_at``, ``detector_id``, ``rule_id``, ``start_line``, ``end_line``,
+"""A CSV has neither ``score_source``, ``vendor_updated_at``, ``detector_id``, ``rule_id``, ``start_line``, ``end_line``,
 ``protocol`` nor ``resource_count``; its older forms (52 columns) lack ``epss_score``, ``detector_name`` and ``package_managers``
 too."""
 
 RUN_STARTED_AT = Column(
     "run_started_at", "timestamp", "When the run of this row started; distinguishes the runs of a day.", "the run's own"
 )
-"""What Parquet has beside the finding's columns, and batches do not: a file's name tells nothing of the order of runs."""
+"""What Parquet has beside the finding's columns, and batches do not: a file's name does not say the order of runs."""
 TABLE_COLUMNS = (*COLUMNS, RUN_STARTED_AT)
 """The columns of a Parquet file, and of the table in Athena."""
 

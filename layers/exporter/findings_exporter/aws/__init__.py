@@ -1,1 +1,5 @@
-"""What talks to AWS: the handlers' frame, the clients, the table, the lock, Inspector and the metrics."""
+"""What talks to AWS.
+
+Offered: ``handler``, ``clients``, ``table``, ``run_store``, ``lock``, ``inspector``, ``bucket``, ``metrics``, ``alarm_topic``.
+Nothing is imported here: a function loads only the modules that it needs, and starts sooner.
+"""

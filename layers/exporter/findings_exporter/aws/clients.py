@@ -1,9 +1,14 @@
-"""Whom the steps around a report talk to, in one bundle each: no step makes a client that it does not need."""
+"""The AWS clients of the functions that work with a report, in one bundle a kind of function.
 
+A bundle has what its functions need and no more: each role allows only that.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from findings_exporter.aws.handler import client
+from findings_exporter.aws.handler import client, utc_now
 from findings_exporter.aws.inspector import Inspector
 from findings_exporter.aws.lock import Lock
 from findings_exporter.aws.table import Table
@@ -12,12 +17,13 @@ from findings_exporter.model.config import Config
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """What watching and stopping a report needs: Inspector, the records and the lock."""
+    """What checking and cancelling a report needs: Inspector, the records and the lock."""
 
     config: Config
     table: Table
@@ -27,12 +33,11 @@ class Clients:
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Make the clients; once, at a handler's module level."""
-        table = Table(client("dynamodb"), config.table_name)
-        return cls(config, table, Lock(table, config.account, config.region), Inspector(client("inspector2")))
+        return cls(*_shared(config))
 
 
 @dataclass(frozen=True, slots=True)
-class StartClients:
+class StartClients(Clients):
     """What starting a report needs on top.
 
     Attributes
@@ -42,10 +47,9 @@ class StartClients:
     s3
         To find a report that an earlier try created.
     states
-        To ask whether another run still lives.
+        To ask whether another run is still running.
     """
 
-    clients: Clients
     creator: "Inspector2Client"
     s3: "S3Client"
     states: "SFNClient"
@@ -53,4 +57,44 @@ class StartClients:
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Make the clients; once, at a handler's module level."""
-        return cls(Clients.from_config(config), client("inspector2", attempts=1), client("s3"), client("stepfunctions"))
+        return cls(*_shared(config), client("inspector2", attempts=1), client("s3"), client("stepfunctions"))
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUpClients(Clients):
+    """What cleaning up needs on top: Step Functions to ask how an execution ended, and SNS to notify."""
+
+    states: "SFNClient"
+    sns: "SNSClient"
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make the clients; once, at a handler's module level."""
+        return cls(*_shared(config), client("stepfunctions"), client("sns"))
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisClients:
+    """What an analysis needs.
+
+    Attributes
+    ----------
+    now
+        The clock, for the metric of how long an analysis takes.
+    """
+
+    config: Config
+    table: Table
+    s3: "S3Client"
+    inspector2: "Inspector2Client"
+    now: Callable[[], datetime]
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make the clients; once, at a handler's module level."""
+        return cls(config, Table(client("dynamodb"), config.table_name), client("s3"), client("inspector2"), utc_now)
+
+
+def _shared(config: Config) -> tuple[Config, Table, Lock, Inspector]:
+    table = Table(client("dynamodb"), config.table_name)
+    return config, table, Lock(table, config.account, config.region), Inspector(client("inspector2"))

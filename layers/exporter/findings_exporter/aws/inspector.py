@@ -20,7 +20,7 @@ FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class InspectorReport:
     """What Inspector says of a report. Members that it leaves out are empty."""
 
     id: str
@@ -42,7 +42,7 @@ class Inspector:
 
     client: "Inspector2Client"
 
-    def current(self) -> Report | None:
+    def current(self) -> InspectorReport | None:
         """Return the report in progress, if there is one.
 
         What AWS answers when there never was a report is not known: not found, an empty answer and the last report are
@@ -53,7 +53,7 @@ class Inspector:
         except self.client.exceptions.ResourceNotFoundException:
             return None
 
-    def status(self, report_id: str) -> Report | None:
+    def status(self, report_id: str) -> InspectorReport | None:
         """Return a report, or None when Inspector does not know its id.
 
         Raises
@@ -81,11 +81,11 @@ class Inspector:
             logger.info("Inspector refused to cancel the report %s (%s): its status decides", report_id, code_of(error))
 
 
-def _report(answer: Mapping[str, Any]) -> Report | None:
+def _report(answer: Mapping[str, Any]) -> InspectorReport | None:
     destination = answer.get("destination") or {}
     if not answer.get("reportId") or not answer.get("status"):
         return None
-    return Report(
+    return InspectorReport(
         id=answer["reportId"],
         status=answer["status"],
         error_code=answer.get("errorCode") or "",

@@ -14,7 +14,6 @@ The item ``LOCK#<account>#<region>`` holds ``owner`` (execution ARN), ``owner_st
 and, for a moment, ``creating_until`` (times as epoch seconds). It has no TTL.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,18 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from findings_exporter.aws import run_store
-from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table, refused_item
-from findings_exporter.model.errors import DENIED, Failure, LockLostError, StillCreatingError, code_of
+from findings_exporter.model.errors import DENIED, LockLostError, StillCreatingError, code_of
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
-from findings_exporter.model.wait import turn_wait_seconds
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
-
-logger = logging.getLogger(__name__)
 
 EXECUTION_TIMEOUT = timedelta(hours=26)
 """The state machine's TimeoutSeconds; a contract test holds the two together."""
@@ -198,32 +192,6 @@ class Lock:
     def _item(self) -> dict[str, Any]:
         pk, sk = self._key()
         return {"TableName": self.table.name, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}}
-
-
-def take_turn(lock: Lock, states: "SFNClient", run: Run, now: datetime) -> dict[str, Any]:
-    """Acquire the lock for a run, or tell how long to wait before asking again.
-
-    Returns
-    -------
-    dict
-        ``state`` is ``ACQUIRED``, ``HELD`` (with ``wait_seconds``) or ``FAILED`` (with ``failure``: the deadline passed).
-    """
-    if run.outcome is not None:
-        # The run has an outcome: a redrive, or a function that still works after the run was stopped, must not begin again.
-        recorded = Note("cause.stopped_before", run=run.execution.id)
-        return {"state": "FAILED", "failure": Failure("LockLostError", recorded).to_dict()}
-    holder = lock.acquire(states, run.execution, now)
-    if holder is None:
-        return {"state": "ACQUIRED"}
-    plan = run.require_plan()
-    remaining = plan.remaining_seconds(now)
-    if remaining <= 0:
-        held = Note("cause.lock_held", run=holder.execution.id, hours=f"{plan.deadline_hours:g}")
-        return {"state": "FAILED", "failure": Failure("LockNotObtained", held).to_dict()}
-    logger.info("the run %s holds the lock", holder.execution.id)
-    run_store.note(lock.table, run.execution, Note("run.waited", run=holder.execution.id))
-    elapsed = (now - run.execution.started_at).total_seconds()
-    return {"state": "HELD", "wait_seconds": turn_wait_seconds(elapsed, remaining), "holder": holder.execution.name}
 
 
 def has_ended(states: "SFNClient", execution_arn: str) -> bool:

@@ -13,10 +13,10 @@ from typing import Any, TypeIs
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from findings_exporter.aws.run_store import Run
+from findings_exporter.model.run import Run
 
 NAMESPACE = "InspectorFindingsExporter"
-SEVERITIES = MappingProxyType(
+SEVERITY_METRICS = MappingProxyType(
     {"CRITICAL": "CriticalFindings", "HIGH": "HighFindings", "MEDIUM": "MediumFindings", "LOW": "LowFindings"}
 )
 """The severities that have a metric of their own; whatever else findings say is counted together."""
@@ -29,7 +29,7 @@ BY_REPORT = MappingProxyType(
         "ReportDuration": MetricUnit.Seconds,
         "StatusChecks": MetricUnit.Count,
         "ReportSize": MetricUnit.Bytes,
-        **dict.fromkeys(SEVERITIES.values(), MetricUnit.Count),
+        **dict.fromkeys(SEVERITY_METRICS.values(), MetricUnit.Count),
         "OtherFindings": MetricUnit.Count,
         "OpenFindings": MetricUnit.Count,
         "NewCriticals": MetricUnit.Count,
@@ -119,8 +119,8 @@ def _of_analysis(analysis: Mapping[str, Any] | None) -> dict[str, int | None]:
         return {}
     by_severity, changes, coverage = analysis["by_severity"], analysis["changes"], analysis["coverage"]
     return {
-        **{name: by_severity.get(severity, 0) for severity, name in SEVERITIES.items()},
-        "OtherFindings": sum(count for severity, count in by_severity.items() if severity not in SEVERITIES),
+        **{name: by_severity.get(severity, 0) for severity, name in SEVERITY_METRICS.items()},
+        "OtherFindings": sum(count for severity, count in by_severity.items() if severity not in SEVERITY_METRICS),
         "OpenFindings": analysis["open"],
         "NewCriticals": changes["appeared_by_severity"].get("CRITICAL", 0) if changes else None,
         "ResourcesScanned": coverage["scanned"],

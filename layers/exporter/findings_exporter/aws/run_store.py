@@ -22,19 +22,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from findings_exporter.aws.table import Table, known_fields
+from findings_exporter.aws.table import Table
 from findings_exporter.model import notes
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import Failure, NotificationInProgressError, NotRecordedError, code_of
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan
-from findings_exporter.steps.verify_report import Delivery
-
-type Outcome = Literal["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "DUPLICATE"]
+from findings_exporter.model.records import known_fields
+from findings_exporter.model.run import Outcome, Run
 
 logger = logging.getLogger(__name__)
 
@@ -52,58 +52,6 @@ OPEN_AT_ONCE = 1_000
 """Open runs that are read at once."""
 BEFORE_ALL = "0"
 """Sorts before every start."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run as it is written down. What has not happened yet is None."""
-
-    execution: Execution
-    input: str
-    plan: Plan | None = None
-    report_id: str | None = None
-    report_created_at: datetime | None = None
-    report_ended_at: datetime | None = None
-    outcome: Outcome | None = None
-    failure: Failure | None = None
-    delivery: Delivery | None = None
-    ended_at: datetime | None = None
-    notification_id: str | None = None
-    notified_at: datetime | None = None
-    notes: tuple[str, ...] = ()
-    analysis: Mapping[str, Any] | None = None
-    """The analysis' brief; of an analysis that failed its ``error`` and ``sentence``; None without an analysis."""
-    unread: tuple[str, ...] = ()
-    """What the record has and cannot be read: those fields are None. A run is told whatever its record holds."""
-
-    def require_plan(self) -> Plan:
-        """Return the plan.
-
-        Raises
-        ------
-        NotRecordedError
-            The run has none: its input was wrong, or it ended before it was planned.
-        """
-        if self.plan is None:
-            raise NotRecordedError(Note("cause.no_plan", run=self.execution.id))
-        return self.plan
-
-    @property
-    def duration_seconds(self) -> int:
-        """From start to outcome."""
-        return round(((self.ended_at or self.execution.started_at) - self.execution.started_at).total_seconds())
-
-    @property
-    def wait_seconds(self) -> int | None:
-        """From start to the report's creation: what the run waited for the lock and for Inspector's slot."""
-        return round((self.report_created_at - self.execution.started_at).total_seconds()) if self.report_created_at else None
-
-    @property
-    def report_seconds(self) -> int | None:
-        """How long Inspector took, as far as we saw."""
-        if self.report_created_at is None or self.report_ended_at is None:
-            return None
-        return round((self.report_ended_at - self.report_created_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,7 +437,7 @@ def _failure(text: str) -> Failure | None:
 
 def _delivery(text: str) -> Delivery | None:
     fields = json.loads(text)
-    return Delivery(**known_fields(Delivery, fields)) if fields else None
+    return Delivery.from_dict(fields) if fields else None
 
 
 def _analysis(text: str) -> Mapping[str, Any] | None:

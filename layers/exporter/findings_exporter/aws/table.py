@@ -1,7 +1,7 @@
 """The few forms of DynamoDB request that the records and the lock need."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 from findings_exporter.model.errors import code_of
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
     from mypy_boto3_dynamodb import DynamoDBClient
 
 OPEN_INDEX = "Open"
@@ -100,12 +99,6 @@ class Table:
             if len(items) == most:
                 break
         return items
-
-
-def known_fields(kind: type["DataclassInstance"], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a dataclass takes of its stored form: what a later release may have added is left out."""
-    names = {field.name for field in fields(kind)}
-    return {name: value for name, value in stored.items() if name in names}
 
 
 def refused_item(error: ClientError) -> dict[str, Any]:

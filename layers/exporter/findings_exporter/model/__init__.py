@@ -1,1 +1,5 @@
-"""Pure data and rules: no call to AWS, no text for a reader."""
+"""Pure data and rules: no call to AWS, no message to a reader.
+
+Offered: ``config``, ``errors``, ``execution``, ``plan``, ``filter_criteria``, ``wait``, ``run``, ``delivery``, ``layout``,
+``records``, ``notes``, ``text``, ``report_completeness``. The texts of the notes (``*_en``, ``*_ja``) are for ``notes`` alone.
+"""

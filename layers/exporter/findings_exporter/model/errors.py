@@ -63,7 +63,7 @@ DENIED = frozenset(
      "UnauthorizedOperation"},
 )  # fmt: skip
 SERVER_ERROR = 500
-NOTE_CHARACTERS = 1_000
+CAUSE_VALUE_CHARACTERS = 1_000
 """Of each value of a cause that is a note."""
 
 
@@ -88,7 +88,7 @@ class Failure:
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as the workflow carries it."""
         cause = self.cause.encode(errors="replace").decode()  # AWS' words may hold what no answer can carry
-        note = to_stored(bounded(self.cause, NOTE_CHARACTERS)) if isinstance(self.cause, Note) else None
+        note = to_stored(bounded(self.cause, CAUSE_VALUE_CHARACTERS)) if isinstance(self.cause, Note) else None
         kept = {"note": note, "setup": to_stored(self.setup)}
         return {"error": self.error, "cause": cause} | {name: value for name, value in kept.items() if value}
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 from findings_exporter.model import causes_en, causes_ja, notes_en, notes_ja, preflight_en, preflight_ja
 from findings_exporter.model.text import clean, each_text
 
-LANGUAGES: Mapping[str, Mapping[str, str]] = {
+NOTE_TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": notes_en.NOTES | causes_en.CAUSES | preflight_en.PREFLIGHT,
     "ja": notes_ja.NOTES | causes_ja.CAUSES | preflight_ja.PREFLIGHT,
 }
@@ -53,7 +53,7 @@ class Note(str):
 
     def said(self, language: str) -> str:
         """Return the sentence in a language; one that is not known is English."""
-        return _said(self.name, self.values, language) if language in LANGUAGES else str(self)
+        return _said(self.name, self.values, language) if language in NOTE_TEXTS else str(self)
 
     def cut(self, most: int) -> str:
         """Return the sentence with cleaned values, cut to a length by cutting its values first."""
@@ -66,7 +66,7 @@ class Note(str):
 
 def named(group: str, word: str) -> str:
     """Return what a word of a group, such as a severity, is called; one that is not known is called as it is written."""
-    return Note(f"{group}.{word}") if f"{group}.{word}" in LANGUAGES["en"] else word
+    return Note(f"{group}.{word}") if f"{group}.{word}" in NOTE_TEXTS["en"] else word
 
 
 def in_language(text: str, language: str) -> str:
@@ -88,7 +88,7 @@ def recognized(text: str) -> str:
     """Return the note whose English text this is, such as an exception's message; any other text as it is."""
     if isinstance(text, Note):
         return text
-    english = LANGUAGES["en"]
+    english = NOTE_TEXTS["en"]
     found = [(name, _values_in(text, english[name])) for name in english if name.startswith(RAISED)]
     fitting = [(name, values) for name, values in found if values is not None]
     if not fitting:
@@ -172,7 +172,7 @@ def _with(note: Note, length: int) -> Note:
 
 
 def _said(name: str, values: Mapping[str, Any], language: str) -> str:
-    texts = LANGUAGES[language]
+    texts = NOTE_TEXTS[language]
     text = texts.get(f"{name}.one") if values.get("count") == 1 else None
     return (text or texts[name]).format(**{each: _value(value, each, texts, language) for each, value in values.items()})
 

@@ -6,18 +6,19 @@ Bucket, prefix, key and owner are the deployment's: whoever may start an executi
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
-from findings_exporter.aws.table import known_fields
 from findings_exporter.model import filter_criteria, notes
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
-from findings_exporter.model.filter_criteria import kind_of, suggestion
+from findings_exporter.model.filter_criteria import Fault, kind_of, suggestion
+from findings_exporter.model.layout import REPORT_NAME, run_prefix
 from findings_exporter.model.notes import Note
+from findings_exporter.model.records import known_fields
 from findings_exporter.model.text import clean
 
 MAX_INPUT_CHARACTERS = 100_000
@@ -25,7 +26,6 @@ MIN_DEADLINE_HOURS, MAX_DEADLINE_HOURS = 1 / 60, 24
 """A minute, and under the state machine's own 26 hours, so that our deadline fires first."""
 SCHEDULE_BACK, SCHEDULE_AHEAD = timedelta(days=400), timedelta(minutes=5)
 """A run cannot claim a later scheduled time: it would silence the run that it belongs to."""
-REPORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 KEYS = ["report", "on_busy", "deadline_hours", "notify", "schedule"]
 REPORT_KEYS = ["name", "format", "filter_criteria"]
 SCHEDULE_KEYS = ["scheduled_for", "arn"]
@@ -77,7 +77,7 @@ class Plan:
     filter_criteria
         For CreateFindingsReport, dates as epoch seconds.
     filter_hash
-        Analysis of the criteria as written, before dates were made absolute.
+        Hash of the criteria as written, before dates were made absolute.
     is_regular
         Whether the run may stand for the report of its name: people are notified of it, and it has the deployment's filter,
         unless its name is another one than the deployment's.
@@ -174,26 +174,6 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
         is_regular=notify and (name != config.defaults.report_name or filter_hash == _default_hash(config)),
     )
     return _invalid(faults) if faults else plan
-
-
-def run_prefix(key_prefix: str, report_name: str, execution: Execution) -> str:
-    """Return the prefix that one run's report is written under; its day is the UTC day of the run's start."""
-    return f"{reports_prefix(key_prefix)}{report_name}/{execution.started_at:year=%Y/month=%m/day=%d}/{execution.id}/"
-
-
-def reports_prefix(key_prefix: str) -> str:
-    """Return the prefix of all reports."""
-    return f"{key_prefix}/reports/"
-
-
-def execution_of(prefix: str) -> str | None:
-    """Return the id of the execution whose report a prefix may belong to, or None when it is not of our layout."""
-    layout = rf".+/reports/{REPORT_NAME.pattern}/year=\d{{4}}/month=\d\d/day=\d\d/([^/]+)/"
-    match = re.fullmatch(layout, prefix, re.ASCII)
-    return match[1] if match else None
-
-
-type Fault = Callable[[str, Note], None]
 
 
 def _invalid(faults: list[Note]) -> Failure:

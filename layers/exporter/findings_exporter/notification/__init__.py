@@ -3,6 +3,9 @@
 All three are pure functions of the run and the deployment. Sizes are kept by rule: a subject has under 100 characters
 [AWS: SNS Publish], a chat message keeps the lengths of the custom-notification schema [AWS: Amazon Q Developer in chat
 applications], a mail's first screen its 24 lines of 72, and a cause is cut before anything else.
+
+Offered beside the names below: ``remediation`` and ``sanitize`` for the Fail state's cause, ``chat`` and ``level`` for the
+setup check's message, ``links`` for the page.
 """
 
 import json
@@ -11,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import Note
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut
 from findings_exporter.notification import chat, short
 from findings_exporter.notification.event import EVENT_VERSION, export_event
@@ -118,7 +121,7 @@ def _published(title: str, message: str, filterable: Mapping[str, str], config: 
 
 def _is_shown_whole(run: Run) -> bool:
     # A failure that cannot be read must not look like a success.
-    return not run.unread and run.outcome in short.OUTCOMES and (run.outcome == "SUCCEEDED" or run.failure is not None)
+    return not run.unread and run.outcome in short.NOTIFIED_OUTCOMES and (run.outcome == "SUCCEEDED" or run.failure is not None)
 
 
 def _is_taken(published: Mapping[str, Any]) -> bool:

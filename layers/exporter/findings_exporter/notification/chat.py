@@ -5,13 +5,14 @@ What does not keep the schema is dropped in silence [AWS: custom notifications],
 
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut, in_chat
 from findings_exporter.notification.links import execution_url, report_url
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.mail import subject
 from findings_exporter.notification.phrases import (
+    URI_CHARACTERS,
     action_lines,
     action_step,
     finding_line,
@@ -25,9 +26,8 @@ from findings_exporter.notification.sanitize import for_chat
 from findings_exporter.notification.subject_line import title
 from findings_exporter.notification.view import MessageView, analysis_failure, view_of, worst_severity
 
-TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
-LISTED = 3
-URI_CHARACTERS = 2_000
+CHAT_TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
+CHAT_LISTED = 3
 
 
 def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
@@ -43,14 +43,14 @@ def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
         "source": "custom",
         "content": {
             "textType": "client-markdown",
-            "title": f"{(sign := _sign(run, view))} {title(run, config, localization, TITLE_CHARACTERS - len(sign) - 1)}",
+            "title": f"{(sign := _sign(run, view))} {title(run, config, localization, CHAT_TITLE_CHARACTERS - len(sign) - 1)}",
             "description": _description(run, view, config, localization),
             "nextSteps": [cut(step, STEP_CHARACTERS) for step in _steps(run, view, config, localization)],
             "keywords": [cut(word, KEYWORD_CHARACTERS) for word in keywords],
         },
         "metadata": {
             "threadId": f"inspector-findings-exporter-{config.region}-{name}",
-            "summary": cut(subject(run, config), TITLE_CHARACTERS),
+            "summary": cut(subject(run, config), CHAT_TITLE_CHARACTERS),
             "eventType": "findings-report-export",
             "relatedResources": [text for text in (in_chat(clean(run.execution.arn, URI_CHARACTERS)), uri) if text],
             "additionalContext": {
@@ -107,10 +107,10 @@ def _of_an_analyzed_run(run: Run, view: MessageView, config: Config, localizatio
         lines.append(localization.say("nothing_matches"))
     if view.new and view.worst_new:
         lines.append(f"*{localization.say('worst_new')}*")
-        lines += [f"• {finding_line(each, localization)}" for each in view.worst_new[:LISTED]]
+        lines += [f"• {finding_line(each, localization)}" for each in view.worst_new[:CHAT_LISTED]]
     if view.priorities and not view.has_no_changes:
         lines.append(f"*{localization.say('priorities')}*")
-        lines += [f"{rank}. {fix_line(each, localization)}" for rank, each in enumerate(view.priorities[:LISTED], 1)]
+        lines += [f"{rank}. {fix_line(each, localization)}" for rank, each in enumerate(view.priorities[:CHAT_LISTED], 1)]
     return lines
 
 

@@ -6,13 +6,13 @@ It is the same in every language: programs read its fields, and its texts are En
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
+from findings_exporter.model.run import Run
 from findings_exporter.notification.links import execution_url, report_url
 from findings_exporter.notification.remediation import remediation_for
 from findings_exporter.notification.sanitize import for_programs
 from findings_exporter.notification.view import analysis_failure
-from findings_exporter.steps.verify_report import Delivery
 
 EVENT_VERSION = "2.0"
 ANALYSIS_FIELDS = (

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from findings_exporter.aws.run_store import Run
+from findings_exporter.model.run import Run
 from findings_exporter.notification.view import MessageView, analysis_failure, view_of
 
 type Level = Literal["PROBLEM", "CHANGES", "NONE"]

@@ -2,8 +2,8 @@
 
 from urllib.parse import quote
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.run import Run
 
 CONSOLES = {
     "aws": "console.aws.amazon.com",

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from findings_exporter.model.config import Config
+from findings_exporter.model.taxonomy import SEVERITIES
 from findings_exporter.notification import texts_en, texts_ja
 
 LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": texts_en.TEXTS, "ja": texts_ja.TEXTS}
-SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED", "OTHER")
-"""From bad to harmless; OTHER stands for what is newer than this code. The analysis' order."""
 
 
 @dataclass(frozen=True, slots=True)

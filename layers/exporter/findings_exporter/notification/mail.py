@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
 from findings_exporter.notification.links import execution_url, object_url, report_url
 from findings_exporter.notification.localization import Localization

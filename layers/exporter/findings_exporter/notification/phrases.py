@@ -5,14 +5,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut_to_line, in_mail, width
 from findings_exporter.notification.links import object_url
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.subject_line import numbers
 from findings_exporter.notification.view import MessageView, analysis_failure
-from findings_exporter.steps.verify_report import Delivery
 
 URI_CHARACTERS = 2_000
 RESOURCE_COLUMNS, LEAST_COLUMNS = 12, 6

@@ -8,10 +8,10 @@ What programs look things up by (ARNs, S3 keys) stays as it is; people see it in
 from collections.abc import Callable
 from dataclasses import replace
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import in_language, recognized
 from findings_exporter.model.plan import Plan
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut, each_text, in_chat, in_mail
 
 TEXT_CHARACTERS = 400
@@ -23,7 +23,7 @@ LENGTHS = {
 """Characters of a text by its field's name, where they are others. Why an analysis failed ends with what to do."""
 CAUSE_CHARACTERS = 3_000
 NOTES_SHOWN = 10
-EXACT = frozenset({"bucket", "analysis_key", "page_key", "parquet_key", "fingerprints_key", "statements"})
+EXACT_FIELDS = frozenset({"bucket", "analysis_key", "page_key", "parquet_key", "fingerprints_key", "statements"})
 """Fields that are looked up or pasted, so that no character of theirs may change."""
 
 type Escape = Callable[[str], str]
@@ -53,7 +53,7 @@ def _shown(run: Run, escape: Escape, language: str = "en") -> Run:
         plan=_plan(run.plan, escape) if run.plan else None,
         failure=_failure(run.failure, shown, language) if run.failure else None,
         notes=tuple(shown(note, TEXT_CHARACTERS) for note in run.notes[:NOTES_SHOWN]),
-        analysis=each_text(run.analysis, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT),
+        analysis=each_text(run.analysis, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT_FIELDS),
     )
 
 
@@ -69,5 +69,5 @@ def _failure(failure: Failure, shown: Callable[[str, int], str], language: str) 
     # A list of faults has a line for each; what an input wrote into one was cleaned before. An exception's message is English.
     cause = in_language(recognized(failure.cause), language)
     lines = [shown(line, CAUSE_CHARACTERS) for line in cut(cause, CAUSE_CHARACTERS).splitlines()]
-    setup = each_text(failure.setup, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT)
+    setup = each_text(failure.setup, lambda name, text: shown(text, LENGTHS.get(name, TEXT_CHARACTERS)), EXACT_FIELDS)
     return Failure(shown(failure.error, ERROR_CHARACTERS), "\n".join(filter(None, lines)), setup)

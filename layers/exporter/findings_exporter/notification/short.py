@@ -8,19 +8,19 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, in_chat, in_mail, wrapped
 from findings_exporter.notification.event import EVENT_VERSION, export_event
 from findings_exporter.notification.links import execution_url
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.sanitize import ERROR_CHARACTERS
 
-NAME_CHARACTERS = 63
+SHORT_NAME_CHARACTERS = 63
 ARN_CHARACTERS = 256
-OUTCOMES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
+NOTIFIED_OUTCOMES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 
 
 def subject(run: Run, config: Config) -> str:
@@ -75,15 +75,15 @@ def _event(run: Run, config: Config) -> dict[str, Any]:
 def _bare(run: Run) -> Run:
     """Return the run with no more than who it is."""
     execution = Execution(clean(run.execution.arn, ARN_CHARACTERS), run.execution.started_at)
-    return Run(execution, input="", outcome=_outcome(run), notification_id=_id(run))  # type: ignore[arg-type] # one of OUTCOMES
+    return Run(execution, input="", outcome=_outcome(run), notification_id=_id(run))  # type: ignore[arg-type] # one of NOTIFIED_OUTCOMES
 
 
 def _outcome(run: Run) -> str:
-    return run.outcome if run.outcome in OUTCOMES else "FAILED"
+    return run.outcome if run.outcome in NOTIFIED_OUTCOMES else "FAILED"
 
 
 def _report(run: Run) -> str:
-    return clean(getattr(run.plan, "report_name", ""), NAME_CHARACTERS)
+    return clean(getattr(run.plan, "report_name", ""), SHORT_NAME_CHARACTERS)
 
 
 def _error(run: Run) -> str:
@@ -91,4 +91,4 @@ def _error(run: Run) -> str:
 
 
 def _id(run: Run) -> str:
-    return clean(run.notification_id or "", NAME_CHARACTERS)
+    return clean(run.notification_id or "", SHORT_NAME_CHARACTERS)

@@ -7,8 +7,8 @@ could not be analysed; ``FAILED`` where no report was delivered), then the repor
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.config import Config
+from findings_exporter.model.run import Run
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.remediation import remediation_for
 from findings_exporter.notification.view import MessageView, analysis_failure, view_of

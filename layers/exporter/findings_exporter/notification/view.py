@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from findings_exporter.aws.run_store import Run
-from findings_exporter.notification.localization import SEVERITIES
+from findings_exporter.model.run import Run
+from findings_exporter.model.taxonomy import SEVERITIES
 
-type Compared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
+type HowCompared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class MessageView:
         Findings that were open where Inspector no longer scans.
     """
 
-    compared: Compared
+    compared: HowCompared
     state: Literal["active", "lost", "unknown"]
     unusual_drop: bool
     open: int

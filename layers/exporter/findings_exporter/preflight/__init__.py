@@ -1,16 +1,28 @@
-"""The setup check: what Inspector, the bucket, the key and the rest of the stack need, read and judged.
+"""Check the setup: what Inspector, the bucket, the key and the rest of the stack need, read and judged.
 
-The only full proof of a setup is a test export (``events/test_export.json``).
+One module a subject: inspector, bucket, key, roles, topic, schedule. Each check is a pure function from what was read
+(``reading``) to a ``Check``. Offered: ``check_all``, ``check_report``, ``message``, ``deployment``, ``reading``. The only full proof of a setup is a test export (``events/test_export.json``).
 """
 
 from collections.abc import Callable
 from datetime import datetime
 
 from findings_exporter.model.notes import Note
-from findings_exporter.preflight import checks
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.bucket import (
+    bucket_exists,
+    bucket_owner,
+    bucket_policy_for_analysis,
+    bucket_policy_for_exporter,
+    bucket_policy_for_inspector,
+)
+from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.deployment import KEY_ARN
+from findings_exporter.preflight.inspector import anything_scanned, inspector_enabled
+from findings_exporter.preflight.key import key_policy_for_analysis, key_policy_for_exporter, key_policy_for_inspector, key_usable
 from findings_exporter.preflight.reading import BucketSeen, KeySeen, PreflightClients, Reader, Unread
+from findings_exporter.preflight.roles import permissions
+from findings_exporter.preflight.schedule import schedule_fires
+from findings_exporter.preflight.topic import alarms_delivered, nothing_undelivered, topic_delivers, topic_key_usable
 
 
 def check_report(clients: PreflightClients, now: Callable[[], datetime], until: datetime) -> list[Check]:
@@ -30,31 +42,31 @@ def check_all(clients: PreflightClients, now: Callable[[], datetime], until: dat
     publish = [reader.permission(each) for each in deployment.topic_permissions(arn)]
     return [
         *report,
-        checks.bucket_policy_for_analysis(bucket, deployment, at),
-        checks.key_policy_for_analysis(key, deployment),
-        checks.permissions("analysis_permissions", keep),
-        checks.topic_delivers(topic, deployment),
-        checks.topic_key_usable(topic, reader.key(arn) if arn else None, deployment),
-        checks.permissions("topic_permissions", publish),
-        checks.alarms_delivered(reader.topic(deployment.config.alarm_topic_arn), deployment),
-        checks.schedule_fires(reader.schedules(), now()),
-        checks.nothing_undelivered(reader.undelivered()),
+        bucket_policy_for_analysis(bucket, deployment, at),
+        key_policy_for_analysis(key, deployment),
+        permissions("analysis_permissions", keep),
+        topic_delivers(topic, deployment),
+        topic_key_usable(topic, reader.key(arn) if arn else None, deployment),
+        permissions("topic_permissions", publish),
+        alarms_delivered(reader.topic(deployment.config.alarm_topic_arn), deployment),
+        schedule_fires(reader.schedules(), now()),
+        nothing_undelivered(reader.undelivered()),
     ]
 
 
 def _of_the_report(reader: Reader, bucket: BucketSeen, key: KeySeen) -> list[Check]:
     deployment, at = reader.clients.deployment, reader.now()
     return [
-        checks.inspector_enabled(reader.account(), deployment),
-        checks.anything_scanned(reader.scanned()),
-        checks.bucket_exists(bucket, deployment),
-        checks.bucket_owner(bucket, deployment),
-        checks.bucket_policy_for_inspector(bucket, deployment, at),
-        checks.bucket_policy_for_exporter(bucket, deployment, at),
-        checks.key_usable(key, deployment),
-        checks.key_policy_for_inspector(key, deployment),
-        checks.key_policy_for_exporter(key, deployment),
-        checks.permissions("permissions", [reader.permission(each) for each in deployment.report_permissions(at)]),
+        inspector_enabled(reader.account(), deployment),
+        anything_scanned(reader.scanned()),
+        bucket_exists(bucket, deployment),
+        bucket_owner(bucket, deployment),
+        bucket_policy_for_inspector(bucket, deployment, at),
+        bucket_policy_for_exporter(bucket, deployment, at),
+        key_usable(key, deployment),
+        key_policy_for_inspector(key, deployment),
+        key_policy_for_exporter(key, deployment),
+        permissions("permissions", [reader.permission(each) for each in deployment.report_permissions(at)]),
     ]
 
 

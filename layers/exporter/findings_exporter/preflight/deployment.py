@@ -10,8 +10,8 @@ from typing import Any, Self
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import ConfigurationError
 from findings_exporter.model.execution import Execution
+from findings_exporter.model.layout import analysis_keys, run_prefix
 from findings_exporter.model.notes import Note
-from findings_exporter.model.plan import run_prefix
 from findings_exporter.preflight.policy_evaluation import Request
 
 ACCOUNT_PART = 4
@@ -95,10 +95,9 @@ class Deployment:
         return f"arn:{config.partition}:inspector2:{config.region}:{config.account}:report/*"
 
     def report_key(self, now: datetime) -> str:
-        """Return the key that a report of in this run would have."""
-        execution = Execution(f"{self.config.state_machine_arn}:setup-check", now)
+        """Return the key that the report of a run now would have."""
         name, extension = self.config.defaults.report_name, self.config.defaults.report_format.lower()
-        return f"{run_prefix(self.config.key_prefix, name, execution)}{SAMPLE_REPORT}.{extension}"
+        return f"{run_prefix(self.config.key_prefix, name, self._execution(now))}{SAMPLE_REPORT}.{extension}"
 
     # ---- the statements, as the stack's outputs have them
 
@@ -272,9 +271,13 @@ class Deployment:
 
     def _analyses_objects(self, now: datetime) -> list[tuple[str, tuple[str, ...]]]:
         """Return the report, which is read, and the analysis' own files, which are written and, as a baseline, read."""
-        folder = f"{self.config.key_prefix}/{{}}/{self.config.defaults.report_name}/{SAMPLE_REPORT}"
-        own = ("s3:GetObject", "s3:PutObject")
-        return [(self.report_key(now), ("s3:GetObject",)), (folder.format("analyses"), own), (folder.format("findings"), own)]
+        name, own = self.config.defaults.report_name, ("s3:GetObject", "s3:PutObject")
+        keys = analysis_keys(self.config.key_prefix, name, self._execution(now), is_regular=True)
+        return [(self.report_key(now), ("s3:GetObject",)), (keys.document, own), (keys.parquet, own)]
+
+    def _execution(self, now: datetime) -> Execution:
+        """Return an execution that could start now: its keys are those of a run."""
+        return Execution(f"{self.config.state_machine_arn}:setup-check", now)
 
     def _prefix(self, now: datetime) -> str:
         return self.report_key(now).rsplit("/", 1)[0] + "/"

@@ -9,25 +9,25 @@ from typing import Any
 from findings_exporter.model import notes
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import clean, cut, each_text, in_chat, in_mail, wrapped
+from findings_exporter.notification import MESSAGE_BYTES
+from findings_exporter.notification.chat import CHAT_TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS
 from findings_exporter.notification.level import level_of
-from findings_exporter.preflight.checks import Check, CheckResult
+from findings_exporter.preflight.check import Check, CheckResult
 from findings_exporter.preflight.deployment import Deployment
 
 RESULT_TYPE, RESULT_VERSION = "inspector-findings-exporter.setup-checked", "2.0"
 """Of the JSON result; its JSON Schema stands in docs/setup-check.schema.json."""
-SENTENCE_CHARACTERS, EVIDENCE_LINES = 400, 3
+SETUP_SENTENCE_CHARACTERS, EVIDENCE_LINES = 400, 3
 """Of a check in a failed run's message, which has to fit with others into a state and a record."""
 ORDER: tuple[CheckResult, ...] = ("failed", "unknown", "passed")
-TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, STEPS = 250, 8_000, 350, 10
+STEPS = 10
 """Of a chat message [AWS: Amazon Q Developer in chat applications]."""
-TEXT_CHARACTERS, EVIDENCE_SHOWN = 1_000, 10
+SETUP_TEXT_CHARACTERS, EVIDENCE_SHOWN = 1_000, 10
 """Of what a check says: policies, and AWS' own texts, come from outside."""
-MESSAGE_BYTES = 255 * 1024
-"""SNS takes 256 KiB with the attributes [AWS: SNS quotas]."""
 
 
 def result_of(checks: Sequence[Check]) -> CheckResult:
-    """Return the coverage status on the whole: as good as its worst part."""
+    """Return the result of the whole: as good as its worst part."""
     results = {check.result for check in checks}
     return next((each for each in ORDER if each in results), "passed")
 
@@ -60,16 +60,16 @@ def findings(checks: Sequence[Check]) -> dict[str, Any]:
         "failed": [
             {
                 "check": check.name,
-                "sentence": notes.cut(check.sentence, SENTENCE_CHARACTERS),
-                "evidence": [notes.cut(line, SENTENCE_CHARACTERS) for line in check.evidence[:EVIDENCE_LINES]],
-                "fix": [notes.cut(step, SENTENCE_CHARACTERS) for step in check.fix],
+                "sentence": notes.cut(check.sentence, SETUP_SENTENCE_CHARACTERS),
+                "evidence": [notes.cut(line, SETUP_SENTENCE_CHARACTERS) for line in check.evidence[:EVIDENCE_LINES]],
+                "fix": [notes.cut(step, SETUP_SENTENCE_CHARACTERS) for step in check.fix],
                 "statements": list(check.statements),
             }
             for check in checks
             if check.result == "failed"
         ],
         "unknown": [
-            {"check": check.name, "sentence": notes.cut(check.sentence, SENTENCE_CHARACTERS)}
+            {"check": check.name, "sentence": notes.cut(check.sentence, SETUP_SENTENCE_CHARACTERS)}
             for check in checks
             if check.result == "unknown"
         ],
@@ -128,7 +128,7 @@ def _publication(checks: Sequence[Check], deployment: Deployment, now: datetime)
         "source": "custom",
         "content": {
             "textType": "client-markdown",
-            "title": cut(f"{sign} {title}", TITLE_CHARACTERS),
+            "title": cut(f"{sign} {title}", CHAT_TITLE_CHARACTERS),
             "description": cut(summary(checks, config.language), DESCRIPTION_CHARACTERS),
             "nextSteps": [cut(step, STEP_CHARACTERS) for step in dict.fromkeys(steps)][:STEPS],
         },
@@ -152,15 +152,15 @@ def _publication(checks: Sequence[Check], deployment: Deployment, now: datetime)
 
 
 def _short(check: Check) -> Check:
-    fix = tuple(notes.cut(step, SENTENCE_CHARACTERS) for step in check.fix)
-    return replace(check, sentence=notes.cut(check.sentence, SENTENCE_CHARACTERS), fix=fix, evidence=(), statements=())
+    fix = tuple(notes.cut(step, SETUP_SENTENCE_CHARACTERS) for step in check.fix)
+    return replace(check, sentence=notes.cut(check.sentence, SETUP_SENTENCE_CHARACTERS), fix=fix, evidence=(), statements=())
 
 
 def _shown(checks: Sequence[Check], escape: Callable[[str], str] = str, language: str = "en") -> list[Check]:
     """Return checks with their texts as a medium may show them, in a language."""
 
     def shown(text: str) -> str:
-        return escape(clean(notes.in_language(text, language), TEXT_CHARACTERS))
+        return escape(clean(notes.in_language(text, language), SETUP_TEXT_CHARACTERS))
 
     return [
         replace(

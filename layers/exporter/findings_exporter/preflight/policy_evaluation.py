@@ -19,7 +19,7 @@ from findings_exporter.model.notes import Note, bounded
 
 type Truth = bool | None
 """True, False, or None: not understood."""
-type Outcome = Literal["allowed", "denied", "not allowed", "unknown"]
+type Ruling = Literal["allowed", "denied", "not allowed", "unknown"]
 
 ELEMENTS = frozenset(
     {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"},
@@ -65,7 +65,7 @@ class Decision:
         The statements that decide, or that cannot be understood.
     """
 
-    outcome: Outcome
+    outcome: Ruling
     statements: tuple[str, ...] = ()
 
 

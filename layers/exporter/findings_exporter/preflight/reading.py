@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-ATTEMPTS = 2
+READ_ATTEMPTS = 2
 """A hanging service must not keep the failure path waiting: what does not answer twice is unknown this time."""
 READ_MARGIN = timedelta(seconds=25)
 """The longest that one read takes: two tries, each with its timeouts."""
@@ -47,7 +47,7 @@ class Unread:
     is_refused: bool = False
 
 
-NO_BUCKET, NO_KEY = Unread(Note("why.no_bucket")), Unread(Note("why.no_key"))
+NO_SUCH_BUCKET, NO_SUCH_KEY = Unread(Note("why.no_bucket")), Unread(Note("why.no_key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,13 @@ class PreflightClients:
         """Make the clients; once, at a handler's module level."""
         return cls(
             deployment,
-            client("inspector2", attempts=ATTEMPTS),
-            client("s3", attempts=ATTEMPTS),
-            client("kms", attempts=ATTEMPTS),
-            client("iam", attempts=ATTEMPTS),
-            client("sns", attempts=ATTEMPTS),
-            client("scheduler", attempts=ATTEMPTS),
-            client("sqs", attempts=ATTEMPTS),
+            client("inspector2", attempts=READ_ATTEMPTS),
+            client("s3", attempts=READ_ATTEMPTS),
+            client("kms", attempts=READ_ATTEMPTS),
+            client("iam", attempts=READ_ATTEMPTS),
+            client("sns", attempts=READ_ATTEMPTS),
+            client("scheduler", attempts=READ_ATTEMPTS),
+            client("sqs", attempts=READ_ATTEMPTS),
         )
 
 
@@ -157,7 +157,7 @@ class Reader:
         s3, config = self.clients.s3, self.clients.deployment.config
         seen = self._read(lambda: s3.get_bucket_location(Bucket=config.bucket))
         if seen is None:
-            return BucketSeen(None, NO_BUCKET, NO_BUCKET)
+            return BucketSeen(None, NO_SUCH_BUCKET, NO_SUCH_BUCKET)
         policy = self._read(lambda: s3.get_bucket_policy(Bucket=config.bucket))
         read = policy if policy is None or isinstance(policy, Unread) else document(policy["Policy"])
         if isinstance(seen, Unread):
@@ -175,7 +175,7 @@ class Reader:
         kms = self.clients.kms
         description = self._read(lambda: kms.describe_key(KeyId=arn))
         if description is None or isinstance(description, Unread):
-            return KeySeen(description, self._key_policy(arn) if description else NO_KEY)
+            return KeySeen(description, self._key_policy(arn) if description else NO_SUCH_KEY)
         return KeySeen(description["KeyMetadata"], self._key_policy(arn))
 
     def permission(self, permission: Permission) -> PermissionSeen:

@@ -1,4 +1,4 @@
-"""When a schedule fires next, as EventBridge Scheduler counts [AWS: EventBridge Scheduler user guide, schedule types].
+"""The schedule: whether one starts exports, and when it fires next, as EventBridge Scheduler counts [AWS: EventBridge Scheduler user guide, schedule types].
 
 The common forms are computed; the rest (L, W, #, a rate whose beginning AWS does not tell) is not known, and said to be.
 """
@@ -11,6 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from findings_exporter.model.notes import Note
+from findings_exporter.preflight.check import Check, unread
+from findings_exporter.preflight.reading import Unread
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -26,6 +28,34 @@ class NotUnderstoodError(Exception):
     def __init__(self, why: Note) -> None:
         super().__init__(why)
         self.why = why
+
+
+def schedule_fires(schedules: Sequence[Mapping[str, Any]] | Unread, now: datetime) -> Check:
+    """Judge whether a schedule starts exports, and when it does next."""
+    name = "schedule"
+    if isinstance(schedules, Unread):
+        return unread(name, schedules)
+    if not schedules:
+        return Check(name, "failed", Note("failed.schedule"), (), (Note("fix.deploy"),))
+    on = [each for each in schedules if each["State"] == "ENABLED"]
+    evidence = tuple(
+        f"{each['Name']}: {each['ScheduleExpression']} {each.get('ScheduleExpressionTimezone', 'UTC')}, {each['State']}"
+        for each in schedules
+    )
+    if not on:
+        return Check(name, "failed", Note("failed.schedule_disabled"), evidence, (Note("fix.schedule_enable"),))
+    try:
+        times = [due for each in on if (due := next_time(each, now))]
+    except NotUnderstoodError as error:
+        return Check(name, "unknown", Note("unknown.schedule_next", why=error.why), evidence)
+    if not times:
+        return Check(name, "failed", Note("failed.schedule_over"), evidence, (Note("fix.schedule_expression"),))
+    first = min(times)
+    late = next((each["FlexibleTimeWindow"].get("MaximumWindowInMinutes", 0) for each in on if next_time(each, now) == first), 0)
+    in_utc = f"{first.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    time = in_utc if str(first.tzinfo) == "UTC" else f"{first:%Y-%m-%d %H:%M} {first.tzinfo} ({in_utc})"
+    sentence = Note("passed.schedule_window", time=time, minutes=late) if late else Note("passed.schedule", time=time)
+    return Check(name, "passed", sentence, evidence)
 
 
 def next_time(schedule: Mapping[str, Any], now: datetime) -> datetime | None:

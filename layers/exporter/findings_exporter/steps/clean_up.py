@@ -1,4 +1,4 @@
-"""What is left to do for executions that ended outside the workflow: stopped, timed out, or failed with nothing told.
+"""Clean up after executions that ended outside the workflow: stopped, timed out, or failed without a notification.
 
 Called by the EventBridge rule on the execution's status and by an hourly cleanup, since those events are delivered best
 effort only [AWS: Step Functions developer guide]. Both may come late, twice or at once, and while the workflow's own
@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import Clients
+from findings_exporter.aws.clients import CleanUpClients, Clients
 from findings_exporter.aws.handler import named
 from findings_exporter.aws.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
 from findings_exporter.aws.metrics import count_expectation
-from findings_exporter.aws.run_store import CleanupMark, Outcome
+from findings_exporter.aws.run_store import CleanupMark
 from findings_exporter.model.errors import (
     AccessDeniedError,
     ExporterError,
@@ -31,11 +31,14 @@ from findings_exporter.model.errors import (
 )
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
+from findings_exporter.model.run import Outcome
 from findings_exporter.model.text import clean
-from findings_exporter.steps import notify, record_run, reports
+from findings_exporter.steps._reports import owner_of
+from findings_exporter.steps.cancel_report import cancel
+from findings_exporter.steps.notify import tell
+from findings_exporter.steps.record_run import record
 
 if TYPE_CHECKING:
-    from mypy_boto3_sns import SNSClient
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.literals import ExecutionStatusType
 
@@ -56,7 +59,7 @@ STOPPED_CHARACTERS = 1_000
 """Of the cause that a person gave for stopping an execution: it may have 32,768."""
 EVENT_PATIENCE = timedelta(minutes=15)
 """More than a function has: who comes for one run alone waits as long as it can."""
-OUTCOMES: dict[str, Outcome] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
+ENDED_AS: dict[str, Outcome] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,7 @@ def execution_of(detail: Mapping[str, Any]) -> Execution:
 
 
 def clean_up_event(
-    clients: Clients,
-    states: "SFNClient",
-    sns: "SNSClient",
+    clients: CleanUpClients,
     execution: Execution,
     now: Callable[[], datetime],
     function_deadline: datetime,
@@ -104,15 +105,14 @@ def clean_up_event(
     StillRunningError
         It has not ended: try again.
     """
-    ended = _ended(states, execution, now())
+    ended = _ended(clients.states, execution, now())
     if ended is None:
         raise StillRunningError(Note("cause.not_ended", run=execution.id))
-    return clean_up(clients, sns, ended, now, function_deadline)
+    return clean_up(clients, ended, now, function_deadline)
 
 
 def clean_up(
-    clients: Clients,
-    sns: "SNSClient",
+    clients: CleanUpClients,
     ended: Ended,
     now: Callable[[], datetime],
     function_deadline: datetime,
@@ -148,8 +148,8 @@ def clean_up(
             return "NOTHING_LEFT"
         return _stop_notified(clients, execution, now, until)
     trouble = _stop(clients, execution, now, until)
-    record_run.record(clients.table, execution, OUTCOMES.get(ended.status, "FAILED"), ended.failure, None, now())
-    notify.tell(clients.table, sns, clients.config, execution, now(), function_deadline)
+    record(clients.table, execution, ENDED_AS.get(ended.status, "FAILED"), ended.failure, None, now())
+    tell(clients.table, clients.sns, clients.config, execution, now(), function_deadline)
     if trouble:
         raise trouble
     return "CLEANED_UP"
@@ -159,10 +159,10 @@ def _stop(clients: Clients, execution: Execution, now: Callable[[], datetime], u
     """Stop the run's own report and release its lock; trouble does not keep the run from being told."""
     try:
         with translated():
-            reports.cancel(clients, execution, now, until)
+            cancel(clients, execution, now, until)
             clients.lock.release(execution, now())
             # A function that outlived the execution may have created between look and release; now none can any more.
-            reports.cancel(clients, execution, now, until)
+            cancel(clients, execution, now, until)
     except StillCreatingError:
         raise  # over in a minute, and then there is a report to tell of or none
     except (ExporterError, ClientError) as error:
@@ -183,20 +183,18 @@ def _stop_notified(clients: Clients, execution: Execution, now: Callable[[], dat
     """
     try:
         with translated():
-            stopped = reports.cancel(clients, execution, now, until)
+            stopped = cancel(clients, execution, now, until)
     except AccessDeniedError:
         # The run's message told it already, and asking again changes nothing.
         return "NOTHING_LEFT"
     return "CLEANED_UP" if stopped == "CANCELLED" else "NOTHING_LEFT"
 
 
-def hourly_cleanup(
-    clients: Clients, states: "SFNClient", sns: "SNSClient", now: Callable[[], datetime], function_deadline: datetime
-) -> list[str]:
-    """Clean up after every execution that has ended and of which something is left; the next hourly cleanup goes on where this one stops.
+def hourly_cleanup(clients: CleanUpClients, now: Callable[[], datetime], function_deadline: datetime) -> list[str]:
+    """Clean up after every execution that has ended and left something; the next hourly cleanup goes on where this one stops.
 
-    What is useful comes first: the lock's holder and the open runs, then Inspector's slot, then executions that ended before
-    they were written down. One that cannot be cleaned up does not keep the others from it.
+    What is most useful comes first: the lock's holder and the open runs, then Inspector's slot, then executions that ended
+    before they were recorded. An execution that cannot be cleaned up does not keep the others from it.
 
     Returns
     -------
@@ -211,31 +209,29 @@ def hourly_cleanup(
     # First of all: an hourly cleanup that fails later has still seen the hour.
     if clients.config.expected_report:
         count_expectation(clients.config.expected_report)
-    swept = _HourlyCleanup(clients, states, sns, now, function_deadline)
+    cleanup = _HourlyCleanup(clients, now, function_deadline)
     before = run_store.cleanup_mark(clients.table)
-    mark = swept.open_runs(before)
-    swept.cleaned += _free_slot(clients, states, now, function_deadline)
+    mark = cleanup.open_runs(before)
+    cleanup.cleaned += _free_slot(clients, now, function_deadline)
     try:
         with translated():
-            mark = swept.unwritten(mark)
+            mark = cleanup.unwritten(mark)
     except (ExporterError, ClientError) as error:
-        swept.errors.append(error)
+        cleanup.errors.append(error)
     if mark != before:
         run_store.keep_cleanup_mark(clients.table, mark)
-    if swept.stopped or mark != CleanupMark():
+    if cleanup.stopped or mark != CleanupMark():
         logger.warning("the hourly cleanup stopped before its end, to end in time: the next one goes on from there")
-    if swept.errors:
-        raise swept.errors[0]
-    return swept.cleaned
+    if cleanup.errors:
+        raise cleanup.errors[0]
+    return cleanup.cleaned
 
 
 @dataclass(slots=True)
 class _HourlyCleanup:
     """One hourly cleanup: what it may use, and what has become of it."""
 
-    clients: Clients
-    states: "SFNClient"
-    sns: "SNSClient"
+    clients: CleanUpClients
     now: Callable[[], datetime]
     function_deadline: datetime
     cleaned: list[str] = field(default_factory=list)
@@ -259,10 +255,10 @@ class _HourlyCleanup:
         return replace(mark, open_after=last if len(open_runs) == run_store.OPEN_AT_ONCE else run_store.BEFORE_ALL)
 
     def unwritten(self, mark: CleanupMark) -> CleanupMark:
-        """Clean up after executions that ended before they were written down.
+        """Clean up after executions that ended before they were recorded.
 
-        The newest of each status are looked at each time, older ones from where the last hourly cleanup stopped: so that no number of
-        failed executions keeps the rest from being looked at.
+        Each cleanup looks at the newest of each status, and at older ones from where the last cleanup stopped, so that many
+        failed executions do not hide the rest.
         """
         done = replace(mark, status="", token="")
         older = {}
@@ -295,12 +291,12 @@ class _HourlyCleanup:
             "maxResults": PAGE_EXECUTIONS,
         }
         try:
-            page = self.states.list_executions(**asked | ({"nextToken": token} if token else {}))
+            page = self.clients.states.list_executions(**asked | ({"nextToken": token} if token else {}))
         except ClientError as error:
             # A page's name is forgotten after a day [AWS: ListExecutions].
             if not token or code_of(error) != "InvalidToken":
                 raise
-            page = self.states.list_executions(**asked)
+            page = self.clients.states.list_executions(**asked)
         listed, since = page["executions"], self.now() - CLEANUP_BACK
         recent = [Execution(each["executionArn"], each["startDate"]) for each in listed if each["startDate"] > since]
         # The newest come first [AWS: ListExecutions].
@@ -323,7 +319,7 @@ class _HourlyCleanup:
         with named(execution.name):
             try:
                 with translated():
-                    ended = _ended(self.states, execution, self.now())
+                    ended = _ended(self.clients.states, execution, self.now())
                     if ended and self._has_cleaned(ended):
                         self.cleaned.append(execution.name)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still told
@@ -331,19 +327,19 @@ class _HourlyCleanup:
                 self.errors.append(error)
 
     def _has_cleaned(self, ended: Ended) -> bool:
-        return clean_up(self.clients, self.sns, ended, self.now, self.function_deadline, CANCEL_WAIT) == "CLEANED_UP"
+        return clean_up(self.clients, ended, self.now, self.function_deadline, CANCEL_WAIT) == "CLEANED_UP"
 
 
-def _free_slot(clients: Clients, states: "SFNClient", now: Callable[[], datetime], function_deadline: datetime) -> list[str]:
+def _free_slot(clients: CleanUpClients, now: Callable[[], datetime], function_deadline: datetime) -> list[str]:
     """Cancel a report in progress whose run has ended and was told, but could not cancel it."""
     try:
         with translated():
             current = clients.inspector.current()
-            owner = reports.owner_of(clients, current) if current and not current.has_ended else None
-            if owner is None or _ended(states, owner, now()) is None:
+            owner = owner_of(clients, current) if current and not current.has_ended else None
+            if owner is None or _ended(clients.states, owner, now()) is None:
                 return []
             with named(owner.name):
-                stopped = reports.cancel(clients, owner, now, min(now() + CANCEL_WAIT, function_deadline - TIME_TO_NOTIFY))
+                stopped = cancel(clients, owner, now, min(now() + CANCEL_WAIT, function_deadline - TIME_TO_NOTIFY))
                 return [owner.name] if stopped == "CANCELLED" else []
     except (ExporterError, ClientError) as error:
         # Nobody waits for this look: an Inspector that is down or disabled is told by the next export.

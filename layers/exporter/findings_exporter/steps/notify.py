@@ -1,4 +1,4 @@
-"""Telling a recorded outcome, once: one publish to the topic under a claim that one notifier holds at a time."""
+"""Notify: publish the recorded outcome once, under a claim that one notifier holds at a time."""
 
 import uuid
 from dataclasses import replace
@@ -10,11 +10,31 @@ from findings_exporter.aws import alarm_topic, run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
+from findings_exporter.steps._results import Result
+from findings_exporter.steps.record_run import ended_failure
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-MARGIN = timedelta(seconds=10)
+CLAIM_MARGIN = timedelta(seconds=10)
+"""How much longer a claim lasts than the function that holds it: clocks differ."""
+
+
+def notify(
+    table: Table, sns: "SNSClient", config: Config, execution: Execution, now: datetime, function_deadline: datetime
+) -> Result:
+    """Publish the run's outcome, unless it was published already.
+
+    Returns
+    -------
+    Result
+        ``state``: ``NOTIFIED`` or ``ALREADY_NOTIFIED``; ``failure``: what was recorded, and how the workflow ends.
+    """
+    told = tell(table, sns, config, execution, now, function_deadline)
+    run = run_store.load(table, execution)
+    # Record Run may have failed right after it had decided the outcome.
+    run_store.keep_history(table, run)
+    return {"state": "NOTIFIED" if told else "ALREADY_NOTIFIED", "failure": ended_failure(run, config)}
 
 
 def tell(
@@ -36,7 +56,7 @@ def tell(
         Whether this call published.
     """
     notifier = uuid.uuid4().hex
-    run = run_store.claim_notification(table, execution, notifier, now, function_deadline + MARGIN)
+    run = run_store.claim_notification(table, execution, notifier, now, function_deadline + CLAIM_MARGIN)
     if run is None:
         return False
     try:

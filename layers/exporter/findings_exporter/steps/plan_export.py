@@ -1,7 +1,6 @@
-"""Planning a run: it is written down before anything else, so that it is told whatever becomes of it."""
+"""Plan Export: record the run first, so that its outcome is notified whatever happens, then judge its input."""
 
 import json
-from typing import Any
 
 from findings_exporter.aws import run_store
 from findings_exporter.aws.table import Table
@@ -10,21 +9,22 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import make_plan
+from findings_exporter.steps._results import Result, failed
 
 
-def plan_run(table: Table, config: Config, execution: Execution, run_input: object) -> dict[str, Any]:
+def plan_export(table: Table, config: Config, execution: Execution, run_input: object) -> Result:
     """Write the run down, judge its input, claim its scheduled time and write its plan down.
 
     Returns
     -------
-    dict
+    Result
         ``state``: ``PLANNED`` (with ``plan``), ``DUPLICATE`` (with ``of``: the execution that exports this scheduled
         time) or ``FAILED`` (with ``failure``: all faults of the input).
     """
     run_store.open_run(table, execution, json.dumps(run_input))
     plan = make_plan(run_input, config, execution)
     if isinstance(plan, Failure):
-        return {"state": "FAILED", "failure": plan.to_dict()}
+        return failed(plan)
     if plan.schedule and plan.scheduled_for:
         exporting = run_store.claim_schedule(
             table, plan.schedule, plan.scheduled_for, json.dumps(run_input, sort_keys=True), execution
@@ -32,6 +32,5 @@ def plan_run(table: Table, config: Config, execution: Execution, run_input: obje
         if exporting != execution.arn:
             return {"state": "DUPLICATE", "of": exporting}
     if not run_store.note_plan(table, execution, plan):
-        stopped = Failure("LockLostError", Note("cause.stopped_before", run=execution.id))
-        return {"state": "FAILED", "failure": stopped.to_dict()}
+        return failed(Failure("LockLostError", Note("cause.stopped_before", run=execution.id)))
     return {"state": "PLANNED", "plan": json.loads(plan.to_json())}

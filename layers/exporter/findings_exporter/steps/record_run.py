@@ -1,4 +1,4 @@
-"""Recording how a run ended: its outcome, decided once, and the metrics of it, counted once."""
+"""Record Run: decide the run's outcome once, and count it once."""
 
 import logging
 from collections.abc import Mapping
@@ -8,44 +8,45 @@ from typing import Any
 
 from findings_exporter.aws import run_store
 from findings_exporter.aws.metrics import count_run
-from findings_exporter.aws.run_store import Outcome, Run
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
+from findings_exporter.model.run import Outcome, Run
 from findings_exporter.model.text import clean, cut
 from findings_exporter.notification import failure_from
 from findings_exporter.notification.remediation import evidence, remediation_for, statements
 from findings_exporter.notification.sanitize import ERROR_CHARACTERS, for_programs
-from findings_exporter.steps.verify_report import Delivery
+from findings_exporter.steps._results import Result
 
 logger = logging.getLogger(__name__)
 
-CAUSE_CHARACTERS = 32_000
+FAIL_CAUSE_CHARACTERS = 32_000
 """A Fail state's Cause has 32,768 characters [AWS: Amazon States Language]."""
 ANALYSIS_CAUSE_CHARACTERS = 300
 """Enough to know it by; the log has the rest."""
 
 
-def record_run(table: Table, config: Config, execution: Execution, event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def record_run(table: Table, config: Config, execution: Execution, event: Mapping[str, Any], now: datetime) -> Result:
     """Record what the workflow says of its end.
 
     Parameters
     ----------
     event
         ``failure`` (``error``, ``cause`` and perhaps ``setup``; null after a success), ``delivery`` (null without one),
-        ``duplicate`` (whether another execution exports the scheduled time), and from release 2 on ``digest_failure``
+        ``duplicate`` (whether another execution exports the scheduled time), and from release 2 on ``analysis_failure``
         (``error`` and ``cause`` of an analysis step that broke down; else null).
 
     Returns
     -------
-    dict
+    Result
         ``state``: ``NOTIFICATION_PENDING`` or ``CLOSED``; ``outcome`` as recorded; ``failure``: its error and its cause in words,
         for the workflow's Fail state, or null.
     """
     failure = _failure(event["failure"]) if event["failure"] else None
-    delivery = Delivery(**event["delivery"]) if event["delivery"] and not failure else None
+    delivery = Delivery.from_dict(event["delivery"]) if event["delivery"] and not failure else None
     if broken := event.get("analysis_failure"):
         run_store.note_analysis_failure(table, execution, analysis_failure(broken["error"], broken["cause"]))
     outcome: Outcome = "FAILED" if failure else "DUPLICATE" if event["duplicate"] else "SUCCEEDED"
@@ -66,7 +67,7 @@ def ended_failure(run: Run, config: Config) -> dict[str, str] | None:
         return {"error": failure.error, "cause": cause_text(failure, config)}
     except Exception as error:  # noqa: BLE001 - how a failure is explained does not decide whether it is told
         logger.error("the failure is told without its explanation: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
-        return {"error": clean(run.failure.error, ERROR_CHARACTERS), "cause": clean(run.failure.cause, CAUSE_CHARACTERS)}
+        return {"error": clean(run.failure.error, ERROR_CHARACTERS), "cause": clean(run.failure.cause, FAIL_CAUSE_CHARACTERS)}
 
 
 def record(
@@ -102,7 +103,7 @@ def cause_text(failure: Failure, config: Config) -> str:
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(remediation.fix, 1))
     seen = "".join(f"\n- {line}" for line in evidence(failure))
     add = "".join(f"\n\nPolicy statement to add ({check}):\n{statement}" for check, statement in statements(failure))
-    return f"{failure.cause}\n\nCause: {remediation.why}{seen}\n\nFix:\n{steps}{add}"[:CAUSE_CHARACTERS]
+    return f"{failure.cause}\n\nCause: {remediation.why}{seen}\n\nFix:\n{steps}{add}"[:FAIL_CAUSE_CHARACTERS]
 
 
 def _failure(caught: Mapping[str, Any]) -> Failure:

@@ -1,24 +1,26 @@
-"""What Inspector delivered: the report object, or one of the three ways of having found nothing.
+"""Verify Report: find the report object and make sure that it is whole and encrypted as asked, or one of the three ways of having found nothing.
 
 Nothing found is told in three ways (AWS names the first; the others were seen by third parties): the report FAILED with
 NO_FINDINGS_FOUND; it SUCCEEDED without an object; it SUCCEEDED with an object that holds no finding. Malformed objects were
 seen there, too: a tiny one counts as nothing found only where Inspector itself, asked for one finding, shows none.
 """
 
-import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
+from findings_exporter.aws.bucket import found_objects
 from findings_exporter.aws.inspector import matches_any
 from findings_exporter.model import notes, report_completeness
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import THROTTLED, Failure, code_of, is_refused
 from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Destination
 from findings_exporter.model.report_completeness import EDGE_BYTES
+from findings_exporter.steps._results import Result, failed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,11 +28,10 @@ if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_s3 import S3Client
 
-    from findings_exporter.aws.run_store import Run
+    from findings_exporter.model.run import Run
 
 TINY_BYTES = 4096
 """The largest object that can be a way of saying that nothing was found; one real finding alone is about as long."""
-REPORT_FILE = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27})\.(?:json|csv)")
 CHECKS, CHECK_SECONDS = 3, 2
 """An object that is not there is looked for again before it counts as nothing found: that would be told as good news."""
 
@@ -38,47 +39,12 @@ type AsksInspector = Callable[[], bool | None]
 """Asks whether any finding matches the run's filter now; None where the answer does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The report object that was seen, or why there is none.
-
-    Attributes
-    ----------
-    key
-        None when Inspector found nothing and wrote no object.
-    nothing_found
-        ``no_findings`` (Inspector said so), ``no_object`` (success without an object), ``empty_object`` (an object
-        without any finding), or None when the report holds findings.
-    note
-        How an object was judged that is in none of the known forms, as :func:`findings_exporter.model.notes.to_text` writes it.
-    """
-
-    bucket: str
-    prefix: str
-    key: str | None
-    size_bytes: int
-    etag: str | None
-    version_id: str | None
-    kms_key_arn: str | None
-    nothing_found: Literal["no_findings", "no_object", "empty_object"] | None
-    note: str | None = None
-
-    @property
-    def uri(self) -> str | None:
-        """The object's S3 URI."""
-        return f"s3://{self.bucket}/{self.key}" if self.key else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the delivery as it is stored and told."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-def verify_run(s3: "S3Client", inspector2: "Inspector2Client", run: "Run", *, found_nothing: bool) -> dict[str, Any]:
+def verify_report(s3: "S3Client", inspector2: "Inspector2Client", run: "Run", *, found_nothing: bool) -> Result:
     """Verify a run's report.
 
     Returns
     -------
-    dict
+    Result
         ``state``: ``VERIFIED`` (with ``delivery``) or ``FAILED`` (with ``failure``).
     """
     plan = run.require_plan()
@@ -88,7 +54,7 @@ def verify_run(s3: "S3Client", inspector2: "Inspector2Client", run: "Run", *, fo
 
     assessed = verify(s3, ask, plan.destination, run.report_id or "", plan.report_format, found_nothing=found_nothing)
     if isinstance(assessed, Failure):
-        return {"state": "FAILED", "failure": assessed.to_dict()}
+        return failed(assessed)
     return {"state": "VERIFIED", "delivery": assessed.to_dict()}
 
 
@@ -114,11 +80,11 @@ def verify(
         ``Delivery.Encryption`` or ``Delivery.Corrupt`` when the object cannot be trusted.
     """
     owner = destination.owner
-    objects = _objects(s3, destination)
+    objects = found_objects(s3, destination)
     status_checks = 1 if found_nothing else CHECKS
     while not objects and (status_checks := status_checks - 1):
         time.sleep(CHECK_SECONDS)
-        objects = _objects(s3, destination)
+        objects = found_objects(s3, destination)
     if not objects:
         return _nothing(destination, "no_findings" if found_nothing else "no_object")
     key = _likeliest(objects, destination.prefix, report_id)
@@ -136,18 +102,6 @@ def verify(
     if wrong := _wrong_encryption(delivery, head.get("ServerSideEncryption"), destination):
         return wrong
     return _assessed(s3, ask, delivery, report_format, owner)
-
-
-def found_report_id(s3: "S3Client", destination: Destination) -> str | None:
-    """Return the id of a report that lies under the run's own prefix already: the object is named by it."""
-    names = [key.removeprefix(destination.prefix) for key in _objects(s3, destination)]
-    return next((match[1] for name in names if (match := REPORT_FILE.fullmatch(name))), None)
-
-
-def _objects(s3: "S3Client", destination: Destination) -> dict[str, "datetime"]:
-    """Return the objects under the run's own prefix, each with when it was written."""
-    listed = s3.list_objects_v2(Bucket=destination.bucket, Prefix=destination.prefix, ExpectedBucketOwner=destination.owner)
-    return {item["Key"]: item["LastModified"] for item in listed.get("Contents", []) if not item["Key"].endswith("/")}
 
 
 def _likeliest(objects: dict[str, "datetime"], prefix: str, report_id: str) -> str:

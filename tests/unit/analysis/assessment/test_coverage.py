@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 
 from findings_analysis.assessment import coverage
 from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning, TypeCoverage, read_coverage
-from findings_analysis.comparison.fingerprints import OTHER_CLOUDS, OWN_SCAN_TYPES, scan_type
+from findings_exporter.model.taxonomy import OTHER_CLOUDS, OWN_SCAN_TYPES, scan_type
 from tests.builders import exporter as builders
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT
 

@@ -7,7 +7,7 @@ import pytest
 from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning
 from findings_analysis.assessment.coverage_status import CoverageStatus, assess
 from findings_analysis.comparison.fingerprint_format import Header, Summary
-from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES
+from findings_exporter.model.taxonomy import OWN_SCAN_TYPES, SCAN_TYPES
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT
 
 THIRD = "777788889999"

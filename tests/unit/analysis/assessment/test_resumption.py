@@ -9,8 +9,8 @@ import pytest
 from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning
 from findings_analysis.assessment.resumption import Scanned, surely_scanned
 from findings_analysis.comparison.fingerprint_format import FingerprintFile, Header, Summary
-from findings_analysis.comparison.fingerprints import OWN_SCAN_TYPES, SCAN_TYPES
 from findings_analysis.comparison.identity import account_hash
+from findings_exporter.model.taxonomy import OWN_SCAN_TYPES, SCAN_TYPES
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

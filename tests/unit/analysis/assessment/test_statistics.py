@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_analysis.assessment.statistics import AGE_BANDS, UNKNOWN, Statistics, Top
+from findings_analysis.assessment.statistics import AGE_BANDS, NO_VALUE, Statistics, Top
 from findings_analysis.reading.json_report import read_json
 from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, expected_row, json_reports
 
@@ -41,7 +41,7 @@ def test_a_report_is_counted_as_its_findings_are(data: st.DataObject, findings: 
     rows = [row for row in rows if row["status"] not in {"CLOSED", "SUPPRESSED"}]
     assert result["open"] == len(rows)
     for kind in ("severity", "type", "resource_type", "fix_available", "exploit_available"):
-        assert result[f"by_{kind}"] == Counter(row[kind] or UNKNOWN for row in rows)
+        assert result[f"by_{kind}"] == Counter(row[kind] or NO_VALUE for row in rows)
     assert result["by_account"] == Counter(row["account_id"] for row in rows)
     assert {band: sum(each.values()) for band, each in result["by_age_and_severity"].items()} == result["by_age"]
     assert sum(map(Counter, result["by_age_and_severity"].values()), Counter()) == result["by_severity"]
@@ -74,7 +74,7 @@ def test_age_is_counted_in_whole_days_at_the_runs_start(age_ms: int, band: str) 
 
 
 @pytest.mark.parametrize(
-    ("score", "band"), [(None, UNKNOWN), (0, "<0.01"), (0.01, "0.01-0.1"), (0.1, "0.1-0.5"), (0.499, "0.1-0.5"), (0.5, ">=0.5"), (1, ">=0.5")]
+    ("score", "band"), [(None, NO_VALUE), (0, "<0.01"), (0.01, "0.01-0.1"), (0.1, "0.1-0.5"), (0.499, "0.1-0.5"), (0.5, ">=0.5"), (1, ">=0.5")]
 )  # fmt: skip
 def test_exploit_probabilities_are_counted_from_a_bands_lower_bound_on(score: float | None, band: str) -> None:
     assert {name for name, count in counted({"epss_score": score})["by_epss"].items() if count} == {band}
@@ -95,13 +95,13 @@ def test_what_is_not_open_is_counted_by_its_status_alone() -> None:
 def test_missing_values_and_unknown_values_are_counted_together() -> None:
     result = counted(
         {"fix_available": None},
-        {"fix_available": UNKNOWN},
+        {"fix_available": NO_VALUE},
         {"fix_available": "YES"},
         {"account_id": None},
-        {"account_id": UNKNOWN},
+        {"account_id": NO_VALUE},
     )
-    assert result["by_fix_available"] == {UNKNOWN: 4, "YES": 1}
-    assert result["by_account"] == {"1": 3, UNKNOWN: 2}
+    assert result["by_fix_available"] == {NO_VALUE: 4, "YES": 1}
+    assert result["by_account"] == {"1": 3, NO_VALUE: 2}
 
 
 def test_a_status_of_tomorrow_is_open_also_beside_closed_findings() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from findings_analysis.comparison.baseline import (
     HISTORY_FIELDS,
-    Earlier,
+    EarlierRun,
     NoBaseline,
     StoredFile,
     choose,
@@ -39,14 +39,14 @@ def run(days_ago: float, name: str = "", **values: Any) -> dict[str, Any]:
     return {field: value for field, value in (item | values).items() if value is not None}
 
 
-def found_in(items: tuple[dict[str, Any], ...], *, scheduled: bool) -> Earlier | NoBaseline:
+def found_in(items: tuple[dict[str, Any], ...], *, scheduled: bool) -> EarlierRun | NoBaseline:
     newest_first = sorted(items, key=lambda item: str(item.get("sk")), reverse=True)
     return choose(earlier_runs(newest_first, "now", NOW), "same", scheduled=scheduled)
 
 
-def chosen(*items: dict[str, Any], scheduled: bool = True) -> Earlier:
+def chosen(*items: dict[str, Any], scheduled: bool = True) -> EarlierRun:
     found = found_in(items, scheduled=scheduled)
-    assert isinstance(found, Earlier), found
+    assert isinstance(found, EarlierRun), found
     return found
 
 
@@ -58,7 +58,7 @@ def refused(*items: dict[str, Any], scheduled: bool = True) -> NoBaseline:
 
 def test_the_newest_verified_run_of_the_same_filter_is_chosen() -> None:
     found = chosen(run(3), run(1), run(2), run(0.5, filter_hash="other"), run(0.4, outcome="FAILED"))
-    assert found == Earlier(
+    assert found == EarlierRun(
         "run-1", NOW - timedelta(days=1), "same", True, True, "JSON", "findings", "reports/r.json",
         StoredFile("analyses/findings.fingerprints", "e1"), StoredFile("findings/f.parquet", "e2"), None,
     )  # fmt: skip
@@ -84,7 +84,7 @@ def test_no_number_of_other_runs_hides_it_and_no_more_is_read_than_is_needed() -
     others = [run(0.5, f"x{number}", outcome="FAILED" if number % 2 else "SUCCEEDED", notified=0) for number in range(5_000)]
     lines = iter([*others, run(1), run(2)])
     found = choose(earlier_runs(lines, "now", NOW), "same", scheduled=True)
-    assert isinstance(found, Earlier)
+    assert isinstance(found, EarlierRun)
     assert (found.execution, len(list(lines))) == ("run-1", 1)
 
 
@@ -149,6 +149,6 @@ def test_the_fields_that_an_analysis_adds_are_the_ones_that_are_read() -> None:
     complete = chosen(run(1))
     for field in HISTORY_FIELDS:
         moved = chosen(run(1, **{field: "moved"}))
-        assert "moved" in {*(moved.keys or ()), *(moved.parquet or ())}
+        assert "moved" in {*(moved.fingerprints or ()), *(moved.parquet or ())}
         assert moved != complete
     assert chosen(run(1, analysis_carried="c", analysis_carried_etag="e")).carried == StoredFile("c", "e")

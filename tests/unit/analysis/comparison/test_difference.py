@@ -11,10 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.comparison import difference, fingerprint_format, sorting
-from findings_analysis.comparison.difference import APPEARED, NO_LONGER_OPEN, STATUS_UNKNOWN, STAYED, Changes, NotScanned, compare
+from findings_analysis.comparison.difference import Changes, NotScanned, compare
 from findings_analysis.comparison.fingerprint_format import FingerprintReader, FingerprintWriter, Header, Summary
-from findings_analysis.comparison.fingerprints import CLOSED, DAY_MS, EXACT, FIRST_SEEN, LOGICAL, SCAN_TYPES, Fingerprinter, day
+from findings_analysis.comparison.fingerprints import CLOSED, DAY_MS, EXACT, FIRST_SEEN, LOGICAL, Fingerprinter, day
 from findings_analysis.comparison.identity import account_hash, vulnerability_hash
+from findings_exporter.model.taxonomy import (
+    APPEARED,
+    LISTED_KINDS,
+    MARKS_CHANGED,
+    NO_LONGER_OPEN,
+    SCAN_TYPES,
+    STATUS_UNKNOWN,
+    STAYED,
+)
 from tests.builders import daily_runs, naive_comparison
 from tests.builders.daily_runs import TODAY, batch, finding, records
 from tests.builders.naive_comparison import RESOURCES, Seen
@@ -137,6 +146,17 @@ class TestKinds:
         )
         assert kinds == {"status_unknown": 1}
         assert first_seen(kept) == [4, 4]
+
+    @pytest.mark.parametrize("was_unknown", ["a", "b"])
+    def test_of_two_closed_copies_the_one_that_was_open_has_the_new_arn_whatever_their_arns(self, was_unknown: str) -> None:
+        copies = {"a": finding("a"), "b": finding("b")}
+        was_open = next(name for name in copies if name != was_unknown)
+        _, unknown = compared([copies[was_unknown]], [], (daily_runs.ACCOUNT, "ecr"))
+        baseline = sorted([*unknown, *records(copies[was_open])])
+        current = records(finding("a", status="CLOSED"), finding("b", status="CLOSED"), finding("c"))
+        found = compare(iter([baseline]), iter([current]), len)
+        assert found.changes is not None
+        assert +found.changes.counts == {"unchanged_new_arn": 1, "one_fewer_resource": 1}
 
     def test_another_scan_type_of_the_account_is_still_scanned(self) -> None:
         assert compared([finding("a")], [], (daily_runs.ACCOUNT, "ec2"))[0] == {"resource_removed": 1}
@@ -261,10 +281,10 @@ class TestSummary:
 
     @given(st.permutations(range(12)))
     def test_the_list_does_not_depend_on_the_order(self, order: list[int]) -> None:
-        listed = difference.Listed(3)
+        listed = difference.WorstChanges(3)
         for number in order * 3:
             listed.add(difference.Change("new", b"", daily_runs.record(f"{number}", severity=["LOW", "HIGH"][number % 2])))
-        expected = difference.Listed(1_000)
+        expected = difference.WorstChanges(1_000)
         for number in order * 3:
             expected.add(difference.Change("new", b"", daily_runs.record(f"{number}", severity=["LOW", "HIGH"][number % 2])))
         assert listed.changes("new") == expected.changes("new")[:3]
@@ -375,11 +395,11 @@ class TestHistories:
         # Packages may change under one ARN: what went is difference by the identity that it had.
         kinds = Counter(
             (kind, identities[(change.baseline if kind in {"closed", "one_fewer_resource"} else change.record)[LOGICAL]])
-            for kind in difference.LISTED_KINDS
+            for kind in LISTED_KINDS
             for change in found.listed(kind)
         )
         assert found.counts["still_open"] == sum(count for (kind, _), count in expected.items() if kind == "still_open")
-        marked = set(difference.MARKS_CHANGED)
+        marked = set(MARKS_CHANGED)
         assert {each: n for each, n in kinds.items() if each[0] not in marked} == {
             each: n for each, n in expected.items() if each[0] != "still_open" and each[0] not in marked
         }

@@ -13,8 +13,9 @@ import random, re, sys, tempfile
 from pathlib import Path
 
 from findings_analysis.comparison import fingerprint_format
-from findings_analysis.comparison.difference import NO_LONGER_OPEN, compare
+from findings_analysis.comparison.difference import compare
 from findings_analysis.comparison.sorting import SortedFingerprints
+from findings_exporter.model.taxonomy import NO_LONGER_OPEN
 
 fingerprint_format.BLOCK_RECORDS = 4_096
 
@@ -57,7 +58,7 @@ print(before, peak())
 
 def peak_kib(count: int) -> tuple[int, int]:
     """Peak memory before and after comparing two runs of so many findings."""
-    environment = {"PYTHONPATH": str(ROOT / "layers" / "analytics"), "PATH": os.environ["PATH"]}
+    environment = {"PYTHONPATH": f"{ROOT}/layers/analytics:{ROOT}/layers/exporter", "PATH": os.environ["PATH"]}
     done = subprocess.run(
         [sys.executable, "-c", COMPARE, str(count)], env=environment, capture_output=True, text=True, check=False, timeout=300
     )

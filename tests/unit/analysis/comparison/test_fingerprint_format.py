@@ -20,15 +20,8 @@ from findings_analysis.comparison.fingerprint_format import (
     Header,
     Summary,
 )
-from findings_analysis.comparison.fingerprints import (
-    DAY_MS,
-    FINGERPRINT_BYTES,
-    MARKS,
-    SCAN_TYPE,
-    SCAN_TYPES,
-    SEVERITIES,
-    Fingerprinter,
-)
+from findings_analysis.comparison.fingerprints import DAY_MS, FINGERPRINT_BYTES, MARKS, SCAN_TYPE, Fingerprinter
+from findings_exporter.model.taxonomy import SCAN_TYPES, SEVERITIES
 from tests.builders import daily_runs
 from tests.builders.daily_runs import TODAY, batch, finding
 

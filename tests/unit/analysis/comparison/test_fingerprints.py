@@ -6,6 +6,7 @@ import pytest
 
 from findings_analysis.comparison import fingerprints
 from findings_analysis.comparison.fingerprints import DAY_MS, day
+from findings_exporter.model.taxonomy import SCAN_TYPES
 from tests.builders import daily_runs
 from tests.builders.daily_runs import TODAY, batch, finding, record
 
@@ -107,7 +108,7 @@ def test_a_reader_that_does_not_know_when_findings_were_updated_is_enough() -> N
 )
 def test_a_finding_belongs_to_the_scan_type_that_finds_it(resource_type: str | None, finding_type: str, expected: str) -> None:
     found = record(resource_type=resource_type, type=finding_type)
-    assert fingerprints.SCAN_TYPES[found[fingerprints.SCAN_TYPE]] == expected
+    assert SCAN_TYPES[found[fingerprints.SCAN_TYPE]] == expected
 
 
 def test_records_keep_the_order_of_their_batch_and_their_length() -> None:

@@ -14,22 +14,25 @@ from jsonschema import Draft202012Validator
 
 from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning, TypeCoverage
 from findings_analysis.assessment.coverage_status import assess
+from findings_analysis.assessment.priorities import Priorities
 from findings_analysis.assessment.resumption import surely_scanned
 from findings_analysis.assessment.statistics import Statistics
-from findings_analysis.comparison import difference, finding_details
-from findings_analysis.comparison.baseline import Earlier, NoBaseline, NoBaselineReason, StoredFile
-from findings_analysis.comparison.current_findings import CurrentFindings, RunResult
+from findings_analysis.comparison import finding_details
+from findings_analysis.comparison.arns import Arns
+from findings_analysis.comparison.baseline import EarlierRun, NoBaseline, NoBaselineReason, StoredFile
 from findings_analysis.comparison.difference import NotScanned
 from findings_analysis.comparison.fingerprint_format import Header
-from findings_analysis.comparison.fingerprints import DAY_MS, SCAN_TYPES, SEVERITIES
-from findings_analysis.output.document import KINDS, Report, assemble, statuses_asked
+from findings_analysis.comparison.fingerprints import DAY_MS
+from findings_analysis.comparison.run_fingerprints import RunFingerprints
+from findings_analysis.output.document import AnalysisResults, AnalyzedReport, assemble, statuses_asked
+from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
-from tests.unit.analysis.comparison.test_current_findings import NOW, fingerprint_file
+from tests.unit.analysis.comparison.test_run_fingerprints import NOW, fingerprint_file
 
 SCHEMA = json.loads(Path("docs/analysis.schema.json").read_text(encoding="utf-8"))
 DOCUMENT = Path("docs/analysis.md").read_text(encoding="utf-8")
 EVERY_STATUS = {"findingStatus": [{"comparison": "EQUALS", "value": each} for each in ("ACTIVE", "SUPPRESSED", "CLOSED")]}
-BASELINE = Earlier(
+BASELINE = EarlierRun(
     "run-0", NOW - timedelta(days=1), "h", True, True, "JSON", "findings", "reports/r.json",
     StoredFile("k", "e1"), StoredFile("p", "e2"), None,
 )  # fmt: skip
@@ -44,7 +47,7 @@ ON = Coverage(
 )
 
 
-def report(**fields: Any) -> Report:
+def report(**fields: Any) -> AnalyzedReport:
     values: dict[str, Any] = {
         "name": "nightly",
         "format": "JSON",
@@ -57,7 +60,7 @@ def report(**fields: Any) -> Report:
         "bucket": "findings",
         "key": "reports/r.json",
     }
-    return Report(**values | fields)
+    return AnalyzedReport(**values | fields)
 
 
 def analysis(
@@ -65,7 +68,7 @@ def analysis(
     before: list[dict[str, Any]] | None = None,
     *,
     coverage: Coverage = ON,
-    baseline: Earlier | NoBaseline = BASELINE,
+    baseline: EarlierRun | NoBaseline = BASELINE,
     criteria_before: dict[str, Any] | None = None,
     named: bool = True,
     **fields: Any,
@@ -75,27 +78,41 @@ def analysis(
     written, counts = io.BytesIO(), Statistics(int(NOW.timestamp() * 1000))
     keys_before = None
     if before is not None:
-        with CurrentFindings(NOW - timedelta(days=1)) as daily_run:
-            daily_run.add(batch(*before))
-            daily_run.compare(Header("nightly", "run-0", "", "h", criteria_before or dict(of.filter_criteria), {}), written)
+        with RunFingerprints(NOW - timedelta(days=1), Arns()) as fingerprints:
+            fingerprints.add(Arns().first_of_each(batch(*before)))
+            fingerprints.compare(Header("nightly", "run-0", "", "h", criteria_before or dict(of.filter_criteria), {}), written)
         keys_before = written.getvalue()
     scanned = surely_scanned(coverage, {}, (), NOW)
-    with CurrentFindings(NOW) as daily_run:
-        daily_run.add(batch(*current))
+    arns, priorities = Arns(), Priorities()
+    with RunFingerprints(NOW, arns) as fingerprints:
+        first = arns.first_of_each(batch(*current))
+        fingerprints.add(first)
+        priorities.add(first)
         counts.add(batch(*current))
-        result = daily_run.compare(
+        comparison = fingerprints.compare(
             Header("nightly", "run-1", "", "h", of.filter_criteria, scanned.states),
             io.BytesIO(),
             fingerprint_file(keys_before, 0) if keys_before is not None else None,
             not_scanned=NotScanned(scanned.unsure(), scanned.off()),
+            watched=priorities.watched(),
         )
-    compared = result.compared
+    compared = comparison.with_baseline
     names: dict[bytes, dict[str, Any]] = {}
     if compared and named:
         of_baseline, of_current = finding_details.wanted(compared.changes)
         names = finding_details.find([batch(*(before or []))], of_baseline) | finding_details.find([batch(*current)], of_current)
-    coverage_status = assess(daily_run.open, coverage, (compared.header, compared.summary) if compared else None)
-    made = assemble(of, counts.to_dict(), result, baseline if before is not None else NONE, coverage_status, names)
+    coverage_status = assess(fingerprints.open, coverage, (compared.header, compared.summary) if compared else None)
+    results = AnalysisResults(
+        counts=counts.to_dict(),
+        baseline=baseline if before is not None else NONE,
+        compared=compared,
+        details=names,
+        coverage_status=coverage_status,
+        priorities=priorities.ranked(comparison.resources),
+        priorities_are_exact=priorities.is_exact,
+        open_accounts=frozenset(account for account, _ in fingerprints.open),
+    )
+    made = assemble(of, results)
     check(made)
     return made
 
@@ -122,14 +139,12 @@ class TestSchema:
     def test_it_knows_the_kinds_scan_types_and_severities_of_the_code(self) -> None:
         result = SCHEMA["properties"]["changes"]["oneOf"][1]["properties"]
         assert set(result["counts"]["properties"]) == {*KINDS, "appeared", "no_longer_open"}
-        assert set(result["lists"]["properties"]) == set(result["by_severity"]["properties"]) == set(difference.LISTED_KINDS)
+        assert set(result["lists"]["properties"]) == set(result["by_severity"]["properties"]) == set(LISTED_KINDS)
         coverage_status = SCHEMA["properties"]["coverage_status"]["properties"]["deactivated"]["additionalProperties"]["items"][
             "enum"
         ]
         assert coverage_status == list(SCAN_TYPES)
-        assert SCHEMA["$defs"]["listed"]["properties"]["severity"]["enum"] == sorted(
-            SEVERITIES, key=lambda each: (SEVERITIES.index(each) == 0, -SEVERITIES.index(each))
-        )
+        assert SCHEMA["$defs"]["listed"]["properties"]["severity"]["enum"] == list(SEVERITIES)
 
     def test_the_document_explains_every_kind_and_every_reason(self) -> None:
         explained = set(re.findall(r"`([a-z_]+)`", DOCUMENT))
@@ -296,8 +311,9 @@ class TestSentences:
         assert "was in CSV" not in text(analysis([finding("a")], [finding("a")], baseline=of_csv))
 
     def test_a_list_that_is_not_exact_says_so(self) -> None:
-        result = RunResult(None, [], fix_first_is_exact=False, open_accounts=frozenset())
-        made = assemble(report(), Statistics(0).to_dict(), result, NONE, assess({(ACCOUNT, "ecr"): 1}, ON), {})
+        status = assess({(ACCOUNT, "ecr"): 1}, ON)
+        results = AnalysisResults(Statistics(0).to_dict(), NONE, None, {}, status, [], False, frozenset())
+        made = assemble(report(), results)
         assert "too many vulnerabilities" in text(made)
 
 

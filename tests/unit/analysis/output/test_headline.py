@@ -7,13 +7,15 @@ import pytest
 
 from findings_analysis.assessment.coverage import AccountScanning, Coverage
 from findings_analysis.comparison.baseline import StoredFile
-from findings_analysis.comparison.difference import APPEARED, NO_LONGER_OPEN
 from findings_analysis.comparison.fingerprints import DAY_MS
-from findings_analysis.output.headline import CHARACTERS, KINDS, SENTENCE_CHARACTERS, Stored, headline
+from findings_analysis.output.headline import CHARACTERS, HEADLINE_SENTENCE_CHARACTERS, StoredAnalysis, make_headline
+from findings_exporter.model.taxonomy import APPEARED, KINDS, NO_LONGER_OPEN
 from tests.builders.daily_runs import ACCOUNT, TODAY, finding
 from tests.unit.analysis.output.test_document import analysis
 
-STORED = Stored("findings", "d/analysis.json", StoredFile("f/run-1.parquet", "e1"), StoredFile("d/findings.fingerprints", "e2"))
+STORED = StoredAnalysis(
+    "findings", "d/analysis.json", StoredFile("f/run-1.parquet", "e1"), StoredFile("d/findings.fingerprints", "e2")
+)
 HOSTILE = [
     '"\\' * 600,
     "\x00\x1f\u2028\n" * 400,
@@ -70,20 +72,20 @@ def daily_run(count: int, title: str = "a title", severity: str = "HIGH") -> lis
 
 
 def test_it_has_the_agreed_form() -> None:
-    made = headline(analysis(daily_run(3), daily_run(2, severity="LOW")), STORED)
+    made = make_headline(analysis(daily_run(3), daily_run(2, severity="LOW")), STORED)
     assert_form(made, FORM)
     assert json.loads(json.dumps(made)) == made
 
 
 def test_a_first_run_says_why_nothing_is_compared() -> None:
-    made = headline(analysis([finding("a"), finding("b", status="CLOSED"), finding("c", status="NEWER")]), STORED)
+    made = make_headline(analysis([finding("a"), finding("b", status="CLOSED"), finding("c", status="NEWER")]), STORED)
     assert (made["baseline"], made["changes"], made["no_baseline"]) == (None, None, "first_run")
     assert (made["total"], made["open"]) == (3, 2)
     assert (made["worst_new"], made["worst_no_longer_open"]) == ([], [])
 
 
 def test_changes_are_summed_by_severity_over_all_kinds_of_their_side() -> None:
-    made = headline(analysis([*daily_run(4), *daily_run(2, severity="CRITICAL")], daily_run(3, severity="LOW")), STORED)[
+    made = make_headline(analysis([*daily_run(4), *daily_run(2, severity="CRITICAL")], daily_run(3, severity="LOW")), STORED)[
         "changes"
     ]
     assert (made["appeared"], made["no_longer_open"]) == (6, 3)
@@ -101,7 +103,7 @@ def test_the_worst_come_first_and_few() -> None:
         finding("3", severity="CRITICAL", vulnerability_id="critical"),
         *daily_run(9, severity="LOW"),
     ]
-    made = headline(analysis(current, daily_run(9, severity="MEDIUM")), STORED)
+    made = make_headline(analysis(current, daily_run(9, severity="MEDIUM")), STORED)
     assert [each["vulnerability_id"] for each in made["worst_new"]][:3] == ["critical", "exploited", "fixable"]
     assert (len(made["worst_new"]), len(made["worst_no_longer_open"]), len(made["priorities"])) == (5, 3, 5)
 
@@ -125,20 +127,20 @@ def test_whatever_texts_findings_have_it_stays_small_and_on_one_line(text: str) 
         "deactivated": {f"{number}{text}": ["ec2", "ecr", "lambda"] for number in range(500)},
     }
     whole["counts"]["by_severity"] = {f"{number}{text}": 1 for number in range(500)}
-    made = headline(whole, STORED)
+    made = make_headline(whole, STORED)
     result = json.dumps(made, ensure_ascii=False)
     assert len(result) <= CHARACTERS
     assert result.encode().decode() == result
     assert "\\u00" not in result
     assert "\u202e" not in result
-    assert all(len(sentence) <= SENTENCE_CHARACTERS for sentence in made["sentences"])
+    assert all(len(sentence) <= HEADLINE_SENTENCE_CHARACTERS for sentence in made["sentences"])
 
 
 def test_thousands_of_changes_and_accounts_leave_it_small() -> None:
     accounts = {f"{number:012}": AccountScanning("off") for number in range(2_000)}
     deactivated = Coverage(ACCOUNT, accounts | {ACCOUNT: AccountScanning("on")}, 7, 0, {})
     before = [finding(f"b{number:x}", account_id=f"{number:012}") for number in range(2_000)]
-    made = headline(analysis([*daily_run(2_000, "t" * 300)], before, coverage=deactivated), STORED)
+    made = make_headline(analysis([*daily_run(2_000, "t" * 300)], before, coverage=deactivated), STORED)
     assert len(json.dumps(made, ensure_ascii=False)) <= CHARACTERS
     assert made["changes"]["appeared"] == 2_000
     assert made["changes"]["counts"]["status_unknown"] == 2_000
@@ -159,8 +161,8 @@ def other(name: str, **values: Any) -> dict[str, Any]:
 
 
 def worst_new(*current: dict[str, Any]) -> list[dict[str, Any]]:
-    """The entries of new findings."""
-    result: list[dict[str, Any]] = headline(analysis([*current], [other("999")]), STORED)["worst_new"]
+    """What is told of new findings."""
+    result: list[dict[str, Any]] = make_headline(analysis([*current], [other("999")]), STORED)["worst_new"]
     return result
 
 
@@ -213,9 +215,9 @@ def test_several_findings_on_one_resource_are_not_several_resources() -> None:
 
 def test_a_list_that_is_cut_gives_numbers_that_may_be_too_low_and_says_so() -> None:
     whole = analysis([*[image(each) for each in "ab"], *[image(each, severity="LOW") for each in "cd"]], [other("999")])
-    assert [each["resources_at_least"] for each in headline(whole, STORED)["worst_new"]] == [False, False]
+    assert [each["resources_at_least"] for each in make_headline(whole, STORED)["worst_new"]] == [False, False]
     whole["changes"]["counts"]["new"] += 1
-    assert [each["resources_at_least"] for each in headline(whole, STORED)["worst_new"]] == [False, True]
+    assert [each["resources_at_least"] for each in make_headline(whole, STORED)["worst_new"]] == [False, True]
 
 
 def test_the_longest_open_of_a_group_is_its_first_day() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.output import parquet
+from findings_analysis.reading import parquet_columns
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
 from findings_analysis.reading.schema import NAMES, TABLE_COLUMNS
@@ -44,7 +45,7 @@ def test_what_is_written_is_read_back(data: st.DataObject, findings: list[Any]) 
     batches = list(read_json(Stream(data.draw(json_reports(findings))), buffer_bytes=1000))
     file = io.BytesIO()
     parquet.write(batches, file)
-    assert rows_of(parquet.read(file)) == rows_of(batches)
+    assert rows_of(parquet_columns.read(file)) == rows_of(batches)
 
 
 def realistic(count: int) -> list[Any]:
@@ -55,7 +56,7 @@ def realistic(count: int) -> list[Any]:
 def test_chosen_columns_are_read_in_the_order_and_batches_asked_for() -> None:
     file, batches = io.BytesIO(), realistic(500)
     parquet.write(batches, file)
-    result = list(parquet.read(file, ("title", "first_observed_at", "package_names"), batch_rows=100))
+    result = list(parquet_columns.read(file, ("title", "first_observed_at", "package_names"), batch_rows=100))
     assert {tuple(batch) for batch in result} == {("title", "first_observed_at", "package_names")}
     assert max(len(batch["title"]) for batch in result) <= 100
     assert [(row["title"], row["first_observed_at"], row["package_names"]) for row in rows_of(result)] == [
@@ -66,7 +67,7 @@ def test_chosen_columns_are_read_in_the_order_and_batches_asked_for() -> None:
 def test_a_column_that_an_older_file_lacks_is_none() -> None:
     file = io.BytesIO()
     parquet.write(realistic(10), file)
-    assert {row["made_up_tomorrow"] for row in rows_of(parquet.read(file, ("severity", "made_up_tomorrow")))} == {None}
+    assert {row["made_up_tomorrow"] for row in rows_of(parquet_columns.read(file, ("severity", "made_up_tomorrow")))} == {None}
 
 
 def test_the_file_has_the_documented_types() -> None:
@@ -88,7 +89,7 @@ def test_the_file_has_the_documented_types() -> None:
 def test_every_row_holds_when_its_run_began() -> None:
     file, batches = io.BytesIO(), realistic(500)
     parquet.write(batches, file, datetime(2026, 11, 25, 3, 0, 0, 123_456, tzinfo=UTC))
-    rows = rows_of(parquet.read(file, ("finding_arn", "run_started_at")))
+    rows = rows_of(parquet_columns.read(file, ("finding_arn", "run_started_at")))
     assert [row["finding_arn"] for row in rows] == [row["finding_arn"] for row in rows_of(batches)]
     assert {row["run_started_at"] for row in rows} == {1_795_575_600_123}
 
@@ -96,13 +97,13 @@ def test_every_row_holds_when_its_run_began() -> None:
 def test_a_file_of_no_run_holds_no_start() -> None:
     file = io.BytesIO()
     parquet.write(realistic(10), file)
-    assert {row["run_started_at"] for row in rows_of(parquet.read(file, ("run_started_at",)))} == {None}
+    assert {row["run_started_at"] for row in rows_of(parquet_columns.read(file, ("run_started_at",)))} == {None}
 
 
 def test_a_file_without_findings_is_a_file() -> None:
     file = io.BytesIO()
     parquet.write([], file)
-    assert rows_of(parquet.read(file)) == []
+    assert rows_of(parquet_columns.read(file)) == []
 
 
 def test_row_groups_are_written_as_they_fill() -> None:
@@ -148,5 +149,5 @@ def test_an_upload_that_fails_is_reported_as_itself() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and no more", b"x" * 100])
 def test_a_file_that_is_no_parquet_is_an_error_that_can_be_caught(content: bytes) -> None:
-    with pytest.raises(parquet.UnreadableParquetError):
-        list(parquet.read(io.BytesIO(content)))
+    with pytest.raises(parquet_columns.UnreadableParquetError):
+        list(parquet_columns.read(io.BytesIO(content)))

@@ -12,22 +12,19 @@ from typing import Any, get_args
 import botocore.session
 import pytest
 
-from findings_analysis.comparison.difference import LISTED_KINDS
-from findings_analysis.comparison.fingerprints import SCAN_TYPES
-from findings_analysis.output.document import KINDS
 from findings_analysis.page import LANGUAGES, render
-from findings_analysis.page.localization import TEXTS, words
+from findings_analysis.page.localization import TEXTS, page_localization
 from findings_analysis.page.rendering import (
     GROUPS,
     LISTED_IN_GROUP,
     SHOWN_AT_FIRST,
     TEXT_CHARACTERS,
-    WORST_FIRST,
     answer,
     score,
 )
 from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
-from findings_exporter.aws.run_store import Outcome
+from findings_exporter.model.run import Outcome
+from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
 from findings_exporter.model.text import clean
 from tests.builders import page_samples as daily_runs
 
@@ -93,7 +90,7 @@ def page(analysis: dict[str, Any], runs: int = 30, language: str = "en", **facts
 class TestTheAnswer:
     def test_a_run_says_first_what_is_new_no_longer_open_open_and_critical(self) -> None:
         daily_run = daily_runs.ordinary()
-        result = answer(daily_run, words("en", "UTC"))
+        result = answer(daily_run, page_localization("en", "UTC"))
         assert result["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
         assert (result["new"], result["no_longer_open"]) == (
             daily_run["changes"]["counts"]["appeared"],
@@ -102,8 +99,8 @@ class TestTheAnswer:
         assert result["open"] == daily_run["counts"]["by_status"]["ACTIVE"]
 
     def test_where_only_open_findings_are_reported_the_criticals_are_of_them(self) -> None:
-        assert answer(daily_runs.deactivated(), words("en", "UTC"))["critical"] == 0
-        assert answer(daily_runs.unknown(), words("en", "UTC"))["status_unknown"] == 60
+        assert answer(daily_runs.deactivated(), page_localization("en", "UTC"))["critical"] == 0
+        assert answer(daily_runs.unknown(), page_localization("en", "UTC"))["status_unknown"] == 60
 
     def test_a_first_run_has_nothing_to_compare_with_and_says_why(self) -> None:
         daily_run = daily_runs.first()
@@ -178,7 +175,7 @@ class TestOneFile:
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
 def test_a_time_that_a_zone_does_not_have_is_shown_in_utc(zone: str, at: str) -> None:
-    result = words("en", zone).time(at)
+    result = page_localization("en", zone).time(at)
     assert ("UTC" in result) == ((zone, at[:4]) in {("America/New_York", "0001"), ("Asia/Tokyo", "9999")})
 
 
@@ -275,7 +272,7 @@ class TestOrder:
         html = render(made, daily_runs.trend(made), daily_runs.facts())
         new = html[html.index('<h2 id="new">') : html.index('<h2 id="no_longer_open">')]
         first, rest = new.split('<details class="more">')
-        assert first.count('<span class="severity') - len(WORST_FIRST[:4]) - 1 == SHOWN_AT_FIRST
+        assert first.count('<span class="severity') - len(SEVERITIES[:4]) - 1 == SHOWN_AT_FIRST
         assert rest.count('<span class="severity') == LISTED_IN_GROUP - SHOWN_AT_FIRST
         assert "Search and filter the 500 new findings listed" in new
         fix = html[html.index('<h2 id="fix">') : html.index('<h2 id="new">')]
@@ -355,16 +352,16 @@ class TestWords:
 
     def test_a_priority_score_adds_up_in_words(self) -> None:
         for entry in daily_runs.ordinary()["priorities"]:
-            result = score(entry, words("en", "UTC"))
+            result = score(entry, page_localization("en", "UTC"))
             terms, total = result.split(" = ")
             assert sum(int(term.split()[-1]) for term in terms.split(" + ")) == int(total) == entry["priority_score"]
         top = daily_runs.ordinary()["priorities"][0]
-        result = score(top, words("en", "UTC"))
+        result = score(top, page_localization("en", "UTC"))
         assert result == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
-        assert score(top, words("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
-        assert score(top | {"severity": "NEW", "exploit_available": "NO", "priority_score": 11}, words("en", "UTC")).startswith(
-            "NEW 0 + EPSS"
-        )
+        assert score(top, page_localization("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
+        assert score(
+            top | {"severity": "NEW", "exploit_available": "NO", "priority_score": 11}, page_localization("en", "UTC")
+        ).startswith("NEW 0 + EPSS")
 
 
 class TestSections:
@@ -447,7 +444,7 @@ class TestTrend:
             {"started_at": f"2026-11-2{day}T03:00:00+00:00", "outcome": "SUCCEEDED", "by_severity": counts, "is_uncertain": False}
             for day, counts in enumerate([{"LOW": 100, "CRITICAL": 2}, None, {"LOW": 50}])
         ]
-        critical, low = strips(runs, WORST_FIRST)
+        critical, low = strips(runs, SEVERITIES)
         assert [bar.count for bar in critical.bars] == [2, None, 0]
         assert critical.bars[0].height == low.bars[0].height == HEIGHT - 4
         assert (low.change, low.least, low.most, low.first.count, low.last.count) == (-50, 50, 100, 100, 50)
@@ -463,7 +460,7 @@ class TestTrend:
             }
             for each in (9_999, 1, 0)
         ]
-        (low,) = strips(runs, WORST_FIRST)
+        (low,) = strips(runs, SEVERITIES)
         assert low.bars[1].height > low.bars[2].height
 
     def test_a_run_with_unknown_coverage_is_marked_and_explained(self) -> None:
@@ -490,7 +487,7 @@ class TestTrend:
         runs = daily_runs.trend(daily_runs.ordinary(), 3)
         for run, is_uncertain, count in zip(runs, lost_coverage, (100, 90, 33), strict=True):
             run |= {"is_uncertain": is_uncertain, "by_severity": {"LOW": count}}
-        (strip,) = strips(runs, WORST_FIRST)
+        (strip,) = strips(runs, SEVERITIES)
         assert strip.is_uncertain == uncertain
         shown = Page(render(daily_runs.ordinary(), runs, daily_runs.facts())).text
         assert ("57 fewer than before" in shown) != uncertain
@@ -505,7 +502,7 @@ class TestTrend:
 
     def test_the_last_thirty_runs_are_shown(self) -> None:
         runs = daily_runs.trend(daily_runs.ordinary(), 45)
-        assert [bar.started_at for bar in strips(runs, WORST_FIRST)[0].bars] == [run["started_at"] for run in runs[-RUNS:]]
+        assert [bar.started_at for bar in strips(runs, SEVERITIES)[0].bars] == [run["started_at"] for run in runs[-RUNS:]]
 
     def test_every_drawing_says_the_same_in_words_and_as_a_table(self) -> None:
         shown = page(daily_runs.ordinary())
@@ -541,7 +538,7 @@ class TestLanguages:
     def test_every_kind_and_severity_of_the_analysis_has_a_name_and_a_place(self) -> None:
         for texts in TEXTS.values():
             assert {f"kind.{kind}" for kind in KINDS} | {f"meaning.{kind}" for kind in KINDS} <= texts.keys()
-            assert {f"severity.{severity}" for severity in WORST_FIRST} <= texts.keys()
+            assert {f"severity.{severity}" for severity in SEVERITIES} <= texts.keys()
         assert sorted(kind for kinds in GROUPS.values() for kind in kinds) == sorted(LISTED_KINDS)
 
     def test_every_text_is_used(self) -> None:

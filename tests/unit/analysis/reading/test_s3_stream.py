@@ -190,7 +190,7 @@ def test_a_report_in_s3_is_counted_and_one_that_is_replaced_meanwhile_is_never_m
 
 def test_an_object_that_is_not_there_is_explained(aws: None) -> None:
     builders.make_bucket()
-    with pytest.raises(ReportUnavailableError, match=r"S3 does not tell of s3://findings-bucket/none\.json"):
+    with pytest.raises(ReportUnavailableError, match=r"S3 did not return s3://findings-bucket/none\.json"):
         pin(builders.client("s3"), builders.BUCKET, "none.json", builders.ACCOUNT)
 
 

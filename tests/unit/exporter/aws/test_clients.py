@@ -14,7 +14,7 @@ def attempts(client: Any) -> int:
 def test_only_the_creator_never_repeats_a_call_by_itself() -> None:
     start_clients = StartClients.from_config(config())
     assert attempts(start_clients.creator) == 1
-    others = (start_clients.clients.inspector.client, start_clients.clients.table.client, start_clients.s3, start_clients.states)
+    others = (start_clients.inspector.client, start_clients.table.client, start_clients.s3, start_clients.states)
     assert [attempts(client) for client in others] == [3, 3, 3, 3]
 
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.stub import Stubber
 
-from findings_exporter.aws.inspector import Inspector, Report, create
+from findings_exporter.aws.inspector import Inspector, InspectorReport, create
 from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REPORT_ID, plan
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def stub(client: "Inspector2Client") -> Iterator[Stubber]:
 
 def test_the_report_in_progress_is_returned(client: "Inspector2Client", stub: Stubber) -> None:
     stub.add_response("get_findings_report_status", ANSWER, {})
-    assert Inspector(client).current() == Report(REPORT_ID, "IN_PROGRESS", "", "", BUCKET, PREFIX)
+    assert Inspector(client).current() == InspectorReport(REPORT_ID, "IN_PROGRESS", "", "", BUCKET, PREFIX)
 
 
 @pytest.mark.parametrize("answer", [{}, {"reportId": ""}, {"status": "SUCCEEDED"}, {"reportId": REPORT_ID}])
@@ -84,13 +84,13 @@ def test_a_destination_without_a_prefix_stays_without_one(
 ) -> None:
     answer = ANSWER | {"destination": {"bucketName": BUCKET, "kmsKeyArn": KEY} | prefix}
     stub.add_response("get_findings_report_status", answer, {})
-    assert Inspector(client).current() == Report(REPORT_ID, "IN_PROGRESS", "", "", BUCKET, "")
+    assert Inspector(client).current() == InspectorReport(REPORT_ID, "IN_PROGRESS", "", "", BUCKET, "")
 
 
 def test_a_report_is_returned_with_its_error_and_without_a_destination(client: "Inspector2Client", stub: Stubber) -> None:
     answer = {"reportId": REPORT_ID, "status": "FAILED", "errorCode": "INTERNAL_ERROR", "errorMessage": "oops"}
     stub.add_response("get_findings_report_status", answer, {"reportId": REPORT_ID})
-    assert Inspector(client).status(REPORT_ID) == Report(REPORT_ID, "FAILED", "INTERNAL_ERROR", "oops", "", "")
+    assert Inspector(client).status(REPORT_ID) == InspectorReport(REPORT_ID, "FAILED", "INTERNAL_ERROR", "oops", "", "")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_report_is_returned_with_its_error_and_without_a_destination(client: "
     [("SUCCEEDED", True), ("FAILED", True), ("CANCELLED", True), ("IN_PROGRESS", False), ("QUEUED", False)],
 )
 def test_only_known_final_statuses_let_another_report_start(status: str, ended: bool) -> None:
-    assert Report(REPORT_ID, status, "", "", "", "").has_ended is ended
+    assert InspectorReport(REPORT_ID, status, "", "", "", "").has_ended is ended
 
 
 def test_a_report_is_cancelled(client: "Inspector2Client", stub: Stubber) -> None:

@@ -5,13 +5,10 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.aws import run_store
-from findings_exporter.aws.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock, has_ended, take_turn
+from findings_exporter.aws.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock, has_ended
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import LockLostError, StillCreatingError
-from findings_exporter.model.execution import Execution
-from findings_exporter.model.notes import Note, to_stored
-from tests.builders.exporter import FakeStates, client_error, execution, items, minutes, planned
+from tests.builders.exporter import FakeStates, client_error, execution, items, minutes
 
 ME, OTHER, THIRD = execution("me"), execution("other"), execution("third")
 NEVER_EXPIRED = ME.started_at + EXECUTION_TIMEOUT + EXPIRY_MARGIN
@@ -286,57 +283,3 @@ def test_an_outage_while_locking_is_not_a_holder(lock: Lock, states: FakeStates)
         lost.acquire(states.client, ME, minutes(0))
     with pytest.raises(lock.table.client.exceptions.ResourceNotFoundException):
         lost.release(ME, minutes(0))
-
-
-def test_a_turn_is_taken_when_the_lock_is_free(lock: Lock, states: FakeStates, table: Table) -> None:
-    assert take_turn(lock, states.client, planned(table, ME), minutes(0)) == {"state": "ACQUIRED"}
-    assert run_store.load(table, ME).notes == ()
-
-
-def test_a_holder_whose_name_is_hostile_is_named_by_its_id(lock: Lock, states: FakeStates, table: Table) -> None:
-    hostile = states.add(execution("run-1\u202e@here"))
-    assert lock.acquire(states.client, hostile, minutes(0)) is None
-    run = planned(table, ME)
-    take_turn(lock, states.client, run, minutes(20))
-    assert run_store.load(table, ME).notes == (f"The run waited: the run {hostile.id} was exporting.",)
-    failed = take_turn(lock, states.client, run, minutes(361))["failure"]["cause"]
-    assert hostile.id in failed
-    assert failed.isascii()
-
-
-def test_a_held_turn_is_waited_for_and_the_reason_noted_once(lock: Lock, states: FakeStates, table: Table) -> None:
-    held_by_other(lock, states)
-    run = planned(table, ME)
-    assert take_turn(lock, states.client, run, minutes(20)) == {"state": "HELD", "wait_seconds": 120, "holder": "other"}
-    assert take_turn(lock, states.client, run, minutes(359))["wait_seconds"] == 60
-    assert run_store.load(table, ME).notes == ("The run waited: the run other was exporting.",)
-
-
-def test_a_turn_that_comes_after_the_deadline_is_given_up(lock: Lock, states: FakeStates, table: Table) -> None:
-    held_by_other(lock, states)
-    result = take_turn(lock, states.client, planned(table, ME), minutes(360))
-    assert result == {
-        "state": "FAILED",
-        "failure": {
-            "error": "LockNotObtained",
-            "cause": "The run other was still exporting when this run's deadline of 6 hours passed.",
-            "note": to_stored(Note("cause.lock_held", run="other", hours="6")),
-        },
-    }
-
-
-@pytest.mark.parametrize("holder", [None, OTHER, ME], ids=["free", "another's", "mine"])
-@pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "DUPLICATE"])
-def test_a_run_whose_outcome_is_recorded_does_not_begin_again(
-    lock: Lock, states: FakeStates, table: Table, outcome: run_store.Outcome, holder: Execution | None
-) -> None:
-    planned(table, ME)
-    run_store.record(table, ME, outcome, None, None, minutes(1))
-    if holder:
-        lock.acquire(states.client, holder, minutes(2))
-        states.add(holder, "ABORTED")
-    before = items(table)
-    result = take_turn(lock, states.client, run_store.load(table, ME), minutes(3))
-    assert (result["state"], result["failure"]["error"]) == ("FAILED", "LockLostError")
-    assert "Redrive is not supported: start a new execution" in result["failure"]["cause"]
-    assert items(table) == before

@@ -9,6 +9,7 @@ import pytest
 from findings_exporter.aws import run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure, NotificationInProgressError, NotRecordedError
+from findings_exporter.model.run import Outcome, Run
 from tests.builders.exporter import (
     OTHER_ID,
     REPORT_ID,
@@ -40,7 +41,7 @@ FAILED_ANALYSIS = {"error": "Analysis.NotStored", "sentence": "It could not be s
 BROKEN = Failure("Report.INTERNAL_ERROR", "Inspector failed.")
 
 
-def succeed(table: Table, run_input: dict[str, Any] | None = None) -> run_store.Run:
+def succeed(table: Table, run_input: dict[str, Any] | None = None) -> Run:
     """Record a success of my run."""
     planned(table, ME, run_input)
     return run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
@@ -202,7 +203,7 @@ class TestRecord:
         [("SUCCEEDED", False, True), ("SUCCEEDED", True, False), ("FAILED", False, False), ("DUPLICATE", True, True)],
     )
     def test_only_a_success_that_asked_for_it_and_a_duplicate_are_silent(
-        self, table: Table, outcome: run_store.Outcome, notify: bool, silent: bool
+        self, table: Table, outcome: Outcome, notify: bool, silent: bool
     ) -> None:
         planned(table, ME, {"notify": notify})
         run, _ = run_store.record(table, ME, outcome, None, None, minutes(12))

@@ -11,8 +11,9 @@ from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import StartClients
 from findings_exporter.model.errors import translated
 from findings_exporter.model.plan import MAX_DEADLINE_HOURS
+from findings_exporter.model.run import Run
 from findings_exporter.model.wait import CEILING_SECONDS, NEAR_END, next_wait_seconds, turn_wait_seconds
-from findings_exporter.steps import reports
+from findings_exporter.steps.start_report import start_report
 from tests.builders.exporter import (
     EVENTS_A_RETRY,
     EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,
@@ -108,7 +109,7 @@ class Day:
         ]:
             try:
                 with translated():
-                    result = reports.start(self.start_clients, self._run(), self.clock, self.clock.time + timedelta(seconds=60))
+                    result = start_report(self.start_clients, self._run(), self.clock, self.clock.time + timedelta(seconds=60))
             except Exception as error:
                 if pause is None or type(error).__name__ not in retrier["ErrorEquals"]:
                     raise
@@ -119,16 +120,16 @@ class Day:
                 return result
         raise AssertionError
 
-    def _run(self) -> run_store.Run:
-        return run_store.load(self.start_clients.clients.table, ME)
+    def _run(self) -> Run:
+        return run_store.load(self.start_clients.table, ME)
 
 
 def test_creates_that_fail_without_a_clear_answer_are_tried_no_more_often_than_a_turn_is_waited_for(
     start_clients: StartClients, inspector: FakeInspector
 ) -> None:
     hours = 3  # later on a wait is at its longest: what holds by then holds all day
-    planned(start_clients.clients.table, ME, {"deadline_hours": hours})
-    start_clients.clients.lock.acquire(FakeStates().client, ME, START)
+    planned(start_clients.table, ME, {"deadline_hours": hours})
+    start_clients.lock.acquire(FakeStates().client, ME, START)
     most_turns = turns(lambda elapsed: turn_wait_seconds(elapsed, hours * 3600 - elapsed), hours * 3600)
     inspector.errors["create"] = [server_error() for _ in range(most_turns)]
     day = Day(start_clients)

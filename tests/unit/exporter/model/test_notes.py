@@ -14,7 +14,7 @@ from findings_exporter.aws.table import Table
 from findings_exporter.model import notes
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import ConfigurationError
-from findings_exporter.model.notes import LANGUAGES, RAISED, Note, recognized
+from findings_exporter.model.notes import NOTE_TEXTS, RAISED, Note, recognized
 from tests.builders.exporter import execution, planned
 
 ME = execution("me")
@@ -36,7 +36,7 @@ def names(text: str) -> set[str]:
 
 
 def test_every_language_has_every_note_with_the_same_names_in_it() -> None:
-    english, japanese = LANGUAGES["en"], LANGUAGES["ja"]
+    english, japanese = NOTE_TEXTS["en"], NOTE_TEXTS["ja"]
     assert list(japanese) == list(english)
     assert {name: names(text) for name, text in japanese.items()} == {name: names(text) for name, text in english.items()}
     same = {
@@ -52,7 +52,7 @@ def test_every_note_is_used_somewhere() -> None:
         path.read_text(encoding="utf-8") for path in Path("layers").rglob("*.py") if not path.name.endswith(("_en.py", "_ja.py"))
     )
     groups = set(re.findall(r'f"([a-z_]+)\.\{', code)) | {"severity", "scan_type", "name"}
-    ids = {name.removesuffix(".one") for name in LANGUAGES["en"]}
+    ids = {name.removesuffix(".one") for name in NOTE_TEXTS["en"]}
     ids.remove("cause.unknown_answer")  # the state machine says it, see below
     assert [name for name in ids if f'"{name}"' not in code and name.split(".")[0] not in groups] == []
 
@@ -133,9 +133,9 @@ def test_a_record_keeps_it(table: Table) -> None:
     assert notes.in_language(run.analysis["sentence"], "ja") == NESTED.said("ja")
 
 
-@pytest.mark.parametrize("name", [name for name in LANGUAGES["en"] if name.startswith(RAISED) and name != "cause.input"])
+@pytest.mark.parametrize("name", [name for name in NOTE_TEXTS["en"] if name.startswith(RAISED) and name != "cause.input"])
 def test_a_cause_is_recognized_by_its_english_text(name: str) -> None:
-    values = {each: f"<{each} 1.>" for each in names(LANGUAGES["en"][name])}
+    values = {each: f"<{each} 1.>" for each in names(NOTE_TEXTS["en"][name])}
     made = Note(name, **values)
     found = recognized(str(made))
     assert isinstance(found, Note)

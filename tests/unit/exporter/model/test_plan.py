@@ -1,7 +1,7 @@
 """A run's plan: defaults, what an input may choose and what not, and all that can be wrong with it."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from findings_exporter.model.errors import Failure
-from findings_exporter.model.execution import Execution
-from findings_exporter.model.plan import Plan, execution_of, make_plan, run_prefix
+from findings_exporter.model.plan import Plan, make_plan
 from tests.builders.exporter import ACCOUNT, BUCKET, HOSTILE_NAMES, KEY, SCHEDULE, START, config, execution, plan
 
 SCHEDULED = {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}
@@ -214,42 +213,6 @@ def test_what_a_later_release_added_to_a_stored_plan_is_left_out() -> None:
 
 
 EXECUTION_NAMES = st.text(st.characters(exclude_characters=":", codec="utf-8"), min_size=1, max_size=80)
-
-
-@given(
-    name=EXECUTION_NAMES | st.sampled_from(HOSTILE_NAMES), report=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", fullmatch=True)
-)
-def test_an_execution_is_read_back_from_its_prefix(name: str, report: str) -> None:
-    each = execution(name)
-    prefix = run_prefix("inspector", report, each)
-    assert prefix.endswith("/")
-    assert execution_of(prefix) == each.id
-
-
-@pytest.mark.parametrize(
-    "prefix",
-    [
-        "",
-        "inspector/reports/",
-        "inspector/reports/nightly/",
-        "inspector/reports/nightly/year=2026/month=11/day=23/",
-        "inspector/reports/nightly/year=2026/month=11/day=23/run-1",
-        "inspector/reports/nightly/year=2026/month=11/day=23/run-1/more/",
-        "inspector/reports/nightly/year=26/month=11/day=23/run-1/",
-        "inspector/reports/a/b/year=2026/month=11/day=23/run-1/",
-        "/reports/nightly/year=2026/month=11/day=23/run-1/",
-        "inspectorreports/nightly/year=2026/month=11/day=23/run-1/",
-    ],
-)
-def test_a_prefix_of_another_layout_belongs_to_no_execution(prefix: str) -> None:
-    assert execution_of(prefix) is None
-
-
-def test_the_day_is_the_utc_day_of_the_start() -> None:
-    late = Execution(execution().arn, datetime(2026, 12, 31, 23, 59, tzinfo=UTC))
-    assert "/year=2026/month=12/day=31/" in run_prefix("inspector", "nightly", late)
-
-
 PLACES = st.sampled_from(["mine", "x/", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/mine", {"bucketName": "mine"}, "../..", "", None])
 WORDS = ["bucket", "prefix", "key_prefix", "kms_key_arn", "destination", "s3_destination", "owner", "plan", "config"]
 GRASPING = st.dictionaries(st.sampled_from(WORDS), PLACES, max_size=1)

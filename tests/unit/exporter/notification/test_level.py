@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
+from findings_exporter.model.run import Run
 from findings_exporter.notification import short
 from findings_exporter.notification.level import LEVELS, level_of
 from tests.builders.exporter import config, ended_run, headline, nothing

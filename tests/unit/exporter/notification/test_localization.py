@@ -9,8 +9,9 @@ from string import Formatter
 
 import pytest
 
+from findings_exporter.model.taxonomy import SEVERITIES
 from findings_exporter.notification import remediation, remediation_ja
-from findings_exporter.notification.localization import LANGUAGES, SEVERITIES, Localization
+from findings_exporter.notification.localization import LANGUAGES, Localization
 from tests.builders.exporter import START, VARIABLES, config
 
 ENGLISH, JAPANESE = LANGUAGES["en"], LANGUAGES["ja"]

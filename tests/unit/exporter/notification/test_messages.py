@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.filter_criteria import known_filters
+from findings_exporter.model.run import Run
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.remediation import REMEDIATIONS, remediation_for
 from tests.builders.exporter import (

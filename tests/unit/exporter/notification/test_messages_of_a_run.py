@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.notes import in_language
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import LINE_CHARACTERS, shown_lines, width
 from findings_exporter.notification.subject_line import fitted
 from findings_exporter.notification.view import view_of

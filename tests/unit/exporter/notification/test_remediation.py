@@ -10,13 +10,18 @@ import pytest
 from findings_exporter import notification
 from findings_exporter.model import errors
 from findings_exporter.model.errors import Failure
-from findings_exporter.model.notes import LANGUAGES, Note, to_stored
+from findings_exporter.model.notes import NOTE_TEXTS, Note, to_stored
 from findings_exporter.model.plan import make_plan
 from findings_exporter.notification import publication
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN, remediation_for
-from findings_exporter.preflight import checks, message
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight import message
+from findings_exporter.preflight.bucket import bucket_policy_for_exporter, bucket_policy_for_inspector
+from findings_exporter.preflight.check import Check
+from findings_exporter.preflight.inspector import inspector_enabled
+from findings_exporter.preflight.key import key_usable
 from findings_exporter.preflight.reading import Unread
+from findings_exporter.preflight.schedule import schedule_fires
+from findings_exporter.preflight.topic import topic_delivers
 from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, START, client, config, execution, failed_run
 from tests.builders.setup_builders import FIT_KEY, bucket, deployment, key, place
 from tests.builders.setup_rows import denies, document
@@ -112,12 +117,12 @@ def test_a_remediation_says_the_same_in_japanese(error: str) -> None:
     assert {name for name in names if not any(name in text for text in (japanese.why, *japanese.fix))} == set()
 
 
-SAID = {name for name in LANGUAGES["en"] if name.startswith(("cause.", "failed.", "unknown.", "fix.", "passed."))}
+SAID = {name for name in NOTE_TEXTS["en"] if name.startswith(("cause.", "failed.", "unknown.", "fix.", "passed."))}
 
 
 @pytest.mark.parametrize("name", sorted(SAID))
 def test_no_english_sentence_is_in_a_japanese_one(name: str) -> None:
-    assert english_in(LANGUAGES["ja"][name]) == []
+    assert english_in(NOTE_TEXTS["ja"][name]) == []
 
 
 def checked(setup_of: Sequence[Check]) -> Failure:
@@ -130,12 +135,12 @@ def checked(setup_of: Sequence[Check]) -> Failure:
 ENDED = Note("cause.report_ended", report="0f8f", status="FAILED")
 HERE = deployment()
 FOUND = [
-    checks.bucket_policy_for_inspector(bucket(policy=None), HERE, START),
-    checks.bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START),
-    checks.key_usable(key(description=FIT_KEY | {"KeyState": "Disabled"}), HERE),
-    checks.topic_delivers(None, HERE),
-    checks.schedule_fires([], START),
-    checks.inspector_enabled(Unread(Note("why.no_time")), HERE),
+    bucket_policy_for_inspector(bucket(policy=None), HERE, START),
+    bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START),
+    key_usable(key(description=FIT_KEY | {"KeyState": "Disabled"}), HERE),
+    topic_delivers(None, HERE),
+    schedule_fires([], START),
+    inspector_enabled(Unread(Note("why.no_time")), HERE),
 ]
 
 

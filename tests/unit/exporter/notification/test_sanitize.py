@@ -10,15 +10,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
-from findings_exporter.aws.run_store import Run
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.plan import make_plan
+from findings_exporter.model.run import Run
 from findings_exporter.model.text import each_text
 from findings_exporter.notification import failure_from
 from findings_exporter.notification.event import ANALYSIS_FIELDS, export_event
 from findings_exporter.notification.remediation import OF_THE_SETUP
 from findings_exporter.preflight import message
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.check import Check
 from findings_exporter.steps import record_run
 from tests.builders.exporter import START, config, delivery, ended_run, execution, failed_run, finding, fix, headline, plan
 from tests.builders.setup_builders import deployment

@@ -13,9 +13,9 @@ from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store
-from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure
+from findings_exporter.model.run import Run
 from findings_exporter.notification import short
 from findings_exporter.steps import record_run
 from findings_exporter.steps.notify import tell

@@ -8,7 +8,7 @@ import pytest
 
 from findings_exporter import RELEASE
 from findings_exporter.model.errors import ConfigurationError, UnsupportedReleaseError
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.check import Check
 from tests.builders.exporter import REGION, START, FakeContext, execution
 from tests.builders.setup_builders import SETUP_VARIABLES
 from tests.unit.exporter.steps.test_functions import load

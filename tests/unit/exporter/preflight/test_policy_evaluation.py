@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.preflight import checks
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.bucket import bucket_policy_for_exporter, bucket_policy_for_inspector
+from findings_exporter.preflight.check import Check
+from findings_exporter.preflight.key import key_policy_for_exporter, key_policy_for_inspector
 from findings_exporter.preflight.policy_evaluation import Request, _like, all_of, any_of, decide, shortfalls
 from tests.builders.exporter import START
 from tests.builders.report_builders import hang_guard
@@ -34,10 +35,10 @@ def assessed(row: Row) -> dict[str, Check]:
     """Every check of a policy that a row has something to do with."""
     here = deployment()
     found = [
-        checks.bucket_policy_for_inspector(bucket(row), here, START),
-        checks.bucket_policy_for_exporter(bucket(row), here, START),
-        checks.key_policy_for_inspector(key(row), here),
-        checks.key_policy_for_exporter(key(row), here),
+        bucket_policy_for_inspector(bucket(row), here, START),
+        bucket_policy_for_exporter(bucket(row), here, START),
+        key_policy_for_inspector(key(row), here),
+        key_policy_for_exporter(key(row), here),
     ]
     return {check.name: check for check in found}
 
@@ -74,9 +75,9 @@ def test_the_whole_policy_with_the_statement_is_right_and_keeps_all_that_was_the
     assert len(set(sids)) == len(sids)
 
     fixed = (
-        checks.bucket_policy_for_inspector(bucket(policy=wrong.policy), deployment(), START)
+        bucket_policy_for_inspector(bucket(policy=wrong.policy), deployment(), START)
         if row.bucket
-        else checks.key_policy_for_inspector(key(policy=wrong.policy), deployment())
+        else key_policy_for_inspector(key(policy=wrong.policy), deployment())
     )
 
     # What is not understood stays so, but nothing is missing any more.
@@ -85,16 +86,14 @@ def test_the_whole_policy_with_the_statement_is_right_and_keeps_all_that_was_the
 
 def test_a_statement_under_a_taken_id_gets_another() -> None:
     taken = [writes(HERE, Resource="x"), writes(HERE, Sid="InspectorMayWriteReports2", Resource="x")]
-    check = checks.bucket_policy_for_inspector(bucket(policy=document(taken)), deployment(), START)
+    check = bucket_policy_for_inspector(bucket(policy=document(taken)), deployment(), START)
     assert check.statements == (writes(HERE, Sid="InspectorMayWriteReports3"),)
 
 
 def test_a_policy_that_is_open_to_other_accounts_says_so() -> None:
     for condition, is_open in ((None, True), (ours(HERE), False), ({"StringEquals": {"aws:SourceAccount": HERE.account}}, False)):
-        writing = checks.bucket_policy_for_inspector(
-            bucket(policy=document([writes(HERE, Condition=condition)])), deployment(), START
-        )
-        encrypting = checks.key_policy_for_inspector(key(policy=document([encrypts(HERE, Condition=condition)])), deployment())
+        writing = bucket_policy_for_inspector(bucket(policy=document([writes(HERE, Condition=condition)])), deployment(), START)
+        encrypting = key_policy_for_inspector(key(policy=document([encrypts(HERE, Condition=condition)])), deployment())
         assert ["other accounts" in check.sentence for check in (writing, encrypting)] == [is_open, is_open]
 
 
@@ -207,7 +206,7 @@ class TestOddDocuments:
     def test_one_statement_needs_no_list(self) -> None:
         policy = {"Version": "2012-10-17", "Statement": writes(HERE)}
         assert decide(policy, deployment().inspectors_writes(START)[0]).outcome == "allowed"
-        check = checks.key_policy_for_inspector(key(policy={"Statement": root(HERE)}), deployment())
+        check = key_policy_for_inspector(key(policy={"Statement": root(HERE)}), deployment())
         assert check.policy == {"Statement": [root(HERE), encrypts(HERE)]}
 
     def test_an_empty_policy_allows_nothing(self) -> None:

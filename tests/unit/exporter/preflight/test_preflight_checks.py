@@ -9,10 +9,21 @@ from typing import Any
 import pytest
 
 from findings_exporter.model.errors import ConfigurationError
-from findings_exporter.preflight import checks
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.bucket import (
+    bucket_exists,
+    bucket_owner,
+    bucket_policy_for_analysis,
+    bucket_policy_for_exporter,
+    bucket_policy_for_inspector,
+)
+from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.deployment import Deployment, Permission
+from findings_exporter.preflight.inspector import anything_scanned, inspector_enabled
+from findings_exporter.preflight.key import key_policy_for_analysis, key_policy_for_exporter, key_policy_for_inspector, key_usable
 from findings_exporter.preflight.reading import BucketSeen, KeySeen, PermissionSeen, Unread
+from findings_exporter.preflight.roles import permissions
+from findings_exporter.preflight.schedule import schedule_fires
+from findings_exporter.preflight.topic import alarms_delivered, nothing_undelivered, topic_delivers, topic_key_usable
 from tests.builders.exporter import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, REGION, START, TOPIC
 from tests.builders.setup_builders import FIT_KEY, SETUP_VARIABLES, bucket, deployment, key, place
 from tests.builders.setup_rows import OTHER_ACCOUNT, denies, document, encrypts, root, writes
@@ -26,25 +37,25 @@ def test_what_was_not_read_is_unknown_and_never_passed() -> None:
     nothing, no_key = BucketSeen(UNREAD, UNREAD, UNREAD), KeySeen(UNREAD, UNREAD)
     seen = PermissionSeen(HERE.report_permissions(START)[0], UNREAD)
     for check in (
-        checks.inspector_enabled(UNREAD, HERE),
-        checks.anything_scanned(UNREAD),
-        checks.anything_scanned(None),
-        checks.bucket_exists(nothing, HERE),
-        checks.bucket_owner(nothing, HERE),
-        checks.bucket_policy_for_inspector(nothing, HERE, START),
-        checks.bucket_policy_for_exporter(nothing, HERE, START),
-        checks.bucket_policy_for_analysis(nothing, HERE, START),
-        checks.key_policy_for_analysis(no_key, HERE),
-        checks.key_usable(no_key, HERE),
-        checks.key_policy_for_inspector(no_key, HERE),
-        checks.key_policy_for_exporter(no_key, HERE),
-        checks.permissions("permissions", [seen]),
-        checks.topic_delivers(UNREAD, HERE),
-        checks.topic_key_usable(UNREAD, None, HERE),
-        checks.topic_key_usable(None, None, HERE),
-        checks.topic_key_usable({"KmsMasterKeyId": KEY}, no_key, HERE),
-        checks.schedule_fires(UNREAD, START),
-        checks.nothing_undelivered(UNREAD),
+        inspector_enabled(UNREAD, HERE),
+        anything_scanned(UNREAD),
+        anything_scanned(None),
+        bucket_exists(nothing, HERE),
+        bucket_owner(nothing, HERE),
+        bucket_policy_for_inspector(nothing, HERE, START),
+        bucket_policy_for_exporter(nothing, HERE, START),
+        bucket_policy_for_analysis(nothing, HERE, START),
+        key_policy_for_analysis(no_key, HERE),
+        key_usable(no_key, HERE),
+        key_policy_for_inspector(no_key, HERE),
+        key_policy_for_exporter(no_key, HERE),
+        permissions("permissions", [seen]),
+        topic_delivers(UNREAD, HERE),
+        topic_key_usable(UNREAD, None, HERE),
+        topic_key_usable(None, None, HERE),
+        topic_key_usable({"KmsMasterKeyId": KEY}, no_key, HERE),
+        schedule_fires(UNREAD, START),
+        nothing_undelivered(UNREAD),
     ):
         assert check.result == "unknown", check.name
         assert check.sentence.startswith("The check could not "), check.sentence
@@ -52,7 +63,7 @@ def test_what_was_not_read_is_unknown_and_never_passed() -> None:
 
 
 def test_a_policy_that_cannot_be_read_still_comes_with_the_statement_to_look_for() -> None:
-    check = checks.bucket_policy_for_inspector(bucket(policy=UNREAD), HERE, START)
+    check = bucket_policy_for_inspector(bucket(policy=UNREAD), HERE, START)
     assert check.statements == (writes(place(HERE)),)
     assert check.fix[-1].startswith("Make sure that")
 
@@ -80,16 +91,16 @@ class TestInspector:
         ],
     )
     def test_it_is_enabled_for_something(self, status: str, types: dict[str, str], result: str, expected: str) -> None:
-        check = checks.inspector_enabled(self.account(status, **types), HERE)
+        check = inspector_enabled(self.account(status, **types), HERE)
         assert (check.result, expected in check.sentence) == (result, True)
         assert f"account: {status}" in check.evidence
 
     def test_an_account_that_it_does_not_know_has_failed(self) -> None:
-        assert checks.inspector_enabled(None, HERE).result == "failed"
+        assert inspector_enabled(None, HERE).result == "failed"
 
     @pytest.mark.parametrize(("count", "result"), [(0, "failed"), (1, "passed"), (12_345, "passed")])
     def test_an_empty_report_means_something_only_if_something_is_scanned(self, count: int, result: str) -> None:
-        assert checks.anything_scanned(count).result == result
+        assert anything_scanned(count).result == result
 
 
 class TestBucket:
@@ -98,13 +109,13 @@ class TestBucket:
         [(REGION, "passed", f"is in {REGION}"), (None, "failed", "does not exist"), ("us-east-1", "failed", "is in us-east-1")],
     )
     def test_it_is_there_and_in_the_region(self, region: str | None, result: str, expected: str) -> None:
-        check = checks.bucket_exists(bucket(region=region), HERE)
+        check = bucket_exists(bucket(region=region), HERE)
         assert (check.result, expected in check.sentence) == (result, True)
         assert bool(check.fix) is (result == "failed")
 
     def test_it_belongs_to_whom_the_deployment_names(self) -> None:
-        assert checks.bucket_owner(bucket(), HERE).result == "passed"
-        assert checks.bucket_owner(bucket(is_owners=False), HERE).result == "failed"
+        assert bucket_owner(bucket(), HERE).result == "passed"
+        assert bucket_owner(bucket(is_owners=False), HERE).result == "failed"
 
     @pytest.mark.parametrize(
         ("changes", "result"),
@@ -121,19 +132,19 @@ class TestBucket:
     )
     def test_a_deny_keeps_the_exporter_out_whatever_its_roles_may_do(self, changes: dict[str, Any], result: str) -> None:
         policy = document([writes(place(HERE)), denies(place(HERE), **{"action": "s3:GetObject"} | changes_of(changes))])
-        check = checks.bucket_policy_for_exporter(bucket(policy=policy), HERE, START)
+        check = bucket_policy_for_exporter(bucket(policy=policy), HERE, START)
         assert (check.name, check.result) == ("bucket_policy_for_exporter", result)
 
     def test_in_one_account_the_roles_own_policies_are_enough(self) -> None:
-        assert checks.bucket_policy_for_exporter(bucket(policy=None), HERE, START).result == "passed"
+        assert bucket_policy_for_exporter(bucket(policy=None), HERE, START).result == "passed"
 
     def test_another_accounts_bucket_must_let_the_exporter_in(self) -> None:
         there = deployment(**EXTERNAL)
-        wrong = checks.bucket_policy_for_exporter(bucket(policy=None), there, START)
+        wrong = bucket_policy_for_exporter(bucket(policy=None), there, START)
         assert wrong.result == "failed"
         assert wrong.policy == document([dict(each) for each in wrong.statements])
         assert [each["Sid"] for each in wrong.statements] == ["ExporterMayList", "ExporterMayReadAndWrite"]
-        assert checks.bucket_policy_for_exporter(bucket(policy=wrong.policy), there, START).result == "passed"
+        assert bucket_policy_for_exporter(bucket(policy=wrong.policy), there, START).result == "passed"
 
     def test_another_accounts_bucket_may_name_the_roles_one_by_one(self) -> None:
         there = deployment(**EXTERNAL)
@@ -141,27 +152,27 @@ class TestBucket:
         reads = {"Effect": "Allow", "Action": "s3:Get*", "Resource": f"{there.bucket_arn}/*", "Sid": "Read"}
         both = {"Principal": {"AWS": [there.start_role, there.verify_role]}}
         enough = document([lists | both, reads | {"Principal": {"AWS": there.verify_role}}])
-        assert checks.bucket_policy_for_exporter(bucket(policy=enough), there, START).result == "passed"
+        assert bucket_policy_for_exporter(bucket(policy=enough), there, START).result == "passed"
         one = document([lists | {"Principal": {"AWS": there.verify_role}}, reads | both])
-        assert checks.bucket_policy_for_exporter(bucket(policy=one), there, START).result == "failed"
+        assert bucket_policy_for_exporter(bucket(policy=one), there, START).result == "failed"
 
     def test_listing_below_another_prefix_is_not_enough(self) -> None:
         there = deployment(**EXTERNAL, KEY_PREFIX="team/inspector")
         statements = [dict(each) for each in deployment(**EXTERNAL).bucket_statements_for_exporter()]
-        assert checks.bucket_policy_for_exporter(bucket(policy=document(statements)), there, START).result == "failed"
+        assert bucket_policy_for_exporter(bucket(policy=document(statements)), there, START).result == "failed"
 
     @pytest.mark.parametrize(("folder", "result"), [("analyses", "failed"), ("findings", "failed"), ("elsewhere", "passed")])
     def test_a_deny_may_keep_the_analysis_alone_out(self, folder: str, result: str) -> None:
         deny = denies(place(HERE), Resource=f"{HERE.bucket_arn}/{HERE.config.key_prefix}/{folder}/*")
         seen = bucket(policy=document([writes(place(HERE)), deny]))
-        assert checks.bucket_policy_for_analysis(seen, HERE, START).result == result
-        assert checks.bucket_policy_for_exporter(seen, HERE, START).result == "passed"
+        assert bucket_policy_for_analysis(seen, HERE, START).result == result
+        assert bucket_policy_for_exporter(seen, HERE, START).result == "passed"
 
     def test_what_lets_the_exporter_in_lets_the_analysis_in(self) -> None:
         there = deployment(**EXTERNAL)
-        wrong = checks.bucket_policy_for_analysis(bucket(policy=None), there, START)
+        wrong = bucket_policy_for_analysis(bucket(policy=None), there, START)
         assert (wrong.name, wrong.result) == ("bucket_policy_for_analysis", "failed")
-        assert checks.bucket_policy_for_analysis(bucket(policy=wrong.policy), there, START).result == "passed"
+        assert bucket_policy_for_analysis(bucket(policy=wrong.policy), there, START).result == "passed"
 
 
 def changes_of(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,16 +195,16 @@ class TestKey:
         ],
     )
     def test_a_key_that_inspector_cannot_use_has_failed(self, description: dict[str, str], expected: str) -> None:
-        check = checks.key_usable(key(description=FIT_KEY | description), HERE)
+        check = key_usable(key(description=FIT_KEY | description), HERE)
         assert (check.result, expected in check.sentence) == ("failed", True)
         assert "ExistingKeyArn" in check.fix[-1]
         assert f"{next(iter(description))}: {next(iter(description.values()))}" in check.evidence
 
     def test_a_key_that_is_fit_has_passed(self) -> None:
-        assert checks.key_usable(key(), HERE).result == "passed"
+        assert key_usable(key(), HERE).result == "passed"
 
     def test_a_key_that_is_not_there_has_failed(self) -> None:
-        assert "does not exist" in checks.key_usable(key(description=None), HERE).sentence
+        assert "does not exist" in key_usable(key(description=None), HERE).sentence
 
     @pytest.mark.parametrize(
         ("arn", "expected"),
@@ -204,26 +215,26 @@ class TestKey:
         ],
     )
     def test_a_key_is_named_by_an_arn_of_this_region(self, arn: str, expected: str) -> None:
-        check = checks.key_usable(key(), deployment(KMS_KEY_ARN=arn))
+        check = key_usable(key(), deployment(KMS_KEY_ARN=arn))
         assert (check.result, expected in check.sentence) == ("failed", True)
 
     def test_the_account_may_leave_the_key_to_its_roles_policies(self) -> None:
         here = place(HERE)
-        assert checks.key_policy_for_exporter(key(policy=document([root(here)])), HERE).result == "passed"
-        wrong = checks.key_policy_for_exporter(key(policy=document([encrypts(here)])), HERE)
+        assert key_policy_for_exporter(key(policy=document([root(here)])), HERE).result == "passed"
+        wrong = key_policy_for_exporter(key(policy=document([encrypts(here)])), HERE)
         assert (wrong.result, [each["Sid"] for each in wrong.statements]) == ("failed", ["ExporterMayUseTheKey"])
-        assert checks.key_policy_for_exporter(key(policy=wrong.policy), HERE).result == "passed"
+        assert key_policy_for_exporter(key(policy=wrong.policy), HERE).result == "passed"
 
     def test_a_role_may_be_let_in_by_name(self) -> None:
         by_name = root(place(HERE)) | {"Principal": {"AWS": HERE.verify_role}, "Action": "kms:Decrypt"}
-        assert checks.key_policy_for_exporter(key(policy=document([by_name])), HERE).result == "passed"
+        assert key_policy_for_exporter(key(policy=document([by_name])), HERE).result == "passed"
 
     def test_who_may_decrypt_only_cannot_keep_analyses(self) -> None:
         reads = root(place(HERE)) | {"Action": "kms:Decrypt"}
-        assert checks.key_policy_for_exporter(key(policy=document([reads])), HERE).result == "passed"
-        wrong = checks.key_policy_for_analysis(key(policy=document([reads])), HERE)
+        assert key_policy_for_exporter(key(policy=document([reads])), HERE).result == "passed"
+        wrong = key_policy_for_analysis(key(policy=document([reads])), HERE)
         assert (wrong.name, wrong.result) == ("key_policy_for_analysis", "failed")
-        assert checks.key_policy_for_analysis(key(policy=wrong.policy), HERE).result == "passed"
+        assert key_policy_for_analysis(key(policy=wrong.policy), HERE).result == "passed"
 
     @pytest.mark.parametrize(
         ("service", "partition", "result"), [("s3", "aws", "passed"), ("sns", "aws", "failed"), ("s3", "aws-cn", "unknown")]
@@ -233,14 +244,14 @@ class TestKey:
         there = deployment(region=region, partition=partition)
         via = {"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}}
         policy = document([root(place(there)) | {"Condition": via}])
-        assert checks.key_policy_for_exporter(key(policy=policy), there).result == result
+        assert key_policy_for_exporter(key(policy=policy), there).result == result
 
     def test_another_accounts_key_must_let_the_exporter_in(self) -> None:
         there = deployment(**EXTERNAL)
         theirs = root(place(there)) | {"Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}}
-        wrong = checks.key_policy_for_exporter(key(policy=document([theirs])), there)
+        wrong = key_policy_for_exporter(key(policy=document([theirs])), there)
         assert wrong.result == "failed"
-        assert checks.key_policy_for_exporter(key(policy=wrong.policy), there).result == "passed"
+        assert key_policy_for_exporter(key(policy=wrong.policy), there).result == "passed"
 
 
 class TestRegions:
@@ -251,8 +262,8 @@ class TestRegions:
         writing = bucket(policy=document([writes(here)]))
         encrypting = key(policy=document([root(here), encrypts(here)]))
         return (
-            checks.bucket_policy_for_inspector(writing, there, START).result,
-            checks.key_policy_for_inspector(encrypting, there).result,
+            bucket_policy_for_inspector(writing, there, START).result,
+            key_policy_for_inspector(encrypting, there).result,
         )
 
     def test_an_opt_in_region_wants_its_own_principal(self) -> None:
@@ -268,11 +279,11 @@ class TestRegions:
         there = deployment(region=region, partition=partition)
         assert self.assessed(there, "inspector2.amazonaws.com") == ("passed", "passed")
         other = deployment(region=region, partition="aws" if partition != "aws" else "aws-cn")
-        wrong = checks.bucket_policy_for_inspector(bucket(of=other, policy=document([writes(place(other))])), there, START)
+        wrong = bucket_policy_for_inspector(bucket(of=other, policy=document([writes(place(other))])), there, START)
         assert wrong.result == "failed"
         assert wrong.statements[0]["Resource"] == f"arn:{partition}:s3:::{BUCKET}/*"
         assert f"arn:{partition}:inspector2:{region}:{ACCOUNT}:report/*" in str(wrong.statements[0])
-        assert checks.bucket_policy_for_inspector(bucket(policy=wrong.policy), there, START).result == "passed"
+        assert bucket_policy_for_inspector(bucket(policy=wrong.policy), there, START).result == "passed"
 
 
 class TestPermissions:
@@ -282,7 +293,7 @@ class TestPermissions:
         return PermissionSeen(Permission(HERE.verify_role, ("s3:GetObject",), "arn"), [shown])
 
     def check(self, *seen: PermissionSeen) -> Check:
-        return checks.permissions("permissions", seen)
+        return permissions("permissions", seen)
 
     def test_what_iam_simulates_as_allowed_has_passed(self) -> None:
         assert self.check(self.seen(), self.seen()).result == "passed"
@@ -404,25 +415,20 @@ class TestTopic:
         return json.dumps(document([statement]))
 
     def test_it_reaches_someone(self) -> None:
-        assert checks.topic_delivers(self.topic(), HERE).sentence == "The topic has 1 confirmed subscription."
-        assert (
-            checks.topic_delivers(self.topic(SubscriptionsConfirmed="2"), HERE).sentence
-            == "The topic has 2 confirmed subscriptions."
-        )
+        assert topic_delivers(self.topic(), HERE).sentence == "The topic has 1 confirmed subscription."
+        assert topic_delivers(self.topic(SubscriptionsConfirmed="2"), HERE).sentence == "The topic has 2 confirmed subscriptions."
 
     def test_it_reaches_no_one_until_a_mail_is_confirmed(self) -> None:
-        check = checks.topic_delivers(self.topic(SubscriptionsConfirmed="0", SubscriptionsPending="1"), HERE)
+        check = topic_delivers(self.topic(SubscriptionsConfirmed="0", SubscriptionsPending="1"), HERE)
         assert (check.result, "to be confirmed: 1" in check.sentence) == ("failed", True)
 
     def test_it_is_there(self) -> None:
-        assert checks.topic_delivers(None, HERE).result == "failed"
+        assert topic_delivers(None, HERE).result == "failed"
 
     def test_its_policy_lets_the_exporter_publish(self) -> None:
         plain_http = self.denying(Condition={"Bool": {"aws:SecureTransport": "false"}})
         odd = self.denying(Condition={"IpAddress": {"aws:SourceIp": "192.0.2.1"}})
-        results = [
-            checks.topic_delivers(self.topic(Policy=policy), HERE).result for policy in (plain_http, self.denying(), odd, "[]")
-        ]
+        results = [topic_delivers(self.topic(Policy=policy), HERE).result for policy in (plain_http, self.denying(), odd, "[]")]
         assert results == ["passed", "failed", "unknown", "unknown"]
 
     def alarm_topic(self, confirmed: int = 1, pending: int = 0, **changes: Any) -> dict[str, str]:
@@ -449,26 +455,26 @@ class TestTopic:
     def test_alarms_are_delivered_once_every_subscription_is_confirmed(
         self, confirmed: int, pending: int, result: str, sentence: str
     ) -> None:
-        check = checks.alarms_delivered(self.alarm_topic(confirmed, pending), HERE)
+        check = alarms_delivered(self.alarm_topic(confirmed, pending), HERE)
         assert (check.name, check.result, check.sentence) == ("alarm_topic", result, sentence)
         assert bool(check.fix) is (result == "failed")
 
     def test_alarms_need_a_topic_whose_policy_lets_cloudwatch_in(self) -> None:
-        assert checks.alarms_delivered(None, HERE).result == "failed"
-        assert checks.alarms_delivered(Unread("denied"), HERE).result == "unknown"
+        assert alarms_delivered(None, HERE).result == "failed"
+        assert alarms_delivered(Unread("denied"), HERE).result == "unknown"
         of_another = {"StringEquals": {"aws:SourceAccount": OTHER_ACCOUNT}}
         odd = {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}
-        result = [checks.alarms_delivered(self.alarm_topic(Condition=each), HERE).result for each in (of_another, odd)]
+        result = [alarms_delivered(self.alarm_topic(Condition=each), HERE).result for each in (of_another, odd)]
         assert result == ["failed", "unknown"]
-        closed = checks.alarms_delivered(self.alarm_topic(Effect="Deny"), HERE)
+        closed = alarms_delivered(self.alarm_topic(Effect="Deny"), HERE)
         assert (closed.result, closed.fix[0].startswith("Narrow")) == ("failed", True)
 
     def test_its_key_can_be_used(self) -> None:
-        assert checks.topic_key_usable(self.topic(), key(), HERE).result == "passed"
-        assert checks.topic_key_usable(self.topic(), None, HERE).result == "passed"
-        disabled = checks.topic_key_usable(self.topic(), key(description=FIT_KEY | {"KeyState": "Disabled"}), HERE)
+        assert topic_key_usable(self.topic(), key(), HERE).result == "passed"
+        assert topic_key_usable(self.topic(), None, HERE).result == "passed"
+        disabled = topic_key_usable(self.topic(), key(description=FIT_KEY | {"KeyState": "Disabled"}), HERE)
         assert (disabled.name, disabled.result) == ("topic_key", "failed")
-        closed = checks.topic_key_usable(self.topic(), key(policy=document([])), HERE)
+        closed = topic_key_usable(self.topic(), key(policy=document([])), HERE)
         assert (closed.result, closed.statements, closed.policy) == ("failed", (), None)
         assert closed.fix == ("Deploy the stack again. The template contains what is missing.",)
 
@@ -484,21 +490,21 @@ class TestSchedule:
         } | fields
 
     def test_it_says_when_it_fires_next(self) -> None:
-        check = checks.schedule_fires([self.schedule()], START)
+        check = schedule_fires([self.schedule()], START)
         assert (check.result, check.sentence) == ("passed", "The next scheduled run is on 2026-11-24 03:00 UTC.")
         assert check.evidence == ("findings-nightly: cron(0 3 * * ? *) UTC, ENABLED",)
 
     def test_it_gives_the_time_of_its_zone_and_how_late_it_may_be(self) -> None:
         window = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}
         there = self.schedule(ScheduleExpressionTimezone="Europe/Berlin", FlexibleTimeWindow=window)
-        sentence = checks.schedule_fires([there], START).sentence
+        sentence = schedule_fires([there], START).sentence
         assert sentence == (
             "The next scheduled run is on 2026-11-24 03:00 Europe/Berlin (2026-11-24 02:00 UTC), up to 15 minutes later."
         )
 
     def test_the_first_of_several_counts(self) -> None:
         several = [self.schedule(), self.schedule("cron(0 1 * * ? *)"), self.schedule("cron(0 0 * * ? *)", State="DISABLED")]
-        assert "2026-11-24 01:00 UTC" in checks.schedule_fires(several, START).sentence
+        assert "2026-11-24 01:00 UTC" in schedule_fires(several, START).sentence
 
     @pytest.mark.parametrize(
         ("schedules", "result", "expected"),
@@ -513,13 +519,13 @@ class TestSchedule:
     def test_one_that_does_not_fire_has_failed_and_one_that_is_not_understood_is_unknown(
         self, schedules: list[dict[str, Any]], result: str, expected: str
     ) -> None:
-        check = checks.schedule_fires(schedules, START)
+        check = schedule_fires(schedules, START)
         assert (check.result, expected in check.sentence) == (result, True)
 
 
 @pytest.mark.parametrize(("count", "result"), [(0, "passed"), (3, "failed"), (None, "failed")])
 def test_the_dead_letter_queue_is_there_and_empty(count: int | None, result: str) -> None:
-    assert checks.nothing_undelivered(count).result == result
+    assert nothing_undelivered(count).result == result
 
 
 class TestDeployment:

@@ -8,8 +8,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from findings_exporter.model.notes import from_stored
-from findings_exporter.preflight import checks, message
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight import message
+from findings_exporter.preflight.bucket import bucket_exists, bucket_policy_for_exporter, bucket_policy_for_inspector
+from findings_exporter.preflight.check import Check
+from findings_exporter.preflight.key import key_usable
 from findings_exporter.preflight.reading import Unread
 from tests.builders.exporter import ACCOUNT, BUCKET, REGION, START, TOPIC
 from tests.builders.setup_builders import bucket, deployment, key, place
@@ -18,10 +20,10 @@ from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA, EVENT_SC
 
 HERE = deployment()
 SCHEMA = json.loads(Path("docs/setup-check.schema.json").read_text(encoding="utf-8"))
-PASSED = checks.bucket_exists(bucket(), HERE)
-MISSING = checks.bucket_policy_for_inspector(bucket(policy=None), HERE, START)
-DENIED = checks.bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START)
-UNREAD = checks.key_usable(key(description=Unread("AWS refused DescribeKey")), HERE)
+PASSED = bucket_exists(bucket(), HERE)
+MISSING = bucket_policy_for_inspector(bucket(policy=None), HERE, START)
+DENIED = bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START)
+UNREAD = key_usable(key(description=Unread("AWS refused DescribeKey")), HERE)
 SETS = {"right": [PASSED], "failed": [PASSED, MISSING, DENIED, UNREAD], "unknown": [PASSED, UNREAD]}
 EVERY_SET = pytest.mark.parametrize("found", SETS.values(), ids=SETS)
 
@@ -87,7 +89,7 @@ def bucket_policy_of(number: int) -> Check:
     """A check of a bucket whose policy is as long as S3 takes it."""
     statements = [denies(place(HERE), "s3:*", Sid=f"N{each}", Condition={"IpAddress": {"aws:SourceIp": ["192.0.2.1"] * 30}})
                   for each in range(30)]  # fmt: skip
-    return checks.bucket_policy_for_inspector(bucket(policy=document([*statements, writes(place(HERE))])), HERE, START)
+    return bucket_policy_for_inspector(bucket(policy=document([*statements, writes(place(HERE))])), HERE, START)
 
 
 def test_a_failed_runs_message_holds_what_has_failed_and_names_what_is_unknown() -> None:

@@ -14,7 +14,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
 from findings_exporter.preflight import check_all, check_report
-from findings_exporter.preflight.checks import Check
+from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.reading import READ_MARGIN, BucketSeen, PreflightClients, Reader, Unread
 from tests.builders.exporter import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, MACHINE, REGION, START, TOPIC, Clock, minutes
 from tests.builders.setup_builders import FIT_KEY, QUEUE, deployment, place

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import Clients
+from findings_exporter.aws.clients import CleanUpClients, Clients
 from findings_exporter.aws.lock import EXECUTION_TIMEOUT, EXPIRY_MARGIN, Lock
 from findings_exporter.model.errors import (
     AccessDeniedError,
@@ -21,6 +21,7 @@ from findings_exporter.model.errors import (
     StillRunningError,
 )
 from findings_exporter.model.execution import Execution
+from findings_exporter.model.run import Outcome
 from findings_exporter.steps import clean_up as module
 from findings_exporter.steps.clean_up import Ended, clean_up, clean_up_event, execution_of, hourly_cleanup
 from tests.builders.exporter import (
@@ -71,6 +72,12 @@ class FakeTopic:
         return {"MessageId": "1"}
 
 
+def cleaning(clients: Clients, topic: FakeTopic, states: FakeStates | None = None) -> CleanUpClients:
+    """What a cleanup works with."""
+    asked = (states or FakeStates()).client
+    return CleanUpClients(clients.config, clients.table, clients.lock, clients.inspector, asked, topic.client)
+
+
 @pytest.fixture
 def topic() -> FakeTopic:
     """The topic."""
@@ -84,12 +91,12 @@ def ended(of: Execution = ME, status: str = "ABORTED", error: str = "", cause: s
 
 def cleaned(clients: Clients, topic: FakeTopic, each: Ended | None = None, at: float = 30) -> str:
     """Clean up after my run."""
-    return clean_up(clients, topic.client, each or ended(), Clock(minutes(at)), minutes(at + 1))
+    return clean_up(cleaning(clients, topic), each or ended(), Clock(minutes(at)), minutes(at + 1))
 
 
-def cleaned_up(clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 60) -> list[str]:
+def swept(clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 60) -> list[str]:
     """Run the hourly cleanup."""
-    return hourly_cleanup(clients, states.client, topic.client, Clock(minutes(at)), minutes(at + 3))
+    return hourly_cleanup(cleaning(clients, topic, states), Clock(minutes(at)), minutes(at + 3))
 
 
 def exporting(clients: Clients, inspector: FakeInspector, of: Execution = ME) -> None:
@@ -153,7 +160,7 @@ class TestEvent:
     def cleaned(self, clients: Clients, states: FakeStates, topic: FakeTopic, at: float = 30) -> str:
         """Clean up as the handler does."""
         of = execution_of(self.DETAIL)
-        return clean_up_event(clients, states.client, topic.client, of, Clock(minutes(at)), minutes(at + 1))
+        return clean_up_event(cleaning(clients, topic, states), of, Clock(minutes(at)), minutes(at + 1))
 
     def test_its_execution_is_read(self) -> None:
         assert execution_of(self.DETAIL) == Execution(ME.arn, START + timedelta(milliseconds=123))
@@ -357,7 +364,7 @@ class TestCleanUp:
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
     def test_a_notified_runs_missing_line_in_the_history_is_written(
-        self, clients: Clients, topic: FakeTopic, outcome: run_store.Outcome
+        self, clients: Clients, topic: FakeTopic, outcome: Outcome
     ) -> None:
         planned(clients.table, ME)
         failure = Failure("X", "x") if outcome == "FAILED" else None
@@ -400,7 +407,7 @@ class TestCleanUp:
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "DUPLICATE"])
     def test_inspector_is_asked_nothing_for_a_run_that_ended_well(
-        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, outcome: run_store.Outcome
+        self, clients: Clients, topic: FakeTopic, inspector: FakeInspector, outcome: Outcome
     ) -> None:
         planned(clients.table, ME)
         run_store.record(clients.table, ME, outcome, None, None, minutes(12))
@@ -428,9 +435,9 @@ class TestHourlyCleanup:
     ) -> None:
         exporting(clients, inspector)
         states.add(ME, "ABORTED", error="Me", cause="x")
-        assert cleaned_up(clients, states, topic) == ["run-1"]
+        assert swept(clients, states, topic) == ["run-1"]
         assert clients.lock.holder() is None
-        assert cleaned_up(clients, states, topic) == []
+        assert swept(clients, states, topic) == []
         assert topic.notified == [("run-1", "ABORTED")]
 
     def test_open_runs_are_notified_where_executions_cannot_be_listed(
@@ -440,7 +447,7 @@ class TestHourlyCleanup:
         states.add(ME, "ABORTED")
         states.listing_refusal = client_error("AccessDeniedException", 400)
         with pytest.raises(AccessDeniedError):
-            cleaned_up(clients, states, topic)
+            swept(clients, states, topic)
         assert topic.notified == [("run-1", "ABORTED")]
         assert clients.lock.holder() is None
 
@@ -450,7 +457,7 @@ class TestHourlyCleanup:
         exporting(clients, inspector)
         states.add(ME)
         before = items(clients.table)
-        assert cleaned_up(clients, states, topic) == []
+        assert swept(clients, states, topic) == []
         assert items(clients.table) == before
         assert topic.published == []
 
@@ -461,7 +468,7 @@ class TestHourlyCleanup:
         run_store.record(clients.table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
         run_store.mark_notified(clients.table, ME, minutes(12))
         states.add(ME, "FAILED")
-        assert cleaned_up(clients, states, topic) == ["run-1"]
+        assert swept(clients, states, topic) == ["run-1"]
         assert clients.lock.holder() is None
 
     @pytest.mark.parametrize("status", ["ABORTED", "FAILED", "TIMED_OUT"])
@@ -472,7 +479,7 @@ class TestHourlyCleanup:
             states.add(execution(f"lost-{number}", minutes(number)), status)
         states.add(execution("long-ago", START - timedelta(days=3)), status)
         states.add(execution("succeeded"), "SUCCEEDED")
-        assert sorted(cleaned_up(clients, states, topic)) == [f"lost-{number}" for number in range(5)]
+        assert sorted(swept(clients, states, topic)) == [f"lost-{number}" for number in range(5)]
         assert sorted(topic.notified) == [(f"lost-{number}", status) for number in range(5)]
 
     def test_one_run_that_cannot_be_cleaned_up_does_not_keep_the_others_from_it(
@@ -484,7 +491,7 @@ class TestHourlyCleanup:
         for each in (ME, OTHER):
             states.add(each, "ABORTED")
         with pytest.raises(StillRunningError):
-            cleaned_up(clients, states, topic)
+            swept(clients, states, topic)
         assert sorted(topic.notified) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
 
     @pytest.mark.parametrize(
@@ -498,7 +505,7 @@ class TestHourlyCleanup:
             states.add(each, "ABORTED")
         ((name, value),) = wrong.items()
         clients.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": name}, {":value": value})
-        cleaned_up(clients, states, topic)
+        swept(clients, states, topic)
         # A run is not notified twice, although the time of its notification is not known.
         names = ["run-2"] if name == "notified_at" else ["run-1", "run-2"]
         assert topic.notified == [(each, "ABORTED") for each in names]
@@ -512,7 +519,7 @@ class TestHourlyCleanup:
         run_store.mark_notified(clients.table, ME, minutes(12))
         states.add(ME, "FAILED")
         clients.table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #plan = :plan", {"#plan": "plan"}, {":plan": "no JSON"})
-        assert cleaned_up(clients, states, topic) == ["lost"]
+        assert swept(clients, states, topic) == ["lost"]
 
     @pytest.mark.parametrize(
         ("refusal", "raised"),
@@ -531,7 +538,7 @@ class TestHourlyCleanup:
             states.add(each, "ABORTED")
         states.refusal, states.refused_arn = refusal, ME.arn
         with pytest.raises(raised) as error:
-            cleaned_up(clients, states, topic)
+            swept(clients, states, topic)
         assert type(error.value) is raised
         assert topic.notified == [("run-2", "ABORTED")]
 
@@ -544,7 +551,7 @@ class TestHourlyCleanup:
             states.add(each, "ABORTED")
         topic.errors.extend([client_error("AuthorizationError", 403), client_error("InternalError", 500)])
         with pytest.raises(AccessDeniedError):
-            cleaned_up(clients, states, topic)
+            swept(clients, states, topic)
         assert topic.notified == [("run-3", "ABORTED")]
 
     @pytest.mark.parametrize(
@@ -562,7 +569,7 @@ class TestHourlyCleanup:
             states.add(each, "ABORTED")
         topic.errors.append(refusal)
         with pytest.raises(raised):
-            cleaned_up(clients, states, topic)
+            swept(clients, states, topic)
         assert len(topic.published) == 1
 
     def test_a_run_that_step_functions_no_longer_knows_is_closed_when_it_cannot_be_running(
@@ -570,8 +577,8 @@ class TestHourlyCleanup:
     ) -> None:
         planned(clients.table, ME)
         surely_over = (EXECUTION_TIMEOUT + EXPIRY_MARGIN) / timedelta(minutes=1)
-        assert cleaned_up(clients, states, topic, at=surely_over - 1) == []
-        assert cleaned_up(clients, states, topic, at=surely_over + 1) == ["run-1"]
+        assert swept(clients, states, topic, at=surely_over - 1) == []
+        assert swept(clients, states, topic, at=surely_over + 1) == ["run-1"]
         assert topic.notified == [("run-1", "FAILED")]
 
     def test_a_notified_runs_report_that_blocks_others_is_cancelled_and_its_run_named(
@@ -579,9 +586,9 @@ class TestHourlyCleanup:
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
         inspector.checks_to_cancel = 3
-        assert cleaned_up(clients, states, topic) == ["run-1"]
+        assert swept(clients, states, topic) == ["run-1"]
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-        assert cleaned_up(clients, states, topic) == []
+        assert swept(clients, states, topic) == []
         assert topic.published == []
 
     def test_so_it_is_where_another_run_cannot_be_cleaned_up(
@@ -592,7 +599,7 @@ class TestHourlyCleanup:
         states.add(OTHER, "ABORTED")
         topic.errors.append(client_error("AuthorizationError", 403))
         with pytest.raises(AccessDeniedError):
-            cleaned_up(clients, states, topic)
+            swept(clients, states, topic)
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
 
     def test_a_running_runs_report_in_progress_is_left_alone(
@@ -600,7 +607,7 @@ class TestHourlyCleanup:
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
         states.add(ME)
-        assert cleaned_up(clients, states, topic) == []
+        assert swept(clients, states, topic) == []
         assert "cancel" not in inspector.calls
 
     @pytest.mark.parametrize(
@@ -625,17 +632,17 @@ class TestHourlyCleanup:
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
         inspector.refuse(operation, trouble)
-        assert cleaned_up(clients, states, topic) == []
-        assert cleaned_up(clients, states, topic) == ["run-1"]
+        assert swept(clients, states, topic) == []
+        assert swept(clients, states, topic) == ["run-1"]
 
     def test_a_report_in_progress_that_does_not_stop_in_time_is_left_to_the_next_hourly_cleanup(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
         inspector.checks_to_cancel = 10_000
-        assert cleaned_up(clients, states, topic) == []
+        assert swept(clients, states, topic) == []
         inspector.checks_to_cancel = 2
-        assert cleaned_up(clients, states, topic) == ["run-1"]
+        assert swept(clients, states, topic) == ["run-1"]
 
     def test_an_external_report_in_progress_is_left_alone(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
@@ -643,7 +650,7 @@ class TestHourlyCleanup:
         planned(clients.table, ME)
         states.add(ME, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", "console/")
-        cleaned_up(clients, states, topic)
+        swept(clients, states, topic)
         assert "cancel" not in inspector.calls
 
 
@@ -671,7 +678,7 @@ class TestBounds:
             return listed(self, **request)
 
         monkeypatch.setattr(FakeStates, "list_executions", noted)
-        cleaned_up(clients, states, topic)
+        swept(clients, states, topic)
         assert asked[0] == ([("run-1", "ABORTED")], True)
 
     def test_any_number_of_failed_executions_is_checked_in_bounded_hourly_cleanups_the_newest_each_time(
@@ -685,14 +692,14 @@ class TestBounds:
             states.listed.clear()
             states.add(execution(f"just-lost-{hourly_cleanups}", minutes(5 + hourly_cleanups)), "TIMED_OUT")
             hourly_cleanups += 1
-            result = cleaned_up(clients, states, topic, at=60 * hourly_cleanups)
+            result = swept(clients, states, topic, at=60 * hourly_cleanups)
             assert f"just-lost-{hourly_cleanups - 1}" in result
             topic.published = [each for each in topic.published if "just-lost" not in each["Message"]]
             assert len(states.listed) <= 3 + 5
         assert topic.notified == [("lost", "FAILED")]
         assert hourly_cleanups == 6
         # Seen to its end, it begins with the newest.
-        cleaned_up(clients, states, topic, at=60 * hourly_cleanups)
+        swept(clients, states, topic, at=60 * hourly_cleanups)
         assert run_store.cleanup_mark(clients.table) == run_store.CleanupMark()
 
     def test_a_remembered_page_that_no_longer_exists_does_not_end_the_listing(
@@ -700,19 +707,19 @@ class TestBounds:
     ) -> None:
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 1)
         self.failed_and_notified(clients, states, 8)
-        cleaned_up(clients, states, topic)
+        swept(clients, states, topic)
         states.forgotten_token = run_store.cleanup_mark(clients.table).token
         assert states.forgotten_token
         monkeypatch.setattr(module, "PAGES_AT_ONCE", 50)
         states.add(execution("lost", START - timedelta(minutes=1)), "FAILED")
-        assert cleaned_up(clients, states, topic) == ["lost"]
+        assert swept(clients, states, topic) == ["lost"]
 
     @pytest.mark.parametrize(("hours", "expected"), [(47.9, ["lost"]), (48.1, [])])
     def test_an_execution_that_was_never_written_down_is_searched_for_two_days(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, hours: float, expected: list[str]
     ) -> None:
         states.add(execution("lost"), "FAILED")
-        assert cleaned_up(clients, states, topic, at=60 * hours) == expected
+        assert swept(clients, states, topic, at=60 * hours) == expected
 
     def test_an_hourly_cleanup_stops_in_time_says_so_and_the_next_one_begins_with_the_rest(
         self,
@@ -729,11 +736,11 @@ class TestBounds:
         seen: list[set[str]] = []
         asked: set[str] = set()
         # None of them is closed: so that the same ones would be tried each time.
-        monkeypatch.setattr(module, "clean_up", lambda _, __, ended, *___, **____: asked.add(ended.execution.name))
+        monkeypatch.setattr(module, "clean_up", lambda _, ended, *__, **___: asked.add(ended.execution.name))
         for hour in (1, 2, 3, 4):
             asked.clear()
             clock = Clock(minutes(60 * hour), timedelta(seconds=6))
-            hourly_cleanup(clients, states.client, topic.client, clock, minutes(60 * hour + 2.5))
+            hourly_cleanup(cleaning(clients, topic, states), clock, minutes(60 * hour + 2.5))
             assert clock.time < minutes(60 * hour + 2.5)
             assert asked
             seen.append({*asked})
@@ -751,7 +758,7 @@ class TestBounds:
         last = execution("run-4", minutes(4))
         planned(clients.table, last)
         states.add(last, "ABORTED")
-        assert [cleaned_up(clients, states, topic, at=60 * hour) for hour in (1, 2, 3)] == [[], [], ["run-4"]]
+        assert [swept(clients, states, topic, at=60 * hour) for hour in (1, 2, 3)] == [[], [], ["run-4"]]
 
     def test_a_report_that_does_not_stop_takes_no_more_than_its_share_of_the_time(
         self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
@@ -763,7 +770,7 @@ class TestBounds:
             states.add(each, "ABORTED")
         clock = Clock(minutes(60))
         with pytest.raises(StillRunningError):
-            hourly_cleanup(clients, states.client, topic.client, clock, minutes(62.5))
+            hourly_cleanup(cleaning(clients, topic, states), clock, minutes(62.5))
         assert sorted(topic.notified) == [("run-1", "ABORTED"), ("run-2", "ABORTED")]
         assert clock.time < minutes(61.5)
 
@@ -774,7 +781,7 @@ class TestBounds:
         inspector.checks_to_cancel = 10_000
         clock = Clock(minutes(30))
         with pytest.raises(StillRunningError):
-            clean_up(clients, topic.client, ended(), clock, minutes(32.5))
+            clean_up(cleaning(clients, topic), ended(), clock, minutes(32.5))
         assert topic.notified == [("run-1", "ABORTED")]
         assert minutes(31.5) < clock.time < minutes(32.5) - timedelta(seconds=10)
 
@@ -794,6 +801,6 @@ def test_an_hourly_cleanup_counts_an_hour_in_which_a_success_is_expected_even_wh
     states.listing_refusal = client_error("AccessDeniedException", 403)
     expecting = replace(clients, config=config(EXPECTED_REPORT=report))
     with pytest.raises(AccessDeniedError):
-        cleaned_up(expecting, states, topic)
+        swept(expecting, states, topic)
     counted = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
     assert [(line["report"], line["RegularExportsSucceeded"]) for line in counted] == ([("nightly", [0.0])] if report else [])

@@ -11,11 +11,13 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from findings_exporter.aws import run_store
+from findings_exporter.aws.bucket import found_report_id
 from findings_exporter.aws.inspector import matches_any
 from findings_exporter.aws.table import Table
+from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.errors import Failure, NotRecordedError
 from findings_exporter.model.report_completeness import EDGE_BYTES, of_whole
-from findings_exporter.steps.verify_report import TINY_BYTES, AsksInspector, Delivery, found_report_id, verify, verify_run
+from findings_exporter.steps.verify_report import TINY_BYTES, AsksInspector, verify, verify_report
 from tests.builders.exporter import (
     ACCOUNT,
     BUCKET,
@@ -524,16 +526,16 @@ class TestRun:
         planned(table, execution())
         run_store.note_report(table, execution(), REPORT_ID, execution().started_at)
         put_report(of(FINDING))
-        result = verify_run(client("s3"), client("inspector2"), run_store.load(table, execution()), found_nothing=False)
+        result = verify_report(client("s3"), client("inspector2"), run_store.load(table, execution()), found_nothing=False)
         assert result["state"] == "VERIFIED"
         assert Delivery(**result["delivery"]).key == f"{DESTINATION.prefix}{REPORT_ID}.json"
         assert json.loads(json.dumps(result)) == result
 
     def test_the_step_returns_the_failure(self, table: Table) -> None:
         put_report(b"\0" * 5000)
-        result = verify_run(client("s3"), client("inspector2"), planned(table, execution()), found_nothing=False)
+        result = verify_report(client("s3"), client("inspector2"), planned(table, execution()), found_nothing=False)
         assert (result["state"], result["failure"]["error"]) == ("FAILED", "Delivery.Corrupt")
 
     def test_a_run_without_a_plan_cannot_be_verified(self, table: Table) -> None:
         with pytest.raises(NotRecordedError):
-            verify_run(client("s3"), client("inspector2"), run_store.open_run(table, execution(), "{}"), found_nothing=False)
+            verify_report(client("s3"), client("inspector2"), run_store.open_run(table, execution(), "{}"), found_nothing=False)

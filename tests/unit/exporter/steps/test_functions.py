@@ -4,6 +4,7 @@ import importlib.util
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +38,7 @@ from tests.builders.exporter import (
     planned,
     put_report,
 )
-from tests.contract.parts import folder_of
+from tests.contract.parts import RESOURCES, camel, folder_of
 from tests.contract.releases import FROZEN, kept
 
 CONTEXT: Any = FakeContext()
@@ -260,6 +261,24 @@ def test_a_function_without_its_environment_says_so_when_it_starts(folder: str, 
     monkeypatch.delenv("TABLE_NAME")
     with pytest.raises(ConfigurationError, match="TABLE_NAME"):
         load(folder)
+
+
+@pytest.mark.parametrize("folder", [*STEPS, "clean_up"])
+def test_a_function_makes_no_client_that_its_role_has_no_use_for(
+    folder: str, account: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: set[str] = set()
+
+    def client(service: Any, **more: Any) -> Any:
+        made.add(str(service))
+        return boto3.client(service, **more)
+
+    monkeypatch.setattr(handler, "boto3", SimpleNamespace(client=client))
+    load(folder)
+    role = json.dumps(RESOURCES[f"{camel(folder)}FunctionRole"])
+    allowed = {service.replace("states", "stepfunctions") for service in re.findall(r'"(\w+):[A-Z]\w+\*?"', role)}
+    assert made
+    assert made <= allowed
 
 
 def test_every_function_is_a_folder_with_one_short_file() -> None:

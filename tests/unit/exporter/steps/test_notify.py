@@ -14,6 +14,7 @@ from botocore.stub import Stubber
 from findings_exporter.aws import alarm_topic, run_store
 from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import NotificationInProgressError, NotRecordedError
+from findings_exporter.model.run import Run
 from findings_exporter.notification import publication
 from findings_exporter.steps.notify import tell
 from tests.builders.exporter import config, delivery, execution, minutes, planned
@@ -39,7 +40,7 @@ def sns(client: "SNSClient") -> Iterator[Stubber]:
 
 
 @pytest.fixture
-def run(table: Table) -> run_store.Run:
+def run(table: Table) -> Run:
     """A recorded success, its notification pending."""
     planned(table, ME)
     return run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
@@ -58,7 +59,7 @@ def notified(table: Table, client: "SNSClient", at: float = 13) -> bool:
     return tell(table, client, config(), ME, minutes(at), minutes(at + 0.5))
 
 
-def test_an_outcome_is_notified_once(table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run) -> None:
+def test_an_outcome_is_notified_once(table: Table, client: "SNSClient", sns: Stubber, run: Run) -> None:
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
     assert notified(table, client)
     assert not notified(table, client, at=99)
@@ -66,7 +67,7 @@ def test_an_outcome_is_notified_once(table: Table, client: "SNSClient", sns: Stu
 
 
 def test_a_message_says_first_of_what_else_happened_that_alarms_are_not_delivered(
-    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run, heard: dict[str, str | None]
+    table: Table, client: "SNSClient", sns: Stubber, run: Run, heard: dict[str, str | None]
 ) -> None:
     heard["note"] = "Alarms are not delivered."
     for number in range(12):  # more than a message shows
@@ -80,7 +81,7 @@ def test_a_message_says_first_of_what_else_happened_that_alarms_are_not_delivere
 
 
 def test_a_publish_that_failed_leaves_the_outcome_to_the_next_try_at_once(
-    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run
+    table: Table, client: "SNSClient", sns: Stubber, run: Run
 ) -> None:
     sns.add_client_error("publish", "InternalError", http_status_code=500)
     with pytest.raises(ClientError):
@@ -90,9 +91,7 @@ def test_a_publish_that_failed_leaves_the_outcome_to_the_next_try_at_once(
     assert notified(table, client, at=13.1)
 
 
-def test_no_notification_is_sent_while_another_is_in_progress(
-    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run
-) -> None:
+def test_no_notification_is_sent_while_another_is_in_progress(table: Table, client: "SNSClient", sns: Stubber, run: Run) -> None:
     run_store.claim_notification(table, ME, "another", minutes(13), minutes(14))
     with pytest.raises(NotificationInProgressError):
         notified(table, client, at=13.6)
@@ -101,7 +100,7 @@ def test_no_notification_is_sent_while_another_is_in_progress(
 
 
 def test_a_notification_that_died_before_its_mark_is_repeated_with_the_same_message(
-    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run, monkeypatch: pytest.MonkeyPatch
+    table: Table, client: "SNSClient", sns: Stubber, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise SystemExit
@@ -128,7 +127,7 @@ def test_a_silent_success_is_not_notified(table: Table, client: "SNSClient", sns
 
 
 def test_a_claim_lasts_longer_than_its_function_since_clocks_differ(
-    table: Table, client: "SNSClient", sns: Stubber, run: run_store.Run, monkeypatch: pytest.MonkeyPatch
+    table: Table, client: "SNSClient", sns: Stubber, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise SystemExit

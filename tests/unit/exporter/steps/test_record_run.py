@@ -206,4 +206,4 @@ def test_runs_that_one_hourly_cleanup_records_are_counted_under_their_own_report
 
 
 def test_the_fail_states_cause_fits() -> None:
-    assert len(cause_text(Failure("InvalidInput", "x" * 100_000), config())) == recording.CAUSE_CHARACTERS
+    assert len(cause_text(Failure("InvalidInput", "x" * 100_000), config())) == recording.FAIL_CAUSE_CHARACTERS

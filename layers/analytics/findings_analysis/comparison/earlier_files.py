@@ -1,20 +1,17 @@
-"""A analysis' own files in S3: written once, and of an earlier run believed only as they were written."""
+"""The files that earlier analyses left in S3, used only as they were written."""
 
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING
 
 from findings_analysis.comparison import fingerprint_format
-from findings_analysis.comparison.baseline import Earlier, StoredFile
+from findings_analysis.comparison.baseline import EarlierRun, StoredFile
 from findings_analysis.comparison.fingerprint_format import FingerprintFile
-from findings_analysis.reading.errors import AnalysisError, ReportChangedError, ReportUnavailableError
-from findings_analysis.reading.s3_stream import RangedObject, pin
-from findings_exporter.model.errors import DENIED, THROTTLED, ServiceUnavailableError, code_of, is_refused
-from findings_exporter.model.plan import Destination
+from findings_analysis.reading.errors import ReportChangedError, ReportUnavailableError
+from findings_analysis.reading.s3_stream import RangedObject, pin, raise_if_transient
+from findings_exporter.model.errors import ServiceUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,48 +25,8 @@ MOST_KINDS = 4
 """So many kinds of runs (a filter, with a notification or without) are looked for: each file is a pass more over the findings."""
 
 
-class RefusedError(Exception):
-    """S3 refused to store a file of the analysis."""
-
-
 class UnreadableFileError(Exception):
     """A file of an earlier analysis cannot be used; the message says why."""
-
-
-def put(s3: "S3Client", destination: Destination, key: str, content: BinaryIO | bytes, content_type: str) -> StoredFile:
-    """Write an object, encrypted as the report is.
-
-    Raises
-    ------
-    RefusedError
-        S3 or KMS does not allow it.
-    """
-    if not isinstance(content, bytes):
-        content.flush()
-        content.seek(0)
-    try:
-        answer = s3.put_object(
-            Bucket=destination.bucket,
-            Key=key,
-            Body=content,
-            ContentType=content_type,
-            ExpectedBucketOwner=destination.owner,
-            ServerSideEncryption="aws:kms",
-            SSEKMSKeyId=destination.kms_key_arn,
-        )
-    except ClientError as error:
-        code = code_of(error)
-        if code in DENIED or (code.startswith("KMS.") and code not in THROTTLED):
-            raise RefusedError(f"S3 refused to store s3://{destination.bucket}/{key}: {error}") from error
-        raise
-    return StoredFile(key, answer["ETag"])
-
-
-def raise_what_passes(error: AnalysisError) -> None:
-    """Raise what is worth another try; a refusal is not."""
-    cause = error.__cause__
-    if not isinstance(cause, ClientError) or code_of(cause) in THROTTLED or not is_refused(cause):
-        raise ServiceUnavailableError(str(error)) from error
 
 
 class EarlierFiles:
@@ -83,7 +40,7 @@ class EarlierFiles:
         self._s3, self._owner, self._report, self._folder = s3, owner, report, folder
         self._copies = 0
 
-    def fingerprint_file(self, run: Earlier) -> FingerprintFile:
+    def fingerprint_file(self, run: EarlierRun) -> FingerprintFile:
         """Return a run's fingerprint file, read through once.
 
         Raises
@@ -93,19 +50,19 @@ class EarlierFiles:
         ServiceUnavailableError
             S3 could not serve; worth another try.
         """
-        if run.keys is None:
+        if run.fingerprints is None:
             raise UnreadableFileError("there is none")
-        path = self.copy(run.bucket, run.keys)
+        path = self.copy(run.bucket, run.fingerprints)
         try:
             return fingerprint_format.checked(path, self._report, run.execution)
         except Exception as error:
             path.unlink()
             raise UnreadableFileError(_words(error)) from error
 
-    def newest_fingerprint_files(self, runs: Iterator[Earlier], baseline: FingerprintFile | None) -> list[FingerprintFile]:
-        """Return the fingerprint files beside the baseline's that know first-seen days and scanning: the newest of each kind of run.
+    def newest_fingerprint_files(self, runs: Iterator[EarlierRun], baseline: FingerprintFile | None) -> list[FingerprintFile]:
+        """Return the newest fingerprint file of each kind of run beside the baseline's, for first-seen days and scanning.
 
-        The newest of all may be of a narrow filter, and what only a silent run saw nobody was told.
+        The newest of all may have a narrow filter, or be a run without a notification.
 
         Parameters
         ----------
@@ -125,7 +82,7 @@ class EarlierFiles:
             if baseline and run.execution == baseline.header.execution:
                 break
             kind = run.filter_hash, run.is_notified
-            if run.keys is None or kind in found:
+            if run.fingerprints is None or kind in found:
                 continue
             try:
                 found[kind] = self.fingerprint_file(run)
@@ -167,7 +124,7 @@ class EarlierFiles:
                 while count := source.readinto(buffer):
                     file.write(buffer[:count])
         except ReportUnavailableError as error:
-            raise_what_passes(error)
+            raise_if_transient(error)
             raise
 
 

@@ -16,16 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.assessment.coverage import AccountScanning, Coverage
+from findings_analysis.assessment.priorities import Priorities
 from findings_analysis.assessment.resumption import surely_scanned
 from findings_analysis.comparison import difference, finding_details
-from findings_analysis.comparison.current_findings import CurrentFindings, RunResult
+from findings_analysis.comparison.arns import Arns
 from findings_analysis.comparison.difference import ALL_SCANNED, Changes, NotScanned
 from findings_analysis.comparison.fingerprint_format import FingerprintFile, FingerprintReader, Header, checked
 from findings_analysis.comparison.fingerprints import DAY_MS
 from findings_analysis.comparison.identity import exact_hashes
+from findings_analysis.comparison.run_fingerprints import BaselineComparison, RunFingerprints
 from findings_analysis.output import parquet
 from findings_analysis.reading import schema
 from findings_analysis.reading.json_report import read_json
+from findings_analysis.reading.parquet_columns import DETAIL_COLUMNS
+from findings_exporter.model.taxonomy import APPEARED, NO_LONGER_OPEN
 from tests.builders import daily_runs
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, TODAY, batch, finding
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load
@@ -43,16 +47,17 @@ def header(number: int = 1, **scanning: dict[str, str]) -> Header:
 
 @dataclass
 class Kept:
-    """What a run result, and its fingerprint file."""
+    """What a run left."""
 
-    result: RunResult
+    compared: BaselineComparison | None
+    priorities: list[dict[str, Any]]
     keys: bytes
     open: dict[tuple[str, str], int]
 
     @property
     def changes(self) -> Changes:
-        assert self.result.compared is not None
-        return self.result.compared.changes
+        assert self.compared is not None
+        return self.compared.changes
 
     @property
     def counts(self) -> dict[str, int]:
@@ -74,13 +79,16 @@ def live(
 ) -> Kept:
     """One run, as the workflow's function lives it."""
     file = io.BytesIO()
-    with CurrentFindings(NOW) as current:
+    arns, priorities = Arns(), Priorities()
+    with RunFingerprints(NOW, arns) as current:
         for each in batches:
-            current.add(each)
-        result = current.compare(
-            header(), file, fingerprint_file(baseline) if baseline else None, [fingerprint_file(each) for each in days_from], off
-        )
-        return Kept(result, file.getvalue(), dict(current.open))
+            first = arns.first_of_each(each)
+            current.add(first)
+            priorities.add(first)
+        before = fingerprint_file(baseline) if baseline else None
+        others = [fingerprint_file(each) for each in days_from]
+        found = current.compare(header(), file, before, others, off, priorities.watched())
+        return Kept(found.with_baseline, priorities.ranked(found.resources), file.getvalue(), dict(current.open))
 
 
 def not_scanned(*accounts: str) -> NotScanned:
@@ -94,7 +102,7 @@ class TestBaselines:
 
     def test_a_first_run_has_nothing_to_compare_with_and_leaves_a_fingerprint_file(self) -> None:
         first = live([self.ROWS])
-        assert first.result.compared is None
+        assert first.compared is None
         assert live([self.ROWS], first.keys).counts == {"still_open": 2}
 
     def test_a_run_without_findings_is_a_baseline_too(self) -> None:
@@ -136,20 +144,23 @@ class TestBaselines:
     def test_an_arn_that_stands_twice_is_one_finding(self) -> None:
         twice = batch(finding("a"), finding("a"), finding("b", vulnerability_id="CVE-2"))
         again = batch(finding("a", vulnerability_id="CVE-3", status="CLOSED"))
-        with CurrentFindings(NOW) as current:
-            first, second = current.add(twice), current.add(again)
+        arns = Arns()
+        with RunFingerprints(NOW, arns) as current:
+            first, second = arns.first_of_each(twice), arns.first_of_each(again)
+            for each in (first, second):
+                current.add(each)
             assert (first["finding_arn"], second["finding_arn"]) == ([daily_runs.arn("a"), daily_runs.arn("b")], [])
             assert {name: len(values) for name, values in first.items()} == dict.fromkeys(schema.NAMES, 2)
-            assert (current.arns.duplicates, dict(current.open)) == (2, {(ACCOUNT, "ecr"): 2})
-            result = current.compare(header(), io.BytesIO(), fingerprint_file(live([batch(finding("a"))]).keys))
-        assert result.compared is not None
-        assert dict(+result.compared.changes.counts) == {"still_open": 1, "new": 1}
+            assert (arns.duplicates, dict(current.open)) == (2, {(ACCOUNT, "ecr"): 2})
+            found = current.compare(header(), io.BytesIO(), fingerprint_file(live([batch(finding("a"))]).keys))
+        assert found.with_baseline is not None
+        assert dict(+found.with_baseline.changes.counts) == {"still_open": 1, "new": 1}
 
     def test_a_duplicate_that_is_open_is_not_silently_taken_for_closed(self) -> None:
-        with CurrentFindings(NOW) as current:
-            current.add(batch(finding("a", status="CLOSED"), finding("a"), finding("b", vulnerability_id="v"), finding("b")))
-            current.add(batch(finding("a"), finding("a", status="SUPPRESSED")))
-            assert (current.arns.duplicates, current.arns.reopened) == (4, 2)
+        arns = Arns()
+        arns.first_of_each(batch(finding("a", status="CLOSED"), finding("a"), finding("b", vulnerability_id="v"), finding("b")))
+        arns.first_of_each(batch(finding("a"), finding("a", status="SUPPRESSED")))
+        assert (arns.duplicates, arns.reopened) == (4, 2)
 
     def test_what_is_closed_where_nothing_is_scanned_is_not_fixed(self) -> None:
         before = live([batch(finding("a"), finding("s", vulnerability_id="v"))]).keys
@@ -189,7 +200,7 @@ class TestBaselines:
             def write(self, _: Any, /) -> int:
                 raise OSError("No space left on device")
 
-        with CurrentFindings(NOW) as current, pytest.raises(OSError, match="No space"):
+        with RunFingerprints(NOW, Arns()) as current, pytest.raises(OSError, match="No space"):
             current.compare(header(), Full(), fingerprint_file(live([self.ROWS]).keys))
 
 
@@ -227,7 +238,7 @@ class TestSummaries:
     def test_resources_are_counted_for_what_to_fix_first(self) -> None:
         rows = [finding(f"{number}", resource_name=f"r{number % 5}", vulnerability_id="CVE-1") for number in range(10)]
         for baseline in (None, live([]).keys):
-            (entry,) = live([batch(*rows)], baseline).result.priorities
+            (entry,) = live([batch(*rows)], baseline).priorities
             assert (entry["vulnerability_id"], entry["resources"]) == ("CVE-1", 5)
 
 
@@ -239,7 +250,7 @@ class TestNames:
         passes = iter([batch(*after), {}])  # a second batch would be refused
         names = finding_details.find(passes, of_current)
         assert sorted(each["finding_arn"] for each in names.values()) == [daily_runs.arn("b"), daily_runs.arn("c")]
-        assert set(next(iter(names.values()))) == set(parquet.NAMED)
+        assert set(next(iter(names.values()))) == set(DETAIL_COLUMNS)
         assert [each["finding_arn"] for each in finding_details.find([batch(*before)], of_baseline).values()] == [
             daily_runs.arn("a")
         ]
@@ -262,7 +273,7 @@ class TestNames:
     def test_so_few_are_wanted_that_they_fit_into_memory(self) -> None:
         rows = [finding(f"{number}", vulnerability_id=f"v{number}") for number in range(1_000)]
         _, of_current = finding_details.wanted(live([batch(*rows)], live([]).keys).changes)
-        assert len(of_current) == difference.LISTED
+        assert len(of_current) == difference.CHANGES_LISTED
 
 
 def batches_of(findings: list[dict[str, Any]]) -> list[schema.Batch]:
@@ -305,7 +316,7 @@ class TestRunsOfTheEmbeddedInspector:
         kept, result, reports = self.daily_runs(7, frozenset({"ACTIVE"}))
         for number, (run_result, happened) in enumerate(zip(kept[1:], result, strict=True), 1):
             counts = run_result.changes.counts
-            no_longer_open = sum(counts[kind] for kind in difference.NO_LONGER_OPEN)
+            no_longer_open = sum(counts[kind] for kind in NO_LONGER_OPEN)
             assert counts["closed"] == counts["suppressed"] == 0
             assert no_longer_open == len(happened.fixed) + len(happened.suppressed)
             assert counts["unchanged_new_arn"] == len(happened.new_arn)
@@ -337,7 +348,7 @@ class TestRunsOfTheEmbeddedInspector:
         after = live(batches_of(self.of(later, frozenset({"ACTIVE"}))), before.keys, off)
         lost = sum(count for (account, _), count in before.open.items() if account == OTHER_ACCOUNT)
         assert after.changes.counts["status_unknown"] == lost > 0
-        assert sum(after.changes.counts[kind] for kind in difference.NO_LONGER_OPEN) == 0
+        assert sum(after.changes.counts[kind] for kind in NO_LONGER_OPEN) == 0
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")
@@ -365,13 +376,13 @@ def test_real_findings_are_compared_as_their_raw_json_says() -> None:
     assert rebuilt > 0
     assert counts["unchanged_new_arn"] == rebuilt
     assert counts["still_open"] == len(arns[0] & arns[1])
-    assert sum(counts[kind] for kind in difference.NO_LONGER_OPEN) == len(arns[0] - arns[1]) - rebuilt
-    assert sum(counts[kind] for kind in difference.APPEARED) == 0
+    assert sum(counts[kind] for kind in NO_LONGER_OPEN) == len(arns[0] - arns[1]) - rebuilt
+    assert sum(counts[kind] for kind in APPEARED) == 0
     of_baseline, of_current = finding_details.wanted(found.changes)
     names = finding_details.find(batches_of(before), of_baseline) | finding_details.find(batches_of(after), of_current)
     assert len(names) == len(of_baseline | of_current)
     assert all(each["resource_name"] and each["title"] for each in names.values())
-    assert found.result.priorities[0]["severity"] == "CRITICAL"
+    assert found.priorities[0]["severity"] == "CRITICAL"
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,4 +1,4 @@
-"""Starting, watching and stopping a report, whatever other reports Inspector has."""
+"""Start Report: one report is created, whatever other reports Inspector has."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -8,13 +8,12 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from findings_exporter.aws import run_store
-from findings_exporter.aws.clients import Clients, StartClients
+from findings_exporter.aws.clients import StartClients
 from findings_exporter.aws.lock import Lock
-from findings_exporter.aws.run_store import Run
 from findings_exporter.aws.table import Table
-from findings_exporter.model.errors import LockLostError, NotRecordedError, StillCreatingError, StillRunningError
+from findings_exporter.model.errors import LockLostError, NotRecordedError, StillCreatingError
 from findings_exporter.model.notes import Note, to_stored
-from findings_exporter.steps import reports
+from findings_exporter.steps import start_report
 from tests.builders.exporter import (
     BUCKET,
     EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,
@@ -28,6 +27,8 @@ from tests.builders.exporter import (
     client_error,
     execution,
     minutes,
+    my_prefix,
+    my_turn,
     plan,
     planned,
     put_report,
@@ -41,16 +42,9 @@ ANY_REFUSAL = pytest.mark.parametrize(
 )
 
 
-def my_turn(clients: Clients, run_input: dict[str, Any] | None = None) -> Run:
-    """Write my run down and give it the lock."""
-    run = planned(clients.table, ME, run_input)
-    assert clients.lock.acquire(FakeStates().client, ME, START) is None
-    return run
-
-
 def start(start_clients: StartClients, at: float = 1) -> dict[str, Any]:
     """Run the step as its handler does."""
-    return reports.start(start_clients, run_store.load(start_clients.clients.table, ME), lambda: minutes(at), minutes(at + 1))
+    return start_report.start_report(start_clients, run_store.load(start_clients.table, ME), lambda: minutes(at), minutes(at + 1))
 
 
 def creating_until(lock: Lock) -> object:
@@ -58,11 +52,6 @@ def creating_until(lock: Lock) -> object:
     holder = lock.holder()
     assert holder is not None
     return holder.creating_until
-
-
-def my_prefix() -> str:
-    """Where my run's report goes."""
-    return plan(of=ME).destination.prefix
 
 
 def notes(table: Table) -> tuple[str, ...]:
@@ -74,30 +63,30 @@ class TestStart:
     def test_a_report_is_created_when_no_other_is_in_progress(
         self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         assert start(start_clients) == {"state": "STARTED", "report_id": REPORT_ID, "wait_seconds": 15}
         assert inspector.requests[0]["s3Destination"]["keyPrefix"] == my_prefix()
         run = run_store.load(table, ME)
         assert (run.report_id, run.report_created_at) == (REPORT_ID, minutes(1))
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
 
     def test_a_repeated_step_starts_no_second_report(self, start_clients: StartClients, inspector: FakeInspector) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         first = start(start_clients)
         assert start(start_clients, at=1.1)["report_id"] == first["report_id"]
         assert inspector.calls.count("create") == 1
 
     def test_without_the_lock_nothing_is_done(self, start_clients: StartClients, inspector: FakeInspector) -> None:
-        planned(start_clients.clients.table, ME)
+        planned(start_clients.table, ME)
         with pytest.raises(LockLostError):
             start(start_clients)
-        start_clients.clients.lock.acquire(FakeStates().client, OTHER, START)
+        start_clients.lock.acquire(FakeStates().client, OTHER, START)
         with pytest.raises(LockLostError):
             start(start_clients)
         assert inspector.calls == []
 
     def test_a_run_without_a_plan_is_not_started(self, start_clients: StartClients) -> None:
-        run_store.open_run(start_clients.clients.table, ME, "{}")
+        run_store.open_run(start_clients.table, ME, "{}")
         with pytest.raises(NotRecordedError):
             start(start_clients)
 
@@ -106,7 +95,7 @@ class TestStart:
     def test_a_report_of_an_earlier_try_is_found_by_its_status(
         self, start_clients: StartClients, inspector: FakeInspector, status: str, expected: str
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.put(REPORT_ID, status, expected)
         assert start(start_clients)["report_id"] == REPORT_ID
         assert "create" not in inspector.calls
@@ -114,7 +103,7 @@ class TestStart:
     def test_a_finished_report_of_an_earlier_try_is_found_by_listing(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         put_report(b"{}", f"{my_prefix()}{REPORT_ID}.json")
         assert start(start_clients)["report_id"] == REPORT_ID
         assert "create" not in inspector.calls
@@ -122,7 +111,7 @@ class TestStart:
     def test_an_object_that_is_no_report_is_not_taken_for_one(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         put_report(b"", my_prefix())
         put_report(b"x", f"{my_prefix()}readme.json")
         put_report(b"x", f"{my_prefix()}deeper/{OTHER_ID}.json")
@@ -130,7 +119,7 @@ class TestStart:
         assert inspector.calls.count("create") == 1
 
     def test_a_finished_external_report_does_not_block(self, start_clients: StartClients, inspector: FakeInspector) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.reports[OTHER_ID]["status"] = "SUCCEEDED"
 
@@ -141,7 +130,7 @@ class TestStart:
         assert start(start_clients)["state"] == "STARTED"
 
     def test_an_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
-        my_turn(start_clients.clients, {"on_busy": "wait"})
+        my_turn(start_clients, {"on_busy": "wait"})
         inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX, "their-bucket")
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=30) == {"state": "BUSY", "wait_seconds": 180}
@@ -158,7 +147,7 @@ class TestStart:
     def test_a_prefix_of_any_length_and_content_leaves_what_became_of_its_report(
         self, start_clients: StartClients, inspector: FakeInspector, table: Table, on_busy: str, expected: str
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": on_busy})
+        my_turn(start_clients, {"on_busy": on_busy})
         inspector.put(OTHER_ID, "IN_PROGRESS", "x\n\u202e\u200b" * 300, "their-bucket")
         start(start_clients, at=20)
         (note,) = notes(table)
@@ -168,7 +157,7 @@ class TestStart:
     def test_an_external_report_ends_the_run_where_on_busy_is_fail(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": "fail"})
+        my_turn(start_clients, {"on_busy": "fail"})
         inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         result = start(start_clients)
         assert (result["state"], result["failure"]["error"]) == ("FAILED", "SlotBusy")
@@ -178,7 +167,7 @@ class TestStart:
     def test_an_external_report_is_cancelled_only_where_on_busy_says_so(
         self, start_clients: StartClients, inspector: FakeInspector, table: Table
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": "cancel"})
+        my_turn(start_clients, {"on_busy": "cancel"})
         inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         assert start(start_clients) == {"state": "BUSY", "wait_seconds": 15}
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
@@ -206,8 +195,8 @@ class TestStart:
     def test_a_report_that_only_looks_like_ours_is_external(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, bucket: str, prefix: str
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": "fail"})
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients, {"on_busy": "fail"})
+        planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", prefix, bucket)
         assert start(start_clients)["failure"]["error"] == "SlotBusy"
@@ -217,23 +206,23 @@ class TestStart:
     def test_a_dead_runs_report_is_cancelled_whatever_on_busy_says(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, on_busy: str
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": on_busy})
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients, {"on_busy": on_busy})
+        planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix)
         assert start(start_clients) == {"state": "BUSY", "wait_seconds": 15}
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
         assert start(start_clients, at=100) == {"state": "BUSY", "wait_seconds": 300}
         assert inspector.reports[OTHER_ID]["status"] == "CANCELLING"
-        assert notes(start_clients.clients.table) == (
+        assert notes(start_clients.table) == (
             f"The report {OTHER_ID}, left by the ended run run-0, was cancelled.",
         )  # fmt: skip
 
     def test_a_dead_runs_report_is_recognised_where_inspector_returns_its_prefix_without_the_last_slash(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": "fail"})
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients, {"on_busy": "fail"})
+        planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix.rstrip("/"))
         assert start(start_clients)["state"] == "BUSY"
@@ -242,10 +231,10 @@ class TestStart:
     def test_a_dead_runs_report_is_recognised_after_a_deployment_has_moved_the_place(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": "fail"})
-        run_store.open_run(start_clients.clients.table, OTHER, "{}")
+        my_turn(start_clients, {"on_busy": "fail"})
+        run_store.open_run(start_clients.table, OTHER, "{}")
         before = plan({}, OTHER, BUCKET="the-bucket-before", KEY_PREFIX="before")
-        run_store.note_plan(start_clients.clients.table, OTHER, before)
+        run_store.note_plan(start_clients.table, OTHER, before)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", before.destination.prefix, before.destination.bucket)
         assert start(start_clients)["state"] == "BUSY"
@@ -256,8 +245,8 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, whose: str
     ) -> None:
         hours = 4  # later on a wait is at its longest: what holds by then holds all day
-        my_turn(start_clients.clients, {"on_busy": "cancel", "deadline_hours": hours})
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients, {"on_busy": "cancel", "deadline_hours": hours})
+        planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
         elapsed = 0
@@ -272,8 +261,8 @@ class TestStart:
     def test_a_living_runs_report_is_waited_for_whatever_on_busy_says(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, on_busy: str
     ) -> None:
-        my_turn(start_clients.clients, {"on_busy": on_busy})
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients, {"on_busy": on_busy})
+        planned(start_clients.table, OTHER)
         states.add(OTHER)
         inspector.put(OTHER_ID, "IN_PROGRESS", plan(of=OTHER).destination.prefix)
         assert start(start_clients)["state"] == "BUSY"
@@ -283,8 +272,8 @@ class TestStart:
     def test_another_report_that_never_ends_ends_the_run_at_its_deadline(
         self, start_clients: StartClients, inspector: FakeInspector, states: FakeStates, whose: str
     ) -> None:
-        my_turn(start_clients.clients)
-        planned(start_clients.clients.table, OTHER)
+        my_turn(start_clients)
+        planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "STUCK", EXTERNAL_PREFIX if whose == "external" else plan(of=OTHER).destination.prefix)
         result = start(start_clients, at=360)
@@ -292,7 +281,7 @@ class TestStart:
         assert "The deadline of 6 hours has passed. Inspector was still creating another report" in result["failure"]["cause"]
 
     def test_a_turn_that_comes_too_late_is_not_used(self, start_clients: StartClients, inspector: FakeInspector) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         result = start(start_clients, at=361)
         assert result["failure"]["error"] == "DeadlineExceeded"
         assert inspector.calls == ["current"]
@@ -301,10 +290,10 @@ class TestStart:
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
         seen: list[object] = []
-        inspector.on_create = lambda: seen.append(creating_until(start_clients.clients.lock))
-        my_turn(start_clients.clients)
+        inspector.on_create = lambda: seen.append(creating_until(start_clients.lock))
+        my_turn(start_clients)
         start(start_clients)
-        assert seen == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
+        assert seen == [minutes(2) + start_report.OUTLIVE_MARGIN + timedelta(seconds=1)]
 
     @pytest.mark.parametrize(
         "lost",
@@ -319,21 +308,21 @@ class TestStart:
     def test_after_a_lost_answer_the_next_try_checks_and_waits_rather_than_creates_twice(
         self, start_clients: StartClients, inspector: FakeInspector, lost: Exception
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.refuse("create", lost)
         with pytest.raises(type(lost)):
             start(start_clients)
-        assert creating_until(start_clients.clients.lock) == minutes(1) + reports.LANDING
+        assert creating_until(start_clients.lock) == minutes(1) + start_report.LANDING
         assert start(start_clients, at=1.1) == {"state": "BUSY", "wait_seconds": 15}
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())  # the create had its effect after all
         assert start(start_clients, at=1.15)["report_id"] == REPORT_ID
         assert inspector.calls.count("create") == 1
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
 
     def test_a_lost_answer_keeps_the_mark_from_the_time_at_which_it_was_lost(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        run = my_turn(start_clients.clients)
+        run = my_turn(start_clients)
         clock = Clock(minutes(1))
 
         def half_a_minute_passes() -> None:
@@ -342,55 +331,55 @@ class TestStart:
         inspector.on_create = half_a_minute_passes
         inspector.refuse("create", ReadTimeoutError(endpoint_url="https://inspector2"))
         with pytest.raises(ReadTimeoutError):
-            reports.start(start_clients, run, clock, minutes(2))
-        assert creating_until(start_clients.clients.lock) == minutes(1.5) + clock.step + reports.LANDING
+            start_report.start_report(start_clients, run, clock, minutes(2))
+        assert creating_until(start_clients.lock) == minutes(1.5) + clock.step + start_report.LANDING
 
     def test_a_second_function_of_the_run_creates_nothing_beside_the_first(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         marks: list[object] = []
 
         def second() -> None:
             inspector.on_create = None
-            run = run_store.load(start_clients.clients.table, ME)
+            run = run_store.load(start_clients.table, ME)
             with pytest.raises(StillCreatingError):
-                reports._create(start_clients, run, None, lambda: minutes(1), minutes(5))
-            marks.append(creating_until(start_clients.clients.lock))
+                start_report._create(start_clients, run, None, lambda: minutes(1), minutes(5))
+            marks.append(creating_until(start_clients.lock))
 
         inspector.on_create = second
         assert start(start_clients)["state"] == "STARTED"
-        assert marks == [minutes(2) + reports.OUTLIVE_MARGIN + timedelta(seconds=1)]
+        assert marks == [minutes(2) + start_report.OUTLIVE_MARGIN + timedelta(seconds=1)]
         assert inspector.calls.count("create") == 1
 
     def test_a_try_that_checked_before_another_one_created_takes_that_report(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        stale = my_turn(start_clients.clients)
+        stale = my_turn(start_clients)
         first = start(start_clients)
         inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already, so another report can start
-        second = reports._create(start_clients, stale, None, lambda: minutes(2), minutes(3))
+        second = start_report._create(start_clients, stale, None, lambda: minutes(2), minutes(3))
         assert (second["state"], second["report_id"]) == ("STARTED", first["report_id"])
         assert inspector.calls.count("create") == 1
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
 
     def test_a_try_that_checked_before_an_answer_was_lost_checks_again(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        stale = my_turn(start_clients.clients)
+        stale = my_turn(start_clients)
         inspector.refuse("create", ConnectionClosedError(endpoint_url="https://inspector2"))
         with pytest.raises(ConnectionClosedError):
             start(start_clients)
         with pytest.raises(StillCreatingError):
-            reports._create(start_clients, stale, None, lambda: minutes(5), minutes(6))
+            start_report._create(start_clients, stale, None, lambda: minutes(5), minutes(6))
         assert inspector.calls.count("create") == 1
 
     @pytest.mark.parametrize("answer", ["lost", "refused", "created"])
     def test_an_answer_that_comes_after_the_mark_has_passed_leaves_the_next_functions_mark_alone(
         self, start_clients: StartClients, inspector: FakeInspector, answer: str
     ) -> None:
-        run = my_turn(start_clients.clients)
-        lock, marks = start_clients.clients.lock, []
+        run = my_turn(start_clients)
+        lock, marks = start_clients.lock, []
         inspector.on_create = lambda: marks.append(
             lock.mark_creating(ME, minutes(9), minutes(5), lock.require(ME).creating_until)
         )
@@ -399,13 +388,13 @@ class TestStart:
         elif answer == "refused":
             inspector.refuse("create", client_error("ThrottlingException", 429))
         with suppress(ClientError, ConnectionClosedError):
-            reports.start(start_clients, run, lambda: minutes(1), minutes(2))
+            start_report.start_report(start_clients, run, lambda: minutes(1), minutes(2))
         assert [creating_until(lock)] == marks
 
     def test_after_a_lost_answer_that_had_no_effect_the_report_is_created_when_it_is_safe(
         self, start_clients: StartClients, inspector: FakeInspector
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.refuse("create", client_error("InternalServerException", 500))
         with pytest.raises(ClientError):
             start(start_clients)
@@ -416,38 +405,38 @@ class TestStart:
     def test_a_create_that_was_refused_for_sure_keeps_no_one_waiting(
         self, start_clients: StartClients, inspector: FakeInspector, code: str
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.refuse("create", client_error(code, 429))
         with pytest.raises(ClientError, match=code):
             start(start_clients)
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
         assert start(start_clients)["state"] == "STARTED"
 
     @ANY_REFUSAL
     def test_a_create_that_another_report_preceded_waits(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.refuse("create", client_error(code, status, text="whatever the text says"))
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
-        assert creating_until(start_clients.clients.lock) is None
-        assert OTHER_ID in notes(start_clients.clients.table)[0]
+        assert creating_until(start_clients.lock) is None
+        assert OTHER_ID in notes(start_clients.table)[0]
 
     @ANY_REFUSAL
     def test_a_refused_create_is_tried_again_where_the_text_names_another_report_although_none_is_in_progress(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.refuse("create", client_error(code, status, text=ONE_AT_A_TIME))
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
 
     @ANY_REFUSAL
     def test_a_refused_create_that_finds_its_own_report_takes_it(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.on_create = lambda: inspector.put(OTHER_ID, "IN_PROGRESS", my_prefix())
         inspector.refuse("create", client_error(code, status, text=ONE_AT_A_TIME))
         assert start(start_clients)["report_id"] == OTHER_ID
@@ -456,214 +445,22 @@ class TestStart:
     def test_a_create_that_inspector_refuses_ends_the_run_with_inspectors_words(
         self, start_clients: StartClients, inspector: FakeInspector, code: str, status: int
     ) -> None:
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         inspector.refuse("create", client_error(code, status, text="FilterCriteria is too narrow"))
         assert start(start_clients)["failure"] == {
             "error": "CreateRefused",
             "cause": f"Inspector refused to create the report ({code}): FilterCriteria is too narrow",
             "note": to_stored(Note("cause.refused", code=code, text="FilterCriteria is too narrow")),
         }
-        assert creating_until(start_clients.clients.lock) is None
+        assert creating_until(start_clients.lock) is None
 
     def test_the_first_wait_is_as_long_as_recent_reports_took(self, start_clients: StartClients) -> None:
-        table = start_clients.clients.table
+        table = start_clients.table
         for seconds, name in ((1000, "n-3"), (900, "n-2")):
             of = execution(name, START - timedelta(days=int(name[-1])))
             planned(table, of)
             run_store.note_report(table, of, OTHER_ID, of.started_at)
             run_store.note_report_ended(table, of, of.started_at + timedelta(seconds=seconds))
             run_store.record(table, of, "SUCCEEDED", None, None, of.started_at + timedelta(hours=1))
-        my_turn(start_clients.clients)
+        my_turn(start_clients)
         assert start(start_clients)["wait_seconds"] == 810
-
-
-class TestCheck:
-    @pytest.fixture
-    def started(self, clients: Clients) -> Run:
-        my_turn(clients)
-        run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        return run_store.load(clients.table, ME)
-
-    @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED", "CANCELLING_SOON"])
-    def test_a_report_that_has_not_ended_is_checked_again(
-        self, clients: Clients, started: Run, inspector: FakeInspector, status: str
-    ) -> None:
-        inspector.put(REPORT_ID, status, my_prefix())
-        assert reports.check(clients, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
-        assert reports.check(clients, started, minutes(359.9))["wait_seconds"] == 6
-
-    def test_each_status_check_is_counted(
-        self, clients: Clients, started: Run, inspector: FakeInspector, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        for minute in (11, 12, 13):
-            reports.check(clients, started, minutes(minute))
-        assert capsys.readouterr().out.count('"StatusChecks":[1.0]') == 3
-
-    def test_a_report_that_succeeded_has_finished(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
-        inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
-        assert reports.check(clients, started, minutes(11)) == {"state": "FINISHED", "found_nothing": False}
-        assert reports.check(clients, started, minutes(12))["state"] == "FINISHED"
-        assert run_store.load(clients.table, ME).report_ended_at == minutes(11)
-
-    def test_a_report_without_findings_has_finished(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
-        inspector.put(REPORT_ID, "FAILED", my_prefix(), errorCode="NO_FINDINGS_FOUND")
-        assert reports.check(clients, started, minutes(11)) == {"state": "FINISHED", "found_nothing": True}
-
-    @pytest.mark.parametrize(
-        ("fields", "error", "cause"),
-        [
-            ({"status": "FAILED", "errorCode": "INTERNAL_ERROR"}, "Report.INTERNAL_ERROR", "ended with the status FAILED."),
-            (
-                {"status": "FAILED", "errorCode": "INVALID_PERMISSIONS", "errorMessage": "no"},
-                "Report.INVALID_PERMISSIONS",
-                "Inspector says: no",
-            ),
-            ({"status": "FAILED", "errorCode": "BUCKET_NOT_FOUND"}, "Report.BUCKET_NOT_FOUND", REPORT_ID),
-            ({"status": "FAILED", "errorCode": "INCOMPATIBLE_BUCKET_REGION"}, "Report.INCOMPATIBLE_BUCKET_REGION", "FAILED"),
-            ({"status": "FAILED", "errorCode": "MALFORMED_KMS_KEY"}, "Report.MALFORMED_KMS_KEY", "FAILED"),
-            ({"status": "FAILED", "errorCode": "SOMETHING_NEW"}, "Report.SOMETHING_NEW", "FAILED"),
-            ({"status": "FAILED"}, "Report.UNKNOWN_ERROR", "FAILED"),
-            ({"status": "CANCELLED"}, "Report.CANCELLED", "ended with the status CANCELLED."),
-            ({"status": "CANCELLED", "errorCode": "INTERNAL_ERROR"}, "Report.CANCELLED", "CANCELLED"),
-        ],
-        ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
-    )
-    def test_a_report_that_failed_ends_the_run_by_its_error(
-        self, clients: Clients, started: Run, inspector: FakeInspector, fields: dict[str, str], error: str, cause: str
-    ) -> None:
-        status = fields["status"]
-        inspector.put(REPORT_ID, status, my_prefix(), **{name: value for name, value in fields.items() if name != "status"})
-        result = reports.check(clients, started, minutes(11))
-        assert (result["state"], result["failure"]["error"]) == ("FAILED", error)
-        assert cause in result["failure"]["cause"]
-
-    def test_a_report_that_inspector_no_longer_knows_ends_the_run(self, clients: Clients, started: Run) -> None:
-        assert reports.check(clients, started, minutes(11))["failure"]["error"] == "Report.UNKNOWN"
-
-    def test_a_report_that_runs_past_the_deadline_ends_the_run(
-        self, clients: Clients, started: Run, inspector: FakeInspector
-    ) -> None:
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        assert reports.check(clients, started, minutes(360))["failure"] == {
-            "error": "DeadlineExceeded",
-            "cause": "The deadline of 6 hours has passed."
-            f" The report {REPORT_ID} still has the status IN_PROGRESS and is being cancelled.",
-            "note": to_stored(Note("cause.too_late_running", hours="6", report=REPORT_ID, status="IN_PROGRESS")),
-        }  # fmt: skip
-
-    def test_a_report_that_ends_just_past_the_deadline_still_counts(
-        self, clients: Clients, started: Run, inspector: FakeInspector
-    ) -> None:
-        inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
-        assert reports.check(clients, started, minutes(361))["state"] == "FINISHED"
-
-    def test_without_the_lock_nothing_is_checked(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
-        clients.lock.release(ME, minutes(2))
-        with pytest.raises(LockLostError):
-            reports.check(clients, started, minutes(11))
-        assert inspector.calls == []
-
-
-class TestCancel:
-    def cancel(self, clients: Clients, clock: Clock | None = None) -> str:
-        return reports.cancel(clients, ME, clock or Clock(minutes(5)), minutes(6))
-
-    def test_a_run_that_was_never_written_down_has_nothing_to_cancel(self, clients: Clients, inspector: FakeInspector) -> None:
-        assert self.cancel(clients) == "NONE"
-        assert inspector.calls == []
-
-    def test_a_run_without_a_plan_has_nothing_to_cancel(self, clients: Clients, inspector: FakeInspector) -> None:
-        run_store.open_run(clients.table, ME, "{}")
-        assert self.cancel(clients) == "NONE"
-        assert inspector.calls == []
-
-    @pytest.mark.parametrize("expected", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
-    @pytest.mark.parametrize("id_is_known", [True, False])
-    def test_the_runs_report_is_cancelled_and_waited_out(
-        self, clients: Clients, inspector: FakeInspector, id_is_known: bool, expected: str
-    ) -> None:
-        my_turn(clients)
-        if id_is_known:
-            run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        inspector.put(REPORT_ID, "IN_PROGRESS", expected)
-        inspector.checks_to_cancel = 5
-        assert self.cancel(clients) == "CANCELLED"
-        assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-
-    def test_a_cancel_that_takes_too_long_is_tried_again(self, clients: Clients, inspector: FakeInspector) -> None:
-        my_turn(clients)
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        inspector.checks_to_cancel = 100
-        with pytest.raises(StillRunningError, match=f"{REPORT_ID} was cancelled but still has the status CANCELLING"):
-            self.cancel(clients)
-        assert 55 <= inspector.calls.count("status") <= 60
-
-    def test_a_report_that_vanishes_while_it_is_cancelled_has_ended(
-        self, clients: Clients, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        my_turn(clients)
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        monkeypatch.setattr(FakeInspector, "cancel_findings_report", lambda self, reportId: self.reports.pop(reportId))  # noqa: N803
-        assert self.cancel(clients) == "CANCELLED"
-
-    def test_nothing_is_cancelled_before_a_create_can_no_longer_land(self, clients: Clients, inspector: FakeInspector) -> None:
-        my_turn(clients)
-        clients.lock.mark_creating(ME, minutes(5.5), minutes(5))
-        with pytest.raises(StillCreatingError):
-            self.cancel(clients)
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())  # a function that outlived its execution created it
-        assert self.cancel(clients, Clock(minutes(5.6))) == "CANCELLED"
-
-    def test_another_runs_creating_is_no_reason_to_wait(self, clients: Clients) -> None:
-        planned(clients.table, ME)
-        clients.lock.acquire(FakeStates().client, OTHER, START)
-        clients.lock.mark_creating(OTHER, minutes(50), minutes(5))
-        assert self.cancel(clients) == "NONE"
-
-    @pytest.mark.parametrize("first", ["SUCCEEDED", "FAILED", "CANCELLED", "forgotten"])
-    def test_a_second_report_of_the_run_is_cancelled_where_the_noted_one_has_ended(
-        self, clients: Clients, inspector: FakeInspector, first: str
-    ) -> None:
-        my_turn(clients)
-        run_store.note_report(clients.table, ME, OTHER_ID, minutes(1))
-        if first != "forgotten":
-            inspector.put(OTHER_ID, first, my_prefix())
-        inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
-        assert self.cancel(clients) == "CANCELLED"
-        assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
-
-    @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
-    def test_a_report_that_has_ended_is_left_alone(self, clients: Clients, inspector: FakeInspector, status: str) -> None:
-        my_turn(clients)
-        run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        inspector.put(REPORT_ID, status, my_prefix())
-        assert self.cancel(clients) == "NONE"
-        assert "cancel" not in inspector.calls
-
-    def test_a_report_that_inspector_does_not_know_is_left_alone(self, clients: Clients) -> None:
-        my_turn(clients)
-        run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        assert self.cancel(clients) == "NONE"
-
-    @pytest.mark.parametrize("on_busy", ["wait", "cancel", "fail"])
-    @pytest.mark.parametrize("id_is_known", [True, False])
-    @pytest.mark.parametrize(
-        ("bucket", "prefix"),
-        [
-            (BUCKET, EXTERNAL_PREFIX),
-            (BUCKET, plan(of=OTHER).destination.prefix),
-            (BUCKET, plan(of=ME).destination.prefix + "deeper/"),
-            (BUCKET, plan(of=ME).destination.prefix.rstrip("/") + "0"),
-            ("their-bucket", plan(of=ME).destination.prefix),
-        ],
-    )
-    def test_a_report_elsewhere_is_never_cancelled(
-        self, clients: Clients, inspector: FakeInspector, on_busy: str, id_is_known: bool, bucket: str, prefix: str
-    ) -> None:
-        my_turn(clients, {"on_busy": on_busy})
-        if id_is_known:
-            run_store.note_report(clients.table, ME, OTHER_ID, minutes(1))
-        inspector.put(OTHER_ID, "IN_PROGRESS", prefix, bucket)
-        assert self.cancel(clients) == "NONE"
-        assert "cancel" not in inspector.calls

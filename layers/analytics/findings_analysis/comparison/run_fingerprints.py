@@ -1,0 +1,169 @@
+"""A run's fingerprints: collected from its batches, compared with the baseline's, and left as its fingerprint file."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from findings_analysis.comparison.arns import Arns
+from findings_analysis.comparison.difference import (
+    ALL_SCANNED,
+    Changes,
+    Comparison,
+    NotScanned,
+    compare,
+    moved_days,
+    rekeyed,
+    with_first_seen,
+)
+from findings_analysis.comparison.fingerprint_format import FingerprintFile, FingerprintWriter, Header, Summary
+from findings_analysis.comparison.fingerprints import EXACT, LOGICAL, Fingerprinter
+from findings_analysis.comparison.identity import account_hash
+from findings_analysis.comparison.sorting import SortedFingerprints
+from findings_analysis.reading.schema import Batch
+from findings_exporter.model.taxonomy import NOT_OPEN, STATUS_UNKNOWN, scan_type
+
+SECONDS_A_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineComparison:
+    """What changed since the baseline, and what the baseline's fingerprint file says of itself.
+
+    Attributes
+    ----------
+    status_unknown
+        Missing findings whose status is unknown, by account and scan type.
+    carried
+        Their ARN hashes: the next run is compared with them, too.
+    """
+
+    changes: Changes
+    header: Header
+    summary: Summary
+    status_unknown: Mapping[tuple[str, str], int]
+    carried: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """What the walk through a run's fingerprints found.
+
+    Attributes
+    ----------
+    with_baseline
+        None without a baseline.
+    resources
+        On how many resources each watched vulnerability is open, by its hash.
+    """
+
+    with_baseline: BaselineComparison | None
+    resources: Mapping[bytes, int]
+
+
+class RunFingerprints(AbstractContextManager["RunFingerprints"]):
+    """Collects a run's fingerprints; spills those that memory should not hold to the temporary directory.
+
+    Parameters
+    ----------
+    arns
+        The report's ARNs, complete when :meth:`compare` is called.
+
+    Attributes
+    ----------
+    open
+        Open findings by account and scan type.
+    """
+
+    def __init__(self, started_at: datetime, arns: Arns) -> None:
+        self._fingerprinter = Fingerprinter(int(started_at.timestamp()) // SECONDS_A_DAY)
+        self._sorted = SortedFingerprints()
+        self._arns = arns
+        self.open: Counter[tuple[str, str]] = Counter()
+
+    def __exit__(self, *details: object) -> None:
+        self._sorted.__exit__(*details)
+
+    def add(self, batch: Batch) -> None:
+        """Take a batch in which each ARN stands once, and in no earlier batch."""
+        rows = zip(batch["account_id"], batch["status"], batch["resource_type"], batch["type"], strict=True)
+        for (account, status, resource_type, finding_type), count in Counter(rows).items():
+            if status not in NOT_OPEN:
+                self.open[account or "", scan_type(resource_type, finding_type)] += count
+        self._sorted.add(self._fingerprinter.of(batch))
+
+    def compare(
+        self,
+        header: Header,
+        fingerprint_file: BinaryIO,
+        baseline: FingerprintFile | None = None,
+        days_from: Sequence[FingerprintFile] = (),
+        not_scanned: NotScanned = ALL_SCANNED,
+        watched: frozenset[bytes] = frozenset(),
+    ) -> RunComparison:
+        """Compare with the baseline, and write this run's fingerprint file.
+
+        Parameters
+        ----------
+        fingerprint_file
+            Empty, and seekable.
+        days_from
+            Files of other runs, which only know first-seen days.
+        not_scanned
+            From :mod:`findings_analysis.assessment.resumption`.
+        watched
+            Hashes of vulnerabilities whose resources are counted.
+
+        Raises
+        ------
+        OSError
+            The fingerprint file cannot be written, or the temporary directory is full.
+        """
+
+        def walk(before: Iterator[list[bytes]] | None) -> tuple[Comparison, FingerprintWriter]:
+            fingerprint_file.seek(0)
+            fingerprint_file.truncate()
+            writer = FingerprintWriter(fingerprint_file.write, header)
+            current = self._with_days(days_from)
+            keys = self._arns.keys
+            return compare(before, current, writer.add, arns=keys, not_scanned=not_scanned, watched=watched), writer
+
+        found, writer = walk(baseline.blocks() if baseline else None)
+        if baseline and found.moved:
+            # Rare: under the same ARN the vulnerability has another id, the resource another name, or the title another wording.
+            found, writer = walk(rekeyed(baseline.blocks, self._logical_hashes(found.moved)))
+        compared = self._with_baseline(header, baseline, found) if baseline else None
+        unknown = compared.status_unknown if compared else {}
+        writer.finish(Summary(writer.findings, _nested(self.open), _nested(unknown)))
+        return RunComparison(compared, found.resources)
+
+    def _with_days(self, days_from: Sequence[FingerprintFile]) -> Iterator[list[bytes]]:
+        """Return the run's sorted fingerprints with the earliest first-seen days that other runs know."""
+        current = self._sorted.blocks()
+        for other in days_from:
+            moved = moved_days(self._sorted.blocks(), other.blocks(), self._arns.keys)
+            current = with_first_seen(current, other.blocks(), moved)
+        return current
+
+    def _logical_hashes(self, arns: frozenset[bytes]) -> dict[bytes, bytes]:
+        return {each[EXACT]: each[LOGICAL] for block in self._sorted.blocks() for each in block if each[EXACT] in arns}
+
+    def _with_baseline(self, header: Header, baseline: FingerprintFile, found: Comparison) -> BaselineComparison:
+        assert found.changes is not None
+        summary = baseline.summary
+        accounts = {account for account, _ in self.open} | {*header.scanning, *summary.open, *summary.status_unknown}
+        names = {account_hash(account): account for account in accounts}
+        status_unknown: Counter[tuple[str, str]] = Counter()
+        for (kind, account, scanned_by), count in found.changes.by_place.items():
+            if kind == STATUS_UNKNOWN:
+                status_unknown[names.get(account, ""), scanned_by] += count
+        return BaselineComparison(found.changes, baseline.header, summary, status_unknown, found.carried)
+
+
+def _nested(counted: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (account, scanned_by), count in sorted(counted.items()):
+        nested.setdefault(account, {})[scanned_by] = count
+    return nested

@@ -1,0 +1,68 @@
+"""The page of a run: its analysis, links to its files, and the trend of the runs before."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from findings_analysis.page.rendering import render
+from findings_exporter.model.config import Config
+from findings_exporter.model.run import Run
+
+TREND_RUNS = 30
+TREND_LINES_READ = 2_000
+"""Lines of the history that are read for it: with more between the runs, a trend is shorter."""
+
+
+def page_of(
+    run: Run,
+    config: Config,
+    now: datetime,
+    analysis: Mapping[str, Any],
+    history: Iterable[Mapping[str, Any]],
+    links: Mapping[str, str | None],
+) -> str:
+    """Return the page of a run."""
+    facts = {
+        "deployment": {"account": config.account, "region": config.region, "stack": config.stack},
+        "links": links,
+        "duration_seconds": round((now - run.execution.started_at).total_seconds()),
+        "time_zone": config.time_zone,
+    }
+    return render(analysis, trend(history, run, analysis), facts, config.language)
+
+
+def trend(history: Iterable[Mapping[str, Any]], run: Run, analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how many findings were open in the last runs that this one can be compared with, the oldest first and this one last.
+
+    Parameters
+    ----------
+    history
+        Lines of the report's history, the newest first.
+    """
+    plan, started_at = run.require_plan(), run.execution.started_at.isoformat()
+    comparable = (
+        line
+        for line in islice(history, TREND_LINES_READ)
+        if line["sk"].split("#")[1] < started_at
+        and line.get("filter_hash") == plan.filter_hash
+        and line.get("notified") == 1
+        and (line.get("scheduled") == 1 or not plan.is_scheduled)
+    )
+    runs_before = [
+        {
+            "started_at": line["sk"].split("#")[1],
+            "outcome": line["outcome"],
+            "by_severity": json.loads(line["by_severity"]) if "by_severity" in line else None,
+            "is_uncertain": line.get("coverage", "active") != "active",
+        }
+        for line in islice(comparable, TREND_RUNS - 1)
+    ]
+    this = {
+        "started_at": started_at,
+        "outcome": "SUCCEEDED",
+        "by_severity": dict(analysis["counts"]["by_severity"]),
+        "is_uncertain": analysis["coverage_status"]["state"] != "active",
+    }
+    return [*reversed(runs_before), this]

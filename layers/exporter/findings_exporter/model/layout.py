@@ -1,0 +1,76 @@
+"""Every key and prefix in the bucket. A key is fixed by its execution, so that a repeated step writes the same objects again.
+
+::
+
+    <prefix>/reports/<report>/year=YYYY/month=MM/day=DD/<execution>/<report id>.json    (written by Inspector)
+    <prefix>/analyses/<report>/year=YYYY/month=MM/day=DD/<execution>/analysis.json
+                                                                    /index.html
+                                                                    /findings.fingerprints
+                                                                    /carried.parquet    (where findings are carried over)
+    <prefix>/findings/report=<report>/day=YYYY-MM-DD/<execution>.parquet
+
+The day is the UTC day of the execution's start.
+"""
+
+import re
+from dataclasses import dataclass
+
+from findings_exporter.model.execution import Execution
+
+REPORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
+REPORT_FILE = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27})\.(?:json|csv)")
+OTHER_RUNS = ".other"
+"""Ends the Parquet partition of runs that do not stand for the report of their name. No report name has a dot."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisKeys:
+    """The keys of the files that the analysis of one execution writes."""
+
+    document: str
+    page: str
+    fingerprints: str
+    carried: str
+    parquet: str
+
+
+def run_prefix(key_prefix: str, report_name: str, execution: Execution) -> str:
+    """Return the prefix under which Inspector writes one run's report."""
+    return _folder(key_prefix, "reports", report_name, execution)
+
+
+def execution_of(prefix: str) -> str | None:
+    """Return the id of the execution that a report's prefix may belong to, or None when the exporter makes no such prefix."""
+    layout = rf".+/reports/{REPORT_NAME.pattern}/year=\d{{4}}/month=\d\d/day=\d\d/([^/]+)/"
+    match = re.fullmatch(layout, prefix, re.ASCII)
+    return match[1] if match else None
+
+
+def report_id_of(key: str, prefix: str) -> str | None:
+    """Return the id of the report that an object under a run's prefix holds, or None when Inspector names no object so."""
+    match = REPORT_FILE.fullmatch(key.removeprefix(prefix))
+    return match[1] if match else None
+
+
+def analysis_keys(key_prefix: str, report_name: str, execution: Execution, *, is_regular: bool) -> AnalysisKeys:
+    """Return the keys of an execution's analysis.
+
+    Parameters
+    ----------
+    is_regular
+        Whether the run stands for the report of its name (:class:`findings_exporter.model.plan.Plan`). The Parquet file of
+        any other run lies in a partition of its own, so that Athena's newest run of a report is one that stands for it.
+    """
+    folder = _folder(key_prefix, "analyses", report_name, execution)
+    partition = report_name if is_regular else f"{report_name}{OTHER_RUNS}"
+    return AnalysisKeys(
+        document=f"{folder}analysis.json",
+        page=f"{folder}index.html",
+        fingerprints=f"{folder}findings.fingerprints",
+        carried=f"{folder}carried.parquet",
+        parquet=f"{key_prefix}/findings/report={partition}/day={execution.started_at:%Y-%m-%d}/{execution.id}.parquet",
+    )
+
+
+def _folder(key_prefix: str, kind: str, report_name: str, execution: Execution) -> str:
+    return f"{key_prefix}/{kind}/{report_name}/{execution.started_at:year=%Y/month=%m/day=%d}/{execution.id}/"
