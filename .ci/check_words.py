@@ -40,8 +40,6 @@ NOT_YET_CLEAN = [
     "layers/exporter/findings_exporter/aws/*",
     "layers/exporter/findings_exporter/model/*",
     "layers/exporter/findings_exporter/preflight/*",
-    "README.md",
-    "docs/*",
 ]
 """Paths that are being rewritten elsewhere. This list must become empty."""
 NOT_YET_RENAMED = [

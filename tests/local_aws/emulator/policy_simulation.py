@@ -5,7 +5,7 @@ requires iam:SimulatePrincipalPolicy on `*` alone. It treats a resource of anoth
 uses the context entries, returns the decision by kind of policy for another account's resource (AWS does not document the
 names of the kinds), and requires the permission on the simulated role.
 
-Guards: test_a_simulation_knows_the_requests_context, test_a_simulation_reports_a_roles_part_of_another_accounts_key, test_a_simulation_needs_the_permission_on_the_role.
+Guards: test_a_simulation_knows_the_requests_context, test_a_simulation_returns_a_roles_part_of_another_accounts_key, test_a_simulation_needs_the_permission_on_the_role.
 """
 
 from typing import Any

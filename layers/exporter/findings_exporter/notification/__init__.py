@@ -121,7 +121,7 @@ def _published(title: str, message: str, filterable: Mapping[str, str], config: 
 
 def _is_shown_whole(run: Run) -> bool:
     # A failure that cannot be read must not look like a success.
-    return not run.unread and run.outcome in short.TOLD_OUTCOMES and (run.outcome == "SUCCEEDED" or run.failure is not None)
+    return not run.unread and run.outcome in short.NOTIFIED_OUTCOMES and (run.outcome == "SUCCEEDED" or run.failure is not None)
 
 
 def _is_taken(published: Mapping[str, Any]) -> bool:

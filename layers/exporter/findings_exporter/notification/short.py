@@ -20,7 +20,7 @@ from findings_exporter.notification.sanitize import ERROR_CHARACTERS
 
 SHORT_NAME_CHARACTERS = 63
 ARN_CHARACTERS = 256
-TOLD_OUTCOMES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
+NOTIFIED_OUTCOMES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 
 
 def subject(run: Run, config: Config) -> str:
@@ -75,11 +75,11 @@ def _event(run: Run, config: Config) -> dict[str, Any]:
 def _bare(run: Run) -> Run:
     """Return the run with no more than who it is."""
     execution = Execution(clean(run.execution.arn, ARN_CHARACTERS), run.execution.started_at)
-    return Run(execution, input="", outcome=_outcome(run), notification_id=_id(run))  # type: ignore[arg-type] # one of TOLD_OUTCOMES
+    return Run(execution, input="", outcome=_outcome(run), notification_id=_id(run))  # type: ignore[arg-type] # one of NOTIFIED_OUTCOMES
 
 
 def _outcome(run: Run) -> str:
-    return run.outcome if run.outcome in TOLD_OUTCOMES else "FAILED"
+    return run.outcome if run.outcome in NOTIFIED_OUTCOMES else "FAILED"
 
 
 def _report(run: Run) -> str:

@@ -53,7 +53,7 @@ class TestActive:
     def test_nothing_found_while_scanning_is_deactivated_is_lost_coverage_also_in_the_first_run(self) -> None:
         coverage_status = assess(current(), coverage(a="off"))
         assert coverage_status.state == "lost"
-        assert "Inspector is off in 111122223333 (its reason), so nothing is scanned there" in text(coverage_status)
+        assert "Scanning is deactivated in 111122223333 (its reason), so nothing is scanned there" in text(coverage_status)
 
     def test_nothing_found_where_the_state_cannot_be_read_is_unknown(self) -> None:
         coverage_status = assess(current(), coverage(a="unknown", b="on"))

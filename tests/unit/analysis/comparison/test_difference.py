@@ -158,7 +158,7 @@ class TestKinds:
         assert found.changes is not None
         assert +found.changes.counts == {"unchanged_new_arn": 1, "one_fewer_resource": 1}
 
-    def test_another_scan_type_of_the_account_is_checked_at(self) -> None:
+    def test_another_scan_type_of_the_account_is_still_scanned(self) -> None:
         assert compared([finding("a")], [], (daily_runs.ACCOUNT, "ec2"))[0] == {"resource_removed": 1}
 
     def test_findings_share_an_identity_and_are_counted_one_to_one(self) -> None:

@@ -137,9 +137,9 @@ class TestSchema:
                 assert list(each["required"]) == list(each["properties"])
 
     def test_it_knows_the_kinds_scan_types_and_severities_of_the_code(self) -> None:
-        told = SCHEMA["properties"]["changes"]["oneOf"][1]["properties"]
-        assert set(told["counts"]["properties"]) == {*KINDS, "appeared", "no_longer_open"}
-        assert set(told["lists"]["properties"]) == set(told["by_severity"]["properties"]) == set(LISTED_KINDS)
+        result = SCHEMA["properties"]["changes"]["oneOf"][1]["properties"]
+        assert set(result["counts"]["properties"]) == {*KINDS, "appeared", "no_longer_open"}
+        assert set(result["lists"]["properties"]) == set(result["by_severity"]["properties"]) == set(LISTED_KINDS)
         coverage_status = SCHEMA["properties"]["coverage_status"]["properties"]["deactivated"]["additionalProperties"]["items"][
             "enum"
         ]

@@ -128,11 +128,11 @@ def test_whatever_texts_findings_have_it_stays_small_and_on_one_line(text: str) 
     }
     whole["counts"]["by_severity"] = {f"{number}{text}": 1 for number in range(500)}
     made = make_headline(whole, STORED)
-    told = json.dumps(made, ensure_ascii=False)
-    assert len(told) <= CHARACTERS
-    assert told.encode().decode() == told
-    assert "\\u00" not in told
-    assert "\u202e" not in told
+    result = json.dumps(made, ensure_ascii=False)
+    assert len(result) <= CHARACTERS
+    assert result.encode().decode() == result
+    assert "\\u00" not in result
+    assert "\u202e" not in result
     assert all(len(sentence) <= HEADLINE_SENTENCE_CHARACTERS for sentence in made["sentences"])
 
 
@@ -162,8 +162,8 @@ def other(name: str, **values: Any) -> dict[str, Any]:
 
 def worst_new(*current: dict[str, Any]) -> list[dict[str, Any]]:
     """What is told of new findings."""
-    told: list[dict[str, Any]] = make_headline(analysis([*current], [other("999")]), STORED)["worst_new"]
-    return told
+    result: list[dict[str, Any]] = make_headline(analysis([*current], [other("999")]), STORED)["worst_new"]
+    return result
 
 
 def test_findings_that_would_read_the_same_are_one_entry_with_their_number() -> None:

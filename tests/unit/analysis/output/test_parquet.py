@@ -56,10 +56,10 @@ def realistic(count: int) -> list[Any]:
 def test_chosen_columns_are_read_in_the_order_and_batches_asked_for() -> None:
     file, batches = io.BytesIO(), realistic(500)
     parquet.write(batches, file)
-    told = list(parquet_columns.read(file, ("title", "first_observed_at", "package_names"), batch_rows=100))
-    assert {tuple(batch) for batch in told} == {("title", "first_observed_at", "package_names")}
-    assert max(len(batch["title"]) for batch in told) <= 100
-    assert [(row["title"], row["first_observed_at"], row["package_names"]) for row in rows_of(told)] == [
+    result = list(parquet_columns.read(file, ("title", "first_observed_at", "package_names"), batch_rows=100))
+    assert {tuple(batch) for batch in result} == {("title", "first_observed_at", "package_names")}
+    assert max(len(batch["title"]) for batch in result) <= 100
+    assert [(row["title"], row["first_observed_at"], row["package_names"]) for row in rows_of(result)] == [
         (row["title"], row["first_observed_at"], row["package_names"]) for row in rows_of(batches)
     ]
 

@@ -97,7 +97,7 @@ def test_a_report_is_returned_with_its_error_and_without_a_destination(client: "
     ("status", "ended"),
     [("SUCCEEDED", True), ("FAILED", True), ("CANCELLED", True), ("IN_PROGRESS", False), ("QUEUED", False)],
 )
-def test_only_known_final_statuses_free_the_slot(status: str, ended: bool) -> None:
+def test_only_known_final_statuses_let_another_report_start(status: str, ended: bool) -> None:
     assert InspectorReport(REPORT_ID, status, "", "", "", "").has_ended is ended
 
 

@@ -163,7 +163,7 @@ class TestEmail:
             "Execution\n"
             f"{console}/states/home?region={REGION}#/v2/executions/details/{arn}\n"
             "\n"
-            "The links ask you to sign in to the account, and stay valid.\n"
+            "To open the links, sign in to the account. They do not expire.\n"
             "Notification 5f0c0b0e-0000-5000-8000-000000000000\n"
         )
 

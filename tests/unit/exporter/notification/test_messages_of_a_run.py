@@ -292,7 +292,7 @@ class TestEmail:
     def test_lost_coverage_comes_first_with_what_is_missing_and_what_to_do(self) -> None:
         first, numbers, *_ = notification.email(DAILY_RUNS["scan-coverage-lost"], config()).split("\n\n")
         assert " ".join(first.split()) == (
-            f"Inspector no longer scans account {OTHER} (all scan types are off)."
+            f"Inspector no longer scans account {OTHER} (all scan types are deactivated)."
             " 1,221 findings that were open there are missing from this report. They are not fixed; their status is unknown."
             " Do now: In the delegated administrator account, open Account management in Inspector and activate scanning for"
             f' {OTHER}. If this was not planned, look for the event "Disable" in CloudTrail.'

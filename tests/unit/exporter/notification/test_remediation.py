@@ -121,7 +121,7 @@ SAID = {name for name in NOTE_TEXTS["en"] if name.startswith(("cause.", "failed.
 
 
 @pytest.mark.parametrize("name", sorted(SAID))
-def test_no_english_sentence_stands_in_a_japanese_one(name: str) -> None:
+def test_no_english_sentence_is_in_a_japanese_one(name: str) -> None:
     assert english_in(NOTE_TEXTS["ja"][name]) == []
 
 

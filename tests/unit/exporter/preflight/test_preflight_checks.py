@@ -95,11 +95,11 @@ class TestInspector:
         assert (check.result, expected in check.sentence) == (result, True)
         assert f"account: {status}" in check.evidence
 
-    def test_an_account_that_it_does_not_know_is_wrong(self) -> None:
+    def test_an_account_that_it_does_not_know_has_failed(self) -> None:
         assert inspector_enabled(None, HERE).result == "failed"
 
     @pytest.mark.parametrize(("count", "result"), [(0, "failed"), (1, "passed"), (12_345, "passed")])
-    def test_a_unchanged_report_says_something_only_if_something_is_scanned(self, count: int, result: str) -> None:
+    def test_an_empty_report_means_something_only_if_something_is_scanned(self, count: int, result: str) -> None:
         assert anything_scanned(count).result == result
 
 
@@ -194,16 +194,16 @@ class TestKey:
             ({"KeyManager": "AWS"}, "is not customer managed"),
         ],
     )
-    def test_a_key_that_inspector_cannot_use_is_wrong(self, description: dict[str, str], expected: str) -> None:
+    def test_a_key_that_inspector_cannot_use_has_failed(self, description: dict[str, str], expected: str) -> None:
         check = key_usable(key(description=FIT_KEY | description), HERE)
         assert (check.result, expected in check.sentence) == ("failed", True)
         assert "ExistingKeyArn" in check.fix[-1]
         assert f"{next(iter(description))}: {next(iter(description.values()))}" in check.evidence
 
-    def test_a_key_that_is_fit_is_fine(self) -> None:
+    def test_a_key_that_is_fit_has_passed(self) -> None:
         assert key_usable(key(), HERE).result == "passed"
 
-    def test_a_key_that_is_not_there_is_wrong(self) -> None:
+    def test_a_key_that_is_not_there_has_failed(self) -> None:
         assert "does not exist" in key_usable(key(description=None), HERE).sentence
 
     @pytest.mark.parametrize(
@@ -464,8 +464,8 @@ class TestTopic:
         assert alarms_delivered(Unread("denied"), HERE).result == "unknown"
         of_another = {"StringEquals": {"aws:SourceAccount": OTHER_ACCOUNT}}
         odd = {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}
-        told = [alarms_delivered(self.alarm_topic(Condition=each), HERE).result for each in (of_another, odd)]
-        assert told == ["failed", "unknown"]
+        result = [alarms_delivered(self.alarm_topic(Condition=each), HERE).result for each in (of_another, odd)]
+        assert result == ["failed", "unknown"]
         closed = alarms_delivered(self.alarm_topic(Effect="Deny"), HERE)
         assert (closed.result, closed.fix[0].startswith("Narrow")) == ("failed", True)
 
@@ -489,7 +489,7 @@ class TestSchedule:
             "FlexibleTimeWindow": {"Mode": "OFF"},
         } | fields
 
-    def test_it_reports_when_it_fires_next(self) -> None:
+    def test_it_says_when_it_fires_next(self) -> None:
         check = schedule_fires([self.schedule()], START)
         assert (check.result, check.sentence) == ("passed", "The next scheduled run is on 2026-11-24 03:00 UTC.")
         assert check.evidence == ("findings-nightly: cron(0 3 * * ? *) UTC, ENABLED",)

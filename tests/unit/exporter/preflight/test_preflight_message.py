@@ -20,11 +20,11 @@ from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA, EVENT_SC
 
 HERE = deployment()
 SCHEMA = json.loads(Path("docs/setup-check.schema.json").read_text(encoding="utf-8"))
-FINE = bucket_exists(bucket(), HERE)
+PASSED = bucket_exists(bucket(), HERE)
 MISSING = bucket_policy_for_inspector(bucket(policy=None), HERE, START)
 DENIED = bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START)
 UNREAD = key_usable(key(description=Unread("AWS refused DescribeKey")), HERE)
-SETS = {"right": [FINE], "failed": [FINE, MISSING, DENIED, UNREAD], "unknown": [FINE, UNREAD]}
+SETS = {"right": [PASSED], "failed": [PASSED, MISSING, DENIED, UNREAD], "unknown": [PASSED, UNREAD]}
 EVERY_SET = pytest.mark.parametrize("found", SETS.values(), ids=SETS)
 
 

@@ -25,7 +25,7 @@ def test_a_turn_is_taken_when_the_lock_is_free(lock: Lock, states: FakeStates, t
     assert run_store.load(table, ME).notes == ()
 
 
-def test_a_holder_whose_name_is_hostile_is_reported_by_its_id(lock: Lock, states: FakeStates, table: Table) -> None:
+def test_a_holder_whose_name_is_hostile_is_named_by_its_id(lock: Lock, states: FakeStates, table: Table) -> None:
     hostile = states.add(execution("run-1\u202e@here"))
     assert lock.acquire(states.client, hostile, minutes(0)) is None
     run = planned(table, ME)

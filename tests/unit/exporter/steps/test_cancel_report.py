@@ -39,15 +39,15 @@ class TestCancel:
         assert self.cancel(clients) == "NONE"
         assert inspector.calls == []
 
-    @pytest.mark.parametrize("told", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
+    @pytest.mark.parametrize("expected", [my_prefix(), my_prefix().rstrip("/")], ids=["with a last slash", "without"])
     @pytest.mark.parametrize("id_is_known", [True, False])
     def test_the_runs_report_is_cancelled_and_waited_out(
-        self, clients: Clients, inspector: FakeInspector, id_is_known: bool, told: str
+        self, clients: Clients, inspector: FakeInspector, id_is_known: bool, expected: str
     ) -> None:
         my_turn(clients)
         if id_is_known:
             run_store.note_report(clients.table, ME, REPORT_ID, minutes(1))
-        inspector.put(REPORT_ID, "IN_PROGRESS", told)
+        inspector.put(REPORT_ID, "IN_PROGRESS", expected)
         inspector.checks_to_cancel = 5
         assert self.cancel(clients) == "CANCELLED"
         assert inspector.reports[REPORT_ID]["status"] == "CANCELLED"
@@ -60,7 +60,7 @@ class TestCancel:
             self.cancel(clients)
         assert 55 <= inspector.calls.count("status") <= 60
 
-    def test_a_report_that_vanishes_while_it_is_cancelled_is_no_longer_open(
+    def test_a_report_that_vanishes_while_it_is_cancelled_has_ended(
         self, clients: Clients, inspector: FakeInspector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         my_turn(clients)

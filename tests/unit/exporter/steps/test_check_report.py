@@ -28,14 +28,14 @@ class TestCheck:
         return run_store.load(clients.table, ME)
 
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "QUEUED", "CANCELLING_SOON"])
-    def test_a_report_that_has_not_ended_is_checked_at_again(
+    def test_a_report_that_has_not_ended_is_checked_again(
         self, clients: Clients, started: Run, inspector: FakeInspector, status: str
     ) -> None:
         inspector.put(REPORT_ID, status, my_prefix())
         assert check_report(clients, started, minutes(11)) == {"state": "IN_PROGRESS", "wait_seconds": 60}
         assert check_report(clients, started, minutes(359.9))["wait_seconds"] == 6
 
-    def test_each_look_is_counted(
+    def test_each_status_check_is_counted(
         self, clients: Clients, started: Run, inspector: FakeInspector, capsys: pytest.CaptureFixture[str]
     ) -> None:
         inspector.put(REPORT_ID, "IN_PROGRESS", my_prefix())
@@ -81,7 +81,7 @@ class TestCheck:
         assert (result["state"], result["failure"]["error"]) == ("FAILED", error)
         assert cause in result["failure"]["cause"]
 
-    def test_a_report_that_inspector_forgot_ends_the_run(self, clients: Clients, started: Run) -> None:
+    def test_a_report_that_inspector_no_longer_knows_ends_the_run(self, clients: Clients, started: Run) -> None:
         assert check_report(clients, started, minutes(11))["failure"]["error"] == "Report.UNKNOWN"
 
     def test_a_report_that_runs_past_the_deadline_ends_the_run(
@@ -101,7 +101,7 @@ class TestCheck:
         inspector.put(REPORT_ID, "SUCCEEDED", my_prefix())
         assert check_report(clients, started, minutes(361))["state"] == "FINISHED"
 
-    def test_without_the_lock_nothing_is_checked_at(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
+    def test_without_the_lock_nothing_is_checked(self, clients: Clients, started: Run, inspector: FakeInspector) -> None:
         clients.lock.release(ME, minutes(2))
         with pytest.raises(LockLostError):
             check_report(clients, started, minutes(11))

@@ -363,7 +363,7 @@ class TestCleanUp:
         assert topic.published == []
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
-    def test_a_reported_runs_missing_line_in_the_history_is_written(
+    def test_a_notified_runs_missing_line_in_the_history_is_written(
         self, clients: Clients, topic: FakeTopic, outcome: Outcome
     ) -> None:
         planned(clients.table, ME)

@@ -41,7 +41,7 @@ def sns(client: "SNSClient") -> Iterator[Stubber]:
 
 @pytest.fixture
 def run(table: Table) -> Run:
-    """A recorded, untold success."""
+    """A recorded success, its notification pending."""
     planned(table, ME)
     return run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
 
@@ -59,7 +59,7 @@ def notified(table: Table, client: "SNSClient", at: float = 13) -> bool:
     return tell(table, client, config(), ME, minutes(at), minutes(at + 0.5))
 
 
-def test_an_outcome_is_reported_once(table: Table, client: "SNSClient", sns: Stubber, run: Run) -> None:
+def test_an_outcome_is_notified_once(table: Table, client: "SNSClient", sns: Stubber, run: Run) -> None:
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
     assert notified(table, client)
     assert not notified(table, client, at=99)
@@ -80,7 +80,7 @@ def test_a_message_says_first_of_what_else_happened_that_alarms_are_not_delivere
     assert run_store.load(table, ME).notes == recorded.notes
 
 
-def test_a_publish_that_failed_leaves_the_outcome_to_the_next_teller_at_once(
+def test_a_publish_that_failed_leaves_the_outcome_to_the_next_try_at_once(
     table: Table, client: "SNSClient", sns: Stubber, run: Run
 ) -> None:
     sns.add_client_error("publish", "InternalError", http_status_code=500)
@@ -91,7 +91,7 @@ def test_a_publish_that_failed_leaves_the_outcome_to_the_next_teller_at_once(
     assert notified(table, client, at=13.1)
 
 
-def test_no_one_reports_while_another_does(table: Table, client: "SNSClient", sns: Stubber, run: Run) -> None:
+def test_no_notification_is_sent_while_another_is_in_progress(table: Table, client: "SNSClient", sns: Stubber, run: Run) -> None:
     run_store.claim_notification(table, ME, "another", minutes(13), minutes(14))
     with pytest.raises(NotificationInProgressError):
         notified(table, client, at=13.6)
@@ -99,7 +99,7 @@ def test_no_one_reports_while_another_does(table: Table, client: "SNSClient", sn
     assert notified(table, client, at=14.1)
 
 
-def test_a_teller_that_died_before_its_mark_is_followed_with_the_same_message(
+def test_a_notification_that_died_before_its_mark_is_repeated_with_the_same_message(
     table: Table, client: "SNSClient", sns: Stubber, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
@@ -126,7 +126,7 @@ def test_a_silent_success_is_not_notified(table: Table, client: "SNSClient", sns
     assert not notified(table, client)
 
 
-def test_a_claim_outlives_its_tellers_function_by_a_margin_since_clocks_differ(
+def test_a_claim_lasts_longer_than_its_function_since_clocks_differ(
     table: Table, client: "SNSClient", sns: Stubber, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:

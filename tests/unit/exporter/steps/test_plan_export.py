@@ -60,7 +60,7 @@ def test_another_input_for_the_same_time_does_not_silence_the_run(table: Table, 
     assert plan_export(table, config(), THIRD, SCHEDULED) == {"state": "DUPLICATE", "of": OTHER.arn}
 
 
-def test_whoever_takes_the_schedules_place_with_its_own_input_exports_and_is_reported(table: Table) -> None:
+def test_an_execution_with_the_schedules_time_and_another_input_exports_and_is_notified(table: Table) -> None:
     assert plan_export(table, config(), OTHER, SCHEDULED)["state"] == "PLANNED"
     plan = run_store.load(table, OTHER).plan
     assert plan is not None

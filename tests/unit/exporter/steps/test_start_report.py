@@ -1,4 +1,4 @@
-"""Start Report: one report is created, whatever else happens in Inspector's slot."""
+"""Start Report: one report is created, whatever other reports Inspector has."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -118,9 +118,7 @@ class TestStart:
         assert start(start_clients)["report_id"] == REPORT_ID
         assert inspector.calls.count("create") == 1
 
-    def test_a_finished_external_report_does_not_keep_the_slot(
-        self, start_clients: StartClients, inspector: FakeInspector
-    ) -> None:
+    def test_a_finished_external_report_does_not_block(self, start_clients: StartClients, inspector: FakeInspector) -> None:
         my_turn(start_clients)
         inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         inspector.reports[OTHER_ID]["status"] = "SUCCEEDED"
@@ -131,7 +129,7 @@ class TestStart:
         inspector.get_findings_report_status = the_last_one  # type: ignore[method-assign]
         assert start(start_clients)["state"] == "STARTED"
 
-    def test_a_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
+    def test_an_external_report_is_waited_for(self, start_clients: StartClients, inspector: FakeInspector, table: Table) -> None:
         my_turn(start_clients, {"on_busy": "wait"})
         inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX, "their-bucket")
         assert start(start_clients, at=20) == {"state": "BUSY", "wait_seconds": 120}
@@ -282,7 +280,7 @@ class TestStart:
         assert result["failure"]["error"] == "DeadlineExceeded"
         assert "The deadline of 6 hours has passed. Inspector was still creating another report" in result["failure"]["cause"]
 
-    def test_a_slot_that_becomes_free_too_late_is_not_used(self, start_clients: StartClients, inspector: FakeInspector) -> None:
+    def test_a_turn_that_comes_too_late_is_not_used(self, start_clients: StartClients, inspector: FakeInspector) -> None:
         my_turn(start_clients)
         result = start(start_clients, at=361)
         assert result["failure"]["error"] == "DeadlineExceeded"
@@ -359,7 +357,7 @@ class TestStart:
     ) -> None:
         stale = my_turn(start_clients)
         first = start(start_clients)
-        inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already: the slot is free again
+        inspector.reports[REPORT_ID]["status"] = "FAILED"  # it has ended already, so another report can start
         second = start_report._create(start_clients, stale, None, lambda: minutes(2), minutes(3))
         assert (second["state"], second["report_id"]) == ("STARTED", first["report_id"])
         assert inspector.calls.count("create") == 1
