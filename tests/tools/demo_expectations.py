@@ -52,7 +52,7 @@ def reported(analysis: Mapping[str, Any]) -> dict[str, Any]:
         return dict(found)
 
     return {
-        "open": analysis["counts"]["by_status"].get("ACTIVE", 0),
+        "open": analysis["statistics"]["by_status"].get("ACTIVE", 0),
         "new": sum_of(*NEW),
         "no_longer_open": sum_of(*NO_LONGER_OPEN),
         "new_arn": sum_of("unchanged_new_arn"),

@@ -278,7 +278,7 @@ class _Analysis:
             self.work.fingerprint_file,
             earlier.baseline_file,
             earlier.days_from,
-            NotScanned(scanned.unsure(), scanned.off()),
+            NotScanned(scanned.uncertain(), scanned.off()),
             self.work.priorities.watched(),
         )
 

@@ -47,7 +47,7 @@ def test_each_report_is_compared_with_the_one_before_and_leaves_all_that_is_made
 ) -> None:
     assert run(folder, "monday.json", "tuesday.csv") == 0
     first, second = (document(folder, f"analysis-{number}.json") for number in (1, 2))
-    assert (first["counts"]["total"], first["no_baseline"]) == (len(FINDINGS), "first_run")
+    assert (first["statistics"]["total"], first["no_baseline"]) == (len(FINDINGS), "first_run")
     assert (second["changes"]["counts"]["no_longer_open"], second["changes"]["counts"]["appeared"]) == (4, 0)
     assert second["baseline"]["age"] == "24 hours"
     assert all(each["title"] for kind in second["changes"]["lists"].values() for each in kind)

@@ -124,7 +124,7 @@ def test_a_first_run_leaves_its_files_encrypted_as_the_report_is(clients: Analys
     assert result["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/run-1.parquet"
     rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
     assert rows == [each["findingArn"] for each in ACTIVE]
-    assert json.loads(content_of(result["analysis_key"]))["counts"]["total"] == len(ACTIVE)
+    assert json.loads(content_of(result["analysis_key"]))["statistics"]["total"] == len(ACTIVE)
     assert result["page_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/index.html"
     assert len(s3.puts) == 4
     for put in s3.puts:
@@ -142,7 +142,7 @@ def test_the_page_shows_the_trend_of_the_runs_and_is_in_the_language_of_the_depl
     page = content_of(result["page_key"]).decode()
     assert '<html lang="ja"' in page
     assert "Asia/Tokyo" in page
-    second = {"counts": {"by_severity": {"HIGH": 3}}, "coverage_status": {"state": "unknown"}}
+    second = {"statistics": {"by_severity": {"HIGH": 3}}, "coverage_status": {"state": "unknown"}}
     run = run_store.load(clients.table, execution("run-2", START + timedelta(days=1)))
     assert trend(run_store.history(clients.table, "nightly"), run, second) == [
         {
@@ -584,7 +584,7 @@ class TestTrend:
 
     def of(self, clients: AnalysisClients, run_input: dict[str, Any]) -> list[str]:
         run = planned(clients.table, execution("this", START + timedelta(days=9)), run_input)
-        analysis = {"counts": {"by_severity": {}}, "coverage_status": {"state": "active"}}
+        analysis = {"statistics": {"by_severity": {}}, "coverage_status": {"state": "active"}}
         return [each["started_at"][8:10] for each in trend(run_store.history(clients.table, "nightly"), run, analysis)]
 
     def test_silent_runs_and_those_of_another_filter_or_kind_are_not_in_it(self, clients: AnalysisClients) -> None:
@@ -699,4 +699,4 @@ def test_an_arn_that_stands_twice_is_counted_once_and_mentioned(clients: Analysi
     assert any(sentence.startswith("3 findings are in the report again under an ARN") for sentence in result["sentences"])
     rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
     assert sorted(rows) == sorted(each["findingArn"] for each in ACTIVE)
-    assert json.loads(content_of(result["analysis_key"]))["counts"]["duplicates"] == 3
+    assert json.loads(content_of(result["analysis_key"]))["statistics"]["duplicates"] == 3

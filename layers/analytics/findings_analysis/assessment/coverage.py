@@ -134,7 +134,7 @@ class Coverage:
         return self.scanned == 0 and bool(self.not_scanned)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what stands in the analysis."""
+        """Return what the analysis says."""
         return asdict(self) | {"notes": list(self.notes)}
 
 

@@ -59,7 +59,7 @@ class CoverageStatus:
     coverage: Coverage
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what stands in the analysis."""
+        """Return what the analysis says."""
         return {
             "state": self.state,
             "unusual_drop": self.unusual_drop,
@@ -108,12 +108,12 @@ def assess(
         state, sentence = _assessed(assessed, coverage)
         what = Note("what.empty") if is_empty else Note("what.drop") if drops else Note("what.open")
         reasons.append(Note("assessed", what=what, coverage=sentence))
-    unsure = {
+    uncertain = {
         place: count for place, count in (status_unknown or {}).items() if count and place[1] not in deactivated.get(place[0], ())
     }
-    if unsure and not coverage.scans_nothing:
+    if uncertain and not coverage.scans_nothing:
         state = "unknown"
-        reasons.append(_unsure(unsure, coverage))
+        reasons.append(_missing_unknown(uncertain, coverage))
     return CoverageStatus("lost" if deactivated else state, bool(drops), deactivated, tuple(reasons), coverage)
 
 
@@ -198,19 +198,19 @@ def _lost(deactivated: Mapping[str, tuple[str, ...]], status_unknown: Open | Non
     return [where or Note("lost.account_types", account=account, types=_types(types)), status]
 
 
-def _unsure(unsure: Open, coverage: Coverage) -> Note:
+def _missing_unknown(uncertain: Open, coverage: Coverage) -> Note:
     places: dict[tuple[str, str], list[str]] = {}
-    for account, scan_type in sorted(unsure):
-        types = places.setdefault((account, _why_unsure(coverage, account, scan_type)), [])
+    for account, scan_type in sorted(uncertain):
+        types = places.setdefault((account, _why_uncertain(coverage, account, scan_type)), [])
         types.append(named("scan_type", scan_type))
     listed = [
         Note("place.type_why", account=account or Note("place.no_account"), types=types, why=why)
         for (account, why), types in places.items()
     ]
-    return Note("missing_unknown", count=sum(unsure.values()), places=[*listed[:PLACES_NAMED], *_more(len(listed))])
+    return Note("missing_unknown", count=sum(uncertain.values()), places=[*listed[:PLACES_NAMED], *_more(len(listed))])
 
 
-def _why_unsure(coverage: Coverage, account: str, scan_type: str) -> str:
+def _why_uncertain(coverage: Coverage, account: str, scan_type: str) -> str:
     match coverage.scanning(account, scan_type):
         case "on":
             return Note("why.resuming")

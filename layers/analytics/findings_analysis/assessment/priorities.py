@@ -103,7 +103,7 @@ class Priorities:
         return frozenset(vulnerability_hash(name) for name, each in self._candidates.items() if each.score >= least)
 
     def ranked(self, resources: Mapping[bytes, int]) -> list[dict[str, Any]]:
-        """Return the list, as it stands in the analysis.
+        """Return the list, as the analysis has it.
 
         Parameters
         ----------

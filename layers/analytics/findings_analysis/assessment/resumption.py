@@ -36,7 +36,7 @@ class Scanned:
     resuming: Mapping[str, Mapping[str, datetime]]
     left: frozenset[str]
 
-    def unsure(self) -> frozenset[bytes]:
+    def uncertain(self) -> frozenset[bytes]:
         """Return the places where the status of a missing finding is unknown, in the form that a comparison takes."""
         return self._places("off", "unknown") | {account_hash("") + bytes((number,)) for number in range(len(SCAN_TYPES))}
 

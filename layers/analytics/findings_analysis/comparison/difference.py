@@ -19,7 +19,7 @@ status_unknown       missing, and it is not sure that Inspector scans there: it 
 ===================  ================================================================================================
 
 The same ARN is matched first, whatever else changed; then, among what is left, equal logical identities, one to one. An ARN
-stands in a report once: :mod:`findings_analysis.comparison.arns`.
+is in a report once: :mod:`findings_analysis.comparison.arns`.
 Findings that are open in both may also have become worse or better: :data:`MARKS_CHANGED`.
 
 The first-seen day belongs to the logical identity: the earliest day in an unbroken line of reports.
@@ -176,19 +176,19 @@ class NotScanned(NamedTuple):
 
     Attributes
     ----------
-    unsure
+    uncertain
         Where it is not sure that Inspector scans: a missing finding may still be open.
     off
         Of them, where it surely does not: a closed finding need not be fixed.
     """
 
-    unsure: frozenset[bytes] = frozenset()
+    uncertain: frozenset[bytes] = frozenset()
     off: frozenset[bytes] = frozenset()
 
     def hides(self, before: bytes, after: bytes) -> bool:
         """Tell whether an open finding that is missing, or closed now, may be open all the same."""
         latest = after or before
-        return latest[ACCOUNT] + latest[SCAN_TYPE : SCAN_TYPE + 1] in (self.off if after else self.unsure)
+        return latest[ACCOUNT] + latest[SCAN_TYPE : SCAN_TYPE + 1] in (self.off if after else self.uncertain)
 
 
 ALL_SCANNED = NotScanned()

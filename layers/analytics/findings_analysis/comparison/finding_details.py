@@ -53,7 +53,7 @@ def passing(
     Parameters
     ----------
     paths
-        Parquet files with the columns :data:`DETAIL_COLUMNS`; a finding that stands in several is given once.
+        Parquet files with the columns :data:`DETAIL_COLUMNS`; a finding of several files is given once.
     names
         Takes the names, by ARN hash.
 

@@ -1,6 +1,6 @@
 """The analysis of a report, as it is stored: counts, what changed, scan coverage, what to fix first.
 
-Its JSON Schema stands in docs/analysis.schema.json. What is not known is null, and a sentence says why; sentences are for
+Its JSON Schema is docs/analysis.schema.json. What is not known is null, and a sentence says why; sentences are for
 people, everything else is for programs.
 """
 
@@ -131,7 +131,7 @@ def assemble(report: AnalyzedReport, results: AnalysisResults) -> dict[str, Any]
         },
         "baseline": compared_with,
         "no_baseline": reason,
-        "counts": dict(counts),
+        "statistics": dict(counts),
         "changes": changes,
         "coverage_status": coverage_status.to_dict(),
         "coverage": coverage_status.coverage.to_dict(),

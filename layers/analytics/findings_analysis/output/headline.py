@@ -57,7 +57,9 @@ def make_headline(analysis: Mapping[str, Any], stored: StoredAnalysis) -> dict[s
 
 
 def _headline(analysis: Mapping[str, Any], stored: StoredAnalysis, most: int) -> dict[str, Any]:
-    counts, changes, coverage_status, coverage = (analysis[name] for name in ("counts", "changes", "coverage_status", "coverage"))
+    counts, changes, coverage_status, coverage = (
+        analysis[name] for name in ("statistics", "changes", "coverage_status", "coverage")
+    )
     baseline = analysis["baseline"]
     return {
         "schema_version": HEADLINE_VERSION,

@@ -42,7 +42,7 @@ def write(batches: Iterable[Batch], file: IO[bytes], run_started_at: datetime | 
         Only its ``write`` and ``flush`` are called, row group by row group: memory holds one of them, whatever the file's size.
         It needs a ``seek``, too, which is not called.
     run_started_at
-        Stands in every row, so that a query can find the latest of several runs; None where there is no run.
+        Written in every row, so that a query can find the latest of several runs; None where there is no run.
 
     Raises
     ------

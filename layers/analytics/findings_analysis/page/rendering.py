@@ -165,16 +165,16 @@ def render(
         trend=trend[-RUNS:],
         axis=_axis(trend[-RUNS:], say),
         strip_height=HEIGHT,
-        beside_open={status: count for status, count in analysis["counts"]["by_status"].items() if status in NOT_OPEN},
+        beside_open={status: count for status, count in analysis["statistics"]["by_status"].items() if status in NOT_OPEN},
         groups={name: _group(name, analysis["changes"]) for name in ("appeared", "no_longer_open")},
         listed=sum(map(len, analysis["changes"]["lists"].values())) if analysis["changes"] else 0,
         recorded=any(run["by_severity"] is not None for run in trend[-RUNS:]),
         recorded_uncertain=any(run["by_severity"] is not None and run["is_uncertain"] for run in trend[-RUNS:]),
-        ages=_rows(analysis["counts"]["by_age"]),
-        age_severities=[severity for severity in SEVERITIES if analysis["counts"]["by_severity"].get(severity)],
+        ages=_rows(analysis["statistics"]["by_age"]),
+        age_severities=[severity for severity in SEVERITIES if analysis["statistics"]["by_severity"].get(severity)],
         kinds=_kinds(analysis["changes"]),
         changed_severities=_changed_severities(analysis["changes"]),
-        tops=_tops(analysis["counts"]),
+        tops=_tops(analysis["statistics"]),
         accounts=_accounts(analysis)[:ACCOUNTS_SHOWN],
         accounts_left=max(len(_accounts(analysis)) - ACCOUNTS_SHOWN, 0),
         lacking=_lacking(analysis["coverage"]),
@@ -195,7 +195,7 @@ def answer(analysis: Mapping[str, Any], say: PageLocalization) -> dict[str, Any]
         ``headline``, ``open``, ``critical``, ``status_unknown``; and ``new``, ``no_longer_open`` and ``new_critical``, which are
         None without a baseline.
     """
-    counts, changes, state = analysis["counts"], analysis["changes"], analysis["coverage_status"]["state"]
+    counts, changes, state = analysis["statistics"], analysis["changes"], analysis["coverage_status"]["state"]
     is_open, critical = counts["open"], counts["by_severity"].get("CRITICAL", 0)
     parts: dict[str, str] = {"open": say("headline.open", is_open), "critical": say("headline.critical", critical)}
     new = no_longer_open = new_critical = None
@@ -322,7 +322,7 @@ def _tops(counts: Mapping[str, Any]) -> list[tuple[str, list[Row], int]]:
 
 def _accounts(analysis: Mapping[str, Any]) -> list[tuple[str, int, Mapping[str, int]]]:
     """Return all accounts with findings or changes, those with the most findings first."""
-    counted = analysis["counts"]["by_account"]
+    counted = analysis["statistics"]["by_account"]
     changed = analysis["changes"]["by_account"] if analysis["changes"] else {}
     found = [(account, counted.get(account, 0), changed.get(account, {})) for account in {**counted, **changed}]
     return sorted(found, key=lambda entry: (-entry[1], entry[0]))

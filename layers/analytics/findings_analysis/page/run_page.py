@@ -62,7 +62,7 @@ def trend(history: Iterable[Mapping[str, Any]], run: Run, analysis: Mapping[str,
     this = {
         "started_at": started_at,
         "outcome": "SUCCEEDED",
-        "by_severity": dict(analysis["counts"]["by_severity"]),
+        "by_severity": dict(analysis["statistics"]["by_severity"]),
         "is_uncertain": analysis["coverage_status"]["state"] != "active",
     }
     return [*reversed(runs_before), this]

@@ -1,7 +1,7 @@
 """A findings report in CSV, read once as a stream.
 
 Columns are found by their names: their number grew over the years (52, 55, probably 57), and their order is not documented.
-Nobody knows either whether Inspector quotes every cell, which line ends it writes, and whether a blank follows the comma
+It is unknown, too, whether Inspector quotes every cell, which line ends it writes, and whether a blank follows the comma
 between the values of a cell; all of it is read.
 
 Rows are split by a strict expression, so that an open quote cannot swallow some in silence; Arrow reads their cells, five

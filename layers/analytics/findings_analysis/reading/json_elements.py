@@ -90,7 +90,7 @@ class _ShortError(Exception):
     """The buffer ends before what is looked for."""
 
 
-class _WrongError(Exception):
+class _UnexpectedError(Exception):
     """What is there is not JSON.
 
     Attributes
@@ -200,8 +200,8 @@ class _Cutter[Element, Decoded]:
                 return find()
             except _ShortError:
                 self.grow("what stands before or after the findings", min(self.max_element_bytes, EDGE_BYTES))
-            except _WrongError as wrong:
-                raise self.malformed(wrong.position, str(wrong)) from None
+            except _UnexpectedError as error:
+                raise self.malformed(error.position, str(error)) from None
 
     def fill(self) -> None:
         """Move what is left to the buffer's front and read until the buffer is full, or the report ends."""
@@ -278,10 +278,10 @@ class _Cutter[Element, Decoded]:
                     self.border = b"}" + border.group()
         except _ShortError:
             pass
-        except _WrongError as wrong:
+        except _UnexpectedError as error:
             self.one_by_one(spans)
             self.findings += len(spans)
-            raise self.malformed(wrong.position, str(wrong)) from None
+            raise self.malformed(error.position, str(error)) from None
         return spans, position, closed
 
     def decoded(self, begin: int, end: int) -> tuple[int, Decoded]:
@@ -335,7 +335,7 @@ class _Cutter[Element, Decoded]:
                 return self.expect(b"[", position)
             position = self.skip_space(self.checked_end(position))
             if self.buffer[position] == ord("}"):
-                raise _WrongError(position, f"it has no member {ARRAY_NAME!r}")
+                raise _UnexpectedError(position, f"it has no member {ARRAY_NAME!r}")
             position = self.expect(b",", position)
 
     def find_end(self) -> int:
@@ -344,11 +344,11 @@ class _Cutter[Element, Decoded]:
         while self.buffer[position] != ord("}"):
             name, position = self.member_name(self.expect(b",", position))
             if name == ARRAY_NAME:
-                raise _WrongError(position, f"it has a second member {ARRAY_NAME!r}")
+                raise _UnexpectedError(position, f"it has a second member {ARRAY_NAME!r}")
             position = self.skip_space(self.checked_end(position))
         end = _SPACE.match(self.buffer, position + 1, self.end).end()  # type: ignore[union-attr] # it matches nothing, too
         if end < self.end:
-            raise _WrongError(end, "something stands after its end")
+            raise _UnexpectedError(end, "something stands after its end")
         if not self.ended:
             raise _ShortError
         return end
@@ -357,7 +357,7 @@ class _Cutter[Element, Decoded]:
         """Return a member's name, and where its value begins."""
         begin = self.skip_space(position)
         if self.buffer[begin] != ord('"'):
-            raise _WrongError(begin, "a member's name was expected")
+            raise _UnexpectedError(begin, "a member's name was expected")
         end = self.checked_end(begin)
         return parse(_cleaned(bytes(self.buffer[begin:end]))), self.skip_space(self.expect(b":", self.skip_space(end)))
 
@@ -367,7 +367,7 @@ class _Cutter[Element, Decoded]:
         try:
             parse(_cleaned(bytes(self.buffer[begin:end])))
         except ElementError as error:
-            raise _WrongError(begin, f"a member cannot be decoded: {error}") from None
+            raise _UnexpectedError(begin, f"a member cannot be decoded: {error}") from None
         return end
 
     def value_end(self, begin: int) -> int:
@@ -375,7 +375,7 @@ class _Cutter[Element, Decoded]:
         if self.buffer[begin] not in b'"{[':
             scalar = _SCALAR.match(self.buffer, begin, self.end)
             if not scalar:
-                raise _WrongError(begin, "a value was expected")
+                raise _UnexpectedError(begin, "a value was expected")
             if scalar.end() == self.end:
                 raise _ShortError
             return scalar.end()
@@ -402,7 +402,7 @@ class _Cutter[Element, Decoded]:
     def expect(self, sign: bytes, position: int) -> int:
         """Return the place after a sign that must stand here."""
         if self.buffer[position : position + 1] != sign:
-            raise _WrongError(position, f"{sign.decode()!r} was expected")
+            raise _UnexpectedError(position, f"{sign.decode()!r} was expected")
         return position + 1
 
     def malformed(self, position: int, reason: str) -> MalformedReportError:

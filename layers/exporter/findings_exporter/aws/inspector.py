@@ -32,7 +32,7 @@ class InspectorReport:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the report is over, so that the slot is free again."""
+        """Whether the report is over, so that Inspector can make another one."""
         return self.status in FINAL
 
 

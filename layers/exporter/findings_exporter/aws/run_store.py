@@ -370,7 +370,7 @@ def history_line(run: Run) -> dict[str, str | int]:
 
 
 def _analysis_fields(run: Run) -> dict[str, str | int | None]:
-    """Return where the analysis' files are, how many findings are open, and whether Inspector was looking."""
+    """Return where the analysis' files are, how many findings are open, and the state of scan coverage."""
     analysis = run.analysis
     if run.outcome != "SUCCEEDED" or not analysis or "error" in analysis:
         return {}

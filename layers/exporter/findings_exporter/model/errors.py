@@ -1,6 +1,6 @@
 """Errors that end a step: one small tree.
 
-Expected outcomes (bad input, a busy slot, a report that Inspector failed) are data: see :class:`Failure`. What is raised
+Expected outcomes (bad input, another report in progress, a failed report) are data: see :class:`Failure`. What is raised
 ends the step; the state machine retries the transient leaves by their class names and catches the rest.
 
 ::
@@ -116,7 +116,7 @@ class NotRecordedError(ExporterError):
 
 
 class LockLostError(ExporterError):
-    """The run does not hold the lock (any more), so it must not touch Inspector's slot."""
+    """The run does not hold the lock (any more), so it must not touch Inspector's report."""
 
 
 class AccessDeniedError(ExporterError):
@@ -180,8 +180,8 @@ def translated() -> Iterator[None]:
         if code in DENIED:
             raise AccessDeniedError(Note("cause.denied", call=error.operation_name, text=text_of(error))) from error
         if code in THROTTLED or not is_refused(error):
-            told = Note("cause.unavailable", call=error.operation_name, code=code, text=text_of(error))
-            raise ServiceUnavailableError(told) from error
+            unavailable = Note("cause.unavailable", call=error.operation_name, code=code, text=text_of(error))
+            raise ServiceUnavailableError(unavailable) from error
         raise
     except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
         raise ServiceUnavailableError(Note("cause.no_answer", text=str(error))) from error

@@ -34,7 +34,7 @@ class Execution:
 
 
 def execution_id(name: str) -> str:
-    """Return an execution name as it stands in keys.
+    """Return an execution name as it is in keys.
 
     Step Functions allows names with ``=``, ``+``, ``@`` or non-ASCII letters; such a name is replaced by a hash, behind an
     underscore. A name that is kept never begins with one, so that no execution can be named like the hash of another.

@@ -52,7 +52,7 @@ def hash_of(criteria: Mapping[str, Any]) -> str:
 
 
 def resolve(criteria: object, path: str, now: datetime, fault: Fault) -> dict[str, Any]:
-    """Judge filter criteria and make their dates absolute.
+    """Check filter criteria and make their dates absolute.
 
     Parameters
     ----------

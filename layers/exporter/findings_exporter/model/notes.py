@@ -32,7 +32,7 @@ class Note(str):
     Parameters
     ----------
     name
-        The id of its text; ``<id>.one`` stands in for it where the value ``count`` is 1 and there is such a text.
+        The id of its text; ``<id>.one`` is used where the value ``count`` is 1 and there is such a text.
     values
         For the names in braces of the text: texts, numbers, other notes, and lists of them.
     """
@@ -99,7 +99,7 @@ def recognized(text: str) -> str:
 
 
 def _values_in(text: str, pattern: str) -> dict[str, str] | None:
-    """Return what stands in a text for a pattern's names in braces; each part between is looked for once, from left to right."""
+    """Return what a text has for a pattern's names in braces; each part between is looked for once, from left to right."""
     first, *rest = NAME.split(pattern)
     if not text.startswith(first):
         return None

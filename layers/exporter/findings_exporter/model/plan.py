@@ -123,7 +123,7 @@ class Plan:
 
 
 def make_plan(run_input: object, config: Config, execution: Execution) -> Plan | Failure:
-    """Judge an input and freeze the run's plan.
+    """Check an input and freeze the run's plan.
 
     Parameters
     ----------
@@ -177,10 +177,10 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
 
 
 def _invalid(faults: list[Note]) -> Failure:
-    told = faults[:MAX_FAULTS_SHOWN]
-    if len(faults) > len(told):
-        told.append(Note("input.more", count=len(faults) - len(told)))
-    return Failure("InvalidInput", Note("cause.input", faults=told))
+    shown = faults[:MAX_FAULTS_SHOWN]
+    if len(faults) > len(shown):
+        shown.append(Note("input.more", count=len(faults) - len(shown)))
+    return Failure("InvalidInput", Note("cause.input", faults=shown))
 
 
 def _object(value: object, path: str, known: list[str], fault: Fault) -> Mapping[str, Any]:

@@ -6,9 +6,9 @@
 # ruff: noqa: E501 - a sentence is easier to read on its own line
 
 PREFLIGHT = {
-    "verdict.passed": "PASSED",
-    "verdict.failed": "FAILED",
-    "verdict.unknown": "UNKNOWN",
+    "result.passed": "PASSED",
+    "result.failed": "FAILED",
+    "result.unknown": "UNKNOWN",
     "setup.headline": "Setup of the findings exporter in {account}, {region}: {counts}",
     "count.passed": "{number} passed",
     "count.failed": "{number} failed",

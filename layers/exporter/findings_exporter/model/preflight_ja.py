@@ -2,9 +2,9 @@
 # ruff: noqa: E501, RUF001 - a line counts a Japanese letter twice; full-width punctuation is how Japanese is written
 
 PREFLIGHT = {
-    "verdict.passed": "合格",
-    "verdict.failed": "不合格",
-    "verdict.unknown": "不明",
+    "result.passed": "合格",
+    "result.failed": "不合格",
+    "result.unknown": "不明",
     "setup.headline": "検出結果エクスポーターのセットアップ確認（{account}、{region}）: {counts}",
     "count.passed": "合格 {number}",
     "count.failed": "不合格 {number}",

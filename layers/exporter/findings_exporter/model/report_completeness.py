@@ -5,7 +5,7 @@ A report of up to :data:`EDGE_BYTES` is judged as a whole. Of a larger one the t
 - its head, up to the first finding, or the CSV's header;
 - its tail, as many whole findings or rows as are in it, up to the last byte.
 
-What lies between is for the analysis to judge: it reads each byte, and calls malformed what is not whole. Nothing that the
+What lies between is for the analysis to check: it reads each byte, and calls malformed what is not whole. Nothing that the
 analysis reads is called broken here. Not even the whole file shows that a CSV was cut exactly between two rows, or within the
 last cell of a row that is not quoted.
 """
@@ -65,7 +65,7 @@ class _FaultError(Exception):
 
 
 def of_whole(content: bytes, report_format: str) -> Form:
-    """Judge a report that was read from its first byte to its last."""
+    """Check a report that was read from its first byte to its last."""
     text = content.removeprefix(BOM).decode(errors="replace")
     try:
         if not text.strip(" \t\r\n"):

@@ -55,7 +55,7 @@ class Run:
 
     @property
     def wait_seconds(self) -> int | None:
-        """From start to the report's creation: what the run waited for the lock and for Inspector's slot."""
+        """From start to the report's creation: the wait for the lock and for other reports of Inspector."""
         return round((self.report_created_at - self.execution.started_at).total_seconds()) if self.report_created_at else None
 
     @property

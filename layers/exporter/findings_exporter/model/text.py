@@ -22,7 +22,7 @@ ADDRESS = re.compile(r"://([^\s/]*)")
 S3_URI = re.compile(r"(?:^|[^a-z0-9+.-])s3", re.ASCII | re.IGNORECASE)
 """Before the sign of an address: no client makes a link of that one."""
 WWW = re.compile(r"(?<![a-z0-9])(www)\.", re.ASCII | re.IGNORECASE)
-LOOK_ALIKES = str.maketrans("<>`*@&", "‹›'∗＠＆")  # noqa: RUF001 - signs that only look alike
+SIMILAR_SIGNS = str.maketrans("<>`*@&", "‹›'∗＠＆")  # noqa: RUF001 - signs that only look alike
 
 
 def clean(text: object, most: int) -> str:
@@ -30,10 +30,10 @@ def clean(text: object, most: int) -> str:
 
     Unicode lets the characters that go be left out: an emoji is then shown by its parts, a kanji in its standard form.
     """
-    told = str(text)
-    if not told.isprintable():
-        told = "".join(each if each.isprintable() else SHOWN_AS.get(unicodedata.category(each), "") for each in told)
-    return cut(" ".join(INVISIBLE.sub("", told).split()), most)
+    shown = str(text)
+    if not shown.isprintable():
+        shown = "".join(each if each.isprintable() else SHOWN_AS.get(unicodedata.category(each), "") for each in shown)
+    return cut(" ".join(INVISIBLE.sub("", shown).split()), most)
 
 
 def in_mail(text: str) -> str:
@@ -50,7 +50,7 @@ def _without_link(found: re.Match[str]) -> str:
 
 def in_chat(text: str) -> str:
     """Return a text that a chat shows as it is: it mentions no one, links nowhere and sets nothing in another type."""
-    return in_mail(text).translate(LOOK_ALIKES).replace("](", "] (")
+    return in_mail(text).translate(SIMILAR_SIGNS).replace("](", "] (")
 
 
 def each_text(value: Any, change: Callable[[str, str], str], exact: frozenset[str] = frozenset(), name: str = "") -> Any:  # noqa: ANN401 - any JSON
@@ -59,7 +59,7 @@ def each_text(value: Any, change: Callable[[str, str], str], exact: frozenset[st
     Parameters
     ----------
     change
-        Takes the name of the field that a text stands in, and the text.
+        Takes the name of the field that holds a text, and the text.
     exact
         Names of fields that stay as they are, with all that they hold.
     """

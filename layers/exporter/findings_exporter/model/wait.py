@@ -49,7 +49,7 @@ def _wait(elapsed: float, history: Sequence[float]) -> float:
 
 
 def turn_wait_seconds(elapsed_seconds: float, remaining_seconds: float) -> int:
-    """Return how long to wait before asking again for the lock, or for Inspector's slot.
+    """Return how long to wait before asking again for the lock, or for another report of Inspector.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from findings_exporter.preflight.reading import BucketSeen, Unread
 
 
 def bucket_exists(bucket: BucketSeen, deployment: Deployment) -> Check:
-    """Judge whether the bucket is there and in this Region."""
+    """Check whether the bucket is there and in this Region."""
     name, config = "bucket", deployment.config
     fix = (Note("fix.bucket", region=config.region),)
     if isinstance(bucket.region, Unread):
@@ -25,7 +25,7 @@ def bucket_exists(bucket: BucketSeen, deployment: Deployment) -> Check:
 
 
 def bucket_owner(bucket: BucketSeen, deployment: Deployment) -> Check:
-    """Judge whether the bucket belongs to whom the deployment names."""
+    """Check whether the bucket belongs to whom the deployment names."""
     name, config = "bucket_owner", deployment.config
     if isinstance(bucket.is_owners, Unread):
         return unread(name, bucket.is_owners, bucket=config.bucket)
@@ -36,7 +36,7 @@ def bucket_owner(bucket: BucketSeen, deployment: Deployment) -> Check:
 
 
 def bucket_policy_for_inspector(bucket: BucketSeen, deployment: Deployment, now: datetime) -> Check:
-    """Judge whether the bucket's policy lets Inspector write reports."""
+    """Check whether the bucket's policy lets Inspector write reports."""
     subject = Subject(
         "bucket_policy_for_inspector",
         Note("policy_of.bucket", bucket=deployment.config.bucket),
@@ -47,7 +47,7 @@ def bucket_policy_for_inspector(bucket: BucketSeen, deployment: Deployment, now:
 
 
 def bucket_policy_for_exporter(bucket: BucketSeen, deployment: Deployment, now: datetime) -> Check:
-    """Judge whether the bucket's policy lets the exporter's roles find and read reports."""
+    """Check whether the bucket's policy lets the exporter's roles find and read reports."""
     subject = Subject(
         "bucket_policy_for_exporter",
         Note("policy_of.bucket", bucket=deployment.config.bucket),
@@ -59,7 +59,7 @@ def bucket_policy_for_exporter(bucket: BucketSeen, deployment: Deployment, now: 
 
 
 def bucket_policy_for_analysis(bucket: BucketSeen, deployment: Deployment, now: datetime) -> Check:
-    """Judge whether the bucket's policy lets the analysis read the report and keep its own files."""
+    """Check whether the bucket's policy lets the analysis read the report and keep its own files."""
     subject = Subject(
         "bucket_policy_for_analysis",
         Note("policy_of.bucket", bucket=deployment.config.bucket),

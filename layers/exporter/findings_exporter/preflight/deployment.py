@@ -23,7 +23,7 @@ BUCKET_ACTIONS = ("s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload")
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
 COVERAGE_ACTIONS = ("inspector2:BatchGetAccountStatus", "inspector2:ListCoverageStatistics", "inspector2:ListMembers")
 KEY_ACTION_FAMILY = "kms:GenerateDataKey*"
-"""What Inspector's guide asks for; which actions of the family it really uses is not told."""
+"""What Inspector's guide asks for; which actions of the family it really uses is not documented."""
 
 
 @dataclass(frozen=True, slots=True)

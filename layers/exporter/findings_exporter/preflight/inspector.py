@@ -10,7 +10,7 @@ from findings_exporter.preflight.reading import Unread
 
 
 def inspector_enabled(account: Mapping[str, Any] | Unread | None, deployment: Deployment) -> Check:
-    """Judge whether Inspector is enabled, and for which resource types."""
+    """Check whether Inspector is enabled, and for which resource types."""
     name, region = "inspector", deployment.config.region
     enable = (Note("fix.inspector", region=region),)
     if isinstance(account, Unread):
@@ -31,7 +31,7 @@ def inspector_enabled(account: Mapping[str, Any] | Unread | None, deployment: De
 
 
 def anything_scanned(scanned: int | Unread | None) -> Check:
-    """Judge whether Inspector scans any resource: otherwise an empty report says nothing."""
+    """Check whether Inspector scans any resource: otherwise an empty report says nothing."""
     name = "coverage"
     if scanned is None or isinstance(scanned, Unread):
         return unread(name, scanned or Unread(Note("why.no_statistics")))

@@ -19,7 +19,7 @@ GUIDES_FAMILY = ("kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext")
 
 
 def key_usable(key: KeySeen, deployment: Deployment) -> Check:
-    """Judge whether the key is one that Inspector can use."""
+    """Check whether the key is one that Inspector can use."""
     config = deployment.config
     match = KEY_ARN.fullmatch(config.kms_key_arn)
     fix = (Note("fix.key", region=config.region),)
@@ -31,7 +31,7 @@ def key_usable(key: KeySeen, deployment: Deployment) -> Check:
 
 
 def key_policy_for_inspector(key: KeySeen, deployment: Deployment) -> Check:
-    """Judge whether the key's policy lets Inspector encrypt reports."""
+    """Check whether the key's policy lets Inspector encrypt reports."""
     subject = Subject(
         "key_policy_for_inspector",
         Note("policy_of.key", key=deployment.config.kms_key_arn),
@@ -49,7 +49,7 @@ def key_policy_for_inspector(key: KeySeen, deployment: Deployment) -> Check:
 
 
 def key_policy_for_exporter(key: KeySeen, deployment: Deployment) -> Check:
-    """Judge whether the key's policy lets the exporter decrypt reports, itself or by leaving it to the role's own policy."""
+    """Check whether the key's policy lets the exporter decrypt reports, itself or by leaving it to the role's own policy."""
     subject = Subject(
         "key_policy_for_exporter",
         Note("policy_of.key", key=deployment.config.kms_key_arn),
@@ -59,7 +59,7 @@ def key_policy_for_exporter(key: KeySeen, deployment: Deployment) -> Check:
 
 
 def key_policy_for_analysis(key: KeySeen, deployment: Deployment) -> Check:
-    """Judge whether the key's policy lets the analysis encrypt its files, or leaves it to the role's own policy."""
+    """Check whether the key's policy lets the analysis encrypt its files, or leaves it to the role's own policy."""
     subject = Subject(
         "key_policy_for_analysis",
         Note("policy_of.key", key=deployment.config.kms_key_arn),
@@ -69,7 +69,7 @@ def key_policy_for_analysis(key: KeySeen, deployment: Deployment) -> Check:
 
 
 def key_state(name: str, arn: str, key: KeySeen, fix: tuple[str, ...]) -> Check:
-    """Judge whether Inspector, or SNS, can use a key in the state that it has."""
+    """Check whether Inspector, or SNS, can use a key in the state that it has."""
     described = key.description
     if isinstance(described, Unread):
         return Check(name, "unknown", Note("unknown.key", key=arn, why=described.why.removesuffix(".")))

@@ -16,7 +16,7 @@ from findings_exporter.preflight.check import Check, CheckResult
 from findings_exporter.preflight.deployment import Deployment
 
 RESULT_TYPE, RESULT_VERSION = "inspector-findings-exporter.setup-checked", "2.0"
-"""Of the JSON result; its JSON Schema stands in docs/setup-check.schema.json."""
+"""Of the JSON result; its JSON Schema is docs/setup-check.schema.json."""
 SETUP_SENTENCE_CHARACTERS, EVIDENCE_LINES = 400, 3
 """Of a check in a failed run's message, which has to fit with others into a state and a record."""
 ORDER: tuple[CheckResult, ...] = ("failed", "unknown", "passed")
@@ -112,9 +112,9 @@ def statements_text(statements: Sequence[Mapping[str, Any]]) -> str:
 
 def publication(checks: Sequence[Check], deployment: Deployment, now: datetime) -> dict[str, Any]:
     """Return the arguments of the SNS Publish of a check; what is too long goes without its evidence."""
-    told = _publication(checks, deployment, now)
-    if len(told["Message"].encode()) <= MESSAGE_BYTES:
-        return told
+    published = _publication(checks, deployment, now)
+    if len(published["Message"].encode()) <= MESSAGE_BYTES:
+        return published
     return _publication([_short(check) for check in checks], deployment, now)
 
 
@@ -174,7 +174,7 @@ def _shown(checks: Sequence[Check], escape: Callable[[str], str] = str, language
 
 
 def _word(result: CheckResult, language: str) -> str:
-    return Note(f"verdict.{result}").said(language)
+    return Note(f"result.{result}").said(language)
 
 
 def _encodable(_: str, text: str) -> str:

@@ -51,7 +51,7 @@ def merged(policy: Document | None, statements: Sequence[Document]) -> dict[str,
 
 
 def judged(subject: Subject, policy: Document | Unread | None, requests: Iterable[Request]) -> Check:
-    """Judge whether a policy lets each of the requests through."""
+    """Check whether a policy lets each of the requests through."""
     if isinstance(policy, Unread):
         unread = Check(subject.name, "unknown", Note("unknown.policy", place=subject.place, why=policy.why.removesuffix(".")))
         return with_statements(unread, subject, policy)

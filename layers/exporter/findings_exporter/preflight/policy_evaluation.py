@@ -112,15 +112,15 @@ def applies(statement: Mapping[str, Any], request: Request) -> Truth:
 def shortfalls(policy: Mapping[str, Any] | None, request: Request) -> list[str]:
     """Say of each Allow that comes near what keeps it from allowing a request."""
     stem = request.principal.split(".")[0]
-    told = []
+    shown = []
     for label, statement in statements(policy):
         is_near = _principal(statement, request) is not False or stem in str(statement.get("Principal"))
         if statement.get("Effect") != "Allow" or not is_near:
             continue
         lacking = [part for part, truth in _parts(statement, request) if truth is False]
         if lacking:
-            told.append(bounded(Note("policy.shortfall", statement=label, lacking=lacking), SHORTFALL_CHARACTERS))
-    return told[:MOST_SHORTFALLS]
+            shown.append(bounded(Note("policy.shortfall", statement=label, lacking=lacking), SHORTFALL_CHARACTERS))
+    return shown[:MOST_SHORTFALLS]
 
 
 def all_of(truths: Iterable[Truth]) -> Truth:

@@ -264,7 +264,7 @@ class Reader:
 
 
 def _why(name: str, text: str, **values: str) -> Note:
-    # The sentence that it stands in ends with a full stop of its own.
+    # The sentence around it ends with a full stop of its own.
     return Note(name, text=cut(text, WHY_CHARACTERS).removesuffix("."), **values)
 
 

@@ -11,7 +11,7 @@ from findings_exporter.preflight.reading import PermissionSeen, Unread
 
 
 def permissions(name: str, seen: Sequence[PermissionSeen]) -> Check:
-    """Judge whether the roles may do by their own policies what they must, as IAM simulates it."""
+    """Check whether the roles may do by their own policies what they must, as IAM simulates it."""
     missing = [each.results for each in seen if isinstance(each.results, Unread)]
     results = [(each.permission, result) for each in seen if not isinstance(each.results, Unread) for result in each.results]
     refused = [(asked, result) for asked, result in results if _decision_of_role(asked, result) == "refused"]
@@ -26,8 +26,8 @@ def permissions(name: str, seen: Sequence[PermissionSeen]) -> Check:
     if unclear:
         evidence = tuple(_refusal(asked, result) for asked, result in unclear)
         return replace(_unclear(name, unclear), evidence=evidence)
-    told = {f"{asked.role.rsplit('/', 1)[-1]}: {result['EvalActionName']}" for asked, result in results}
-    return Check(name, "passed", Note(f"passed.{name}"), tuple(sorted(told)))
+    allowed = {f"{asked.role.rsplit('/', 1)[-1]}: {result['EvalActionName']}" for asked, result in results}
+    return Check(name, "passed", Note(f"passed.{name}"), tuple(sorted(allowed)))
 
 
 def _decision_of_role(asked: Permission, result: Document) -> Literal["allowed", "refused", "unknown"]:
@@ -40,7 +40,7 @@ def _decision_of_role(asked: Permission, result: Document) -> Literal["allowed",
         kinds = {kind: decision for part in parts for kind, decision in part.get("EvalDecisionDetails", {}).items()}
         own = {decision for kind, decision in kinds.items() if "resource" not in kind.lower()}
         return "allowed" if own == {"allowed"} else "unknown"
-    # A condition whose key was not given says nothing of the real call, and of an organisation's policy such keys are not told.
+    # A condition whose key was not given says nothing of the real call, and of an organisation's policy such keys are not known.
     is_unclear = _is_refused_by_organisation(result) or any(part.get("MissingContextValues") for part in parts)
     return "unknown" if is_unclear else "refused"
 

@@ -33,7 +33,7 @@ class NotUnderstoodError(Exception):
 
 
 def schedule_fires(schedules: Sequence[Mapping[str, Any]] | Unread, now: datetime) -> Check:
-    """Judge whether a schedule starts exports, and when it does next."""
+    """Check whether a schedule starts exports, and when it does next."""
     name = "schedule"
     if isinstance(schedules, Unread):
         return unread(name, schedules)
@@ -102,7 +102,7 @@ def _next_rate(expression: str, schedule: Mapping[str, Any], now: datetime) -> d
     created, changed = schedule.get("CreationDate"), schedule.get("LastModificationDate")
     first: datetime | None = schedule.get("StartDate") or (created if created == changed else None)
     if first is None:
-        # From when AWS counts after a change is not told.
+        # From when AWS counts after a change is not documented.
         raise NotUnderstoodError(Note("why.rate", number=match[1], unit=match[2]))
     every = timedelta(**{f"{match[2]}s": int(match[1])})
     return first if first > now else first + every * ((now - first) // every + 1)

@@ -13,7 +13,7 @@ from findings_exporter.preflight.reading import KeySeen, Unread, document
 
 
 def topic_delivers(attributes: Mapping[str, str] | Unread | None, deployment: Deployment) -> Check:
-    """Judge whether the topic exists, the exporter may publish to it, and a subscription is confirmed."""
+    """Check whether the topic exists, the exporter may publish to it, and a subscription is confirmed."""
     name, arn = "topic", deployment.config.topic_arn
     if isinstance(attributes, Unread):
         return unread(name, attributes, topic=arn)
@@ -37,7 +37,7 @@ def topic_delivers(attributes: Mapping[str, str] | Unread | None, deployment: De
 
 
 def alarms_delivered(attributes: Mapping[str, str] | Unread | None, deployment: Deployment) -> Check:
-    """Judge whether the alarm topic exists, CloudWatch may publish to it, and all its subscriptions are confirmed."""
+    """Check whether the alarm topic exists, CloudWatch may publish to it, and all its subscriptions are confirmed."""
     name, arn = "alarm_topic", deployment.config.alarm_topic_arn
     if isinstance(attributes, Unread):
         return unread(name, attributes, topic=arn)
@@ -62,7 +62,7 @@ def alarms_delivered(attributes: Mapping[str, str] | Unread | None, deployment: 
 
 
 def topic_key_usable(attributes: Mapping[str, str] | Unread | None, key: KeySeen | None, deployment: Deployment) -> Check:
-    """Judge whether the exporter can use the topic's key."""
+    """Check whether the exporter can use the topic's key."""
     name = "topic_key"
     if attributes is None or isinstance(attributes, Unread):
         return unread(name, attributes or Unread(Note("why.no_topic")))
@@ -77,7 +77,7 @@ def topic_key_usable(attributes: Mapping[str, str] | Unread | None, key: KeySeen
 
 
 def nothing_undelivered(undelivered: int | Unread | None) -> Check:
-    """Judge whether the dead-letter queue is empty."""
+    """Check whether the dead-letter queue is empty."""
     name = "dead_letter_queue"
     if isinstance(undelivered, Unread):
         return unread(name, undelivered)

@@ -24,6 +24,6 @@ def too_late(plan: Plan, name: str, **values: str) -> Failure:
 
 
 def wait_for_turn(run: Run, now: datetime) -> int:
-    """Return how many seconds to wait before asking again for the lock or for Inspector's slot."""
+    """Return how many seconds to wait before asking again for the lock or for another report of Inspector."""
     elapsed = (now - run.execution.started_at).total_seconds()
     return turn_wait_seconds(elapsed, run.require_plan().remaining_seconds(now))

@@ -1,4 +1,4 @@
-"""Cancel Report: stop the run's own report after something went wrong, so that Inspector's slot is free again."""
+"""Cancel Report: stop the run's own report after something went wrong, so that Inspector can make another one."""
 
 import logging
 import time

@@ -35,7 +35,7 @@ from findings_exporter.model.run import Outcome
 from findings_exporter.model.text import clean
 from findings_exporter.steps._reports import owner_of
 from findings_exporter.steps.cancel_report import cancel
-from findings_exporter.steps.notify import tell
+from findings_exporter.steps.notify import publish_outcome
 from findings_exporter.steps.record_run import record
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ NOT_SUCCEEDED: tuple["ExecutionStatusType", ...] = ("ABORTED", "FAILED", "TIMED_
 PAGE_EXECUTIONS, PAGES_AT_ONCE = 100, 50
 """Of failed executions, what an hourly cleanup looks at beyond the newest page of each status."""
 TIME_FOR_ONE = timedelta(seconds=40)
-"""What is left when an hourly cleanup begins with its last run: time to stop its report, and to record and tell it."""
+"""What is left when an hourly cleanup begins with its last run: time to stop its report, and to record and publish_outcome it."""
 TIME_TO_NOTIFY = timedelta(seconds=20)
 """What is left of it when a report has not stopped."""
 CANCEL_WAIT = timedelta(seconds=15)
@@ -118,7 +118,7 @@ def clean_up(
     function_deadline: datetime,
     patience: timedelta = EVENT_PATIENCE,
 ) -> str:
-    """Stop the run's own report, release its lock, record its outcome and tell it: whatever of that is not done yet.
+    """Stop the run's own report, release its lock, record its outcome and publish_outcome it: whatever of that is not done yet.
 
     Parameters
     ----------
@@ -149,14 +149,14 @@ def clean_up(
         return _stop_notified(clients, execution, now, until)
     trouble = _stop(clients, execution, now, until)
     record(clients.table, execution, ENDED_AS.get(ended.status, "FAILED"), ended.failure, None, now())
-    tell(clients.table, clients.sns, clients.config, execution, now(), function_deadline)
+    publish_outcome(clients.table, clients.sns, clients.config, execution, now(), function_deadline)
     if trouble:
         raise trouble
     return "CLEANED_UP"
 
 
 def _stop(clients: Clients, execution: Execution, now: Callable[[], datetime], until: datetime) -> Exception | None:
-    """Stop the run's own report and release its lock; trouble does not keep the run from being told."""
+    """Stop the run's own report and release its lock; trouble does not keep the run from being described."""
     try:
         with translated():
             cancel(clients, execution, now, until)
@@ -164,7 +164,7 @@ def _stop(clients: Clients, execution: Execution, now: Callable[[], datetime], u
             # A function that outlived the execution may have created between look and release; now none can any more.
             cancel(clients, execution, now, until)
     except StillCreatingError:
-        raise  # over in a minute, and then there is a report to tell of or none
+        raise  # over in a minute, and then there is a report to publish_outcome of or none
     except (ExporterError, ClientError) as error:
         run_store.note(
             clients.table,
@@ -176,7 +176,7 @@ def _stop(clients: Clients, execution: Execution, now: Callable[[], datetime], u
 
 
 def _stop_notified(clients: Clients, execution: Execution, now: Callable[[], datetime], until: datetime) -> str:
-    """Look once more for the report of a run that failed and was told.
+    """Look once more for the report of a run that failed and was described.
 
     The failure path looks once. It may have failed to cancel, or a function that outlived its step may have created
     after it looked.
@@ -185,7 +185,7 @@ def _stop_notified(clients: Clients, execution: Execution, now: Callable[[], dat
         with translated():
             stopped = cancel(clients, execution, now, until)
     except AccessDeniedError:
-        # The run's message told it already, and asking again changes nothing.
+        # The run's message described it already, and asking again changes nothing.
         return "NOTHING_LEFT"
     return "CLEANED_UP" if stopped == "CANCELLED" else "NOTHING_LEFT"
 
@@ -193,7 +193,7 @@ def _stop_notified(clients: Clients, execution: Execution, now: Callable[[], dat
 def hourly_cleanup(clients: CleanUpClients, now: Callable[[], datetime], function_deadline: datetime) -> list[str]:
     """Clean up after every execution that has ended and left something; the next hourly cleanup goes on where this one stops.
 
-    What is most useful comes first: the lock's holder and the open runs, then Inspector's slot, then executions that ended
+    What is most useful comes first: the lock's holder and the open runs, then the report in progress, then executions that ended
     before they were recorded. An execution that cannot be cleaned up does not keep the others from it.
 
     Returns
@@ -212,7 +212,7 @@ def hourly_cleanup(clients: CleanUpClients, now: Callable[[], datetime], functio
     cleanup = _HourlyCleanup(clients, now, function_deadline)
     before = run_store.cleanup_mark(clients.table)
     mark = cleanup.open_runs(before)
-    cleanup.cleaned += _free_slot(clients, now, function_deadline)
+    cleanup.cleaned += _cancel_report_of_ended_run(clients, now, function_deadline)
     try:
         with translated():
             mark = cleanup.unwritten(mark)
@@ -264,7 +264,7 @@ class _HourlyCleanup:
         older = {}
         for status in NOT_SUCCEEDED:
             executions, older[status] = self._page(status, "")
-            if not self._look(executions):
+            if not self._clean_up_ended(executions):
                 return mark
         statuses, pages = NOT_SUCCEEDED[NOT_SUCCEEDED.index(mark.status) :] if mark.token else NOT_SUCCEEDED, 0
         for status in statuses:
@@ -274,7 +274,7 @@ class _HourlyCleanup:
                 if pages == PAGES_AT_ONCE:
                     return here
                 executions, token = self._page(status, token)
-                if not self._look(executions):
+                if not self._clean_up_ended(executions):
                     return here
                 pages += 1
         return done
@@ -302,8 +302,8 @@ class _HourlyCleanup:
         # The newest come first [AWS: ListExecutions].
         return recent, page.get("nextToken", "") if len(recent) == len(listed) else ""
 
-    def _look(self, executions: Iterable[Execution]) -> bool:
-        """Clean up after those that were never written down, and tell whether there was the time for all."""
+    def _clean_up_ended(self, executions: Iterable[Execution]) -> bool:
+        """Clean up after those that were never written down, and publish_outcome whether there was the time for all."""
         for execution in executions:
             if self.now() > self._until:
                 self.stopped = True
@@ -322,7 +322,7 @@ class _HourlyCleanup:
                     ended = _ended(self.clients.states, execution, self.now())
                     if ended and self._has_cleaned(ended):
                         self.cleaned.append(execution.name)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still told
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still described
                 logger.warning("the run %s could not be cleaned up yet: %s", execution.id, type(error).__name__)
                 self.errors.append(error)
 
@@ -330,8 +330,8 @@ class _HourlyCleanup:
         return clean_up(self.clients, ended, self.now, self.function_deadline, CANCEL_WAIT) == "CLEANED_UP"
 
 
-def _free_slot(clients: CleanUpClients, now: Callable[[], datetime], function_deadline: datetime) -> list[str]:
-    """Cancel a report in progress whose run has ended and was told, but could not cancel it."""
+def _cancel_report_of_ended_run(clients: CleanUpClients, now: Callable[[], datetime], function_deadline: datetime) -> list[str]:
+    """Cancel a report in progress whose run has ended and was described, but could not cancel it."""
     try:
         with translated():
             current = clients.inspector.current()
@@ -343,18 +343,20 @@ def _free_slot(clients: CleanUpClients, now: Callable[[], datetime], function_de
                 return [owner.name] if stopped == "CANCELLED" else []
     except (ExporterError, ClientError) as error:
         # No run waits for this look: the next export reports an Inspector that is down or disabled.
-        logger.warning("Inspector's slot could not be looked at: %s", type(error).__name__)
+        logger.warning("the report in progress at Inspector could not be read: %s", type(error).__name__)
         return []
 
 
 def _ended(states: "SFNClient", execution: Execution, now: datetime) -> Ended | None:
     try:
-        told = states.describe_execution(executionArn=execution.arn)
+        described = states.describe_execution(executionArn=execution.arn)
     except states.exceptions.ExecutionDoesNotExist:
         # Step Functions forgets an execution after 90 days; one that is older than the time limit cannot be running.
         if now < execution.started_at + EXECUTION_TIMEOUT + EXPIRY_MARGIN:
             return None
         return Ended(execution, "FAILED", "", "Unknown", Note("cause.forgotten"))
-    if told["status"] not in ENDED:
+    if described["status"] not in ENDED:
         return None
-    return Ended(execution, told["status"], told.get("input", ""), told.get("error", ""), told.get("cause", ""))
+    return Ended(
+        execution, described["status"], described.get("input", ""), described.get("error", ""), described.get("cause", "")
+    )

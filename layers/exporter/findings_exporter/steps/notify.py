@@ -30,14 +30,14 @@ def notify(
     Result
         ``state``: ``NOTIFIED`` or ``ALREADY_NOTIFIED``; ``failure``: what was recorded, and how the workflow ends.
     """
-    told = tell(table, sns, config, execution, now, function_deadline)
+    notified = publish_outcome(table, sns, config, execution, now, function_deadline)
     run = run_store.load(table, execution)
     # Record Run may have failed right after it had decided the outcome.
     run_store.keep_history(table, run)
-    return {"state": "NOTIFIED" if told else "ALREADY_NOTIFIED", "failure": ended_failure(run, config)}
+    return {"state": "NOTIFIED" if notified else "ALREADY_NOTIFIED", "failure": ended_failure(run, config)}
 
 
-def tell(
+def publish_outcome(
     table: Table, sns: "SNSClient", config: Config, execution: Execution, now: datetime, function_deadline: datetime
 ) -> bool:
     """Publish a run's recorded outcome, unless it was told already.

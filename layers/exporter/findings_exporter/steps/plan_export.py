@@ -1,4 +1,4 @@
-"""Plan Export: record the run first, so that its outcome is notified whatever happens, then judge its input."""
+"""Plan Export: record the run first, so that its outcome is notified whatever happens, then check its input."""
 
 import json
 
@@ -13,7 +13,7 @@ from findings_exporter.steps._results import Result, failed
 
 
 def plan_export(table: Table, config: Config, execution: Execution, run_input: object) -> Result:
-    """Write the run down, judge its input, claim its scheduled time and write its plan down.
+    """Write the run down, check its input, claim its scheduled time and write its plan down.
 
     Returns
     -------

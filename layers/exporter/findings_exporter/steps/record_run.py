@@ -65,8 +65,8 @@ def ended_failure(run: Run, config: Config) -> dict[str, str] | None:
     try:
         failure = for_programs(run).failure or run.failure
         return {"error": failure.error, "cause": cause_text(failure, config)}
-    except Exception as error:  # noqa: BLE001 - how a failure is explained does not decide whether it is told
-        logger.error("the failure is told without its explanation: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
+    except Exception as error:  # noqa: BLE001 - how a failure is explained does not decide whether it is passed_on
+        logger.error("the failure is passed_on without its explanation: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
         return {"error": clean(run.failure.error, ERROR_CHARACTERS), "cause": clean(run.failure.cause, FAIL_CAUSE_CHARACTERS)}
 
 
@@ -83,13 +83,13 @@ def record(
     if decided and run.outcome != "DUPLICATE":
         try:
             count_run(run)
-        except Exception as error:  # noqa: BLE001 - what cannot be counted is told all the same
+        except Exception as error:  # noqa: BLE001 - what cannot be counted is passed_on all the same
             logger.error("the run could not be counted: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
     return run
 
 
 def analysis_failure(error: str, cause: str) -> dict[str, str]:
-    """Return what is written down of an analysis step that broke down, with the sentence that people are told."""
+    """Return what is written down of an analysis step that broke down, with the sentence that people are passed_on."""
     what = cut(" ".join(failure_from(error, cause).cause.split()), ANALYSIS_CAUSE_CHARACTERS).rstrip(".")
     return {
         "error": error,
@@ -107,5 +107,5 @@ def cause_text(failure: Failure, config: Config) -> str:
 
 
 def _failure(caught: Mapping[str, Any]) -> Failure:
-    told, read = failure_from(caught["error"], caught["cause"]), Failure.from_dict(caught)
-    return replace(told, cause=read.cause if isinstance(read.cause, Note) else told.cause, setup=read.setup)
+    passed_on, read = failure_from(caught["error"], caught["cause"]), Failure.from_dict(caught)
+    return replace(passed_on, cause=read.cause if isinstance(read.cause, Note) else passed_on.cause, setup=read.setup)

@@ -1,4 +1,4 @@
-"""Start Report: create the run's report, or find the one that an earlier try created, or wait for Inspector's slot.
+"""Start Report: create the run's report, find the one of an earlier try, or wait while Inspector makes another one.
 
 Inspector makes one report at a time in an account and Region, has no client token, and anyone may start a report in the
 console meanwhile. So Inspector is asked before each create, and the run's own report is recognized by its destination.
@@ -34,7 +34,7 @@ PLACE_CHARACTERS = 200
 
 
 def start_report(clients: StartClients, run: Run, clock: Callable[[], datetime], outlives_until: datetime) -> Result:
-    """Create the run's report, find the one that an earlier try created, or tell who has the slot.
+    """Create the run's report, find the one that an earlier try created, or return whose report is in progress.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def start_report(clients: StartClients, run: Run, clock: Callable[[], datetime],
         # turn ever more seldom, since an Inspector that fails all day would fill the execution's history.
         return _busy(max((holder.creating_until - now).total_seconds(), wait_for_turn(run, now)))
     if current and not current.has_ended:
-        return _slot_taken(clients, run, current, now)
+        return _other_in_progress(clients, run, current, now)
     if plan.remaining_seconds(now) <= 0:
         return failed(too_late(plan, "cause.too_late_not_started"))
     return _create(clients, run, holder.creating_until, clock, outlives_until)
@@ -100,19 +100,19 @@ def _create(
 
 
 def _refused(clients: StartClients, run: Run, error: ClientError, now: datetime) -> Result:
-    # Another report may have taken the slot since we looked: the status decides, class and text are only hints.
+    # Another report may have been started since the last status check: the status decides, class and text are only hints.
     plan = run.require_plan()
     current = clients.inspector.current()
     if current and is_at(current, plan):
         return _started(clients, run, current.id, now, None)
     if current and not current.has_ended:
-        return _slot_taken(clients, run, current, now)
+        return _other_in_progress(clients, run, current, now)
     if ONE_AT_A_TIME_TEXT in text_of(error):
         return _busy(wait_for_turn(run, now))
     return failed(Failure("CreateRefused", Note("cause.refused", code=code_of(error), text=text_of(error))))
 
 
-def _slot_taken(clients: StartClients, run: Run, other: InspectorReport, now: datetime) -> Result:
+def _other_in_progress(clients: StartClients, run: Run, other: InspectorReport, now: datetime) -> Result:
     plan = run.require_plan()
     remaining = plan.remaining_seconds(now)
     place = clean(f"s3://{other.bucket}/{other.prefix}", PLACE_CHARACTERS)
@@ -138,7 +138,7 @@ def _slot_taken(clients: StartClients, run: Run, other: InspectorReport, now: da
             Note("run.cancelled_external", report=other.id, place=place),
         )
         return _busy(wait_for_turn(run, now))
-    logger.info("Inspector's slot is taken by another report %s", other.id)
+    logger.info("another report is in progress at Inspector: %s", other.id)
     run_store.note(
         clients.table,
         run.execution,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 TINY_BYTES = 4096
 """The largest object that can be a way of saying that nothing was found; one real finding alone is about as long."""
 CHECKS, CHECK_SECONDS = 3, 2
-"""An object that is not there is looked for again before it counts as nothing found: that would be told as good news."""
+"""An object that is not there is looked for again before it counts as nothing found: that would be values as good news."""
 
 type AsksInspector = Callable[[], bool | None]
 """Asks whether any finding matches the run's filter now; None where the answer does not tell."""
@@ -67,7 +67,7 @@ def verify(
     *,
     found_nothing: bool,
 ) -> Delivery | Failure:
-    """Find the report's object by listing the run's own prefix, and judge it.
+    """Find the report's object by listing the run's own prefix, and check it.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ def verify(
         kms_key_arn=head.get("SSEKMSKeyId"),
         nothing_found=None,
     )
-    if wrong := _wrong_encryption(delivery, head.get("ServerSideEncryption"), destination):
-        return wrong
+    if failure := _encryption_failure(delivery, head.get("ServerSideEncryption"), destination):
+        return failure
     return _assessed(s3, ask, delivery, report_format, owner)
 
 
@@ -117,12 +117,12 @@ def _nothing(destination: Destination, how: Literal["no_findings", "no_object"])
     return Delivery(destination.bucket, destination.prefix, None, 0, None, None, None, how)
 
 
-def _wrong_encryption(delivery: Delivery, encryption: str | None, destination: Destination) -> Failure | None:
+def _encryption_failure(delivery: Delivery, encryption: str | None, destination: Destination) -> Failure | None:
     if encryption in {"aws:kms", "aws:kms:dsse"} and delivery.kms_key_arn == destination.kms_key_arn:
         return None
     how = "cause.encryption" if delivery.kms_key_arn else "cause.encryption_s3"
-    told = {"uri": delivery.uri, "encryption": encryption, "key": delivery.kms_key_arn, "wanted": destination.kms_key_arn}
-    return Failure("Delivery.Encryption", Note(how if encryption else "cause.encryption_none", **told))
+    values = {"uri": delivery.uri, "encryption": encryption, "key": delivery.kms_key_arn, "wanted": destination.kms_key_arn}
+    return Failure("Delivery.Encryption", Note(how if encryption else "cause.encryption_none", **values))
 
 
 def _assessed(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_format: str, owner: str) -> Delivery | Failure:
@@ -144,7 +144,7 @@ def _assessed(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_for
 
 
 def _assessed_by_inspector(ask: AsksInspector, delivery: Delivery, fault: Note) -> Delivery | Failure:
-    """Judge a tiny object without any finding that is in no known form: a malformed one was seen where nothing matched."""
+    """Check a tiny object without any finding that is in no known form: a malformed one was seen where nothing matched."""
     try:
         matches = ask()
     except ClientError as error:
@@ -160,8 +160,8 @@ def _assessed_by_inspector(ask: AsksInspector, delivery: Delivery, fault: Note) 
 
 
 def _corrupt(delivery: Delivery, fault: Note, name: str = "cause.corrupt", **values: str) -> Failure:
-    told = Note(name, uri=delivery.uri, bytes=delivery.size_bytes, fault=fault, **values)
-    return Failure("Delivery.Corrupt", told)
+    cause = Note(name, uri=delivery.uri, bytes=delivery.size_bytes, fault=fault, **values)
+    return Failure("Delivery.Corrupt", cause)
 
 
 def _read(s3: "S3Client", delivery: Delivery, byte_range: str, owner: str) -> bytes:

@@ -83,10 +83,10 @@ def places(found: frozenset[bytes], account: str = ACCOUNT) -> set[str]:
 
 def test_a_comparison_gets_all_that_is_not_active_and_what_is_surely_deactivated() -> None:
     found = Scanned({ACCOUNT: {"ec2": "on", "ecr": "unknown", "lambda": "off"}}, {}, frozenset())
-    assert (places(found.unsure()), places(found.off())) == ({"ecr", "lambda"}, {"lambda"})
-    assert places(found.unsure(), "") == set(SCAN_TYPES), "of a finding without an account nothing is sure"
+    assert (places(found.uncertain()), places(found.off())) == ({"ecr", "lambda"}, {"lambda"})
+    assert places(found.uncertain(), "") == set(SCAN_TYPES), "of a finding without an account nothing is sure"
 
 
 def test_an_account_that_is_no_member_need_not_resume() -> None:
     left = Coverage(ACCOUNT, {OTHER_ACCOUNT: AccountScanning("unknown", is_member=False)})
-    assert places(surely_scanned(left, {}, (), NOW).unsure(), OTHER_ACCOUNT) == set()
+    assert places(surely_scanned(left, {}, (), NOW).uncertain(), OTHER_ACCOUNT) == set()

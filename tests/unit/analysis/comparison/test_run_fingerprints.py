@@ -94,7 +94,7 @@ def live(
 def not_scanned(*accounts: str) -> NotScanned:
     coverage = Coverage(ACCOUNT, dict.fromkeys(accounts, AccountScanning("off")))
     scanned = surely_scanned(coverage, {}, (), NOW)
-    return NotScanned(scanned.unsure(), scanned.off())
+    return NotScanned(scanned.uncertain(), scanned.off())
 
 
 class TestBaselines:
@@ -173,7 +173,7 @@ class TestBaselines:
         assert deactivated.counts == {"status_unknown": 1, "suppressed": 1}
         assert live([batch(finding("a"))], deactivated.keys).counts == {"rediscovered": 1}
         assert live([], deactivated.keys, off).counts == {"status_unknown": 1}
-        unknown = NotScanned(off.unsure)
+        unknown = NotScanned(off.uncertain)
         assert live([batch(finding("a", status="CLOSED"))], before, unknown).counts == {"closed": 1, "status_unknown": 1}
 
     def test_first_seen_days_come_from_other_runs_too(self) -> None:

@@ -93,7 +93,7 @@ def analysis(
             Header("nightly", "run-1", "", "h", of.filter_criteria, scanned.states),
             io.BytesIO(),
             fingerprint_file(keys_before, 0) if keys_before is not None else None,
-            not_scanned=NotScanned(scanned.unsure(), scanned.off()),
+            not_scanned=NotScanned(scanned.uncertain(), scanned.off()),
             watched=priorities.watched(),
         )
     compared = comparison.with_baseline
@@ -169,13 +169,13 @@ class TestFirstRun:
     def test_it_has_counts_and_no_changes_and_says_why(self) -> None:
         made = analysis([finding("a"), finding("b", vulnerability_id="CVE-2", status="CLOSED")])
         assert (made["baseline"], made["changes"], made["no_baseline"]) == (None, None, "first_run")
-        assert (made["counts"]["total"], made["counts"]["by_status"]) == (2, {"ACTIVE": 1, "CLOSED": 1})
+        assert (made["statistics"]["total"], made["statistics"]["by_status"]) == (2, {"ACTIVE": 1, "CLOSED": 1})
         assert made["sentences"] == ["This is the first one."]
         assert [entry["vulnerability_id"] for entry in made["priorities"]] == ["CVE-2026-1"]
 
     def test_a_run_without_findings_has_an_analysis_too(self) -> None:
         made = analysis([], key=None)
-        assert (made["counts"]["total"], made["priorities"], made["report"]["key"]) == (0, [], None)
+        assert (made["statistics"]["total"], made["priorities"], made["report"]["key"]) == (0, [], None)
         assert "The report has no open findings. Scanning is active" in text(made)
 
     def test_it_names_the_baseline_and_its_age(self) -> None:

@@ -96,7 +96,7 @@ class TestTheAnswer:
             daily_run["changes"]["counts"]["appeared"],
             daily_run["changes"]["counts"]["no_longer_open"],
         )
-        assert result["open"] == daily_run["counts"]["by_status"]["ACTIVE"]
+        assert result["open"] == daily_run["statistics"]["by_status"]["ACTIVE"]
 
     def test_where_only_open_findings_are_reported_the_criticals_are_of_them(self) -> None:
         assert answer(daily_runs.deactivated(), page_localization("en", "UTC"))["critical"] == 0
@@ -284,7 +284,7 @@ class TestOrder:
 
     def test_many_accounts_open_by_a_click(self) -> None:
         daily_run = daily_runs.first()
-        daily_run["counts"] = daily_run["counts"] | {"by_account": {f"{number:012}": 1 for number in range(40)}}
+        daily_run["statistics"] = daily_run["statistics"] | {"by_account": {f"{number:012}": 1 for number in range(40)}}
         html = render(daily_run, [], daily_runs.facts())
         where = html[html.index('id="where"') :]
         assert (
@@ -336,7 +336,7 @@ class TestWords:
             "accounts": {"111122223333": coverage["accounts"]["444455556666"] | {"why": strange}},
         }
         daily_run["coverage_status"] = daily_run["coverage_status"] | {"deactivated": {"444455556666": [strange]}}
-        daily_run["counts"] = daily_run["counts"] | {"by_resource_type": {strange: 3}}
+        daily_run["statistics"] = daily_run["statistics"] | {"by_resource_type": {strange: 3}}
         runs = [daily_runs.trend(daily_run, 1)[0] | {"outcome": strange}]
         html = render(daily_run, runs, daily_runs.facts())
         shown = Page(html)
@@ -394,20 +394,20 @@ class TestSections:
 
     def test_many_accounts_are_cut_and_the_rest_counted(self) -> None:
         daily_run = daily_runs.first()
-        daily_run["counts"] = daily_run["counts"] | {"by_account": {f"{number:012}": 1 for number in range(1_070)}}
+        daily_run["statistics"] = daily_run["statistics"] | {"by_account": {f"{number:012}": 1 for number in range(1_070)}}
         assert "and 1,020 more, in analysis.json" in page(daily_run).text
 
     def test_counts_without_top_lists_make_a_page_too(self) -> None:
         daily_run = daily_runs.first()
-        daily_run["counts"] = {name: value for name, value in daily_run["counts"].items() if name != "top"}
+        daily_run["statistics"] = {name: value for name, value in daily_run["statistics"].items() if name != "top"}
         shown = page(daily_run).text
         assert "By repository" not in shown
         assert "By resource type" in shown
 
     def test_a_top_list_that_is_not_exact_says_by_how_much(self) -> None:
         daily_run = daily_runs.first()
-        top = daily_run["counts"]["top"]
-        daily_run["counts"] = daily_run["counts"] | {
+        top = daily_run["statistics"]["top"]
+        daily_run["statistics"] = daily_run["statistics"] | {
             "top": top | {"packages": top["packages"] | {"exact": False, "too_low_by_at_most": 12}}
         }
         assert "every number can be too low by up to 12" in page(daily_run).text

@@ -18,7 +18,7 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.model.run import Run
 from findings_exporter.notification import short
 from findings_exporter.steps import record_run
-from findings_exporter.steps.notify import tell
+from findings_exporter.steps.notify import publish_outcome
 from tests.builders.exporter import (
     REPORT_ID,
     START,
@@ -275,7 +275,7 @@ class TestRecords:
         run_store.record(table, ME, "FAILED", Failure("X", "x"), delivery(), minutes(12))
         table.update((f"EXECUTION#{ME.id}", "EXECUTION"), "SET #name = :value", {"#name": name}, {":value": text})
         topic = FakeTopic()
-        assert tell(table, topic.client, config(), ME, minutes(13), minutes(14))
+        assert publish_outcome(table, topic.client, config(), ME, minutes(13), minutes(14))
         run = run_store.load(table, ME)
         assert run.notified_at
         assert "FAILED" in topic.bodies[0]["default"]
@@ -295,7 +295,7 @@ class TestRecords:
         recorded = record_run.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
         assert recorded.outcome == "SUCCEEDED"
         topic = FakeTopic()
-        assert tell(table, topic.client, config(), ME, minutes(13), minutes(14))
+        assert publish_outcome(table, topic.client, config(), ME, minutes(13), minutes(14))
 
     def test_a_line_that_dynamodb_refuses_for_good_keeps_no_run_from_being_reported(
         self, table: Table, monkeypatch: pytest.MonkeyPatch

@@ -309,7 +309,7 @@ def test_the_log_names_each_step_of_its_execution_and_nothing_confidential(
     assert lines[-2]["message"] == "the run run-2 could not be cleaned up yet: AccessDeniedError"
     assert [line["execution"] for line in lines[-2:]] == ["run-2", "hourly_cleanup"]
     assert {line["service"] for line in lines} == {"findings_exporter"}
-    assert any("slot is taken" in line["message"] for line in lines)
+    assert any("another report is in progress at Inspector" in line["message"] for line in lines)
     written = log.getvalue() + capsys.readouterr().out
     assert "ExportsSucceeded" in written
     for secret in (ACCOUNT, SECRET, MAIL, "testing"):

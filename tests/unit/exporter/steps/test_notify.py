@@ -16,7 +16,7 @@ from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import NotificationInProgressError, NotRecordedError
 from findings_exporter.model.run import Run
 from findings_exporter.notification import publication
-from findings_exporter.steps.notify import tell
+from findings_exporter.steps.notify import publish_outcome
 from tests.builders.exporter import config, delivery, execution, minutes, planned
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
 
 def notified(table: Table, client: "SNSClient", at: float = 13) -> bool:
     """Notify of my run."""
-    return tell(table, client, config(), ME, minutes(at), minutes(at + 0.5))
+    return publish_outcome(table, client, config(), ME, minutes(at), minutes(at + 0.5))
 
 
 def test_an_outcome_is_notified_once(table: Table, client: "SNSClient", sns: Stubber, run: Run) -> None:
@@ -137,8 +137,8 @@ def test_a_claim_lasts_longer_than_its_function_since_clocks_differ(
     with monkeypatch.context() as dying:
         dying.setattr(run_store, "mark_notified", die)
         with pytest.raises(SystemExit):
-            tell(table, client, config(), ME, minutes(13), function_deadline)
+            publish_outcome(table, client, config(), ME, minutes(13), function_deadline)
     with pytest.raises(NotificationInProgressError):
-        tell(table, client, config(), ME, function_deadline + timedelta(seconds=9), minutes(15))
+        publish_outcome(table, client, config(), ME, function_deadline + timedelta(seconds=9), minutes(15))
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
-    assert tell(table, client, config(), ME, function_deadline + timedelta(seconds=11), minutes(15))
+    assert publish_outcome(table, client, config(), ME, function_deadline + timedelta(seconds=11), minutes(15))
