@@ -2,5 +2,5 @@
 
 Offered: ``config``, ``errors``, ``execution``, ``plan``, ``filter_criteria``, ``wait``, ``run``, ``delivery``, ``layout``,
 ``records``, ``taxonomy``, ``notes``, ``text``, ``report_completeness``.
-The texts of the notes (``*_en``, ``*_ja``) are for ``notes`` alone.
+The texts of the notes in each language are for ``notes`` alone.
 """

@@ -19,6 +19,7 @@ from findings_exporter.model.execution import Execution
 
 REPORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 REPORT_FILE = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27})\.(?:json|csv)")
+"""The name of the object that Inspector writes, for the formats JSON and CSV."""
 OTHER_RUNS = ".other"
 """Ends the Parquet partition of runs that do not stand for the report of their name. No report name has a dot."""
 

@@ -126,7 +126,7 @@ def test_whatever_texts_findings_have_it_stays_small_and_on_one_line(text: str) 
         "reasons": [text] * 500,
         "deactivated": {f"{number}{text}": ["ec2", "ecr", "lambda"] for number in range(500)},
     }
-    whole["counts"]["by_severity"] = {f"{number}{text}": 1 for number in range(500)}
+    whole["statistics"]["by_severity"] = {f"{number}{text}": 1 for number in range(500)}
     made = make_headline(whole, STORED)
     result = json.dumps(made, ensure_ascii=False)
     assert len(result) <= CHARACTERS

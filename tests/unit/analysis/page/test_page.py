@@ -105,7 +105,7 @@ class TestTheAnswer:
     def test_a_first_run_has_nothing_to_compare_with_and_says_why(self) -> None:
         daily_run = daily_runs.first()
         shown = page(daily_run, runs=1).text
-        assert f"180 open ({daily_run['counts']['by_severity']['CRITICAL']} critical)." in shown
+        assert f"180 open ({daily_run['statistics']['by_severity']['CRITICAL']} critical)." in shown
         assert "No earlier report with this name is on record." in shown
         assert "not compared" in shown
 
