@@ -18,5 +18,5 @@ s3, inspector2 = client("s3"), client("inspector2")
 
 @step
 def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
-    """Verify the run's report; ``found_nothing`` says that Inspector itself told of no findings."""
+    """Verify the run's report; ``found_nothing`` says that Inspector itself reported no findings."""
     return verify_report(s3, inspector2, run_store.load(table, execution), found_nothing=event["found_nothing"])

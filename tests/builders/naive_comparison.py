@@ -100,7 +100,7 @@ def compare(
             missing.append((before, after))
         elif after.is_open:
             kinds["unsuppressed" if before.status == "SUPPRESSED" else "reopened", after.logical] += 1
-    # Several equal findings cannot be told apart: closed ones are matched first, and of each those that were open.
+    # Several equal findings cannot be distinguished: closed ones are matched first, and of each those that were open.
     missing.sort(key=surely_open_first)
     missing += sorted(((before, None) for before in unmatched if before.was_open), key=surely_open_first)
     for after in [each for each in fresh if each.is_open]:

@@ -132,14 +132,14 @@ def test_an_external_report_is_cancelled_by_a_holder_whose_plan_says_so() -> Non
 
 @pytest.mark.parametrize(("began", "is_broken"), [(3.4, False), (3.6, True)])
 def test_a_run_that_lost_its_lock_after_it_read_it_may_cancel_an_external_report(began: float, is_broken: bool) -> None:
-    robbed: list[Seen] = [
+    lost_lock: list[Seen] = [
         RunWritten(2, A, NEW, CANCELLING),
         ReportBegan(2.5, "report-f", ""),
         LockWritten(3, FREE, HELD),
         LockWritten(3.5, HELD, OTHERS),
         CancelAsked(3.7, "report-f", A, began),
     ]
-    assert is_broken == any("S3" in law for law in broken_laws(robbed))
+    assert is_broken == any("S3" in law for law in broken_laws(lost_lock))
 
 
 @pytest.mark.parametrize(

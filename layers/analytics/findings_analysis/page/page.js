@@ -120,12 +120,12 @@
 
   function details(row) {
     const list = make("dl");
-    const told = [
+    const fields = [
       ["list.first_seen", data.days[row.first_seen]], ["list.packages", row.packages.join(", ")], ["list.type", row.resource_type && known("type", row.resource_type)],
       ["list.previous_severity", row.previous_severity && row.previous_severity !== row.severity ? known("severity", row.previous_severity) : ""],
       ["list.arn", row.finding_arn], ["list.previous_arn", row.previous_finding_arn],
     ];
-    for (const [key, text] of told) if (text) list.append(make("dt", { textContent: say(key) }), make("dd", {}, ...long(text)));
+    for (const [key, text] of fields) if (text) list.append(make("dt", { textContent: say(key) }), make("dd", {}, ...long(text)));
     return make("details", {}, make("summary", { textContent: say("list.details") }), list);
   }
 

@@ -253,7 +253,7 @@ COLUMNS = (
     Column("further_resource_ids", "array<string>", "Ids of the resources after the first; none were ever seen.",
            "resources[1:].id", "", counted=True),
     Column("platform", "string", "Operating system of an instance or image.",
-           "resources[0].details.*.platform", "Platform of a row that tells of no function"),
+           "resources[0].details.*.platform", "Platform of a row that is of no function"),
     Column("image_id", "string", "An instance's machine image, or a container image's digest.",
            "resources[0].details.awsEc2Instance.imageId | .awsEcrContainerImage.imageHash | .image.imageDigest"
            " | .machineImage.machineImageId",

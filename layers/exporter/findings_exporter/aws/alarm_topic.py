@@ -23,7 +23,7 @@ def subscriptions(attributes: Mapping[str, str]) -> tuple[int, int]:
 def unconfirmed_note(sns: "SNSClient", config: Config) -> str | None:
     """Return what a run's message says while alarms are not delivered to all that the topic is for.
 
-    None where every subscription is confirmed, and also where that cannot be read: check_setup tells which of the two it is, and
+    None where every subscription is confirmed, and also where that cannot be read: check_setup reports which of the two, and
     no message waits for it.
     """
     try:

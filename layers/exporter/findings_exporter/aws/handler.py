@@ -39,7 +39,7 @@ type Step = Callable[[Execution, Event, "LambdaContext"], dict[str, Any]]
 
 RELEASES = (RELEASE - 1, RELEASE)
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3, 8, 3
-"""Bounded, so that a hanging AWS ends as an error that is told, not as a function's timeout."""
+"""Bounded, so that a hanging AWS ends as an error with a message, not as a function's timeout."""
 
 logger = Logger(service="findings_exporter")
 

@@ -72,7 +72,7 @@ class Inspector:
     def cancel(self, report_id: str) -> None:
         """Ask Inspector to cancel a report; whoever needs to know whether it has stopped looks.
 
-        A refusal is no reason to fail: it comes for a report that has ended meanwhile, and perhaps for one that was told to
+        A refusal is no reason to fail: it comes for a report that has ended meanwhile, and perhaps for one that was asked to
         stop before.
         """
         try:
@@ -123,7 +123,7 @@ def create(creator: "Inspector2Client", plan: Plan) -> str:
 
 
 def matches_any(client: "Inspector2Client", filter_criteria: Mapping[str, Any]) -> bool | None:
-    """Tell whether any finding matches the filter of a report; None where the answer does not tell.
+    """Return whether any finding matches the filter of a report; None where the answer does not say.
 
     Raises
     ------

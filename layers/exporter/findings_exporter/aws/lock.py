@@ -66,7 +66,7 @@ class Lock:
     region: str
 
     def acquire(self, states: "SFNClient", me: Execution, now: datetime) -> Holder | None:
-        """Take the lock, or tell who holds it.
+        """Take the lock, or return who holds it.
 
         A repeated call by the holder changes nothing, since its condition refuses the holder too.
 

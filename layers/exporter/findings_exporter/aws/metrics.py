@@ -103,7 +103,7 @@ def count_analysis(report_name: str, seconds: float, size_bytes: int | None) -> 
 def count_expectation(report_name: str) -> None:
     """Count an hour in which a success of a report is expected.
 
-    It adds nothing to the sum of the successes. It makes that sum exist and be zero, which an alarm can tell from a stack
+    It adds nothing to the sum of the successes. It makes that sum exist and be zero, which an alarm can distinguish from a stack
     that was deployed an hour ago.
     """
     _write_by_report(report_name, {"RegularExportsSucceeded": 0})

@@ -10,7 +10,7 @@ One DynamoDB table (keys ``pk`` and ``sk``, sparse index ``Open``):
 ``LOCK#<account>#<region>`` / ``LOCK``      the lock, see :mod:`findings_exporter.aws.lock`
 ==========================================  ========================================================================
 
-The outcome is decided once (the first writer wins, workflow or clean_up), and told under a claim that only one notifier
+The outcome is decided once (the first writer wins, workflow or clean_up), and notified under a claim that only one notifier
 can hold at a time.
 """
 
@@ -126,7 +126,7 @@ def keep_cleanup_mark(table: Table, mark: CleanupMark) -> None:
 
 
 def note_plan(table: Table, execution: Execution, plan: Plan) -> bool:
-    """Write the plan down, and tell whether the run may go on: not when it was stopped and its outcome recorded meanwhile.
+    """Record the plan, and return whether the run may go on: not when it was stopped and its outcome recorded meanwhile.
 
     The plan is a pure function of input, deployment and start, so that a retry writes the same.
     """
@@ -184,7 +184,7 @@ def note(table: Table, execution: Execution, text: str) -> None:
 
 
 def note_analysis(table: Table, execution: Execution, headline: Mapping[str, Any]) -> bool:
-    """Write down what is told of the run's analysis, and tell whether it was: not when the outcome was recorded meanwhile.
+    """Record the headline of the run's analysis, and return whether it was recorded: not when the outcome was recorded meanwhile.
 
     Parameters
     ----------
@@ -253,17 +253,17 @@ def claim_notification(table: Table, execution: Execution, notifier: str, now: d
     notifier
         A name of the caller's own.
     until
-        When this function is surely over: should it die, whoever comes later tells the same outcome under the same id.
+        When this function is surely over: if it dies, the next one notifies of the same outcome under the same id.
 
     Returns
     -------
     Run or None
-        The run to tell; None when it was told already.
+        The run to notify of; None when that was done already.
 
     Raises
     ------
     NotRecordedError
-        There is no outcome to tell.
+        There is no outcome to notify of.
     NotificationInProgressError
         Another function holds the claim; worth another try after ``until``.
     """
@@ -287,7 +287,7 @@ def claim_notification(table: Table, execution: Execution, notifier: str, now: d
 
 
 def release_notification(table: Table, execution: Execution, notifier: str) -> None:
-    """Give the claim back: this notifier could not tell. Another's claim is left alone."""
+    """Give the claim back: this notifier could not publish. Another's claim is left alone."""
     table.update(
         _key(execution),
         "SET notifying_until = :never",
@@ -298,7 +298,7 @@ def release_notification(table: Table, execution: Execution, notifier: str) -> N
 
 
 def mark_notified(table: Table, execution: Execution, now: datetime) -> None:
-    """Write down that the outcome was told, and close the run."""
+    """Record that the outcome was published, and close the run."""
     table.update(
         _key(execution),
         "SET notified_at = :now, expires = :expires REMOVE #open",
@@ -320,7 +320,7 @@ def history(table: Table, report_name: str) -> Iterator[dict[str, Any]]:
 
 
 def keep_history(table: Table, run: Run) -> None:
-    """Write a recorded run's line in the history; a record that gives none does not keep its run from being told.
+    """Write a recorded run's line in the history; a record that gives none does not block its run's notification.
 
     Raises
     ------

@@ -54,7 +54,7 @@ class Table:
         values: Mapping[str, str | int | set[str]],
         condition: str = "attribute_exists(pk)",
     ) -> bool:
-        """Update an item and tell whether its condition held."""
+        """Update an item and return whether its condition held."""
         request: Any = {
             "TableName": self.name,
             "Key": _marshalled({"pk": key[0], "sk": key[1]}),

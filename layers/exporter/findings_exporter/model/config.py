@@ -29,13 +29,13 @@ class Config:
     Attributes
     ----------
     bucket_owner
-        Account id that must own the bucket; S3 and Inspector are told to check it.
+        Account id that must own the bucket; S3 and Inspector check it.
     key_prefix
         Prefix of everything in the bucket, without slashes at its ends.
     kms_key_arn
         The key that reports are encrypted with.
     language, time_zone
-        What people are told in; only the functions that tell are given them.
+        Language and time zone of messages; only the functions that write messages have them.
     expected_report
         Name of the report that the schedule exports, for the hourly cleanup alone; empty where no success is expected.
     """

@@ -38,7 +38,7 @@ class Delivery:
         return f"s3://{self.bucket}/{self.key}" if self.key else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the delivery as it is stored and told."""
+        """Return the delivery as it is stored and published."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod

@@ -133,7 +133,7 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
     Returns
     -------
     Plan or Failure
-        The failure ``InvalidInput`` tells all faults of the input at once, each with its field.
+        The failure ``InvalidInput`` names all faults of the input at once, each with its field.
     """
     faults: list[Note] = []
 

@@ -1,4 +1,4 @@
-"""One run of an export as its record tells it."""
+"""One run of an export as its record has it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

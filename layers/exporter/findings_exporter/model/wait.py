@@ -27,7 +27,7 @@ def next_wait_seconds(elapsed_seconds: float, history_seconds: Sequence[float], 
     history_seconds
         How long this report's recent runs took, in any order; empty when there were none.
     remaining_seconds
-        Until the deadline. The wait never goes past it, so that it is told in time.
+        Until the deadline. The wait never goes past it, so that a late report is noticed in time.
 
     Returns
     -------

@@ -64,7 +64,7 @@ class Deployment:
 
     @classmethod
     def from_env(cls, config: Config, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read what the check's own function is told besides.
+        """Read the further variables of the check's own function.
 
         Raises
         ------
@@ -222,7 +222,7 @@ class Deployment:
         return Request(self.notify_role, "sns:Publish", self.config.topic_arn, context)
 
     def alarms_publication(self) -> Request:
-        """Return the call by which CloudWatch tells an alarm."""
+        """Return the call by which CloudWatch publishes an alarm."""
         config = self.config
         alarm = f"arn:{config.partition}:cloudwatch:{config.region}:{config.account}:alarm:{config.stack}"
         context = self._of_service("cloudwatch.amazonaws.com", alarm, config.account)
@@ -256,7 +256,7 @@ class Deployment:
         ]
 
     def topic_permissions(self, key_arn: str | None) -> list[Permission]:
-        """Return what the role that tells must be able to do by its own policy."""
+        """Return what the role that notifies must be able to do by its own policy."""
         publish = self._permission(self.notify_role, ("sns:Publish",), self.config.topic_arn)
         return [publish, *([self._permission(self.notify_role, KEY_ACTIONS, key_arn, *self._through("sns"))] if key_arn else [])]
 

@@ -33,7 +33,7 @@ MISSING = frozenset(
      "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NoSuchEntity"},
 )  # fmt: skip
 SCHEDULE_PAGES = 10
-"""Schedules are listed by the hundred; which of them start our workflow is only told by looking at all."""
+"""Schedules are listed by the hundred; only reading them all shows which of them start our workflow."""
 REGIONS = {"": "us-east-1", "EU": "eu-west-1"}
 """How S3 calls its first Region, and sometimes its second."""
 WHY_CHARACTERS = 300
@@ -233,7 +233,7 @@ class Reader:
         return sum(int(count) for count in answer["Attributes"].values())
 
     def _region_beside_a_refusal(self, refusal: Unread) -> str | Unread:
-        """Return the Region that S3 tells whoever asks for a bucket, even one who may do nothing with it."""
+        """Return the Region of a bucket, which S3 gives to any caller, even one who may do nothing with it."""
         try:
             headers = self.clients.s3.head_bucket(Bucket=self.clients.deployment.config.bucket)["ResponseMetadata"]["HTTPHeaders"]
         except ClientError as error:

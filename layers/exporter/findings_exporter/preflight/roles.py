@@ -36,7 +36,7 @@ def _decision_of_role(asked: Permission, result: Document) -> Literal["allowed",
         return "allowed"
     parts = [result, *result.get("ResourceSpecificResults", [])]
     if asked.is_on_anothers_resource:
-        # The key's own policy is not simulated, so the whole is refused. What kind of policy decided how is told by kind.
+        # The key's own policy is not simulated, so the whole is refused. The answer names how each kind of policy decided.
         kinds = {kind: decision for part in parts for kind, decision in part.get("EvalDecisionDetails", {}).items()}
         own = {decision for kind, decision in kinds.items() if "resource" not in kind.lower()}
         return "allowed" if own == {"allowed"} else "unknown"

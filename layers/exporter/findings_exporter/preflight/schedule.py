@@ -2,7 +2,7 @@
 
 Times are those of EventBridge Scheduler [AWS: EventBridge Scheduler user guide, schedule types].
 
-The common forms are computed; the rest (L, W, #, a rate whose beginning AWS does not tell) is not known, and said to be.
+The common forms are computed; the rest (L, W, #, a rate whose beginning AWS does not document) is reported as unknown.
 """
 
 import re
@@ -61,7 +61,7 @@ def schedule_fires(schedules: Sequence[Mapping[str, Any]] | Unread, now: datetim
 
 
 def next_time(schedule: Mapping[str, Any], now: datetime) -> datetime | None:
-    """Return when a schedule (as GetSchedule tells it) fires next, in its own time zone; None: never again.
+    """Return when a schedule (as GetSchedule returns it) fires next, in its own time zone; None: never again.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What steps tell the workflow: a state, and with it what the next states need."""
+"""What steps return to the workflow: a state, and with it what the next states need."""
 
 from datetime import datetime
 from typing import Any

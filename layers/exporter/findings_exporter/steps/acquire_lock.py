@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def acquire_lock(lock: Lock, states: "SFNClient", run: Run, now: datetime) -> Result:
-    """Acquire the lock for a run, or tell how long to wait before asking again.
+    """Acquire the lock for a run, or return how long to wait before asking again.
 
     Returns
     -------

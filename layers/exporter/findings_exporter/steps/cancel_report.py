@@ -52,7 +52,7 @@ def cancel(clients: Clients, execution: Execution, now: Callable[[], datetime], 
     StillCreatingError
         A function of this run may still be creating one.
     StillRunningError
-        The report was told to stop but has not stopped by ``until``.
+        The report was cancelled but has not stopped by ``until``.
     """
     run = run_store.find(clients.table, execution.id)
     if run is None or run.plan is None:

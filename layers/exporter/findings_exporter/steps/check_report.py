@@ -38,7 +38,7 @@ def check_report(clients: Clients, run: Run, now: datetime) -> Result:
         return failed(Failure("Report.UNKNOWN", Note("cause.report_unknown", report=run.report_id)))
     if not report.has_ended:
         if report.status != IN_PROGRESS:
-            logger.warning("Inspector told an unknown report status, which counts as in progress: %s", report.status)
+            logger.warning("Inspector returned an unknown report status, which counts as in progress: %s", report.status)
         remaining = plan.remaining_seconds(now)
         if remaining <= 0:
             return failed(too_late(plan, "cause.too_late_running", report=report.id, status=report.status))

@@ -64,7 +64,7 @@ ENDED_AS: dict[str, Outcome] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An execution that has ended, as DescribeExecution tells."""
+    """An execution that has ended, as DescribeExecution returns it."""
 
     execution: Execution
     status: str
@@ -96,7 +96,7 @@ def clean_up_event(
     now: Callable[[], datetime],
     function_deadline: datetime,
 ) -> str:
-    """Clean up after the execution that an event tells of.
+    """Clean up after the execution that an event names.
 
     The event is a hint: Step Functions is asked whether the execution has ended, and how.
 

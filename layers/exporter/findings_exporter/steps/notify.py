@@ -40,9 +40,9 @@ def notify(
 def publish_outcome(
     table: Table, sns: "SNSClient", config: Config, execution: Execution, now: datetime, function_deadline: datetime
 ) -> bool:
-    """Publish a run's recorded outcome, unless it was told already.
+    """Publish a run's recorded outcome, unless that was done already.
 
-    A notifier that dies between publish and mark leaves its claim to run out; whoever comes then tells the same outcome
+    A notifier that dies between publish and mark leaves its claim to run out; the next one publishes the same outcome
     under the same notification id.
 
     Parameters

@@ -36,7 +36,7 @@ CHECKS, CHECK_SECONDS = 3, 2
 """An object that is not there is looked for again before it counts as nothing found: that would be values as good news."""
 
 type AsksInspector = Callable[[], bool | None]
-"""Asks whether any finding matches the run's filter now; None where the answer does not tell."""
+"""Asks whether any finding matches the run's filter now; None where the answer does not say."""
 
 
 def verify_report(s3: "S3Client", inspector2: "Inspector2Client", run: "Run", *, found_nothing: bool) -> Result:

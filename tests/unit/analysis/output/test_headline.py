@@ -161,7 +161,7 @@ def other(name: str, **values: Any) -> dict[str, Any]:
 
 
 def worst_new(*current: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is told of new findings."""
+    """What messages say of new findings."""
     result: list[dict[str, Any]] = make_headline(analysis([*current], [other("999")]), STORED)["worst_new"]
     return result
 
