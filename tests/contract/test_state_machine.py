@@ -51,7 +51,7 @@ SERVICE_ERRORS = {
 }
 SETUP_ERROR = "AccessDeniedError"
 ANALYZE = "Analyze Report"
-FAILURE = {"error": "SlotBusy", "cause": "as caught"}
+FAILURE = {"error": "InspectorBusy", "cause": "as caught"}
 SETUP = {"result": "failed", "failed": [{"check": "key"}], "unknown": []}
 DELIVERY = {"key": "inspector/reports/x.json"}
 ANSWERS: dict[str, list[Any]] = {
@@ -311,7 +311,7 @@ class TestWalk:
         walk = Walk(FAILED_ANSWERS | {name: [{"state": "FAILED", "failure": FAILURE}]}).run()
         assert walk.path[-9:] == FAILURE_PATH
         assert walk.payloads["Record Run"]["failure"] == FAILURE
-        assert walk.output == {"Error": "SlotBusy", "Cause": "in words"}
+        assert walk.output == {"Error": "InspectorBusy", "Cause": "in words"}
 
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
     @pytest.mark.parametrize("name", sorted(TASKS.keys() - {ANALYZE}))
@@ -430,7 +430,7 @@ class TestWalk:
 
     def test_a_notification_of_the_release_before_leaves_the_recorded_failure(self) -> None:
         walk = Walk(FAILED_ANSWERS | {"Notify": [{"state": "NOTIFIED"}]}).run()
-        assert walk.output == {"Error": "SlotBusy", "Cause": "in words"}
+        assert walk.output == {"Error": "InspectorBusy", "Cause": "in words"}
 
     def test_the_workflow_ends_as_it_was_recorded_even_where_clean_up_was_first(self) -> None:
         stopped = {"state": "CLOSED", "outcome": "ABORTED", "failure": {"error": "Stopped", "cause": "c"}}

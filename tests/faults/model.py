@@ -105,7 +105,7 @@ def allowed(history: History, run: int) -> frozenset[str]:
         "DUPLICATE": how == "scheduled" and list(started.values()).count("scheduled") > 1,
         "FAILED: DeadlineExceeded": how == "short",
         "FAILED: LockNotObtained": how == "short" and others,
-        "FAILED: SlotBusy": how == "fail" and history.has("external"),
+        "FAILED: InspectorBusy": how == "fail" and history.has("external"),
         "FAILED: LockLostError": others and history.has("expire"),
         REPORT_FAILURE: history.has("fails"),
         ITS_OWN_CANCEL: history.has("cancels"),

@@ -29,7 +29,7 @@ PLACEHOLDERS = {
 SENTENCES = {
     "InvalidInput": ["cause.input"],
     "LockNotObtained": ["cause.lock_held"],
-    "SlotBusy": ["cause.busy"],
+    "InspectorBusy": ["cause.busy"],
     "DeadlineExceeded": ["cause.too_late_running", "cause.too_late_not_started", "cause.too_late_other"],
     "CreateRefused": ["cause.refused"],
     "Report.INVALID_PERMISSIONS": ["cause.report_ended", "cause.report_ended_text"],
@@ -54,7 +54,7 @@ SENTENCES = {
 WHERE_TO_LOOK = {
     "InvalidInput": "`aws stepfunctions describe-execution --execution-arn <execution> --query input`.",
     "LockNotObtained": "`aws stepfunctions list-executions --state-machine-arn <StateMachineArn> --status-filter RUNNING`.",
-    "SlotBusy": "`aws inspector2 get-findings-report-status` without an id shows the report in progress and its destination.",
+    "InspectorBusy": "`aws inspector2 get-findings-report-status` without an id shows the report in progress and its destination.",
     "DeadlineExceeded": "The metric `ReportDuration` in the namespace `InspectorFindingsExporter`.",
     "CreateRefused": "`aws inspector2 batch-get-account-status`; the same filter:"
     " `aws inspector2 list-findings --filter-criteria '…' --max-results 1`.",

@@ -34,7 +34,7 @@ def test_external_report_fails_the_run_where_the_plan_says_so(exporter: Exporter
 
     ended = exporter.run({"on_busy": "fail"})
 
-    assert (ended.status, ended.error) == ("FAILED", "SlotBusy")
+    assert (ended.status, ended.error) == ("FAILED", "InspectorBusy")
     assert statuses(inspector) == {external: "IN_PROGRESS"}
     assert "Inspector has a limit of one report at a time" in exporter.message_of(ended.arn).email
     assert exporter.lock() is None
@@ -68,7 +68,7 @@ def test_report_of_another_layout_in_our_bucket_is_external(exporter: Exporter, 
 
     ended = exporter.run({"on_busy": "fail"})
 
-    assert ended.error == "SlotBusy"
+    assert ended.error == "InspectorBusy"
     assert statuses(inspector)[external] == "IN_PROGRESS"
 
 

@@ -154,7 +154,7 @@ def test_a_run_that_lost_its_lock_after_it_read_it_may_cancel_an_external_report
         ("start 0 scheduled; start 1 scheduled", 1, {"SUCCEEDED", "DUPLICATE"}),
         ("start 0 short", 0, {"SUCCEEDED", "FAILED: DeadlineExceeded"}),
         ("start 0 short; start 1 plain", 0, {"SUCCEEDED", "FAILED: DeadlineExceeded", "FAILED: LockNotObtained"}),
-        ("start 0 fail; external", 0, {"SUCCEEDED", "FAILED: SlotBusy"}),
+        ("start 0 fail; external", 0, {"SUCCEEDED", "FAILED: InspectorBusy"}),
         ("start 0 plain; external; expire; hangs; lose", 0, {"SUCCEEDED"}),
         ("start 0 plain; start 1 plain; expire", 0, {"SUCCEEDED", "FAILED: LockLostError"}),
         ("start 0 plain; fails; cancels", 0, {"SUCCEEDED", "FAILED: Report.INTERNAL_ERROR", "FAILED: Report.CANCELLED"}),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _accounts = itertools.count(100_000_000_001)
 _RETURN = "def handler(event, context):\n    return {'handled': event}\n"
-_FAIL = "class SlotTakenError(Exception): pass\ndef handler(event, context):\n    raise SlotTakenError('taken')\n"
+_FAIL = "class ExportFailedError(Exception): pass\ndef handler(event, context):\n    raise ExportFailedError('taken')\n"
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +302,7 @@ class TestLambdaRuntime:
             return str(sandbox.invoke("fail")["errorType"])
 
         assert error_type(plain) == "Runtime.HandlerError"
-        assert error_type(full) == "SlotTakenError"
+        assert error_type(full) == "ExportFailedError"
 
     def test_a_function_sees_only_its_layers_and_its_own_code(self, plain: Sandbox, full: Sandbox) -> None:
         code = (
@@ -520,8 +520,8 @@ class TestStateMachineLanguage:
 
     def test_retries_and_catches_go_by_the_error_s_class_name(self, full: Sandbox) -> None:
         function = full.function("fail", _FAIL)
-        caught = {"ErrorEquals": ["SlotTakenError"], "Next": "End", "Output": "{% $states.errorOutput %}"}
-        retried = {"ErrorEquals": ["SlotTakenError"], "MaxAttempts": 1, "IntervalSeconds": 1}
+        caught = {"ErrorEquals": ["ExportFailedError"], "Next": "End", "Output": "{% $states.errorOutput %}"}
+        retried = {"ErrorEquals": ["ExportFailedError"], "MaxAttempts": 1, "IntervalSeconds": 1}
         ended = full.run(
             {
                 "StartAt": "Work",
@@ -538,7 +538,7 @@ class TestStateMachineLanguage:
             }
         )
         output = json.loads(ended["output"])
-        assert output["Error"] == "SlotTakenError"
+        assert output["Error"] == "ExportFailedError"
         assert json.loads(output["Cause"])["errorMessage"] == "taken"
         assert _starts(full, "fail") == 2
 

@@ -113,7 +113,7 @@ REMEDIATIONS = {
             START_AGAIN,
         ),
     ),
-    "SlotBusy": Remediation(
+    "InspectorBusy": Remediation(
         "Inspector is creating another report",
         "Inspector has a limit of one report at a time in an account and Region."
         " An external report was in progress, and on_busy is set to fail.",

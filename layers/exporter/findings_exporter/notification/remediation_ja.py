@@ -64,7 +64,7 @@ REMEDIATIONS = {
             START_AGAIN,
         ),
     ),
-    "SlotBusy": Remediation(
+    "InspectorBusy": Remediation(
         "Inspector が別のレポートを作成中です",
         "Inspector が同時に作成できるレポートは、アカウントとリージョンごとに 1 つだけです。外部レポートが進行中で、on_busy が fail に設定されています。",
         ("そのレポートの完了後に新しい実行を開始するか、on_busy を wait にして開始してください。",),

@@ -129,7 +129,7 @@ def _other_in_progress(clients: StartClients, run: Run, other: InspectorReport, 
         )
         return _busy(wait_for_turn(run, now))
     if whose is None and plan.on_busy == "fail":
-        return failed(Failure("SlotBusy", Note("cause.busy", report=other.id, place=place)))
+        return failed(Failure("InspectorBusy", Note("cause.busy", report=other.id, place=place)))
     if whose is None and plan.on_busy == "cancel":
         clients.inspector.cancel(other.id)
         run_store.note(

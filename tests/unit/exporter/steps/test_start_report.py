@@ -160,7 +160,7 @@ class TestStart:
         my_turn(start_clients, {"on_busy": "fail"})
         inspector.put(OTHER_ID, "IN_PROGRESS", EXTERNAL_PREFIX)
         result = start(start_clients)
-        assert (result["state"], result["failure"]["error"]) == ("FAILED", "SlotBusy")
+        assert (result["state"], result["failure"]["error"]) == ("FAILED", "InspectorBusy")
         assert OTHER_ID in result["failure"]["cause"]
         assert "cancel" not in inspector.calls
 
@@ -199,7 +199,7 @@ class TestStart:
         planned(start_clients.table, OTHER)
         states.add(OTHER, "ABORTED")
         inspector.put(OTHER_ID, "IN_PROGRESS", prefix, bucket)
-        assert start(start_clients)["failure"]["error"] == "SlotBusy"
+        assert start(start_clients)["failure"]["error"] == "InspectorBusy"
         assert "cancel" not in inspector.calls
 
     @pytest.mark.parametrize("on_busy", ["wait", "fail"])
