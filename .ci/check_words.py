@@ -85,7 +85,7 @@ def _pattern(words: str) -> re.Pattern[str]:
     """Match words in prose, ``in_names``, ``inCamelCase`` and ``IN_CONSTANTS``, also with an ending."""
 
     def one(word: str, *, is_last: bool) -> str:
-        ending = r"(?:s|ed|ing|er|ers)?(?![a-z])" if is_last else ""
+        ending = r"(?:s|d|ed|ing|er|ers)?(?![a-z])" if is_last else ""
         lower, capital = re.escape(word.lower()), re.escape(word.capitalize())
         upper = rf"(?<![A-Za-z]){re.escape(word.upper())}(?:S|ED|ING)?(?![A-Za-z])"
         return rf"(?:(?<![A-Za-z])(?:{lower}|{capital}){ending}|(?<=[a-z0-9]){capital}{ending}|{upper})"

@@ -142,7 +142,7 @@ def headline(**fields: Any) -> dict[str, Any]:
         "analysis_key": f"{folder}/analysis.json",
         "page_key": f"{folder}/index.html",
         "parquet_key": f"{table}.parquet",
-        "fingerprints_key": f"{table}.keys",
+        "fingerprints_key": f"{folder}/findings.fingerprints",
         "fingerprints_etag": '"e1"',
         "parquet_etag": '"e2"',
         "carried_key": None,

@@ -206,7 +206,7 @@ def hostile() -> dict[str, Any]:
 
 
 def trend(made: Mapping[str, Any], runs: int = 30) -> list[dict[str, Any]]:
-    """The history lines of runs until in this run; two of them without numbers."""
+    """The history lines of runs before this one; two of them without numbers."""
     chance, last = random.Random(9), made["statistics"]["by_severity"]
     result: list[dict[str, Any]] = []
     for before in reversed(range(runs)):

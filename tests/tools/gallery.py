@@ -19,6 +19,7 @@ from findings_analysis.reading.errors import ReportUnavailableError
 from findings_exporter import notification
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
+from findings_exporter.model.layout import analysis_keys
 from findings_exporter.model.notes import Note, from_stored
 from findings_exporter.model.plan import make_plan
 from findings_exporter.model.run import Run
@@ -26,7 +27,6 @@ from findings_exporter.model.taxonomy import OWN_SCAN_TYPES
 from findings_exporter.preflight import message
 from findings_exporter.preflight.bucket import bucket_policy_for_inspector
 from tests.builders.exporter import (
-    BUCKET,
     REPORT_ID,
     SCHEDULE,
     START,
@@ -50,12 +50,13 @@ FOLDER = Path("docs/gallery")
 LANGUAGES = {"en": config(LANGUAGE="en", TIME_ZONE="Europe/Berlin"), "ja": config(LANGUAGE="ja", TIME_ZONE="Asia/Tokyo")}
 DAILY_RUN = execution("4f9c2a4e-8d0b-4c0e-9a55-0c7d8a3c1d11_5a7e1c52-4d2a-4b7c-9b43-1a2b3c4d5e6f")
 """As EventBridge Scheduler names an execution."""
+KEYS = analysis_keys("inspector", "nightly", DAILY_RUN, is_regular=True)
 SHOWN = {
     "changes": "Findings are new, and findings are no longer open.",
     "no-changes": "Nothing changed, and scanning is active.",
     "first-report": "The first report of this name: there is nothing to compare with.",
     "filter-changed": "The filter has changed: the report is not compared, and the run waited for another report.",
-    "scan-coverage-lost": "Inspector no longer scans an account: its findings are missing, not fixed.",
+    "scan-coverage-lost": "Inspector no longer scans an account: its findings are missing, their status is unknown.",
     "coverage-unknown": "The report is empty, and the status of the account could not be read.",
     "unusual-drop": "Far fewer findings are open, although scanning is active.",
     "nothing-found": "The last finding is no longer open: no finding matches the filter.",
@@ -78,7 +79,15 @@ def daily_run(analysis: Mapping[str, Any] | None, **fields: Any) -> Run:
     """A scheduled run."""
     made = plan({"schedule": {"scheduled_for": "2026-11-23T03:00:00Z", "arn": SCHEDULE}}, DAILY_RUN)
     key = f"{made.destination.prefix}{REPORT_ID}.json"
-    return ended_run(**{"execution": DAILY_RUN, "plan": made, "analysis": analysis, "delivery": delivery(key=key)} | fields)
+    return ended_run(
+        **{
+            "execution": DAILY_RUN,
+            "plan": made,
+            "analysis": analysis,
+            "delivery": delivery(prefix=made.destination.prefix, key=key),
+        }
+        | fields
+    )
 
 
 def counted(
@@ -97,6 +106,10 @@ def counted(
     listed = {"worst_new": new_ones(), "worst_no_longer_open": no_longer_open()}
     return headline(
         **{
+            "analysis_key": KEYS.document,
+            "page_key": KEYS.page,
+            "parquet_key": KEYS.parquet,
+            "fingerprints_key": KEYS.fingerprints,
             "total": total,
             "open": total,
             "by_severity": dict(open_now),
@@ -219,7 +232,13 @@ def places(found: Counted) -> dict[tuple[str, str], int]:
 def analysed() -> dict[str, Run]:
     """Every kind of run that was analysed, by its name."""
     on, off = scanning(ec2="on", ecr="on"), AccountScanning("off", dict.fromkeys(OWN_SCAN_TYPES, "off"))
-    unread = scanning("unknown", Note("why.status_unread", error="An error occurred (AccessDeniedException)"))
+    unread = scanning(
+        "unknown",
+        Note(
+            "why.status_unread",
+            error="An error occurred (AccessDeniedException) when calling the BatchGetAccountStatus operation",
+        ),
+    )
     no_longer_open = {"no_longer_reported": {"HIGH": 405, "MEDIUM": 534, "LOW": 66}}
     left = {"CRITICAL": 18, "HIGH": 62, "MEDIUM": 108, "LOW": 15}
     many = {"CRITICAL": 40, "HIGH": 1021, "MEDIUM": 1538, "LOW": 179}
@@ -258,7 +277,7 @@ def analysed() -> dict[str, Run]:
             counted(left, {"new": {"LOW": 4}} | no_longer_open, coverage_status=assessed({ACCOUNT: {"ecr": 203}}, {ACCOUNT: on}, {ACCOUNT: {"ecr": 1204}}))
         ),
         "nothing-found": daily_run(
-            counted({}, {"no_longer_reported": {"LOW": 1}}, coverage_status=assessed({}, {ACCOUNT: on}, {ACCOUNT: {"ecr": 1}})),
+            counted({}, {"resource_removed": {"LOW": 1}}, coverage_status=assessed({}, {ACCOUNT: on}, {ACCOUNT: {"ecr": 1}})),
             delivery=nothing("no_findings"),
         ),
         "rediscovered": daily_run(counted(more, {"rediscovered": back})),
@@ -302,9 +321,10 @@ def failures() -> dict[str, Run]:
 def runs() -> dict[str, Run]:
     """Every run of the gallery, by its name."""
     refused = "An error occurred (AccessDenied) when calling the GetObject operation: Access Denied"
-    analysis = failed_analysis(ReportUnavailableError(f"S3 refused s3://{BUCKET}/inspector/reports/nightly.json: {refused}"))
-    made = analysed() | {"analysis-failed": daily_run(analysis)} | failures()
-    return {name: made[name] for name in SHOWN}
+    made = daily_run(None)
+    analysis = failed_analysis(ReportUnavailableError(f"S3 refused {made.delivery.uri if made.delivery else ''}: {refused}"))
+    every = analysed() | {"analysis-failed": daily_run(analysis)} | failures()
+    return {name: every[name] for name in SHOWN}
 
 
 def mail(run: Run, of: Config) -> str:

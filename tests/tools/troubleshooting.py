@@ -23,7 +23,8 @@ ANY_OTHER = "any other error"
 PLACE = Place(parameters={"ReportName": "ReportNameX", "ExpectedExportHours": "77", "DeadlineHours": "11"})
 PLACEHOLDERS = {
     "ReportNameX": "<ReportName>", "77 hours": "<ExpectedExportHours> hours", "DeadlineHours is 11": "DeadlineHours is <DeadlineHours>",
-    "eu-west-1": "<Region>", "123456789012": "<account>", STACK: "<stack>",
+    "eu-west-1": "<Region>", "123456789012": "<account>", f"{STACK}-": "<stack>-", f"Stack {STACK}": "Stack <stack>", f"stack {STACK}": "stack <stack>",
+    f"--stack-name {STACK}": "--stack-name <stack>",
 }  # fmt: skip
 
 SENTENCES = {

@@ -95,7 +95,7 @@ def new_arn(finding: Finding) -> Finding:
 
 
 def daily_runs() -> list[Run]:
-    """A week and two days of runs; two of them in this run, the later one with the name that sorts first."""
+    """A week and two days of runs; two of them on the last day, the later one with the name that sorts first."""
     old = findings(1, 60)
     named = [each for each in old if each["resource_name"]]
     middle, new = findings(2, 40), findings(3, 25)

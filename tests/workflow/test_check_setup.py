@@ -42,7 +42,7 @@ OF_THE_REPORT = ("bucket", "bucket_owner", "bucket_policy_for_inspector", "key",
 
 @dataclass
 class Court:
-    """A deployment with an existing bucket and key, whose setup is made wrong, judged, and tried."""
+    """A deployment with an existing bucket and key, whose setup is made wrong, checked, and tried."""
 
     exporter: Exporter
     inspector: InspectorControl

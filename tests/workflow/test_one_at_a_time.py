@@ -14,7 +14,7 @@ def test_runs_at_once_all_succeed_one_after_the_other(count: int, exporter: Expo
 
     assert [run.status for run in runs] == ["SUCCEEDED"] * count
     record = inspector.record()
-    # Inspector itself refuses a second report in progress, so the lock is judged by the creates that were tried.
+    # Inspector itself refuses a second report in progress, so the lock is checked by the creates that were tried.
     assert [call["status_code"] for call in record["calls"] if call["operation"] == "create"] == [200] * count
     assert sorted(message.execution for message in exporter.messages()) == sorted(run.name for run in runs)
     assert exporter.lock() is None

@@ -147,7 +147,7 @@ def failed_clean_up_is_kept_nowhere(exporter: Exporter, _: InspectorControl) -> 
 
 
 def check_is_unknown(name: str) -> Scenario:
-    """What the setup check may not read is unknown, and all else is judged as before."""
+    """What the setup check may not read is unknown, and all else is checked as before."""
 
     def scenario(exporter: Exporter, _: InspectorControl) -> None:
         checks = {check["name"]: check for check in exporter.invoke("CheckSetupFunction", {})["checks"]}

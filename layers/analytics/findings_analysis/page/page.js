@@ -23,11 +23,11 @@
   }
   const option = (value, text) => make("option", { value, textContent: text });
   // What a report says is set apart from the page's own text direction.
-  const foreign = (text, className = "") => make("bdi", { textContent: text, className });
+  const isolated = (text, className = "") => make("bdi", { textContent: text, className });
 
   function long(text) {
-    if (text.length <= data.cut_after) return [foreign(text)];
-    const shown = foreign(`${text.slice(0, data.cut_after)}…`, "whole");
+    if (text.length <= data.cut_after) return [isolated(text)];
+    const shown = isolated(`${text.slice(0, data.cut_after)}…`, "whole");
     const button = make("button", { type: "button", className: "textual", textContent: say("list.text_more"), "aria-expanded": "false" });
     button.addEventListener("click", () => {
       const opens = button.getAttribute("aria-expanded") === "false";
@@ -136,7 +136,7 @@
     // Inspector begins most titles with the vulnerability's id.
     const rest = row.title?.startsWith(row.name) ? row.title.slice(row.name.length).replace(/^ - /, "") : row.title;
     const title = rest ? [sub(...long(rest))] : [];
-    const where = row.account_id ? [...long(row.account_id), ...(row.region ? [" · ", foreign(row.region)] : [])] : [];
+    const where = row.account_id ? [...long(row.account_id), ...(row.region ? [" · ", isolated(row.region)] : [])] : [];
     const help = [];
     if (row.exploit_available) help.push(make("span", { className: "sub hot-text", textContent: say("fix.exploit") }));
     if (row.fix_available) help.push(sub(known("fix", row.fix_available)));

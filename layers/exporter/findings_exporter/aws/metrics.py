@@ -152,7 +152,7 @@ def _write(units: Mapping[str, MetricUnit], values: Mapping[str, float | None]) 
 
 def _accounts_not_scanned(coverage_status: Mapping[str, Any]) -> int:
     # A headline names the first ones only; one that was written before a deployment may lack their number.
-    # Where Inspector is on and scans nothing, no account is named, and the alarm must ring all the same.
+    # Where Inspector is on and scans nothing, no account is named, and the alarm must fire all the same.
     return max(
         int(coverage_status.get("deactivated_accounts", len(coverage_status["deactivated"]))),
         int(coverage_status.get("state") == "lost"),

@@ -10,7 +10,7 @@ from findings_exporter.model.notes import Note
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """A run's defaults as the template's parameters give them: text, judged by the plan like any input.
+    """A run's defaults as the template's parameters give them: text, checked by the plan like any input.
 
     A wrong parameter must end in a notification that names it. It must not stop the functions that notify from starting.
     """

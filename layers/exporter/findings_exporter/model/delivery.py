@@ -19,7 +19,7 @@ class Delivery:
         ``no_findings`` (Inspector said so), ``no_object`` (success without an object), ``empty_object`` (an object
         without any finding), or None when the report holds findings.
     note
-        How an object was judged that is in none of the known forms, as :func:`findings_exporter.model.notes.to_text` writes it.
+        How an object was checked that is in none of the known forms, as :func:`findings_exporter.model.notes.to_text` writes it.
     """
 
     bucket: str

@@ -1,4 +1,4 @@
-"""A run's filter criteria: judged against Inspector's own service model, with dates made absolute.
+"""A run's filter criteria: checked against Inspector's own service model, with dates made absolute.
 
 The model is the one that the layer's botocore ships, so a new release of boto3 brings new filters without a change here.
 A wrong filter fails in a second with its field named, rather than exporting everything or nothing.

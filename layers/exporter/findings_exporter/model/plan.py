@@ -1,4 +1,4 @@
-"""A run's plan: its input and the deployment's defaults, judged and frozen.
+"""A run's plan: its input and the deployment's defaults, checked and frozen.
 
 The plan is a pure function of the input, the deployment and the execution's start, so that a retry gives the same one.
 Bucket, prefix, key and owner are the deployment's: whoever may start an execution must not choose where data goes.

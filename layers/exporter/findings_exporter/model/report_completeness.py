@@ -1,6 +1,6 @@
-"""Whether a report file is whole, judged by at most a mebibyte at each of its ends.
+"""Whether a report file is whole, checked by at most a mebibyte at each of its ends.
 
-A report of up to :data:`EDGE_BYTES` is judged as a whole. Of a larger one the two ends are judged:
+A report of up to :data:`EDGE_BYTES` is checked as a whole. Of a larger one the two ends are checked:
 
 - its head, up to the first finding, or the CSV's header;
 - its tail, as many whole findings or rows as are in it, up to the last byte.

@@ -41,8 +41,9 @@ class Remediation:
 
 START_AGAIN = "Start a new execution of the state machine with the input {{}}. No clean-up is needed first."
 TEST_EXPORT = (
-    "Run a test export: start an execution with the input in events/test_export.json. It exports a small real report within minutes."
-    " If it finds nothing, it does not prove the setup."
+    "Run a test export: start an execution with the input in events/test_export.json. It exports a small real report, usually within"
+    " minutes. If it finds nothing, it does not prove the setup. Then export the missed report: start an execution with an empty"
+    " JSON object as its input."
 )
 CHECK_SETUP = "Run the setup check (stack output CheckSetupCommand). It names what is missing."
 POLICIES = (

@@ -4,7 +4,7 @@
 from findings_exporter.notification.remediation import Remediation
 
 START_AGAIN = "ステートマシンの新しい実行を、入力 {{}} で開始してください。事前の後処理は不要です。"
-TEST_EXPORT = "テストエクスポートを行ってください。events/test_export.json の入力で実行を開始すると、小さな実際のレポートが数分で出力されます。検出結果が 0 件の場合は、セットアップの確認にはなりません。"
+TEST_EXPORT = "テストエクスポートを行ってください。events/test_export.json の入力で実行を開始すると、小さな実際のレポートが通常は数分で出力されます。検出結果が 0 件の場合は、セットアップの確認にはなりません。その後、空の JSON オブジェクトを入力にして実行を開始し、出力されなかったレポートを出力してください。"
 CHECK_SETUP = "セットアップ確認（スタックの出力 CheckSetupCommand）を実行してください。不足している設定が分かります。"
 POLICIES = "バケットポリシーとキーポリシーを template.yaml と比較してください。既存のバケットやキーを使う場合は、スタックの出力にあるポリシーステートメントと比較してください。"
 HEALTH = "{region} の AWS Health Dashboard を確認してください。"

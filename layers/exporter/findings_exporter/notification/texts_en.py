@@ -44,14 +44,14 @@ TEXTS = {
     "kind.still_open": "unchanged",
     "kind.unchanged_new_arn": "unchanged, new finding ARN (image rebuilt)",
     "kind.rediscovered": "rediscovered (scanning resumed)",
-    "kind.status_unknown": "not scanned, status unknown",
+    "kind.status_unknown": "missing, status unknown",
     "kind.severity_raised": "severity raised",
     "kind.severity_lowered": "severity lowered",
     "kind.exploit_became_available": "exploit now available",
     "kind.fix_became_available": "fix now available",
     # The subject of a mail, and the title in a chat. A mail's subject is made of the English ones, which are ASCII.
     "subject.plain": "Inspector {report}, {region}: {line}",
-    "subject.action": "ACTION: {report}, {region}: {line}",
+    "subject.action": "ACTION: Inspector {report}, {region}: {line}",
     "subject.failed": "FAILED: Inspector {report}, {region}: {line}",
     "opening.export": "export",
     "opening.delivered": "delivered, {size}",
@@ -88,8 +88,8 @@ TEXTS = {
     "lost.more": "{places} and {more} more",
     "nothing_scanned.step": "In the delegated administrator account, open Account management in Inspector and check that scanning"
     " is active.",
-    "unknown.step": "If a call to AWS failed, fix its cause. In the delegated administrator account, open Account management in"
-    " Inspector and check that scanning is active.",
+    "unknown.step": "Allow the call that is named above, if any (output CheckSetupCommand names the statement). In the delegated"
+    " administrator account, check in Inspector that scanning is active.",
     "drop.step": "Check on the page which findings are no longer open, and whether that was planned.",
     "sum.new_one": "1 new finding{worst}.",
     "sum.new_other": "{count} new findings{worst}.",
@@ -112,10 +112,10 @@ TEXTS = {
     "not_compared.filter_changed": "Not compared: the filter has changed. The next report shows changes again.",
     "not_compared.no_analysis": "Not compared: no earlier report of this name was analysed.",
     "not_compared.unreadable": "Not compared: the data of the last report could not be read.",
-    "nothing_matches": "No finding matches the filter.",
+    "nothing_matches": "The report is empty: no finding matches the filter.",
     # Lists, and what comes under them.
-    "new": "New: {counts}",
-    "no_longer_open": "No longer open: {counts}",
+    "new": "New in all: {counts}",
+    "no_longer_open": "No longer open in all: {counts}",
     "head_with_counts": "{head} ({counts})",
     "worst_new": "New, worst first",
     "worst_no_longer_open": "No longer open, worst first",
@@ -172,7 +172,7 @@ TEXTS = {
     "fact.outcome": "Outcome",
     "fact.report": "Report",
     "fact.error": "Error",
-    "links_stay": "To open the links, sign in to the account. They do not expire. Notification {id}",
+    "links_stay": "To open the links, sign in to the account. They do not expire.\nNotification {id}",
     "nothing_found.no_findings": "Inspector found nothing that matches the filter, and wrote no file.",
     "nothing_found.no_object": "Inspector reported success but wrote no file, as it does when nothing matches the filter."
     " If you expected findings, check that scanning is active.",

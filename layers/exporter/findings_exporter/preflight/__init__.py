@@ -1,4 +1,4 @@
-"""Check the setup: what Inspector, the bucket, the key and the rest of the stack need, read and judged.
+"""Check the setup: what Inspector, the bucket, the key and the rest of the stack need, read and checked.
 
 One module a subject: inspector, bucket, key, roles, topic, schedule. Each check is a pure function from what was read
 (``reading``) to a ``Check``. Offered: ``check_all``, ``check_report``, ``message``, ``deployment``, ``reading``. The

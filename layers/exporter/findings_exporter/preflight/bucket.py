@@ -5,7 +5,7 @@ from datetime import datetime
 from findings_exporter.model.notes import Note
 from findings_exporter.preflight.check import Check, unread
 from findings_exporter.preflight.deployment import Deployment
-from findings_exporter.preflight.policies import Subject, judged, open_to_others
+from findings_exporter.preflight.policies import Subject, checked, open_to_others
 from findings_exporter.preflight.reading import BucketSeen, Unread
 
 
@@ -43,7 +43,7 @@ def bucket_policy_for_inspector(bucket: BucketSeen, deployment: Deployment, now:
         [deployment.bucket_statement_for_inspector()],
     )
     writes = deployment.inspectors_writes(now)
-    return open_to_others(judged(subject, bucket.policy, writes), bucket.policy, writes)
+    return open_to_others(checked(subject, bucket.policy, writes), bucket.policy, writes)
 
 
 def bucket_policy_for_exporter(bucket: BucketSeen, deployment: Deployment, now: datetime) -> Check:
@@ -55,7 +55,7 @@ def bucket_policy_for_exporter(bucket: BucketSeen, deployment: Deployment, now: 
         # In one account the roles' own policies are enough, unless the bucket's forbids it.
         needs_allow=deployment.config.bucket_owner != deployment.config.account,
     )
-    return judged(subject, bucket.policy, deployment.exporters_reads(now))
+    return checked(subject, bucket.policy, deployment.exporters_reads(now))
 
 
 def bucket_policy_for_analysis(bucket: BucketSeen, deployment: Deployment, now: datetime) -> Check:
@@ -66,4 +66,4 @@ def bucket_policy_for_analysis(bucket: BucketSeen, deployment: Deployment, now: 
         deployment.bucket_statements_for_exporter(),
         needs_allow=deployment.config.bucket_owner != deployment.config.account,
     )
-    return judged(subject, bucket.policy, deployment.analysis_calls(now))
+    return checked(subject, bucket.policy, deployment.analysis_calls(now))

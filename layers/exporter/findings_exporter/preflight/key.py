@@ -5,7 +5,7 @@ from dataclasses import replace
 from findings_exporter.model.notes import Note
 from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.deployment import KEY_ARN, Deployment
-from findings_exporter.preflight.policies import Subject, judged, open_to_others, with_statements
+from findings_exporter.preflight.policies import Subject, checked, open_to_others, with_statements
 from findings_exporter.preflight.policy_evaluation import decide
 from findings_exporter.preflight.reading import KeySeen, Unread
 
@@ -38,7 +38,7 @@ def key_policy_for_inspector(key: KeySeen, deployment: Deployment) -> Check:
         [deployment.key_statement_for_inspector()],
     )
     uses = deployment.inspectors_uses()
-    check = open_to_others(judged(subject, key.policy, uses), key.policy, uses)
+    check = open_to_others(checked(subject, key.policy, uses), key.policy, uses)
     whole = isinstance(key.policy, Unread) or all(
         decide(key.policy, request).outcome == "allowed" for request in deployment.inspectors_uses(GUIDES_FAMILY)
     )
@@ -55,7 +55,7 @@ def key_policy_for_exporter(key: KeySeen, deployment: Deployment) -> Check:
         Note("policy_of.key", key=deployment.config.kms_key_arn),
         [deployment.key_statement_for_exporter()],
     )
-    return judged(subject, key.policy, deployment.exporters_decryption())
+    return checked(subject, key.policy, deployment.exporters_decryption())
 
 
 def key_policy_for_analysis(key: KeySeen, deployment: Deployment) -> Check:
@@ -65,7 +65,7 @@ def key_policy_for_analysis(key: KeySeen, deployment: Deployment) -> Check:
         Note("policy_of.key", key=deployment.config.kms_key_arn),
         [deployment.key_statement_for_exporter()],
     )
-    return judged(subject, key.policy, deployment.analysis_encryption())
+    return checked(subject, key.policy, deployment.analysis_encryption())
 
 
 def key_state(name: str, arn: str, key: KeySeen, fix: tuple[str, ...]) -> Check:

@@ -19,7 +19,7 @@ MOST_QUOTES, QUOTE_CHARACTERS = 3, 1_000
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a policy is judged for.
+    """What a policy is checked for.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ def merged(policy: Document | None, statements: Sequence[Document]) -> dict[str,
     return whole | {"Statement": found}
 
 
-def judged(subject: Subject, policy: Document | Unread | None, requests: Iterable[Request]) -> Check:
+def checked(subject: Subject, policy: Document | Unread | None, requests: Iterable[Request]) -> Check:
     """Check whether a policy lets each of the requests through."""
     if isinstance(policy, Unread):
         unread = Check(subject.name, "unknown", Note("unknown.policy", place=subject.place, why=policy.why.removesuffix(".")))

@@ -7,7 +7,7 @@ from findings_exporter.model.notes import Note
 from findings_exporter.preflight.check import Check, unread
 from findings_exporter.preflight.deployment import Deployment
 from findings_exporter.preflight.key import key_state
-from findings_exporter.preflight.policies import Subject, judged, named_statements
+from findings_exporter.preflight.policies import Subject, checked, named_statements
 from findings_exporter.preflight.policy_evaluation import decide
 from findings_exporter.preflight.reading import KeySeen, Unread, document
 
@@ -45,7 +45,7 @@ def alarms_delivered(attributes: Mapping[str, str] | Unread | None, deployment: 
         return Check(name, "failed", Note("failed.alarm_topic", topic=arn), (), (Note("fix.deploy"),))
     subject = Subject(name, Note("policy_of.alarm_topic", topic=arn), [])
     policy = document(attributes.get("Policy", "{}"))
-    check = judged(subject, policy, [deployment.alarms_publication()])
+    check = checked(subject, policy, [deployment.alarms_publication()])
     confirmed, pending = subscriptions(attributes)
     evidence = (Note("seen.subscriptions", confirmed=confirmed, pending=pending),)
     if check.result == "failed":
@@ -73,7 +73,7 @@ def topic_key_usable(attributes: Mapping[str, str] | Unread | None, key: KeySeen
     if state.result != "passed":
         return state
     subject = Subject(name, Note("policy_of.topic_key", key=arn), [])
-    return judged(subject, key.policy, deployment.publications_encryption(arn))
+    return checked(subject, key.policy, deployment.publications_encryption(arn))
 
 
 def nothing_undelivered(undelivered: int | Unread | None) -> Check:

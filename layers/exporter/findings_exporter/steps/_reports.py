@@ -21,7 +21,7 @@ def owner_of(clients: Clients, report: InspectorReport) -> Execution | None:
     """Return the execution of ours that a report belongs to, or None for an external report."""
     name = execution_of(report.prefix)
     run = run_store.find(clients.table, name) if name else None
-    # Judged by the run's own plan: the deployment's bucket and prefix may have changed since.
+    # Decided by the run's own plan: the deployment's bucket and prefix may have changed since.
     return run.execution if run and run.plan and is_at(report, run.plan) else None
 
 

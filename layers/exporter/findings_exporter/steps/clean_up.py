@@ -50,7 +50,7 @@ NOT_SUCCEEDED: tuple["ExecutionStatusType", ...] = ("ABORTED", "FAILED", "TIMED_
 PAGE_EXECUTIONS, PAGES_AT_ONCE = 100, 50
 """Of failed executions, what an hourly cleanup looks at beyond the newest page of each status."""
 TIME_FOR_ONE = timedelta(seconds=40)
-"""What is left when an hourly cleanup begins with its last run: time to stop its report, and to record and publish_outcome it."""
+"""What is left when an hourly cleanup begins with its last run: time to stop its report, and to record its outcome and notify."""
 TIME_TO_NOTIFY = timedelta(seconds=20)
 """What is left of it when a report has not stopped."""
 CANCEL_WAIT = timedelta(seconds=15)
@@ -118,7 +118,7 @@ def clean_up(
     function_deadline: datetime,
     patience: timedelta = EVENT_PATIENCE,
 ) -> str:
-    """Stop the run's own report, release its lock, record its outcome and publish_outcome it: whatever of that is not done yet.
+    """Stop the run's own report, release its lock, record its outcome and notify: whatever of that is not done yet.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def clean_up(
 
 
 def _stop(clients: Clients, execution: Execution, now: Callable[[], datetime], until: datetime) -> Exception | None:
-    """Stop the run's own report and release its lock; trouble does not keep the run from being described."""
+    """Stop the run's own report and release its lock; trouble does not block its notification."""
     try:
         with translated():
             cancel(clients, execution, now, until)
@@ -164,7 +164,7 @@ def _stop(clients: Clients, execution: Execution, now: Callable[[], datetime], u
             # A function that outlived the execution may have created between look and release; now none can any more.
             cancel(clients, execution, now, until)
     except StillCreatingError:
-        raise  # over in a minute, and then there is a report to publish_outcome of or none
+        raise  # over in a minute, and then there is a report to notify about or none
     except (ExporterError, ClientError) as error:
         run_store.note(
             clients.table,
@@ -176,7 +176,7 @@ def _stop(clients: Clients, execution: Execution, now: Callable[[], datetime], u
 
 
 def _stop_notified(clients: Clients, execution: Execution, now: Callable[[], datetime], until: datetime) -> str:
-    """Look once more for the report of a run that failed and was described.
+    """Look once more for the report of a run that failed and was notified.
 
     The failure path looks once. It may have failed to cancel, or a function that outlived its step may have created
     after it looked.
@@ -185,7 +185,7 @@ def _stop_notified(clients: Clients, execution: Execution, now: Callable[[], dat
         with translated():
             stopped = cancel(clients, execution, now, until)
     except AccessDeniedError:
-        # The run's message described it already, and asking again changes nothing.
+        # The run's message has it already, and asking again changes nothing.
         return "NOTHING_LEFT"
     return "CLEANED_UP" if stopped == "CANCELLED" else "NOTHING_LEFT"
 
@@ -303,7 +303,7 @@ class _HourlyCleanup:
         return recent, page.get("nextToken", "") if len(recent) == len(listed) else ""
 
     def _clean_up_ended(self, executions: Iterable[Execution]) -> bool:
-        """Clean up after those that were never written down, and publish_outcome whether there was the time for all."""
+        """Clean up after those that were never written down, and return whether there was time for all."""
         for execution in executions:
             if self.now() > self._until:
                 self.stopped = True
@@ -322,7 +322,7 @@ class _HourlyCleanup:
                     ended = _ended(self.clients.states, execution, self.now())
                     if ended and self._has_cleaned(ended):
                         self.cleaned.append(execution.name)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still described
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are still notified
                 logger.warning("the run %s could not be cleaned up yet: %s", execution.id, type(error).__name__)
                 self.errors.append(error)
 
@@ -331,7 +331,7 @@ class _HourlyCleanup:
 
 
 def _cancel_report_of_ended_run(clients: CleanUpClients, now: Callable[[], datetime], function_deadline: datetime) -> list[str]:
-    """Cancel a report in progress whose run has ended and was described, but could not cancel it."""
+    """Cancel a report in progress whose run has ended and was notified, but could not cancel it."""
     try:
         with translated():
             current = clients.inspector.current()

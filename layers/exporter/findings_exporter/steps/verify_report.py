@@ -81,8 +81,8 @@ def verify(
     """
     owner = destination.owner
     objects = found_objects(s3, destination)
-    status_checks = 1 if found_nothing else CHECKS
-    while not objects and (status_checks := status_checks - 1):
+    listings = 1 if found_nothing else CHECKS
+    while not objects and (listings := listings - 1):
         time.sleep(CHECK_SECONDS)
         objects = found_objects(s3, destination)
     if not objects:

@@ -107,17 +107,17 @@ class TestUnusualDrop:
         coverage_status = assess(current(a=now), coverage(), baseline({ACCOUNT: before}))
         assert coverage_status.unusual_drop == falls
         assert coverage_status.state == "active"
-        assert (f"Unusual drop: {before:,} open findings at the last scan" in text(coverage_status)) == falls
+        assert (f"Unusual drop: {before:,} open findings when last scanned" in text(coverage_status)) == falls
 
     def test_an_account_may_fall_while_the_whole_stands(self) -> None:
         coverage_status = assess(current(a=900, b=3), coverage(a="on", b="unknown"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 40}))
         assert (coverage_status.state, coverage_status.unusual_drop) == ("unknown", True)
-        assert "Unusual drop in account 444455556666: 40 open findings at the last scan, 3 now" in text(coverage_status)
+        assert "Unusual drop in account 444455556666: 40 open findings when last scanned, 3 now" in text(coverage_status)
 
     def test_the_fall_of_the_only_account_is_said_once(self) -> None:
         coverage_status = assess(current(a=3), coverage(a="on"), baseline({ACCOUNT: 40}))
         assert [each for each in coverage_status.reasons if "drop" in each] == [
-            "Unusual drop: 40 open findings at the last scan, 3 now."
+            "Unusual drop: 40 open findings when last scanned, 3 now."
         ]
 
     def test_an_account_whose_state_is_unknown_matters_only_if_it_fell(self) -> None:
@@ -134,8 +134,10 @@ class TestUnusualDrop:
     def test_findings_without_an_account_are_not_counted_twice(self) -> None:
         header, summary = baseline({"": 25, ACCOUNT: 1})
         coverage_status = assess(current(a=1), coverage(), (header, summary))
-        assert "Unusual drop: 26 open findings at the last scan, 1 now." in coverage_status.reasons
-        assert "Unusual drop in findings without an account: 25 open findings at the last scan, 0 now." in coverage_status.reasons
+        assert "Unusual drop: 26 open findings when last scanned, 1 now." in coverage_status.reasons
+        assert (
+            "Unusual drop in findings without an account: 25 open findings when last scanned, 0 now." in coverage_status.reasons
+        )
 
     def test_without_a_baseline_nothing_fell(self) -> None:
         assert assess(current(a=1), coverage()) == CoverageStatus("active", False, {}, (), coverage())
@@ -209,9 +211,7 @@ class TestCoverageLost:
     def test_many_lost_accounts_are_named_by_the_first_few(self) -> None:
         accounts = {f"{number:012}": AccountScanning("off") for number in range(9)}
         coverage_status = assess(current(), Coverage(ACCOUNT, accounts), baseline(dict.fromkeys(accounts, 2)))
-        assert "000000000004 (all scan types), 4 more. What was open there is not fixed; its status is unknown." in text(
-            coverage_status
-        )
+        assert "000000000004 (all scan types), 4 more. The status of what was open there is unknown." in text(coverage_status)
         assert "000000000004, 4 more, so nothing is scanned there" in text(coverage_status)
         assert len(coverage_status.deactivated) == 9
 

@@ -388,7 +388,7 @@ def test_real_findings_are_compared_as_their_raw_json_says() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.sampled_from(["read", "lost", "filter changed"]), min_size=2, max_size=6))
 def test_a_line_of_runs_goes_on_after_every_loss(seed: int, fates: list[str]) -> None:
-    """First-seen days reach back to the the last run of which no fingerprint file was left; a changed filter loses none."""
+    """First-seen days reach back to the last run of which no fingerprint file was left; a changed filter loses none."""
     dice = random.Random(seed)
     keys, first_run = b"", 0
     for number, fate in enumerate(fates):

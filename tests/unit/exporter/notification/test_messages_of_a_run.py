@@ -95,17 +95,23 @@ class TestSubject:
             ("no-changes", "Inspector nightly, eu-central-1: no changes, 1,204 open"),
             (
                 "scan-coverage-lost",
-                "ACTION: nightly, eu-central-1: scanning off in 1 account; 69 new (2 critical), 2,778 open",
+                "ACTION: Inspector nightly, eu-central-1: scanning off in 1 account; 69 new (2 critical), 2,778 open",
             ),
-            ("nothing-scanned", "ACTION: nightly, eu-central-1: nothing is scanned; 1,204 findings missing, 0 new, 0 open"),
-            ("coverage-unknown", "ACTION: nightly, eu-central-1: coverage unknown; 1,204 findings missing, 0 new, 0 open"),
-            ("unusual-drop", "ACTION: nightly, eu-central-1: unusual drop; 4 new, 1,005 no longer open, 203 open"),
+            (
+                "nothing-scanned",
+                "ACTION: Inspector nightly, eu-central-1: nothing is scanned; 1,204 findings missing, 0 new, 0 open",
+            ),
+            (
+                "coverage-unknown",
+                "ACTION: Inspector nightly, eu-central-1: coverage unknown; 1,204 findings missing, 0 new, 0 open",
+            ),
+            ("unusual-drop", "ACTION: Inspector nightly, eu-central-1: unusual drop; 4 new, 1,005 no longer open, 203 open"),
             ("first-report", "Inspector nightly, eu-central-1: first report, 1,204 open (18 critical)"),
             ("filter-changed", "Inspector nightly, eu-central-1: filter changed, 1,204 open (18 critical)"),
             ("not-compared-unreadable", "Inspector nightly, eu-central-1: not compared, 1,204 open (3 critical)"),
             ("nothing-found", "Inspector nightly, eu-central-1: 0 new, 1 no longer open, 0 open"),
             ("rediscovered", "Inspector nightly, eu-central-1: 0 new, 731 rediscovered, 1,935 open"),
-            ("analysis-failed", "ACTION: nightly, eu-central-1: report not analysed; delivered, 1.2 MB"),
+            ("analysis-failed", "ACTION: Inspector nightly, eu-central-1: report not analysed; delivered, 1.2 MB"),
             ("without-an-analysis", "Inspector nightly, eu-central-1: delivered, 1.2 MB"),
             ("nothing-found-without-an-analysis", "Inspector nightly, eu-central-1: delivered, no findings"),
         ],
@@ -293,7 +299,7 @@ class TestEmail:
         first, numbers, *_ = notification.email(DAILY_RUNS["scan-coverage-lost"], config()).split("\n\n")
         assert " ".join(first.split()) == (
             f"Inspector no longer scans account {OTHER} (all scan types are deactivated)."
-            " 1,221 findings that were open there are missing from this report. They are not fixed; their status is unknown."
+            " 1,221 findings that were open there are missing from this report. That does not mean that they are fixed: their status is unknown."
             " Do now: In the delegated administrator account, open Account management in Inspector and activate scanning for"
             f' {OTHER}. If this was not planned, look for the event "Disable" in CloudTrail.'
         )
@@ -327,7 +333,7 @@ class TestEmail:
 
     def test_an_unusual_drop_comes_before_the_numbers(self) -> None:
         first, numbers, *_ = notification.email(DAILY_RUNS["unusual-drop"], config()).split("\n\n")
-        assert first.startswith("Unusual drop: 1,204 open findings at the last scan, 203 now.\nDo now: ")
+        assert first.startswith("Unusual drop: 1,204 open findings when last scanned, 203 now.\nDo now: ")
         assert "Scanning is active" in numbers
 
     @LANGUAGES
@@ -561,7 +567,10 @@ class TestPublication:
         run = gallery.daily_run(
             {"bucket": "b", "coverage_status": {"state": "new-word"}, "worst_new": [{}], "priorities": [{}], "open": 7}
         )
-        assert notification.subject(run, config()) == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
+        assert (
+            notification.subject(run, config())
+            == "ACTION: Inspector nightly, eu-central-1: coverage unknown; not compared, 7 open"
+        )
         assert json.loads(notification.publication(run, config())["Message"])["email"]
 
     def test_an_empty_report_without_an_analysis_has_its_own_message(self) -> None:

@@ -50,8 +50,8 @@ def test_a_failure_is_recorded_with_its_reason_and_fix(table: Table) -> None:
 def test_a_deliverys_note_is_one_of_the_runs_notes(table: Table) -> None:
     planned(table, ME)
     run_store.note(table, ME, "Another one.")
-    record(table, SUCCESS | {"delivery": delivery(note="How it was judged.").to_dict()})
-    assert run_store.load(table, ME).notes == ("Another one.", "How it was judged.")
+    record(table, SUCCESS | {"delivery": delivery(note="How it was checked.").to_dict()})
+    assert run_store.load(table, ME).notes == ("Another one.", "How it was checked.")
 
 
 def test_a_failure_after_a_verified_delivery_is_a_failure(table: Table) -> None:

@@ -95,7 +95,7 @@ def test_a_large_report_is_whole_in_any_form(form: str) -> None:
     assert sum(len(batch["type"]) for batch in read(Stream(large(form)))) >= 1000
 
 
-# Where findings begin in different ways, no border is known by which the tail could be judged.
+# Where findings begin in different ways, no border is known by which the tail could be checked.
 @pytest.mark.parametrize("form", [form for form in JSON if form != "each beginning otherwise"])
 def test_a_large_json_report_that_is_cut_anywhere_is_found(form: str) -> None:
     content, chance = large(form).rstrip(), random.Random(1)
