@@ -202,3 +202,26 @@ def test_the_second_schedule_of_the_document_is_one_that_the_workflow_accepts() 
     plan = make_plan(run_input, config(), execution())
     assert isinstance(plan, Plan), plan
     assert (plan.report_name, plan.is_scheduled, plan.is_regular) == ("weekly-critical", True, True)
+
+
+def test_the_cost_counts_the_metrics_alarms_and_dashboard_that_exist() -> None:
+    cost = OPERATIONS.split("## Cost")[1]
+    seldom = {"StepsFailed"}
+    others = len(BY_REPORT) - 1 + len(BY_STACK) - len(seldom)
+    assert f"| {others} other metrics ({len(BY_REPORT) - 1} by report, {len(BY_STACK) - len(seldom)} of the stack)" in cost
+    assert f"| {len(ALARMS)} alarms | {len(ALARMS) * 0.10:.2f} (0.10 each) |" in cost
+    metrics = {(namespace, name, *dimensions.items()) for namespace, name, dimensions in drawn()}
+    assert f"| 1 dashboard of {len(metrics)} metrics | 3.00 |" in cost
+    by_hour, whole = (1.00 + len(ALARMS) * 0.10 + 3.00 + 0.30 + others * 0.30 / share for share in (24, 1))
+    assert f"= {by_hour:.2f} |" in cost
+    assert f"= {whole:.2f} |" in cost
+    assert f"= {1.00 + (others + 1 - 10) * 0.30:.2f}, because 10 of {others + 1} metrics are free |" in cost
+    assert f"adds {len(BY_REPORT)} metrics: {len(BY_REPORT) * 0.30:.2f} a month" in cost
+
+
+def test_the_readme_and_the_cost_section_have_the_same_totals() -> None:
+    (totals,) = re.findall(r"are (5\.\d+), (\d+\.\d+), (\d+\.\d+) and (\d+\.\d+)\.", OPERATIONS)
+    cost = Path("README.md").read_text(encoding="utf-8").partition("## Cost")[2].partition("\n## ")[0]
+    before, unused = totals[::2], totals[1::2]
+    assert "| before free tiers | " + " | ".join(f"USD {each}" for each in before) + " |" in cost
+    assert "are unused | " + " | ".join(f"USD {each}" for each in unused) + " |" in cost

@@ -21,15 +21,16 @@ POLICIES: dict[str, dict[str, Any]] = {
 RUNS = DAILY_RUNS | gallery.failures()
 FAILURES = set(gallery.failures())
 LOST = {"scan-coverage-lost", "nothing-scanned"}
+PROBLEMS = FAILURES | LOST | {"coverage-unknown", "unusual-drop", "analysis-failed"}
 WITH_NEW_CRITICALS = {"changes", "several-places", "without-a-page", "another-report", "scan-coverage-lost"}
 ALARM: dict[str, Any] = {}
 ADDRESS = {"NotificationEmail": "a@example.com"}
 SETUP_CHECK = {name: {"Type": "String", "Value": value} for name, value in (("region", "eu-central-1"), ("level", "PROBLEM"))}
 EXAMPLES = {
-    "Only problems": FAILURES | LOST | {"coverage-unknown", "unusual-drop", "analysis-failed"},
+    "Only problems": PROBLEMS,
     "Problems and changes": set(RUNS) - {"no-changes", "nothing-found-again"},
     "Only failed runs": FAILURES,
-    "Only what needs action": FAILURES | LOST | WITH_NEW_CRITICALS,
+    "Only what needs action": PROBLEMS | WITH_NEW_CRITICALS,
     "Only lost scan coverage": LOST,
     "Only one report": set(RUNS) - {"another-report"},
 }
