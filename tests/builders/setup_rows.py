@@ -268,7 +268,7 @@ BUCKET_POLICIES = [
         with_condition(lambda p: {"ForAnyValue:StringEquals": {"aws:SourceAccount": p.account}}),
     ),
     on_bucket(
-        "an organisation",
+        "an organization",
         "unknown",
         with_condition(lambda p: ours(p, StringEquals={"aws:SourceOrgID": "o-1234567890"})),
     ),
@@ -305,7 +305,7 @@ BUCKET_POLICIES = [
         beside(lambda p: [denies(p, Condition={"StringNotEquals": {"aws:SourceAccount": OTHER_ACCOUNT}})]),
     ),
     on_bucket(
-        "whoever is not of the organisation denied",
+        "whoever is not of the organization denied",
         "failed",
         beside(lambda p: [denies(p, Condition={"StringNotEquals": {"aws:PrincipalOrgID": "o-1234567890"}})]),
     ),

@@ -31,9 +31,9 @@ def test_it_has_a_message_of_each_kind_in_each_language() -> None:
         assert [each for each in subjects if each.startswith(start)]
 
 
-@pytest.mark.parametrize("name", gallery.analysed())
+@pytest.mark.parametrize("name", gallery.analyzed())
 def test_its_numbers_agree(name: str) -> None:
-    analysis = gallery.analysed()[name].analysis
+    analysis = gallery.analyzed()[name].analysis
     assert analysis is not None
     assert analysis["total"] == analysis["open"] == sum(analysis["by_severity"].values()) == sum(analysis["by_status"].values())
     changes = analysis["changes"]

@@ -1,6 +1,6 @@
 """`make analyze`: the deployed analysis on report files from the disk, without AWS.
 
-The reports are read in order, as if the exports had run a day apart and the last one now; each is verified, analysed, compared with
+The reports are read in order, as if the exports had run a day apart and the last one now; each is verified, analyzed, compared with
 the one before and rendered by the very code that a deployment runs. Only what surrounds that code is another: files for the bucket,
 a list for the history, and what COVERAGE says for Inspector's answers.
 """
@@ -88,14 +88,14 @@ def _analyse(reports: Sequence[Path], out: Path, coverage: Sequence[Mapping[str,
             clients = AnalysisClients(
                 config, NO_TABLE, cast("Any", bucket), cast("Any", Inspector(accounts, result)), lambda: datetime.now(UTC)
             )
-            run = _analysed(clients, bucket, run, report, lambda: reversed(history))
+            run = _analyzed(clients, bucket, run, report, lambda: reversed(history))
             history.append(history_line(run))
             _leave(out, number, run, config, bucket)
             print(f"{number}. {report.name}: {notification.subject(run, config)}")
     print(f"The mails, chat messages, events, pages and tables are in {out}/: {', '.join(_names(out, len(reports)))}")
 
 
-def _analysed(
+def _analyzed(
     clients: AnalysisClients, bucket: Bucket, run: Run, report: Path, history: Callable[[], Iterator[Mapping[str, Any]]]
 ) -> Run:
     plan = run.require_plan()
@@ -109,7 +109,7 @@ def _analysed(
         )
     headline = analyze(clients, run, delivery, history)
     if "error" in headline:
-        raise UnusableError(f"{report} cannot be analysed ({headline['error']}): {headline['sentence']}")
+        raise UnusableError(f"{report} cannot be analyzed ({headline['error']}): {headline['sentence']}")
     return replace(run, outcome="SUCCEEDED", delivery=delivery, analysis=headline, ended_at=run.execution.started_at)
 
 

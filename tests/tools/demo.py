@@ -290,7 +290,7 @@ def write_files(exporter: Exporter, runs: list[Execution], findings: list[list[d
 def headline_of(exporter: Exporter, run: Execution) -> dict[str, Any]:
     """Return the part of a run's analysis that its record in the table holds."""
     headline: dict[str, Any] = json.loads(exporter.run_item(run.arn)["analysis"])
-    check("error" not in headline, f"the report of {run.name} is analysed: {headline.get('sentence')}")
+    check("error" not in headline, f"the report of {run.name} is analyzed: {headline.get('sentence')}")
     return headline
 
 

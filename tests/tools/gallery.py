@@ -229,8 +229,8 @@ def places(found: Counted) -> dict[tuple[str, str], int]:
     return {(account, scan_type): count for account, each in found.items() for scan_type, count in each.items()}
 
 
-def analysed() -> dict[str, Run]:
-    """Every kind of run that was analysed, by its name."""
+def analyzed() -> dict[str, Run]:
+    """Every kind of run that was analyzed, by its name."""
     on, off = scanning(ec2="on", ecr="on"), AccountScanning("off", dict.fromkeys(OWN_SCAN_TYPES, "off"))
     unread = scanning(
         "unknown",
@@ -323,7 +323,7 @@ def runs() -> dict[str, Run]:
     refused = "An error occurred (AccessDenied) when calling the GetObject operation: Access Denied"
     made = daily_run(None)
     analysis = failed_analysis(ReportUnavailableError(f"S3 refused {made.delivery.uri if made.delivery else ''}: {refused}"))
-    every = analysed() | {"analysis-failed": daily_run(analysis)} | failures()
+    every = analyzed() | {"analysis-failed": daily_run(analysis)} | failures()
     return {name: every[name] for name in SHOWN}
 
 

@@ -129,7 +129,7 @@ FIXES = {
     "unknown.policy": ["fix.make_sure"],
     "unknown.policy_statement": ["fix.make_sure"],
     "unknown.generate_data_key": ["fix.make_sure"],
-    "unknown.organisation": ["fix.organisation"],
+    "unknown.organization": ["fix.organization"],
 }
 """By sentence of a setup check, its steps, as far as it comes with any."""
 BY_HAND = "Check it in the console, or run a test export."
@@ -146,7 +146,7 @@ Search this page for the text that you see; `<…>` stands for what differs from
 | a damaged report file | [Damaged report files](#damaged-report-files) |
 | a report without findings | [Empty reports](#empty-reports) |
 | a note in a message | [Notes](#notes) |
-| a report that could not be analysed | [Failed analyses](#failed-analyses) |
+| a report that could not be analyzed | [Failed analyses](#failed-analyses) |
 | a result of the setup check | [Setup checks](#setup-checks) |
 | an alarm | [Alarms](#alarms) |
 | a message in the dead-letter queue | [The dead-letter queue](#the-dead-letter-queue) |
@@ -270,7 +270,7 @@ def _setup() -> Iterator[str]:
     yield (
         "## Setup checks\n\nEach check *passed*, *failed* or is *unknown*. Unknown is what the check may not read or cannot evaluate. A result"
         " has the policy statements to add (`statements`) and your whole policy with them (`policy`). The check cannot see policies of"
-        " the organisation on resources.\n"
+        " the organization on resources.\n"
     )
     names = [name for name in TEXTS if name.startswith(("failed.", "unknown.")) and not name.endswith(".one")]
     steps = {name: " ".join(prose(shown(TEXTS[step])) for step in FIXES.get(name, [])) or BY_HAND for name in names}

@@ -107,7 +107,7 @@ def test_a_malformed_report_is_delivered_without_an_analysis_and_the_mail_says_s
     assert headline["error"] == "Analysis.ReportMalformed"
     message = exporter.message_of(ended.arn)
     assert message.outcome == "SUCCEEDED"
-    assert "it could not be analysed" in " ".join(message.email.split())
+    assert "it could not be analyzed" in " ".join(message.email.split())
     assert "analysis_fingerprints" not in history_of(exporter, ended)
 
 

@@ -4,7 +4,7 @@ What is fine must succeed, what is wrong must fail with the row's error, and wha
 AWS decides with an evaluator of its own; where the two read IAM differently, this fails.
 
 Not shown here: AWS managed keys (every key of the embedded AWS is the customer's), the partitions of China and GovCloud
-(it knows one), organisations' policies, another account's bucket or key (it decides on those by account, not by role), and
+(it knows one), organizations' policies, another account's bucket or key (it decides on those by account, not by role), and
 conditions that let a role in by aws:PrincipalArn (it takes the session's ARN for it). Unit tests hold these statuses.
 """
 

@@ -91,7 +91,7 @@ NOTES = {
     " Reports without a notification are not compared with.",
     "baseline.first_scheduled": "This is the first scheduled report of this name and filter with a notification, so changes are"
     " unknown. Reports without a notification and reports on demand are not compared with.",
-    "baseline.no_analysis": "No earlier report of this name and filter was analysed, so there is nothing to compare with.",
+    "baseline.no_analysis": "No earlier report of this name and filter was analyzed, so there is nothing to compare with.",
     "baseline.unreadable": "Changes are unknown: the fingerprints of the last comparable report ({at}, {key}) cannot be read:"
     " {why}. The next report is compared with this one.",
     "compared.formats": "The last comparable report is in {before}, this one is in {now}. A CSV does not have all that"
@@ -131,11 +131,11 @@ NOTES = {
     "priority.fix_partial": "fix for a part {score}",
     "priority.resources": "open on {count} resources {score}",
     "priority.resources.one": "open on 1 resource {score}",
-    # Why a report was not analysed.
-    "analysis.failed": "The report was delivered, but it could not be analysed: {what}. {do} The next run makes its own"
+    # Why a report was not analyzed.
+    "analysis.failed": "The report was delivered, but it could not be analyzed: {what}. {do} The next run makes its own"
     " analysis. Until then changes are unknown.",
-    "analysis.malformed": "An incomplete report is not analysed. Check the file.",
-    "analysis.changed": "A mixture of two reports is not analysed. Find out which role writes to the bucket.",
+    "analysis.malformed": "An incomplete report is not analyzed. Check the file.",
+    "analysis.changed": "A mixture of two reports is not analyzed. Find out which role writes to the bucket.",
     "analysis.unreadable": "Check whether analyze_report may read the bucket and use the key.",
     "analysis.not_stored": "Check whether analyze_report may write into the bucket and use the key.",
     "analysis.broke_down": "Check the log of analyze_report.",

@@ -110,7 +110,7 @@ PREFLIGHT = {
     "unknown.permissions": "The check could not simulate the permissions of the roles to create and read reports: {why}.",
     "unknown.analysis_permissions": "The check could not simulate the permissions of the role to store analyses: {why}.",
     "unknown.topic_permissions": "The check could not simulate the permissions of the role to publish to the topic: {why}.",
-    "unknown.organisation": "In the IAM simulation, a policy of the organisation refuses calls of the exporter. A real call may be"
+    "unknown.organization": "In the IAM simulation, a policy of the organization refuses calls of the exporter. A real call may be"
     " allowed.",
     "unknown.simulation": "The IAM simulation does not show whether the IAM policies of the roles allow the calls, because the key"
     " belongs to another account.",
@@ -138,7 +138,7 @@ PREFLIGHT = {
     "fix.make_sure": "Make sure that the {place} contains the policy statements below and that no Deny overrides them.",
     "fix.deploy": "Deploy the stack again. The template contains what is missing.",
     "fix.boundary": "If a permissions boundary is named above, allow the calls there.",
-    "fix.organisation": "Ask the owner of the organisation's policies whether the calls named above are allowed.",
+    "fix.organization": "Ask the owner of the organization's policies whether the calls named above are allowed.",
     "fix.topic_deny": "Remove this statement from the access policy of {topic}.",
     "fix.topic_subscribe": "Open the link in the email that SNS sent to confirm the subscription, or subscribe an address to the topic.",
     "fix.alarm_topic_confirm": "Open the link in the email that SNS sent about the alarm topic. The notification topic has an email of"
@@ -186,7 +186,7 @@ PREFLIGHT = {
     "seen.messages": "messages: {count}",
     "seen.refusal": "{role}: {action} on {resource}: {decision}",
     "seen.refusal_by": "{role}: {action} on {resource}: {decision} by {limits}",
-    "limit.organisation": "a policy of the organisation",
+    "limit.organization": "a policy of the organization",
     "limit.boundary": "the permissions boundary",
     "policy.statement": "statement {number}",
     "policy.statement_sid": "statement {number} ({sid})",

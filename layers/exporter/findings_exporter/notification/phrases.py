@@ -28,7 +28,7 @@ def outcome_lines(run: Run, config: Config, localization: Localization) -> list[
     name = run.plan.report_name if run.plan else None
     match run.outcome:
         case "SUCCEEDED" if analysis_failure(run):
-            how = "not_analysed"
+            how = "not_analyzed"
         case "SUCCEEDED" if run.delivery and run.delivery.nothing_found:
             how = "nothing_found"
         case "SUCCEEDED":

@@ -58,7 +58,7 @@ OF_THE_SETUP = (
     "NoSuchBucket", "AccessDeniedError",
 )  # fmt: skip
 """After these the workflow checks the setup, and the failure has what was found; the state machine names them, too."""
-NOT_SEEN = "The check cannot see policies of the organisation, nor changes since the failure."
+NOT_SEEN = "The check cannot see policies of the organization, nor changes since the failure."
 FOUND, ALL_PASSED = "The setup check found: {sentences}", "The setup check found no problem."
 
 NO_BUCKET = Remediation(
@@ -179,7 +179,7 @@ REMEDIATIONS = {
     ),
     "Report.CANCELLED": Remediation(
         "the report was cancelled",
-        "A user or another tool cancelled the report in Inspector while this run waited for it.",
+        "A user, another tool or another stack cancelled the report in Inspector while this run waited for it.",
         ("Find out who cancelled it: CloudTrail, Event history, event name CancelFindingsReport.", START_AGAIN),
     ),
     "Report.UNKNOWN": Remediation(
@@ -209,7 +209,7 @@ REMEDIATIONS = {
     "AccessDeniedError": Remediation(
         "AWS refused a call",
         "A policy does not allow the call that is named above, or denies it: the role of the function, the bucket policy, the key"
-        " policy, or a service control policy of the organisation. Inspector also refuses calls where it is not enabled, and S3 where"
+        " policy, or a service control policy of the organization. Inspector also refuses calls where it is not enabled, and S3 where"
         " the bucket does not belong to {owner}.",
         (
             CHECK_SETUP,
@@ -276,7 +276,7 @@ REMEDIATIONS = {
         (
             "Open the function in the Lambda console. It shows why the function cannot run.",
             "If a function or a role was changed by hand, deploy the stack again.",
-            "If an explicit deny is named, ask the owner of the organisation's service control policies.",
+            "If an explicit deny is named, ask the owner of the organization's service control policies.",
             TEST_EXPORT,
         ),
     ),

@@ -120,7 +120,7 @@ REMEDIATIONS = {
     ),
     "Report.CANCELLED": Remediation(
         "レポートがキャンセルされました",
-        "この実行の待機中に、ユーザーまたは別のツールが Inspector でレポートをキャンセルしました。",
+        "この実行の待機中に、ユーザー、別のツール、または別のスタックが Inspector でレポートをキャンセルしました。",
         ("CloudTrail の「イベント履歴」で、イベント名 CancelFindingsReport から操作者を確認してください。", START_AGAIN),
     ),
     "Report.UNKNOWN": Remediation(

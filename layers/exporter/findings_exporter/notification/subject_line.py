@@ -1,7 +1,7 @@
 """A run in one line: the subject of a mail and the title in a chat.
 
 It says first whether to act (``ACTION`` where scan coverage is lost or unknown, open findings dropped unusually, or a report
-could not be analysed; ``FAILED`` where no report was delivered), then the report and its Region, then the numbers.
+could not be analyzed; ``FAILED`` where no report was delivered), then the report and its Region, then the numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -80,7 +80,7 @@ def _headline(run: Run, config: Config, localization: Localization) -> Headline:
         return Headline("action" if reason else "plain", report, [*reason, *_numbers(view, localization)])
     if analysis_failure(run):
         return Headline(
-            "action", report, [localization.say("opening.not_analysed"), localization.say("opening.delivered", size=size)]
+            "action", report, [localization.say("opening.not_analyzed"), localization.say("opening.delivered", size=size)]
         )
     nothing = run.delivery and run.delivery.nothing_found
     return Headline(

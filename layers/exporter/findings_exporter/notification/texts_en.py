@@ -51,12 +51,12 @@ TEXTS = {
     "kind.fix_became_available": "fix now available",
     # The subject of a mail, and the title in a chat. A mail's subject is made of the English ones, which are ASCII.
     "subject.plain": "Inspector {report}, {region}: {line}",
-    "subject.action": "ACTION: Inspector {report}, {region}: {line}",
+    "subject.action": "ACTION: {report}, {region}: {line}",
     "subject.failed": "FAILED: Inspector {report}, {region}: {line}",
     "opening.export": "export",
     "opening.delivered": "delivered, {size}",
     "opening.nothing_found": "delivered, no findings",
-    "opening.not_analysed": "report not analysed",
+    "opening.not_analyzed": "report not analyzed",
     "opening.missing": "{count} findings missing",
     "opening.new": "{new} new{worst}",
     "opening.no_longer_open": "{no_longer_open} no longer open",
@@ -74,7 +74,7 @@ TEXTS = {
     # The first lines: whether to act, the sums, whose report it is.
     "headline.delivered": 'The report "{name}" was delivered.',
     "headline.nothing_found": 'The report "{name}" has no findings.',
-    "headline.not_analysed": 'The report "{name}" was delivered, but not analysed. Changes are unknown.',
+    "headline.not_analyzed": 'The report "{name}" was delivered, but not analyzed. Changes are unknown.',
     "headline.failed": 'The report "{name}" was not delivered.',
     "headline.stopped": 'The report "{name}" was not delivered: the run was stopped.',
     "headline.unnamed": "No report was delivered.",
@@ -110,7 +110,7 @@ TEXTS = {
     "not_compared.first_run": "Not compared: this is the first report of this name. The next one shows changes.",
     "not_compared.first_notified": "Not compared: no earlier run of this kind had a notification. The next one shows changes.",
     "not_compared.filter_changed": "Not compared: the filter has changed. The next report shows changes again.",
-    "not_compared.no_analysis": "Not compared: no earlier report of this name was analysed.",
+    "not_compared.no_analysis": "Not compared: no earlier report of this name was analyzed.",
     "not_compared.unreadable": "Not compared: the data of the last report could not be read.",
     "nothing_matches": "The report is empty: no finding matches the filter.",
     # Lists, and what comes under them.

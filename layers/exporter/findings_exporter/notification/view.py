@@ -17,7 +17,7 @@ type HowCompared = Literal["yes", "first_run", "filter_changed", "first_notified
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A run whose report was analysed.
+    """A run whose report was analyzed.
 
     Attributes
     ----------

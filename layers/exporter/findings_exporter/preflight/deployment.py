@@ -261,7 +261,7 @@ class Deployment:
         return [publish, *([self._permission(self.notify_role, KEY_ACTIONS, key_arn, *self._through("sns"))] if key_arn else [])]
 
     def _permission(self, role: str, actions: tuple[str, ...], resource: str, *context: tuple[str, str]) -> Permission:
-        """Return a permission with what policies of an organisation mostly ask for: the Region and who calls."""
+        """Return a permission with what policies of an organization mostly ask for: the Region and who calls."""
         of_request = (
             ("aws:RequestedRegion", self.config.region),
             ("aws:PrincipalArn", role),
@@ -297,7 +297,7 @@ class Deployment:
             "aws:principalservicename": service,
             "aws:requestedregion": self.config.region,
             "aws:resourceaccount": owner,
-            # A service is of no organisation, and comes through no endpoint of a customer [AWS: global condition keys].
+            # A service is of no organization, and comes through no endpoint of a customer [AWS: global condition keys].
             "aws:principalorgid": None,
             "aws:sourcevpc": None,
             "aws:sourcevpce": None,

@@ -40,14 +40,14 @@ def _decision_of_role(asked: Permission, result: Document) -> Literal["allowed",
         kinds = {kind: decision for part in parts for kind, decision in part.get("EvalDecisionDetails", {}).items()}
         own = {decision for kind, decision in kinds.items() if "resource" not in kind.lower()}
         return "allowed" if own == {"allowed"} else "unknown"
-    # A condition whose key was not given says nothing of the real call, and of an organisation's policy such keys are not known.
-    is_unclear = _is_refused_by_organisation(result) or any(part.get("MissingContextValues") for part in parts)
+    # A condition whose key was not given says nothing of the real call, and of an organization's policy such keys are not known.
+    is_unclear = _is_refused_by_organization(result) or any(part.get("MissingContextValues") for part in parts)
     return "unknown" if is_unclear else "refused"
 
 
 def _unclear(name: str, results: Sequence[tuple[Permission, Document]]) -> Check:
-    if any(_is_refused_by_organisation(result) for _, result in results):
-        return Check(name, "unknown", Note("unknown.organisation"), fix=(Note("fix.organisation"),))
+    if any(_is_refused_by_organization(result) for _, result in results):
+        return Check(name, "unknown", Note("unknown.organization"), fix=(Note("fix.organization"),))
     if any(asked.is_on_anothers_resource for asked, _ in results):
         return Check(name, "unknown", Note("unknown.simulation"))
     return Check(name, "unknown", Note("unknown.conditions"))
@@ -57,14 +57,14 @@ def _is_bounded(result: Document) -> bool:
     return result.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary") is False
 
 
-def _is_refused_by_organisation(result: Document) -> bool:
+def _is_refused_by_organization(result: Document) -> bool:
     return result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations") is False
 
 
 def _refusal(asked: Permission, result: Document) -> str:
     limits = [
         Note(limit)
-        for limits_it, limit in ((_is_refused_by_organisation, "limit.organisation"), (_is_bounded, "limit.boundary"))
+        for limits_it, limit in ((_is_refused_by_organization, "limit.organization"), (_is_bounded, "limit.boundary"))
         if limits_it(result)
     ]
     # The result names the form of the resource's ARN only [AWS: IAM API, EvaluationResult].

@@ -280,7 +280,7 @@ class TestSetup:
         text = flat(notification.email(RUNS["setup without a fault"], config()))
         general = remediation_for(BROKEN, config())
         assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in text
-        assert "The check cannot see policies of the organisation" in text
+        assert "The check cannot see policies of the organization" in text
         assert all(step in text for step in general.fix)
         assert "Policy statement to add" not in text
 

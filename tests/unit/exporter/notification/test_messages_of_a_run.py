@@ -1,4 +1,4 @@
-"""What is said of a run that was analysed: at a glance, on one screen, and never better than it is known to be."""
+"""What is said of a run that was analyzed: at a glance, on one screen, and never better than it is known to be."""
 # ruff: noqa: RUF001 - signs of Japanese
 
 import json
@@ -95,23 +95,23 @@ class TestSubject:
             ("no-changes", "Inspector nightly, eu-central-1: no changes, 1,204 open"),
             (
                 "scan-coverage-lost",
-                "ACTION: Inspector nightly, eu-central-1: scanning off in 1 account; 69 new (2 critical), 2,778 open",
+                "ACTION: nightly, eu-central-1: scanning off in 1 account; 69 new (2 critical), 2,778 open",
             ),
             (
                 "nothing-scanned",
-                "ACTION: Inspector nightly, eu-central-1: nothing is scanned; 1,204 findings missing, 0 new, 0 open",
+                "ACTION: nightly, eu-central-1: nothing is scanned; 1,204 findings missing, 0 new, 0 open",
             ),
             (
                 "coverage-unknown",
-                "ACTION: Inspector nightly, eu-central-1: coverage unknown; 1,204 findings missing, 0 new, 0 open",
+                "ACTION: nightly, eu-central-1: coverage unknown; 1,204 findings missing, 0 new, 0 open",
             ),
-            ("unusual-drop", "ACTION: Inspector nightly, eu-central-1: unusual drop; 4 new, 1,005 no longer open, 203 open"),
+            ("unusual-drop", "ACTION: nightly, eu-central-1: unusual drop; 4 new, 1,005 no longer open, 203 open"),
             ("first-report", "Inspector nightly, eu-central-1: first report, 1,204 open (18 critical)"),
             ("filter-changed", "Inspector nightly, eu-central-1: filter changed, 1,204 open (18 critical)"),
             ("not-compared-unreadable", "Inspector nightly, eu-central-1: not compared, 1,204 open (3 critical)"),
             ("nothing-found", "Inspector nightly, eu-central-1: 0 new, 1 no longer open, 0 open"),
             ("rediscovered", "Inspector nightly, eu-central-1: 0 new, 731 rediscovered, 1,935 open"),
-            ("analysis-failed", "ACTION: Inspector nightly, eu-central-1: report not analysed; delivered, 1.2 MB"),
+            ("analysis-failed", "ACTION: nightly, eu-central-1: report not analyzed; delivered, 1.2 MB"),
             ("without-an-analysis", "Inspector nightly, eu-central-1: delivered, 1.2 MB"),
             ("nothing-found-without-an-analysis", "Inspector nightly, eu-central-1: delivered, no findings"),
         ],
@@ -354,7 +354,7 @@ class TestEmail:
         [
             ("first-report", "this is the first report of this name"),
             ("filter-changed", "the filter has changed"),
-            ("not-compared-no-analysis", "no earlier report of this name was analysed"),
+            ("not-compared-no-analysis", "no earlier report of this name was analyzed"),
             ("not-compared-unreadable", "the data of the last report could not be read"),
         ],
     )
@@ -363,7 +363,7 @@ class TestEmail:
 
     def test_a_failed_analysis_is_said_beside_the_delivered_report(self) -> None:
         text = notification.email(DAILY_RUNS["analysis-failed"], config())
-        assert text.startswith('The report "nightly" was delivered, but not analysed. Changes are\nunknown.\n')
+        assert text.startswith('The report "nightly" was delivered, but not analyzed. Changes are\nunknown.\n')
         assert "Cause (Analysis.ReportUnreadable)" in text
         assert "/s3/object/" in text
 
@@ -569,7 +569,7 @@ class TestPublication:
         )
         assert (
             notification.subject(run, config())
-            == "ACTION: Inspector nightly, eu-central-1: coverage unknown; not compared, 7 open"
+            == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
         )
         assert json.loads(notification.publication(run, config())["Message"])["email"]
 

@@ -314,17 +314,17 @@ class TestPermissions:
         assert check.fix[1].startswith("If a permissions boundary is named above")
 
     @pytest.mark.parametrize("decision", ["implicitDeny", "explicitDeny"])
-    def test_what_an_organisations_policy_forbids_in_a_simulation_is_unknown_and_named(self, decision: str) -> None:
+    def test_what_an_organizations_policy_forbids_in_a_simulation_is_unknown_and_named(self, decision: str) -> None:
         refused = self.seen(EvalDecision=decision, OrganizationsDecisionDetail={"AllowedByOrganizations": False})
         check = self.check(self.seen(), refused)
         assert check.result == "unknown"
-        assert check.sentence.startswith("In the IAM simulation, a policy of the organisation refuses calls of the exporter.")
+        assert check.sentence.startswith("In the IAM simulation, a policy of the organization refuses calls of the exporter.")
         assert check.evidence == (
-            f"findings-VerifyReportFunctionRole: s3:GetObject on arn: {decision} by a policy of the organisation",
+            f"findings-VerifyReportFunctionRole: s3:GetObject on arn: {decision} by a policy of the organization",
         )
         assert check.fix[0].startswith("Ask the owner")
 
-    def test_what_the_organisation_allows_depends_on_the_rest(self) -> None:
+    def test_what_the_organization_allows_depends_on_the_rest(self) -> None:
         allowing = {"AllowedByOrganizations": True}
         assert self.check(self.seen(EvalDecision="implicitDeny", OrganizationsDecisionDetail=allowing)).result == "failed"
         assert self.check(self.seen(OrganizationsDecisionDetail=allowing)).result == "passed"

@@ -158,7 +158,7 @@ def test_an_analysis_that_broke_down_is_recorded_with_a_sentence_and_counted(
     assert analysis is not None
     assert analysis["error"] == "Sandbox.Timedout"
     assert analysis["sentence"].startswith(
-        "The report was delivered, but it could not be analysed: Task timed out after 600 seconds."
+        "The report was delivered, but it could not be analyzed: Task timed out after 600 seconds."
     )
     assert "Check the log of analyze_report" in analysis["sentence"]
     assert len(analysis["sentence"]) < 600
