@@ -567,10 +567,7 @@ class TestPublication:
         run = gallery.daily_run(
             {"bucket": "b", "coverage_status": {"state": "new-word"}, "worst_new": [{}], "priorities": [{}], "open": 7}
         )
-        assert (
-            notification.subject(run, config())
-            == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
-        )
+        assert notification.subject(run, config()) == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
         assert json.loads(notification.publication(run, config())["Message"])["email"]
 
     def test_an_empty_report_without_an_analysis_has_its_own_message(self) -> None:
