@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.results import Row, at_most, show
 from findings_analysis.page import render
-from tests.builders import page_samples as daily_runs
+from tests.builders import page_samples
 from tests.tools.screenshot import ARGUMENTS, chromium
 
 CHANGED = 5_000
@@ -28,8 +28,8 @@ def main() -> list[Row]:
         print(f"The page: left out, since there is no Chromium at {chromium()}")
         return []
     print(f"The page with {CHANGED:,} changed findings: medians of {ROUNDS} times")
-    made = daily_runs.busy(CHANGED)
-    text = render(made, daily_runs.trend(made), daily_runs.facts())
+    made = page_samples.busy(CHANGED)
+    text = render(made, page_samples.trend(made), page_samples.facts())
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         full, empty = Path(folder, "full.html"), Path(folder, "empty.html")
         full.write_text(text, encoding="utf-8")

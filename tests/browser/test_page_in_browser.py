@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from findings_analysis.page import render
 from findings_exporter.model.text import clean
-from tests.builders import page_samples as daily_runs
+from tests.builders import page_samples
 
 ARGUMENTS = [
     "--headless",
@@ -28,11 +28,11 @@ ARGUMENTS = [
 ]
 DESKTOP, PHONE = (1280, 900), (390, 844)
 DAILY_RUNS: dict[str, Callable[[], dict[str, Any]]] = {
-    "ordinary": lambda: daily_runs.ordinary(80),
-    "deactivated": daily_runs.deactivated,
-    "first": daily_runs.first,
-    "hostile": daily_runs.hostile,
-    "unknown": daily_runs.unknown,
+    "ordinary": lambda: page_samples.ordinary(80),
+    "deactivated": page_samples.deactivated,
+    "first": page_samples.first,
+    "hostile": page_samples.hostile,
+    "unknown": page_samples.unknown,
 }
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -80,10 +80,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     def find(daily_run: str, language: str = "en") -> Path:
         if (daily_run, language) not in made:
-            analysis = daily_runs.busy(1_000) if daily_run == "busy" else DAILY_RUNS[daily_run]()
-            trend = daily_runs.trend(analysis, 1 if daily_run == "first" else 30)
+            analysis = page_samples.busy(1_000) if daily_run == "busy" else DAILY_RUNS[daily_run]()
+            trend = page_samples.trend(analysis, 1 if daily_run == "first" else 30)
             made[daily_run, language] = folder / f"{daily_run}-{language}.html"
-            made[daily_run, language].write_text(render(analysis, trend, daily_runs.facts(), language), encoding="utf-8")
+            made[daily_run, language].write_text(render(analysis, trend, page_samples.facts(), language), encoding="utf-8")
         return made[daily_run, language]
 
     return find
@@ -203,10 +203,10 @@ def test_without_javascript_the_new_findings_are_there_and_open_for_more(open_pa
 
 def test_hostile_texts_do_nothing_and_are_shown(open_page: Open) -> None:
     shown = open_page("hostile")
-    assert "owned" not in shown.page.title().replace(daily_runs.HOSTILE[0], "")
+    assert "owned" not in shown.page.title().replace(page_samples.HOSTILE[0], "")
     assert shown.page.locator("img, iframe, object, embed, base, form").count() == 0
     texts = shown.page.locator(".list td.c-finding > bdi").all_text_contents()
-    for hostile in daily_runs.HOSTILE[:5]:
+    for hostile in page_samples.HOSTILE[:5]:
         assert clean(hostile, 2_000) in texts
 
 

@@ -111,7 +111,7 @@ def first() -> dict[str, Any]:
     return analysis(rows(180, 7), coverage=COVERED, filter_criteria={})
 
 
-def quiet() -> dict[str, Any]:
+def no_changes() -> dict[str, Any]:
     """Nothing is open, nothing changed, and scanning is active."""
     return analysis([], [], coverage=ON, filter_criteria={}, key=None)
 

@@ -105,7 +105,7 @@ def _analyzed(
     delivery = verify(cast("Any", bucket), lambda: None, plan.destination, REPORT_ID, plan.report_format, found_nothing=False)
     if isinstance(delivery, Failure):
         raise UnusableError(
-            f"{report} is no whole findings report ({delivery.error}): {_where_it_breaks(report, plan.report_format)}"
+            f"{report} is not a complete findings report ({delivery.error}): {_where_it_breaks(report, plan.report_format)}"
         )
     headline = analyze(clients, run, delivery, history)
     if "error" in headline:

@@ -26,16 +26,16 @@ from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUN
 from findings_exporter.model.run import Outcome
 from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
 from findings_exporter.model.text import clean
-from tests.builders import page_samples as daily_runs
+from tests.builders import page_samples
 
 FOLDER = Path("layers/analytics/findings_analysis/page")
 DAILY_RUNS: dict[str, Callable[[], dict[str, Any]]] = {
-    "ordinary": daily_runs.ordinary,
-    "deactivated": daily_runs.deactivated,
-    "first": daily_runs.first,
-    "quiet": daily_runs.quiet,
-    "unknown": daily_runs.unknown,
-    "hostile": daily_runs.hostile,
+    "ordinary": page_samples.ordinary,
+    "deactivated": page_samples.deactivated,
+    "first": page_samples.first,
+    "no-changes": page_samples.no_changes,
+    "unknown": page_samples.unknown,
+    "hostile": page_samples.hostile,
 }
 
 
@@ -84,12 +84,12 @@ class Page(HTMLParser):
 
 
 def page(analysis: dict[str, Any], runs: int = 30, language: str = "en", **facts: Any) -> Page:
-    return Page(render(analysis, daily_runs.trend(analysis, runs), daily_runs.facts(**facts), language))
+    return Page(render(analysis, page_samples.trend(analysis, runs), page_samples.facts(**facts), language))
 
 
 class TestTheAnswer:
     def test_a_run_says_first_what_is_new_no_longer_open_open_and_critical(self) -> None:
-        daily_run = daily_runs.ordinary()
+        daily_run = page_samples.ordinary()
         result = answer(daily_run, page_localization("en", "UTC"))
         assert result["headline"] == "40 new, 50 no longer open; 540 open (15 critical)."
         assert (result["new"], result["no_longer_open"]) == (
@@ -99,32 +99,32 @@ class TestTheAnswer:
         assert result["open"] == daily_run["statistics"]["by_status"]["ACTIVE"]
 
     def test_where_only_open_findings_are_reported_the_criticals_are_of_them(self) -> None:
-        assert answer(daily_runs.deactivated(), page_localization("en", "UTC"))["critical"] == 0
-        assert answer(daily_runs.unknown(), page_localization("en", "UTC"))["status_unknown"] == 60
+        assert answer(page_samples.deactivated(), page_localization("en", "UTC"))["critical"] == 0
+        assert answer(page_samples.unknown(), page_localization("en", "UTC"))["status_unknown"] == 60
 
     def test_a_first_run_has_nothing_to_compare_with_and_says_why(self) -> None:
-        daily_run = daily_runs.first()
+        daily_run = page_samples.first()
         shown = page(daily_run, runs=1).text
         assert f"180 open ({daily_run['statistics']['by_severity']['CRITICAL']} critical)." in shown
         assert "No earlier report with this name is on record." in shown
         assert "not compared" in shown
 
     def test_without_open_findings_it_says_that_scanning_is_active(self) -> None:
-        shown = page(daily_runs.quiet()).text
+        shown = page(page_samples.no_changes()).text
         assert "No open findings. Scanning is active." in shown
         assert "No changes since the baseline." in shown
         assert "Inspector found no findings and wrote no file" in shown
 
     def test_lost_coverage_cannot_be_taken_for_good_news(self) -> None:
-        deactivated = page(daily_runs.deactivated())
+        deactivated = page(page_samples.deactivated())
         assert deactivated.text.startswith("SCAN COVERAGE LOST: nightly")
         assert "Inspector does not scan everything." in deactivated.text
         assert "Account 444455556666: all scan types" in deactivated.text
         assert ("body", {"class": "state-lost"}) in deactivated.elements
-        assert "coverage lost" not in page(daily_runs.ordinary()).text.lower()
+        assert "coverage lost" not in page(page_samples.ordinary()).text.lower()
 
     def test_unknown_coverage_is_said_with_its_reasons_and_is_no_good_news(self) -> None:
-        daily_run = daily_runs.unknown()
+        daily_run = page_samples.unknown()
         shown = page(daily_run).text
         assert shown.startswith("COVERAGE UNKNOWN: nightly")
         assert "No open findings in this report, but scan coverage is unknown." in shown
@@ -167,7 +167,7 @@ class TestOneFile:
 
     def test_a_link_that_is_no_https_address_is_text(self) -> None:
         links = {"report": "javascript:alert(1)", "analysis": "http://x", "parquet": None, "execution": "data:text/html,x"}
-        shown = page(daily_runs.quiet(), links=links)
+        shown = page(page_samples.no_changes(), links=links)
         assert [attributes["href"] for tag, attributes in shown.elements if tag == "a" and attributes["href"][:1] != "#"] == []  # type: ignore[index]
         assert "analysis.json" in shown.text
 
@@ -181,45 +181,45 @@ def test_a_time_that_a_zone_does_not_have_is_shown_in_utc(zone: str, at: str) ->
 
 class TestHostileTexts:
     def test_markup_in_a_finding_is_text(self) -> None:
-        hostile, tame = page(daily_runs.hostile()), page(daily_runs.ordinary())
+        hostile, tame = page(page_samples.hostile()), page(page_samples.ordinary())
         assert {tag for tag, _ in hostile.elements} <= {tag for tag, _ in tame.elements}
         assert len(hostile.inline["script"]) == 1
-        for text in daily_runs.HOSTILE[:4]:
+        for text in page_samples.HOSTILE[:4]:
             assert text in hostile.text
 
     def test_the_rows_reach_the_script_cleaned_and_otherwise_as_they_were_reported(self) -> None:
-        daily_run = daily_runs.hostile()
+        daily_run = page_samples.hostile()
         result = [
             (row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(daily_run).data["rows"]
         ]
         assert result == [
-            (text, text, [text], text) for text in (clean(each, PAGE_TEXT_CHARACTERS) for each in daily_runs.HOSTILE)
+            (text, text, [text], text) for text in (clean(each, PAGE_TEXT_CHARACTERS) for each in page_samples.HOSTILE)
         ]
 
     def test_no_row_can_end_the_script_that_holds_it(self) -> None:
-        html = render(daily_runs.hostile(), [], daily_runs.facts())
+        html = render(page_samples.hostile(), [], page_samples.facts())
         data = html[html.index('<script type="application/json"') :].split(">", 1)[1].split("</script>")[0]
         assert not set("<>&\u2028\u2029") & set(data)
 
     def test_a_long_word_is_folded_and_can_be_opened(self) -> None:
-        html = render(daily_runs.hostile(), [], daily_runs.facts())
+        html = render(page_samples.hostile(), [], page_samples.facts())
         shown = html[: html.index('<script type="application/json"')]
         assert f"<summary><bdi>{'W' * 160}…</bdi>" in shown
 
     def test_nothing_of_a_text_changes_the_direction_or_is_invisible(self) -> None:
-        html = render(daily_runs.hostile(), [], daily_runs.facts())
+        html = render(page_samples.hostile(), [], page_samples.facts())
         assert "gnp.exe" in html
         assert [each for each in html if each != "\n" and not each.isprintable()] == []
 
     def test_texts_are_set_apart_since_some_scripts_turn_the_direction_by_themselves(self) -> None:
-        html = render(daily_runs.hostile(), [], daily_runs.facts())
+        html = render(page_samples.hostile(), [], page_samples.facts())
         shown = html[: html.index('<script type="application/json"')]
         turned = re.findall(r"(.{5})gnp\.exe", shown)
         assert turned
         assert set(turned) <= {"<bdi>", "ges: "}
 
     def test_only_a_well_known_id_becomes_a_link(self) -> None:
-        daily_run = daily_runs.first()
+        daily_run = page_samples.first()
         daily_run["priorities"] = [
             daily_run["priorities"][0] | {"vulnerability_id": each}
             for each in ("CVE-2026-1234", "GHSA-abcd-1234-wxyz", "CVE-2026-1234/../x", "CVE-2026-١٢٣٤", None)
@@ -248,21 +248,21 @@ class TestOrder:
     @pytest.mark.parametrize("language", PAGE_LANGUAGES)
     @pytest.mark.parametrize("daily_run", DAILY_RUNS)
     def test_no_two_headings_of_a_page_are_the_same(self, daily_run: str, language: str) -> None:
-        html = render(DAILY_RUNS[daily_run](), daily_runs.trend(DAILY_RUNS[daily_run]()), daily_runs.facts(), language)
+        html = render(DAILY_RUNS[daily_run](), page_samples.trend(DAILY_RUNS[daily_run]()), page_samples.facts(), language)
         headings = re.findall(r"<h[1-6][^>]*>(.*?)</h[1-6]>", html)
         assert len(headings) > len(self.SECTIONS)
         assert len(headings) == len(set(headings))
 
     def test_the_most_severe_findings_of_all_kinds_come_first_in_new_and_in_no_longer_open(self) -> None:
         lists = {
-            "new": [daily_runs.listed(1, severity="LOW"), daily_runs.listed(2, severity="CRITICAL", exploit_available=False)],
+            "new": [page_samples.listed(1, severity="LOW"), page_samples.listed(2, severity="CRITICAL", exploit_available=False)],
             "reopened": [
-                daily_runs.listed(3, severity="CRITICAL", exploit_available=True),
-                daily_runs.listed(4, severity="HIGH"),
+                page_samples.listed(3, severity="CRITICAL", exploit_available=True),
+                page_samples.listed(4, severity="HIGH"),
             ],
-            "closed": [daily_runs.listed(5, severity="MEDIUM")],
+            "closed": [page_samples.listed(5, severity="MEDIUM")],
         }
-        shown = page(daily_runs.with_listed(daily_runs.ordinary(), lists)).text
+        shown = page(page_samples.with_listed(page_samples.ordinary(), lists)).text
         new = shown[shown.index("Critical 2 High 1 Low 1") : shown.index("Search and filter the 4 new findings listed")]
         assert "new 2 reopened 2" in new
         assert re.findall(r"CVE-2026-1000\d", new) == [f"CVE-2026-1000{number}" for number in (3, 2, 4, 1)]
@@ -270,8 +270,8 @@ class TestOrder:
         assert re.findall(r"CVE-2026-1000\d", no_longer_open) == ["CVE-2026-10005"]
 
     def test_long_lists_show_a_few_entries_and_open_for_more(self) -> None:
-        made = daily_runs.busy(1_000)
-        html = render(made, daily_runs.trend(made), daily_runs.facts())
+        made = page_samples.busy(1_000)
+        html = render(made, page_samples.trend(made), page_samples.facts())
         new = html[html.index('<h2 id="new">') : html.index('<h2 id="no_longer_open">')]
         first, rest = new.split('<details class="more">')
         assert first.count('<span class="severity') - len(SEVERITIES[:4]) - 1 == SHOWN_AT_FIRST
@@ -283,9 +283,9 @@ class TestOrder:
         assert re.findall(r'<ol class="fixes" start="(\d+)">', fix) == ["1", str(SHOWN_AT_FIRST + 1)]
 
     def test_many_accounts_open_by_a_click(self) -> None:
-        daily_run = daily_runs.first()
+        daily_run = page_samples.first()
         daily_run["statistics"] = daily_run["statistics"] | {"by_account": {f"{number:012}": 1 for number in range(40)}}
-        html = render(daily_run, [], daily_runs.facts())
+        html = render(daily_run, [], page_samples.facts())
         where = html[html.index('id="where"') :]
         assert (
             where.index("000000000009") < where.index('<details class="more"><summary>Show 30 more') < where.index("000000000010")
@@ -306,7 +306,9 @@ class TestWords:
         assert not re.search(r"\b(lambdaCode|codeRepository|status_unknown|appeared)\b", shown.text)
 
     def test_the_details_of_the_list_name_types_in_words(self) -> None:
-        assert page(daily_runs.ordinary(), language="ja").data["texts"]["type.AWS_ECR_CONTAINER_IMAGE"] == "ECR コンテナイメージ"
+        assert (
+            page(page_samples.ordinary(), language="ja").data["texts"]["type.AWS_ECR_CONTAINER_IMAGE"] == "ECR コンテナイメージ"
+        )
 
     @pytest.mark.parametrize("language", PAGE_LANGUAGES)
     def test_every_code_that_aws_and_the_analysis_have_today_has_a_word(self, language: str) -> None:
@@ -328,7 +330,7 @@ class TestWords:
             assert {key.removeprefix(f"{group}.") for key in TEXTS[language] if key.startswith(f"{group}.")} == names
 
     def test_a_code_that_is_newer_than_the_page_is_shown_as_it_is_and_stays_text(self) -> None:
-        daily_run = daily_runs.deactivated()
+        daily_run = page_samples.deactivated()
         coverage = daily_run["coverage"]
         strange = "NEW_CODE<b>\u202e"
         daily_run["coverage"] = coverage | {
@@ -337,8 +339,8 @@ class TestWords:
         }
         daily_run["coverage_status"] = daily_run["coverage_status"] | {"deactivated": {"444455556666": [strange]}}
         daily_run["statistics"] = daily_run["statistics"] | {"by_resource_type": {strange: 3}}
-        runs = [daily_runs.trend(daily_run, 1)[0] | {"outcome": strange}]
-        html = render(daily_run, runs, daily_runs.facts())
+        runs = [page_samples.trend(daily_run, 1)[0] | {"outcome": strange}]
+        html = render(daily_run, runs, page_samples.facts())
         shown = Page(html)
         assert "Account 444455556666: NEW_CODE<b>" in shown.text
         assert "NEW_CODE<b>: 2" in shown.text
@@ -347,17 +349,17 @@ class TestWords:
         assert "\u202e" not in html
 
     def test_a_reason_of_inspector_begins_with_a_word_and_its_sentence_is_marked_as_english(self) -> None:
-        html = render(daily_runs.deactivated(), [], daily_runs.facts(), "ja")
+        html = render(page_samples.deactivated(), [], page_samples.facts(), "ja")
         assert '<bdi>無効</bdi>: <span lang="en"><bdi>Inspector was disabled by the account.</bdi></span>' in " ".join(
             html.split()
         )
 
     def test_a_priority_score_adds_up_in_words(self) -> None:
-        for entry in daily_runs.ordinary()["priorities"]:
+        for entry in page_samples.ordinary()["priorities"]:
             result = score(entry, page_localization("en", "UTC"))
             terms, total = result.split(" = ")
             assert sum(int(term.split()[-1]) for term in terms.split(" + ")) == int(total) == entry["priority_score"]
-        top = daily_runs.ordinary()["priorities"][0]
+        top = page_samples.ordinary()["priorities"][0]
         result = score(top, page_localization("en", "UTC"))
         assert result == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
         assert score(top, page_localization("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
@@ -368,20 +370,20 @@ class TestWords:
 
 class TestSections:
     def test_all_changes_are_counted_by_kind_and_the_listed_ones_travel_with_the_page(self) -> None:
-        daily_run = daily_runs.ordinary()
+        daily_run = page_samples.ordinary()
         shown = page(daily_run)
         assert len(shown.data["rows"]) == sum(map(len, daily_run["changes"]["lists"].values()))
         assert "no longer reported missing; this report still has other findings of its resource" in shown.text
         assert "On average, the closed findings were open for" in shown.text
 
     def test_a_finding_whose_names_are_not_known_has_what_is_known(self) -> None:
-        row = daily_runs.listed(1, title=None, vulnerability_id=None, packages=[], account_id=None, region=None, resource=None)
-        (result,) = page(daily_runs.with_listed(daily_runs.ordinary(), {"closed": [row]})).data["rows"]
+        row = page_samples.listed(1, title=None, vulnerability_id=None, packages=[], account_id=None, region=None, resource=None)
+        (result,) = page(page_samples.with_listed(page_samples.ordinary(), {"closed": [row]})).data["rows"]
         assert result["kind"] == "closed"
         assert "title" not in result
 
     def test_coverage_says_what_is_not_scanned_and_why(self) -> None:
-        shown = page(daily_runs.deactivated()).text
+        shown = page(page_samples.deactivated()).text
         assert (
             "Inspector scans 319 of the 336 resources that it knows. Scanning is active in 1 account. Scanning is deactivated in 1"
             " account."
@@ -390,22 +392,22 @@ class TestSections:
         assert "Deactivated : Inspector was disabled by the account." in shown
 
     def test_coverage_that_could_not_be_read_says_so(self) -> None:
-        assert "The number of scanned resources is unknown" in page(daily_runs.unknown()).text
+        assert "The number of scanned resources is unknown" in page(page_samples.unknown()).text
 
     def test_many_accounts_are_cut_and_the_rest_counted(self) -> None:
-        daily_run = daily_runs.first()
+        daily_run = page_samples.first()
         daily_run["statistics"] = daily_run["statistics"] | {"by_account": {f"{number:012}": 1 for number in range(1_070)}}
         assert "and 1,020 more, in analysis.json" in page(daily_run).text
 
     def test_counts_without_top_lists_make_a_page_too(self) -> None:
-        daily_run = daily_runs.first()
+        daily_run = page_samples.first()
         daily_run["statistics"] = {name: value for name, value in daily_run["statistics"].items() if name != "top"}
         shown = page(daily_run).text
         assert "By repository" not in shown
         assert "By resource type" in shown
 
     def test_a_top_list_that_is_not_exact_says_by_how_much(self) -> None:
-        daily_run = daily_runs.first()
+        daily_run = page_samples.first()
         top = daily_run["statistics"]["top"]
         daily_run["statistics"] = daily_run["statistics"] | {
             "top": top | {"packages": top["packages"] | {"exact": False, "too_low_by_at_most": 12}}
@@ -413,7 +415,7 @@ class TestSections:
         assert "every number can be too low by up to 12" in page(daily_run).text
 
     def test_an_image_is_named_without_its_whole_arn(self) -> None:
-        shown = page(daily_runs.first())
+        shown = page(page_samples.first())
         (full, *_) = [
             attributes["title"] for _, attributes in shown.elements if attributes.get("class") == "name" and "title" in attributes
         ]
@@ -422,7 +424,7 @@ class TestSections:
         assert "sha256:000000000000… 111122223333 · eu-central-1" in shown.text
 
     def test_the_facts_of_the_run_stand_at_the_end(self) -> None:
-        shown = page(daily_runs.ordinary(), versions={"exporter": "1.2.3"}).text
+        shown = page(page_samples.ordinary(), versions={"exporter": "1.2.3"}).text
         for fact in (
             "23 Nov 2026 04:00 CET",
             "12 minutes",
@@ -433,8 +435,8 @@ class TestSections:
             assert " ".join(fact.split()) in shown
 
     def test_times_are_shown_in_the_time_zone_and_in_utc_without_a_known_one(self) -> None:
-        assert "12:00 JST" in page(daily_runs.quiet(), time_zone="Asia/Tokyo").text
-        unknown = page(daily_runs.quiet(), time_zone="Europe/Pariss", duration_seconds=None).text
+        assert "12:00 JST" in page(page_samples.no_changes(), time_zone="Asia/Tokyo").text
+        unknown = page(page_samples.no_changes(), time_zone="Europe/Pariss", duration_seconds=None).text
         assert "UTC (Europe/Pariss is not a known time zone)" in unknown
         assert "03:00 UTC" in unknown
         assert "Duration unknown" in unknown
@@ -466,13 +468,13 @@ class TestTrend:
         assert low.bars[1].height > low.bars[2].height
 
     def test_a_run_with_unknown_coverage_is_marked_and_explained(self) -> None:
-        runs = daily_runs.trend(daily_runs.deactivated())
+        runs = page_samples.trend(page_samples.deactivated())
         runs[-3]["is_uncertain"] = True
-        shown = Page(render(daily_runs.deactivated(), runs, daily_runs.facts())).text
+        shown = Page(render(page_samples.deactivated(), runs, page_samples.facts())).text
         assert "(scan coverage lost or unknown)" in shown
         assert "Hatched: scan coverage was lost or unknown in that run" in shown
         assert "succeeded (scan coverage lost or unknown)" in shown
-        assert "Hatched" not in page(daily_runs.ordinary()).text
+        assert "Hatched" not in page(page_samples.ordinary()).text
 
     @pytest.mark.parametrize(
         ("lost_coverage", "uncertain"),
@@ -486,43 +488,43 @@ class TestTrend:
     def test_a_change_that_may_come_from_scanning_is_not_shown_as_one_of_findings(
         self, lost_coverage: tuple[bool, ...], uncertain: bool
     ) -> None:
-        runs = daily_runs.trend(daily_runs.ordinary(), 3)
+        runs = page_samples.trend(page_samples.ordinary(), 3)
         for run, is_uncertain, count in zip(runs, lost_coverage, (100, 90, 33), strict=True):
             run |= {"is_uncertain": is_uncertain, "by_severity": {"LOW": count}}
         (strip,) = strips(runs, SEVERITIES)
         assert strip.is_uncertain == uncertain
-        shown = Page(render(daily_runs.ordinary(), runs, daily_runs.facts())).text
+        shown = Page(render(page_samples.ordinary(), runs, page_samples.facts())).text
         assert ("57 fewer than before" in shown) != uncertain
         assert ("not comparable (scan coverage)" in shown) == uncertain
 
     def test_runs_of_one_day_are_distinguished_by_their_time(self) -> None:
-        runs = daily_runs.trend(daily_runs.ordinary(), 2)
+        runs = page_samples.trend(page_samples.ordinary(), 2)
         runs[0]["started_at"] = runs[1]["started_at"].replace("T03:00", "T01:30")
-        shown = Page(render(daily_runs.ordinary(), runs, daily_runs.facts())).text
+        shown = Page(render(page_samples.ordinary(), runs, page_samples.facts())).text
         assert "02:30 CET" in shown
         assert "04:00 CET" in shown
 
     def test_the_last_thirty_runs_are_shown(self) -> None:
-        runs = daily_runs.trend(daily_runs.ordinary(), 45)
+        runs = page_samples.trend(page_samples.ordinary(), 45)
         assert [bar.started_at for bar in strips(runs, SEVERITIES)[0].bars] == [run["started_at"] for run in runs[-RUNS:]]
 
     def test_every_drawing_says_the_same_in_words_and_as_a_table(self) -> None:
-        shown = page(daily_runs.ordinary())
+        shown = page(page_samples.ordinary())
         drawings = [attributes for tag, attributes in shown.elements if tag == "svg" and attributes.get("role") == "img"]
         assert len(drawings) == 5
         assert re.search(r"Critical: 15 in the last run, \d+ in the run of 25 Oct 2026; lowest \d+, highest \d+\.", str(drawings))
         assert "17 Nov 2026 04:00 CET failed no numbers" in shown.text
 
     def test_runs_without_any_number_say_so(self) -> None:
-        html = render(daily_runs.first(), [], daily_runs.facts())
+        html = render(page_samples.first(), [], page_samples.facts())
         assert "No run of this report has recorded its numbers yet." in html
 
     def test_runs_without_open_findings_are_not_taken_for_runs_without_numbers(self) -> None:
-        assert "The last 30 runs recorded no open findings." in page(daily_runs.quiet()).text
-        runs = daily_runs.trend(daily_runs.quiet(), 3)
-        assert "findings can be missing" not in Page(render(daily_runs.quiet(), runs, daily_runs.facts())).text
+        assert "The last 30 runs recorded no open findings." in page(page_samples.no_changes()).text
+        runs = page_samples.trend(page_samples.no_changes(), 3)
+        assert "findings can be missing" not in Page(render(page_samples.no_changes(), runs, page_samples.facts())).text
         runs[1]["is_uncertain"] = True
-        assert "findings can be missing" in Page(render(daily_runs.quiet(), runs, daily_runs.facts())).text
+        assert "findings can be missing" in Page(render(page_samples.no_changes(), runs, page_samples.facts())).text
 
 
 class TestLanguages:
@@ -578,16 +580,16 @@ class TestLanguages:
         assert "優先して修正" in shown.text
 
     def test_numbers_and_dates_are_written_as_the_language_writes_them(self) -> None:
-        shown = page(daily_runs.ordinary(), language="ja").text
+        shown = page(page_samples.ordinary(), language="ja").text
         assert "新規 40 件、未解決でなくなったもの 50 件、未解決 540 件" in shown
         assert "2026年11月23日 04:00 CET" in shown
-        assert set(page(daily_runs.ordinary(), language="ja").data["days"].values()) & {"2026年11月23日", "2026/11/20"}
+        assert set(page(page_samples.ordinary(), language="ja").data["days"].values()) & {"2026年11月23日", "2026/11/20"}
 
     def test_what_the_analysis_says_in_english_is_marked_as_english(self) -> None:
-        daily_run = daily_runs.ordinary()
+        daily_run = page_samples.ordinary()
         daily_run["sentences"] = ["Said in English."]
-        assert '<li lang="en"><bdi>Said in English.</bdi>' in render(daily_run, [], daily_runs.facts(), "ja")
+        assert '<li lang="en"><bdi>Said in English.</bdi>' in render(daily_run, [], page_samples.facts(), "ja")
 
     def test_another_language_is_refused_with_those_that_there_are(self) -> None:
         with pytest.raises(ValueError, match=r"no language 'fr'. Use one of en, ja"):
-            render(daily_runs.quiet(), [], daily_runs.facts(), "fr")
+            render(page_samples.no_changes(), [], page_samples.facts(), "fr")
