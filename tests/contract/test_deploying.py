@@ -1,6 +1,7 @@
 """Deploying: what it installs, unattended and by samconfig.toml, and what docs/ci.md gives to GitHub Actions."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -28,7 +29,13 @@ OPERATIONS = Path("docs/operations.md").read_text(encoding="utf-8")
 
 def steps(*arguments: str) -> str:
     """What make would do in a folder where nothing is installed."""
-    return subprocess.run(["make", "-n", "--always-make", *arguments], capture_output=True, text=True, check=True).stdout
+    return make("-n", "--always-make", *arguments)
+
+
+def make(*arguments: str) -> str:
+    """What make prints; also where make itself runs the tests, as a make of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(["make", *arguments], capture_output=True, text=True, check=True, env=environment).stdout
 
 
 @pytest.mark.parametrize("target", ["deploy", "build"])
@@ -44,10 +51,10 @@ def test_a_deployment_asks_unless_yes_is_set() -> None:
 
 def test_make_help_describes_every_target() -> None:
     targets = set(re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE))
-    printed = subprocess.run(["make", "help"], capture_output=True, text=True, check=True).stdout
+    printed = make("help")
     described = dict(re.findall(r"^  make (\S+) +(\S.*)$", printed, re.MULTILINE))
     assert set(described) == targets
-    assert subprocess.run(["make"], capture_output=True, text=True, check=True).stdout == printed
+    assert make() == printed
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def headline_of(exporter: Exporter, ended: Execution) -> dict[str, Any]:
     return result
 
 
-def hash_of(exporter: Exporter, headline: dict[str, Any]) -> dict[str, Any]:
+def document_of(exporter: Exporter, headline: dict[str, Any]) -> dict[str, Any]:
     analysis: dict[str, Any] = json.loads(exporter.read(headline["analysis_key"]))
     SCHEMA.validate(analysis)
     return analysis
@@ -45,7 +45,7 @@ def test_the_first_run_has_counts_and_files_and_nothing_to_compare_with(
     assert (headline["total"], headline["open"]) == (len(findings), len(findings))
     assert (headline["no_baseline"], headline["baseline"], headline["changes"]) == ("first_run", None, None)
     assert headline["coverage"]["scanned"] > 0
-    assert hash_of(exporter, headline)["counts"]["total"] == len(findings)
+    assert document_of(exporter, headline)["statistics"]["total"] == len(findings)
     rows = [
         arn for batch in parquet_columns.read(io.BytesIO(exporter.read(headline["parquet_key"]))) for arn in batch["finding_arn"]
     ]
@@ -74,7 +74,7 @@ def test_the_second_run_names_what_is_new_and_what_is_no_longer_open(exporter: E
     assert headline["changes"]["appeared"] == sum(headline["changes"]["appeared_by_severity"].values())
     assert counts["unchanged_new_arn"] > 0
     assert headline["changes"]["no_longer_open"] > 0
-    lists = hash_of(exporter, headline)["changes"]["lists"]
+    lists = document_of(exporter, headline)["changes"]["lists"]
     assert {each["finding_arn"] for each in (*lists["new"], *lists["additional_resource"])} == set(daily_run["new"])
     assert {each["finding_arn"] for each in lists["closed"]} <= set(daily_run["fixed"])
     assert all(each["title"] for kind in lists.values() for each in kind), "a finding that is no longer open has its name, too"
@@ -119,7 +119,7 @@ def test_an_unreadable_title_is_left_out_and_said_and_its_finding_counts(
     headline = headline_of(exporter, exporter.run({}))
 
     assert headline["total"] == total
-    assert "1 value of title could not be read and was left out." in hash_of(exporter, headline)["sentences"]
+    assert "1 value of title could not be read and was left out." in document_of(exporter, headline)["sentences"]
 
 
 def load_with(inspector: InspectorControl, folder: Path, **members: object) -> int:

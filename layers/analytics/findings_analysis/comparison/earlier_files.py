@@ -118,7 +118,7 @@ class EarlierFiles:
         try:
             pinned = pin(self._s3, bucket, stored.key, self._owner)
             if pinned.etag != stored.etag:
-                raise ReportChangedError(f"s3://{bucket}/{stored.key} was replaced since it was written.")
+                raise ReportChangedError("it was replaced since it was written")
             buffer = memoryview(bytearray(COPY_BYTES))
             with RangedObject(self._s3, replace(pinned, version_id=None)) as source, path.open("wb") as file:
                 while count := source.readinto(buffer):
