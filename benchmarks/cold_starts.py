@@ -114,17 +114,17 @@ def settings(folder: Path) -> dict[str, str]:
 
 def free_port() -> int:
     """Return a port that is free now."""
-    with socket.socket() as test_export:
-        test_export.bind(("127.0.0.1", 0))
-        return int(test_export.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def wait_for(port: int) -> None:
     """Wait until the port accepts connections."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        with socket.socket() as test_export:
-            if test_export.connect_ex(("127.0.0.1", port)) == 0:
+        with socket.socket() as connection:
+            if connection.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
     raise TimeoutError(f"nothing listens on port {port}")

@@ -15,15 +15,15 @@ clients = PreflightClients.from_deployment(Deployment.from_env(Config.from_env()
 
 
 @step
-def remediation_for(_: Execution, __: Event, context: LambdaContext) -> dict[str, Any]:
-    """Check what a report needs, for the message of a failed run."""
+def check_after_failure(_: Execution, __: Event, context: LambdaContext) -> dict[str, Any]:
+    """Check what a report needs; the result goes into the message of a failed run."""
     return {"state": "CHECKED", "setup": message.findings(check_report(clients, utc_now, function_deadline(context)))}
 
 
 def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
-    """Explain the failure of an event's ``execution``; else check all, and with ``notify`` publish the result to the topic."""
+    """Check after the failure of an event's ``execution``; else check all, and publish the result if ``notify`` is true."""
     if "execution" in event:
-        return remediation_for(event, context)
+        return check_after_failure(event, context)
     with observed("setup check", context):
         checks = check_all(clients, utc_now, function_deadline(context))
         if event.get("notify") is True:

@@ -162,8 +162,8 @@ class TestQuestions:
     def test_every_query_of_the_table_names_the_report_as_a_literal_and_bounds_the_days(self, name: str) -> None:
         # An injected partition without a literal is refused; one without days lists every day since the first release.
         sql = QUERIES[name]["QueryString"]
-        status_checks = re.findall(r"FROM inspector_findings\.findings\s+WHERE report = 'nightly'\s+AND day >= ", sql)
-        assert len(status_checks) == sql.count("inspector_findings.findings") >= 1
+        reads = re.findall(r"FROM inspector_findings\.findings\s+WHERE report = 'nightly'\s+AND day >= ", sql)
+        assert len(reads) == sql.count("inspector_findings.findings") >= 1
 
     @pytest.mark.parametrize("name", QUERIES)
     def test_a_question_asks_for_columns_that_there_are_and_for_the_deployments_report(self, name: str) -> None:

@@ -193,7 +193,7 @@ class TestLogs:
             assert function["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == "INFO"
 
 
-def assessed(template: Mapping[str, Any]) -> tuple[int, str]:
+def linted(template: Mapping[str, Any]) -> tuple[int, str]:
     """What make lint says of a template's policies."""
     policies = [{"where": each.where, "kind": each.kind, "document": each.document} for each in every_policy(template)]
     command = [".venv-security/bin/python", "-W", "ignore", ".ci/check_policies.py"]
@@ -215,7 +215,7 @@ class TestLint:
     def test_an_action_that_no_service_knows_is_found(self) -> None:
         template = read_template(Path("template.yaml"))
         statement_of(template, "CheckReportFunctionRole", "ReadTheReport")["Action"] = "inspector2:GetFindingReportStatus"
-        code, result = assessed(template)
+        code, result = linted(template)
         assert code == 1
         assert "CheckReportFunctionRole" in result
         assert "UNKNOWN_ACTION" in result
@@ -232,7 +232,7 @@ class TestLint:
         template = read_template(Path("template.yaml"))
         statement_of(template, "PlanExportFunctionRole", "KeepRecords")["Resource"] = "*"
         del template["Resources"]["AcquireLockFunctionRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][-1]
-        code, result = assessed(template)
+        code, result = linted(template)
         assert code == 1
         assert "PlanExportFunctionRole" in result
         assert "RESOURCE_STAR" in result

@@ -12,7 +12,7 @@ from tests.builders.setup_rows import Row
 from tests.contract.parts import ANALYTICS, TEMPLATE, of_type
 from tests.tools import troubleshooting
 from tests.tools.troubleshooting import ANY_OTHER, FIXES, SENTENCES, WHERE_TO_LOOK
-from tests.unit.exporter.preflight.test_policy_evaluation import ROWS, assessed
+from tests.unit.exporter.preflight.test_policy_evaluation import ROWS, policy_checks
 
 DOCUMENT = troubleshooting.DOCUMENT.read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL))
@@ -53,7 +53,7 @@ def test_every_check_that_fails_has_its_steps_and_every_step_belongs_to_one() ->
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.result != "passed"], ids=lambda row: row.name)
 def test_the_steps_of_a_check_are_those_of_the_code(row: Row) -> None:
-    check = assessed(row)[row.check]
+    check = policy_checks(row)[row.check]
     assert isinstance(check.sentence, Note)
     steps = {step.name for step in check.fix if isinstance(step, Note)}
     # A Deny may come with a missing Allow.

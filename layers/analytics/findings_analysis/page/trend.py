@@ -8,7 +8,7 @@ RUNS = 30
 FEWEST_PLACES = 12
 """The bars of fewer runs are as wide as those of so many."""
 PLACE_WIDTH = 10
-BAR_WIDTH = 8
+"""Of a bar with the gap after it; the template draws the bar itself 8 wide."""
 HEIGHT = 40
 
 

@@ -339,7 +339,7 @@ def remediation_for(failure: Failure, config: Config, language: str = "en") -> R
         "region": config.region,
     }
     remediation = Remediation(found.title, found.why.format(**names), tuple(step.format(**names) for step in found.fix))
-    return _assessed(remediation, failure.setup, words) if failure.setup else remediation
+    return _with_setup_results(remediation, failure.setup, words) if failure.setup else remediation
 
 
 def _words(language: str) -> ModuleType:
@@ -365,7 +365,7 @@ def statements(failure: Failure, language: str = "en") -> list[tuple[str, str]]:
     ]
 
 
-def _assessed(remediation: Remediation, setup: Mapping[str, Any], words: ModuleType) -> Remediation:
+def _with_setup_results(remediation: Remediation, setup: Mapping[str, Any], words: ModuleType) -> Remediation:
     """Say what the setup check found instead of what may be the cause."""
     failed, unknown = (" ".join(each["sentence"] for each in setup[result]) for result in ("failed", "unknown"))
     if not failed:

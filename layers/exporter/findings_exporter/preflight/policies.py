@@ -99,8 +99,10 @@ def open_to_others(check: Check, policy: Document | Unread | None, requests: Ite
     """Say of a policy that it allows reports of any account, which Inspector's guide warns of."""
     if check.result != "passed" or policy is None or isinstance(policy, Unread):
         return check
-    external = [replace(request, context={**request.context, **dict.fromkeys(SOURCE_KEYS, OTHER_SOURCE)}) for request in requests]
-    if not any(decide(policy, request).outcome == "allowed" for request in external):
+    of_others = [
+        replace(request, context={**request.context, **dict.fromkeys(SOURCE_KEYS, OTHER_SOURCE)}) for request in requests
+    ]
+    if not any(decide(policy, request).outcome == "allowed" for request in of_others):
         return check
     return replace(check, sentence=Note("passed.for_any_account", sentence=check.sentence))
 

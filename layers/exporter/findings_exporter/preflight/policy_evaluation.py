@@ -77,15 +77,15 @@ def decide(policy: Mapping[str, Any] | None, request: Request, *, is_allowed_els
     is_allowed_elsewhere
         Another policy allows the request already, so that only a Deny would matter.
     """
-    assessed = [(label, statement.get("Effect"), applies(statement, request)) for label, statement in statements(policy)]
+    evaluated = [(label, statement.get("Effect"), applies(statement, request)) for label, statement in statements(policy)]
 
     def those(effects: set[str], truth: Truth) -> tuple[str, ...]:
-        return tuple(label for label, effect, applied in assessed if effect in effects and applied is truth)
+        return tuple(label for label, effect, applied in evaluated if effect in effects and applied is truth)
 
     denied, unclear = those({"Deny"}, truth=True), those({"Deny"}, truth=None)
     allowed, perhaps = those({"Allow"}, truth=True), those({"Allow"}, truth=None)
     # A statement of another effect is not one that AWS stores: nothing is known of what it does.
-    odd = tuple(label for label, effect, applied in assessed if effect not in {"Allow", "Deny"} and applied is not False)
+    odd = tuple(label for label, effect, applied in evaluated if effect not in {"Allow", "Deny"} and applied is not False)
     if denied:
         return Decision("denied", denied)
     is_allowed = bool(allowed) or is_allowed_elsewhere

@@ -33,14 +33,14 @@ PLACE_CHARACTERS = 200
 """Of another report's destination: its prefix may be long, and the rest of the sentence stands behind it."""
 
 
-def start_report(clients: StartClients, run: Run, clock: Callable[[], datetime], outlives_until: datetime) -> Result:
+def start_report(clients: StartClients, run: Run, clock: Callable[[], datetime], function_deadline: datetime) -> Result:
     """Create the run's report, find the one that an earlier try created, or return whose report is in progress.
 
     Parameters
     ----------
     clock
         Tells the time now; a create that is not answered takes some.
-    outlives_until
+    function_deadline
         When this function is surely over, although its execution may be stopped before.
 
     Returns
@@ -70,14 +70,14 @@ def start_report(clients: StartClients, run: Run, clock: Callable[[], datetime],
         return _other_in_progress(clients, run, current, now)
     if plan.remaining_seconds(now) <= 0:
         return failed(too_late(plan, "cause.too_late_not_started"))
-    return _create(clients, run, holder.creating_until, clock, outlives_until)
+    return _create(clients, run, holder.creating_until, clock, function_deadline)
 
 
 def _create(
-    clients: StartClients, run: Run, seen: datetime | None, clock: Callable[[], datetime], outlives_until: datetime
+    clients: StartClients, run: Run, seen: datetime | None, clock: Callable[[], datetime], function_deadline: datetime
 ) -> Result:
     plan = run.require_plan()
-    mark = clients.lock.mark_creating(run.execution, outlives_until + OUTLIVE_MARGIN, clock(), seen)
+    mark = clients.lock.mark_creating(run.execution, function_deadline + OUTLIVE_MARGIN, clock(), seen)
     # An earlier try that still worked may have marked, created, noted its report and cleared its mark since we looked.
     if noted := run_store.load(clients.table, run.execution).report_id:
         return _started(clients, run, noted, clock(), mark)

@@ -52,10 +52,10 @@ def verify_report(s3: "S3Client", inspector2: "Inspector2Client", run: "Run", *,
     def ask() -> bool | None:
         return matches_any(inspector2, plan.filter_criteria)
 
-    assessed = verify(s3, ask, plan.destination, run.report_id or "", plan.report_format, found_nothing=found_nothing)
-    if isinstance(assessed, Failure):
-        return failed(assessed)
-    return {"state": "VERIFIED", "delivery": assessed.to_dict()}
+    verified = verify(s3, ask, plan.destination, run.report_id or "", plan.report_format, found_nothing=found_nothing)
+    if isinstance(verified, Failure):
+        return failed(verified)
+    return {"state": "VERIFIED", "delivery": verified.to_dict()}
 
 
 def verify(
@@ -101,7 +101,7 @@ def verify(
     )
     if failure := _encryption_failure(delivery, head.get("ServerSideEncryption"), destination):
         return failure
-    return _assessed(s3, ask, delivery, report_format, owner)
+    return _checked_content(s3, ask, delivery, report_format, owner)
 
 
 def _likeliest(objects: dict[str, "datetime"], prefix: str, report_id: str) -> str:
@@ -125,7 +125,9 @@ def _encryption_failure(delivery: Delivery, encryption: str | None, destination:
     return Failure("Delivery.Encryption", Note(how if encryption else "cause.encryption_none", **values))
 
 
-def _assessed(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_format: str, owner: str) -> Delivery | Failure:
+def _checked_content(
+    s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_format: str, owner: str
+) -> Delivery | Failure:
     start = _read(s3, delivery, f"bytes=0-{EDGE_BYTES - 1}", owner)
     if delivery.size_bytes > EDGE_BYTES:
         end = _read(s3, delivery, f"bytes=-{EDGE_BYTES}", owner)
@@ -140,10 +142,10 @@ def _assessed(s3: "S3Client", ask: AsksInspector, delivery: Delivery, report_for
         case "nothing":
             return replace(delivery, nothing_found="empty_object")
         case "unclear":
-            return _assessed_by_inspector(ask, delivery, form.fault or Note("form.no_findings"))
+            return _confirmed_by_inspector(ask, delivery, form.fault or Note("form.no_findings"))
 
 
-def _assessed_by_inspector(ask: AsksInspector, delivery: Delivery, fault: Note) -> Delivery | Failure:
+def _confirmed_by_inspector(ask: AsksInspector, delivery: Delivery, fault: Note) -> Delivery | Failure:
     """Check a tiny object without any finding that is in no known form: a malformed one was seen where nothing matched."""
     try:
         matches = ask()

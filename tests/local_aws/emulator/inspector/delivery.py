@@ -69,7 +69,7 @@ class Source:
         return f"arn:aws:inspector2:{self.region}:{self.account}:report/{self.report_id}"
 
 
-def assess(source: Source, destination: Mapping[str, str], object_key: str) -> None:
+def check_destination(source: Source, destination: Mapping[str, str], object_key: str) -> None:
     """Raise Refusal unless bucket and key exist, have the required properties, and allow Inspector.
 
     Guesses: the bucket is checked before the key, and both when the file is written, not when the report is created.

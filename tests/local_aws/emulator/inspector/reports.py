@@ -180,10 +180,10 @@ def forget_all() -> None:
         _abandon(_places.popitem()[1])
 
 
-def _abandon(no_longer_open: Place | None) -> None:
-    if no_longer_open:
-        for report in list(no_longer_open.reports.values()):
-            no_longer_open.end(report, CANCELLED)
+def _abandon(place: Place | None) -> None:
+    if place:
+        for report in list(place.reports.values()):
+            place.end(report, CANCELLED)
 
 
 # ---- a report, on a thread of its own
@@ -239,7 +239,7 @@ def _deliver(here: Place, report: Report, matching: Sequence[Finding], settings:
     source = delivery.Source(here.account, here.region, report.id)
     # The prefix as it was given: AWS puts no slash between.
     object_key = f"{prefix}{report.id}.{extension}"
-    delivery.assess(source, destination, object_key)
+    delivery.check_destination(source, destination, object_key)
     kind = settings.when_nothing_found
     if not matching and kind == "fail":
         raise delivery.Refusal("NO_FINDINGS_FOUND", "No findings match the filter criteria")

@@ -16,7 +16,7 @@ DAY = 86_400
 TEXT = {"comparison": "EQUALS", "value": "x"}
 
 
-def assessed(criteria: object, now: datetime = START) -> tuple[dict[str, Any], list[str]]:
+def checked(criteria: object, now: datetime = START) -> tuple[dict[str, Any], list[str]]:
     """Return the resolved criteria and the faults."""
     faults: list[str] = []
     return filter_criteria.resolve(criteria, "filter_criteria", now, lambda path, text: faults.append(f"{path} {text}")), faults
@@ -151,23 +151,23 @@ def id_of(value: object) -> str | None:
 def test_right_criteria_are_taken_with_their_dates_made_absolute(
     criteria: dict[str, Any], resolved: dict[str, Any] | None
 ) -> None:
-    assert assessed(criteria) == (criteria if resolved is None else resolved, [])
+    assert checked(criteria) == (criteria if resolved is None else resolved, [])
 
 
 @pytest.mark.parametrize(("criteria", "fault"), INVALID, ids=id_of)
 def test_wrong_criteria_are_refused_with_the_field_and_the_reason(criteria: object, fault: str) -> None:
-    _, faults = assessed(criteria)
+    _, faults = checked(criteria)
     assert any(fault in each for each in faults), faults
 
 
 def test_every_fault_is_reported_not_only_the_first() -> None:
-    _, faults = assessed({"severty": [], "title": [{"comparison": "LIKE", "value": ""}], "portRange": [{"endInclusive": "x"}]})
+    _, faults = checked({"severty": [], "title": [{"comparison": "LIKE", "value": ""}], "portRange": [{"endInclusive": "x"}]})
     assert len(faults) == 4
 
 
 def test_relative_dates_count_from_the_time_that_is_passed_in() -> None:
     earlier = datetime(2020, 1, 1, tzinfo=UTC)
-    assert assessed(dates("now"), earlier)[0] == dates(earlier.timestamp())
+    assert checked(dates("now"), earlier)[0] == dates(earlier.timestamp())
 
 
 def test_the_hash_is_of_the_criteria_as_written() -> None:
@@ -212,7 +212,7 @@ NEARLY_RIGHT = st.dictionaries(
 @settings(max_examples=400, deadline=None)
 @given(criteria=JSON | NEARLY_RIGHT)
 def test_any_json_is_validated_without_raising_and_what_is_taken_botocore_takes(criteria: object) -> None:
-    resolved, faults = assessed(criteria)
+    resolved, faults = checked(criteria)
     assert isinstance(resolved, dict)
     if not faults:
         shape = client("inspector2").meta.service_model.operation_model("CreateFindingsReport").input_shape

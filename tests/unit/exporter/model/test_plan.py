@@ -18,10 +18,10 @@ PLACEHOLDERS = {"scheduled_for": "<aws.scheduler.scheduled-time>", "arn": "<aws.
 
 def cause_of(run_input: object, **variables: str) -> str:
     """Why an input is refused."""
-    assessed = make_plan(run_input, config(**variables), execution())
-    assert isinstance(assessed, Failure)
-    assert assessed.error == "InvalidInput"
-    return assessed.cause
+    made = make_plan(run_input, config(**variables), execution())
+    assert isinstance(made, Failure)
+    assert made.error == "InvalidInput"
+    return made.cause
 
 
 def test_an_empty_input_exports_with_the_deployments_defaults() -> None:

@@ -31,7 +31,7 @@ HERE = place(deployment())
 ROLE = HERE.verify_role
 
 
-def assessed(row: Row) -> dict[str, Check]:
+def policy_checks(row: Row) -> dict[str, Check]:
     """Every check of a policy that a row has something to do with."""
     here = deployment()
     found = [
@@ -51,12 +51,12 @@ def test_the_table_is_long_enough_to_matter() -> None:
 
 @EVERY_ROW
 def test_a_row_has_its_status(row: Row) -> None:
-    assert assessed(row)[row.check].result == row.result
+    assert policy_checks(row)[row.check].result == row.result
 
 
 @EVERY_ROW
 def test_what_has_not_passed_comes_with_its_fix(row: Row) -> None:
-    check = assessed(row)[row.check]
+    check = policy_checks(row)[row.check]
     assert check.sentence.endswith(".")
     if row.result == "passed":
         assert (check.fix, check.statements, check.policy) == ((), (), None)
@@ -66,7 +66,7 @@ def test_what_has_not_passed_comes_with_its_fix(row: Row) -> None:
 
 @pytest.mark.parametrize("row", NO_DENY, ids=[row.name for row in NO_DENY])
 def test_the_whole_policy_with_the_statement_is_right_and_keeps_all_that_was_there(row: Row) -> None:
-    wrong = assessed(row)[row.check]
+    wrong = policy_checks(row)[row.check]
     assert wrong.policy is not None
     before = row.bucket or row.key
     assert before
@@ -117,13 +117,15 @@ class TestWords:
         assert len(lines) == 2  # Old is not understood rather than false, and Mail is not near
 
     def test_a_deny_is_quoted(self) -> None:
-        check = assessed(Row("", "", "failed", bucket=lambda p: [writes(p), denies(p)]))["bucket_policy_for_inspector"]
+        check = policy_checks(Row("", "", "failed", bucket=lambda p: [writes(p), denies(p)]))["bucket_policy_for_inspector"]
         assert "denies s3:PutObject to Inspector (inspector2.amazonaws.com) (statement 2 (Deny))." in check.sentence
         assert check.evidence[0].startswith('statement 2 (Deny): {"Sid": "Deny", "Effect": "Deny"')
         assert check.statements == ()  # nothing is missing: something is too much
 
     def test_a_deny_and_a_missing_allow_are_both_fixed(self) -> None:
-        check = assessed(Row("", "", "failed", bucket=lambda p: [denies(p, "s3:PutObjectAcl")]))["bucket_policy_for_inspector"]
+        check = policy_checks(Row("", "", "failed", bucket=lambda p: [denies(p, "s3:PutObjectAcl")]))[
+            "bucket_policy_for_inspector"
+        ]
         assert check.fix[0].startswith("Narrow or remove")
         assert check.fix[1].startswith("Add the policy statement below")
         assert check.statements == (writes(HERE),)

@@ -257,7 +257,7 @@ class TestKey:
 class TestRegions:
     OPT_IN = "inspector2.me-south-1.amazonaws.com"
 
-    def assessed(self, there: Deployment, service: str) -> tuple[str, str]:
+    def checked(self, there: Deployment, service: str) -> tuple[str, str]:
         here = replace(place(there), inspector=service)
         writing = bucket(policy=document([writes(here)]))
         encrypting = key(policy=document([root(here), encrypts(here)]))
@@ -268,16 +268,16 @@ class TestRegions:
 
     def test_an_opt_in_region_wants_its_own_principal(self) -> None:
         there = deployment(region="me-south-1", inspector=self.OPT_IN)
-        assert self.assessed(there, self.OPT_IN) == ("passed", "passed")
-        assert self.assessed(there, "inspector2.amazonaws.com") == ("failed", "failed")
-        assert self.assessed(there, "inspector2.af-south-1.amazonaws.com") == ("unknown", "unknown")
+        assert self.checked(there, self.OPT_IN) == ("passed", "passed")
+        assert self.checked(there, "inspector2.amazonaws.com") == ("failed", "failed")
+        assert self.checked(there, "inspector2.af-south-1.amazonaws.com") == ("unknown", "unknown")
 
     @pytest.mark.parametrize(
         ("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("eu-central-1", "aws")]
     )
     def test_each_partition_has_its_own_arns(self, region: str, partition: str) -> None:
         there = deployment(region=region, partition=partition)
-        assert self.assessed(there, "inspector2.amazonaws.com") == ("passed", "passed")
+        assert self.checked(there, "inspector2.amazonaws.com") == ("passed", "passed")
         other = deployment(region=region, partition="aws" if partition != "aws" else "aws-cn")
         wrong = bucket_policy_for_inspector(bucket(of=other, policy=document([writes(place(other))])), there, START)
         assert wrong.result == "failed"

@@ -85,7 +85,7 @@ def not_asked() -> bool | None:
     raise AssertionError("ListFindings was called")
 
 
-def assessed(
+def verified(
     content: bytes, report_format: str = "JSON", ask: AsksInspector = not_asked, *, found_nothing: bool = False
 ) -> Delivery | Failure:
     """What is said of a report that lies where Inspector would put it."""
@@ -103,7 +103,7 @@ def padded(size: int) -> bytes:
 
 
 def test_a_whole_report_is_verified() -> None:
-    seen = assessed(of(*[FINDING] * 20))
+    seen = verified(of(*[FINDING] * 20))
     assert isinstance(seen, Delivery)
     assert (seen.bucket, seen.prefix, seen.kms_key_arn, seen.nothing_found) == (BUCKET, DESTINATION.prefix, KEY, None)
     assert seen.uri == f"s3://{BUCKET}/{DESTINATION.prefix}{REPORT_ID}.json"
@@ -135,7 +135,7 @@ def test_a_whole_report_is_verified() -> None:
     ids=lambda value: repr(value)[:40] if isinstance(value, bytes) else value,
 )
 def test_an_object_that_says_so_counts_as_nothing_found(report_format: str, content: bytes) -> None:
-    seen = assessed(content, report_format)
+    seen = verified(content, report_format)
     assert isinstance(seen, Delivery)
     assert (seen.nothing_found, seen.size_bytes, seen.note) == ("empty_object", len(content), None)
     assert seen.key
@@ -179,7 +179,7 @@ class TestATinyObjectInNoKnownForm:
     """It is no good news by itself: Inspector is asked."""
 
     def test_is_nothing_found_with_a_note_where_no_finding_matches(self, report_format: str, content: bytes) -> None:
-        seen = assessed(content, report_format, ask=lambda: False)
+        seen = verified(content, report_format, ask=lambda: False)
         assert isinstance(seen, Delivery)
         assert seen.nothing_found == "empty_object"
         assert seen.note
@@ -188,18 +188,18 @@ class TestATinyObjectInNoKnownForm:
         assert seen.note.isprintable()
 
     def test_is_corrupt_where_a_finding_matches(self, report_format: str, content: bytes) -> None:
-        seen = assessed(content, report_format, ask=lambda: True)
+        seen = verified(content, report_format, ask=lambda: True)
         assert isinstance(seen, Failure)
         assert seen.error == "Delivery.Corrupt"
         assert "ListFindings returns findings" in seen.cause
 
     def test_is_corrupt_where_the_answer_does_not_say(self, report_format: str, content: bytes) -> None:
-        seen = assessed(content, report_format, ask=lambda: None)
+        seen = verified(content, report_format, ask=lambda: None)
         assert isinstance(seen, Failure)
         assert "does not confirm that" in seen.cause
 
     def test_is_corrupt_where_inspector_refuses_to_answer(self, report_format: str, content: bytes) -> None:
-        seen = assessed(content, report_format, ask=refusing("AccessDeniedException", 403))
+        seen = verified(content, report_format, ask=refusing("AccessDeniedException", 403))
         assert isinstance(seen, Failure)
         assert seen.error == "Delivery.Corrupt"
         assert "which would confirm that (AccessDeniedException)" in seen.cause
@@ -222,12 +222,12 @@ def refusing(code: str, status: int) -> AsksInspector:
 )
 def test_a_transient_error_is_asked_again_before_an_object_is_called_corrupt(code: str, status: int) -> None:
     with pytest.raises(ClientError):
-        assessed(b"<Error/>", ask=refusing(code, status))
+        verified(b"<Error/>", ask=refusing(code, status))
 
 
 @pytest.mark.parametrize(("report_format", "content"), [(kind, content * 1000) for kind, content in GARBAGE[:1] + GARBAGE[16:17]])
 def test_a_larger_object_without_any_finding_is_corrupt_whatever_inspector_has(report_format: str, content: bytes) -> None:
-    seen = assessed(content, report_format)
+    seen = verified(content, report_format)
     assert isinstance(seen, Failure)
     assert seen.error == "Delivery.Corrupt"
 
@@ -298,7 +298,7 @@ class FakeInspector:
     ids=lambda value: repr(value)[:40] if isinstance(value, bytes) else value,
 )
 def test_a_report_with_findings_is_verified(report_format: str, content: bytes) -> None:
-    seen = assessed(content, report_format)
+    seen = verified(content, report_format)
     assert isinstance(seen, Delivery), seen
     assert seen.nothing_found is None
 
@@ -333,7 +333,7 @@ def test_a_report_with_findings_is_verified(report_format: str, content: bytes) 
     ids=lambda value: repr(value)[:40] if isinstance(value, bytes) else value,
 )
 def test_a_broken_report_is_said_to_be_broken_never_empty(report_format: str, content: bytes, fault: str) -> None:
-    seen = assessed(content, report_format)
+    seen = verified(content, report_format)
     assert isinstance(seen, Failure), seen
     assert seen.error == "Delivery.Corrupt"
     assert fault in seen.cause
@@ -342,14 +342,14 @@ def test_a_broken_report_is_said_to_be_broken_never_empty(report_format: str, co
 
 @pytest.mark.parametrize("size", [TINY_BYTES - 1, TINY_BYTES, TINY_BYTES + 1, EDGE_BYTES - 1, EDGE_BYTES, EDGE_BYTES + 1])
 def test_a_report_around_the_size_that_is_read_whole_is_assessed_alike(size: int) -> None:
-    assert isinstance(assessed(padded(size)), Delivery)
-    broken = assessed(padded(size + 1)[:-1])
+    assert isinstance(verified(padded(size)), Delivery)
+    broken = verified(padded(size + 1)[:-1])
     assert isinstance(broken, Failure)
     assert broken.error == "Delivery.Corrupt"
 
 
 def test_a_larger_object_without_findings_is_not_taken_for_an_empty_report() -> None:
-    seen = assessed(b" " * (TINY_BYTES + 1))
+    seen = verified(b" " * (TINY_BYTES + 1))
     assert isinstance(seen, Failure)
 
 
@@ -373,11 +373,11 @@ def test_no_object_is_nothing_found(found_nothing: bool, how: str) -> None:
 
 
 def test_an_object_that_is_not_there_yet_is_searched_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    status_checks = []
+    pauses_made = []
 
     def sleep(_: float) -> None:
-        status_checks.append(1)
-        if len(status_checks) == 2:
+        pauses_made.append(1)
+        if len(pauses_made) == 2:
             put_report(of(FINDING))
 
     monkeypatch.setattr(time, "sleep", sleep)
@@ -390,14 +390,14 @@ def test_an_object_that_is_not_there_yet_is_searched_for_again(monkeypatch: pyte
 def test_an_object_that_no_one_expects_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, found_nothing: bool, pauses: int
 ) -> None:
-    status_checks: list[float] = []
-    monkeypatch.setattr(time, "sleep", status_checks.append)
+    pauses_made: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses_made.append)
     verify(client("s3"), not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=found_nothing)
-    assert len(status_checks) == pauses
+    assert len(pauses_made) == pauses
 
 
 def test_a_report_is_verified_even_where_inspector_reported_no_findings() -> None:
-    seen = assessed(of(FINDING), found_nothing=True)
+    seen = verified(of(FINDING), found_nothing=True)
     assert isinstance(seen, Delivery)
     assert seen.nothing_found is None
 
