@@ -42,9 +42,9 @@ class Remediation:
 START_AGAIN = "Start a new execution of the state machine with the input {{}}. No clean-up is needed first."
 TEST_EXPORT = (
     "Run a test export: start an execution with the input in events/test_export.json. It exports a small real report, usually within"
-    " minutes. If it finds nothing, it does not prove the setup. Then export the missed report: start an execution with an empty"
-    " JSON object as its input."
+    " minutes. If it finds nothing, it does not prove the setup."
 )
+EXPORT_MISSED = "Export the missed report: start an execution with an empty JSON object as its input."
 CHECK_SETUP = "Run the setup check (stack output CheckSetupCommand). It names what is missing."
 POLICIES = (
     "Compare the bucket policy and the key policy with template.yaml. For your own bucket or key, compare them with the policy"
@@ -69,6 +69,7 @@ NO_BUCKET = Remediation(
         "If it is your own bucket, correct the parameters ExistingBucketName and ExistingBucketOwner and deploy the stack.",
         "If it was the bucket of the stack, deploy the stack under a new name. This creates a new bucket.",
         TEST_EXPORT,
+        EXPORT_MISSED,
     ),
 )
 SLOW = Remediation(
@@ -147,6 +148,7 @@ REMEDIATIONS = {
             POLICIES,
             "Make sure that aws:SourceAccount is {account} and that aws:SourceArn contains the Region {region}.",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "Report.BUCKET_NOT_FOUND": NO_BUCKET,
@@ -158,6 +160,7 @@ REMEDIATIONS = {
             "Set the parameter ExistingBucketName to a bucket in {region}, or leave it empty to use a bucket of the stack.",
             "Deploy the stack.",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "Report.MALFORMED_KMS_KEY": Remediation(
@@ -170,6 +173,7 @@ REMEDIATIONS = {
             "If that is not possible, set the parameter ExistingKeyArn to another key or leave it empty to use the key of the stack,"
             " and deploy the stack.",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "Report.INTERNAL_ERROR": Remediation(
@@ -195,6 +199,7 @@ REMEDIATIONS = {
             "Set the default encryption of the bucket to the key {key}.",
             "Delete the report that is named above if it must not be kept.",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "Delivery.Corrupt": Remediation(
@@ -218,6 +223,7 @@ REMEDIATIONS = {
             POLICIES,
             "If AWS names a service control policy, ask its owner to allow the call.",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "LockLostError": Remediation(
@@ -257,7 +263,7 @@ REMEDIATIONS = {
     "ConfigurationError": Remediation(
         "a function lacks its configuration",
         "Environment variables of a function are missing. The function was changed by hand.",
-        ("Deploy the stack again.", TEST_EXPORT),
+        ("Deploy the stack again.", TEST_EXPORT, EXPORT_MISSED),
     ),
     "UnsupportedReleaseError": Remediation(
         "the run is older than the deployment",
@@ -278,6 +284,7 @@ REMEDIATIONS = {
             "If a function or a role was changed by hand, deploy the stack again.",
             "If an explicit deny is named, ask the owner of the organization's service control policies.",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "Lambda.Unknown": DIED,
@@ -374,5 +381,5 @@ def _with_setup_results(remediation: Remediation, setup: Mapping[str, Any], word
     return replace(
         remediation,
         why=words.FOUND.format(sentences=f"{failed} {unknown}".strip()),
-        fix=(*dict.fromkeys(step for each in setup["failed"] for step in each["fix"]), words.TEST_EXPORT),
+        fix=(*dict.fromkeys(step for each in setup["failed"] for step in each["fix"]), words.TEST_EXPORT, words.EXPORT_MISSED),
     )

@@ -4,7 +4,8 @@
 from findings_exporter.notification.remediation import Remediation
 
 START_AGAIN = "ステートマシンの新しい実行を、入力 {{}} で開始してください。事前の後処理は不要です。"
-TEST_EXPORT = "テストエクスポートを行ってください。events/test_export.json の入力で実行を開始すると、小さな実際のレポートが通常は数分で出力されます。検出結果が 0 件の場合は、セットアップの確認にはなりません。その後、空の JSON オブジェクトを入力にして実行を開始し、出力されなかったレポートを出力してください。"
+TEST_EXPORT = "テストエクスポートを行ってください。events/test_export.json の入力で実行を開始すると、小さな実際のレポートが通常は数分で出力されます。検出結果が 0 件の場合は、セットアップの確認にはなりません。"
+EXPORT_MISSED = "空の JSON オブジェクトを入力にして実行を開始し、出力されなかったレポートを出力してください。"
 CHECK_SETUP = "セットアップ確認（スタックの出力 CheckSetupCommand）を実行してください。不足している設定が分かります。"
 POLICIES = "バケットポリシーとキーポリシーを template.yaml と比較してください。既存のバケットやキーを使う場合は、スタックの出力にあるポリシーステートメントと比較してください。"
 HEALTH = "{region} の AWS Health Dashboard を確認してください。"
@@ -23,6 +24,7 @@ NO_BUCKET = Remediation(
         "既存のバケットを使う場合は、パラメータ ExistingBucketName と ExistingBucketOwner を修正し、スタックをデプロイしてください。",
         "スタックのバケットだった場合は、別のスタック名でデプロイしてください。新しいバケットが作成されます。",
         TEST_EXPORT,
+        EXPORT_MISSED,
     ),
 )
 SLOW = Remediation(
@@ -91,6 +93,7 @@ REMEDIATIONS = {
             POLICIES,
             "aws:SourceAccount が {account} で、aws:SourceArn にリージョン {region} が含まれていることを確認してください。",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "Report.BUCKET_NOT_FOUND": NO_BUCKET,
@@ -102,6 +105,7 @@ REMEDIATIONS = {
             "パラメータ ExistingBucketName に {region} のバケットを指定するか、空にしてスタックのバケットを使ってください。",
             "スタックをデプロイしてください。",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "Report.MALFORMED_KMS_KEY": Remediation(
@@ -111,6 +115,7 @@ REMEDIATIONS = {
             "KMS コンソールでキーの状態と種類を確認してください。無効な場合は有効にし、削除待ちの場合は削除をキャンセルしてください。",
             "できない場合は、パラメータ ExistingKeyArn に別のキーを指定するか、空にしてスタックのキーを使い、スタックをデプロイしてください。",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "Report.INTERNAL_ERROR": Remediation(
@@ -135,6 +140,7 @@ REMEDIATIONS = {
             "バケットのデフォルトの暗号化にキー {key} を設定してください。",
             "残してはならない場合は、上に示したレポートを削除してください。",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "Delivery.Corrupt": Remediation(
@@ -157,6 +163,7 @@ REMEDIATIONS = {
             POLICIES,
             "サービスコントロールポリシーが示されている場合は、呼び出しの許可を管理者に依頼してください。",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "LockLostError": Remediation(
@@ -195,7 +202,7 @@ REMEDIATIONS = {
     "ConfigurationError": Remediation(
         "関数の設定が不足しています",
         "関数の環境変数が不足しています。関数が手動で変更されました。",
-        (DEPLOY, TEST_EXPORT),
+        (DEPLOY, TEST_EXPORT, EXPORT_MISSED),
     ),
     "UnsupportedReleaseError": Remediation(
         "実行がデプロイより古いものです",
@@ -215,6 +222,7 @@ REMEDIATIONS = {
             "関数やロールを手動で変更した場合は、スタックを再度デプロイしてください。",
             "明示的な拒否が示されている場合は、組織のサービスコントロールポリシーの管理者に確認してください。",
             TEST_EXPORT,
+            EXPORT_MISSED,
         ),
     ),
     "Lambda.Unknown": DIED,

@@ -43,7 +43,7 @@ TEXTS = {
     "kind.still_open": "変化なし",
     "kind.unchanged_new_arn": "変化なし（イメージ再ビルドによる新しい検出結果 ARN）",
     "kind.rediscovered": "再検出（スキャン再開）",
-    "kind.status_unknown": "レポートになく、状態不明",
+    "kind.status_unknown": "レポートになく、ステータス不明",
     "kind.severity_raised": "重大度が上昇",
     "kind.severity_lowered": "重大度が低下",
     "kind.exploit_became_available": "エクスプロイトが新たに利用可能",
