@@ -33,6 +33,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from findings_analysis.comparison.fingerprints import (
+    AFTER_FIRST_SEEN,
     CLOSED,
     CLOSED_STATUS,
     EXACT,
@@ -42,6 +43,7 @@ from findings_analysis.comparison.fingerprints import (
     LOGICAL,
     MARKS,
     NO_DAY,
+    OWNER,
     SCAN_TYPE,
     SUPPRESSED,
     UNKNOWN_STATUS,
@@ -228,7 +230,8 @@ def compare_group(
     for before, after in missing:
         if not_scanned.hides(before, after):
             kind = STATUS_UNKNOWN
-            uncertain[before[EXACT]] = with_status(after or before, UNKNOWN_STATUS)[: CLOSED.start] + NO_DAY
+            latest = with_status(after or before, UNKNOWN_STATUS)
+            uncertain[before[EXACT]] = latest[: CLOSED.start] + NO_DAY + latest[OWNER]
         elif before[LOGICAL] in is_there:
             kind = "one_fewer_resource"
         elif after:
@@ -262,7 +265,7 @@ def _paired_by_arn(baseline: list[bytes], current: list[bytes]) -> tuple[list[tu
             earliest[after[LOGICAL]] = min(earliest[after[LOGICAL]], by_identity[before[LOGICAL]])
 
     def dated(each: bytes, closed: bytes) -> bytes:
-        return each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + closed
+        return each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + closed + each[OWNER]
 
     return (
         # Of two days on which a finding was closed, the first one stands.
@@ -426,7 +429,7 @@ def with_first_seen(
                     by_arn.get(each[EXACT], LATEST_DAY),
                     moved.get(each[EXACT], LATEST_DAY),
                 )
-                + each[CLOSED]
+                + each[AFTER_FIRST_SEEN]
                 for each in window.current
             ]
 
@@ -490,4 +493,4 @@ def _same_first_seen(fingerprints: list[bytes]) -> list[bytes]:
     if all(one[LOGICAL] != two[LOGICAL] for one, two in pairwise(fingerprints)):
         return fingerprints
     earliest = earliest_first_seen(fingerprints)
-    return [each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + each[CLOSED] for each in fingerprints]
+    return [each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + each[AFTER_FIRST_SEEN] for each in fingerprints]

@@ -7,8 +7,9 @@
     section  block    up to 32,768 fingerprints; as many as there are
     section  summary  JSON: what is in the file
 
-    section = kind 1 | length 4 | CRC-32 of what follows 4 | content
-    block   = fingerprints 4 | packed columns, compressed | raw columns
+    block = fingerprints 4 | packed columns, compressed | raw columns
+
+Sections are those of :mod:`findings_analysis.comparison.sections`.
 
 A block holds its fingerprints byte by byte: first all first bytes, then all second ones, and so on. The bytes of account and
 resource, of marks and days repeat, and compress to almost nothing; those of hashes are random, and stay as they are.
@@ -17,16 +18,17 @@ Whoever reads it goes through once, holding a block at a time.
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import msgspec
 
 from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, MARKS, SCAN_TYPE, cut
 from findings_analysis.comparison.identity import IDENTITY_VERSION
+from findings_analysis.comparison.sections import DamagedFileError, ReadableFile, SectionReader, Write, write_section
 from findings_exporter.model.taxonomy import SCAN_TYPES, SEVERITIES
 
 MAGIC = b"IFEFPRT\x01"
@@ -35,18 +37,12 @@ PACKED = (*range(9), *range(24, FINGERPRINT_BYTES))
 RAW = tuple(range(9, 24))
 HIGHEST = {PACKED.index(MARKS): (len(SEVERITIES) - 1) << 5 | 31, PACKED.index(SCAN_TYPE): len(SCAN_TYPES) - 1}
 """The highest byte that some packed columns can hold."""
-MAX_SECTION_BYTES = 8 << 20
-"""More than a block or the facts of ten thousand accounts take: a longer one is a damaged length."""
 HEADER, BLOCK, SUMMARY = b"H", b"B", b"S"
 
 
 type Counted = Mapping[str, Mapping[str, Annotated[int, msgspec.Meta(ge=0)]]]
 """Account, scan type, number."""
 type Scalar = str | float | int | bool | None
-
-
-class FingerprintFileError(Exception):
-    """A fingerprint file cannot be read; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +59,8 @@ class Header:
         Whether Inspector was surely scanning: account, scan type, then ``on``, ``off`` or ``unknown``.
     resuming
         Since when Inspector says that it scans again where its findings are not back yet: account, scan type, ISO 8601.
+    owners
+        Names of owners by the hexadecimal hash that stands in the fingerprints; None where the run knew no owners.
     """
 
     report: str
@@ -72,6 +70,7 @@ class Header:
     filter_criteria: Mapping[str, Sequence[Mapping[str, Scalar | Mapping[str, Scalar]]]]
     scanning: Mapping[str, Mapping[str, str]]
     resuming: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    owners: Mapping[str, str] | None = None
     identity_version: int = IDENTITY_VERSION
 
 
@@ -94,40 +93,30 @@ class Summary:
     status_unknown: Counted
 
 
-class ReadableFile(Protocol):
-    """A file, or the body of an answer of S3."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to so many bytes; none at the end."""
-        ...
-
-
 class FingerprintWriter:
     """Writes a fingerprint file as a stream: a header, sorted fingerprints in any number of pieces, a summary."""
 
-    def __init__(self, write: Callable[[bytes], object], header: Header) -> None:
-        self._write = write
+    def __init__(self, write: Write, header: Header, block_records: int | None = None) -> None:
+        self._write, self._block_records = write, block_records or BLOCK_RECORDS
         self._waiting: list[bytes] = []
         self.findings = 0
         write(MAGIC)
-        self._section(HEADER, _json(header))
+        write_section(write, HEADER, _json(header))
 
     def add(self, fingerprints: list[bytes]) -> None:
         """Write fingerprints; each piece begins where the one before ended."""
         self._waiting += fingerprints
         self.findings += len(fingerprints)
-        while len(self._waiting) >= BLOCK_RECORDS:
-            self._section(BLOCK, _packed(self._waiting[:BLOCK_RECORDS]))
-            del self._waiting[:BLOCK_RECORDS]
+        each, whole = self._block_records, len(self._waiting) // self._block_records * self._block_records
+        for start in range(0, whole, each):
+            write_section(self._write, BLOCK, _packed(self._waiting[start : start + each]))
+        del self._waiting[:whole]
 
     def finish(self, summary: Summary) -> None:
         """Write what waits, and the summary; without it the file counts as truncated."""
         if self._waiting:
-            self._section(BLOCK, _packed(self._waiting))
-        self._section(SUMMARY, _json(summary))
-
-    def _section(self, kind: bytes, content: bytes) -> None:
-        self._write(kind + len(content).to_bytes(4) + zlib.crc32(content).to_bytes(4) + content)
+            write_section(self._write, BLOCK, _packed(self._waiting))
+        write_section(self._write, SUMMARY, _json(summary))
 
 
 class FingerprintReader:
@@ -142,41 +131,33 @@ class FingerprintReader:
 
     Raises
     ------
-    FingerprintFileError
+    DamagedFileError
         It is no fingerprint file, of another version, damaged or truncated. Each method may raise it.
     """
 
     def __init__(self, source: ReadableFile) -> None:
-        self._source = source
+        self._sections = SectionReader(source, MAGIC, "fingerprint file")
         self.summary: Summary | None = None
-        magic = self._exactly(len(MAGIC), "its first bytes")
-        if magic != MAGIC:
-            same = magic[:-1] == MAGIC[:-1]
-            raise FingerprintFileError(
-                f"it has the version {magic[-1]}, of another release" if same else "it is no fingerprint file"
-            )
         self.header = _parsed(Header, self._expected(HEADER))
         if self.header.identity_version != IDENTITY_VERSION:
-            raise FingerprintFileError(
-                f"its findings are identified by rules of another release ({self.header.identity_version})"
-            )
+            raise DamagedFileError(f"its findings are identified by rules of another release ({self.header.identity_version})")
 
     def blocks(self) -> Iterator[list[bytes]]:
         """Yield the fingerprints, sorted, in blocks that are not empty."""
         found, last = 0, b""
         while True:
-            kind, content = self._section(f"its finding {found + 1:,}")
+            kind, content = self._sections.section(f"its finding {found + 1:,}")
             if kind == SUMMARY:
                 break
             fingerprints = _unpacked(content) if kind == BLOCK else []
             if not fingerprints or fingerprints[0] < last:
-                raise FingerprintFileError(f"it is damaged at its finding {found + 1:,}")
+                raise DamagedFileError(f"it is damaged at its finding {found + 1:,}")
             last = fingerprints[-1]
             found += len(fingerprints)
             yield fingerprints
         summary = _parsed(Summary, content)
         if summary.findings != found:
-            raise FingerprintFileError(f"it holds {found:,} findings, where {summary.findings:,} were written")
+            raise DamagedFileError(f"it holds {found:,} findings, where {summary.findings:,} were written")
         self.summary = summary
 
     @property
@@ -186,29 +167,10 @@ class FingerprintReader:
         return self.summary
 
     def _expected(self, kind: bytes) -> bytes:
-        found, content = self._section("its header")
+        found, content = self._sections.section("its header")
         if found != kind:
-            raise FingerprintFileError("it does not begin with its header")
+            raise DamagedFileError("it does not begin with its header")
         return content
-
-    def _section(self, where: str) -> tuple[bytes, bytes]:
-        head = self._exactly(9, where)
-        size = int.from_bytes(head[1:5])
-        if size > MAX_SECTION_BYTES:
-            raise FingerprintFileError(f"it is damaged at {where}")
-        content = self._exactly(size, where)
-        if zlib.crc32(content) != int.from_bytes(head[5:]):
-            raise FingerprintFileError(f"it is damaged at {where}: the checksum is wrong")
-        return head[:1], content
-
-    def _exactly(self, size: int, where: str) -> bytes:
-        pieces = []
-        while size > 0 and (piece := self._source.read(size)):
-            pieces.append(piece)
-            size -= len(piece)
-        if size:
-            raise FingerprintFileError(f"it is truncated at {where}")
-        return b"".join(pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +192,13 @@ def checked(path: Path, report: str, execution: str) -> FingerprintFile:
 
     Raises
     ------
-    FingerprintFileError
+    DamagedFileError
         It is no whole fingerprint file, or of another run than was said.
     """
     with path.open("rb") as file:
         reader = FingerprintReader(file)
         if (reader.header.report, reader.header.execution) != (report, execution):
-            raise FingerprintFileError("it is of another run")
+            raise DamagedFileError("it is of another run")
         for _ in reader.blocks():
             pass
         return FingerprintFile(path, reader.header, reader.whole)
@@ -250,7 +212,7 @@ def _parsed[T: (Header, Summary)](kind: type[T], content: bytes) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FingerprintFileError(f"its {kind.__name__.lower()} cannot be understood: {error}") from error
+        raise DamagedFileError(f"its {kind.__name__.lower()} cannot be understood: {error}") from error
 
 
 def _packed(fingerprints: list[bytes]) -> bytes:

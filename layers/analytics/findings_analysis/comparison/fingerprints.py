@@ -1,21 +1,23 @@
-"""What is kept of a finding for the next run's comparison: 30 bytes, which sort by the finding's identity.
+"""What is kept of a finding for the next run's comparison: 34 bytes, which sort by the finding's identity.
 
 ::
 
-    logical hash 16 | ARN hash 8 | marks 1 | scan type 1 | first-seen day 2 | closed day 2
+    logical hash 16 | ARN hash 8 | marks 1 | scan type 1 | first-seen day 2 | closed day 2 | owner 4
 
 The marks are severity (3 bits), known exploit (1), fix (2) and status (2), from the highest bit down, so that the higher
-byte is the worse finding. Days count from 1970 in UTC.
+byte is the worse finding. Days count from 1970 in UTC. The owner is a hash of its name, which the file's header lists;
+zeros stand for no owner.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from findings_analysis.comparison.identity import EXACT_BYTES, LOGICAL_BYTES, LogicalHashes, exact_hashes
 from findings_analysis.reading.bounded_cache import Remembered
 from findings_analysis.reading.schema import Batch
 from findings_exporter.model.taxonomy import SCAN_TYPES, SEVERITIES, scan_type
 
-FINGERPRINT_BYTES = 30
+FINGERPRINT_BYTES = 34
 LOGICAL = slice(0, LOGICAL_BYTES)
 EXACT = slice(LOGICAL_BYTES, LOGICAL_BYTES + EXACT_BYTES)
 MARKS = 24
@@ -23,6 +25,9 @@ SCAN_TYPE = 25
 IDENTITY_AND_MARKS = slice(0, 26)
 FIRST_SEEN = slice(26, 28)
 CLOSED = slice(28, 30)
+OWNER = slice(30, 34)
+AFTER_FIRST_SEEN = slice(28, 34)
+NO_OWNER = b"\0\0\0\0"
 
 OPEN, SUPPRESSED, CLOSED_STATUS, UNKNOWN_STATUS = range(4)
 """Statuses. Whatever Inspector calls neither suppressed nor closed is open: a new status hides nothing. The last one is not
@@ -51,11 +56,13 @@ class Fingerprinter:
         self._marks = Remembered[tuple[str | None, ...], bytes](_marks)
         self._days = Remembered[int | None, bytes](lambda day: _two_bytes(today if day is None else day))
 
-    def of(self, batch: Batch) -> list[bytes]:
+    def of(self, batch: Batch, arn_hashes: Sequence[bytes] | None = None) -> list[bytes]:
         """Return a batch's fingerprints, in its order.
 
         Parameters
         ----------
+        arn_hashes
+            :func:`findings_analysis.comparison.identity.exact_hashes` of the batch, where they are known already.
         batch
             Besides the columns of the identities, first_observed_at, status, severity, exploit_available, fix_available,
             resource_type and type are read; updated_at where it is there, as the day on which a finding was closed.
@@ -65,10 +72,11 @@ class Fingerprinter:
         )
         columns = (
             self._keys.of(batch),
-            exact_hashes(batch["finding_arn"]),
+            exact_hashes(batch["finding_arn"]) if arn_hashes is None else arn_hashes,
             self._marks.of(zip(*columns_of_marks, strict=True)),
             self._days.of(_days(batch["first_observed_at"])),
             self._closed(batch),
+            repeat(NO_OWNER, len(batch["finding_arn"])),
         )
         return list(map(b"".join, zip(*columns, strict=True)))
 

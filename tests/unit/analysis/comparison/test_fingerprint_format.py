@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from findings_analysis.comparison import fingerprint_format
 from findings_analysis.comparison.fingerprint_format import (
-    FingerprintFileError,
     FingerprintReader,
     FingerprintWriter,
     Header,
     Summary,
 )
 from findings_analysis.comparison.fingerprints import DAY_MS, FINGERPRINT_BYTES, MARKS, SCAN_TYPE, Fingerprinter
+from findings_analysis.comparison.sections import DamagedFileError, write_section
 from findings_exporter.model.taxonomy import SCAN_TYPES, SEVERITIES
 from tests.builders import daily_runs
 from tests.builders.daily_runs import TODAY, batch, finding
@@ -113,10 +113,10 @@ def test_a_file_that_was_read_through_can_be_read_again_and_is_of_the_run_that_w
         assert list(chain.from_iterable(found.blocks())) == many
     assert (found.header, found.summary.findings) == (HEADER, 300)
     for report, execution in (("weekly", "run-1"), ("nightly", "run-2")):
-        with pytest.raises(FingerprintFileError, match="of another run"):
+        with pytest.raises(DamagedFileError, match="of another run"):
             fingerprint_format.checked(path, report, execution)
     path.write_bytes(written(many)[:-1])
-    with pytest.raises(FingerprintFileError, match="truncated"):
+    with pytest.raises(DamagedFileError, match="truncated"):
         fingerprint_format.checked(path, "nightly", "run-1")
 
 
@@ -125,41 +125,41 @@ class TestDamage:
 
     @given(st.integers(0, len(CONTENT) - 1))
     def test_a_truncated_file_is_refused(self, length: int) -> None:
-        with pytest.raises(FingerprintFileError, match="truncated"):
+        with pytest.raises(DamagedFileError, match="truncated"):
             read(self.CONTENT[:length])
 
     @given(st.integers(0, len(CONTENT) - 1), st.integers(1, 255))
     def test_a_changed_byte_is_found(self, at: int, change: int) -> None:
         damaged = bytearray(self.CONTENT)
         damaged[at] ^= change
-        with pytest.raises(FingerprintFileError):
+        with pytest.raises(DamagedFileError):
             read(bytes(damaged))
 
     @given(st.binary(max_size=200), st.booleans())
     def test_anything_else_is_refused(self, content: bytes, begins_well: bool) -> None:
-        with pytest.raises(FingerprintFileError):
+        with pytest.raises(DamagedFileError):
             read((fingerprint_format.MAGIC if begins_well else b"") + content)
 
     def test_the_message_says_where_it_broke_off(self) -> None:
-        with pytest.raises(FingerprintFileError, match=r"truncated at its finding 301"):
+        with pytest.raises(DamagedFileError, match=r"truncated at its finding 301"):
             read(self.CONTENT[:-10])
 
     def test_another_version_is_named_as_such(self) -> None:
-        with pytest.raises(FingerprintFileError, match="version 2, of another release"):
+        with pytest.raises(DamagedFileError, match="version 2, of another release"):
             read(fingerprint_format.MAGIC[:-1] + b"\x02" + self.CONTENT[8:])
 
     def test_other_rules_of_identity_are_named_as_such(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(fingerprint_format, "IDENTITY_VERSION", 3)
-        with pytest.raises(FingerprintFileError, match="rules of another release"):
+        with pytest.raises(DamagedFileError, match="rules of another release"):
             read(self.CONTENT)
 
     def test_a_file_that_holds_another_number_than_it_says_is_refused(self) -> None:
-        with pytest.raises(FingerprintFileError, match="holds 3 findings, where 4 were written"):
+        with pytest.raises(DamagedFileError, match="holds 3 findings, where 4 were written"):
             read(written(daily_run(300)[:3], findings=4))
 
     def test_findings_that_are_not_sorted_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(fingerprint_format, "BLOCK_RECORDS", 2)
-        with pytest.raises(FingerprintFileError, match="damaged at its finding 3"):
+        with pytest.raises(DamagedFileError, match="damaged at its finding 3"):
             read(written(daily_run(300)[:4][::-1]))
 
     @pytest.mark.parametrize(
@@ -170,14 +170,15 @@ class TestDamage:
             (2).to_bytes(4) + fingerprint_format._packed([bytes(FINGERPRINT_BYTES)])[4:],  # fewer than it says
             (1).to_bytes(4) + fingerprint_format._packed([bytes(FINGERPRINT_BYTES)] * 2)[4:],  # more than it says
             (fingerprint_format.BLOCK_RECORDS + 1).to_bytes(4),
-            fingerprint_format._packed([bytes(SCAN_TYPE) + bytes([len(SCAN_TYPES)]) + bytes(4)]),  # a scan type that there is not
-            fingerprint_format._packed([bytes(MARKS) + b"\xe0" + bytes(5)]),  # a severity that there is not
+            fingerprint_format._packed([bytes(SCAN_TYPE) + bytes([len(SCAN_TYPES)]) + bytes(8)]),  # a scan type that there is not
+            fingerprint_format._packed([bytes(MARKS) + b"\xe0" + bytes(9)]),  # a severity that there is not
         ],
     )
     def test_a_block_that_does_not_hold_what_it_should_is_refused(self, content: bytes) -> None:
         file = io.BytesIO()
-        FingerprintWriter(file.write, HEADER)._section(fingerprint_format.BLOCK, content)
-        with pytest.raises(FingerprintFileError, match="damaged at its finding 1"):
+        FingerprintWriter(file.write, HEADER)
+        write_section(file.write, fingerprint_format.BLOCK, content)
+        with pytest.raises(DamagedFileError, match="damaged at its finding 1"):
             read(file.getvalue())
 
     @pytest.mark.parametrize(("kind", "content", "expected"), [
@@ -194,10 +195,11 @@ class TestDamage:
     ])  # fmt: skip
     def test_a_header_must_be_one(self, kind: bytes, content: bytes, expected: str) -> None:
         file = io.BytesIO()
-        FingerprintWriter(file.write, HEADER)._section(kind, content)
+        FingerprintWriter(file.write, HEADER)
+        write_section(file.write, kind, content)
         whole = file.getvalue()
         second = whole.index(kind + len(content).to_bytes(4), len(fingerprint_format.MAGIC) + 9)
-        with pytest.raises(FingerprintFileError, match=expected):
+        with pytest.raises(DamagedFileError, match=expected):
             read(fingerprint_format.MAGIC + whole[second:])
 
     @pytest.mark.parametrize(
@@ -212,10 +214,11 @@ class TestDamage:
     )
     def test_a_summary_that_is_none_is_refused(self, content: bytes) -> None:
         file = io.BytesIO()
-        FingerprintWriter(file.write, HEADER)._section(fingerprint_format.SUMMARY, content)
-        with pytest.raises(FingerprintFileError, match="summary cannot be understood"):
+        FingerprintWriter(file.write, HEADER)
+        write_section(file.write, fingerprint_format.SUMMARY, content)
+        with pytest.raises(DamagedFileError, match="summary cannot be understood"):
             read(file.getvalue())
 
     def test_a_damaged_length_costs_no_memory(self) -> None:
-        with pytest.raises(FingerprintFileError, match="damaged at its header"):
+        with pytest.raises(DamagedFileError, match="damaged at its header"):
             read(fingerprint_format.MAGIC + fingerprint_format.HEADER + b"\xff" * 8)
