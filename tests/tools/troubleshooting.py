@@ -200,6 +200,19 @@ ANALYSIS = {
         ["Add the policy statements of the outputs `BucketStatementForExporter` and `KeyStatementForExporter`."],
         "The setup check.",
     ),
+    "Analysis.TooLarge": (
+        "memory cannot hold what the report names",
+        "A part of the report has more findings, or the report names more different resources, than the functions' memory is made for.",
+        ["Increase *MemorySize* of `AnalyzeReportFunction` and `AnalyzePartFunction`, or lower `PartBytes` in `template.yaml`."],
+        "The message names what there is too much of.",
+    ),
+    "Analysis.PartsUnusable": (
+        "the parts of a large report cannot be merged",
+        ("What the parts have left under `analyses/…/parts/` was replaced, deleted or damaged, or many of them hold findings that earlier"
+         " parts have, too."),
+        ["Start a new execution.", "If it happens again, find out who else writes under the prefix `analyses/`."],
+        "The log group `/aws/lambda/<stack>-AnalyzeReport`, by the name of the execution.",
+    ),
     ANY_OTHER: (
         "the step ended early",
         ("The step ran out of time, memory or space, or met an error in its code. The name in brackets says which; `Sandbox.Timedout` and"

@@ -12,11 +12,12 @@ A vulnerability (its id, or the title where there is none) has the score of its 
 by the number of resources, then by name. The same findings in any order give the same list.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from findings_analysis.comparison.identity import vulnerability_hash
+from findings_analysis.reading.errors import AnalysisError
 from findings_analysis.reading.schema import Batch
 from findings_exporter.model.notes import Note, named
 from findings_exporter.model.taxonomy import NOT_OPEN
@@ -30,8 +31,12 @@ RESOURCE_SCORE_PER_DOUBLING, MAX_RESOURCE_SCORE = 2, 10
 RANKS_LISTED = 10
 FIRST_ROOM = 500
 """With more candidates than this, those that cannot come into the list are dropped for the first time."""
-KEPT = 20_000
-"""Vulnerabilities that are held in memory (10 MB); those that can no longer come into the list make room."""
+MOST_KEPT = 500_000
+"""Vulnerabilities that are held in memory (some 500 bytes each): more than the world knows."""
+
+
+class TooManyVulnerabilitiesError(AnalysisError):
+    """More vulnerabilities than memory holds could come into the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +53,31 @@ class Candidate:
     epss_score: float | None
     fix_available: str | None
 
+    @property
+    def name(self) -> str:
+        """The vulnerability's id, or the title where there is none."""
+        return self.vulnerability_id or self.title or ""
+
 
 class Priorities:
-    """Collects candidates from batches in bounded memory.
+    """Collects candidates from batches: those that can come into the list, by name."""
 
-    Attributes
-    ----------
-    is_exact
-        False when more vulnerabilities than fit into memory could have come into the list, and some had to go.
-    """
-
-    def __init__(self, listed: int = RANKS_LISTED, kept: int = KEPT) -> None:
-        self._listed, self._kept = listed, kept
+    def __init__(self, listed: int = RANKS_LISTED, most_kept: int = MOST_KEPT) -> None:
+        self._listed, self._most_kept = listed, most_kept
         self._candidates: dict[str, Candidate] = {}
         self._least = 0
         """A lower score than this cannot come into the list."""
-        self._room = min(FIRST_ROOM, kept)
+        self._room = min(FIRST_ROOM, most_kept)
         """With more candidates than this they are dropped again."""
-        self.is_exact = True
 
     def add(self, batch: Batch) -> None:
-        """Take the open findings of a batch."""
+        """Take the open findings of a batch.
+
+        Raises
+        ------
+        TooManyVulnerabilitiesError
+            Memory cannot hold those that could come into the list.
+        """
         marks = zip(batch["severity"], batch["exploit_available"], batch["fix_available"], strict=True)
         without_epss, least = map(_ScoreWithoutEpss().__getitem__, marks), self._least
         # Most findings have too low a score, whatever their EPSS, so that their other columns are not read.
@@ -81,11 +90,9 @@ class Priorities:
 
     def _take(self, batch: Batch, row: int, score: int) -> None:
         arn, vulnerability_id, title = batch["finding_arn"][row], batch["vulnerability_id"][row], batch["title"][row]
-        name = vulnerability_id or title or ""
-        known = self._candidates.get(name)
-        if known and (score < known.score or (score == known.score and arn >= known.finding_arn)):
+        if self._has_worse(vulnerability_id or title or "", score, arn):
             return
-        self._candidates[name] = Candidate(
+        candidate = Candidate(
             score,
             arn,
             vulnerability_id,
@@ -96,6 +103,39 @@ class Priorities:
             epss_score=batch["epss_score"][row],
             fix_available=batch["fix_available"][row],
         )
+        self._keep(candidate)
+
+    def merge(self, other: "Priorities") -> None:
+        """Take the candidates of other findings."""
+        for candidate in other.candidates():
+            self._keep(candidate)
+        if len(self._candidates) > self._room:
+            self._make_room()
+
+    def candidates(self) -> Iterable[Candidate]:
+        """Return the worst finding of each vulnerability that can come into the list."""
+        return self._candidates.values()
+
+    def _keep(self, candidate: Candidate) -> None:
+        """Keep a vulnerability's worst finding, and of equally bad ones that of the first ARN."""
+        if not self._has_worse(candidate.name, candidate.score, candidate.finding_arn):
+            self._candidates[candidate.name] = candidate
+
+    def _has_worse(self, name: str, score: int, arn: str) -> bool:
+        known = self._candidates.get(name)
+        return known is not None and (-known.score, known.finding_arn) <= (-score, arn)
+
+    def to_stored(self) -> list[dict[str, Any]]:
+        """Return the candidates, so that JSON can hold them; :meth:`from_stored` reads them."""
+        return [asdict(each) for each in self.candidates()]
+
+    @classmethod
+    def from_stored(cls, stored: Iterable[Mapping[str, Any]]) -> Self:
+        """Read what :meth:`to_stored` returned."""
+        made = cls()
+        for each in stored:
+            made._keep(Candidate(**{**each, "packages": tuple(each["packages"])}))
+        return made
 
     def watched(self) -> frozenset[bytes]:
         """Return the hashes of the vulnerabilities that can come into the list: whose resources are to be counted."""
@@ -143,12 +183,10 @@ class Priorities:
     def _make_room(self) -> None:
         self._least = self._least_score()
         left = {name: each for name, each in self._candidates.items() if each.score >= self._least}
-        if len(left) > self._kept:
-            self.is_exact = False
-            best = sorted(left.items(), key=lambda entry: (-entry[1].score, entry[0]))
-            left = dict(best[: self._kept // 2])
+        if len(left) > self._most_kept:
+            raise TooManyVulnerabilitiesError(f"more than {self._most_kept:,} vulnerabilities could be what to fix first")
         self._candidates = left
-        self._room = min(max(FIRST_ROOM, 2 * len(left)), self._kept)
+        self._room = min(max(FIRST_ROOM, 2 * len(left)), self._most_kept)
 
 
 class _ScoreWithoutEpss(dict[tuple[Any, ...], int]):

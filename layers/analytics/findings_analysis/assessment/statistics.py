@@ -1,22 +1,25 @@
-"""How many and how bad: counted batch by batch, in memory that does not grow with the report.
+"""How many and how bad: counted batch by batch; what was counted of several parts of a report can be merged.
 
 Findings that are closed or suppressed are counted by their status alone: everything else speaks of what is open.
 """
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from findings_analysis.reading.errors import AnalysisError
 from findings_analysis.reading.resource_names import read_names
 from findings_analysis.reading.schema import COUNTED_NAMES, Ragged
 from findings_exporter.model.taxonomy import NOT_OPEN, SEVERITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from findings_analysis.reading.schema import Batch
 
@@ -26,9 +29,11 @@ AGE_BANDS = ("0-7", "8-30", "31-90", ">90")
 """Whole days since a finding was first observed, at the run's start; one that is from after it is 0 days old."""
 EPSS_BANDS = ("<0.01", "0.01-0.1", "0.1-0.5", ">=0.5")
 """From the lower bound on, to below the upper one."""
-TOP_ENTRIES = 50_000
-"""So many names of each kind are counted exactly, and twice as many kept at most: some 25 MB for the ARNs of images."""
 TOP_SHOWN = 20
+MOST_NAME_BYTES = 256 << 20
+"""Of each kind of names; a million images have some 250 MB. The function has 1,769 MB."""
+ENTRY_BYTES = 100
+"""Of a dictionary's entry beside the name's letters."""
 
 _DAY_MS = 86_400_000
 _AGE_LIMITS_DAYS = (8, 31, 91)
@@ -39,48 +44,56 @@ _SEVERITY, _AGE, _EPSS = 0, -2, -1
 _AGE_PLACES = {band: place for place, band in enumerate(reversed(AGE_BANDS))}
 
 
-class Top:
-    """The most frequent names: exact while they fit, then with a bound [Misra and Gries, Finding repeated elements, 1982].
+class TooManyNamesError(AnalysisError):
+    """A report names more different things than memory holds."""
 
-    When there are twice as many names as may stay, the count of the first that may not stay is subtracted from all, and names
-    without a rest are dropped. The count of a name that stays is too low by at most the sum of what was subtracted,
-    :attr:`error`: at most the number of all that was counted, divided by ``entries``.
+
+class Tally:
+    """How many findings each name has, exactly.
 
     Parameters
     ----------
-    entries
-        How many names may stay.
-    forgotten
-        Is called with how much is subtracted from each name.
+    what
+        The names' kind in plural, for the error.
+    most_bytes
+        Of the names: they come from a report, and may be of any number and length.
     """
 
-    def __init__(self, entries: int, forgotten: Callable[[Counter[str]], None] | None = None) -> None:
+    def __init__(self, what: str, most_bytes: int = MOST_NAME_BYTES) -> None:
         self.counts: Counter[str] = Counter()
-        self.error = 0
-        self._entries = entries
-        self._forgotten = forgotten
+        self._what, self._most_bytes = what, most_bytes
+        self._bytes = 0
+        """Not less than the names take."""
 
     def add(self, names: Iterable[str]) -> None:
-        """Count each name once, or as often as a Counter says."""
+        """Count each name once, or as often as a mapping says.
+
+        Raises
+        ------
+        TooManyNamesError
+            They are more than memory holds.
+        """
+        names = names if isinstance(names, Mapping) else list(names)
+        known = len(self.counts)
         self.counts.update(names)
-        if len(self.counts) > 2 * self._entries:
-            self._shrink()
+        if new := len(self.counts) - known:
+            self._bytes += new * (ENTRY_BYTES + max(map(len, names)))
+            if self._bytes > self._most_bytes:
+                self._bytes = sum(ENTRY_BYTES + len(name) for name in self.counts)
+            if self._bytes > self._most_bytes:
+                raise TooManyNamesError(
+                    f"it names {len(self.counts):,} different {self._what}, which need more than {self._most_bytes:,} bytes"
+                )
 
-    def _shrink(self) -> None:
-        taken = sorted(self.counts.values(), reverse=True)[self._entries]
-        self.error += taken
-        if self._forgotten:
-            self._forgotten(Counter({name: min(count, taken) for name, count in self.counts.items()}))
-        self.counts = Counter({name: count - taken for name, count in self.counts.items() if count > taken})
+    def top(self, shown: int = TOP_SHOWN) -> list[dict[str, Any]]:
+        """Return the most frequent names."""
+        return top(self.counts, shown)
 
-    def to_dict(self, shown: int = TOP_SHOWN) -> dict[str, Any]:
-        """Return the most frequent names, whether their counts are exact, and by how much they may be too low."""
-        ranked = sorted(self.counts.items(), key=lambda entry: (-entry[1], entry[0]))[:shown]
-        return {
-            "exact": not self.error,
-            "too_low_by_at_most": self.error,
-            "entries": [{"name": name, "findings": count} for name, count in ranked],
-        }
+
+def top(counts: Mapping[str, int], shown: int = TOP_SHOWN) -> list[dict[str, Any]]:
+    """Return the most frequent names; equally frequent ones by name."""
+    ranked = heapq.nsmallest(shown, counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [{"name": name, "findings": count} for name, count in ranked]
 
 
 class Statistics:
@@ -90,11 +103,9 @@ class Statistics:
     ----------
     now_ms
         The run's start in epoch milliseconds: ages are of that time.
-    top_entries
-        How many names of a kind are counted exactly; see :data:`TOP_ENTRIES`.
     """
 
-    def __init__(self, now_ms: int, top_entries: int = TOP_ENTRIES) -> None:
+    def __init__(self, now_ms: int) -> None:
         self.total = 0
         self.statuses: Counter[str | None] = Counter()
         self.kinds: defaultdict[tuple[str | None, ...], int] = defaultdict(itertools.count().__next__)
@@ -102,10 +113,7 @@ class Statistics:
         self.combinations: Counter[tuple[int, int, int | None]] = Counter()
         """Findings by number of the kinds, band of age and band of EPSS: counting once is quicker than eight times."""
         self.accounts: Counter[str | None] = Counter()
-        self.repositories = Top(top_entries)
-        self.resources = Top(top_entries, lambda taken: self.repositories.add(_repositories(taken)))
-        self.vulnerabilities = Top(top_entries)
-        self.packages = Top(top_entries)
+        self.tallies = {kind: Tally(kind) for kind in ("resources", "vulnerabilities", "packages")}
         oldest = [now_ms - days * _DAY_MS for days in reversed(_AGE_LIMITS_DAYS)]
         # What was first observed at a limit, or before it, is too old for the band.
         self._age_place = partial(bisect_left, oldest)
@@ -123,10 +131,45 @@ class Statistics:
         kinds = map(self.kinds.__getitem__, zip(*[batch[name] for name in _KINDS], strict=True))
         self.combinations.update(zip(kinds, ages, scores, strict=True))
         self.accounts.update(batch["account_id"])
-        self.resources.add(filter(None, batch["resource_id"]))
-        self.resources.add(_flat(batch["further_resource_ids"]))
-        self.vulnerabilities.add(filter(None, batch["vulnerability_id"]))
-        self.packages.add(_flat(batch["package_names"]))
+        self.tallies["resources"].add(filter(None, batch["resource_id"]))
+        self.tallies["resources"].add(_flat(batch["further_resource_ids"]))
+        self.tallies["vulnerabilities"].add(filter(None, batch["vulnerability_id"]))
+        self.tallies["packages"].add(_flat(batch["package_names"]))
+
+    def merge(self, other: Statistics) -> None:
+        """Add what was counted of other findings at the same time."""
+        self.total += other.total
+        self.statuses.update(other.statuses)
+        self.accounts.update(other.accounts)
+        kinds = list(other.kinds)
+        for (number, age, score), count in other.combinations.items():
+            self.combinations[self.kinds[kinds[number]], age, score] += count
+        for kind, tally in other.tallies.items():
+            self.tallies[kind].add(tally.counts)
+
+    def to_stored(self) -> dict[str, Any]:
+        """Return what was counted, so that JSON can hold it; :meth:`from_stored` reads it."""
+        kinds = list(self.kinds)
+        return {
+            "total": self.total,
+            "statuses": list(self.statuses.items()),
+            "accounts": list(self.accounts.items()),
+            "combinations": [[kinds[number], age, score, n] for (number, age, score), n in self.combinations.items()],
+            "tallies": {kind: tally.counts for kind, tally in self.tallies.items()},
+        }
+
+    @classmethod
+    def from_stored(cls, now_ms: int, stored: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_stored` returned."""
+        made = cls(now_ms)
+        made.total = stored["total"]
+        made.statuses.update(dict(stored["statuses"]))
+        made.accounts.update(dict(stored["accounts"]))
+        for kinds, age, score, count in stored["combinations"]:
+            made.combinations[made.kinds[tuple(kinds)], age, score] += count
+        for kind, counts in stored["tallies"].items():
+            made.tallies[kind].add(counts)
+        return made
 
     def by(self, kind: str) -> dict[str, int]:
         """Return findings by one of the kinds, the most frequent first, severities by their weight."""
@@ -153,10 +196,10 @@ class Statistics:
             "by_age_and_severity": {band: _named(self._by(_SEVERITY, _AGE_PLACES[band]), SEVERITIES) for band in AGE_BANDS},
             "by_epss": {band: scores[place] for place, band in enumerate(EPSS_BANDS)} | {NO_VALUE: scores[None]},
             "top": {
-                "resources": self.resources.to_dict(),
-                "repositories": self._all_repositories().to_dict(),
-                "vulnerabilities": self.vulnerabilities.to_dict(),
-                "packages": self.packages.to_dict(),
+                "resources": self.tallies["resources"].top(),
+                "repositories": top(_repositories(self.tallies["resources"].counts)),
+                "vulnerabilities": self.tallies["vulnerabilities"].top(),
+                "packages": self.tallies["packages"].top(),
             },
         }
 
@@ -169,14 +212,6 @@ class Statistics:
             if age_place in {None, combination[_AGE]}:
                 counts[combination[place]] += findings
         return counts
-
-    def _all_repositories(self) -> Top:
-        # They are looked up where a resource is given up and at the end, not for each finding.
-        all_repositories = Top(len(self.repositories.counts) + len(self.resources.counts))
-        all_repositories.error = self.repositories.error
-        all_repositories.add(self.repositories.counts)
-        all_repositories.add(_repositories(self.resources.counts))
-        return all_repositories
 
 
 def _repositories(resources: Counter[str]) -> Counter[str]:

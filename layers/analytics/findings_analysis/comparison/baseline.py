@@ -13,9 +13,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from findings_exporter.model.notes import Note
 
-HISTORY_FIELDS = ("analysis_fingerprints", "analysis_fingerprints_etag", "analysis_parquet", "analysis_parquet_etag")
-"""What an analysis adds to its run's line in the history: keys and ETags of its objects in the run's bucket. Where findings are
-carried over, ``analysis_carried`` and ``analysis_carried_etag`` stand beside them."""
+HISTORY_FIELDS = ("analysis_fingerprints", "analysis_fingerprints_etag", "analysis_names", "analysis_names_etag")
+"""What an analysis adds to its run's line in the history: keys and ETags of its objects in the run's bucket."""
 
 type NoBaselineReason = Literal["first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
 
@@ -43,8 +42,8 @@ class EarlierRun:
         Its id.
     report_key
         Where its report lies; None when Inspector found nothing and wrote none.
-    fingerprints, parquet, carried
-        Where the analysis left its fingerprint file, its Parquet and the names of what it carried over; None where it left none.
+    fingerprints, names
+        Where the analysis left its fingerprint file and its names file; None where it left none.
     """
 
     execution: str
@@ -56,8 +55,7 @@ class EarlierRun:
     bucket: str
     report_key: str | None
     fingerprints: StoredFile | None
-    parquet: StoredFile | None
-    carried: StoredFile | None
+    names: StoredFile | None
 
     @classmethod
     def of(cls, line: Mapping[str, Any], execution: str, started_at: datetime) -> Self | None:
@@ -81,8 +79,7 @@ class EarlierRun:
             bucket=str(line.get("bucket", "")),
             report_key=line.get("key"),
             fingerprints=_stored(line, "analysis_fingerprints"),
-            parquet=_stored(line, "analysis_parquet"),
-            carried=_stored(line, "analysis_carried"),
+            names=_stored(line, "analysis_names"),
         )
 
     def is_comparable(self, *, scheduled: bool) -> bool:

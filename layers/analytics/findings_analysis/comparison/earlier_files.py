@@ -106,7 +106,9 @@ class EarlierFiles:
         self._copies += 1
         path = self._folder / f"earlier-{self._copies}"
         try:
-            self._copy(bucket, stored, path)
+            with path.open("wb") as file:
+                for piece in read_stored(self._s3, bucket, stored, self._owner):
+                    file.write(piece)
         except ServiceUnavailableError:
             raise
         except Exception as error:
@@ -114,18 +116,33 @@ class EarlierFiles:
             raise UnreadableFileError(_words(error)) from error
         return path
 
-    def _copy(self, bucket: str, stored: StoredFile, path: Path) -> None:
-        try:
-            pinned = pin(self._s3, bucket, stored.key, self._owner)
-            if pinned.etag != stored.etag:
-                raise ReportChangedError("it was replaced since it was written")
-            buffer = memoryview(bytearray(COPY_BYTES))
-            with RangedObject(self._s3, replace(pinned, version_id=None)) as source, path.open("wb") as file:
-                while count := source.readinto(buffer):
-                    file.write(buffer[:count])
-        except ReportUnavailableError as error:
-            raise_if_transient(error)
-            raise
+
+def read_stored(s3: "S3Client", bucket: str, stored: StoredFile, owner: str) -> Iterator[bytes]:
+    """Give an object that an analysis wrote, piece by piece.
+
+    Parameters
+    ----------
+    stored
+        Without an ETag any object under its key is taken.
+
+    Raises
+    ------
+    ReportChangedError, ReportUnavailableError
+        It is not what was written, or S3 refused it.
+    ServiceUnavailableError
+        S3 could not serve; worth another try.
+    """
+    buffer = memoryview(bytearray(COPY_BYTES))
+    try:
+        pinned = pin(s3, bucket, stored.key, owner)
+        if stored.etag and pinned.etag != stored.etag:
+            raise ReportChangedError("it was replaced since it was written")
+        with RangedObject(s3, replace(pinned, version_id=None)) as source:
+            while count := source.readinto(buffer):
+                yield bytes(buffer[:count])
+    except ReportUnavailableError as error:
+        raise_if_transient(error)
+        raise
 
 
 def _words(error: Exception) -> str:

@@ -1,13 +1,12 @@
-"""A run's fingerprints: collected from its batches, compared with the baseline's, and left as its fingerprint file."""
+"""A run's fingerprints: collected from batches, compared with the baseline's, and left as the run's fingerprint file."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from findings_analysis.comparison.arns import Arns
+from findings_analysis.comparison.arns import ArnIndex, Hashed
 from findings_analysis.comparison.difference import (
     ALL_SCANNED,
     Changes,
@@ -22,10 +21,11 @@ from findings_analysis.comparison.fingerprint_format import FingerprintFile, Fin
 from findings_analysis.comparison.fingerprints import EXACT, LOGICAL, Fingerprinter
 from findings_analysis.comparison.identity import account_hash
 from findings_analysis.comparison.sorting import SortedFingerprints
-from findings_analysis.reading.schema import Batch
 from findings_exporter.model.taxonomy import NOT_OPEN, STATUS_UNKNOWN, scan_type
 
 SECONDS_A_DAY = 86_400
+
+type Blocks = Callable[[], Iterator[list[bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,8 @@ class RunComparison:
     resources: Mapping[bytes, int]
 
 
-class RunFingerprints(AbstractContextManager["RunFingerprints"]):
-    """Collects a run's fingerprints; spills those that memory should not hold to the temporary directory.
-
-    Parameters
-    ----------
-    arns
-        The report's ARNs, complete when :meth:`compare` is called.
+class PartFingerprints:
+    """Collects the fingerprints of a report, or of a part of it.
 
     Attributes
     ----------
@@ -77,22 +72,49 @@ class RunFingerprints(AbstractContextManager["RunFingerprints"]):
         Open findings by account and scan type.
     """
 
-    def __init__(self, started_at: datetime, arns: Arns) -> None:
+    def __init__(self, started_at: datetime) -> None:
         self._fingerprinter = Fingerprinter(int(started_at.timestamp()) // SECONDS_A_DAY)
         self._sorted = SortedFingerprints()
-        self._arns = arns
         self.open: Counter[tuple[str, str]] = Counter()
 
-    def __exit__(self, *details: object) -> None:
-        self._sorted.__exit__(*details)
+    def add(self, hashed: Hashed) -> None:
+        """Take a batch in which each ARN stands once, and in no earlier batch.
 
-    def add(self, batch: Batch) -> None:
-        """Take a batch in which each ARN stands once, and in no earlier batch."""
+        Raises
+        ------
+        TooManyFindingsError
+            They are more than memory holds.
+        """
+        batch = hashed.batch
         rows = zip(batch["account_id"], batch["status"], batch["resource_type"], batch["type"], strict=True)
         for (account, status, resource_type, finding_type), count in Counter(rows).items():
             if status not in NOT_OPEN:
                 self.open[account or "", scan_type(resource_type, finding_type)] += count
-        self._sorted.add(self._fingerprinter.of(batch))
+        self._sorted.add(self._fingerprinter.of(batch, hashed.arn_hashes))
+
+    def blocks(self) -> Iterator[list[bytes]]:
+        """Return all fingerprints, sorted, in blocks that are not empty."""
+        return self._sorted.blocks()
+
+
+class RunFingerprints:
+    """The fingerprints of a run, however they were collected.
+
+    Parameters
+    ----------
+    blocks
+        Gives the sorted fingerprints in blocks, each time anew.
+    arns
+        The report's ARNs.
+
+    Attributes
+    ----------
+    open
+        Open findings by account and scan type.
+    """
+
+    def __init__(self, blocks: Blocks, arns: ArnIndex, open_findings: Counter[tuple[str, str]]) -> None:
+        self._blocks, self._arns, self.open = blocks, arns, open_findings
 
     def compare(
         self,
@@ -127,8 +149,7 @@ class RunFingerprints(AbstractContextManager["RunFingerprints"]):
             fingerprint_file.truncate()
             writer = FingerprintWriter(fingerprint_file.write, header)
             current = self._with_days(days_from)
-            arns = self._arns.hashes
-            return compare(before, current, writer.add, arns=arns, not_scanned=not_scanned, watched=watched), writer
+            return compare(before, current, writer.add, arns=self._arns, not_scanned=not_scanned, watched=watched), writer
 
         found, writer = walk(baseline.blocks() if baseline else None)
         if baseline and found.moved:
@@ -141,14 +162,14 @@ class RunFingerprints(AbstractContextManager["RunFingerprints"]):
 
     def _with_days(self, days_from: Sequence[FingerprintFile]) -> Iterator[list[bytes]]:
         """Return the run's sorted fingerprints with the earliest first-seen days that other runs know."""
-        current = self._sorted.blocks()
+        current = self._blocks()
         for other in days_from:
-            moved = moved_days(self._sorted.blocks(), other.blocks(), self._arns.hashes)
+            moved = moved_days(self._blocks(), other.blocks(), self._arns)
             current = with_first_seen(current, other.blocks(), moved)
         return current
 
     def _logical_hashes(self, arns: frozenset[bytes]) -> dict[bytes, bytes]:
-        return {each[EXACT]: each[LOGICAL] for block in self._sorted.blocks() for each in block if each[EXACT] in arns}
+        return {each[EXACT]: each[LOGICAL] for block in self._blocks() for each in block if each[EXACT] in arns}
 
     def _with_baseline(self, header: Header, baseline: FingerprintFile, found: Comparison) -> BaselineComparison:
         assert found.changes is not None

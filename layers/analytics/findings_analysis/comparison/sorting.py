@@ -1,79 +1,54 @@
-"""Sorting more records than memory should hold, and walking two sorted runs side by side.
+"""Sorting the fingerprints of a part, merging those of several, and walking two sorted runs side by side.
 
 Everything is in blocks (lists of records), since Python sorts, slices and compares lists in C.
 """
 
-import os
-import tempfile
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
-from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, cut
+from findings_analysis.reading.errors import AnalysisError
 
-SORTED_IN_MEMORY = 100_000
-"""As many records are sorted in memory (7 MB); more are spilled to the temporary directory, 30 bytes each."""
-SORTED_BLOCK = 16_384
+MOST_IN_MEMORY = 4_000_000
+"""Fingerprints of one part (80 bytes each): more than twice as many as a part of a report of the shortest real findings has."""
+BLOCK_RECORDS = 16_384
 
 
-class SortedFingerprints(AbstractContextManager["SortedFingerprints"]):
-    """Takes records in any order and gives them back sorted, as often as they are asked for.
+class TooManyFindingsError(AnalysisError):
+    """A part of a report has more findings than memory holds."""
 
-    Up to ``run_records`` stay in memory. Beyond that, sorted runs lie in one temporary file, which is deleted when this is
-    closed or the process ends.
-    """
 
-    def __init__(self, run_records: int = SORTED_IN_MEMORY, block_records: int = SORTED_BLOCK) -> None:
-        self._run_records, self._block_records = run_records, block_records
-        self._in_memory: list[bytes] = []
-        self._runs: list[tuple[int, int]] = []  # where a run begins and ends in the file
-        self._spilled: BinaryIO | None = None
+class SortedFingerprints:
+    """Takes fingerprints in any order and gives them back sorted, as often as they are asked for."""
 
-    def __exit__(self, *_: object) -> None:
-        if self._spilled:
-            self._spilled.close()
+    def __init__(self, most: int = MOST_IN_MEMORY, block_records: int = BLOCK_RECORDS) -> None:
+        self._most, self._block_records = most, block_records
+        self._fingerprints: list[bytes] = []
+        self._is_sorted = True
 
-    def add(self, records: list[bytes]) -> None:
-        """Take some records.
+    def __len__(self) -> int:
+        return len(self._fingerprints)
+
+    def add(self, fingerprints: list[bytes]) -> None:
+        """Take some fingerprints.
 
         Raises
         ------
-        OSError
-            The temporary directory is full.
+        TooManyFindingsError
+            They are more than memory holds.
         """
-        self._in_memory += records
-        if len(self._in_memory) >= self._run_records:
-            self._spill()
+        self._fingerprints += fingerprints
+        self._is_sorted = False
+        if len(self._fingerprints) > self._most:
+            raise TooManyFindingsError(f"more than {self._most:,} findings stand where some hundred thousand were expected")
 
     def blocks(self) -> Iterator[list[bytes]]:
-        """Yield all records, sorted, in blocks that are not empty."""
-        self._in_memory.sort()
-        each = max(self._block_records // (len(self._runs) + 1), 1)
-        streams = [self._read(start, end, each) for start, end in self._runs]
-        return merged([*streams, _blocks(self._in_memory, each)])
-
-    def _spill(self) -> None:
-        if self._spilled is None:
-            self._spilled = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this
-        start = self._spilled.tell()
-        self._in_memory.sort()
-        self._spilled.write(b"".join(self._in_memory))
-        self._spilled.flush()
-        self._runs.append((start, self._spilled.tell()))
-        self._in_memory.clear()
-
-    def _read(self, start: int, end: int, records: int) -> Iterator[list[bytes]]:
-        assert self._spilled is not None
-        size = records * FINGERPRINT_BYTES
-        for at in range(start, end, size):
-            yield cut(os.pread(self._spilled.fileno(), min(size, end - at), at))
-
-
-def _blocks(records: list[bytes], each: int) -> Iterator[list[bytes]]:
-    for start in range(0, len(records), each):
-        yield records[start : start + each]
+        """Return all fingerprints, sorted, in blocks that are not empty."""
+        if not self._is_sorted:
+            self._fingerprints.sort()
+            self._is_sorted = True
+        each = self._block_records
+        return (self._fingerprints[start : start + each] for start in range(0, len(self._fingerprints), each))
 
 
 def merged(streams: Iterable[Iterator[list[bytes]]]) -> Iterator[list[bytes]]:

@@ -13,10 +13,10 @@ from typing import Any
 from findings_analysis.assessment.coverage_status import CoverageStatus
 from findings_analysis.comparison.baseline import EarlierRun, NoBaseline
 from findings_analysis.comparison.difference import Change
-from findings_analysis.comparison.finding_details import DetailsByArn
 from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, day, fix, has_exploit, severity
 from findings_analysis.comparison.identity import account_hash
 from findings_analysis.comparison.run_fingerprints import BaselineComparison
+from findings_analysis.output.finding_details import DetailsByArn
 from findings_exporter.model.notes import Note
 from findings_exporter.model.taxonomy import APPEARED, KINDS, LISTED_KINDS, NO_LONGER_OPEN, SEVERITIES, STATUS_UNKNOWN, STATUSES
 
@@ -76,7 +76,6 @@ class AnalysisResults:
     details: DetailsByArn
     coverage_status: CoverageStatus
     priorities: Sequence[Mapping[str, Any]]
-    priorities_are_exact: bool
     open_accounts: frozenset[str]
 
 
@@ -113,8 +112,6 @@ def assemble(report: AnalyzedReport, results: AnalysisResults) -> dict[str, Any]
         sentences += change_sentences(results.compared, report.filter_criteria, results.details)
         if baseline.report_format != report.format and counts["by_type"].keys() - {"PACKAGE_VULNERABILITY"}:
             sentences.append(Note("compared.formats", before=baseline.report_format, now=report.format))
-    if not results.priorities_are_exact:
-        sentences.append(Note("priorities.inexact"))
     return {
         "schema_version": SCHEMA_VERSION,
         "report": {

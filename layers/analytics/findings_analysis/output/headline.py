@@ -30,13 +30,13 @@ type ListedFinding = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredAnalysis:
-    """Where the files of an analysis lie; ``carried`` is None where nothing is carried over."""
+    """Where the files of an analysis lie."""
 
     bucket: str
     analysis_key: str
-    parquet: StoredFile
+    parquet_prefix: str
     fingerprints: StoredFile
-    carried: StoredFile | None = None
+    names: StoredFile
     page_key: str | None = None
 
 
@@ -66,12 +66,11 @@ def _headline(analysis: Mapping[str, Any], stored: StoredAnalysis, most: int) ->
         "bucket": stored.bucket,
         "analysis_key": stored.analysis_key,
         "page_key": stored.page_key,
-        "parquet_key": stored.parquet.key,
-        "parquet_etag": stored.parquet.etag,
+        "parquet_prefix": stored.parquet_prefix,
         "fingerprints_key": stored.fingerprints.key,
         "fingerprints_etag": stored.fingerprints.etag,
-        "carried_key": stored.carried.key if stored.carried else None,
-        "carried_etag": stored.carried.etag if stored.carried else None,
+        "names_key": stored.names.key,
+        "names_etag": stored.names.etag,
         "total": counts["total"],
         "open": counts["open"],
         "by_severity": _few(counts["by_severity"]),

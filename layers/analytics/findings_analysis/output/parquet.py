@@ -7,11 +7,11 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from arro3.core import Array, DataType, RecordBatch, RecordBatchReader, Schema, list_array
 from arro3.io import write_parquet
 
-from findings_analysis.reading.parquet_columns import ARROW_TYPES, DETAIL_COLUMNS, SCHEMA, TYPE_OF
+from findings_analysis.reading.parquet_columns import ARROW_TYPES, SCHEMA
 from findings_analysis.reading.schema import COLUMNS, RUN_STARTED_AT, ArrowColumn, Ragged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from findings_analysis.reading.schema import Batch, ColumnType
@@ -26,12 +26,16 @@ COMPRESSION = "zstd(1)"
 DISTINCT_COLUMNS = ("finding_arn", "first_observed_at", "last_observed_at", "updated_at")
 """Hardly a value twice: a dictionary of these would be a second copy."""
 
-_DETAIL_SCHEMA = Schema([SCHEMA.field(name) for name in DETAIL_COLUMNS])
 _INT64, _INT32, _BOOL = DataType.int64(), DataType.int32(), DataType.bool()
 _TEXT = DataType.string()
 
 
-def write(batches: Iterable[Batch], file: IO[bytes], run_started_at: datetime | None = None) -> None:
+def write(
+    batches: Iterable[Batch],
+    file: IO[bytes],
+    run_started_at: datetime | None = None,
+    seen: Callable[[RecordBatch], object] = lambda _: None,
+) -> None:
     """Write batches as one Parquet file: one row a finding, typed as the columns are.
 
     Parameters
@@ -43,6 +47,8 @@ def write(batches: Iterable[Batch], file: IO[bytes], run_started_at: datetime | 
         It needs a ``seek``, too, which is not called.
     run_started_at
         Written in every row, so that a query can find the latest of several runs; None where there is no run.
+    seen
+        Is given each record before it is written.
 
     Raises
     ------
@@ -50,19 +56,18 @@ def write(batches: Iterable[Batch], file: IO[bytes], run_started_at: datetime | 
         Whatever ``batches`` or ``file`` raise, as they raised it.
     """
     started_ms = None if run_started_at is None else int(run_started_at.timestamp() * 1000)
-    _write(SCHEMA, (record_batch(batch, started_ms) for batch in batches), file)
+
+    def records() -> Iterator[RecordBatch]:
+        for batch in batches:
+            record = record_batch(batch, started_ms)
+            seen(record)
+            yield record
+
+    write_records(SCHEMA, records(), file)
 
 
-def write_details(batches: Iterable[Batch], file: IO[bytes]) -> None:
-    """Write batches of :data:`DETAIL_COLUMNS` as one Parquet file; otherwise like :func:`write`."""
-    records = (
-        RecordBatch.from_arrays([_array(batch[name], TYPE_OF[name]) for name in DETAIL_COLUMNS], schema=_DETAIL_SCHEMA)
-        for batch in batches
-    )
-    _write(_DETAIL_SCHEMA, records, file)
-
-
-def _write(schema: Schema, records: Iterable[RecordBatch], file: IO[bytes]) -> None:
+def write_records(schema: Schema, records: Iterable[RecordBatch], file: IO[bytes]) -> None:
+    """Write records of a schema as one Parquet file; otherwise like :func:`write`."""
     faults: list[Exception] = []
     try:
         write_parquet(

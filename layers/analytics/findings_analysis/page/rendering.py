@@ -309,15 +309,12 @@ def _rows(counts: Mapping[str, int]) -> list[Row]:
     return [Row(name, count, round(100 * count / most, 1)) for name, count in counts.items()]
 
 
-def _tops(counts: Mapping[str, Any]) -> list[tuple[str, list[Row], int]]:
-    """Return the lists of the most frequent names, and by how much each of their numbers can be too low."""
-    found: list[tuple[str, list[Row], int]] = []
-    for name in ("repositories", "resources", "vulnerabilities", "packages"):
-        if top := counts.get("top", {}).get(name):
-            entries = {entry["name"]: entry["findings"] for entry in top["entries"][:10]}
-            found.append((name, _rows(entries), top["too_low_by_at_most"]))
-    found.append(("resource_types", _rows(dict(list(counts["by_resource_type"].items())[:10])), 0))
-    return found
+def _tops(counts: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
+    """Return the lists of the most frequent names."""
+    tops = [(name, counts["top"][name][:10]) for name in ("repositories", "resources", "vulnerabilities", "packages")]
+    types = dict(list(counts["by_resource_type"].items())[:10])
+    named = [(name, {entry["name"]: entry["findings"] for entry in entries}) for name, entries in tops if entries]
+    return [(name, _rows(entries)) for name, entries in [*named, ("resource_types", types)]]
 
 
 def _accounts(analysis: Mapping[str, Any]) -> list[tuple[str, int, Mapping[str, int]]]:

@@ -255,7 +255,6 @@ TEXTS = {
     "where.none": "none",
     "where.more.one": "and {n} more, in analysis.json",
     "where.more.other": "and {n} more, in analysis.json",
-    "where.inexact": "There are too many names to count each one exactly: every number can be too low by up to {count}.",
     # About this run
     "facts": "About this run",
     "facts.report": "Report",

@@ -222,7 +222,6 @@ TEXTS = {
     "where.resource_types": "リソースタイプ別",
     "where.none": "なし",
     "where.more.other": "ほか {n} 件は analysis.json にあります",
-    "where.inexact": "名前が多すぎるため、正確に数えられません。各件数は最大 {count} 件少ない可能性があります。",
     "facts": "この実行について",
     "facts.report": "レポート",
     "facts.execution": "実行",

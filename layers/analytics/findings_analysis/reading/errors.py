@@ -26,9 +26,17 @@ class MalformedReportError(AnalysisError):
         The row, from 1 with the header, where a CSV broke; None for JSON.
     """
 
-    def __init__(self, reason: str, *, findings: int, offset: int | None = None, row: int | None = None) -> None:
+    def __init__(
+        self, reason: str, *, findings: int, offset: int | None = None, row: int | None = None, part_begins: int | None = None
+    ) -> None:
         place = f"byte {offset:,}" if row is None else f"row {row:,}"
-        super().__init__(f"The report is malformed at {place}, after {findings:,} whole findings: {reason}.")
+        of_part = "" if part_begins is None else f" of the part that begins at byte {part_begins:,}"
+        if row is None:
+            where = f"{place}, after {findings:,} whole findings{of_part}"
+        else:
+            where = f"{place}{of_part}, after {findings:,} whole findings"
+        super().__init__(f"The report is malformed at {where}: {reason}.")
+        self.reason = reason
         self.findings = findings
         self.offset = offset
         self.row = row

@@ -36,6 +36,7 @@ DETAIL_COLUMNS = (
     "resource_id",
 )
 """What people need to recognize a finding."""
+DETAIL_SCHEMA = Schema([SCHEMA.field(name) for name in DETAIL_COLUMNS])
 
 
 class UnreadableParquetError(Exception):
@@ -64,13 +65,27 @@ def read(file: IO[bytes], names: Sequence[str] = NAMES, *, batch_rows: int = 102
     UnreadableParquetError
         The file is damaged, or no Parquet.
     """
+    for record in _checked(file, names, batch_rows):
+        present = set(record.column_names)
+        yield {name: ArrowColumn(record.column(name)) if name in present else [None] * record.num_rows for name in names}
+
+
+def read_records(file: IO[bytes], schema: Schema, *, batch_rows: int) -> Iterator[RecordBatch]:
+    """Give a file that has a schema's columns as Arrow has it; otherwise like :func:`read`."""
+    for record in _checked(file, schema.names, batch_rows):
+        if missing := [name for name in schema.names if name not in record.column_names]:
+            raise UnreadableParquetError(f"the Parquet file is none of ours: it lacks the column {missing[0]}")
+        yield record
+
+
+def _checked(file: IO[bytes], names: Sequence[str], batch_rows: int) -> Iterator[RecordBatch]:
     for record in _read(file, batch_rows):
         present = set(record.column_names)
         if wrong := [name for name in names if name in present and record.column(name).type != ARROW_TYPES[TYPE_OF[name]]]:
             raise UnreadableParquetError(f"the Parquet file is none of ours: its column {wrong[0]} is of another type")
         if "finding_arn" in names and ("finding_arn" not in present or record.column("finding_arn").null_count):
             raise UnreadableParquetError("the Parquet file is none of ours: it lacks ARNs")
-        yield {name: ArrowColumn(record.column(name)) if name in present else [None] * record.num_rows for name in names}
+        yield record
 
 
 def _read(file: IO[bytes], batch_rows: int) -> Iterator[RecordBatch]:

@@ -79,58 +79,22 @@ def raise_if_transient(error: ReportUnavailableError) -> None:
         raise ServiceUnavailableError(str(error)) from error
 
 
-class RangedObject:
-    """A pinned object, read once from its first byte to its last.
+class PinnedObject:
+    """Reads ranges of a pinned object, each tried again on its own."""
 
-    Use it in a ``with`` statement: leaving it ends what is still being fetched. Memory holds at most ``in_flight + 1`` ranges.
-    """
+    def __init__(self, s3: S3Client, pinned: Pinned) -> None:
+        self._s3, self._pinned = s3, pinned
 
-    def __init__(self, s3: S3Client, pinned: Pinned, *, range_bytes: int = RANGE_BYTES, in_flight: int = IN_FLIGHT) -> None:
-        self._s3, self._pinned, self._range_bytes = s3, pinned, range_bytes
-        self._threads = ThreadPoolExecutor(in_flight, thread_name_prefix="range")
-        self._ahead: deque[Future[bytes]] = deque()
-        self._begins = iter(range(0, pinned.size, range_bytes))
-        self._current = memoryview(b"")
-        for _ in range(in_flight):
-            self._ask_for_next()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Ask for nothing more; what is on its way ends by itself."""
-        self._begins = iter(())
-        self._ahead.clear()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def readinto(self, buffer: memoryview) -> int:
-        """Fill the buffer, or a part of it, and return how many bytes that were; 0 is the end.
+    def read(self, begin: int, end: int) -> bytes:
+        """Return the bytes from begin to before end.
 
         Raises
         ------
         ReportChangedError
             The object is not what was pinned any more.
         ReportUnavailableError
-            S3 refused a range, or failed to give it :data:`TRIES` times.
+            S3 refused the range, or failed to give it :data:`TRIES` times.
         """
-        if not self._current and self._ahead:
-            self._current = memoryview(self._ahead.popleft().result())
-            self._ask_for_next()
-        count = min(len(buffer), len(self._current))
-        buffer[:count] = self._current[:count]
-        self._current = self._current[count:]
-        return count
-
-    def _ask_for_next(self) -> None:
-        begin = next(self._begins, None)
-        if begin is not None:
-            self._ahead.append(self._threads.submit(self._fetch, begin, min(begin + self._range_bytes, self._pinned.size)))
-
-    def _fetch(self, begin: int, end: int) -> bytes:
-        """Return the bytes from begin to before end."""
         for number in range(TRIES):
             if number:
                 time.sleep(RETRY_SECONDS * 2 ** (number - 1))
@@ -168,3 +132,67 @@ class RangedObject:
 
     def _name(self) -> str:
         return f"s3://{self._pinned.bucket}/{self._pinned.key}"
+
+
+class RangedObject:
+    """A pinned object, or a part of it, read once from its first byte to its last.
+
+    Use it in a ``with`` statement: leaving it ends what is still being fetched. Memory holds at most ``in_flight + 1`` ranges.
+
+    Parameters
+    ----------
+    begin, end
+        The part: bytes from begin to before end; the whole object where there is no end.
+    """
+
+    def __init__(
+        self,
+        s3: S3Client,
+        pinned: Pinned,
+        *,
+        begin: int = 0,
+        end: int | None = None,
+        range_bytes: int = RANGE_BYTES,
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
+        self._object, self._range_bytes = PinnedObject(s3, pinned), range_bytes
+        self._end = pinned.size if end is None else end
+        self._threads = ThreadPoolExecutor(in_flight, thread_name_prefix="range")
+        self._ahead: deque[Future[bytes]] = deque()
+        self._begins = iter(range(begin, self._end, range_bytes))
+        self._current = memoryview(b"")
+        for _ in range(in_flight):
+            self._ask_for_next()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ask for nothing more; what is on its way ends by itself."""
+        self._begins = iter(())
+        self._ahead.clear()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer, or a part of it, and return how many bytes that were; 0 is the end.
+
+        Raises
+        ------
+        ReportChangedError, ReportUnavailableError
+            :meth:`PinnedObject.read`.
+        """
+        if not self._current and self._ahead:
+            self._current = memoryview(self._ahead.popleft().result())
+            self._ask_for_next()
+        count = min(len(buffer), len(self._current))
+        buffer[:count] = self._current[:count]
+        self._current = self._current[count:]
+        return count
+
+    def _ask_for_next(self) -> None:
+        begin = next(self._begins, None)
+        if begin is not None:
+            self._ahead.append(self._threads.submit(self._object.read, begin, min(begin + self._range_bytes, self._end)))

@@ -95,6 +95,21 @@ class AnalysisClients:
         return cls(config, Table(client("dynamodb"), config.table_name), client("s3"), client("inspector2"), utc_now)
 
 
+@dataclass(frozen=True, slots=True)
+class PartClients:
+    """What cutting a report and analyzing a part of it needs."""
+
+    config: Config
+    table: Table
+    s3: "S3Client"
+    now: Callable[[], datetime]
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make the clients; once, at a handler's module level."""
+        return cls(config, Table(client("dynamodb"), config.table_name), client("s3"), utc_now)
+
+
 def _shared(config: Config) -> tuple[Config, Table, Lock, Inspector]:
     table = Table(client("dynamodb"), config.table_name)
     return config, table, Lock(table, config.account, config.region), Inspector(client("inspector2"))

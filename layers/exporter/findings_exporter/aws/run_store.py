@@ -377,10 +377,8 @@ def _analysis_fields(run: Run) -> dict[str, str | int | None]:
     return {
         "analysis_fingerprints": analysis["fingerprints_key"],
         "analysis_fingerprints_etag": analysis["fingerprints_etag"],
-        "analysis_parquet": analysis["parquet_key"],
-        "analysis_parquet_etag": analysis["parquet_etag"],
-        "analysis_carried": analysis["carried_key"],
-        "analysis_carried_etag": analysis["carried_etag"],
+        "analysis_names": analysis["names_key"],
+        "analysis_names_etag": analysis["names_etag"],
         "by_severity": json.dumps(analysis["by_severity"]),
         "open_findings": analysis["open"],
         "coverage": analysis["coverage_status"]["state"],

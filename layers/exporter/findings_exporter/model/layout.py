@@ -6,10 +6,11 @@
     <prefix>/analyses/<report>/year=YYYY/month=MM/day=DD/<execution>/analysis.json
                                                                     /index.html
                                                                     /findings.fingerprints
-                                                                    /carried.parquet    (where findings are carried over)
-    <prefix>/findings/report=<report>/day=YYYY-MM-DD/<execution>.parquet
+                                                                    /findings.names
+                                                                    /parts/0001.json …  (while a large report is analyzed)
+    <prefix>/findings/report=<report>/day=YYYY-MM-DD/<execution>/0001.parquet …
 
-The day is the UTC day of the execution's start.
+The day is the UTC day of the execution's start. A report has one Parquet file a part; a report of usual size has one part.
 """
 
 import re
@@ -26,13 +27,30 @@ OTHER_RUNS = ".other"
 
 @dataclass(frozen=True, slots=True)
 class AnalysisKeys:
-    """The keys of the files that the analysis of one execution writes."""
+    """The keys of the files that the analysis of one execution writes.
+
+    Attributes
+    ----------
+    parquet_prefix
+        Of the Parquet files, and of nothing else.
+    parts_prefix
+        Of what the parts of a large report leave until they are merged.
+    """
 
     document: str
     page: str
     fingerprints: str
-    carried: str
-    parquet: str
+    names: str
+    parquet_prefix: str
+    parts_prefix: str
+
+    def parquet(self, part: int) -> str:
+        """Return the key of a part's Parquet file; parts count from 1."""
+        return f"{self.parquet_prefix}{part:04}.parquet"
+
+    def of_part(self, part: int, kind: str) -> str:
+        """Return the key of what a part of a large report leaves, such as ``parquet``."""
+        return f"{self.parts_prefix}{part:04}.{kind}"
 
 
 def run_prefix(key_prefix: str, report_name: str, execution: Execution) -> str:
@@ -68,8 +86,9 @@ def analysis_keys(key_prefix: str, report_name: str, execution: Execution, *, is
         document=f"{folder}analysis.json",
         page=f"{folder}index.html",
         fingerprints=f"{folder}findings.fingerprints",
-        carried=f"{folder}carried.parquet",
-        parquet=f"{key_prefix}/findings/report={partition}/day={execution.started_at:%Y-%m-%d}/{execution.id}.parquet",
+        names=f"{folder}findings.names",
+        parquet_prefix=f"{key_prefix}/findings/report={partition}/day={execution.started_at:%Y-%m-%d}/{execution.id}/",
+        parts_prefix=f"{folder}parts/",
     )
 
 

@@ -122,7 +122,6 @@ NOTES = {
     "read.values": "{count} values of {column} could not be read and were left out.",
     "read.values.one": "1 value of {column} could not be read and was left out.",
     # Why a vulnerability has its place among those to fix first.
-    "priorities.inexact": "There are too many vulnerabilities to rank all of them exactly: one may be missing in the priorities.",
     "priority": "{terms} = {total}",
     "priority.severity": "{severity} {score}",
     "priority.exploit": "exploit available {score}",
@@ -137,6 +136,8 @@ NOTES = {
     "analysis.malformed": "An incomplete report is not analyzed. Check the file.",
     "analysis.changed": "A mixture of two reports is not analyzed. Find out which role writes to the bucket.",
     "analysis.unreadable": "Check whether analyze_report may read the bucket and use the key.",
+    "analysis.too_large": "Give analyze_report and analyze_part more memory, or lower PartBytes.",
+    "analysis.parts": "Start a new execution. If it happens again, look at who else writes under the prefix analyses/.",
     "analysis.not_stored": "Check whether analyze_report may write into the bucket and use the key.",
     "analysis.broke_down": "Check the log of analyze_report.",
 }

@@ -97,7 +97,6 @@ NOTES = {
     "read.reopened.one": "そのうち 1 件は、最初は未解決ではなく、後に出てくるものが未解決です。未解決として扱ってください。",
     "read.values": "{column} の値 {count} 件を読み取れなかったため、除外しました。",
     "read.values.one": "{column} の値 1 件を読み取れなかったため、除外しました。",
-    "priorities.inexact": "脆弱性が多すぎるため、順位は正確ではありません。優先して修正すべきものが 1 件欠けている可能性があります。",
     "priority": "{terms} = {total}",
     "priority.severity": "{severity} {score}",
     "priority.exploit": "エクスプロイトあり {score}",
@@ -110,6 +109,8 @@ NOTES = {
     "analysis.malformed": "不完全なレポートは分析しません。ファイルを確認してください。",
     "analysis.changed": "2 つのレポートが混在した状態では分析しません。バケットに書き込んでいるロールを確認してください。",
     "analysis.unreadable": "analyze_report がバケットを読み取り、キーを使用できるか確認してください。",
+    "analysis.too_large": "analyze_report と analyze_part のメモリを増やすか、PartBytes を小さくしてください。",
+    "analysis.parts": "もう一度実行してください。再び発生する場合は、プレフィックス analyses/ にほかに何が書き込んでいるか確認してください。",
     "analysis.not_stored": "analyze_report がバケットに書き込み、キーを使用できるか確認してください。",
     "analysis.broke_down": "analyze_report のログを確認してください。",
 }

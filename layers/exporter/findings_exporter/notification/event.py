@@ -16,8 +16,8 @@ from findings_exporter.notification.view import analysis_failure
 
 EVENT_VERSION = "2.0"
 ANALYSIS_FIELDS = (
-    "schema_version", "bucket", "analysis_key", "page_key", "parquet_key", "fingerprints_key", "fingerprints_etag",
-    "parquet_etag", "total", "open", "by_severity", "by_status", "no_baseline", "sentences",
+    "schema_version", "bucket", "analysis_key", "page_key", "parquet_prefix", "fingerprints_key", "fingerprints_etag",
+    "total", "open", "by_severity", "by_status", "no_baseline", "sentences",
 )  # fmt: skip
 """Of the headline, what the event takes as it is."""
 FINDING = (

@@ -29,5 +29,10 @@ def object_url(bucket: str, key: str, config: Config) -> str:
     return f"{_console(config)}/s3/object/{bucket}?region={config.region}&prefix={quote(key, safe='/=')}"
 
 
+def folder_url(bucket: str, prefix: str, config: Config) -> str:
+    """Return the link to the objects under a prefix in the S3 console."""
+    return f"{_console(config)}/s3/buckets/{bucket}?region={config.region}&prefix={quote(prefix, safe='/=')}"
+
+
 def _console(config: Config) -> str:
     return f"https://{config.region}.{CONSOLES.get(config.partition, CONSOLES['aws'])}"

@@ -23,7 +23,7 @@ LENGTHS = {
 """Characters of a text by its field's name, where they are others. Why an analysis failed ends with what to do."""
 CAUSE_CHARACTERS = 3_000
 NOTES_SHOWN = 10
-EXACT_FIELDS = frozenset({"bucket", "analysis_key", "page_key", "parquet_key", "fingerprints_key", "statements"})
+EXACT_FIELDS = frozenset({"bucket", "analysis_key", "page_key", "parquet_prefix", "fingerprints_key", "statements"})
 """Fields that are looked up or pasted, so that no character of theirs may change."""
 
 type Escape = Callable[[str], str]

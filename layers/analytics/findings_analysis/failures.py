@@ -1,0 +1,34 @@
+"""How an expected error of an analysis is recorded: what happened, why, and what to do."""
+
+from findings_analysis.assessment.priorities import TooManyVulnerabilitiesError
+from findings_analysis.assessment.statistics import TooManyNamesError
+from findings_analysis.comparison.sections import DamagedFileError
+from findings_analysis.comparison.sorting import TooManyFindingsError
+from findings_analysis.output.storage import RefusedError
+from findings_analysis.parts.part_files import PartFilesError
+from findings_analysis.reading.errors import AnalysisError, MalformedReportError, ReportChangedError, ReportUnavailableError
+from findings_exporter.model.notes import Note
+
+EXPECTED = (AnalysisError, RefusedError, DamagedFileError)
+FAILED_CAUSE_CHARACTERS = 600
+"""The longest cause in the sentence of a failed analysis."""
+
+
+def failed_analysis(error: Exception) -> dict[str, str]:
+    """Return one of :data:`EXPECTED` as it is recorded in the place of a headline."""
+    what = " ".join(str(error).split())
+    what = (what if len(what) <= FAILED_CAUSE_CHARACTERS else f"{what[: FAILED_CAUSE_CHARACTERS - 1]}…").rstrip(".")
+    match error:
+        case MalformedReportError():
+            name, do = "Analysis.ReportMalformed", "malformed"
+        case ReportChangedError():
+            name, do = "Analysis.ReportChanged", "changed"
+        case ReportUnavailableError():
+            name, do = "Analysis.ReportUnreadable", "unreadable"
+        case TooManyFindingsError() | TooManyNamesError() | TooManyVulnerabilitiesError():
+            name, do = "Analysis.TooLarge", "too_large"
+        case PartFilesError() | DamagedFileError():
+            name, do = "Analysis.PartsUnusable", "parts"
+        case _:
+            name, do = "Analysis.NotStored", "not_stored"
+    return {"error": name, "sentence": Note("analysis.failed", what=what, do=Note(f"analysis.{do}"))}

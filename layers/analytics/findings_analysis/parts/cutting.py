@@ -1,0 +1,124 @@
+"""Where a report is cut: at places that stand between two findings.
+
+A place is found by looking at the bytes around it, so it is a guess, though one that is hardly ever wrong. What makes the cuts
+exact is the reading of the parts. Reading from a true beginning is strict, so a part whose end is not between two findings leaves
+a text, a cell or a bracket open, which is an error. The first part begins truly, and a part that is read without an error ends
+truly, where the next one begins: so if every part is read, every cut was right. A wrong one fails the analysis; it never makes
+another report of it.
+
+JSON is cut at the comma between two findings, ``},{``: it must be followed by a member's name and, after it, by a whole finding.
+Within a text no such place exists, since the quote before the name would end the text; in a list within a finding the elements
+are no findings. CSV is cut behind a line end from which on all rows, as far as is looked, have as many cells as the header.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from findings_analysis.parts.part import Part
+from findings_analysis.reading.csv_report import header_of, leading_rows
+from findings_analysis.reading.errors import MalformedReportError
+from findings_analysis.reading.json_elements import MAX_ELEMENT_BYTES, first_element_end
+from findings_analysis.reading.json_report import is_finding
+
+MOST_PARTS = 1_000
+"""A larger report has larger parts. The workflow's history has room for 25,000 events: some 12 a part."""
+LOOK_BYTES = 1 << 20
+"""So much is looked at behind a place where a cut should be: some 400 findings."""
+MOST_LOOK_BYTES = 3 * MAX_ELEMENT_BYTES
+"""Where it holds no whole finding, more is looked at: findings may be as large as a third of this."""
+
+type Read = Callable[[int, int], bytes]
+"""Returns the report's bytes from the first place to before the second one."""
+type Find = Callable[[bytes], int | None]
+"""Returns where the first cut in some bytes is, if there is one."""
+
+_COMMA = re.compile(rb'\}[ \t\r\n]*+(,)[ \t\r\n]*+(?=\{[ \t\r\n]*+"[A-Za-z\\])')
+
+
+def cut(read: Read, size_bytes: int, part_bytes: int, report_format: str) -> list[Part]:
+    """Cut a report into parts of about a size.
+
+    Parameters
+    ----------
+    read
+        From the report; some megabytes a part are read.
+    part_bytes
+        A part has about as many bytes; never fewer parts of more bytes than :data:`MOST_PARTS`.
+
+    Returns
+    -------
+    list of Part
+        One at least. They are all of the report.
+
+    Raises
+    ------
+    MalformedReportError
+        Behind a place no two findings follow one another, though as much was looked at as two findings take.
+    """
+    find = partial(_csv_cut, csv_header(read, size_bytes)[1]) if report_format == "CSV" else _json_cut
+    ends = list(_ends(read, find, size_bytes, max(part_bytes, -(-size_bytes // MOST_PARTS))))
+    return [Part(number, begin, end) for number, (begin, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True), 1)]
+
+
+def _ends(read: Read, find: Find, size_bytes: int, part_bytes: int) -> Iterator[int]:
+    number = -(-size_bytes // part_bytes)
+    last = 0
+    for place in range(1, number):
+        # Evenly, so that no part is much longer than the others.
+        end = _first_cut(read, find, max(size_bytes * place // number, last), size_bytes)
+        if end is None:
+            break
+        if end > last:
+            yield end
+            last = end
+    yield size_bytes
+
+
+def _first_cut(read: Read, find: Find, begin: int, size_bytes: int) -> int | None:
+    """Return the first cut at a place or behind it; None where the report ends before."""
+    look_bytes = LOOK_BYTES
+    while True:
+        end = min(begin + look_bytes, size_bytes)
+        found = find(read(begin, end))
+        if found is not None:
+            return begin + found
+        if end == size_bytes:
+            return None
+        if look_bytes >= MOST_LOOK_BYTES:
+            raise MalformedReportError(f"no finding was found in {look_bytes:,} bytes", findings=0, offset=begin)
+        look_bytes = min(4 * look_bytes, MOST_LOOK_BYTES)
+
+
+def _json_cut(content: bytes) -> int | None:
+    for match in _COMMA.finditer(content):
+        begin = match.end()
+        end = first_element_end(content, begin)
+        if end is not None and is_finding(content[begin:end]):
+            return match.start(1)
+    return None
+
+
+def csv_header(read: Read, size_bytes: int) -> tuple[bytes, int]:
+    """Return the header's row of a CSV report, and the number of its cells.
+
+    Raises
+    ------
+    MalformedReportError
+        It is none.
+    """
+    look_bytes = LOOK_BYTES
+    while (header := header_of(read(0, min(look_bytes, size_bytes)))) is None and look_bytes < min(size_bytes, MOST_LOOK_BYTES):
+        look_bytes = min(4 * look_bytes, MOST_LOOK_BYTES)
+    if header is None:
+        raise MalformedReportError("its end cannot be found", findings=0, row=1)
+    return header
+
+
+def _csv_cut(cells: int, content: bytes) -> int | None:
+    begin = 0
+    while begin := content.find(b"\n", begin) + 1:
+        found = leading_rows(content[begin:], cells)
+        if found is not None and found[0]:
+            return begin
+    return None

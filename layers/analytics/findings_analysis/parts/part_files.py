@@ -1,0 +1,139 @@
+"""What an analyzed part leaves in S3 until the parts are merged, under fixed keys: a repeated step writes the same objects again.
+
+Its totals are written last: where they lie, the other files do, too.
+"""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+import msgspec
+
+from findings_analysis.comparison.baseline import StoredFile
+from findings_analysis.comparison.earlier_files import read_stored
+from findings_analysis.output.storage import BINARY, PARQUET, copy, delete, put
+from findings_analysis.parts.part import Part
+from findings_analysis.parts.part_analysis import Totals
+from findings_analysis.reading.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from findings_exporter.model.layout import AnalysisKeys
+    from findings_exporter.model.plan import Destination
+
+type PartFile = Literal["parquet", "names", "fingerprints"]
+
+FORMAT = 1
+AT_ONCE = 8
+"""Objects that are copied at once: S3 copies, so that each waits for its answer only."""
+
+
+class PartFilesError(AnalysisError):
+    """What the parts have left is not what the report's analysis needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzedPart:
+    """What a part has left.
+
+    Attributes
+    ----------
+    seconds
+        How long its analysis took.
+    """
+
+    part: Part
+    totals: Totals
+    files: Mapping[PartFile, StoredFile]
+    seconds: float
+
+
+class PartFiles:
+    """The objects of a run's parts.
+
+    Parameters
+    ----------
+    report_etag
+        Of the report as it was verified: what a part of another object has left is not taken.
+    """
+
+    def __init__(self, s3: "S3Client", to: "Destination", keys: "AnalysisKeys", report_etag: str) -> None:
+        self._s3, self._to, self._keys, self._report_etag = s3, to, keys, report_etag
+
+    def store(self, part: Part, totals: Totals, files: Mapping[PartFile, BinaryIO], seconds: float) -> AnalyzedPart:
+        """Write what a part leaves."""
+        stored = {
+            kind: put(self._s3, self._to, self._keys.of_part(part.number, kind), file, PARQUET if kind == "parquet" else BINARY)
+            for kind, file in files.items()
+        }
+        content = {
+            "format": FORMAT,
+            "part": part.to_dict(),
+            "report_etag": self._report_etag,
+            "files": {kind: file.etag for kind, file in stored.items()},
+            "seconds": seconds,
+            "totals": totals.to_stored(),
+        }
+        put(self._s3, self._to, self._totals_key(part), msgspec.json.encode(content), "application/json")
+        return AnalyzedPart(part, totals, stored, seconds)
+
+    def load(self, part: Part, started_at: datetime) -> AnalyzedPart:
+        """Read what a part has left.
+
+        Raises
+        ------
+        PartFilesError
+            It is of another report, or of other bytes of it.
+        ReportUnavailableError
+            S3 did not return it.
+        """
+        pieces = read_stored(self._s3, self._to.bucket, StoredFile(self._totals_key(part), ""), self._to.owner)
+        stored: dict[str, Any] = msgspec.json.decode(b"".join(pieces))
+        if (stored["format"], stored["part"], stored["report_etag"]) != (FORMAT, part.to_dict(), self._report_etag):
+            raise PartFilesError(f"what part {part.number} has left is of another analysis")
+        files: dict[PartFile, StoredFile] = {
+            kind: StoredFile(self._keys.of_part(part.number, kind), etag) for kind, etag in stored["files"].items()
+        }
+        return AnalyzedPart(part, Totals.from_stored(stored["totals"], started_at), files, stored["seconds"])
+
+    def fetch(self, file: StoredFile, path: Path) -> None:
+        """Copy a part's file to the disk.
+
+        Raises
+        ------
+        ReportChangedError, ReportUnavailableError
+            It is not what the part has left, or S3 did not return it.
+        """
+        with path.open("wb") as copied:
+            for piece in read_stored(self._s3, self._to.bucket, file, self._to.owner):
+                copied.write(piece)
+
+    def publish(self, parts: Iterable[AnalyzedPart]) -> None:
+        """Put the parts' Parquet files where Athena finds them; if that fails, none of them stays there.
+
+        Raises
+        ------
+        RefusedError
+            S3 or KMS does not allow it.
+        """
+        keys = {part.files["parquet"]: self._keys.parquet(part.part.number) for part in parts}
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            copies = [threads.submit(copy, self._s3, self._to, file, key) for file, key in keys.items()]
+        try:
+            for each in copies:
+                each.result()
+        except BaseException:
+            delete(self._s3, self._to, list(keys.values()))
+            raise
+
+    def delete(self, parts: Iterable[AnalyzedPart]) -> None:
+        """Delete what the parts have left."""
+        keys = [key for part in parts for key in (self._totals_key(part.part), *(file.key for file in part.files.values()))]
+        delete(self._s3, self._to, keys)
+
+    def _totals_key(self, part: Part) -> str:
+        return self._keys.of_part(part.number, "json")
