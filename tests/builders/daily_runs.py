@@ -1,8 +1,12 @@
 """Findings of a run in few words, as batches and as records."""
 
+import io
 from typing import Any
 
 from findings_analysis.comparison.fingerprints import DAY_MS, Fingerprinter
+from findings_analysis.comparison.identity import exact_hashes
+from findings_analysis.output import parquet
+from findings_analysis.output.names_format import NamesWriter
 from findings_analysis.reading import schema
 
 TODAY = 20_780
@@ -56,3 +60,14 @@ def record(name: str = "a", today: int = TODAY, **values: Any) -> bytes:
 def records(*rows: dict[str, Any], today: int = TODAY) -> list[bytes]:
     """The records of rows, sorted."""
     return sorted(Fingerprinter(today).of(batch(*rows)))
+
+
+def names_file(*rows: dict[str, Any]) -> io.BytesIO:
+    """The names file of rows."""
+    file = io.BytesIO()
+    writer = NamesWriter(file.write)
+    if rows:
+        writer.add(exact_hashes([row["finding_arn"] for row in rows]), parquet.record_batch(batch(*rows)))
+    writer.finish()
+    file.seek(0)
+    return file

@@ -130,12 +130,12 @@ def _leave(out: Path, number: int, run: Run, config: Config, bucket: Bucket) -> 
     for name, document in (("chat", notification.chat_message(run, config)), ("event", notification.export_event(run, config))):
         (out / f"{name}-{number}.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
     for name, ending, key in (
-        ("analysis", "json", "analysis_key"),
-        ("index", "html", "page_key"),
-        ("findings", "parquet", "parquet_key"),
+        ("analysis", "json", headline["analysis_key"]),
+        ("index", "html", headline["page_key"]),
+        ("findings", "parquet", f"{headline['parquet_prefix']}0001.parquet"),
     ):
-        if headline[key]:
-            (out / f"{name}-{number}.{ending}").write_bytes(bucket.content(headline[key]))
+        if key:
+            (out / f"{name}-{number}.{ending}").write_bytes(bucket.content(key))
 
 
 def _names(out: Path, reports: int) -> list[str]:

@@ -264,7 +264,7 @@ def write_files(exporter: Exporter, runs: list[Execution], findings: list[list[d
         (DEMO / f"analysis-{number}.json").write_bytes(exporter.read(headline_of(exporter, run)["analysis_key"]))
     (DEMO / "report.csv").write_bytes(exporter.read(by_hand.output["delivery"]["key"]))
     headline = headline_of(exporter, second)
-    (DEMO / "findings-2.parquet").write_bytes(exporter.read(headline["parquet_key"]))
+    (DEMO / "findings-2.parquet").write_bytes(exporter.read(f"{headline['parquet_prefix']}0001.parquet"))
     check(headline["page_key"] is not None, "the second scheduled run leaves a page in the bucket")
     (DEMO / "index.html").write_bytes(exporter.read(headline["page_key"]))
 

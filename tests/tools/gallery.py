@@ -108,7 +108,7 @@ def counted(
         **{
             "analysis_key": KEYS.document,
             "page_key": KEYS.page,
-            "parquet_key": KEYS.parquet,
+            "parquet_prefix": KEYS.parquet_prefix,
             "fingerprints_key": KEYS.fingerprints,
             "total": total,
             "open": total,

@@ -47,17 +47,20 @@ def test_the_first_run_has_counts_and_files_and_nothing_to_compare_with(
     assert headline["coverage"]["scanned"] > 0
     assert document_of(exporter, headline)["statistics"]["total"] == len(findings)
     rows = [
-        arn for batch in parquet_columns.read(io.BytesIO(exporter.read(headline["parquet_key"]))) for arn in batch["finding_arn"]
+        arn
+        for batch in parquet_columns.read(io.BytesIO(exporter.read(f"{headline['parquet_prefix']}0001.parquet")))
+        for arn in batch["finding_arn"]
     ]
     assert sorted(rows) == sorted(finding["findingArn"] for finding in findings)
     assert FingerprintReader(io.BytesIO(exporter.read(headline["fingerprints_key"]))).header.execution == ended.name
     day = f"{ended.started_at:%Y-%m-%d}"
-    assert headline["parquet_key"] == f"inspector/findings/report=nightly/day={day}/{ended.name}.parquet"
+    assert headline["parquet_prefix"] == f"inspector/findings/report=nightly/day={day}/{ended.name}/"
     s3 = exporter.client("s3")
-    for key in (headline["analysis_key"], headline["fingerprints_key"], headline["parquet_key"]):
+    parquet_key = f"{headline['parquet_prefix']}0001.parquet"
+    for key in (headline["analysis_key"], headline["fingerprints_key"], headline["names_key"], parquet_key):
         head = s3.head_object(Bucket=headline["bucket"], Key=key)
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", exporter.outputs["ReportsKeyArn"])
-        assert head["ETag"] in {headline["fingerprints_etag"], headline["parquet_etag"]} or key == headline["analysis_key"]
+        assert head["ETag"] in {headline["fingerprints_etag"], headline["names_etag"]} or key.endswith(("json", "parquet"))
     assert history_of(exporter, ended)["analysis_fingerprints"] == headline["fingerprints_key"]
 
 

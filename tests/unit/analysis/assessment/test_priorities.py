@@ -1,5 +1,6 @@
 """What to fix first is ranked by a rule that a person can check, in bounded memory, whatever the order."""
 
+import json
 import random
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_analysis.assessment import priorities
-from findings_analysis.assessment.priorities import Priorities
+from findings_analysis.assessment.priorities import Priorities, TooManyVulnerabilitiesError
 from findings_analysis.comparison.identity import vulnerability_hash
 from tests.builders.daily_runs import batch, finding
 
@@ -134,43 +135,41 @@ def naive(found: list[dict[str, Any]], resources: dict[str, int]) -> list[tuple[
 
 
 @given(rows, st.lists(st.integers(1, 70), min_size=30, max_size=30), st.randoms(use_true_random=False))
-def test_the_list_is_exact_whatever_the_order_and_however_little_memory_there_is(
+def test_the_list_is_exact_whatever_the_order_and_the_number_of_parts(
     found: list[dict[str, Any]], counts: list[int], dice: random.Random
 ) -> None:
     resources = {f"v{number}": count for number, count in enumerate(counts)}
     expected = naive(found, resources)
-    for kept in (5, 1_000):
+    for parts in (1, 2, 5):
         dice.shuffle(found)
-        collected = Priorities(listed=3, kept=kept)
-        for row in found:
-            collected.add(batch(row))
+        collected = Priorities(listed=3)
+        for number in range(parts):
+            part = Priorities(listed=3)
+            for row in found[number::parts]:
+                part.add(batch(row))
+            collected.merge(Priorities.from_stored(json.loads(json.dumps(part.to_stored()))))
         watched = collected.watched()
         result = collected.ranked({vulnerability_hash(name): count for name, count in resources.items()})
-        if collected.is_exact:
-            assert [(entry["priority_score"], entry["vulnerability_id"]) for entry in result] == expected
+        assert [(entry["priority_score"], entry["vulnerability_id"]) for entry in result] == expected
         assert {vulnerability_hash(entry["vulnerability_id"]) for entry in result} <= watched
-        assert len(collected._candidates) <= kept
 
 
-def test_too_many_equals_are_said_to_be_inexact_and_do_not_fill_memory() -> None:
-    found = Priorities(listed=3, kept=10)
-    found.add(batch(*(vulnerability(f"v{number:03}") for number in range(100))))
-    assert not found.is_exact
-    assert len(found._candidates) <= 10
-    assert [entry["vulnerability_id"] for entry in found.ranked({})] == ["v000", "v001", "v002"]
+def test_more_equals_than_memory_holds_are_an_error() -> None:
+    found = Priorities(listed=3, most_kept=10)
+    with pytest.raises(TooManyVulnerabilitiesError, match="more than 10 vulnerabilities"):
+        found.add(batch(*(vulnerability(f"v{number:03}") for number in range(100))))
 
 
 def test_who_can_no_longer_come_into_the_list_makes_room_and_the_list_stays_exact() -> None:
-    found = Priorities(listed=3, kept=10)
+    found = Priorities(listed=3, most_kept=10)
     found.add(batch(*(vulnerability(f"v{number}", severity="CRITICAL") for number in range(3))))
     for number in range(100):
         found.add(batch(vulnerability(f"low{number}", severity="LOW")))
-    assert found.is_exact
     assert len(found._candidates) <= 10
 
 
 def test_a_late_finding_comes_into_the_list_by_its_epss_and_its_resources_alone() -> None:
-    found = Priorities(listed=3, kept=10)
+    found = Priorities(listed=3, most_kept=10)
     found.add(batch(*(vulnerability(f"v{number:02}", severity="CRITICAL" if number < 3 else "LOW") for number in range(11))))
     found.add(batch(vulnerability("late", severity="MEDIUM", epss_score=1.0)))
     assert [entry["vulnerability_id"] for entry in found.ranked({vulnerability_hash("late"): 32})] == ["late", "v00", "v01"]

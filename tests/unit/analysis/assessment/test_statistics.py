@@ -1,8 +1,8 @@
-"""What is counted of a report, and how far a top list can be trusted."""
+"""What is counted of a report, as a whole and in parts."""
 
 from __future__ import annotations
 
-import random
+import json
 from collections import Counter
 from typing import Any
 
@@ -10,22 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings_analysis.assessment.statistics import AGE_BANDS, NO_VALUE, Statistics, Top
+from findings_analysis.assessment.statistics import AGE_BANDS, NO_VALUE, Statistics, Tally, TooManyNamesError
 from findings_analysis.reading.json_report import read_json
 from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, expected_row, json_reports
 
 DAY = 86_400_000
 
 
+PLAIN = {
+    "severity": "HIGH", "type": "T", "status": "ACTIVE", "resource_type": None, "fix_available": None,
+    "exploit_available": None, "account_id": "1", "first_observed_at": NOW_MS, "epss_score": None, "resource_id": None,
+    "further_resource_ids": None, "vulnerability_id": None, "package_names": None,
+}  # fmt: skip
+
+
 def counted(*rows: dict[str, Any], now_ms: int = NOW_MS) -> dict[str, Any]:
-    plain = {
-        "severity": "HIGH", "type": "T", "status": "ACTIVE", "resource_type": None, "fix_available": None,
-        "exploit_available": None, "account_id": "1", "first_observed_at": now_ms, "epss_score": None, "resource_id": None,
-        "further_resource_ids": None, "vulnerability_id": None, "package_names": None,
-    }  # fmt: skip
     counts = Statistics(now_ms)
     for row in rows:
-        counts.add({name: [value] for name, value in (plain | row).items()})
+        counts.add({name: [value] for name, value in (PLAIN | {"first_observed_at": now_ms} | row).items()})
     return counts.to_dict()
 
 
@@ -47,11 +49,11 @@ def test_a_report_is_counted_as_its_findings_are(data: st.DataObject, findings: 
     assert sum(map(Counter, result["by_age_and_severity"].values()), Counter()) == result["by_severity"]
     assert sum(result["by_age"].values()) == sum(result["by_epss"].values()) == len(rows)
     packages = Counter(name for row in rows for name in row["package_names"] or () if name)
-    assert {entry["name"]: entry["findings"] for entry in result["top"]["packages"]["entries"]} == packages
+    assert {entry["name"]: entry["findings"] for entry in result["top"]["packages"]} == packages
     every_id = [name for row in rows for name in [row["resource_id"], *(row["further_resource_ids"] or ())] if name]
-    assert {entry["name"]: entry["findings"] for entry in result["top"]["resources"]["entries"]} == Counter(every_id)
+    assert {entry["name"]: entry["findings"] for entry in result["top"]["resources"]} == Counter(every_id)
     repositories = Counter("a/b" for name in every_id if ":repository/" in name)
-    assert {entry["name"]: entry["findings"] for entry in result["top"]["repositories"]["entries"]} == repositories
+    assert {entry["name"]: entry["findings"] for entry in result["top"]["repositories"]} == repositories
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_what_is_not_open_is_counted_by_its_status_alone() -> None:
     assert result["by_status"] == {"CLOSED": 2, "ACTIVE": 1, "OF_TOMORROW": 1, "SUPPRESSED": 1}
     assert result["by_severity"] == {"CRITICAL": 2}
     assert (result["by_account"], sum(result["by_age"].values()), sum(result["by_epss"].values())) == ({"1": 2}, 2, 2)
-    assert {name: top["entries"][0]["findings"] for name, top in result["top"].items() if top["entries"]} == {
+    assert {name: top[0]["findings"] for name, top in result["top"].items() if top} == {
         "resources": 2, "vulnerabilities": 2, "packages": 2,
     }  # fmt: skip
 
@@ -125,37 +127,45 @@ def test_severities_come_by_their_weight_and_unknown_ones_last() -> None:
 
 
 class TestTop:
-    def test_it_is_exact_while_the_names_fit(self) -> None:
-        top = Top(10)
+    def test_every_name_is_counted_and_the_most_frequent_are_shown(self) -> None:
+        tally = Tally("packages")
         for _ in range(3):
-            top.add(["a", "b", "a"])
-        assert top.to_dict() == {
-            "exact": True,
-            "too_low_by_at_most": 0,
-            "entries": [{"name": "a", "findings": 6}, {"name": "b", "findings": 3}],
-        }
+            tally.add(["a", "b", "a"])
+        assert tally.top() == [{"name": "a", "findings": 6}, {"name": "b", "findings": 3}]
+        tally.add(Counter({"c": 4, "d": 3}))
+        assert tally.top(3) == [{"name": "a", "findings": 6}, {"name": "c", "findings": 4}, {"name": "b", "findings": 3}]
 
-    @pytest.mark.parametrize("seed", range(5))
-    def test_beyond_that_every_count_is_within_its_bound_and_the_bound_is_small(self, seed: int) -> None:
-        chance = random.Random(seed)
-        names = [f"n{int(chance.paretovariate(0.7))}" for _ in range(50_000)]
-        top, exact = Top(100), Counter(names)
-        for begin in range(0, len(names), 500):
-            top.add(names[begin : begin + 500])
-            assert len(top.counts) <= 200
-        result = top.to_dict()
-        assert not result["exact"]
-        assert result["too_low_by_at_most"] == top.error <= len(names) / 100
-        for name, count in exact.items():
-            assert count - top.error <= top.counts[name] <= count
-        assert [entry["name"] for entry in result["entries"][:5]] == [name for name, _ in exact.most_common(5)]
+    def test_names_that_need_too_much_memory_are_an_error_that_says_of_what_there_is_too_much(self) -> None:
+        tally = Tally("resources", most_bytes=10_000)
+        for _ in range(100):
+            tally.add(["x" * 4_000, "short"])
+        with pytest.raises(TooManyNamesError, match=r"names \d+ different resources, which need more than 10,000 bytes"):
+            tally.add(f"name {number}" for number in range(60))
 
-    def test_repositories_stay_exact_when_their_images_do_not_fit(self) -> None:
+    def test_repositories_are_those_of_all_images(self) -> None:
         images = [f"arn:aws:ecr:eu-west-1:111122223333:repository/r{n % 3}/sha256:{n:064x}" for n in range(100)]
-        counts = Statistics(NOW_MS, top_entries=10)
-        for image in images:
-            counts.resources.add([image])
-        result = counts.to_dict()["top"]
-        assert not result["resources"]["exact"]
-        assert result["repositories"]["exact"]
-        assert {entry["name"]: entry["findings"] for entry in result["repositories"]["entries"]} == {"r0": 34, "r1": 33, "r2": 33}
+        counts = Statistics(NOW_MS)
+        counts.tallies["resources"].add(images)
+        assert {entry["name"]: entry["findings"] for entry in counts.to_dict()["top"]["repositories"]} == {
+            "r0": 34, "r1": 33, "r2": 33,
+        }  # fmt: skip
+
+
+def columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [(PLAIN | row)[name] for row in rows] for name in PLAIN}
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_parts_that_were_stored_and_merged_are_the_whole(parts: int) -> None:
+    rows = [
+        {"severity": ["HIGH", "LOW", None][n % 3], "account_id": str(n % 4), "epss_score": [None, 0.2, 0.7][n % 3], "status": ["ACTIVE", "CLOSED"][n % 5 == 0],
+         "first_observed_at": NOW_MS - n * 86_400_000, "resource_id": f"r{n % 7}", "vulnerability_id": f"v{n % 6}", "package_names": [f"p{n % 3}", "q"]}
+        for n in range(60)
+    ]  # fmt: skip
+    whole, merged = Statistics(NOW_MS), Statistics(NOW_MS)
+    whole.add(columns(rows))
+    for number in range(parts):
+        part = Statistics(NOW_MS)
+        part.add(columns(rows[number::parts]))
+        merged.merge(Statistics.from_stored(NOW_MS, json.loads(json.dumps(part.to_stored()))))
+    assert merged.to_dict() == whole.to_dict()

@@ -33,8 +33,8 @@ def run(days_ago: float, name: str = "", **values: Any) -> dict[str, Any]:
         "key": "reports/r.json",
         "analysis_fingerprints": "analyses/findings.fingerprints",
         "analysis_fingerprints_etag": "e1",
-        "analysis_parquet": "findings/f.parquet",
-        "analysis_parquet_etag": "e2",
+        "analysis_names": "analyses/findings.names",
+        "analysis_names_etag": "e2",
     }
     return {field: value for field, value in (item | values).items() if value is not None}
 
@@ -60,7 +60,7 @@ def test_the_newest_verified_run_of_the_same_filter_is_chosen() -> None:
     found = chosen(run(3), run(1), run(2), run(0.5, filter_hash="other"), run(0.4, outcome="FAILED"))
     assert found == EarlierRun(
         "run-1", NOW - timedelta(days=1), "same", True, True, "JSON", "findings", "reports/r.json",
-        StoredFile("analyses/findings.fingerprints", "e1"), StoredFile("findings/f.parquet", "e2"), None,
+        StoredFile("analyses/findings.fingerprints", "e1"), StoredFile("analyses/findings.names", "e2"),
     )  # fmt: skip
 
 
@@ -93,8 +93,8 @@ def test_another_format_is_a_baseline_too() -> None:
 
 
 def test_a_run_without_findings_is_a_baseline_too() -> None:
-    found = chosen(run(1, key=None, analysis_parquet=None, analysis_parquet_etag=None))
-    assert (found.report_key, found.parquet) == (None, None)
+    found = chosen(run(1, key=None, analysis_names=None, analysis_names_etag=None))
+    assert (found.report_key, found.names) == (None, None)
 
 
 def test_neither_the_run_itself_nor_a_later_one_is_its_baseline() -> None:
@@ -149,6 +149,5 @@ def test_the_fields_that_an_analysis_adds_are_the_ones_that_are_read() -> None:
     complete = chosen(run(1))
     for field in HISTORY_FIELDS:
         moved = chosen(run(1, **{field: "moved"}))
-        assert "moved" in {*(moved.fingerprints or ()), *(moved.parquet or ())}
+        assert "moved" in {*(moved.fingerprints or ()), *(moved.names or ())}
         assert moved != complete
-    assert chosen(run(1, analysis_carried="c", analysis_carried_etag="e")).carried == StoredFile("c", "e")

@@ -346,9 +346,9 @@ def as_remembered(each: Seen) -> bytes:
 
 class TestHistories:
     @settings(max_examples=150, deadline=None)
-    @given(st.lists(daily_run(), min_size=1, max_size=5), st.integers(1, 5), st.integers(1, 5))
+    @given(st.lists(daily_run(), min_size=1, max_size=5), st.integers(1, 5))
     def test_every_run_is_compared_as_the_naive_comparison_does(
-        self, history: list[tuple[list[Seen], set[tuple[str, str]], set[tuple[str, str]]]], run: int, block: int
+        self, history: list[tuple[list[Seen], set[tuple[str, str]], set[tuple[str, str]]]], block: int
     ) -> None:
         identities = {}
         for found, _, _ in history:
@@ -364,9 +364,9 @@ class TestHistories:
                 expected, naive_next = naive_comparison.compare(naive, found, switched_off, unknown)
                 not_scanned = NotScanned(places_of(*switched_off, *unknown), places_of(*switched_off))
                 kept: list[list[bytes]] = []
-                with sorting.SortedFingerprints(run, block) as current:
-                    current.add(Fingerprinter(TODAY).of(batch(*(each.row() for each in found))))
-                    comparison = self.compare(FingerprintReader(io.BytesIO(baseline)), current, kept, not_scanned)
+                current = sorting.SortedFingerprints(block_records=block)
+                current.add(Fingerprinter(TODAY).of(batch(*(each.row() for each in found))))
+                comparison = self.compare(FingerprintReader(io.BytesIO(baseline)), current, kept, not_scanned)
                 assert comparison.changes is not None
                 self.check(comparison.changes, expected, identities)
                 self.check_sums(comparison.changes.counts, naive, found)

@@ -5,6 +5,7 @@ import itertools
 import os
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,17 +19,16 @@ from hypothesis import strategies as st
 from findings_analysis.assessment.coverage import AccountScanning, Coverage
 from findings_analysis.assessment.priorities import Priorities
 from findings_analysis.assessment.resumption import surely_scanned
-from findings_analysis.comparison import difference, finding_details
+from findings_analysis.comparison import difference
 from findings_analysis.comparison.arns import Arns
 from findings_analysis.comparison.difference import ALL_SCANNED, Changes, NotScanned
 from findings_analysis.comparison.fingerprint_format import FingerprintFile, FingerprintReader, Header, checked
 from findings_analysis.comparison.fingerprints import DAY_MS
 from findings_analysis.comparison.identity import exact_hashes
-from findings_analysis.comparison.run_fingerprints import BaselineComparison, RunFingerprints
-from findings_analysis.output import parquet
+from findings_analysis.comparison.run_fingerprints import BaselineComparison, PartFingerprints, RunFingerprints
+from findings_analysis.output import finding_details
 from findings_analysis.reading import schema
 from findings_analysis.reading.json_report import read_json
-from findings_analysis.reading.parquet_columns import DETAIL_COLUMNS
 from findings_exporter.model.taxonomy import APPEARED, NO_LONGER_OPEN
 from tests.builders import daily_runs
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, TODAY, batch, finding
@@ -79,16 +79,16 @@ def live(
 ) -> Kept:
     """One run, as the workflow's function lives it."""
     file = io.BytesIO()
-    arns, priorities = Arns(), Priorities()
-    with RunFingerprints(NOW, arns) as current:
-        for each in batches:
-            first = arns.first_of_each(each)
-            current.add(first)
-            priorities.add(first)
-        before = fingerprint_file(baseline) if baseline else None
-        others = [fingerprint_file(each) for each in days_from]
-        found = current.compare(header(), file, before, others, off, priorities.watched())
-        return Kept(found.with_baseline, priorities.ranked(found.resources), file.getvalue(), dict(current.open))
+    arns, part, priorities = Arns(), PartFingerprints(NOW), Priorities()
+    for each in batches:
+        first = arns.first_of_each(each)
+        part.add(first)
+        priorities.add(first.batch)
+    before = fingerprint_file(baseline) if baseline else None
+    others = [fingerprint_file(each) for each in days_from]
+    current = RunFingerprints(part.blocks, arns, part.open)
+    found = current.compare(header(), file, before, others, off, priorities.watched())
+    return Kept(found.with_baseline, priorities.ranked(found.resources), file.getvalue(), dict(current.open))
 
 
 def not_scanned(*accounts: str) -> NotScanned:
@@ -144,15 +144,14 @@ class TestBaselines:
     def test_an_arn_that_stands_twice_is_one_finding(self) -> None:
         twice = batch(finding("a"), finding("a"), finding("b", vulnerability_id="CVE-2"))
         again = batch(finding("a", vulnerability_id="CVE-3", status="CLOSED"))
-        arns = Arns()
-        with RunFingerprints(NOW, arns) as current:
-            first, second = arns.first_of_each(twice), arns.first_of_each(again)
-            for each in (first, second):
-                current.add(each)
-            assert (first["finding_arn"], second["finding_arn"]) == ([daily_runs.arn("a"), daily_runs.arn("b")], [])
-            assert {name: len(values) for name, values in first.items()} == dict.fromkeys(schema.NAMES, 2)
-            assert (arns.duplicates, dict(current.open)) == (2, {(ACCOUNT, "ecr"): 2})
-            found = current.compare(header(), io.BytesIO(), fingerprint_file(live([batch(finding("a"))]).keys))
+        arns, part = Arns(), PartFingerprints(NOW)
+        first, second = arns.first_of_each(twice), arns.first_of_each(again)
+        part.add(first)
+        assert (first.batch["finding_arn"], second.arn_hashes) == ([daily_runs.arn("a"), daily_runs.arn("b")], [])
+        assert {name: len(values) for name, values in first.batch.items()} == dict.fromkeys(schema.NAMES, 2)
+        assert (arns.duplicates, dict(part.open)) == (2, {(ACCOUNT, "ecr"): 2})
+        current = RunFingerprints(part.blocks, arns, part.open)
+        found = current.compare(header(), io.BytesIO(), fingerprint_file(live([batch(finding("a"))]).keys))
         assert found.with_baseline is not None
         assert dict(+found.with_baseline.changes.counts) == {"still_open": 1, "new": 1}
 
@@ -200,7 +199,8 @@ class TestBaselines:
             def write(self, _: Any, /) -> int:
                 raise OSError("No space left on device")
 
-        with RunFingerprints(NOW, Arns()) as current, pytest.raises(OSError, match="No space"):
+        current = RunFingerprints(PartFingerprints(NOW).blocks, Arns(), Counter())
+        with pytest.raises(OSError, match="No space"):
             current.compare(header(), Full(), fingerprint_file(live([self.ROWS]).keys))
 
 
@@ -243,33 +243,6 @@ class TestSummaries:
 
 
 class TestNames:
-    def test_only_what_is_listed_is_searched_for_and_the_pass_ends_when_all_is_found(self) -> None:
-        before, after = [finding("a")], [finding("b"), finding("c", vulnerability_id="CVE-2", severity="LOW")]
-        found = live([batch(*after)], live([batch(*before)]).keys)
-        of_baseline, of_current = finding_details.wanted(found.changes)
-        passes = iter([batch(*after), {}])  # a second batch would be refused
-        names = finding_details.find(passes, of_current)
-        assert sorted(each["finding_arn"] for each in names.values()) == [daily_runs.arn("b"), daily_runs.arn("c")]
-        assert set(next(iter(names.values()))) == set(DETAIL_COLUMNS)
-        assert [each["finding_arn"] for each in finding_details.find([batch(*before)], of_baseline).values()] == [
-            daily_runs.arn("a")
-        ]
-
-    def test_what_is_carried_over_is_given_once_and_what_is_wanted_is_named(self, tmp_path: Path) -> None:
-        paths = [tmp_path / "carried.parquet", tmp_path / "findings.parquet"]
-        for path, names in zip(paths, (["a", "b"], ["b", "c"]), strict=True):
-            with path.open("wb") as file:
-                parquet.write([batch(*(finding(name, title=f"{name} in {path.stem}") for name in names))], file)
-        a, b, c = exact_hashes([daily_runs.arn(name) for name in "abc"])
-        found: dict[bytes, dict[str, Any]] = {}
-        given = list(finding_details.passing(paths, frozenset({a, c}), frozenset({b, c}), found))
-        assert [title for each in given for title in each["title"]] == ["b in carried", "c in findings"]
-        assert {each["title"] for each in found.values()} == {"a in carried", "c in findings"}
-
-    def test_what_is_not_there_is_left_out(self) -> None:
-        assert finding_details.find([batch(finding("a"))], frozenset({b"another"})) == {}
-        assert finding_details.find([], frozenset({b"another"})) == {}
-
     def test_so_few_are_wanted_that_they_fit_into_memory(self) -> None:
         rows = [finding(f"{number}", vulnerability_id=f"v{number}") for number in range(1_000)]
         _, of_current = finding_details.wanted(live([batch(*rows)], live([]).keys).changes)

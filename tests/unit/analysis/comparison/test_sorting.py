@@ -1,4 +1,4 @@
-"""Sorting beyond memory, and walking two runs side by side."""
+"""Sorting, merging, and walking two runs side by side."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES
-from findings_analysis.comparison.sorting import SortedFingerprints, merged, windows
+from findings_analysis.comparison.sorting import SortedFingerprints, TooManyFindingsError, merged, windows
 
 FIRST = slice(0, 1)
 
@@ -25,30 +25,22 @@ numbers = st.lists(st.integers(0, 40), max_size=60)
 texts = st.lists(st.binary(min_size=2, max_size=2).map(lambda two: bytes((two[0] % 5, two[1] % 3))), max_size=40).map(sorted)
 
 
-@given(numbers, st.integers(1, 20), st.integers(1, 20), st.integers(1, 9))
-def test_whatever_is_put_in_comes_out_sorted_and_once(given: list[int], run: int, block: int, piece: int) -> None:
-    with SortedFingerprints(run_records=run, block_records=block) as records:
-        for at in range(0, len(given), piece):
-            records.add([record(number) for number in given[at : at + piece]])
-        for _ in range(2):
-            blocks = list(records.blocks())
-            assert all(blocks)
-            assert list(chain.from_iterable(blocks)) == sorted(record(number) for number in given)
+@given(numbers, st.integers(1, 20), st.integers(1, 9))
+def test_whatever_is_put_in_comes_out_sorted_and_once(given: list[int], block: int, piece: int) -> None:
+    records = SortedFingerprints(block_records=block)
+    for at in range(0, len(given), piece):
+        records.add([record(number) for number in given[at : at + piece]])
+    for _ in range(2):
+        blocks = list(records.blocks())
+        assert all(blocks)
+        assert list(chain.from_iterable(blocks)) == sorted(record(number) for number in given)
 
 
-def test_few_records_touch_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.TemporaryFile", lambda: pytest.fail("a file was opened"))
-    with SortedFingerprints(run_records=4) as records:
-        records.add([record(2), record(1)])
-        assert list(records.blocks()) == [[record(1), record(2)]]
-
-
-def test_a_spilled_file_is_deleted_afterwards() -> None:
-    with SortedFingerprints(run_records=1) as records:
-        records.add([record(1)])
-        spilled = records._spilled
-        assert spilled is not None
-    assert spilled.closed
+def test_more_than_memory_holds_is_an_error() -> None:
+    records = SortedFingerprints(most=2)
+    records.add([record(2), record(1)])
+    with pytest.raises(TooManyFindingsError, match="more than 2 findings"):
+        records.add([record(3)])
 
 
 @given(st.lists(texts, max_size=5), st.integers(1, 7))

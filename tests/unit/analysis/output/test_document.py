@@ -17,16 +17,16 @@ from findings_analysis.assessment.coverage_status import assess
 from findings_analysis.assessment.priorities import Priorities
 from findings_analysis.assessment.resumption import surely_scanned
 from findings_analysis.assessment.statistics import Statistics
-from findings_analysis.comparison import finding_details
 from findings_analysis.comparison.arns import Arns
 from findings_analysis.comparison.baseline import EarlierRun, NoBaseline, NoBaselineReason, StoredFile
 from findings_analysis.comparison.difference import NotScanned
 from findings_analysis.comparison.fingerprint_format import Header
 from findings_analysis.comparison.fingerprints import DAY_MS
-from findings_analysis.comparison.run_fingerprints import RunFingerprints
+from findings_analysis.comparison.run_fingerprints import PartFingerprints, RunFingerprints
+from findings_analysis.output import finding_details
 from findings_analysis.output.document import AnalysisResults, AnalyzedReport, assemble, statuses_asked
 from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
-from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding
+from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding, names_file
 from tests.unit.analysis.comparison.test_run_fingerprints import NOW, fingerprint_file
 
 SCHEMA = json.loads(Path("docs/analysis.schema.json").read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ DOCUMENT = Path("docs/analysis.md").read_text(encoding="utf-8")
 EVERY_STATUS = {"findingStatus": [{"comparison": "EQUALS", "value": each} for each in ("ACTIVE", "SUPPRESSED", "CLOSED")]}
 BASELINE = EarlierRun(
     "run-0", NOW - timedelta(days=1), "h", True, True, "JSON", "findings", "reports/r.json",
-    StoredFile("k", "e1"), StoredFile("p", "e2"), None,
+    StoredFile("k", "e1"), StoredFile("n", "e2"),
 )  # fmt: skip
 NONE = NoBaseline("first_run", "This is the first one.")
 ALL_ON: dict[str, Scanning] = dict.fromkeys(SCAN_TYPES, "on")
@@ -78,29 +78,34 @@ def analysis(
     written, counts = io.BytesIO(), Statistics(int(NOW.timestamp() * 1000))
     keys_before = None
     if before is not None:
-        with RunFingerprints(NOW - timedelta(days=1), Arns()) as fingerprints:
-            fingerprints.add(Arns().first_of_each(batch(*before)))
-            fingerprints.compare(Header("nightly", "run-0", "", "h", criteria_before or dict(of.filter_criteria), {}), written)
+        part = PartFingerprints(NOW - timedelta(days=1))
+        part.add(Arns().first_of_each(batch(*before)))
+        header = Header("nightly", "run-0", "", "h", criteria_before or dict(of.filter_criteria), {})
+        RunFingerprints(part.blocks, Arns(), part.open).compare(header, written)
         keys_before = written.getvalue()
     scanned = surely_scanned(coverage, {}, (), NOW)
     arns, priorities = Arns(), Priorities()
-    with RunFingerprints(NOW, arns) as fingerprints:
-        first = arns.first_of_each(batch(*current))
-        fingerprints.add(first)
-        priorities.add(first)
-        counts.add(batch(*current))
-        comparison = fingerprints.compare(
-            Header("nightly", "run-1", "", "h", of.filter_criteria, scanned.states),
-            io.BytesIO(),
-            fingerprint_file(keys_before, 0) if keys_before is not None else None,
-            not_scanned=NotScanned(scanned.uncertain(), scanned.off()),
-            watched=priorities.watched(),
-        )
+    part = PartFingerprints(NOW)
+    first = arns.first_of_each(batch(*current))
+    part.add(first)
+    priorities.add(first.batch)
+    counts.add(first.batch)
+    fingerprints = RunFingerprints(part.blocks, arns, part.open)
+    comparison = fingerprints.compare(
+        Header("nightly", "run-1", "", "h", of.filter_criteria, scanned.states),
+        io.BytesIO(),
+        fingerprint_file(keys_before, 0) if keys_before is not None else None,
+        not_scanned=NotScanned(scanned.uncertain(), scanned.off()),
+        watched=priorities.watched(),
+    )
     compared = comparison.with_baseline
-    names: dict[bytes, dict[str, Any]] = {}
+    names: dict[bytes, Any] = {}
     if compared and named:
         of_baseline, of_current = finding_details.wanted(compared.changes)
-        names = finding_details.find([batch(*(before or []))], of_baseline) | finding_details.find([batch(*current)], of_current)
+        names = {
+            **finding_details.find(names_file(*(before or [])), of_baseline),
+            **finding_details.find(names_file(*current), of_current),
+        }
     coverage_status = assess(fingerprints.open, coverage, (compared.header, compared.summary) if compared else None)
     results = AnalysisResults(
         counts=counts.to_dict(),
@@ -109,7 +114,6 @@ def analysis(
         details=names,
         coverage_status=coverage_status,
         priorities=priorities.ranked(comparison.resources),
-        priorities_are_exact=priorities.is_exact,
         open_accounts=frozenset(account for account, _ in fingerprints.open),
     )
     made = assemble(of, results)

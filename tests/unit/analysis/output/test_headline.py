@@ -14,7 +14,7 @@ from tests.builders.daily_runs import ACCOUNT, TODAY, finding
 from tests.unit.analysis.output.test_document import analysis
 
 STORED = StoredAnalysis(
-    "findings", "d/analysis.json", StoredFile("f/run-1.parquet", "e1"), StoredFile("d/findings.fingerprints", "e2")
+    "findings", "d/analysis.json", "f/run-1/", StoredFile("d/findings.fingerprints", "e1"), StoredFile("d/findings.names", "e2")
 )
 HOSTILE = [
     '"\\' * 600,
@@ -29,8 +29,8 @@ FINDING = {"severity": str, "vulnerability_id": str, "title": str, "resource": s
            "resources_at_least": bool, "findings": int, "account_id": str, "region": str, "packages": list,
            "fix_available": str, "exploit_available": bool, "first_seen": str}  # fmt: skip
 FORM: dict[str, Any] = {
-    "schema_version": str, "bucket": str, "analysis_key": str, "page_key": None, "parquet_key": str, "parquet_etag": str, "fingerprints_key": str, "fingerprints_etag": str,
-    "carried_key": None, "carried_etag": None, "total": int, "open": int, "by_severity": dict, "by_status": dict, "baseline": {"execution": str, "started_at": str, "age": str},
+    "schema_version": str, "bucket": str, "analysis_key": str, "page_key": None, "parquet_prefix": str, "fingerprints_key": str, "fingerprints_etag": str,
+    "names_key": str, "names_etag": str, "total": int, "open": int, "by_severity": dict, "by_status": dict, "baseline": {"execution": str, "started_at": str, "age": str},
     "no_baseline": None,
     "changes": {"appeared": int, "no_longer_open": int, "counts": dict, "appeared_by_severity": dict, "no_longer_open_by_severity": dict},
     "worst_new": [FINDING], "worst_no_longer_open": [FINDING],

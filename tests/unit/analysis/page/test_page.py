@@ -406,14 +406,6 @@ class TestSections:
         assert "By repository" not in shown
         assert "By resource type" in shown
 
-    def test_a_top_list_that_is_not_exact_says_by_how_much(self) -> None:
-        daily_run = page_samples.first()
-        top = daily_run["statistics"]["top"]
-        daily_run["statistics"] = daily_run["statistics"] | {
-            "top": top | {"packages": top["packages"] | {"exact": False, "too_low_by_at_most": 12}}
-        }
-        assert "every number can be too low by up to 12" in page(daily_run).text
-
     def test_an_image_is_named_without_its_whole_arn(self) -> None:
         shown = page(page_samples.first())
         (full, *_) = [

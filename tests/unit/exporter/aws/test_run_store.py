@@ -29,10 +29,9 @@ ME, OTHER = execution("me"), execution("other")
 HEADLINE = {
     "fingerprints_key": "d/findings.fingerprints",
     "fingerprints_etag": "e2",
-    "parquet_key": "f/me.parquet",
-    "parquet_etag": "e1",
-    "carried_key": None,
-    "carried_etag": None,
+    "parquet_prefix": "f/me/",
+    "names_key": "d/findings.names",
+    "names_etag": "e1",
     "by_severity": {"CRITICAL": 3},
     "open": 7,
     "coverage_status": {"state": "lost"},
@@ -300,8 +299,8 @@ class TestAnalysis:
         assert {name: value for name, value in line.items() if name.startswith("analysis")} == {
             "analysis_fingerprints": "d/findings.fingerprints",
             "analysis_fingerprints_etag": "e2",
-            "analysis_parquet": "f/me.parquet",
-            "analysis_parquet_etag": "e1",
+            "analysis_names": "d/findings.names",
+            "analysis_names_etag": "e1",
         }
         assert (json.loads(line["by_severity"]), line["open_findings"]) == ({"CRITICAL": 3}, 7)
         assert line["coverage"] == "lost"
@@ -314,7 +313,7 @@ class TestAnalysis:
         run_store.note_analysis(table, ME, analysis)
         run_store.record(table, ME, outcome, None, delivery(), minutes(12))
         (line,) = run_store.history(table, "nightly")
-        assert not line.keys() & {"analysis_fingerprints", "analysis_parquet", "by_severity", "open_findings", "coverage"}
+        assert not line.keys() & {"analysis_fingerprints", "analysis_names", "by_severity", "open_findings", "coverage"}
 
 
 class TestHistory:

@@ -53,13 +53,14 @@ def test_the_files_of_an_analysis_lie_in_one_folder_and_its_parquet_in_the_repor
     )
     folder = "inspector/analyses/nightly/year=2026/month=01/day=02/run-1"
     assert (keys.document, keys.page) == (f"{folder}/analysis.json", f"{folder}/index.html")
-    assert (keys.fingerprints, keys.carried) == (f"{folder}/findings.fingerprints", f"{folder}/carried.parquet")
-    assert keys.parquet == "inspector/findings/report=nightly/day=2026-01-02/run-1.parquet"
+    assert (keys.fingerprints, keys.names) == (f"{folder}/findings.fingerprints", f"{folder}/findings.names")
+    assert keys.parquet(1) == "inspector/findings/report=nightly/day=2026-01-02/run-1/0001.parquet"
+    assert keys.of_part(12, "names") == f"{folder}/parts/0012.names"
 
 
 def test_the_parquet_of_a_run_that_does_not_stand_for_its_report_lies_beside_it() -> None:
     keys = analysis_keys("inspector", "nightly", execution(), is_regular=False)
-    assert "/report=nightly.other/" in keys.parquet
+    assert "/report=nightly.other/" in keys.parquet(1)
     assert "/analyses/nightly/" in keys.document
 
 
