@@ -339,7 +339,9 @@ def fingerprint_file(kept: list[list[bytes]]) -> bytes:
 def as_remembered(each: Seen) -> bytes:
     record = daily_runs.record(str(each.arn), **{name: value for name, value in each.row().items() if name != "finding_arn"})
     marks = record[24] & ~3 | STATUS_WORDS.index(each.status)
-    return record[:24] + bytes([marks]) + record[25:28] + (each.closed if each.status == "CLOSED" else 0).to_bytes(2) + record[30:]
+    return (
+        record[:24] + bytes([marks]) + record[25:28] + (each.closed if each.status == "CLOSED" else 0).to_bytes(2) + record[30:]
+    )
 
 
 class TestHistories:
