@@ -1,5 +1,8 @@
 """The ARNs of a report: each stands for one finding, however often the report has it."""
 
+from collections.abc import Iterable
+from typing import Protocol
+
 from findings_analysis.comparison.identity import exact_hashes
 from findings_analysis.reading.schema import Batch
 from findings_exporter.model.taxonomy import NOT_OPEN
@@ -40,3 +43,14 @@ class Arns:
                 self.reopened += 1
         self.duplicates += len(hashes) - len(rows)
         return {name: [values[row] for row in rows] for name, values in batch.items()}
+
+    def present(self, hashes: Iterable[bytes]) -> set[bytes]:
+        """Return which of some ARN hashes the report has so far."""
+        return self.hashes.intersection(hashes)
+
+
+class ArnIndex(Protocol):
+    """Knows the ARNs of a whole report."""
+
+    def present(self, hashes: Iterable[bytes]) -> set[bytes]:
+        """Return which of some ARN hashes the report has."""

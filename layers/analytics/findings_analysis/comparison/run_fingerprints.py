@@ -127,8 +127,8 @@ class RunFingerprints(AbstractContextManager["RunFingerprints"]):
             fingerprint_file.truncate()
             writer = FingerprintWriter(fingerprint_file.write, header)
             current = self._with_days(days_from)
-            arns = self._arns.hashes
-            return compare(before, current, writer.add, arns=arns, not_scanned=not_scanned, watched=watched), writer
+            found = compare(before, current, writer.add, arns=self._arns, not_scanned=not_scanned, watched=watched)
+            return found, writer
 
         found, writer = walk(baseline.blocks() if baseline else None)
         if baseline and found.moved:
@@ -143,7 +143,7 @@ class RunFingerprints(AbstractContextManager["RunFingerprints"]):
         """Return the run's sorted fingerprints with the earliest first-seen days that other runs know."""
         current = self._sorted.blocks()
         for other in days_from:
-            moved = moved_days(self._sorted.blocks(), other.blocks(), self._arns.hashes)
+            moved = moved_days(self._sorted.blocks(), other.blocks(), self._arns)
             current = with_first_seen(current, other.blocks(), moved)
         return current
 
