@@ -64,10 +64,15 @@ def records(*rows: dict[str, Any], today: int = TODAY) -> list[bytes]:
 
 def names_file(*rows: dict[str, Any]) -> io.BytesIO:
     """The names file of rows."""
+    return names_file_of([batch(*rows)] if rows else [])
+
+
+def names_file_of(batches: list[schema.Batch]) -> io.BytesIO:
+    """The names file of batches."""
     file = io.BytesIO()
     writer = NamesWriter(file.write)
-    if rows:
-        writer.add(exact_hashes([row["finding_arn"] for row in rows]), parquet.record_batch(batch(*rows)))
+    for each in batches:
+        writer.add(exact_hashes(each["finding_arn"]), parquet.record_batch(each))
     writer.finish()
     file.seek(0)
     return file

@@ -25,13 +25,14 @@ Findings that are open in both may also have become worse or better: :data:`MARK
 The first-seen day belongs to the logical identity: the earliest day in an unbroken line of reports.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
+from findings_analysis.comparison.arns import ArnIndex
 from findings_analysis.comparison.fingerprints import (
     AFTER_FIRST_SEEN,
     CLOSED,
@@ -43,7 +44,9 @@ from findings_analysis.comparison.fingerprints import (
     LOGICAL,
     MARKS,
     NO_DAY,
+    OPEN,
     OWNER,
+    RANKED,
     SCAN_TYPE,
     SUPPRESSED,
     UNKNOWN_STATUS,
@@ -52,7 +55,6 @@ from findings_analysis.comparison.fingerprints import (
     fix,
     has_exploit,
     is_open,
-    severity,
     status,
     was_open,
     with_status,
@@ -61,6 +63,7 @@ from findings_analysis.comparison.identity import ACCOUNT, ON_RESOURCE, RESOURCE
 from findings_analysis.comparison.sorting import Window, merged, windows
 from findings_exporter.model.taxonomy import SCAN_TYPES, STATUS_UNKNOWN, STAYED
 
+MARKS_AND_SCAN_TYPE = slice(MARKS, SCAN_TYPE + 1)
 CHANGES_LISTED = 300
 """So many findings of each kind are named, some thousands in all: what a person can search in the page. All are counted."""
 
@@ -84,21 +87,27 @@ class Change(NamedTuple):
         return self.current or self.baseline
 
 
+type Pair = tuple[bytes, bytes]
+"""A finding's fingerprints of the baseline and of this report; empty where it was not there."""
+
+
 class WorstChanges:
     """The first so many changes of one kind: the worst severity first, then a known exploit, a fix, the longest open."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: list[tuple[int, bytes, bytes, bytes]] = []
-        self._worst: tuple[int, bytes] | None = None
+        self._last: tuple[int, bytes, bytes, bytes] | None = None  # of a full list: only what comes before it can come in
 
-    def add(self, change: Change) -> None:
-        """Take a change, in any order of changes."""
-        fingerprint = change.fingerprint
-        order = (-(fingerprint[MARKS] >> 2), fingerprint[FIRST_SEEN])
-        if self._worst and order > self._worst:
-            return
-        self._kept.append((*order, change.current, change.baseline))
+    def add(self, pairs: Iterable[Pair]) -> None:
+        """Take changes, in any order."""
+        least_marks = -self._last[0] if self._last else 0
+        offered = [
+            (-(latest[MARKS] >> 2), latest[FIRST_SEEN], after, before)
+            for before, after in pairs
+            if (latest := after or before)[MARKS] >> 2 >= least_marks
+        ]
+        self._kept += [each for each in offered if each < self._last] if self._last else offered
         if len(self._kept) > 4 * self._most:
             self._cut()
 
@@ -111,7 +120,7 @@ class WorstChanges:
         self._kept.sort()
         del self._kept[self._most :]
         if len(self._kept) == self._most:
-            self._worst = self._kept[-1][:2]
+            self._last = self._kept[-1]
 
 
 @dataclass(slots=True)
@@ -137,28 +146,37 @@ class Changes:
     days_to_close: int = 0
     _listed: dict[str, WorstChanges] = field(default_factory=dict)
 
-    def add(self, change: Change) -> None:
-        """Count a change, and what it changed in how bad the finding is."""
-        self._count(change)
-        if change.kind in STAYED:
-            for kind in marks_changed(change.baseline, change.current):
-                self._count(Change(kind, change.baseline, change.current))
-        elif change.kind == "closed":
-            self.days_to_close += max(day(change.current[CLOSED]) - day(change.baseline[FIRST_SEEN]), 0)
+    def add(self, kind: str, pairs: Collection[Pair]) -> None:
+        """Count changes of one kind, and what they changed in how bad the findings are."""
+        if kind == "still_open":
+            self.counts[kind] += len(pairs)
+        else:
+            self._count(kind, pairs)
+        if kind in STAYED:
+            marked: defaultdict[str, list[Pair]] = defaultdict(list)
+            for before, after in pairs:
+                if before[MARKS] >> 2 != after[MARKS] >> 2:
+                    for each in marks_changed(before, after):
+                        marked[each].append((before, after))
+            for each, changed in marked.items():
+                self._count(each, changed)
+        elif kind == "closed":
+            self.days_to_close += sum(max(day(after[CLOSED]) - day(before[FIRST_SEEN]), 0) for before, after in pairs)
 
     def listed(self, kind: str) -> list[Change]:
         """Return the first changes of a kind, the worst first."""
         return self._listed[kind].changes(kind) if kind in self._listed else []
 
-    def _count(self, change: Change) -> None:
-        kind, fingerprint = change.kind, change.fingerprint
-        self.counts[kind] += 1
-        if kind != "still_open":
-            self.by_severity[kind, severity(fingerprint)] += 1
-            self.by_place[kind, fingerprint[ACCOUNT], SCAN_TYPES[fingerprint[SCAN_TYPE]]] += 1
-            if kind not in self._listed:
-                self._listed[kind] = WorstChanges(self.listed_at_most)
-            self._listed[kind].add(change)
+    def _count(self, kind: str, pairs: Collection[Pair]) -> None:
+        self.counts[kind] += len(pairs)
+        latest = [after or before for before, after in pairs]
+        for alike, count in Counter([each[ACCOUNT] + each[MARKS_AND_SCAN_TYPE] for each in latest]).items():
+            *account, marks, scan_type = alike
+            self.by_severity[kind, RANKED[marks >> 5]] += count
+            self.by_place[kind, bytes(account), SCAN_TYPES[scan_type]] += count
+        if kind not in self._listed:
+            self._listed[kind] = WorstChanges(self.listed_at_most)
+        self._listed[kind].add(pairs)
 
 
 def marks_changed(before: bytes, after: bytes) -> list[str]:
@@ -196,131 +214,170 @@ class NotScanned(NamedTuple):
 ALL_SCANNED = NotScanned()
 
 
-def compare_group(
-    baseline: list[bytes], current: list[bytes], *, resource_is_reported: bool, not_scanned: NotScanned = ALL_SCANNED
-) -> tuple[list[Change], list[bytes]]:
-    """Compare one vulnerability on one resource between two runs.
+SAME_ARN = {
+    (OPEN, OPEN): "still_open",
+    (UNKNOWN_STATUS, OPEN): "rediscovered",
+    (OPEN, SUPPRESSED): "suppressed",
+    (UNKNOWN_STATUS, SUPPRESSED): "suppressed",
+    (SUPPRESSED, OPEN): "unsuppressed",
+    (CLOSED_STATUS, OPEN): "reopened",
+}
+"""What is known for sure since both reports have the ARN, by the statuses."""
+
+
+class GroupsCompared(NamedTuple):
+    """What became of some groups.
+
+    Attributes
+    ----------
+    changes
+        By kind.
+    kept
+        The fingerprints to keep for the next run, with the first-seen days that survive; not sorted.
+    absent
+        The baseline's fingerprints that no fingerprint of their group has the ARN of.
+    """
+
+    changes: Mapping[str, list[Pair]]
+    kept: list[bytes]
+    absent: list[bytes]
+
+
+def compare_groups(
+    baseline: list[bytes], current: list[bytes], reported: AbstractSet[bytes], not_scanned: NotScanned = ALL_SCANNED
+) -> GroupsCompared:
+    """Compare groups between two runs; a group is one vulnerability on one resource.
 
     Parameters
     ----------
     baseline, current
-        Records, sorted.
-    resource_is_reported
-        Whether this report has any finding of the resource.
+        All records of the groups, sorted.
+    reported
+        The resources of which this report has any finding.
 
-    Returns
-    -------
-    tuple
-        The changes; and the fingerprints to keep for the next run, with the first-seen days that survive.
+    Notes
+    -----
+    All groups are compared at once, since a group by itself has few records and would cost more than they do. None takes part
+    in another's comparison: records meet by their logical identity, or by their group and ARN.
     """
-    if not baseline:  # nearly all that changes is of one run alone
-        kept = _same_first_seen(current)
-        return [Change("new", b"", after) for after in kept if is_open(after)], kept
-    pairs, fresh, absent = _paired_by_arn(baseline, current)
-    changes, closed = _same_arn(pairs)
-    missing = [*sorted(closed, key=_surely_open_first), *sorted(_missing(absent), key=_surely_open_first)]
-    came, missing = _matched_by_identity(missing, [after for after in fresh if is_open(after)], changes)
-    was_there = {before[LOGICAL] for before in baseline if was_open(before)}
-    was_closed = {before[LOGICAL] for before in baseline if status(before) == CLOSED_STATUS}
-    for after in came:
-        kind = "additional_resource" if after[LOGICAL] in was_there else "reopened" if after[LOGICAL] in was_closed else "new"
-        changes.append(Change(kind, b"", after))
-    is_there = {after[LOGICAL] for after in current if is_open(after)}
+    pairs, fresh, absent = _dated(*_paired_by_arn(baseline, current))
+    found: defaultdict[str, list[Pair]] = defaultdict(list)
+    closed = []
+    for before, after in pairs:
+        if kind := SAME_ARN.get((before[MARKS] & 3, after[MARKS] & 3)):
+            found[kind].append((before, after))
+        elif was_open(before):  # a rebuilt image may have it again
+            closed.append((before, after))
+    missing = [
+        *sorted(closed, key=_surely_open_first),
+        # Sorted: of one identity, these are in the order of their ARNs.
+        *[(before, b"") for before in _of_status(absent, OPEN)],
+        *[(before, b"") for before in _of_status(absent, UNKNOWN_STATUS)],
+    ]
+    came, missing = _matched_by_identity(missing, _of_status(fresh, OPEN), found)
+    if came:
+        was_there = {before[LOGICAL] for before in _of_status(baseline, OPEN, UNKNOWN_STATUS)}
+        was_closed = {before[LOGICAL] for before in _of_status(baseline, CLOSED_STATUS)}
+        for after in came:
+            identity = after[LOGICAL]
+            kind = "additional_resource" if identity in was_there else "reopened" if identity in was_closed else "new"
+            found[kind].append((b"", after))
     uncertain: dict[bytes, bytes] = {}
-    for before, after in missing:
-        if not_scanned.hides(before, after):
-            kind = STATUS_UNKNOWN
-            latest = with_status(after or before, UNKNOWN_STATUS)
-            uncertain[before[EXACT]] = latest[: CLOSED.start] + NO_DAY + latest[OWNER]
-        elif before[LOGICAL] in is_there:
-            kind = "one_fewer_resource"
-        elif after:
-            kind = "closed"
-        else:
-            kind = "no_longer_reported" if resource_is_reported else "resource_removed"
-        changes.append(Change(kind, before, b"" if kind == STATUS_UNKNOWN else after))
-    reported = [after for _, after in pairs if after[EXACT] not in uncertain]
-    return changes, sorted([*reported, *fresh, *uncertain.values()])
+    if missing:
+        is_there = {after[LOGICAL] for after in _of_status(current, OPEN)}
+        all_scanned = not not_scanned.uncertain and not not_scanned.off
+        for before, after in missing:
+            if not all_scanned and not_scanned.hides(before, after):
+                latest = with_status(after or before, UNKNOWN_STATUS)
+                uncertain[before[ON_RESOURCE] + before[EXACT]] = latest[: CLOSED.start] + NO_DAY + latest[OWNER]
+                found[STATUS_UNKNOWN].append((before, b""))
+                continue
+            if before[LOGICAL] in is_there:
+                kind = "one_fewer_resource"
+            elif after:
+                kind = "closed"
+            else:
+                kind = "no_longer_reported" if before[RESOURCE] in reported else "resource_removed"
+            found[kind].append((before, after))
+    stayed = [after for _, after in pairs if not uncertain or after[ON_RESOURCE] + after[EXACT] not in uncertain]
+    return GroupsCompared(found, [*stayed, *fresh, *uncertain.values()], absent)
 
 
-def _paired_by_arn(baseline: list[bytes], current: list[bytes]) -> tuple[list[tuple[bytes, bytes]], list[bytes], list[bytes]]:
-    """Return what both runs have, what only this run has and what only the baseline has.
+def _of_status(fingerprints: Iterable[bytes], *statuses: int) -> list[bytes]:
+    return [each for each in fingerprints if each[MARKS] & 3 in statuses]
 
-    What is this run's, and what is remembered of the baseline, comes with the first-seen days that survive.
-    """
-    by_arn: dict[bytes, deque[bytes]] = {}
+
+def _paired_by_arn(baseline: list[bytes], current: list[bytes]) -> tuple[list[Pair], list[bytes], list[bytes]]:
+    """Return what both runs have, what only this run has and what only the baseline has: each sorted, the pairs by this run's."""
+    if {each[EXACT] for each in current}.isdisjoint([each[EXACT] for each in baseline]):
+        return [], current, baseline
+    by_arn: dict[bytes, list[bytes]] = {}
     # Where a report had a finding twice, an open one goes before one whose status was unknown.
     for before in sorted(baseline, key=status):
-        by_arn.setdefault(before[EXACT], deque()).append(before)
+        by_arn.setdefault(before[ON_RESOURCE] + before[EXACT], []).append(before)
     pairs, fresh = [], []
     for after in current:
-        if same := by_arn.get(after[EXACT]):
-            pairs.append((same.popleft(), after))
+        if same := by_arn.get(after[ON_RESOURCE] + after[EXACT]):
+            pairs.append((same.pop(0), after))
         else:
             fresh.append(after)
-    by_identity = earliest_first_seen([*baseline, *current])
-    earliest = dict(by_identity)
-    for before, after in pairs:
-        if before[LOGICAL] != after[LOGICAL]:  # its packages changed
+    return pairs, fresh, sorted(before for left in by_arn.values() for before in left)
+
+
+def _dated(pairs: list[Pair], fresh: list[bytes], absent: list[bytes]) -> tuple[list[Pair], list[bytes], list[bytes]]:
+    """Return the same: what is this run's, and what is remembered of the baseline, with the first-seen days that survive."""
+    befores, afters = [before for before, _ in pairs], [after for _, after in pairs]
+    by_identity = earliest_first_seen(chain(befores, absent, afters, fresh))
+    earliest = by_identity
+    if others := [(before, after) for before, after in pairs if before[LOGICAL] != after[LOGICAL]]:  # their packages changed
+        earliest = dict(by_identity)
+        for before, after in others:
             earliest[after[LOGICAL]] = min(earliest[after[LOGICAL]], by_identity[before[LOGICAL]])
-
-    def dated(each: bytes, closed: bytes) -> bytes:
-        return each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + closed + each[OWNER]
-
-    return (
+    dated = [
         # Of two days on which a finding was closed, the first one stands.
-        [
-            (before, dated(after, before[CLOSED] if status(before) == status(after) == CLOSED_STATUS else after[CLOSED]))
-            for before, after in pairs
-        ],
-        [dated(after, after[CLOSED]) for after in fresh],
-        [dated(before, before[CLOSED]) for left in by_arn.values() for before in left],
-    )
+        (before, after[: CLOSED.start] + before[CLOSED] + after[OWNER])
+        if status(before) == status(after) == CLOSED_STATUS
+        else (before, after)
+        for before, after in zip(befores, _with_days(afters, earliest), strict=True)
+    ]
+    return dated, _with_days(fresh, earliest), _with_days(absent, earliest)
 
 
-def _same_arn(pairs: list[tuple[bytes, bytes]]) -> tuple[list[Change], list[tuple[bytes, bytes]]]:
-    """Return what is known for sure since both reports have the ARN, and what was closed: a rebuilt image may have it again."""
-    changes, closed = [], []
-    for before, after in pairs:
-        if was_open(before) and is_open(after):
-            changes.append(Change("rediscovered" if status(before) == UNKNOWN_STATUS else "still_open", before, after))
-        elif was_open(before) and status(after) == SUPPRESSED:
-            changes.append(Change("suppressed", before, after))
-        elif was_open(before):
-            closed.append((before, after))
-        elif is_open(after):
-            changes.append(Change("unsuppressed" if status(before) == SUPPRESSED else "reopened", before, after))
-    return changes, closed
+def _with_days(fingerprints: Iterable[bytes], first_seen: Mapping[bytes, bytes]) -> list[bytes]:
+    return [
+        each
+        if (first := first_seen[each[LOGICAL]]) == each[FIRST_SEEN]
+        else each[IDENTITY_AND_MARKS] + first + each[AFTER_FIRST_SEEN]
+        for each in fingerprints
+    ]
 
 
-def _missing(absent: list[bytes]) -> list[tuple[bytes, bytes]]:
-    return [(before, b"") for before in absent if was_open(before)]
-
-
-def _surely_open_first(pair: tuple[bytes, bytes]) -> tuple[int, bytes]:
+def _surely_open_first(pair: Pair) -> tuple[int, bytes]:
     before, _ = pair
     return status(before), before[EXACT]
 
 
 def _matched_by_identity(
-    missing: list[tuple[bytes, bytes]], came: list[bytes], changes: list[Change]
-) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
+    missing: list[Pair], came: list[bytes], found: defaultdict[str, list[Pair]]
+) -> tuple[list[bytes], list[Pair]]:
     """Pair equal logical identities one to one, and return what is left of both sides.
 
     Closed findings come first, since a rebuilt image closes the findings of the image before; then missing ones, which may have
     any reason. Of each, findings that were open come before those whose status was unknown, whatever the order of the report.
     """
-    waiting: dict[bytes, deque[tuple[bytes, bytes]]] = {}
-    for pair in missing:
-        waiting.setdefault(pair[0][LOGICAL], deque()).append(pair)
+    if {after[LOGICAL] for after in came}.isdisjoint([before[LOGICAL] for before, _ in missing]):
+        return came, missing
+    waiting: dict[bytes, list[Pair]] = {}
+    for pair in reversed(missing):  # the first one is taken from the end
+        waiting.setdefault(pair[0][LOGICAL], []).append(pair)
     left = []
     for after in came:
-        if queue := waiting.get(after[LOGICAL]):
-            before, _ = queue.popleft()
-            changes.append(Change("rediscovered" if status(before) == UNKNOWN_STATUS else "unchanged_new_arn", before, after))
+        if same := waiting.get(after[LOGICAL]):
+            before, _ = same.pop()
+            found["rediscovered" if status(before) == UNKNOWN_STATUS else "unchanged_new_arn"].append((before, after))
         else:
             left.append(after)
-    return left, [pair for queue in waiting.values() for pair in queue]
+    return left, [pair for same in waiting.values() for pair in reversed(same)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +408,7 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     current: Iterator[list[bytes]],
     keep: Callable[[list[bytes]], object],
     *,
-    arns: AbstractSet[bytes] = frozenset(),
+    arns: ArnIndex | None = None,
     not_scanned: NotScanned = ALL_SCANNED,
     watched: frozenset[bytes] = frozenset(),
     listed_at_most: int = CHANGES_LISTED,
@@ -365,14 +422,14 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     keep
         Is given what to keep for the next run, sorted.
     arns
-        ARN hashes of all of this run's findings.
+        Of all of this run's findings. None is enough where no finding can have moved to another group.
     watched
         Hashes of vulnerabilities (:func:`findings_analysis.comparison.identity.vulnerability_hash`) whose resources are counted.
 
     Notes
     -----
     Most groups are as they were: same ARNs, same marks, no first-seen day earlier than the one that is known. They are
-    found by set operations, and only the others are compared one by one.
+    found by set operations, and only the others are compared by :func:`compare_groups`.
     """
     changes = Changes(listed_at_most)
     resources: Counter[bytes] = Counter()
@@ -380,10 +437,12 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     carried: set[bytes] = set()
     for window in windows(iter(()) if baseline is None else baseline, current, ON_RESOURCE):
         kept = (
-            _same_first_seen(window.current) if baseline is None else _compare_window(window, changes, not_scanned, arns, moved)
+            _with_days(window.current, earliest_first_seen(window.current))
+            if baseline is None
+            else _compare_window(window, changes, not_scanned, arns, moved)
         )
         keep(kept)
-        carried.update([each[EXACT] for each in kept if each[MARKS] & 3 == UNKNOWN_STATUS])
+        carried.update([each[EXACT] for each in _of_status(kept, UNKNOWN_STATUS)])
         if watched:
             open_on = {each[ON_RESOURCE] for each in window.current if each[VULNERABILITY] in watched and is_open(each)}
             resources.update([each[VULNERABILITY] for each in open_on])
@@ -434,63 +493,53 @@ def with_first_seen(
             ]
 
 
-def moved_days(current: Iterator[list[bytes]], earlier: Iterator[list[bytes]], arns: AbstractSet[bytes]) -> dict[bytes, bytes]:
+def moved_days(current: Iterator[list[bytes]], earlier: Iterator[list[bytes]], arns: ArnIndex) -> dict[bytes, bytes]:
     """Return the first-seen days of findings whose ARN stands elsewhere in this report, by ARN hash."""
-    moved = {}
+    moved: dict[bytes, bytes] = {}
     for window in windows(earlier, current, ON_RESOURCE):
-        here = {(each[EXACT], each[ON_RESOURCE]) for each in window.current}
-        for each in window.baseline:
-            if each[EXACT] in arns and (each[EXACT], each[ON_RESOURCE]) not in here:
-                moved[each[EXACT]] = each[FIRST_SEEN]
+        moved.update((each[EXACT], each[FIRST_SEEN]) for each in _elsewhere(window.baseline, window.current, arns))
     return moved
 
 
+def _elsewhere(baseline: list[bytes], current: list[bytes], arns: ArnIndex) -> list[bytes]:
+    """Return the baseline's fingerprints whose ARN this report has, but not in their group."""
+    here = {each[ON_RESOURCE] + each[EXACT] for each in current}
+    absent = [each for each in baseline if each[ON_RESOURCE] + each[EXACT] not in here]
+    present = arns.present([each[EXACT] for each in absent])
+    return [each for each in absent if each[EXACT] in present]
+
+
 def _compare_window(
-    window: Window, changes: Changes, not_scanned: NotScanned, arns: AbstractSet[bytes], moved: set[bytes]
+    window: Window, changes: Changes, not_scanned: NotScanned, arns: ArnIndex | None, moved: set[bytes]
 ) -> list[bytes]:
     touched = _touched_groups(window.baseline, window.current)
     quiet = [each for each in window.baseline if each[ON_RESOURCE] not in touched] if touched else window.baseline
-    changes.counts["still_open"] += len([each for each in quiet if is_open(each)])
+    changes.counts["still_open"] += len(_of_status(quiet, OPEN))
     if not touched:
         return quiet
-    groups: dict[bytes, tuple[list[bytes], list[bytes]]] = {group: ([], []) for group in touched}
-    for side, fingerprints in enumerate((window.baseline, window.current)):
-        for each in fingerprints:
-            if each[ON_RESOURCE] in groups:
-                groups[each[ON_RESOURCE]][side].append(each)
+    baseline = [each for each in window.baseline if each[ON_RESOURCE] in touched]
+    current = [each for each in window.current if each[ON_RESOURCE] in touched]
     # Sorted fingerprints of one resource stand together: what the window does not hold can only be right beside it.
     reported = {each[RESOURCE] for each in (*window.current, window.previous, window.following)}
-    kept = quiet
-    for group in sorted(groups):
-        before, after = groups[group]
-        if absent := {each[EXACT] for each in before} - {each[EXACT] for each in after}:
-            moved |= absent & arns
-        found, fingerprints = compare_group(
-            before, after, resource_is_reported=group[RESOURCE] in reported, not_scanned=not_scanned
-        )
-        for change in found:
-            changes.add(change)
-        kept += fingerprints
-    kept.sort()
-    return kept
+    compared = compare_groups(baseline, current, reported, not_scanned)
+    for kind, pairs in compared.changes.items():
+        changes.add(kind, pairs)
+    if arns and compared.absent:
+        moved.update([each[EXACT] for each in _elsewhere(compared.absent, current, arns)])
+    return sorted([*quiet, *compared.kept])
 
 
 def _touched_groups(baseline: list[bytes], current: list[bytes]) -> set[bytes]:
     before = {each[IDENTITY_AND_MARKS]: each for each in baseline}
     after = {each[IDENTITY_AND_MARKS]: each for each in current}
     touched = {identity[ON_RESOURCE] for identity in before.keys() ^ after.keys()}
-    # An earlier first-seen day spreads to the copies. A later one is that of a rebuilt image: the known one stands.
-    touched |= {identity[ON_RESOURCE] for identity, each in after.items() if each < before.get(identity, b"")}
+    for identity, each in after.items():
+        # An earlier first-seen day spreads to the copies. A later one is that of a rebuilt image: the known one stands.
+        # Another owner is this run's.
+        if each != (known := before.get(identity, each)) and (each < known or each[OWNER] != known[OWNER]):
+            touched.add(identity[ON_RESOURCE])
     if len(before) < len(baseline) or len(after) < len(current):
         for fingerprints in (baseline, current):
             twice = (one for one, two in pairwise(fingerprints) if one[IDENTITY_AND_MARKS] == two[IDENTITY_AND_MARKS])
             touched |= {each[ON_RESOURCE] for each in twice}
     return touched
-
-
-def _same_first_seen(fingerprints: list[bytes]) -> list[bytes]:
-    """Return fingerprints with one first-seen day for each logical identity: copies that were seen first at different times."""
-    if all(one[LOGICAL] != two[LOGICAL] for one, two in pairwise(fingerprints)):
-        return fingerprints
-    earliest = earliest_first_seen(fingerprints)
-    return [each[IDENTITY_AND_MARKS] + earliest[each[LOGICAL]] + each[AFTER_FIRST_SEEN] for each in fingerprints]

@@ -6,12 +6,15 @@ Everything is in blocks (lists of records), since Python sorts, slices and compa
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heapreplace
 
 from findings_analysis.reading.errors import AnalysisError
 
 MOST_IN_MEMORY = 4_000_000
 """Fingerprints of one part (80 bytes each): more than twice as many as a part of a report of the shortest real findings has."""
 BLOCK_RECORDS = 16_384
+MERGED_AT_ONCE = 8_192
+"""So many records are read of several streams, at least, before they are sorted together."""
 
 
 class TooManyFindingsError(AnalysisError):
@@ -54,22 +57,31 @@ class SortedFingerprints:
 def merged(streams: Iterable[Iterator[list[bytes]]]) -> Iterator[list[bytes]]:
     """Merge sorted streams of blocks into one.
 
-    Whatever is not past the nearest end of a stream's block is complete; sorting what is a few sorted pieces side by side
-    is a merge in C.
+    Holds one block of each stream, and what it reads for the next block that it yields. That one has some thousands of records
+    even where the streams are many and their blocks small: how many streams there are costs little.
     """
-    fronts = [(block, stream) for stream in streams if (block := next(stream, []))]
-    while fronts:
-        bound = min(block[-1] for block, _ in fronts)
-        ready: list[bytes] = []
-        left = []
-        for block, stream in fronts:
-            end = bisect_right(block, bound)
-            ready += block[:end]
-            if rest := block[end:] or next(stream, []):
-                left.append((rest, stream))
-        fronts = left
-        ready.sort()
-        yield ready
+    held: list[bytes] = []
+    ends: list[tuple[bytes, int, Iterator[list[bytes]]]] = []  # the last record that was read of each stream, as a heap
+    for number, stream in enumerate(streams):
+        if block := next(stream, []):
+            held += block
+            ends.append((block[-1], number, stream))
+    heapify(ends)
+    while ends:
+        wanted = len(held) + MERGED_AT_ONCE
+        while ends and len(held) < wanted:
+            _, number, stream = ends[0]
+            if block := next(stream, []):
+                held += block
+                heapreplace(ends, (block[-1], number, stream))
+            else:
+                heappop(ends)
+        held.sort()  # of sorted pieces side by side, this is a merge in C
+        # What comes later is not before the nearest of the streams' ends.
+        complete = bisect_right(held, ends[0][0]) if ends else len(held)
+        if complete:
+            yield held[:complete]
+            del held[:complete]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +104,25 @@ class Window:
 class _Feed:
     stream: Iterator[list[bytes]]
     records: list[bytes] = field(default_factory=list)
+    at: int = 0  # what stands before it was taken
     has_ended: bool = False
+
+    def is_empty(self) -> bool:
+        return self.at == len(self.records)
 
     def pull(self) -> None:
         block = next(self.stream, None)
         if block is None:
             self.has_ended = True
-        else:
-            self.records += block
+            return
+        del self.records[: self.at]
+        self.at = 0
+        self.records += block
 
     def take(self, bound: bytes | None) -> list[bytes]:
-        end = len(self.records) if bound is None else bisect_left(self.records, bound)
-        taken = self.records[:end]
-        del self.records[:end]
+        end = len(self.records) if bound is None else bisect_left(self.records, bound, self.at)
+        taken = self.records[self.at : end]
+        self.at = end
         return taken
 
 
@@ -120,13 +138,13 @@ def windows(baseline: Iterator[list[bytes]], current: Iterator[list[bytes]], gro
     previous = b""
     while True:
         for feed in feeds:
-            if not feed.records and not feed.has_ended:
+            if feed.is_empty() and not feed.has_ended:
                 feed.pull()
         # Of a run that goes on, the last group may go on too: it waits for the next window.
         bound = min((feed.records[-1][group] for feed in feeds if not feed.has_ended), default=None)
         taken_baseline, taken_current = before.take(bound), after.take(bound)
         if taken_baseline or taken_current:
-            yield Window(taken_baseline, taken_current, previous, after.records[0] if after.records else b"")
+            yield Window(taken_baseline, taken_current, previous, b"" if after.is_empty() else after.records[after.at])
             previous = taken_current[-1] if taken_current else previous
         elif bound is None:
             return

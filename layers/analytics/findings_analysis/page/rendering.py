@@ -311,7 +311,9 @@ def _rows(counts: Mapping[str, int]) -> list[Row]:
 
 def _tops(counts: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
     """Return the lists of the most frequent names."""
-    tops = [(name, counts.get("top", {}).get(name, [])[:10]) for name in ("repositories", "resources", "vulnerabilities", "packages")]
+    tops = [
+        (name, counts.get("top", {}).get(name, [])[:10]) for name in ("repositories", "resources", "vulnerabilities", "packages")
+    ]
     types = dict(list(counts["by_resource_type"].items())[:10])
     named = [(name, {entry["name"]: entry["findings"] for entry in entries}) for name, entries in tops if entries]
     return [(name, _rows(entries)) for name, entries in [*named, ("resource_types", types)]]

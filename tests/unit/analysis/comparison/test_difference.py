@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.comparison import difference, fingerprint_format, sorting
+from findings_analysis.comparison.arns import Arns
 from findings_analysis.comparison.difference import Changes, NotScanned, compare
 from findings_analysis.comparison.fingerprint_format import FingerprintReader, FingerprintWriter, Header, Summary
 from findings_analysis.comparison.fingerprints import CLOSED, DAY_MS, EXACT, FIRST_SEEN, LOGICAL, Fingerprinter, day
@@ -283,10 +284,10 @@ class TestSummary:
     def test_the_list_does_not_depend_on_the_order(self, order: list[int]) -> None:
         listed = difference.WorstChanges(3)
         for number in order * 3:
-            listed.add(difference.Change("new", b"", daily_runs.record(f"{number}", severity=["LOW", "HIGH"][number % 2])))
+            listed.add([(b"", daily_runs.record(f"{number}", severity=["LOW", "HIGH"][number % 2]))])
         expected = difference.WorstChanges(1_000)
         for number in order * 3:
-            expected.add(difference.Change("new", b"", daily_runs.record(f"{number}", severity=["LOW", "HIGH"][number % 2])))
+            expected.add([(b"", daily_runs.record(f"{number}", severity=["LOW", "HIGH"][number % 2]))])
         assert listed.changes("new") == expected.changes("new")[:3]
 
     def test_resources_of_watched_vulnerabilities_are_counted_once_each_and_open_ones_only(self) -> None:
@@ -379,16 +380,14 @@ class TestHistories:
     ) -> difference.Comparison:
         before = list(baseline.blocks())
         logical = {each[EXACT]: each[LOGICAL] for block in current.blocks() for each in block}
-        found = compare(
-            iter(before), current.blocks(), kept.append, arns=logical.keys(), not_scanned=not_scanned, listed_at_most=1_000
-        )
+        arns = Arns()
+        arns.hashes.update(logical)
+        found = compare(iter(before), current.blocks(), kept.append, arns=arns, not_scanned=not_scanned, listed_at_most=1_000)
         if found.moved:
             kept.clear()
             moved = {exact: logical[exact] for exact in found.moved}
             again = difference.rekeyed(lambda: iter(before), moved)
-            found = compare(
-                again, current.blocks(), kept.append, arns=logical.keys(), not_scanned=not_scanned, listed_at_most=1_000
-            )
+            found = compare(again, current.blocks(), kept.append, arns=arns, not_scanned=not_scanned, listed_at_most=1_000)
         assert not found.moved
         return found
 

@@ -31,7 +31,7 @@ from findings_analysis.reading import schema
 from findings_analysis.reading.json_report import read_json
 from findings_exporter.model.taxonomy import APPEARED, NO_LONGER_OPEN
 from tests.builders import daily_runs
-from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, TODAY, batch, finding
+from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, TODAY, batch, finding, names_file_of
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load
 from tests.local_aws.emulator.inspector.report_files import json_report
 
@@ -301,7 +301,7 @@ class TestRunsOfTheEmbeddedInspector:
         first = {each["findingArn"]: each["firstObservedAt"] // 86_400 for report in reports for each in report}
         rebuilt = {new: old for happened in result for old, new in happened.new_arn.items()}
         listed = [change for run_result in kept[1:] for change in run_result.changes.listed("unchanged_new_arn")]
-        names = finding_details.find(batches_of([each for report in reports for each in report]), frozenset(
+        names = finding_details.find(names_file_of(batches_of([each for report in reports for each in report])), frozenset(
             change.current[16:24] for change in listed
         ))  # fmt: skip
         assert listed
@@ -352,7 +352,10 @@ def test_real_findings_are_compared_as_their_raw_json_says() -> None:
     assert sum(counts[kind] for kind in NO_LONGER_OPEN) == len(arns[0] - arns[1]) - rebuilt
     assert sum(counts[kind] for kind in APPEARED) == 0
     of_baseline, of_current = finding_details.wanted(found.changes)
-    names = finding_details.find(batches_of(before), of_baseline) | finding_details.find(batches_of(after), of_current)
+    names = {
+        **finding_details.find(names_file_of(batches_of(before)), of_baseline),
+        **finding_details.find(names_file_of(batches_of(after)), of_current),
+    }
     assert len(names) == len(of_baseline | of_current)
     assert all(each["resource_name"] and each["title"] for each in names.values())
     assert found.priorities[0]["severity"] == "CRITICAL"

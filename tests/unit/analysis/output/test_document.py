@@ -314,12 +314,6 @@ class TestSentences:
         assert "was in CSV" not in text(analysis([code], [code], baseline=of_csv, format="CSV"))
         assert "was in CSV" not in text(analysis([finding("a")], [finding("a")], baseline=of_csv))
 
-    def test_a_list_that_is_not_exact_says_so(self) -> None:
-        status = assess({(ACCOUNT, "ecr"): 1}, ON)
-        results = AnalysisResults(Statistics(0).to_dict(), NONE, None, {}, status, [], False, frozenset())
-        made = assemble(report(), results)
-        assert "too many vulnerabilities" in text(made)
-
 
 @pytest.mark.parametrize(
     ("filters", "expected"),
