@@ -38,7 +38,7 @@ class _Map:
 
     name: str
     around: "_Map | None"
-    error: Exception | None = None
+    error: BaseException | None = None
     """The first error of its iterations."""
 
     @property

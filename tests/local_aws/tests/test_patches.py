@@ -588,7 +588,7 @@ def _history(sandbox: Sandbox, arn: str) -> list[str]:
     return [event["type"] for event in events]
 
 
-_LOOK = """
+_TIMED = """
 import time
 class RefusedError(Exception): pass
 def handler(event, context):
@@ -631,7 +631,7 @@ class TestMapStates:
 
     def test_a_map_has_the_events_that_aws_counts(self, plain: Sandbox, full: Sandbox) -> None:
         def kinds(sandbox: Sandbox) -> list[str]:
-            ended = sandbox.run(_map(sandbox.function("work", _LOOK), [{}, {}], MaxConcurrency=1))
+            ended = sandbox.run(_map(sandbox.function("work", _TIMED), [{}, {}], MaxConcurrency=1))
             assert [each["outer"] for each in json.loads(ended["output"])] == [7, 7]
             return _history(sandbox, ended["executionArn"])[4:]  # those before are the execution's and Prepare's
 
@@ -644,7 +644,7 @@ class TestMapStates:
 
         def run(sandbox: Sandbox) -> tuple[float, str, list[str]]:
             items = [{"seconds": 3}, {"refused": True}, {"seconds": 3}]
-            machine = _map(sandbox.function("work", _LOOK, Timeout=20), items, MaxConcurrency=2, Catch=[caught])
+            machine = _map(sandbox.function("work", _TIMED, Timeout=20), items, MaxConcurrency=2, Catch=[caught])
             machine["States"]["Caught"] = {"Type": "Succeed"}
             began = time.monotonic()
             ended = sandbox.run(machine)
@@ -667,7 +667,7 @@ class TestMapStates:
 
     def test_a_map_runs_no_more_iterations_at_once_than_it_says(self, full: Sandbox) -> None:
         items = [{"seconds": 0.3}] * 5
-        ended = full.run(_map(full.function("work", _LOOK), items, MaxConcurrency=2))
+        ended = full.run(_map(full.function("work", _TIMED), items, MaxConcurrency=2))
         assert _most_at_once(json.loads(ended["output"])) == 2
 
     def test_an_inline_map_runs_forty_iterations_at_once_at_most(self, full: Sandbox) -> None:
@@ -679,7 +679,7 @@ class TestMapStates:
         assert kinds[: kinds.index("MapIterationSucceeded")].count("MapIterationStarted") == 40
 
     def test_a_stop_ends_an_execution_in_the_midst_of_its_map(self, full: Sandbox) -> None:
-        arn = full.start(_map(full.function("work", _LOOK), [{"seconds": 1}] * 4, MaxConcurrency=2))
+        arn = full.start(_map(full.function("work", _TIMED), [{"seconds": 1}] * 4, MaxConcurrency=2))
         eventually(lambda: _history(full, arn).count("TaskScheduled") == 2)
         full.client("stepfunctions").stop_execution(executionArn=arn)
         eventually(lambda: sum(line.startswith("END ") for line in full.log_lines("work")) == 2)
