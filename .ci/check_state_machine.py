@@ -2,7 +2,8 @@
 
 Finds a Next, Default or StartAt that leads to a missing state, a state that leads nowhere and does not end, a state that is never
 reached, a Choice whose Default is a success (an unknown answer would be one), a Fail with an error of Step Functions' own,
-and a JSONata expression that does not compile.
+a state in a Map that assigns a variable of the states around it, and a JSONata expression that does not compile. The states of a
+Map are checked like those of the machine: they lead to each other only.
 
 Usage: check_state_machine.py DEFINITION.asl.json
 """
@@ -22,27 +23,43 @@ ENDING = {"Choice", "Succeed", "Fail"}
 
 def faults(definition: dict[str, Any]) -> Iterator[str]:
     """Return what is wrong with a definition, a line each."""
-    states = definition["States"]
-    reached, ahead = set[str](), [("StartAt", definition["StartAt"])]
-    while ahead:
-        path, name = ahead.pop()
-        if name in reached:
-            continue
-        reached.add(name)
-        if name in states:
-            ahead += [(at, value) for at, key, value in _leaves(states[name], name) if key in {"Next", "Default"}]
-        else:
-            yield f"{path} leads to a missing state: {name}"
-    for name, state in states.items():
-        if name not in reached:
-            yield f"the state {name} is never reached"
-        yield from _faults_of(name, state, states)
+    yield from _faults_within("", definition, set())
     for path, _, value in _leaves(definition, "definition"):
         if value.startswith("{%"):
             try:
                 Jsonata(value.removeprefix("{%").removesuffix("%}").strip())
             except JException as error:
                 yield f"{path} does not compile: {error}"
+
+
+def _faults_within(place: str, machine: dict[str, Any], around: set[str]) -> Iterator[str]:
+    """Check the states of a machine, or of a Map, which is named by its place."""
+    states = machine["States"]
+    reached, ahead = set[str](), [(f"{place}StartAt", machine["StartAt"])]
+    while ahead:
+        path, name = ahead.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        if name in states:
+            own = {key: value for key, value in states[name].items() if key != "ItemProcessor"}
+            ahead += [(at, value) for at, key, value in _leaves(own, f"{place}{name}") if key in {"Next", "Default"}]
+        else:
+            yield f"{path} leads to a missing state: {name}"
+    assigned = {variable for state in states.values() for variable in _assigned(state)}
+    for name, state in states.items():
+        if name not in reached:
+            yield f"the state {name} is never reached"
+        yield from _faults_of(name, state, states)
+        if foreign := sorted(_assigned(state) & around):
+            yield f"the state {name} assigns what only the states around its Map may assign: {', '.join(foreign)}"
+        if state["Type"] == "Map":
+            yield from _faults_within(f"{name}.", state["ItemProcessor"], around | assigned)
+
+
+def _assigned(state: dict[str, Any]) -> set[str]:
+    places = [state, *state.get("Catch", []), *state.get("Choices", [])]
+    return {variable for each in places for variable in each.get("Assign", {})}
 
 
 def _faults_of(name: str, state: dict[str, Any], states: dict[str, Any]) -> Iterator[str]:

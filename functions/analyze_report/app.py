@@ -17,5 +17,6 @@ clients = AnalysisClients.from_config(Config.from_env())
 
 @step
 def handler(execution: Execution, event: Event, _: LambdaContext) -> dict[str, Any]:
-    """Analyze the run's report as it was verified: ``delivery``."""
-    return analyze_run(clients, run_store.load(clients.table, execution), Delivery.from_dict(event["delivery"]))
+    """Analyze the run's report as it was verified (``delivery``), or merge its ``parts`` where it was divided."""
+    run = run_store.load(clients.table, execution)
+    return analyze_run(clients, run, Delivery.from_dict(event["delivery"]), event.get("parts"))

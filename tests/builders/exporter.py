@@ -57,8 +57,9 @@ VARIABLES = {
     "DEADLINE_HOURS": "6",
 }
 ENVIRONMENT = CREDENTIALS | VARIABLES
-EVENTS_PER_CHECK, EVENTS_A_RETRY = 9, 3
-"""Of Wait, Task and Choice together, and of a task's further try; counted in tests/workflow/test_history_events.py."""
+EVENTS_PER_CHECK, EVENTS_A_RETRY, EVENTS_A_PART = 9, 3, 11
+"""Of Wait, Task and Choice together, of a task's further try, and of an iteration of Analyze Parts; counted in
+tests/workflow/test_history_events.py."""
 EVENTS_A_STANDARD_EXECUTION_MAY_HAVE = 25_000
 
 HOSTILE_NAMES = [

@@ -14,6 +14,8 @@ SETUP_VARIABLES = {
     "INSPECTOR_PRINCIPAL": INSPECTOR,
     "START_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-StartReportFunctionRole",
     "VERIFY_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-VerifyReportFunctionRole",
+    "CUT_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-CutReportFunctionRole",
+    "ANALYZE_PART_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-AnalyzePartFunctionRole",
     "ANALYZE_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-AnalyzeReportFunctionRole",
     "NOTIFY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-NotifyFunctionRole",
     "DEAD_LETTER_QUEUE_URL": QUEUE,

@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonata import Jsonata
 
-from tests.contract.parts import MACHINE, STATES
+from tests.contract.parts import MACHINE
 
 EXPRESSION = re.compile(r"\{%(.*)%\}", re.DOTALL)
 CONTEXT = {
@@ -26,6 +26,7 @@ class StepError(Exception):
 
     def __init__(self, error: str, cause: str | None) -> None:
         super().__init__(error)
+        self.error = error
         self.output = {"Error": error} if cause is None else {"Error": error, "Cause": cause}
 
 
@@ -84,42 +85,67 @@ class Walk:
     waits: list[int] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
     output: Any = None
+    _queues: dict[str, list[Any]] = field(default_factory=dict)
 
     def run(self) -> "Walk":
         """Walk until a state ends the execution."""
-        queues = {name: list(each) for name, each in self.answers.items()}
-        name, given = MACHINE["StartAt"], CONTEXT["Execution"]["Input"]
+        self._queues = {name: list(each) for name, each in self.answers.items()}
+        try:
+            self.output = self._through(MACHINE, CONTEXT["Execution"]["Input"], CONTEXT)
+        except StepError as failure:
+            self.output = failure.output
+        return self
+
+    def _through(self, machine: Mapping[str, Any], given: Any, context: Mapping[str, Any]) -> Any:
+        """Walk through a machine, or through the states of a Map, and return the output of the state that ends it."""
+        name = machine["StartAt"]
         for _ in range(MOST_STEPS):
             self.path.append(name)
-            state = STATES[name]
-            states: dict[str, Any] = {"context": CONTEXT, "input": given}
+            state = machine["States"][name]
+            states: dict[str, Any] = {"context": context, "input": given}
             match state["Type"]:
                 case "Succeed":
-                    self.output = filled(state["Output"], self.variables, states)
-                    return self
+                    return filled(state["Output"], self.variables, states)
                 case "Fail":
-                    self.output = {key: filled(state[key], self.variables, states) for key in ("Error", "Cause")}
-                    return self
+                    raise StepError(*(filled(state[key], self.variables, states) for key in ("Error", "Cause")))
                 case "Choice":
                     name = self._chosen(state, states)
                     continue
                 case "Wait":
                     self.waits.append(filled(state["Seconds"], self.variables, states))
-                case "Task":
-                    self.payloads[name] = filled(state["Arguments"]["Payload"], self.variables, states)
-                    queue = queues[name]
-                    answer = queue.pop(0) if len(queue) > 1 else queue[0]
-                    if isinstance(answer, StepError):
-                        (catch,) = state["Catch"]
-                        self._assign(catch, states | {"errorOutput": answer.output})
-                        given, name = answer.output, catch["Next"]
+                case "Task" | "Map":
+                    try:
+                        states["result"] = self._worked(name, state, states)
+                    except StepError as failure:
+                        if (catch := _catch_of(state, failure.error)) is None:
+                            raise
+                        self._assign(catch, states | {"errorOutput": failure.output})
+                        given, name = failure.output, catch["Next"]
                         continue
-                    states["result"] = {"Payload": answer}
             self._assign(state, states)
             if "Output" in state:
                 given = filled(state["Output"], self.variables, states)
             name = state["Next"]
         raise AssertionError(f"the execution does not end: {self.path}")
+
+    def _worked(self, name: str, state: Mapping[str, Any], states: Mapping[str, Any]) -> Any:
+        """Return the result of a task, or of a Map, whose items are walked through one after the other."""
+        if state["Type"] == "Map":
+            items, before, results = filled(state["Items"], self.variables, states), dict(self.variables), []
+            if not isinstance(items, list):
+                raise StepError("States.QueryEvaluationError", "Items must be an array")
+            for index, item in enumerate(items):
+                context = dict(states["context"]) | {"Map": {"Item": {"Index": index, "Value": item}}}
+                selected = filled(state["ItemSelector"], self.variables, dict(states) | {"context": context})
+                results.append(self._through(state["ItemProcessor"], selected, context))
+                self.variables = dict(before)  # what is assigned in a Map ends with the iteration
+            return results
+        self.payloads[name] = filled(state["Arguments"]["Payload"], self.variables, states)
+        queue = self._queues[name]
+        answer = queue.pop(0) if len(queue) > 1 else queue[0]
+        if isinstance(answer, StepError):
+            raise answer
+        return {"Payload": answer}
 
     def _assign(self, state: Mapping[str, Any], states: Mapping[str, Any]) -> None:
         self.variables |= filled(state.get("Assign", {}), self.variables, states)
@@ -131,3 +157,7 @@ class Walk:
             if decided:
                 return str(choice["Next"])
         return str(state["Default"])
+
+
+def _catch_of(state: Mapping[str, Any], error: str) -> Mapping[str, Any] | None:
+    return next((each for each in state.get("Catch", []) if {error, "States.ALL"} & set(each["ErrorEquals"])), None)

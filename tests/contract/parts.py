@@ -13,15 +13,28 @@ ANALYTICS = Path("layers/analytics/findings_analysis")
 TEMPLATE_TEXT = Path("template.yaml").read_text(encoding="utf-8")
 TEMPLATE: dict[str, Any] = read_template(Path("template.yaml"))
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+PART_BYTES = int(RESOURCES["ExportFindings"]["Properties"]["DefinitionSubstitutions"]["PartBytes"])
 MACHINE_TEXT = Path("statemachine/export_findings.asl.json").read_text(encoding="utf-8")
-MACHINE: dict[str, Any] = json.loads(MACHINE_TEXT.replace("${Analysis}", "ON"))
-STATES: dict[str, dict[str, Any]] = MACHINE["States"]
+MACHINE: dict[str, Any] = json.loads(MACHINE_TEXT.replace("${Analysis}", "ON").replace("${PartBytes}", str(PART_BYTES)))
+MAPS: dict[str, dict[str, Any]] = {name: state for name, state in MACHINE["States"].items() if state["Type"] == "Map"}
+MAP_OF = {inner: name for name, state in MAPS.items() for inner in state["ItemProcessor"]["States"]}
+"""By the name of a state in a Map, the Map."""
+STATES: dict[str, dict[str, Any]] = MACHINE["States"] | {
+    inner: each for state in MAPS.values() for inner, each in state["ItemProcessor"]["States"].items()
+}
+"""Every state, those in a Map too: no two have the same name."""
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 
 
 def of_type(kind: str) -> dict[str, dict[str, Any]]:
     """The template's resources of a type, by logical id: their properties."""
     return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+def catches(name: str) -> list[dict[str, Any]]:
+    """Where a task's error is caught: by itself, or by the Map that it is in."""
+    state = STATES[MAP_OF.get(name, name)]
+    return list(state["Catch"])
 
 
 def camel(folder: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from findings_exporter import RELEASE
 from tests.contract.interpreter import StepError, Walk, expressions, states_named
-from tests.contract.parts import STATES, TASKS
+from tests.contract.parts import PART_BYTES, STATES, TASKS
 
 FROZEN: dict[str, dict[str, Any]] = json.loads(Path("tests/contract/releases.json").read_text(encoding="utf-8"))
 """By release and task: ``events``, and ``reads``: the members of an answer, and the values of its ``state``."""
@@ -27,6 +27,8 @@ DELIVERY = {
     "kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555",
     "nothing_found": None,
 }
+LARGE = DELIVERY | {"size_bytes": PART_BYTES + 1}
+PARTS = [{"number": 1, "begin": 0, "end": PART_BYTES - 9}, {"number": 2, "begin": PART_BYTES - 9, "end": PART_BYTES + 1}]
 SETUP = {
     "result": "failed",
     "failed": [
@@ -49,6 +51,8 @@ DAILY_RUN: dict[str, list[Any]] = {
     "Release Lock": [{"state": "RELEASED"}],
     "Check Setup": [{"state": "CHECKED", "setup": SETUP}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
+    "Cut Report": [{"state": "CUT", "parts": PARTS}],
+    "Analyze Part": [{"state": "PART_ANALYZED"}],
     "Analyze Report": [{"state": "ANALYZED"}],
     "Record Run": [{"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}],
     "Notify": [{"state": "NOTIFIED"}],
@@ -56,12 +60,13 @@ DAILY_RUN: dict[str, list[Any]] = {
 DAILY_RUNS = (
     DAILY_RUN,
     DAILY_RUN | {"Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY | {"key": None, "nothing_found": "no_findings"}}]},
+    DAILY_RUN | {"Verify Report": [{"state": "VERIFIED", "delivery": LARGE}]},
     DAILY_RUN | {"Plan Export": [{"state": "DUPLICATE", "of": "arn"}]},
     DAILY_RUN | {"Analyze Report": [StepError("Sandbox.Timedout", "it took too long")]},
     DAILY_RUN | {"Check Report": [StepError("States.Timeout", None)]},
     DAILY_RUN | {"Check Report": [StepError("AccessDeniedError", "AWS refused it")]},
 )
-"""A success, one that found nothing, a duplicate, an analysis that broke down, a failure and one of the setup: between them every form of every event."""
+"""A success, one that found nothing, one of two parts, a duplicate, an analysis that broke down, a failure and one of the setup: between them every form of every event."""
 
 
 def kept() -> list[str]:

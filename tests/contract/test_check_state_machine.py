@@ -55,6 +55,29 @@ def test_whatever_leads_to_a_missing_state_is_found(place: Any, expected: str, m
     assert f"{expected} leads to a missing state: Nowhere" in faults(machine)
 
 
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (lambda inner: inner, "Analyze Parts.StartAt"),
+        (lambda inner: inner["States"]["Analyze Part"], "Analyze Parts.Analyze Part.Next"),
+        (lambda inner: inner["States"]["Part Analyzed?"], "Analyze Parts.Part Analyzed?.Default"),
+    ],
+)
+def test_a_state_in_a_map_leads_to_states_in_the_map_only(place: Any, expected: str, machine: dict[str, Any]) -> None:
+    place(machine["States"]["Analyze Parts"]["ItemProcessor"])[expected.rsplit(".", 1)[-1]] = "Record Run"
+    assert f"{expected} leads to a missing state: Record Run" in faults(machine)
+
+
+def test_a_state_in_a_map_that_nothing_leads_to_is_found(machine: dict[str, Any]) -> None:
+    machine["States"]["Analyze Parts"]["ItemProcessor"]["States"]["Island"] = {"Type": "Succeed"}
+    assert faults(machine) == ["the state Island is never reached"]
+
+
+def test_a_variable_of_the_states_around_a_map_that_is_assigned_in_it_is_found(machine: dict[str, Any]) -> None:
+    machine["States"]["Analyze Parts"]["ItemProcessor"]["States"]["Analyze Part"]["Assign"] = {"parts": 1, "mine": 2}
+    assert faults(machine) == ["the state Analyze Part assigns what only the states around its Map may assign: parts"]
+
+
 def test_a_state_without_next_is_found(machine: dict[str, Any]) -> None:
     del machine["States"]["Wait for Lock"]["Next"]
     assert faults(machine) == ["the state Wait for Lock has neither Next nor End"]

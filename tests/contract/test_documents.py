@@ -95,7 +95,7 @@ def test_the_diagram_is_drawn_from_the_workflow() -> None:
 
 
 def test_the_diagram_has_every_state_and_every_way() -> None:
-    names = dict(re.findall(r"^    (\w+)\W+\"(.+)\"\W+$", ARCHITECTURE, re.MULTILINE))
+    names = dict(re.findall(r"^    (?:subgraph )?(\w+)\W+\"(.+)\"\W+$", ARCHITECTURE, re.MULTILINE))
     drawn = {
         (names[begin], names[end])
         for begin, end in re.findall(r"^    (\w+) -\.?->(?:\|[^|]*\|)? (\w+)$", ARCHITECTURE, re.MULTILINE)

@@ -64,11 +64,19 @@ ROLES = {
         sns:GetTopicAttributes
         sqs:GetQueueAttributes
     """,
+    "CutReportFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
+        s3:GetObject kms:Decrypt
+    """,
+    "AnalyzePartFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
+        s3:GetObject s3:PutObject kms:Decrypt kms:GenerateDataKey
+    """,
     "AnalyzeReportFunctionRole": FUNCTION + """
         dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
         dynamodb:Query/REPORT
         inspector2:BatchGetAccountStatus inspector2:ListConnectors inspector2:ListCoverageStatistics inspector2:ListMembers
-        s3:GetObject s3:PutObject kms:Decrypt kms:GenerateDataKey
+        s3:DeleteObject s3:GetObject s3:PutObject kms:Decrypt kms:GenerateDataKey
     """,
     "RecordRunFunctionRole": FUNCTION + """
         dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION

@@ -60,6 +60,7 @@ PARTS_OF_RESOURCES = {
     f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/*",
     "arn:aws:s3:::findings-Bucket/inspector/reports/*",
     "arn:aws:s3:::findings-Bucket/inspector/analyses/*",
+    "arn:aws:s3:::findings-Bucket/inspector/analyses/*/parts/*",
     "arn:aws:s3:::findings-Bucket/inspector/findings/*",
 }
 """Resources with a wildcard, beside log streams: this machine's executions, reports and analyses, and schedules (CloudFormation names
@@ -106,6 +107,20 @@ class TestRoles:
             if "*" in resource and resource != "*" and ":log-group:" not in resource
         }
         assert partly == PARTS_OF_RESOURCES
+
+    def test_only_parts_of_an_analysis_are_deleted_and_only_by_the_step_that_merges_them(self) -> None:
+        deleting = [
+            (role, each["Resource"]) for role, each in statements("identity") if "s3:DeleteObject" in listed(each["Action"])
+        ]
+        assert deleting == [("AnalyzeReportFunctionRole", "arn:aws:s3:::findings-Bucket/inspector/analyses/*/parts/*")]
+
+    def test_a_part_is_written_among_the_parts_only(self) -> None:
+        writing = [
+            each["Resource"]
+            for role, each in statements("identity")
+            if role == "AnalyzePartFunctionRole" and "s3:PutObject" in listed(each["Action"])
+        ]
+        assert writing == ["arn:aws:s3:::findings-Bucket/inspector/analyses/*/parts/*"]
 
     def test_listing_the_bucket_is_confined_to_the_reports(self) -> None:
         listings = [each for _, each in statements("identity") if "s3:ListBucket" in listed(each["Action"])]

@@ -26,12 +26,15 @@ from tests.contract.parts import (
     FUNCTIONS,
     MACHINE,
     MACHINE_TEXT,
+    MAPS,
     PACKAGE,
+    PART_BYTES,
     RESOURCES,
     STATES,
     TASKS,
     TEMPLATE,
     camel,
+    catches,
     folder_of,
     of_type,
 )
@@ -50,10 +53,20 @@ SERVICE_ERRORS = {
     "States.Timeout",
 }
 SETUP_ERROR = "AccessDeniedError"
-ANALYZE = "Analyze Report"
+ANALYZE, CUT, PART = "Analyze Report", "Cut Report", "Analyze Part"
+ANALYSIS = {CUT, PART, ANALYZE}
+"""The tasks whose failure does not fail the export."""
+MOST_PARTS = 300
+"""Of a report of 150 GB: more than Inspector is known to write."""
 FAILURE = {"error": "InspectorBusy", "cause": "as caught"}
 SETUP = {"result": "failed", "failed": [{"check": "key"}], "unknown": []}
-DELIVERY = {"key": "inspector/reports/x.json"}
+DELIVERY = {"key": "inspector/reports/x.json", "size_bytes": PART_BYTES, "nothing_found": None}
+LARGE = DELIVERY | {"size_bytes": PART_BYTES + 1}
+PARTS = [
+    {"number": 1, "begin": 0, "end": 600},
+    {"number": 2, "begin": 600, "end": 1000},
+    {"number": 3, "begin": 1000, "end": 1100},
+]
 ANSWERS: dict[str, list[Any]] = {
     "Plan Export": [{"state": "PLANNED", "plan": {}}],
     "Acquire Lock": [{"state": "ACQUIRED"}],
@@ -63,10 +76,13 @@ ANSWERS: dict[str, list[Any]] = {
     "Release Lock": [{"state": "RELEASED"}],
     "Check Setup": [{"state": "CHECKED", "setup": SETUP}],
     "Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY}],
+    "Cut Report": [{"state": "CUT", "parts": PARTS}],
+    "Analyze Part": [{"state": "PART_ANALYZED"}],
     "Analyze Report": [{"state": "ANALYZED"}],
     "Record Run": [{"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}],
     "Notify": [{"state": "NOTIFIED", "failure": None}],
 }
+IN_PARTS = ANSWERS | {"Verify Report": [{"state": "VERIFIED", "delivery": LARGE}]}
 IN_WORDS = FAILURE | {"cause": "in words"}
 FAILED_ANSWERS = ANSWERS | {
     "Record Run": [{"state": "NOTIFICATION_PENDING", "outcome": "FAILED", "failure": IN_WORDS}],
@@ -89,6 +105,8 @@ def next_states(state: dict[str, Any]) -> Iterator[str]:
     """Every state that may follow."""
     for each in [state, *state.get("Choices", []), *state.get("Catch", [])]:
         yield from (each[key] for key in ("Next", "Default") if key in each)
+    if "ItemProcessor" in state:
+        yield state["ItemProcessor"]["StartAt"]
 
 
 class TestForm:
@@ -127,6 +145,27 @@ class TestForm:
     def test_it_begins_with_the_codes_release(self) -> None:
         assert STATES["Prepare Run"]["Assign"]["release"] == RELEASE
         assert all(task["Arguments"]["Payload"]["release"] == "{% $release %}" for task in TASKS.values())
+
+
+class TestMaps:
+    @pytest.mark.parametrize("name", MAPS)
+    def test_a_map_leaves_functions_for_others_in_a_fresh_account(self, name: str) -> None:
+        assert MAPS[name]["MaxConcurrency"] <= 5
+        assert MAPS[name]["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
+
+    @pytest.mark.parametrize("name", MAPS)
+    def test_a_map_keeps_its_results_small(self, name: str) -> None:
+        (end,) = [each for each in MAPS[name]["ItemProcessor"]["States"].values() if each["Type"] == "Succeed"]
+        assert len(json.dumps(end["Output"])) < 50
+        assert "$states.result" not in json.dumps(MAPS[name]["Output"])
+
+    def test_states_have_names_of_their_own(self) -> None:
+        assert len(STATES) == len(MACHINE["States"]) + sum(len(each["ItemProcessor"]["States"]) for each in MAPS.values())
+
+    def test_the_plan_of_the_most_parts_fits_what_a_state_may_pass_on(self) -> None:
+        begin = (MOST_PARTS - 1) * PART_BYTES
+        parts = [{"number": MOST_PARTS, "begin": begin, "end": begin + PART_BYTES}] * MOST_PARTS
+        assert len(json.dumps({"state": "CUT", "parts": parts})) < 256 * 1024 / 8
 
 
 class TestTasks:
@@ -169,20 +208,32 @@ class TestTasks:
 
     @EVERY_TASK
     def test_a_task_catches_everything_and_keeps_the_first_failure(self, name: str) -> None:
-        (catch,) = TASKS[name]["Catch"]
+        *named, catch = catches(name)
         assert catch["ErrorEquals"] == ["States.ALL"]
         # An analysis never fails an export.
-        assert set(catch["Assign"]) == {"analysis_failure" if name == ANALYZE else "failure"}
+        assert set(catch["Assign"]) == {"analysis_failure" if name in ANALYSIS else "failure"}
+        assert [each["ErrorEquals"] for each in named] == ([["Analysis.PartNotAnalyzed"]] if name == PART else [])
 
-    def test_an_analysis_that_takes_too_long_is_tried_once_more_so_that_a_success_is_notified_within_half_an_hour(self) -> None:
-        retry = next(each for each in TASKS[ANALYZE]["Retry"] if "Sandbox.Timedout" in each["ErrorEquals"])
+    @pytest.mark.parametrize("name", sorted(ANALYSIS))
+    def test_an_analysis_that_takes_too_long_is_tried_once_more_so_that_a_success_is_notified_soon(self, name: str) -> None:
+        retry = next(each for each in TASKS[name]["Retry"] if "Sandbox.Timedout" in each["ErrorEquals"])
         assert set(retry["ErrorEquals"]) == {"Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"}
-        assert (1 + retry["MaxAttempts"]) * TASKS[ANALYZE]["TimeoutSeconds"] < 30 * 60
+        assert retry["MaxAttempts"] == 1
+        assert (1 + retry["MaxAttempts"]) * TASKS[name]["TimeoutSeconds"] < 31 * 60
 
-    def test_with_all_its_tries_the_analysis_ends_before_the_workflow_does(self) -> None:
-        tries = 1 + sum(each["MaxAttempts"] for each in TASKS[ANALYZE]["Retry"][:-1])
-        longest = timedelta(hours=plan.MAX_DEADLINE_HOURS, seconds=tries * TASKS[ANALYZE]["TimeoutSeconds"] + 600)
-        assert longest < timedelta(seconds=MACHINE["TimeoutSeconds"])
+    def test_with_all_their_tries_the_analysis_of_most_parts_ends_before_the_workflow_does(self) -> None:
+        def with_all_tries(name: str) -> int:
+            tries = 1 + sum(each["MaxAttempts"] for each in TASKS[name]["Retry"][:-1])
+            return int(tries * TASKS[name]["TimeoutSeconds"])
+
+        # Each part takes as long as its function may: five at a time.
+        parts = (
+            MOST_PARTS
+            / MAPS["Analyze Parts"]["MaxConcurrency"]
+            * of_type("AWS::Serverless::Function")["AnalyzePartFunction"]["Timeout"]
+        )
+        seconds = with_all_tries(CUT) + parts + with_all_tries(ANALYZE) + 600
+        assert timedelta(hours=plan.MAX_DEADLINE_HOURS, seconds=seconds) < timedelta(seconds=MACHINE["TimeoutSeconds"])
 
     def test_retries_outlast_a_function_that_may_still_create_and_a_notification_that_died(self) -> None:
         functions = of_type("AWS::Serverless::Function")
@@ -230,7 +281,7 @@ class TestAnswers:
     def understood(task: str) -> set[str]:
         """Every ``state`` that the task and the choice after it name."""
         choice = STATES[TASKS[task]["Next"]]
-        texts = [*expressions(TASKS[task]["Assign"]), *(expressions(choice) if choice["Type"] == "Choice" else ())]
+        texts = [*expressions(TASKS[task].get("Assign", {})), *(expressions(choice) if choice["Type"] == "Choice" else ())]
         return {state for text in texts for state in states_named(text)}
 
     @pytest.mark.parametrize(("task", "module"), CODE.items())
@@ -244,6 +295,11 @@ class TestAnswers:
         answered = {each for line in re.findall(r'"state": (.*)', code) for each in re.findall(r'"([A-Z_]+)"', line)}
         assert answered
         assert self.understood(task) == (answered if task != "Check Setup" else set())  # which decides nothing
+
+    def test_so_do_the_choices_about_parts(self) -> None:
+        code = (ANALYTICS / "part_pipeline.py").read_text(encoding="utf-8")
+        answered = {each for line in re.findall(r'"state": (.*)', code) for each in re.findall(r'"([A-Z_]+)"', line)}
+        assert self.understood(CUT) | self.understood(PART) == answered == {"CUT", "PART_ANALYZED", "NOT_ANALYZED"}
 
     def test_so_do_the_choices_about_reports(self) -> None:
         started, checked = self.understood("Start Report"), self.understood("Check Report")
@@ -273,12 +329,50 @@ class TestWalk:
         common = {"release": RELEASE, "execution": execution}
         assert payloads["Plan Export"] == common | {"input": {"notify": True}}
         assert payloads["Verify Report"] == common | {"found_nothing": True}
-        assert payloads["Analyze Report"] == common | {"delivery": DELIVERY}
+        assert payloads["Analyze Report"] == common | {"delivery": DELIVERY, "parts": None}
         assert payloads["Record Run"] == common | {
             "failure": None, "delivery": DELIVERY, "duplicate": False, "analysis_failure": None,
         }  # fmt: skip
         for name in ("Acquire Lock", "Start Report", "Check Report", "Release Lock", "Notify"):
             assert payloads[name] == common
+
+    def test_a_report_that_is_larger_than_a_part_is_divided_analyzed_in_parts_and_merged(self) -> None:
+        walk = Walk(IN_PARTS).run()
+        of_a_part = ["Analyze Part", "Part Analyzed?", "Part Finished"]
+        assert walk.path[walk.path.index("Report Verified?") :] == [
+            "Report Verified?", "Cut Report", "Report Cut?", "Analyze Parts", *of_a_part, *of_a_part, *of_a_part, "Analyze Report",
+            "Record Run", "Notification Needed?", "Notify", "Export Failed?", "Export Succeeded",
+        ]  # fmt: skip
+        common = {name: walk.payloads["Plan Export"][name] for name in ("release", "execution")} | {"delivery": LARGE}
+        assert walk.payloads[CUT] == common | {"part_bytes": PART_BYTES}
+        assert walk.payloads[PART] == common | {"part": PARTS[-1]}
+        assert walk.payloads[ANALYZE] == common | {"parts": PARTS}
+
+    @pytest.mark.parametrize("delivery", [DELIVERY, LARGE | {"nothing_found": "no_object"}, {"key": None}])
+    def test_any_other_report_is_analyzed_as_one(self, delivery: dict[str, Any]) -> None:
+        walk = Walk(ANSWERS | {"Verify Report": [{"state": "VERIFIED", "delivery": delivery}]}).run()
+        assert CUT not in walk.path
+        assert walk.payloads[ANALYZE]["parts"] is None
+
+    def test_a_large_report_is_not_divided_where_the_analysis_is_switched_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(STATES["Prepare Run"]["Assign"], "analysis", "OFF")
+        assert not ANALYSIS & set(Walk(IN_PARTS).run().path)
+
+    @pytest.mark.parametrize("name", [CUT, PART])
+    def test_a_part_that_is_not_analyzed_ends_the_analysis_and_its_record_says_why(self, name: str) -> None:
+        answers = [{"state": "NOT_ANALYZED", "error": "Analysis.ReportMalformed"}]
+        walk = Walk(IN_PARTS | {name: answers if name == CUT else [*ANSWERS[PART], *answers]}).run()
+        assert walk.path[-1] == "Export Succeeded"
+        assert walk.path.count(PART) == (0 if name == CUT else 2)
+        assert ANALYZE not in walk.path
+        assert walk.payloads["Record Run"]["analysis_failure"] is None
+        assert walk.payloads["Record Run"]["failure"] is None
+
+    @pytest.mark.parametrize("answer", [{"state": "CUT"}, {"state": "CUT", "parts": None}])
+    def test_a_cut_without_parts_is_recorded_as_the_analyses_failure(self, answer: dict[str, Any]) -> None:
+        walk = Walk(IN_PARTS | {CUT: [answer]}).run()
+        assert walk.path[-1] == "Export Succeeded"
+        assert walk.payloads["Record Run"]["analysis_failure"]["error"] == "Workflow.QueryEvaluationError"
 
     def test_a_held_lock_and_another_report_are_waited_for(self) -> None:
         answers = ANSWERS | {
@@ -314,7 +408,7 @@ class TestWalk:
         assert walk.output == {"Error": "InspectorBusy", "Cause": "in words"}
 
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
-    @pytest.mark.parametrize("name", sorted(TASKS.keys() - {ANALYZE}))
+    @pytest.mark.parametrize("name", sorted(TASKS.keys() - ANALYSIS))
     def test_an_error_of_any_step_ends_in_export_failed_through_everything_that_is_left(
         self, name: str, cause: str | None
     ) -> None:
@@ -341,7 +435,7 @@ class TestWalk:
             assert walk.payloads["Record Run"]["failure"] == {"error": "X", "cause": cause or ""}
 
     @pytest.mark.parametrize("answer", [{"state": "SURPRISE"}, {"state": None}, {"state": {}}, {}, None, [], "VERIFIED"])
-    @pytest.mark.parametrize("name", sorted(TASKS.keys() - {ANALYZE, "Cancel Report", "Check Setup"}))
+    @pytest.mark.parametrize("name", sorted(TASKS.keys() - ANALYSIS - {"Cancel Report", "Check Setup"}))
     def test_an_unknown_answer_fails_the_run_by_name(self, name: str, answer: Any) -> None:
         recorded = {"Record Run": FAILED_ANSWERS["Record Run"], "Notify": FAILED_ANSWERS["Notify"]}
         answers = ANSWERS | ({} if name in recorded else recorded) | {name: [answer]}
@@ -360,13 +454,15 @@ class TestWalk:
         assert walk.path[-1] == "Export Failed"
         assert walk.payloads["Record Run"]["failure"]["error"] == remediation.OF_THE_SETUP[0]
 
-    def test_an_analyses_unknown_answer_is_recorded_as_its_failure_and_the_export_succeeds(self) -> None:
-        walk = Walk(ANSWERS | {ANALYZE: [{"state": "SURPRISE"}]}).run()
+    @pytest.mark.parametrize("answer", [{"state": "SURPRISE"}, {"state": None}, {"state": {}}, {}, None, [], "PART_ANALYZED"])
+    @pytest.mark.parametrize("name", sorted(ANALYSIS))
+    def test_an_analyses_unknown_answer_is_recorded_as_its_failure_and_the_export_succeeds(self, name: str, answer: Any) -> None:
+        walk = Walk(IN_PARTS | {name: [answer]}).run()
         assert walk.path[-1] == "Export Succeeded"
-        assert walk.payloads["Record Run"]["analysis_failure"] == {
-            "error": "Workflow.UnknownAnswer",
-            "cause": "Analyze Report gave an answer that the workflow does not know: SURPRISE",
-        }
+        failure = walk.payloads["Record Run"]["analysis_failure"]
+        assert failure["error"] == "Workflow.UnknownAnswer"
+        assert failure["cause"].startswith(f"{name} gave an answer that the workflow does not know: ")
+        assert failure["cause"].endswith("SURPRISE" if answer == {"state": "SURPRISE"} else "")
 
     def test_no_success_without_a_verified_report(self) -> None:
         walk = Walk(ANSWERS | {"Verify Report": [{"state": "VERIFIED", "delivery": None}]}).run()
@@ -378,15 +474,17 @@ class TestWalk:
         ours = error.replace("States.", "Workflow.")
         failed = Walk(ANSWERS | {"Record Run": [StepError(error, None)], "Notify": [StepError("X", "c")]}).run()
         assert failed.output["Error"] == ours
-        for name in TASKS.keys() - {ANALYZE, "Cancel Report", "Check Setup", "Record Run", "Notify"}:
+        for name in TASKS.keys() - ANALYSIS - {"Cancel Report", "Check Setup", "Record Run", "Notify"}:
             walk = Walk(FAILED_ANSWERS | {name: [StepError(error, None)]}).run()
             assert walk.payloads["Record Run"]["failure"] == {"error": ours, "cause": ""}
-        analyzed = Walk(ANSWERS | {ANALYZE: [StepError(error, None)]}).run()
-        assert analyzed.payloads["Record Run"]["analysis_failure"]["error"] == ours
+        for name in ANALYSIS:
+            analyzed = Walk(IN_PARTS | {name: [StepError(error, None)]}).run()
+            assert analyzed.payloads["Record Run"]["analysis_failure"]["error"] == ours
 
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
-    def test_an_analysis_that_breaks_down_is_recorded_and_the_export_succeeds(self, cause: str | None) -> None:
-        walk = Walk(ANSWERS | {ANALYZE: [StepError("Sandbox.Timedout", cause)]}).run()
+    @pytest.mark.parametrize("name", sorted(ANALYSIS))
+    def test_an_analysis_that_breaks_down_is_recorded_and_the_export_succeeds(self, name: str, cause: str | None) -> None:
+        walk = Walk(IN_PARTS | {name: [StepError("Sandbox.Timedout", cause)]}).run()
         assert walk.path[-1] == "Export Succeeded"
         assert walk.payloads["Record Run"]["analysis_failure"] == {"error": "Sandbox.Timedout", "cause": cause or ""}
         assert walk.payloads["Record Run"]["failure"] is None
@@ -448,12 +546,12 @@ def test_every_substitution_is_given_and_no_more() -> None:
     given = RESOURCES["ExportFindings"]["Properties"]["DefinitionSubstitutions"]
     assert used == set(given)
     for name, value in given.items():
-        given_by = {"Partition": {"Ref": "AWS::Partition"}, "Analysis": {"Ref": "Analysis"}}
+        given_by = {"Partition": {"Ref": "AWS::Partition"}, "Analysis": {"Ref": "Analysis"}, "PartBytes": str(PART_BYTES)}
         assert value == given_by.get(name, {"Fn::GetAtt": [name.removesuffix("Arn"), "Arn"]})
 
 
 def test_a_catch_leads_only_to_the_failures_end() -> None:
-    for task in (each for name, each in TASKS.items() if name != ANALYZE):
+    for task in (each for name, each in TASKS.items() if name not in ANALYSIS):
         ends, ahead, seen = set(), [task["Catch"][0]["Next"]], set()
         while ahead:
             name = ahead.pop()

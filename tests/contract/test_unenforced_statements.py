@@ -68,8 +68,9 @@ def test_a_publisher_may_use_the_topics_key_through_sns_only(role: str) -> None:
     }
 
 
-def test_verify_may_decrypt_reports_through_s3_only() -> None:
-    assert statement("VerifyReportFunctionRole", "DecryptTheReport") == {
+@pytest.mark.parametrize("role", ["VerifyReportFunctionRole", "CutReportFunctionRole"])
+def test_what_only_reads_reports_may_decrypt_them_through_s3_only(role: str) -> None:
+    assert statement(role, "DecryptTheReport") == {
         "Effect": "Allow",
         "Action": "kms:Decrypt",
         "Resource": REPORTS_KEY,
@@ -77,8 +78,9 @@ def test_verify_may_decrypt_reports_through_s3_only() -> None:
     }
 
 
-def test_the_analysis_may_use_the_reports_key_through_s3_only() -> None:
-    assert statement("AnalyzeReportFunctionRole", "UseTheReportsKey") == {
+@pytest.mark.parametrize("role", ["AnalyzePartFunctionRole", "AnalyzeReportFunctionRole"])
+def test_the_analysis_may_use_the_reports_key_through_s3_only(role: str) -> None:
+    assert statement(role, "UseTheReportsKey") == {
         "Effect": "Allow",
         "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
         "Resource": REPORTS_KEY,

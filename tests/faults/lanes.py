@@ -23,6 +23,8 @@ WAIT_SCALES = {"*": WAIT_SCALE, "StillCreatingError": 1.0, "NotificationInProgre
 """Retries that wait for a mark in the table keep their real length: the functions' clock is not scaled."""
 FINDINGS = 5
 """So many that the file is larger than the few kilobytes at which a report could be empty."""
+FINDINGS_OF_PARTS, PART_BYTES = 26, 20_000
+"""So many that the file is some 75 kB, which is divided into four parts of about this size."""
 
 _minutes = count()
 
@@ -55,8 +57,14 @@ class Lane:
             batch.control("/_local/sns/published", {"clear": True})
         if not self._events_come:
             self.send_events(wanted=True)
+        exporter.set_part_bytes(None)
         exporter.delete_items(lambda _: True)
         exporter.delete_objects()
+
+    def divide_reports(self) -> None:
+        """Let the next run's report be large, and be analyzed in parts."""
+        self.inspector.seed(findings=FINDINGS_OF_PARTS, seed=1)
+        self.exporter.set_part_bytes(PART_BYTES)
 
     def send_events(self, *, wanted: bool) -> None:
         """Enable or disable the events of ended executions."""

@@ -2,7 +2,8 @@
 
 The calls are recorded, not listed, so a new call of a step is covered automatically. A cell is named
 `<scenario>/<step>/<call>#<number>/<kind>`; the call is `step` for a fault of the whole step, and `state` for one that
-takes effect when the state is entered.
+takes effect when the state is entered. A call for one part of a large report has the part's number behind the step:
+`AnalyzePart.3`.
 """
 
 from __future__ import annotations
@@ -18,18 +19,21 @@ from tests.faults.lanes import WAIT_SCALES
 from tests.faults.observe import clean_up_hourly, come_to_rest, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tests.faults.lanes import Lane
     from tests.local_aws.fault_control import Call
 
-type Scenario = Literal["nightly", "deadline", "refused", "stopped", "swept"]
+type Place = tuple[str, str, str]
+"""Step, call and method."""
+type Scenario = Literal["nightly", "parts", "deadline", "refused", "stopped", "swept"]
 
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario.__value__)
-"""A scheduled run that succeeds; a run that its deadline ends; one whose setup is wrong; one that is stopped while it waits;
+"""A scheduled run that succeeds; one whose report is analyzed in parts; a run that its deadline ends; one whose setup is wrong; one that is stopped while it waits;
 the same, but the event of its end is lost."""
 USUAL = {
     "nightly": ("SUCCEEDED", ""),
+    "parts": ("SUCCEEDED", ""),
     "deadline": ("FAILED", "DeadlineExceeded"),
     "refused": ("FAILED", "Report.INVALID_PERMISSIONS"),
     "stopped": ("ABORTED", "Operator"),
@@ -47,6 +51,7 @@ CLIENT_TRIES = 3
 STEP, STATE = "step", "state"
 OTHERWISE: dict[Scenario, tuple[str, ...]] = {
     "nightly": (),
+    "parts": ("CutReport", "AnalyzePart.1", "AnalyzePart.3", "AnalyzeReport"),
     "deadline": ("CancelReport", "ReleaseLock", "RecordRun", "Notify", "CleanUp"),
     "refused": (),
     "stopped": ("CleanUp",),
@@ -60,6 +65,11 @@ ONLY: dict[Scenario, tuple[str, ...]] = {
     "swept": ("error", "lost-3", "denied-on", "late", "killed-bef", "killed-aft", "overlap-bef", "overlap-aft"),
 }
 """The kinds that test something new for a scenario's calls; all kinds, where none are named."""
+FEWEST_PARTS, LATER_PART = 3, 3
+LATER_KINDS = ("error-on", "lost-3", "denied-on", "killed-aft", "stopped", "overlap-aft")
+"""The kinds that test something new for the calls of a later part, which are alike to those of the first."""
+AS_IN_NIGHTLY = re.compile(r"AnalyzeReport/(?:inspector2:|dynamodb:(?:GetItem|Query))")
+"""What the merge of parts asks like the analysis of a small report."""
 MARK_SECONDS = {"StartReport": 75, "Notify": 75, "CleanUp": 165}
 """How long the mark of a function is valid: a little longer than it may run."""
 READ = re.compile(r"\w+:(?:Get|List|Describe|Query)")
@@ -135,6 +145,16 @@ class Cell:
         return f"{self.scenario}/{self.step.replace(' ', '_')}/{self.call}/{self.kind.name}"
 
     @property
+    def part(self) -> int:
+        """The number of the part whose calls it breaks; 0 where the step works for the whole report."""
+        return int(self.step.partition(".")[2] or 0)
+
+    @property
+    def function(self) -> str:
+        """The logical id of the function that it breaks."""
+        return f"{self.step.partition('.')[0]}Function"
+
+    @property
     def seconds(self) -> float:
         """About how long it takes, for the order. A function that fails after it has set a mark leaves it, and it expires in real time."""
         is_cut_off = self.kind.fault.startswith(("killed", "stopped_held", "overlap"))
@@ -178,10 +198,12 @@ def cells(lane: Lane) -> list[Cell]:
             raise AssertionError(f"{scenario} does not hold without any fault: {troubles}\n{summary(seen)}")
         # The hourly cleanup works for no single execution; where the event arrives, nothing is left for it to do.
         worked_for = "" if scenario == "swept" else seen.executions[0].arn
-        places = list(_places(call for call in lane.faults.calls() if call["execution"] == worked_for))
+        calls = [call for call in lane.faults.calls() if call["execution"] == worked_for]
+        places = _places_of_parts(lane, calls) if scenario == "parts" else list(_places(calls, {}))
         steps = {invocation.function for invocation in seen.invocations if invocation.function != "CleanUpFunction"}
         first = _first_at_services(places)
         hangs = [cell for cell in _hangs_on(scenario, first) if scenario != "swept" and _at_service(cell) not in hung]
+        hangs = [cell for cell in hangs if cell.part <= 1]
         hung |= {_at_service(cell) for cell in hangs}
         found = [
             *(
@@ -203,12 +225,28 @@ def cells(lane: Lane) -> list[Cell]:
     return made
 
 
-def _places(calls: Iterable[Call]) -> Iterator[tuple[str, str, str]]:
+def _places(calls: Iterable[Call], parts: Mapping[str, int]) -> Iterator[Place]:
+    """Yield step, call and method of each call; an invocation for a part has the part's number behind the step."""
     counts: dict[tuple[str, str], int] = {}
     for call in calls:
-        key = call["function"], call["action"]
+        part = parts.get(call["invocation"])
+        key = _short(call["function"]) + (f".{part}" if part else ""), call["action"]
         counts[key] = counts.get(key, 0) + 1
-        yield _short(call["function"]), f"{call['action']}#{counts[key]}", call["method"]
+        yield key[0], f"{call['action']}#{counts[key]}", call["method"]
+
+
+def _places_of_parts(lane: Lane, calls: Iterable[Call]) -> list[Place]:
+    """Return the calls of the first part, of a later one, and of the steps around: of those that repeat one, the first and the last."""
+    parts = {each["id"]: each["event"]["part"]["number"] for each in lane.faults.invocations() if "part" in (each["event"] or {})}
+    if len(parts) < FEWEST_PARTS:
+        raise AssertionError(f"the report was divided into {len(parts)} parts")
+    places = [
+        (step, call, method)
+        for step, call, method in _places(calls, parts)
+        if step.partition(".")[2] in ("", "1", str(LATER_PART)) and not AS_IN_NIGHTLY.match(f"{step}/{call}")
+    ]
+    last = {(step, call.partition("#")[0]): call for step, call, _ in places}
+    return [each for each in places if each[1].endswith("#1") or last[each[0], each[1].partition("#")[0]] == each[1]]
 
 
 def _kinds_of_call(scenario: Scenario, step: str, call: str, method: str, *, is_first: bool) -> Iterator[Kind]:
@@ -219,11 +257,11 @@ def _kinds_of_call(scenario: Scenario, step: str, call: str, method: str, *, is_
             continue  # an answer without a body cannot break off
         if READ.match(call) and (kind.needs_effect or (kind.is_alike_for_reads and not is_first)):
             continue
-        if kind.name in ONLY.get(scenario, KINDS):
+        if kind.name in (LATER_KINDS if step.endswith(f".{LATER_PART}") else ONLY.get(scenario, KINDS)):
             yield kind
 
 
-def _first_at_services(places: Iterable[tuple[str, str, str]]) -> list[tuple[str, str]]:
+def _first_at_services(places: Iterable[Place]) -> list[tuple[str, str]]:
     """Return each step's first call at each service."""
     first = {(step, call.split(":")[0]): call for step, call, _ in reversed(list(places))}
     return [(step, call) for (step, _), call in first.items()]
@@ -279,14 +317,15 @@ def _break(lane: Lane, cell: Cell, arn: str) -> None:
     if cell.call == STATE:
         lane.faults.put(kind.fault, state=cell.step, execution=arn)
     elif cell.call == STEP:
-        lane.faults.put(kind.fault, function=f"{cell.step}Function", execution=arn, times=kind.times, error=kind.error)
+        lane.faults.put(kind.fault, function=cell.function, execution=arn, times=kind.times, error=kind.error)
     else:
         action, number = cell.call.split("#")
         lane.faults.put(
             kind.fault,
-            function=f"{cell.step}Function",
+            function=cell.function,
             action=action,
             execution=execution,
+            event={"part": {"number": cell.part}} if cell.part else {},
             skip=int(number) - 1,
             times=kind.times,
         )
@@ -297,6 +336,9 @@ def _break(lane: Lane, cell: Cell, arn: str) -> None:
 def _begin(lane: Lane, scenario: Scenario, arn: str) -> None:
     match scenario:
         case "nightly":
+            lane.start(arn, {**lane.scheduled_input(), "deadline_hours": LATEST_HOURS})
+        case "parts":
+            lane.divide_reports()
             lane.start(arn, {**lane.scheduled_input(), "deadline_hours": LATEST_HOURS})
         case "deadline":
             lane.inspector.hold()
@@ -317,6 +359,8 @@ def _troubles_of_end(scenario: Scenario, kind: Kind | None, seen: Snapshot) -> I
     """Check how the execution ended: as usual after a temporary fault, with an explained error after a lasting one."""
     (execution,) = seen.executions
     ended, usual = (execution.status, execution.error), USUAL[scenario]
+    if kind is None and any("/parts/" in key for key in seen.objects):
+        yield "parts were left after they had been merged"
     if kind and kind.is_stop:
         usual = USUAL["stopped"]
     if ended == usual:

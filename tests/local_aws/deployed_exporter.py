@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 import zipfile
 from contextlib import contextmanager, suppress
@@ -86,6 +87,7 @@ class Exporter:
         self.states = self.client("stepfunctions")
         self.state_machine = self.outputs["StateMachineArn"]
         self.forgotten: set[str] = set()
+        self._deployed_definition = ""
 
     @classmethod
     def deploy(
@@ -174,6 +176,33 @@ class Exporter:
             yield
         finally:
             sns.subscribe(TopicArn=topic, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
+
+    @contextmanager
+    def with_parts_of(self, part_bytes: int) -> Iterator[None]:
+        """Divide reports that are larger than this, while the context lasts."""
+        self.set_part_bytes(part_bytes)
+        try:
+            yield
+        finally:
+            self.set_part_bytes(None)
+
+    def set_part_bytes(self, part_bytes: int | None) -> None:
+        """Divide the reports of later executions that are larger than this; None is the size that was deployed.
+
+        The number in the state machine's definition is rewritten, since a report of 512 MiB would take too long here.
+        """
+        machine = {"stateMachineArn": self.state_machine}
+        if not self._deployed_definition:
+            if part_bytes is None:
+                return
+            self._deployed_definition = self.states.describe_state_machine(**machine)["definition"]
+        definition = json.loads(self._deployed_definition)
+        variables = definition["States"]["Prepare Run"]["Assign"]
+        if part_bytes is not None:
+            variables["part_bytes"] = re.sub(r"\d+", str(part_bytes), variables["part_bytes"])
+        self.states.update_state_machine(**machine, definition=json.dumps(definition))
+        if part_bytes is None:
+            self._deployed_definition = ""
 
     def start(self, run_input: object = None, name: str | None = None) -> str:
         """Start an execution and return its ARN. A string is sent unchanged.

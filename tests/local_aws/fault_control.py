@@ -19,6 +19,7 @@ class Where(TypedDict, total=False):
     action: str
     state: str
     execution: str
+    event: Mapping[str, Any]
     skip: int
     times: int | None
     error: str
@@ -51,6 +52,7 @@ class Invocation(TypedDict):
     ended_at: float | None
     error: str
     result: Any
+    event: Any
 
 
 class Struck(TypedDict):

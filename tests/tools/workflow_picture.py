@@ -26,7 +26,12 @@ def picture(definition: dict[str, Any]) -> str:
 
 def _lines(states: dict[str, Any]) -> Iterator[str]:
     for name, state in states.items():
-        yield f"    {_id(name)}{SHAPES[state['Type']].format(name)}"
+        if state["Type"] == "Map":
+            yield f'    subgraph {_id(name)}["{name}"]'
+            yield from _lines(state["ItemProcessor"]["States"])
+            yield "    end"
+        else:
+            yield f"    {_id(name)}{SHAPES[state['Type']].format(name)}"
     for name, state in states.items():
         for choice in state.get("Choices", []):
             yield f"    {_id(name)} -->|{_label(choice['Condition'])}| {_id(choice['Next'])}"
@@ -34,9 +39,9 @@ def _lines(states: dict[str, Any]) -> Iterator[str]:
             yield f"    {_id(name)} -->|otherwise| {_id(state['Default'])}"
         if "Next" in state:
             yield f"    {_id(name)} --> {_id(state['Next'])}"
-        for catch in state.get("Catch", []):
-            if catch["Next"] != state["Next"]:
-                yield f"    {_id(name)} -.-> {_id(catch['Next'])}"
+        for following in dict.fromkeys(catch["Next"] for catch in state.get("Catch", [])):
+            if following != state["Next"]:
+                yield f"    {_id(name)} -.-> {_id(following)}"
 
 
 def _id(name: str) -> str:
@@ -50,6 +55,8 @@ def _label(condition: str) -> str:
     words = [word.lower().replace("_", " ") for word in re.findall(r"'(\w+)'", condition)]
     if "$analysis" in condition:
         words = [*words[:-1], f"analysis {words[-1]}"]
+    if "$part_bytes" in condition:
+        words.append("larger than a part")
     of_variables = [word for variable, word in VARIABLES.items() if variable in condition]
     return ", ".join(words or of_variables) or "yes"
 

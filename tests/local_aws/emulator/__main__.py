@@ -24,6 +24,7 @@ PATCHES = (
     "metrics",
     "state_machine_language",
     "state_machine_role",
+    "map_states",
     "wait_scales",
     "faults",
     "calls",

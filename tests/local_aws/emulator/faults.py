@@ -110,6 +110,8 @@ class Fault:
     """For `stopped_between`."""
     execution: str = ""
     """The ARN of the execution; empty for any."""
+    event: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What the function's event holds, such as {"part": {"number": 2}} for one of a Map's items; empty for any."""
     skip: int = 0
     """How many calls, or invocations, pass before the fault takes effect."""
     times: int | None = 1
@@ -142,7 +144,7 @@ _faults: list[Fault] = []
 _struck: list[_Struck] = []
 _held: dict[str, int] = {}
 _abandon: dict[tuple[str, str], Future[Any]] = {}
-"""By function and execution: set to make a step stop waiting for its function, so that it is repeated early."""
+"""By function and event: set to make a step stop waiting for its function, so that it is repeated early."""
 
 
 @route("/_local/faults/put")
@@ -185,11 +187,11 @@ def _forget() -> None:
     _struck.clear()
 
 
-def _due(kinds: tuple[str, ...], account: str, execution: str, **met: str) -> Fault | None:
+def _due(kinds: tuple[str, ...], account: str, execution: str, event: Any = None, **met: str) -> Fault | None:
     with _lock:
         for fault in _faults:
             wanted = fault.account == account and fault.kind in kinds and fault.times != 0
-            wanted = wanted and fault.execution in ("", execution)
+            wanted = wanted and fault.execution in ("", execution) and _holds(event, fault.event)
             if not wanted or any(getattr(fault, name) not in ("", value) for name, value in met.items()):
                 continue
             if fault.skip > 0:
@@ -201,6 +203,18 @@ def _due(kinds: tuple[str, ...], account: str, execution: str, **met: str) -> Fa
             _struck.append(_Struck(account, fault.kind, execution=execution, time=time.time(), **where))
             return fault
     return None
+
+
+def _holds(event: Any, wanted: Any) -> bool:
+    """Return whether an event has these members, with these values."""
+    if isinstance(wanted, dict) and isinstance(event, dict):
+        return all(_holds(event.get(name), value) for name, value in wanted.items())
+    return wanted == {} or bool(event == wanted)
+
+
+def _step(function: str, event: Any) -> tuple[str, str]:
+    """Name a step: the event of one of a Map's items differs from those of the others."""
+    return function, json.dumps(event, sort_keys=True)
 
 
 # ---- faults of calls
@@ -280,7 +294,7 @@ def _stop(execution_arn: str) -> None:
 
 async def _repeat(working: invocations.Invocation) -> None:
     moment = time.time()
-    abandoned = _abandon.get((working.function, working.execution))
+    abandoned = _abandon.get(_step(working.function, working.event))
     if abandoned and not abandoned.done():
         abandoned.set_result(None)
     else:
@@ -294,7 +308,8 @@ async def _until_back(working: invocations.Invocation, moment: float, *, other_f
     deadline = time.monotonic() + _HOLD_SECONDS
     while time.monotonic() < deadline:
         for other in invocations.since(moment, working.account, working.execution):
-            if other.ended_at and (other.function != working.function) == other_function:
+            is_other = other.function != working.function
+            if other.ended_at and is_other == other_function and (is_other or other.event == working.event):
                 return
         await asyncio.sleep(_CHECK_SECONDS)
 
@@ -306,7 +321,7 @@ def _called_step(reference: str, event: Any, call: Callable[[str, Any], Any]) ->
     _, config, _ = lambda_svc._get_func_record_for_ref(reference)
     function, account = str((config or {}).get("FunctionName", "")), get_account_id()
     execution = invocations.execution_of(event)
-    fault = _due(STEP_FAULTS, account, execution, function=function)
+    fault = _due(STEP_FAULTS, account, execution, event, function=function)
     if fault and fault.kind == "lambda_throttled":
         cause = json.dumps({"errorType": "TooManyRequestsException", "errorMessage": "Rate Exceeded."})
         raise stepfunctions._ExecutionError("Lambda.TooManyRequestsException", cause)
@@ -315,7 +330,7 @@ def _called_step(reference: str, event: Any, call: Callable[[str, Any], Any]) ->
         raise stepfunctions._ExecutionError(fault.error, "the connection was lost")
     if not _may_overlap(account, function):
         return call(reference, event)
-    return _call_until_abandoned(function, execution, lambda: call(reference, event))
+    return _call_until_abandoned(_step(function, event), lambda: call(reference, event))
 
 
 def _may_overlap(account: str, function: str) -> bool:
@@ -329,8 +344,8 @@ def _may_overlap(account: str, function: str) -> bool:
         )
 
 
-def _call_until_abandoned(function: str, execution: str, call: Callable[[], Any]) -> Any:
-    abandoned = _abandon[function, execution] = Future[Any]()
+def _call_until_abandoned(step: tuple[str, str], call: Callable[[], Any]) -> Any:
+    abandoned = _abandon[step] = Future[Any]()
     pool = ThreadPoolExecutor(max_workers=1)
     result = pool.submit(contextvars.copy_context().run, call)
     pool.shutdown(wait=False)
@@ -356,7 +371,7 @@ def install() -> None:
             return await effect()
         worker, working = found
         met = {"function": working.function, "action": call["action"]}
-        fault = _due(CALL_FAULTS, working.account, working.execution, **met)
+        fault = _due(CALL_FAULTS, working.account, working.execution, working.event, **met)
         if fault is None:
             return await effect()
         call["fault"] = fault.kind

@@ -303,3 +303,35 @@ def test_control_requests_can_be_sent_in_one(sandbox: Sandbox) -> None:
     assert sandbox.invoke("work")[1] == "AccessDeniedException"
     with pytest.raises(LocalAwsError, match="/_local/unheard-of"), sandbox.aws.batch(sandbox.account) as batch:
         batch.control("/_local/unheard-of")
+
+
+def start_map(sandbox: Sandbox, function_arn: str) -> str:
+    """Start an execution whose Map invokes a function for each of three parts, all at once."""
+    payload = {"execution": {"arn": "{% $states.context.Execution.Id %}"}, "part": "{% $states.input %}"}
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": function_arn, "Payload": payload},
+        "Retry": _RETRY,
+        "End": True,
+    }
+    parts = [{"number": number} for number in (1, 2, 3)]
+    processor = {"StartAt": "Work", "States": {"Work": task}}
+    return sandbox.start(
+        {"StartAt": "Each", "States": {"Each": {"Type": "Map", "Items": parts, "ItemProcessor": processor, "End": True}}}
+    )
+
+
+@pytest.mark.parametrize("kind", ["overlap_before", "result_lost"])
+def test_a_fault_meets_one_of_a_maps_items(kind: str, sandbox: Sandbox) -> None:
+    put(sandbox, kind, event={"part": {"number": 2}})
+    assert ended(sandbox, start_map(sandbox, function(sandbox)))["status"] == "SUCCEEDED"
+    parts = [each["event"]["part"]["number"] for each in sandbox.control("/_local/invocations")["invocations"]]
+    assert sorted(parts) == [1, 2, 2, 3]
+    assert counted(sandbox) == 4
+
+
+def test_execution_is_stopped_on_entering_a_state_of_a_map(sandbox: Sandbox) -> None:
+    put(sandbox, "stopped_between", function="", state="Work")
+    assert ended(sandbox, start_map(sandbox, function(sandbox)))["status"] == "ABORTED"
+    assert counted(sandbox) == 0

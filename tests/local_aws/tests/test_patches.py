@@ -588,6 +588,107 @@ def _history(sandbox: Sandbox, arn: str) -> list[str]:
     return [event["type"] for event in events]
 
 
+_TIMED = """
+import time
+class RefusedError(Exception): pass
+def handler(event, context):
+    began = time.time()
+    time.sleep(event.get("seconds", 0))
+    if event.get("refused"): raise RefusedError(event)
+    return {"began": began, "ended": time.time(), "outer": event.get("outer")}
+"""
+
+
+def _map(function: str, items: list[Any], **more: Any) -> dict[str, Any]:
+    """A Map with one task, whose items say how long their function works and whether it fails."""
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Finished?"}
+    payload = "{% $merge([$states.input, {'outer': $outer}]) %}"
+    states = {
+        "Work": {**task, "Arguments": {"FunctionName": function, "Payload": payload}, "Output": "{% $states.result.Payload %}"},
+        "Finished?": {
+            "Type": "Choice",
+            "Choices": [{"Condition": "{% $states.input.ended > 0 %}", "Next": "Finished"}],
+            "Default": "Not Finished",
+        },
+        "Finished": {"Type": "Succeed"},
+        "Not Finished": {"Type": "Fail", "Error": "NotFinished"},
+    }
+    processor = {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "Work", "States": states}
+    each = {"Type": "Map", "Items": items, "ItemProcessor": processor, "End": True, **more}
+    return _machine(Prepare={"Type": "Pass", "Assign": {"outer": 7}, "Next": "Each"}, Each=each)
+
+
+def _most_at_once(results: list[dict[str, float]]) -> int:
+    moments = sorted([(each["began"], 1) for each in results] + [(each["ended"], -1) for each in results])
+    return max(itertools.accumulate(step for _, step in moments))
+
+
+class TestMapStates:
+    ITERATION = (
+        "MapIterationStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited",
+        "ChoiceStateEntered", "ChoiceStateExited", "SucceedStateEntered", "SucceedStateExited", "MapIterationSucceeded",
+    )  # fmt: skip
+
+    def test_a_map_has_the_events_that_aws_counts(self, plain: Sandbox, full: Sandbox) -> None:
+        def kinds(sandbox: Sandbox) -> list[str]:
+            ended = sandbox.run(_map(sandbox.function("work", _TIMED), [{}, {}], MaxConcurrency=1))
+            assert [each["outer"] for each in json.loads(ended["output"])] == [7, 7]
+            return _history(sandbox, ended["executionArn"])[4:]  # those before are the execution's and Prepare's
+
+        assert not set(kinds(plain)) & {"MapIterationStarted", "TaskStateEntered"}
+        expected = ["MapStateStarted", *self.ITERATION, *self.ITERATION, "MapStateSucceeded", "MapStateExited"]
+        assert kinds(full) == [*expected, "ExecutionSucceeded"]
+
+    def test_the_first_error_ends_a_map_and_aborts_its_other_iterations(self, plain: Sandbox, full: Sandbox) -> None:
+        caught = {"ErrorEquals": ["States.ALL"], "Next": "Caught", "Output": "{% $states.errorOutput.Error %}"}
+
+        def run(sandbox: Sandbox) -> tuple[float, str, list[str]]:
+            items = [{"seconds": 3}, {"refused": True}, {"seconds": 3}]
+            machine = _map(sandbox.function("work", _TIMED, Timeout=20), items, MaxConcurrency=2, Catch=[caught])
+            machine["States"]["Caught"] = {"Type": "Succeed"}
+            began = time.monotonic()
+            ended = sandbox.run(machine)
+            return time.monotonic() - began, json.loads(ended["output"]), _history(sandbox, ended["executionArn"])
+
+        assert run(plain)[0] > 3
+        seconds, error, kinds = run(full)
+        assert (seconds < 2.5, error) == (True, "RefusedError")
+        assert kinds[-4:] == ["MapStateExited", "SucceedStateEntered", "SucceedStateExited", "ExecutionSucceeded"]
+        assert kinds.count("MapIterationStarted") == kinds.count("TaskScheduled") == 2
+        assert kinds.count("MapIterationFailed") == kinds.count("MapStateFailed") == 1
+
+    def test_an_iteration_may_fail_by_a_state_of_its_own(self, full: Sandbox) -> None:
+        code = "def handler(event, context): return {'ended': 0}\n"
+        ended = full.run(_map(full.function("work", code), [{}]))
+        assert (ended["status"], ended["error"]) == ("FAILED", "NotFinished")
+        assert _history(full, ended["executionArn"])[-4:] == [
+            "FailStateEntered", "MapIterationFailed", "MapStateFailed", "ExecutionFailed",
+        ]  # fmt: skip
+
+    def test_a_map_runs_no_more_iterations_at_once_than_it_says(self, full: Sandbox) -> None:
+        items = [{"seconds": 0.3}] * 5
+        ended = full.run(_map(full.function("work", _TIMED), items, MaxConcurrency=2))
+        assert _most_at_once(json.loads(ended["output"])) == 2
+
+    def test_an_inline_map_runs_forty_iterations_at_once_at_most(self, full: Sandbox) -> None:
+        wait = {"Type": "Wait", "Seconds": 100, "Next": "Finished"}  # one second here
+        machine = _map("none", [{}] * 41)
+        processor = machine["States"]["Each"]["ItemProcessor"]
+        processor |= {"StartAt": "Wait", "States": {"Wait": wait, "Finished": {"Type": "Succeed"}}}
+        kinds = _history(full, full.run(machine)["executionArn"])
+        assert kinds[: kinds.index("MapIterationSucceeded")].count("MapIterationStarted") == 40
+
+    def test_a_stop_ends_an_execution_in_the_midst_of_its_map(self, full: Sandbox) -> None:
+        arn = full.start(_map(full.function("work", _TIMED), [{"seconds": 1}] * 4, MaxConcurrency=2))
+        eventually(lambda: _history(full, arn).count("TaskScheduled") == 2)
+        full.client("stepfunctions").stop_execution(executionArn=arn)
+        eventually(lambda: sum(line.startswith("END ") for line in full.log_lines("work")) == 2)
+        time.sleep(0.3)
+        assert full.execution(arn)["status"] == "ABORTED"
+        assert _history(full, arn)[-1] == "ExecutionAborted"
+        assert _starts(full, "work") == 2
+
+
 class TestStateMachineRole:
     def test_a_state_machine_may_do_only_what_its_role_allows(self, plain: Sandbox, full: Sandbox) -> None:
         def run(sandbox: Sandbox) -> Any:

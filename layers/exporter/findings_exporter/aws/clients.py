@@ -74,6 +74,27 @@ class CleanUpClients(Clients):
 
 
 @dataclass(frozen=True, slots=True)
+class PartClients:
+    """What dividing a report and analyzing one part of it need.
+
+    Attributes
+    ----------
+    now
+        The clock, for how long a part takes.
+    """
+
+    config: Config
+    table: Table
+    s3: "S3Client"
+    now: Callable[[], datetime]
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make the clients; once, at a handler's module level."""
+        return cls(config, Table(client("dynamodb"), config.table_name), client("s3"), utc_now)
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisClients:
     """What an analysis needs.
 
@@ -93,21 +114,6 @@ class AnalysisClients:
     def from_config(cls, config: Config) -> Self:
         """Make the clients; once, at a handler's module level."""
         return cls(config, Table(client("dynamodb"), config.table_name), client("s3"), client("inspector2"), utc_now)
-
-
-@dataclass(frozen=True, slots=True)
-class PartClients:
-    """What cutting a report and analyzing a part of it needs."""
-
-    config: Config
-    table: Table
-    s3: "S3Client"
-    now: Callable[[], datetime]
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Make the clients; once, at a handler's module level."""
-        return cls(config, Table(client("dynamodb"), config.table_name), client("s3"), utc_now)
 
 
 def _shared(config: Config) -> tuple[Config, Table, Lock, Inspector]:

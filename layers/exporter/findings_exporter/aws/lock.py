@@ -29,7 +29,7 @@ from findings_exporter.model.notes import Note
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-EXECUTION_TIMEOUT = timedelta(hours=26)
+EXECUTION_TIMEOUT = timedelta(hours=32)
 """The state machine's TimeoutSeconds; a contract test holds the two together."""
 EXPIRY_MARGIN = timedelta(minutes=5)
 ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})

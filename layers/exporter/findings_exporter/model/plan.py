@@ -23,7 +23,7 @@ from findings_exporter.model.text import clean
 
 MAX_INPUT_CHARACTERS = 100_000
 MIN_DEADLINE_HOURS, MAX_DEADLINE_HOURS = 1 / 60, 24
-"""A minute, and under the state machine's own 26 hours, so that our deadline fires first."""
+"""A minute, and under the state machine's own 32 hours, so that our deadline fires first."""
 SCHEDULE_BACK, SCHEDULE_AHEAD = timedelta(days=400), timedelta(minutes=5)
 """A run cannot claim a later scheduled time: it would silence the run that it belongs to."""
 KEYS = ["report", "on_busy", "deadline_hours", "notify", "schedule"]

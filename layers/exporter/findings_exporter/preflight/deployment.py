@@ -50,7 +50,7 @@ class Deployment:
     ----------
     inspector
         The service principal that Inspector writes as in this Region.
-    start_role, verify_role, analysis_role, notify_role
+    start_role, verify_role, cut_role, part_role, analysis_role, notify_role
         ARNs of the roles that bucket, key and topic must let in.
     """
 
@@ -58,6 +58,8 @@ class Deployment:
     inspector: str
     start_role: str
     verify_role: str
+    cut_role: str
+    part_role: str
     analysis_role: str
     notify_role: str
     dead_letter_queue_url: str
@@ -71,8 +73,8 @@ class Deployment:
         ConfigurationError
             Variables are missing; all of them are named.
         """
-        names = ("INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN", "VERIFY_REPORT_ROLE_ARN", "ANALYZE_REPORT_ROLE_ARN",
-                 "NOTIFY_ROLE_ARN", "DEAD_LETTER_QUEUE_URL")  # fmt: skip
+        names = ("INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN", "VERIFY_REPORT_ROLE_ARN", "CUT_REPORT_ROLE_ARN",
+                 "ANALYZE_PART_ROLE_ARN", "ANALYZE_REPORT_ROLE_ARN", "NOTIFY_ROLE_ARN", "DEAD_LETTER_QUEUE_URL")  # fmt: skip
         if missing := [name for name in names if not environ.get(name)]:
             raise ConfigurationError(Note("cause.environment", names=missing))
         return cls(config, *(environ[name] for name in names))
@@ -113,7 +115,7 @@ class Deployment:
         }
 
     def bucket_statements_for_exporter(self) -> list[dict[str, Any]]:
-        """Return what lets the exporter find, read and write in another account's bucket, under its prefix."""
+        """Return what lets the exporter find, read and write in another account's bucket, and delete merged parts there."""
         prefix, roles = self.config.key_prefix, self._roles
         principal = {"AWS": self._root}
         return [
@@ -131,6 +133,14 @@ class Deployment:
                 "Principal": principal,
                 "Action": ["s3:GetObject", "s3:PutObject"],
                 "Resource": f"{self.bucket_arn}/{prefix}/*",
+                "Condition": roles,
+            },
+            {
+                "Sid": "ExporterMayDeleteParts",
+                "Effect": "Allow",
+                "Principal": principal,
+                "Action": "s3:DeleteObject",
+                "Resource": f"{self.bucket_arn}/{prefix}/analyses/*/parts/*",
                 "Condition": roles,
             },
         ]
@@ -203,18 +213,20 @@ class Deployment:
 
     def analysis_calls(self, now: datetime) -> list[Request]:
         """Return the analysis' calls on the bucket."""
-        role, owner = self.analysis_role, self.config.bucket_owner
-        context = self._of_role(role, owner) | {"s3:resourceaccount": owner}
+        owner = self.config.bucket_owner
         return [
-            Request(role, action, f"{self.bucket_arn}/{key}", context)
-            for key, actions in self._analyses_objects(now)
+            Request(role, action, f"{self.bucket_arn}/{key}", self._of_role(role, owner) | {"s3:resourceaccount": owner})
+            for role, key, actions in self._analyses_objects(now)
             for action in actions
         ]
 
     def analysis_encryption(self) -> list[Request]:
         """Return the analysis' calls on the key, which S3 makes in its name."""
-        context = self._of_role(self.analysis_role, self.key_owner) | self._via("s3")
-        return [Request(self.analysis_role, action, self.config.kms_key_arn, context) for action in KEY_ACTIONS]
+        return [
+            Request(role, action, self.config.kms_key_arn, self._of_role(role, self.key_owner) | self._via("s3"))
+            for role, actions in self._key_users
+            for action in actions
+        ]
 
     def publication(self) -> Request:
         """Return the exporter's call on the topic."""
@@ -247,12 +259,12 @@ class Deployment:
         ]
 
     def analysis_permissions(self, now: datetime) -> list[Permission]:
-        """Return what the role that analyses a report must be able to do by its own policy."""
-        role = self.analysis_role
+        """Return what the roles that analyze a report, in parts or whole, must be able to do by their own policies."""
+        key_arn = self.config.kms_key_arn
         return [
-            self._permission(role, COVERAGE_ACTIONS, "*"),
-            *(self._permission(role, actions, f"{self.bucket_arn}/{key}") for key, actions in self._analyses_objects(now)),
-            self._permission(role, KEY_ACTIONS, self.config.kms_key_arn, *self._through("s3")),
+            self._permission(self.analysis_role, COVERAGE_ACTIONS, "*"),
+            *(self._permission(role, actions, f"{self.bucket_arn}/{key}") for role, key, actions in self._analyses_objects(now)),
+            *(self._permission(role, actions, key_arn, *self._through("s3")) for role, actions in self._key_users),
         ]
 
     def topic_permissions(self, key_arn: str | None) -> list[Permission]:
@@ -269,11 +281,25 @@ class Deployment:
         )
         return Permission(role, actions, resource, (*of_request, *context))
 
-    def _analyses_objects(self, now: datetime) -> list[tuple[str, tuple[str, ...]]]:
-        """Return the report, which is read, and the analysis' own files, which are written and, as a baseline, read."""
-        name, own = self.config.defaults.report_name, ("s3:GetObject", "s3:PutObject")
+    @property
+    def _key_users(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the roles of the analysis with what they do with the key: dividing a report only reads."""
+        return [(self.cut_role, ("kms:Decrypt",)), (self.part_role, KEY_ACTIONS), (self.analysis_role, KEY_ACTIONS)]
+
+    def _analyses_objects(self, now: datetime) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Return by role the report, the parts of a large one, and the analysis' files, which are read as a baseline."""
+        name, report, own = self.config.defaults.report_name, self.report_key(now), ("s3:GetObject", "s3:PutObject")
         keys = analysis_keys(self.config.key_prefix, name, self._execution(now), is_regular=True)
-        return [(self.report_key(now), ("s3:GetObject",)), (keys.document, own), (keys.parquet, own)]
+        part = f"{keys.document.rpartition('/')[0]}/parts/1"
+        return [
+            (self.cut_role, report, ("s3:GetObject",)),
+            (self.part_role, report, ("s3:GetObject",)),
+            (self.part_role, part, ("s3:PutObject",)),
+            (self.analysis_role, report, ("s3:GetObject",)),
+            (self.analysis_role, part, ("s3:GetObject", "s3:DeleteObject")),
+            (self.analysis_role, keys.document, own),
+            (self.analysis_role, keys.parquet, own),
+        ]
 
     def _execution(self, now: datetime) -> Execution:
         """Return an execution that could start now: its keys are those of a run."""

@@ -143,7 +143,11 @@ class TestBucket:
         wrong = bucket_policy_for_exporter(bucket(policy=None), there, START)
         assert wrong.result == "failed"
         assert wrong.policy == document([dict(each) for each in wrong.statements])
-        assert [each["Sid"] for each in wrong.statements] == ["ExporterMayList", "ExporterMayReadAndWrite"]
+        assert [each["Sid"] for each in wrong.statements] == [
+            "ExporterMayList",
+            "ExporterMayReadAndWrite",
+            "ExporterMayDeleteParts",
+        ]
         assert bucket_policy_for_exporter(bucket(policy=wrong.policy), there, START).result == "passed"
 
     def test_another_accounts_bucket_may_name_the_roles_one_by_one(self) -> None:
@@ -393,6 +397,13 @@ class TestPermissions:
             (HERE.verify_role, "kms:Decrypt"),
         }
         assert {(each.role, action) for each in HERE.analysis_permissions(START) for action in each.actions} == {
+            (HERE.cut_role, "s3:GetObject"),
+            (HERE.cut_role, "kms:Decrypt"),
+            (HERE.part_role, "s3:GetObject"),
+            (HERE.part_role, "s3:PutObject"),
+            (HERE.part_role, "kms:Decrypt"),
+            (HERE.part_role, "kms:GenerateDataKey"),
+            (HERE.analysis_role, "s3:DeleteObject"),
             (HERE.analysis_role, "inspector2:BatchGetAccountStatus"),
             (HERE.analysis_role, "inspector2:ListCoverageStatistics"),
             (HERE.analysis_role, "inspector2:ListMembers"),

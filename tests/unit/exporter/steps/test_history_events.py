@@ -15,6 +15,7 @@ from findings_exporter.model.run import Run
 from findings_exporter.model.wait import CEILING_SECONDS, NEAR_END, next_wait_seconds, turn_wait_seconds
 from findings_exporter.steps.start_report import start_report
 from tests.builders.exporter import (
+    EVENTS_A_PART,
     EVENTS_A_RETRY,
     EVENTS_A_STANDARD_EXECUTION_MAY_HAVE,
     EVENTS_PER_CHECK,
@@ -89,8 +90,16 @@ def test_a_whole_day_of_waiting_and_another_of_status_checks_stay_far_below_the_
 def test_no_task_has_other_retries_than_those_that_are_counted() -> None:
     others = {name: task["Retry"] for name, task in TASKS.items() if task["Retry"] != RETRIERS}
     # The analysis is tried once in an execution, not once a turn.
-    assert list(others) == ["Analyze Report"]
-    assert sum(each["MaxAttempts"] for each in others["Analyze Report"]) <= 1 + sum(each["MaxAttempts"] for each in RETRIERS)
+    assert list(others) == ["Cut Report", "Analyze Report", "Analyze Part"]
+    for retriers in others.values():
+        assert sum(each["MaxAttempts"] for each in retriers) <= 1 + sum(each["MaxAttempts"] for each in RETRIERS)
+
+
+def test_the_worst_day_leaves_room_for_the_most_parts() -> None:
+    waits = for_a_turn, for_the_report(*worst_history())
+    left = EVENTS_A_STANDARD_EXECUTION_MAY_HAVE - sum(most_events(wait) for wait in waits)
+    # Each part with one further try; what is not retried, or for good, ends the Map.
+    assert left > 300 * (EVENTS_A_PART + EVENTS_A_RETRY)
 
 
 class Day:
