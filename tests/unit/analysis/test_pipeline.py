@@ -25,7 +25,10 @@ from findings_analysis.comparison.fingerprint_format import (
     _packed,
 )
 from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, FIRST_SEEN
-from findings_analysis.comparison.identity import IDENTITY_VERSION
+from findings_analysis.comparison.identity import IDENTITY_VERSION, exact_hashes
+from findings_analysis.comparison.sections import write_section
+from findings_analysis.output import names_format
+from findings_analysis.output.names_format import NamesWriter
 from findings_analysis.page.run_page import trend
 from findings_analysis.pipeline import analyze_run
 from findings_analysis.reading import parquet_columns
@@ -54,7 +57,7 @@ class S3:
     def __getattr__(self, name: str) -> Any:
         def call(**request: Any) -> Any:
             for (operation, part), error in self.errors.items():
-                if operation == name and part in request["Key"]:
+                if operation == name and part in request.get("Key", ""):
                     raise error
             if name == "put_object":
                 self.puts.append(request)
@@ -110,6 +113,20 @@ def daily_run(
     return dict(recorded.analysis)
 
 
+def parquet_key(headline: dict[str, Any]) -> str:
+    return f"{headline['parquet_prefix']}0001.parquet"
+
+
+def names_of(table: bytes) -> bytes:
+    """A whole names file that says a Parquet file has all active findings."""
+    file = io.BytesIO()
+    NamesWriter(file.write)
+    arn_hashes = exact_hashes([each["findingArn"] for each in ACTIVE])
+    write_section(file.write, names_format.NAMES, len(ACTIVE).to_bytes(4) + b"".join(arn_hashes) + table)
+    write_section(file.write, names_format.END, len(ACTIVE).to_bytes(8))
+    return file.getvalue()
+
+
 def content_of(key: str) -> bytes:
     content: bytes = client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
     return content
@@ -121,8 +138,8 @@ def test_a_first_run_leaves_its_files_encrypted_as_the_report_is(clients: Analys
     assert (result["total"], result["no_baseline"]) == (len(ACTIVE), "first_run")
     assert result["analysis_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/analysis.json"
     assert result["fingerprints_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/findings.fingerprints"
-    assert result["parquet_key"] == "inspector/findings/report=nightly/day=2026-11-23/run-1.parquet"
-    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
+    assert result["parquet_prefix"] == "inspector/findings/report=nightly/day=2026-11-23/run-1/"
+    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(parquet_key(result)))) for arn in batch["finding_arn"]]
     assert rows == [each["findingArn"] for each in ACTIVE]
     assert json.loads(content_of(result["analysis_key"]))["statistics"]["total"] == len(ACTIVE)
     assert result["page_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/index.html"
@@ -319,9 +336,9 @@ def test_a_baseline_that_cannot_be_read_is_noted_and_the_rest_is_analyzed(
     assert any(why in sentence for sentence in result["sentences"])
 
 
-def test_a_baselines_parquet_that_is_damaged_costs_names_only(clients: AnalysisClients) -> None:
+def test_a_baselines_names_file_that_is_damaged_costs_names_only(clients: AnalysisClients) -> None:
     before = daily_run(clients)
-    forge(clients, "analysis_parquet", before["parquet_key"], b"PAR1 and no more")
+    forge(clients, "analysis_names", before["names_key"], names_of(b"PAR1 and no more"))
     result = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[3:])
     assert result["changes"]["no_longer_open"] == 3
     assert all(each["title"] is None for each in result["worst_no_longer_open"])
@@ -375,10 +392,10 @@ def fingerprint_file(records: bytes = b"", **header: Any) -> bytes:
     file = io.BytesIO()
     writer = FingerprintWriter(file.write, Header("", "", "", "", {}, {}))
     file.seek(len(MAGIC))
-    writer._section(HEADER, json.dumps(facts).encode())
+    write_section(file.write, HEADER, json.dumps(facts).encode())
     if records:
-        writer._section(BLOCK, records)
-    writer._section(SUMMARY, b'{"findings":0,"open":{},"status_unknown":{}}')
+        write_section(file.write, BLOCK, records)
+    write_section(file.write, SUMMARY, b'{"findings":0,"open":{},"status_unknown":{}}')
     return file.getvalue()
 
 
@@ -440,7 +457,7 @@ FORGED_TABLES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("content", FORGED_TABLES.values(), ids=FORGED_TABLES)
 def test_a_forged_table_costs_names_only(clients: AnalysisClients, content: bytes) -> None:
-    forge(clients, "analysis_parquet", daily_run(clients)["parquet_key"], content)
+    forge(clients, "analysis_names", daily_run(clients)["names_key"], names_of(content))
     result = daily_run(clients, "run-2", START + timedelta(days=1), ACTIVE[3:])
     assert (result["changes"]["no_longer_open"], {each["title"] for each in result["worst_no_longer_open"]}) == (3, {None})
     assert any("no details" in sentence for sentence in result["sentences"])
@@ -567,7 +584,7 @@ class TestBaseline:
             "another": {"report": {"name": "criticals", **self.CRITICALS["report"]}},
         }
         keys = {
-            name: daily_run(clients, name, START + timedelta(minutes=number), ACTIVE[:1], **run_input)["parquet_key"]
+            name: daily_run(clients, name, START + timedelta(minutes=number), ACTIVE[:1], **run_input)["parquet_prefix"]
             for number, (name, run_input) in enumerate(inputs.items())
         }
         assert {name: key.split("/")[2] for name, key in keys.items()} == {
@@ -618,12 +635,10 @@ class TestCarriedOver:
             assert {each["finding_arn"] for each in listed} == {each["findingArn"] for each in ACTIVE}
             assert all(each["title"] and each["resource"] for each in listed)
             assert not any("details" in sentence for sentence in result["sentences"])
-            assert result["carried_key"].endswith(f"run-{number}/carried.parquet")
         self.switch(monkeypatch, "ENABLED")
         result = daily_run(clients, "run-5", START + timedelta(days=5), ACTIVE[5:])
         assert (result["changes"]["no_longer_open"], result["changes"]["counts"]["rediscovered"]) == (5, len(ACTIVE) - 5)
         assert {each["title"] for each in result["worst_no_longer_open"]} <= {each["title"] for each in ACTIVE[:5]}
-        assert result["carried_key"] is None
 
     def test_what_is_only_being_switched_on_is_neither_no_longer_open_nor_new(
         self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
@@ -680,13 +695,13 @@ class TestCarriedOver:
         counts = {kind: count for kind, count in result["changes"]["counts"].items() if count}
         assert (result["coverage_status"]["state"], counts) == ("unknown", {"rediscovered": 2, "status_unknown": len(images) - 2})
 
-    def test_a_carried_file_that_is_lost_costs_names_only_and_says_so(
+    def test_a_names_file_that_is_lost_costs_names_only_and_says_so(
         self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         daily_run(clients)
         self.switch(monkeypatch, "DISABLED")
         second = daily_run(clients, "run-2", START + timedelta(days=1), [])
-        client("s3").delete_object(Bucket=BUCKET, Key=second["carried_key"])
+        client("s3").delete_object(Bucket=BUCKET, Key=second["names_key"])
         result = daily_run(clients, "run-3", START + timedelta(days=2), [])
         assert result["changes"]["counts"]["status_unknown"] == len(ACTIVE)
         assert any("Details of missing findings may be lacking" in sentence for sentence in result["sentences"])
@@ -697,6 +712,6 @@ def test_an_arn_that_stands_twice_is_counted_once_and_mentioned(clients: Analysi
     result = daily_run(clients, "run-2", START + timedelta(days=1), [*ACTIVE, ACTIVE[0], ACTIVE[3], ACTIVE[3]])
     assert (result["total"], result["open"], result["changes"]["appeared"]) == (len(ACTIVE), len(ACTIVE), 0)
     assert any(sentence.startswith("3 findings are in the report again under an ARN") for sentence in result["sentences"])
-    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(result["parquet_key"]))) for arn in batch["finding_arn"]]
+    rows = [arn for batch in parquet_columns.read(io.BytesIO(content_of(parquet_key(result)))) for arn in batch["finding_arn"]]
     assert sorted(rows) == sorted(each["findingArn"] for each in ACTIVE)
     assert json.loads(content_of(result["analysis_key"]))["statistics"]["duplicates"] == 3

@@ -1,0 +1,224 @@
+"""A report that was analyzed in parts leaves the same files as one that was analyzed as a whole."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from findings_analysis.part_pipeline import analyze_part_of_run, cut_run
+from findings_analysis.parts import merging
+from findings_analysis.pipeline import analyze_run
+from findings_analysis.reading import parquet_columns
+from findings_exporter.aws import run_store
+from findings_exporter.aws.clients import AnalysisClients, PartClients
+from findings_exporter.aws.table import Table
+from findings_exporter.model.delivery import Delivery
+from findings_exporter.model.errors import ServiceUnavailableError
+from findings_exporter.model.run import Run
+from tests.builders import exporter as builders
+from tests.builders.exporter import BUCKET, START, FakeInspector, client, client_error, config
+from tests.local_aws.emulator.inspector.findings import evolve, generate
+from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
+from tests.unit.analysis.test_pipeline import S3, content_of, delivered
+
+FINDINGS = generate(150, seed=3, now=START.timestamp(), accounts=[builders.ACCOUNT, "444455556666"], region=builders.REGION)
+LATER, _ = evolve(FINDINGS, day=1, seed=3, now=START.timestamp() + 86_400)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def s3(table: Table) -> S3:
+    builders.make_bucket()
+    return S3()
+
+
+@pytest.fixture
+def clients(table: Table, s3: Any, inspector: FakeInspector) -> AnalysisClients:
+    return AnalysisClients(config(), table, s3, inspector.client, lambda: START)
+
+
+def report_of(findings: list[Any], report_format: str) -> bytes:
+    return csv_report(findings, START.timestamp()) if report_format == "CSV" else json_report(findings)
+
+
+def keys_under(prefix: str) -> list[str]:
+    listed = client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+    return [each["Key"] for each in listed]
+
+
+def in_parts(clients: AnalysisClients, run: Run, delivery: Delivery, number: int, **answers: Any) -> dict[str, Any]:
+    """Analyze a run's report in about so many parts, as the workflow does."""
+    of_parts = PartClients(clients.config, clients.table, clients.s3, clients.now)
+    cut = cut_run(of_parts, run, delivery, max(delivery.size_bytes // number, 1))
+    if cut["state"] != "CUT":
+        return cut
+    answers.setdefault("parts", []).extend(cut["parts"])
+    for part in reversed(cut["parts"]):
+        answer = analyze_part_of_run(of_parts, run, delivery, part)
+        if answer["state"] != "PART_ANALYZED":
+            return answer
+    if between := answers.get("between"):
+        between()
+    return analyze_run(clients, run, delivery, cut["parts"])
+
+
+def files(headline: dict[str, Any]) -> dict[str, Any]:
+    """What an analysis has left, its Parquet as sorted rows."""
+    rows = []
+    for key in keys_under(headline["parquet_prefix"]):
+        for batch in parquet_columns.read(io.BytesIO(content_of(key))):
+            rows += zip(*[map(json.dumps, batch[name]) for name in parquet_columns.SCHEMA.names if name in batch], strict=True)
+    page = content_of(headline["page_key"])
+    return {
+        "fingerprints": content_of(headline["fingerprints_key"]),
+        "analysis": json.loads(content_of(headline["analysis_key"])),
+        "page": page,
+        "rows": sorted(rows),
+    }
+
+
+def headline_of(clients: AnalysisClients, run: Run) -> dict[str, Any]:
+    stored = run_store.load(clients.table, run.execution).analysis
+    assert stored is not None
+    return dict(stored)
+
+
+def record(clients: AnalysisClients, run: Run, delivery: Delivery) -> None:
+    run_store.record(clients.table, run.execution, "SUCCEEDED", None, delivery, run.execution.started_at + timedelta(minutes=9))
+
+
+def first_run(clients: AnalysisClients, report_format: str) -> None:
+    run, delivery = delivered(clients, "run-0", START - DAY, report_of(FINDINGS, report_format), report_format)
+    assert in_parts(clients, run, delivery, 3) == {"state": "ANALYZED"}
+    record(clients, run, delivery)
+
+
+REPEATING = [*LATER, *LATER[:40], *({**each, "status": "CLOSED"} for each in LATER[5:9]), *LATER[60:63]]
+
+
+@pytest.mark.parametrize("findings", [LATER, REPEATING], ids=["plain", "repeating"])
+@pytest.mark.parametrize("report_format", ["JSON", "CSV"])
+def test_any_number_of_parts_leaves_what_the_whole_leaves(
+    clients: AnalysisClients, report_format: str, findings: list[Any]
+) -> None:
+    first_run(clients, report_format)
+    run, delivery = delivered(clients, "run-1", START, report_of(findings, report_format), report_format)
+    assert analyze_run(clients, run, delivery) == {"state": "ANALYZED"}
+    headline = headline_of(clients, run)
+    whole = files(headline)
+    assert whole["analysis"]["changes"]["counts"]["unchanged_new_arn"]
+    assert whole["analysis"]["changes"]["lists"]["new"][0]["finding_arn"]
+    assert (whole["analysis"]["statistics"]["duplicates"] > 0) == (findings is REPEATING)
+    names = content_of(headline["names_key"])
+    for number in (1, 2, 8, 64):
+        parts: list[Any] = []
+        assert in_parts(clients, run, delivery, number, parts=parts) == {"state": "ANALYZED"}
+        assert (len(parts) > 1) == (number > 1)
+        headline = headline_of(clients, run)
+        found = files(headline)
+        assert found["fingerprints"] == whole["fingerprints"], number
+        assert found == whole, number
+        assert len(keys_under(headline["parquet_prefix"])) == len(parts)
+        assert keys_under(headline["analysis_key"].replace("analysis.json", "parts/")) == []
+    assert len(content_of(headline["names_key"])) > len(names) > 0
+
+
+def test_what_is_carried_over_is_named_in_the_next_run_too(clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch) -> None:
+    first_run(clients, "JSON")
+    state: Any = {"status": "DISABLED", "errorCode": "RESOURCE_NOT_FOUND", "errorMessage": ""}
+    types = dict.fromkeys(("ec2", "ecr", "lambda", "lambdaCode"), state)
+    answer = {"accounts": [{"accountId": "444455556666", "state": state, "resourceState": types}]}
+    monkeypatch.setattr(FakeInspector, "batch_get_account_status", lambda *_, **__: answer)
+    here = [each for each in LATER if each["awsAccountId"] == builders.ACCOUNT]
+    for number in range(2):
+        run, delivery = delivered(clients, f"run-{number + 1}", START + number * DAY, report_of(here, "JSON"))
+        assert in_parts(clients, run, delivery, 4) == {"state": "ANALYZED"}
+        record(clients, run, delivery)
+        analysis = json.loads(content_of(headline_of(clients, run)["analysis_key"]))
+        listed = analysis["changes"]["lists"]["status_unknown"]
+        assert listed
+        assert all(each["title"] and each["account_id"] == "444455556666" for each in listed)
+
+
+class TestFailures:
+    @pytest.fixture
+    def delivered_run(self, clients: AnalysisClients) -> tuple[Run, Delivery]:
+        return delivered(clients, "run-1", START, report_of(FINDINGS, "JSON"))
+
+    def test_a_part_that_is_malformed_is_recorded_with_its_place(self, clients: AnalysisClients) -> None:
+        content = report_of(FINDINGS, "JSON")
+        broken = content.index(b'"severity"', len(content) // 2)
+        run, delivery = delivered(clients, "run-1", START, content[:broken] + b"?" + content[broken + 1 :])
+        assert in_parts(clients, run, delivery, 6) == {"state": "NOT_ANALYZED", "error": "Analysis.ReportMalformed"}
+        assert "of the part that begins at byte" in headline_of(clients, run)["sentence"]
+        assert keys_under("inspector/findings/") == []
+
+    def test_a_report_that_cannot_be_cut_is_recorded(self, clients: AnalysisClients) -> None:
+        run, delivery = delivered(clients, "run-1", START, b"neither,a,report\n" * 100, "CSV")
+        assert in_parts(clients, run, delivery, 6) == {"state": "NOT_ANALYZED", "error": "Analysis.ReportMalformed"}
+
+    def test_a_report_that_was_replaced_is_read_no_further(self, clients: AnalysisClients) -> None:
+        run, delivery = delivered(clients, "run-1", START, report_of(FINDINGS, "JSON"))
+        assert delivery.key
+        builders.put_report(report_of(LATER, "JSON"), delivery.key)
+        assert in_parts(clients, run, delivery, 6) == {"state": "NOT_ANALYZED", "error": "Analysis.ReportChanged"}
+
+    @pytest.mark.parametrize(
+        ("spoil", "error"),
+        [
+            (lambda keys: client("s3").delete_object(Bucket=BUCKET, Key=keys[0]), "Analysis.ReportUnreadable"),
+            (lambda keys: client("s3").put_object(Bucket=BUCKET, Key=keys[1], Body=b"else"), "Analysis.ReportChanged"),
+            (lambda keys: client("s3").copy_object(Bucket=BUCKET, Key=keys[4], CopySource={"Bucket": BUCKET, "Key": keys[0]}),
+             "Analysis.PartsUnusable"),
+        ],
+    )  # fmt: skip
+    def test_parts_that_someone_spoiled_are_not_merged(
+        self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery], spoil: Callable[[list[str]], Any], error: str
+    ) -> None:
+        def between() -> None:
+            keys = sorted(
+                keys_under("inspector/analyses/nightly/"),
+                key=lambda key: (key.rpartition(".")[0], "jf".find(key.rpartition(".")[2][0])),
+            )
+            spoil([key for key in keys if "/parts/" in key and key.endswith("json")] if error.endswith(("Unusable", "Unreadable")) else
+                  [key for key in keys if "/parts/" in key and key.endswith("fingerprints")])  # fmt: skip
+
+        answer = in_parts(clients, *delivered_run, 6, between=between)
+        assert answer["state"] == "NOT_ANALYZED"
+        assert answer["error"] == error
+        assert keys_under("inspector/findings/") == []
+
+    def test_parts_that_are_not_all_of_the_report_are_not_merged(
+        self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery]
+    ) -> None:
+        parts: list[Any] = []
+        in_parts(clients, *delivered_run, 4, parts=parts)
+        assert analyze_run(clients, *delivered_run, parts[:-1]) == {"state": "NOT_ANALYZED", "error": "Analysis.PartsUnusable"}
+
+    def test_parquet_files_that_cannot_all_be_published_are_taken_back(
+        self, clients: AnalysisClients, s3: S3, delivered_run: tuple[Run, Delivery]
+    ) -> None:
+        s3.errors["copy_object", "0003.parquet"] = client_error("AccessDenied", "CopyObject")
+        assert in_parts(clients, *delivered_run, 6) == {"state": "NOT_ANALYZED", "error": "Analysis.NotStored"}
+        assert keys_under("inspector/findings/") == []
+
+    def test_an_outage_is_tried_again_and_then_leaves_the_same(
+        self, clients: AnalysisClients, s3: S3, delivered_run: tuple[Run, Delivery]
+    ) -> None:
+        parts: list[Any] = []
+        s3.errors["get_object", "0002.names"] = client_error("SlowDown", "GetObject")
+        with pytest.raises(ServiceUnavailableError):
+            in_parts(clients, *delivered_run, 4, parts=parts)
+        s3.errors.clear()
+        assert analyze_run(clients, *delivered_run, parts) == {"state": "ANALYZED"}
+
+    def test_too_many_parts_with_repeated_findings_are_an_error_that_says_so(
+        self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(merging, "MOST_REPEATING_PARTS", 2)
+        run, delivery = delivered(clients, "run-1", START, report_of(FINDINGS * 3, "JSON"))
+        assert in_parts(clients, run, delivery, 12) == {"state": "NOT_ANALYZED", "error": "Analysis.PartsUnusable"}
+        assert "have findings that stand in earlier parts" in headline_of(clients, run)["sentence"]
