@@ -20,8 +20,6 @@ from findings_analysis.comparison.fingerprint_format import (
     MAGIC,
     SUMMARY,
     FingerprintReader,
-    FingerprintWriter,
-    Header,
     _packed,
 )
 from findings_analysis.comparison.fingerprints import FINGERPRINT_BYTES, FIRST_SEEN
@@ -389,8 +387,7 @@ def fingerprint_file(records: bytes = b"", **header: Any) -> bytes:
         "report": "nightly", "execution": "run-1", "started_at": START.isoformat(), "filter_hash": "x", "filter_criteria": {},
         "scanning": {}, "identity_version": IDENTITY_VERSION,
     } | header  # fmt: skip
-    file = io.BytesIO()
-    writer = FingerprintWriter(file.write, Header("", "", "", "", {}, {}))
+    file = io.BytesIO(MAGIC)
     file.seek(len(MAGIC))
     write_section(file.write, HEADER, json.dumps(facts).encode())
     if records:
