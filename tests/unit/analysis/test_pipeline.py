@@ -87,7 +87,7 @@ def delivered(
         return run, Delivery(BUCKET, prefix, None, 0, None, None, None, "no_findings")
     key = builders.put_report(content, f"{prefix}{builders.REPORT_ID}.{report_format.lower()}")
     head = client("s3").head_object(Bucket=BUCKET, Key=key)
-    return run, Delivery(BUCKET, prefix, key, len(content), head["ETag"], head["VersionId"], KEY, None)
+    return run, Delivery(BUCKET, prefix, key, len(content), head["ETag"], head.get("VersionId"), KEY, None)
 
 
 def daily_run(
