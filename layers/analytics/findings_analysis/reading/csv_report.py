@@ -100,10 +100,10 @@ _NO_VALUE = ("score_source", "vendor_updated_at", "detector_id", "rule_id", "sta
 _FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n][^,\r\n]*+|)'
 _ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n")
 """A whole row as Python's strict reader takes it, too: quotes open a cell at its beginning and close it at its end."""
-_PLAIN = rb'[^"\r]*+(?:\r\n[^"\r]*+)*+'
-_SOUND = re.compile(_PLAIN + rb'(?:(?<![^,\n])"[^"]*+(?:""[^"]*+)*+"(?=[,\n]|\r\n)' + _PLAIN + rb")*+")
-"""From the beginning of a row as far as all quotes stand at a cell's edges. It ends outside of quotes, and takes no row that
-:data:`_ROW` would not take."""
+_SOUND = re.compile(rb'[^"]*+(?:(?<![^,\n])"[^"]*+(?:""[^"]*+)*+"(?=[,\r\n])[^"]*+)*+')
+"""From the beginning of a row as far as all quotes stand at a cell's edges; it ends outside of quotes."""
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+"""Outside of quotes it ends a row, too; that is left to Python's reader."""
 _TIME, _NUMBER, _TEXT, _UNUSED = DataType.timestamp("ms", tz="UTC"), DataType.float64(), DataType.string(), DataType.null()
 _URL_COMMA = re.compile(r",\s*+(?=https?://)")
 """It begins with the comma: were blanks before it part of it, each one of a million would begin a search through the rest."""
@@ -160,46 +160,58 @@ def _chunks(stream: Readable, chunk_bytes: int, most_bytes: int) -> Iterator[tup
 
     Where all quotes are sound, the number is None: Arrow finds the same rows as a strict reader.
     """
-    rest, ended, header, wanted = b"", False, True, max(chunk_bytes, len(codecs.BOM_UTF8))
-    while not ended:
-        buffer = bytearray(wanted)
-        filled = 0
-        while filled < wanted and (count := stream.readinto(memoryview(buffer)[filled:])):
-            filled += count
-        ended = filled < wanted
-        rest += memoryview(buffer)[:filled]
-        if header:
-            rest = rest.removeprefix(codecs.BOM_UTF8)
-            if first := _ROW.match(rest):
-                yield first.group(), 1
-                header, rest = False, rest[first.end() :]
-        end, rows = (0, 0) if header else _whole_rows(rest)
+    buffer = bytearray(max(chunk_bytes, len(codecs.BOM_UTF8)))
+    filled = _fill(stream, buffer, 0)
+    ended = filled < len(buffer)
+    if buffer.startswith(codecs.BOM_UTF8):
+        del buffer[: len(codecs.BOM_UTF8)]
+        filled -= len(codecs.BOM_UTF8)
+    find = _header_end
+    while True:
+        end, rows = find(buffer, filled)
         if end:
-            yield rest[:end], rows
-            rest = rest[end:]
-            wanted = max(chunk_bytes - len(rest), 0)
-        elif len(rest) > most_bytes:
+            yield bytes(buffer[:end]), rows
+            find = _whole_rows
+            filled -= end
+            buffer[:filled] = buffer[end : end + filled]
+        elif ended or filled > most_bytes:
             break
         else:
-            wanted = max(chunk_bytes, len(rest))
-    if rest or header:
-        yield rest, 0
+            buffer += bytes(max(chunk_bytes, filled))
+        filled = _fill(stream, buffer, filled)
+        ended = filled < len(buffer)
+    if filled or find is _header_end:
+        yield bytes(buffer[:filled]), 0
 
 
-def _whole_rows(content: bytes) -> tuple[int, int | None]:
+def _fill(stream: Readable, buffer: bytearray, filled: int) -> int:
+    """Read until the buffer is full, or the report ends, and return how much is in it."""
+    with memoryview(buffer) as view:
+        while filled < len(view) and (count := stream.readinto(view[filled:])):
+            filled += count
+    return filled
+
+
+def _header_end(content: bytearray, size: int) -> tuple[int, int | None]:
+    row = _ROW.match(content, 0, size)
+    return (row.end(), 1) if row else (0, 0)
+
+
+def _whole_rows(content: bytearray, size: int) -> tuple[int, int | None]:
     """Return where the whole rows at the beginning end, and their number; None where their quotes are sound."""
-    sound = _SOUND.match(content)
+    sound = _SOUND.match(content, 0, size)
     assert sound, "it matches nothing, too"
-    if end := _line_end(content, sound.end()):
+    end = _line_end(content, sound.end())
+    if end and not _LONE_RETURN.search(content, 0, end):
         return end, None
     end = rows = 0
-    while row := _ROW.match(content, end):
+    while row := _ROW.match(content, end, size):
         rows += 1
         end = row.end()
     return end, rows
 
 
-def _line_end(content: bytes, end: int) -> int:
+def _line_end(content: bytearray, end: int) -> int:
     """Return the place after the last line end outside of quotes, before a place that is outside, too; 0 where there is none."""
     quotes = 0
     while (line_end := content.rfind(b"\n", 0, end)) >= 0:
@@ -290,6 +302,10 @@ class _Cells:
         place = self._header.place(name)
         return ("",) * self.count if place is None else self._columns[place]
 
+    def is_full(self, name: str) -> bool:
+        """Return whether no cell is empty."""
+        return "" not in self.raw(name)
+
     def texts(self, name: str) -> Sequence[str | None]:
         """Return texts, of which the required ones must not be empty."""
         cells = self.raw(name)
@@ -323,11 +339,11 @@ class _Cells:
         """Return lists of addresses, which may hold commas themselves."""
         cells = self.raw(name)
         # All cells at once, too, unless there are blanks, or a comma before the first address.
-        text = "\n".join(cells)
-        cut = text.replace(",http://", "\fhttp://").replace(",https://", "\fhttps://")
+        told = "".join(cells)
+        cut = "\n".join(cells).replace(",http://", "\fhttp://").replace(",https://", "\fhttps://")
         values: list[str | None] = [*cut.split()]
-        lengths = _lengths(cut.split("\n"), "\f") if values else [0] * self.count
-        if text.split() != [*filter(None, cells)] or len(values) != sum(lengths):
+        lengths = _lengths(cut.split("\n"), "\f") if told else [0] * self.count
+        if len(values) != sum(lengths) or told.split(maxsplit=1) != [told][: len(told)]:
             return Ragged.of([[url for url in map(str.rstrip, _URL_COMMA.split(cell.strip())) if url] for cell in cells])
         return Ragged(values, lengths)
 
@@ -363,6 +379,10 @@ class _ArrowCells(_Cells):
         if column is None or column.array.null_count == self.count:
             return ("",) * self.count
         return [cell or "" for cell in column] if column.array.null_count else column.values
+
+    def is_full(self, name: str) -> bool:
+        column = self._column(name)
+        return column is not None and not column.array.null_count
 
     def texts(self, name: str) -> Sequence[str | None]:
         column = self._column(name)
@@ -407,10 +427,9 @@ def _lengths(cells: Sequence[str], separator: str) -> list[int]:
 
 def _owners(cells: _Cells, name: str, place: int) -> Sequence[str | None]:
     """Return accounts or Regions; where a row has none, what its ARN says."""
-    told = cells.raw(name)
-    if "" not in told:
+    if cells.is_full(name):
         return cells.texts(name)
-    return [each or owner(arn)[place] for each, arn in zip(told, cells.raw("finding_arn"), strict=True)]
+    return [each or owner(arn)[place] for each, arn in zip(cells.raw(name), cells.raw("finding_arn"), strict=True)]
 
 
 def _columns(cells: _Cells) -> Batch:
