@@ -19,7 +19,6 @@ import io
 import re
 from collections import Counter
 from itertools import batched, repeat
-from math import isfinite
 from typing import TYPE_CHECKING
 
 from arro3.core import DataType, Field, Schema
@@ -104,7 +103,8 @@ _SOUND = re.compile(rb'[^"]*+(?:(?<![^,\n])"[^"]*+(?:""[^"]*+)*+"(?=[,\r\n])[^"]
 """From the beginning of a row as far as all quotes stand at a cell's edges; it ends outside of quotes."""
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 """Outside of quotes it ends a row, too; that is left to Python's reader."""
-_TIME, _NUMBER, _TEXT, _UNUSED = DataType.timestamp("ms", tz="UTC"), DataType.float64(), DataType.string(), DataType.null()
+_TIME, _NUMBER, _WHOLE = DataType.timestamp("ms", tz="UTC"), DataType.float64(), DataType.int64()
+_TEXT, _UNUSED = DataType.string(), DataType.null()
 _URL_COMMA = re.compile(r",\s*+(?=https?://)")
 """It begins with the comma: were blanks before it part of it, each one of a million would begin a search through the rest."""
 _PORTS = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?")
@@ -395,8 +395,10 @@ class _ArrowCells(_Cells):
 
     def numbers(self, name: str) -> Sequence[float | None]:
         found = self._cast(name, _NUMBER)
-        # To Arrow "NaN" is a number, too.
-        return found if found and isfinite(sum(filter(None, found))) else super().numbers(name)
+        # To Arrow "NaN" is a number, too; no whole number can be made of it.
+        if found and found.array.cast(_WHOLE).null_count == found.array.null_count:
+            return found
+        return super().numbers(name)
 
     def _column(self, name: str) -> ArrowColumn | None:
         place = self._header.place(name)

@@ -147,7 +147,7 @@ class ArrowColumn(Sequence[Any]):
             begin, end, step = place.indices(len(self))
             assert step == 1, "Arrow cuts out what stands side by side"
             return ArrowColumn(self.array.slice(begin, max(end - begin, 0)))
-        return self.values[place]
+        return (self._values or self.values)[place]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and self.values == list(other)
