@@ -331,7 +331,8 @@ class _Cells:
         # All cells at once, which is three times as fast, unless there are blanks at a value's edge, or nothing between commas.
         joined = ",".join(filter(None, cells))
         values: list[str | None] = [*joined.split(",")] if joined else []
-        if "" in values or any(blank in joined for blank in (", ", " ,", "\t", "\n", "\r")) or joined != joined.strip():
+        # White space that is no blank is not printable.
+        if "" in values or ", " in joined or " ," in joined or joined != joined.strip() or not joined.isprintable():
             return Ragged.of([[value for value in map(str.strip, cell.split(",")) if value] for cell in cells])
         return Ragged(values, _lengths(cells, ",") if values else [0] * self.count)
 

@@ -19,14 +19,17 @@ from findings_analysis.assessment.statistics import Statistics
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
-from findings_analysis.reading.schema import COLUMNS, NAMES
+from findings_analysis.reading.schema import BATCH_ROWS, COLUMNS, NAMES
 from findings_exporter.model.report_completeness import is_blank
+from tests.builders import plain_csv
 from tests.builders.report_builders import NOW_MS, Stream, hang_guard, hostile_texts, rows_of, tags_read
 from tests.local_aws.emulator.inspector.findings import Finding, generate, load
 from tests.local_aws.emulator.inspector.report_files import CSV_COLUMNS, csv_report, json_report
 
 REAL_FINDINGS = Path(os.environ.get("REAL_FINDINGS", "tests/data/real-findings.jsonl.gz"))
 NOW = NOW_MS / 1000
+HOSTILE_REPORTS, HOSTILE_SEED = int(os.environ.get("HOSTILE_REPORTS", "400")), int(os.environ.get("HOSTILE_SEED", "1"))
+"""More of them, and others, are read by setting these."""
 NEW_COLUMNS = ("Image Last In Use At", "Image In Use Count")
 OLD_COLUMNS = tuple(name for name in CSV_COLUMNS if name not in {"Epss Score", "Detector Name", "Package Manager"})
 LISTS = {column.name for column in COLUMNS if column.type == "array<string>"}
@@ -271,6 +274,36 @@ def test_malformed_reports_are_reported_or_read_right() -> None:
         patient = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
         assert len(rows) == sum(not is_blank(row) for row in patient) - 1
     assert result > 66
+
+
+def agrees_with_plain(content: bytes, pieces: list[int], chunk_bytes: int) -> str:
+    expected, expected_unreadable, errors = plain_csv.read(content)
+    unreadable: Counter[str] = Counter()
+    try:
+        batches = list(read_csv(Stream(content, pieces), unreadable=unreadable, chunk_bytes=chunk_bytes))
+    except MalformedReportError as error:
+        # Of several errors it may report another one than the first: columns are read before rows.
+        assert str(error) in errors
+        return "refused"
+    assert not errors
+    assert all(1 <= len(batch["severity"]) <= BATCH_ROWS for batch in batches)
+    assert rows_of(batches) == expected
+    assert unreadable == expected_unreadable
+    return "read"
+
+
+def test_hostile_reports_are_read_as_a_plain_reader_reads_them_or_refused_with_its_words() -> None:
+    chance = random.Random(HOSTILE_SEED)
+    table = list(csv.reader(io.StringIO(csv_report(make(40), NOW).decode(), newline="")))
+    result = Counter(
+        agrees_with_plain(
+            plain_csv.hostile(chance, table),
+            chance.choice([[1 << 20], [1000, 1, 7]]),
+            chance.choice([1, 50, 300, 3000, 1 << 20, 1 << 20]),
+        )
+        for _ in range(HOSTILE_REPORTS)
+    )
+    assert min(result["read"], result["refused"]) > HOSTILE_REPORTS / 5
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")
