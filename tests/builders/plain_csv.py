@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import random
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from findings_analysis.reading.timestamps import epoch_ms
 from findings_exporter.model.report_completeness import CSV_COLUMNS
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Sequence
 
 TYPES = {column.name: column.type for column in COLUMNS}
@@ -138,20 +138,18 @@ def port_range(cell: str) -> tuple[int, int]:
 
 def hostile(chance: random.Random, table: Sequence[Sequence[str]]) -> bytes:
     """Make a report of some of a table's rows; the header stays as it is, and all else may be wrong."""
-    header, *rows = table
-    rows = [list(row) for row in chance.sample(rows, chance.randint(1, min(12, len(rows))))]
+    header, *others = table
+    rows = [list(row) for row in chance.sample(others, chance.randint(1, min(12, len(others))))]
     for _ in range(chance.choice([0, 0, 1, 3])):
         name = chance.choice([*CELLS] if chance.random() < 0.5 else [""])
         place = header.index(name) if name else chance.randrange(len(header))
         if name or header[place] not in CSV_COLUMNS or chance.random() < 0.1:
             chance.choice(rows)[place] = chance.choice(CELLS[name])
-    style = {
-        "lineterminator": chance.choice(["\n", "\r\n"]),
-        "quoting": chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
-    }
+    line_end = chance.choice(["\n", "\r\n"])
+    quoting: Any = chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
     head, body = io.StringIO(), io.StringIO()
-    csv.writer(head, **style).writerow(header)
-    csv.writer(body, **style).writerows(rows)
+    csv.writer(head, lineterminator=line_end, quoting=quoting).writerow(header)
+    csv.writer(body, lineterminator=line_end, quoting=quoting).writerows(rows)
     content = bytearray(body.getvalue().encode())
     for _ in range(chance.choice([0, 0, 1, 1, 2, 4])):
         at = chance.randrange(len(content) + 1)
