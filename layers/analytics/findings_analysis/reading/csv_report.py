@@ -18,6 +18,7 @@ import csv
 import io
 import re
 from collections import Counter
+from functools import cache
 from itertools import batched, repeat
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,8 @@ _NO_VALUE = ("score_source", "vendor_updated_at", "detector_id", "rule_id", "sta
 _FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n][^,\r\n]*+|)'
 _ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n")
 """A whole row as Python's strict reader takes it, too: quotes open a cell at its beginning and close it at its end."""
+_BEGUN_ROW = re.compile(rb"(?:" + _FIELD + rb',)*+(?:"(?:[^"]++|"")*+"?|[^",\r\n][^,\r\n]*+|)\r?\Z')
+"""What may become a whole row when more is read."""
 _SOUND = re.compile(rb'[^"]*+(?:(?<![^,\n])"[^"]*+(?:""[^"]*+)*+"(?=[,\r\n])[^"]*+)*+')
 """From the beginning of a row as far as all quotes stand at a cell's edges; it ends outside of quotes."""
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
@@ -153,6 +156,64 @@ def read_csv(
         for cells in _cells(header, content, rows, findings, unreadable):
             yield _columns(cells)
             findings += cells.count
+
+
+def header_of(start: bytes) -> tuple[bytes, int] | None:
+    """Return a report's header row and the number of its cells.
+
+    Parameters
+    ----------
+    start
+        The report's first bytes.
+
+    Returns
+    -------
+    tuple[bytes, int] | None
+        The row as it stands, with its line end and without a byte-order mark; None where it is not whole.
+
+    Raises
+    ------
+    MalformedReportError
+        As :func:`read_csv` raises it for this header.
+    """
+    row = _ROW.match(start.removeprefix(codecs.BOM_UTF8))
+    return (row.group(), len(_Header(row.group()).names)) if row else None
+
+
+def leading_rows(content: bytes, cells: int) -> tuple[int, int] | None:
+    """Walk over the whole rows at the beginning of a piece of a report.
+
+    Parameters
+    ----------
+    content
+        It begins where a row begins, and may end anywhere.
+    cells
+        As many as the header has.
+
+    Returns
+    -------
+    tuple[int, int] | None
+        The number of whole rows, without blank ones, and where the last of them ends, blank ones included. None where a row has
+        more or fewer cells, or is quoted as the strict expression does not take it: then ``content`` may begin elsewhere.
+    """
+    rows = end = 0
+    wanted = _row_of(cells)
+    while True:
+        if row := wanted.match(content, end):
+            rows += 1
+        elif not (row := _ROW.match(content, end)) or not _is_blank(row.group()):
+            break
+        end = row.end()
+    return (rows, end) if not row and _BEGUN_ROW.match(content, end) else None
+
+
+@cache
+def _row_of(cells: int) -> re.Pattern[bytes]:
+    return re.compile(_FIELD + rb"(?:," + _FIELD + rb"){%d}\r?\n" % (cells - 1))
+
+
+def _is_blank(row: bytes) -> bool:
+    return all(map(is_blank, csv.reader(io.StringIO(row.decode(errors="replace"), newline=""), strict=True)))
 
 
 def _chunks(stream: Readable, chunk_bytes: int, most_bytes: int) -> Iterator[tuple[bytes, int | None]]:
