@@ -50,7 +50,7 @@ class Column:
     csv
         The CSV report's column, and what is done to its cell; empty where a CSV does not have it.
     counted
-        Whether counting needs it. Reading JSON for these alone takes half the time.
+        Whether counting needs it.
     """
 
     name: str
