@@ -156,6 +156,8 @@ def read_csv(
         for cells in _cells(header, content, rows, findings, unreadable):
             yield _columns(cells)
             findings += cells.count
+    if stream.readinto(memoryview(bytearray(1))):
+        raise _malformed("its end cannot be found", findings)
 
 
 def header_of(start: bytes) -> tuple[bytes, int] | None:

@@ -233,6 +233,29 @@ def test_a_cell_larger_than_the_cap_is_reported_before_it_fills_the_memory() -> 
     assert len(read(render(rows))) == 2
 
 
+def small_report(rows: int, line_end: str = "\n") -> bytes:
+    header = "Finding ARN,Finding Type,Severity,Status,First Seen\n"
+    return (header + "".join(f"arn:{row:07},T,HIGH,ACTIVE,1700000000{line_end}" for row in range(rows))).encode()
+
+
+def test_batches_are_never_larger_than_promised_and_an_error_says_its_row_in_any_of_them() -> None:
+    sizes = [len(batch["type"]) for batch in read_csv(Stream(small_report(10_000)))]
+    assert max(sizes) <= BATCH_ROWS
+    assert sum(sizes) == 10_000
+    error = fault(small_report(10_000).replace(b"arn:0009000,T,HIGH", b"arn:0009000,T,"))
+    assert (error.findings, error.row) == (9000, 9002)
+
+
+def test_rows_whose_ends_are_not_found_are_not_lost_in_silence() -> None:
+    # Python's reader takes a lone carriage return as a row's end, so that what was read ends well.
+    content = small_report(100, "\r")
+    chunk_bytes = 10 * (content.index(b"\r") - content.index(b"\n"))
+    assert len(read(content)) == 100
+    error = fault(content, chunk_bytes=chunk_bytes, max_cell_characters=chunk_bytes - 1)
+    assert (error.findings, error.row) == (10, 12)
+    assert "its end cannot be found" in str(error)
+
+
 @pytest.mark.parametrize("ports", ["all", "22 - 12345678901"])
 def test_unreadable_numbers_and_times_are_counted_where_nothing_is_counted_by_them(ports: str) -> None:
     rows = cells(csv_report(make(1), NOW))
