@@ -4,9 +4,11 @@ Columns are found by their names: their number grew over the years (52, 55, prob
 It is unknown, too, whether Inspector quotes every cell, which line ends it writes, and whether a blank follows the comma
 between the values of a cell; all of it is read.
 
-Rows are split by a strict expression, so that an open quote cannot swallow some in silence; Arrow reads their cells, five
-times as fast as Python. Arrow is lenient, so it must find as many rows as there are, each with as many cells as the header. Else,
-and where that fails, Python's strict reader takes the same bytes and finds what is wrong, if anything is.
+Arrow reads the cells, five times as fast as Python, but it is lenient: an open quote would swallow rows in silence. So a strict
+expression looks at the quotes first. Where each opens a cell at its beginning or closes one at its end, as in nearly every
+report, one match goes through a whole chunk. Elsewhere rows are matched one by one, and Arrow must find as many. Each row must
+have as many cells as the header. Where any of this fails, Python's strict reader takes the same bytes and finds what is wrong,
+if anything is.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import csv
 import io
 import re
 from collections import Counter
-from itertools import batched
-from math import isfinite
+from functools import cache
+from itertools import batched, repeat
 from typing import TYPE_CHECKING
 
 from arro3.core import DataType, Field, Schema
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
     from findings_analysis.reading.json_elements import Readable
     from findings_analysis.reading.schema import Batch
 
-CHUNK_BYTES = 1 << 20
-"""Some seven hundred rows."""
+CHUNK_BYTES = 4 << 20
+"""Some 2,700 rows: a batch costs as much as some hundred of them."""
 MAX_CELL_CHARACTERS = MAX_ROW_BYTES
 """Without a cap one unclosed quote would pull in the rest of the report."""
 
@@ -98,7 +100,14 @@ _NO_VALUE = ("score_source", "vendor_updated_at", "detector_id", "rule_id", "sta
 _FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n][^,\r\n]*+|)'
 _ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n")
 """A whole row as Python's strict reader takes it, too: quotes open a cell at its beginning and close it at its end."""
-_TIME, _NUMBER = DataType.timestamp("ms", tz="UTC"), DataType.float64()
+_BEGUN_ROW = re.compile(rb"(?:" + _FIELD + rb',)*+(?:"(?:[^"]++|"")*+"?|[^",\r\n][^,\r\n]*+|)\r?\Z')
+"""What may become a whole row when more is read."""
+_SOUND = re.compile(rb'[^"]*+(?:(?<![^,\n])"[^"]*+(?:""[^"]*+)*+"(?=[,\r\n])[^"]*+)*+')
+"""From the beginning of a row as far as all quotes stand at a cell's edges; it ends outside of quotes."""
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+"""Outside of quotes it ends a row, too; that is left to Python's reader."""
+_TIME, _NUMBER, _WHOLE = DataType.timestamp("ms", tz="UTC"), DataType.float64(), DataType.int64()
+_TEXT, _UNUSED = DataType.string(), DataType.null()
 _URL_COMMA = re.compile(r",\s*+(?=https?://)")
 """It begins with the comma: were blanks before it part of it, each one of a million would begin a search through the rest."""
 _PORTS = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?")
@@ -147,37 +156,133 @@ def read_csv(
         for cells in _cells(header, content, rows, findings, unreadable):
             yield _columns(cells)
             findings += cells.count
+    if stream.readinto(memoryview(bytearray(1))):
+        raise _malformed("its end cannot be found", findings)
 
 
-def _chunks(stream: Readable, chunk_bytes: int, most_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """Give the header, then whole rows with their number; what cannot be cut into rows comes last, with the number 0."""
-    rest, ended, header, wanted = b"", False, True, max(chunk_bytes, len(codecs.BOM_UTF8))
-    while not ended:
-        buffer = bytearray(wanted)
-        filled = 0
-        while filled < wanted and (count := stream.readinto(memoryview(buffer)[filled:])):
-            filled += count
-        ended = filled < wanted
-        rest += memoryview(buffer)[:filled]
-        if header:
-            rest = rest.removeprefix(codecs.BOM_UTF8)
-            if first := _ROW.match(rest):
-                yield first.group(), 1
-                header, rest = False, rest[first.end() :]
-        position = rows = 0
-        if not header:
-            while row := _ROW.match(rest, position):
-                rows += 1
-                position = row.end()
-        if rows:
-            yield rest[:position], rows
-            rest, wanted = rest[position:], chunk_bytes
-        elif len(rest) > most_bytes:
+def header_of(start: bytes) -> tuple[bytes, int] | None:
+    """Return a report's header row and the number of its cells.
+
+    Parameters
+    ----------
+    start
+        The report's first bytes.
+
+    Returns
+    -------
+    tuple[bytes, int] | None
+        The row as it stands, with its line end and without a byte-order mark; None where it is not whole.
+
+    Raises
+    ------
+    MalformedReportError
+        As :func:`read_csv` raises it for this header.
+    """
+    row = _ROW.match(start.removeprefix(codecs.BOM_UTF8))
+    return (row.group(), len(_Header(row.group()).names)) if row else None
+
+
+def leading_rows(content: bytes, cells: int) -> tuple[int, int] | None:
+    """Walk over the whole rows at the beginning of a piece of a report.
+
+    Parameters
+    ----------
+    content
+        It begins where a row begins, and may end anywhere.
+    cells
+        As many as the header has.
+
+    Returns
+    -------
+    tuple[int, int] | None
+        The number of whole rows, without blank ones, and where the last of them ends, blank ones included. None where a row has
+        more or fewer cells, or is quoted as the strict expression does not take it: then ``content`` may begin elsewhere.
+    """
+    rows = end = 0
+    wanted = _row_of(cells)
+    while True:
+        if row := wanted.match(content, end):
+            rows += 1
+        elif not (row := _ROW.match(content, end)) or not _is_blank(row.group()):
+            break
+        end = row.end()
+    return (rows, end) if not row and _BEGUN_ROW.match(content, end) else None
+
+
+@cache
+def _row_of(cells: int) -> re.Pattern[bytes]:
+    return re.compile(_FIELD + rb"(?:," + _FIELD + rb"){%d}\r?\n" % (cells - 1))
+
+
+def _is_blank(row: bytes) -> bool:
+    return all(map(is_blank, csv.reader(io.StringIO(row.decode(errors="replace"), newline=""), strict=True)))
+
+
+def _chunks(stream: Readable, chunk_bytes: int, most_bytes: int) -> Iterator[tuple[bytes, int | None]]:
+    """Give the header, then whole rows with their number; what cannot be cut into rows comes last, with the number 0.
+
+    Where all quotes are sound, the number is None: Arrow finds the same rows as a strict reader.
+    """
+    buffer = bytearray(max(chunk_bytes, len(codecs.BOM_UTF8)))
+    filled = _fill(stream, buffer, 0)
+    ended = filled < len(buffer)
+    if buffer.startswith(codecs.BOM_UTF8):
+        del buffer[: len(codecs.BOM_UTF8)]
+        filled -= len(codecs.BOM_UTF8)
+    find = _header_end
+    while True:
+        end, rows = find(buffer, filled)
+        if end:
+            yield bytes(buffer[:end]), rows
+            find = _whole_rows
+            filled -= end
+            buffer[:filled] = buffer[end : end + filled]
+        elif ended or filled > most_bytes:
             break
         else:
-            wanted = max(chunk_bytes, len(rest))
-    if rest or header:
-        yield rest, 0
+            buffer += bytes(max(chunk_bytes, filled))
+        filled = _fill(stream, buffer, filled)
+        ended = filled < len(buffer)
+    if filled or find is _header_end:
+        yield bytes(buffer[:filled]), 0
+
+
+def _fill(stream: Readable, buffer: bytearray, filled: int) -> int:
+    """Read until the buffer is full, or the report ends, and return how much is in it."""
+    with memoryview(buffer) as view:
+        while filled < len(view) and (count := stream.readinto(view[filled:])):
+            filled += count
+    return filled
+
+
+def _header_end(content: bytearray, size: int) -> tuple[int, int | None]:
+    row = _ROW.match(content, 0, size)
+    return (row.end(), 1) if row else (0, 0)
+
+
+def _whole_rows(content: bytearray, size: int) -> tuple[int, int | None]:
+    """Return where the whole rows at the beginning end, and their number; None where their quotes are sound."""
+    sound = _SOUND.match(content, 0, size)
+    assert sound, "it matches nothing, too"
+    end = _line_end(content, sound.end())
+    if end and not _LONE_RETURN.search(content, 0, end):
+        return end, None
+    end = rows = 0
+    while row := _ROW.match(content, end, size):
+        rows += 1
+        end = row.end()
+    return end, rows
+
+
+def _line_end(content: bytearray, end: int) -> int:
+    """Return the place after the last line end outside of quotes, before a place that is outside, too; 0 where there is none."""
+    quotes = 0
+    while (line_end := content.rfind(b"\n", 0, end)) >= 0:
+        quotes += content.count(b'"', line_end, end)
+        if quotes % 2 == 0:
+            return line_end + 1
+        end = line_end
+    return 0
 
 
 class _Header:
@@ -194,30 +299,37 @@ class _Header:
             raise MalformedReportError("its end cannot be found", findings=0, row=1)
         if len(self.names) != len(self.places):
             raise MalformedReportError("two columns have the same name", findings=0, row=1)
-        self.schema = Schema([Field(str(place), DataType.string()) for place in range(len(self.names))])
+        used = {name.casefold() for name in _HEADERS.values()}
+        self.schema = Schema([Field(str(place), _TEXT if name in used else _UNUSED) for place, name in enumerate(self.names)])
 
     def place(self, name: str) -> int | None:
         """Return where the cells of a column of ours are."""
         return self.places.get(_HEADERS[name].casefold())
 
 
-def _cells(header: _Header, content: bytes, rows: int, findings: int, unreadable: Counter[str]) -> Iterator[_Cells]:
+def _cells(header: _Header, content: bytes, rows: int | None, findings: int, unreadable: Counter[str]) -> Iterator[_Cells]:
     """Read rows: by Arrow where it reads as many as there are and nothing in them is doubtful, else by Python's own reader."""
-    record = _record(header, content, rows)
-    if record is not None:
-        yield _ArrowCells(header, record, findings, unreadable)
+    records = _records(header, content, rows)
+    if records is not None:
+        for record in records:
+            yield _ArrowCells(header, record, findings, unreadable)
+            findings += record.num_rows
         return
     for taken in batched(_rows(content, len(header.names), findings), BATCH_ROWS, strict=False):
         yield _Cells(header, taken, findings, unreadable)
         findings += len(taken)
 
 
-def _record(header: _Header, content: bytes, rows: int) -> RecordBatch | None:
+def _records(header: _Header, content: bytes, rows: int | None) -> list[RecordBatch] | None:
+    # An error of arro3 that quotes a NUL ends the process, and a byte-order mark is dropped where it begins the first row.
+    if rows == 0 or b"\0" in content or content.startswith(codecs.BOM_UTF8):
+        return None
     try:
-        record = read_arrow(content, header.schema, has_header=False, batch_size=rows).read_next_batch() if rows else None
+        records = [*read_arrow(content, header.schema, has_header=False, batch_size=BATCH_ROWS)]
     except Exception:  # noqa: BLE001 - arro3 raises all kinds; Python's reader finds what is wrong, if anything is
         return None
-    return record if record is not None and record.num_rows == rows else None
+    records = [record for record in records if record.num_rows]
+    return records if rows in {None, sum(record.num_rows for record in records)} else None
 
 
 def _rows(content: bytes, cells: int, findings: int) -> Iterator[list[str]]:
@@ -253,6 +365,10 @@ class _Cells:
         place = self._header.place(name)
         return ("",) * self.count if place is None else self._columns[place]
 
+    def is_full(self, name: str) -> bool:
+        """Return whether no cell is empty."""
+        return "" not in self.raw(name)
+
     def texts(self, name: str) -> Sequence[str | None]:
         """Return texts, of which the required ones must not be empty."""
         cells = self.raw(name)
@@ -276,23 +392,24 @@ class _Cells:
         """Return lists of what stands between commas."""
         cells = self.raw(name)
         # All cells at once, which is three times as fast, unless there are blanks at a value's edge, or nothing between commas.
-        joined = ",".join([cell for cell in cells if cell])
+        joined = ",".join(filter(None, cells))
         values: list[str | None] = [*joined.split(",")] if joined else []
-        if "" in values or any(blank in joined for blank in (", ", " ,", "\t", "\n", "\r")) or joined != joined.strip():
+        # White space that is no blank is not printable.
+        if "" in values or ", " in joined or " ," in joined or joined != joined.strip() or not joined.isprintable():
             return Ragged.of([[value for value in map(str.strip, cell.split(",")) if value] for cell in cells])
-        return Ragged(values, [cell.count(",") + 1 if cell else 0 for cell in cells])
+        return Ragged(values, _lengths(cells, ",") if values else [0] * self.count)
 
     def urls(self, name: str) -> Ragged:
         """Return lists of addresses, which may hold commas themselves."""
         cells = self.raw(name)
         # All cells at once, too, unless there are blanks, or a comma before the first address.
-        filled = [cell for cell in cells if cell]
-        text = "\n".join(filled)
-        one_a_line = text.replace(",http://", "\nhttp://").replace(",https://", "\nhttps://")
-        values: list[str | None] = [*one_a_line.split("\n")] if filled else []
-        if text.split() != filled or "" in values:
+        told = "".join(cells)
+        cut = "\n".join(cells).replace(",http://", "\fhttp://").replace(",https://", "\fhttps://")
+        values: list[str | None] = [*cut.split()]
+        lengths = _lengths(cut.split("\n"), "\f") if told else [0] * self.count
+        if len(values) != sum(lengths) or told.split(maxsplit=1) != [told][: len(told)]:
             return Ragged.of([[url for url in map(str.rstrip, _URL_COMMA.split(cell.strip())) if url] for cell in cells])
-        return Ragged(values, [cell.count(",http://") + cell.count(",https://") + 1 if cell else 0 for cell in cells])
+        return Ragged(values, lengths)
 
     def ports(self) -> list[tuple[int | None, int | None]]:
         """Return first and last port."""
@@ -322,29 +439,41 @@ class _ArrowCells(_Cells):
         self.count = record.num_rows
 
     def raw(self, name: str) -> Sequence[str]:
-        place = self._header.place(name)
-        return ("",) * self.count if place is None else [cell or "" for cell in self._record[place]]
+        column = self._column(name)
+        if column is None or column.array.null_count == self.count:
+            return ("",) * self.count
+        return [cell or "" for cell in column] if column.array.null_count else column.values
+
+    def is_full(self, name: str) -> bool:
+        column = self._column(name)
+        return column is not None and not column.array.null_count
 
     def texts(self, name: str) -> Sequence[str | None]:
-        place = self._header.place(name)
-        if place is None or (name in REQUIRED_NAMES and self._record[place].array.null_count):
+        column = self._column(name)
+        if column is None or (name in REQUIRED_NAMES and column.array.null_count):
             return super().texts(name)
-        return self._record[place]
+        return column
 
     def moments(self, name: str) -> Sequence[int | None]:
         return self._cast(name, _TIME) or super().moments(name)
 
     def numbers(self, name: str) -> Sequence[float | None]:
         found = self._cast(name, _NUMBER)
-        # To Arrow "NaN" is a number, too.
-        return found if found and isfinite(sum(filter(None, found))) else super().numbers(name)
+        # To Arrow "NaN" is a number, too; no whole number can be made of it.
+        if found and found.array.cast(_WHOLE).null_count == found.array.null_count:
+            return found
+        return super().numbers(name)
+
+    def _column(self, name: str) -> ArrowColumn | None:
+        place = self._header.place(name)
+        return None if place is None else self._record[place]
 
     def _cast(self, name: str, kind: DataType) -> ArrowColumn | None:
         """Return cells as another type; None where that leaves one out that is not empty."""
-        place = self._header.place(name)
-        if place is None:
+        column = self._column(name)
+        if column is None:
             return None
-        texts = self._record[place].array
+        texts = column.array
         found = texts.cast(kind)
         refused = found.null_count != texts.null_count or (name in REQUIRED_NAMES and found.null_count)
         return None if refused else ArrowColumn(found)
@@ -357,19 +486,27 @@ def _port_range(cell: str) -> tuple[int, int]:
     return int(ports[1]), int(ports[2] or ports[1])
 
 
-def _account_ids(cells: _Cells) -> Sequence[str | None]:
-    accounts = cells.texts("account_id")
-    if None not in accounts:
-        return accounts
-    return [
-        account or owner(arn or "")[0] for account, arn in zip(cells.raw("account_id"), cells.texts("finding_arn"), strict=True)
-    ]
+def _lengths(cells: Sequence[str], separator: str) -> list[int]:
+    """Return how many values each cell has between separators."""
+    return [count + 1 if cell else 0 for cell, count in zip(cells, map(str.count, cells, repeat(separator)), strict=True)]
+
+
+def _owners(cells: _Cells, name: str, place: int) -> Sequence[str | None]:
+    """Return accounts or Regions; where a row has none, what its ARN says."""
+    if cells.is_full(name):
+        return cells.texts(name)
+    return [each or owner(arn)[place] for each, arn in zip(cells.raw(name), cells.raw("finding_arn"), strict=True)]
 
 
 def _columns(cells: _Cells) -> Batch:
-    names = [resource_names(cell) for cell in cells.raw("resource_id")]
-    platforms = cells.texts("platform")
-    is_function = [bool(each.function) for each in names]
+    resources = map(resource_names, cells.raw("resource_id"))
+    names, repositories, functions, digests = zip(*resources, strict=True)
+    platforms: Sequence[str | None] = cells.texts("platform")
+    runtimes: Sequence[str | None] = [None] * cells.count
+    if any(functions):
+        runtimes = [cell if function else None for cell, function in zip(platforms, functions, strict=True)]
+        platforms = [None if function else cell for cell, function in zip(platforms, functions, strict=True)]
+    amis = cells.raw("image_id")
     ports = cells.ports()
     lists = {name: cells.lists(name) for name in _LISTS}
     found: Batch = {
@@ -378,16 +515,16 @@ def _columns(cells: _Cells) -> Batch:
         **{name: cells.numbers(name) for name in _NUMBERS},
         **lists,
         **dict.fromkeys(_NO_VALUE, [None] * cells.count),
-        "account_id": _account_ids(cells),
-        "region": [region or owner(arn)[1] for region, arn in zip(cells.raw("region"), cells.raw("finding_arn"), strict=True)],
+        "account_id": _owners(cells, "account_id", 0),
+        "region": _owners(cells, "region", 1),
         "reference_urls": cells.urls("reference_urls"),
         "package_count": lists["package_names"].lengths,
-        "resource_name": [each.name for each in names],
-        "platform": [None if function else cell for function, cell in zip(is_function, platforms, strict=True)],
-        "runtime": [cell if function else None for function, cell in zip(is_function, platforms, strict=True)],
-        "image_id": [ami or each.digest for ami, each in zip(cells.raw("image_id"), names, strict=True)],
-        "repository_name": [each.repository for each in names],
-        "function_name": [each.function for each in names],
+        "resource_name": names,
+        "platform": platforms,
+        "runtime": runtimes,
+        "image_id": [ami or digest for ami, digest in zip(amis, digests, strict=True)],
+        "repository_name": repositories,
+        "function_name": functions,
         "port_begin": [begin for begin, _ in ports],
         "port_end": [end for _, end in ports],
     }

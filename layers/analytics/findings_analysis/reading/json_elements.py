@@ -155,6 +155,23 @@ def elements[Element, Decoded](
     yield from _Cutter(stream, decoder, buffer_bytes, max_element_bytes).run()
 
 
+def first_element_end(content: bytes, begin: int) -> int | None:
+    """Return where an object ends that begins at a place; None where none begins, or it is not well nested, or not whole."""
+    closing = bytearray()
+    if content[begin : begin + 1] == b"{":
+        for token in _BRACKETS.finditer(content, begin):
+            match token.lastindex:
+                case 1:
+                    closing += b"}" if token[1] == b"{" else b"]"
+                case 2 if closing.pop() != ord(token[2]):
+                    break
+                case 2 if not closing:
+                    return token.end()
+                case 3:
+                    break
+    return None
+
+
 class _Cutter[Element, Decoded]:
     """One reading.
 
@@ -292,7 +309,7 @@ class _Cutter[Element, Decoded]:
             raise  # it is a DecodeError, too, but no cleaning can help
         except msgspec.DecodeError:
             unclean = bytes(self.buffer[begin:end])
-            clean = _cleaned(unclean)
+            clean = cleaned(unclean)
             if clean is unclean:
                 raise
         return self.decoder.batch(b"[" + clean + b"]")
@@ -312,7 +329,7 @@ class _Cutter[Element, Decoded]:
         read: list[Element] = []
         for begin, end in spans:
             element = bytes(self.buffer[begin:end])
-            clean = _cleaned(element)
+            clean = cleaned(element)
             try:
                 read.append(self.decoder.one(clean))
             except ElementError as error:
@@ -359,13 +376,13 @@ class _Cutter[Element, Decoded]:
         if self.buffer[begin] != ord('"'):
             raise _UnexpectedError(begin, "a member's name was expected")
         end = self.checked_end(begin)
-        return parse(_cleaned(bytes(self.buffer[begin:end]))), self.skip_space(self.expect(b":", self.skip_space(end)))
+        return parse(cleaned(bytes(self.buffer[begin:end]))), self.skip_space(self.expect(b":", self.skip_space(end)))
 
     def checked_end(self, begin: int) -> int:
         """Return where a value ends that is not a finding, having looked that it is JSON."""
         end = self.value_end(begin)
         try:
-            parse(_cleaned(bytes(self.buffer[begin:end])))
+            parse(cleaned(bytes(self.buffer[begin:end])))
         except ElementError as error:
             raise _UnexpectedError(begin, f"a member cannot be decoded: {error}") from None
         return end
@@ -410,7 +427,7 @@ class _Cutter[Element, Decoded]:
         return MalformedReportError(reason, findings=self.findings, offset=self.offset + position)
 
 
-def _cleaned(json: bytes) -> bytes:
+def cleaned(json: bytes) -> bytes:
     """Return JSON as strict readers want it: control characters in texts escaped, halves of surrogate pairs replaced.
 
     What is clean is passed over by the regular expression alone, and comes back as the same object if it is clean as a whole.

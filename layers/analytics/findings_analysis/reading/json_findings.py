@@ -36,36 +36,6 @@ class _Epss(_Part):
     score: float | None = None
 
 
-class _CountedPackage(_Part):
-    name: str | None = None
-
-
-class _CountedPackages(_Part):
-    vulnerability_id: str | None = None
-    vulnerable_packages: list[_CountedPackage] | None = None
-
-
-class _CountedResource(_Part):
-    type: str | None = None
-    id: str | None = None
-
-
-class _CountedFinding(_Part):
-    """What counting needs."""
-
-    finding_arn: Text
-    type: Text
-    severity: Text
-    status: Text
-    first_observed_at: Text | float
-    aws_account_id: str | None = None
-    fix_available: str | None = None
-    exploit_available: str | None = None
-    epss: _Epss | None = None
-    package_vulnerability_details: _CountedPackages | None = None
-    resources: Sequence[_CountedResource] | None = None
-
-
 class _Recommendation(_Part):
     text: str | None = None
 
@@ -226,30 +196,6 @@ type _Type = Literal["PACKAGE_VULNERABILITY", "NETWORK_REACHABILITY", "CODE_VULN
 type _Status = Literal["ACTIVE", "SUPPRESSED", "CLOSED"]
 type _Fix = Literal["YES", "NO", "PARTIAL"] | None
 type _Exploit = Literal["YES", "NO"] | None
-type _ResourceType = (
-    Literal[
-        "AWS_EC2_INSTANCE",
-        "AWS_ECR_CONTAINER_IMAGE",
-        "AWS_ECR_REPOSITORY",
-        "AWS_LAMBDA_FUNCTION",
-        "CODE_REPOSITORY",
-        "MACHINE_IMAGE",
-    ]
-    | None
-)
-
-
-class _KnownCountedResource(_CountedResource):
-    type: _ResourceType = None
-
-
-class _KnownCountedFinding(_CountedFinding):
-    type: _Type
-    severity: _Severity
-    status: _Status
-    fix_available: _Fix = None
-    exploit_available: _Exploit = None
-    resources: Sequence[_KnownCountedResource] | None = None
 
 
 class _KnownFinding(_Finding):
@@ -261,7 +207,7 @@ class _KnownFinding(_Finding):
 
 
 # What stands for a part that is absent, so that a column is one expression.
-_EPSS, _COUNTED_PACKAGES, _COUNTED_RESOURCE = _Epss(), _CountedPackages(), _CountedResource()
+_EPSS = _Epss()
 _REMEDIATION, _RECOMMENDATION, _EXPLOIT = _Remediation(), _Recommendation(), _Exploitability()
 _SCORE_DETAILS, _ADJUSTED, _CVSS = _ScoreDetails(), _AdjustedCvss(), _Cvss()
 _PACKAGES, _CODE, _CODE_PATH, _NETWORK, _PORTS, _PATH = _Packages(), _Code(), _CodePath(), _Network(), _Ports(), _NetworkPath()
@@ -274,16 +220,13 @@ _encode_tags = msgspec.json.Encoder(order="sorted").encode
 
 _COLUMN_OF = {
     ("_Finding", "aws_account_id"): "account_id",
-    ("_CountedFinding", "aws_account_id"): "account_id",
     ("_Finding", "epss"): "epss_score",
-    ("_CountedFinding", "epss"): "epss_score",
     ("_Epss", "score"): "epss_score",
     ("_Finding", "exploitability_details"): "last_known_exploit_at",
     ("_Remediation", "recommendation"): "remediation",
     ("_Recommendation", "text"): "remediation",
     ("_Cvss", "base_score"): "nvd_cvss3_score",
     ("_Cvss", "scoring_vector"): "nvd_cvss3_vector",
-    ("_CountedPackage", "name"): "package_names",
     ("_Package", "name"): "package_names",
     ("_Package", "version"): "package_versions",
     ("_Package", "fixed_in_version"): "fixed_in_versions",
@@ -295,8 +238,6 @@ _COLUMN_OF = {
     ("_NetworkStep", "component_id"): "network_path",
     ("_Ports", "begin"): "port_begin",
     ("_Ports", "end"): "port_end",
-    ("_CountedResource", "type"): "resource_type",
-    ("_CountedResource", "id"): "resource_id",
     ("_Resource", "type"): "resource_type",
     ("_Resource", "id"): "resource_id",
     ("_Resource", "tags"): "resource_tags",
@@ -315,28 +256,20 @@ def _taker(of: Any, name: str = "") -> Take:  # noqa: ANN401 - a type
     return taker(msgspec.inspect.type_info(of), _COLUMN_OF, name)
 
 
-class FindingDecoder[Finding: (_CountedFinding | _Finding)]:
+class FindingDecoder:
     """Makes columns of findings; see :class:`~findings_analysis.reading.json_elements.Decoder`.
 
     Parameters
     ----------
-    any_words
-        The findings' structure.
-    known
-        The same with the words that are known here.
+    unreadable
+        Takes, by column, how many values could not be read.
     """
 
-    def __init__(
-        self,
-        any_words: type[Finding],
-        known: type[Finding],
-        columns: Callable[[Sequence[Finding], Counter[str]], Batch],
-        unreadable: Counter[str],
-    ) -> None:
-        self._any_words, self._columns, self._unreadable = any_words, columns, unreadable
-        self._decode_one = msgspec.json.Decoder(any_words).decode
-        self._decode = msgspec.json.Decoder(list[known]).decode  # type: ignore[valid-type]
-        self._decode_any = msgspec.json.Decoder(list[any_words]).decode  # type: ignore[valid-type]
+    def __init__(self, unreadable: Counter[str]) -> None:
+        self._unreadable = unreadable
+        self._decode_one = msgspec.json.Decoder(_Finding).decode
+        self._decode: Callable[[memoryview | bytes], Sequence[_Finding]] = msgspec.json.Decoder(list[_KnownFinding]).decode
+        self._decode_any = msgspec.json.Decoder(list[_Finding]).decode
 
     def batch(self, array: memoryview | bytes) -> tuple[int, Batch]:
         """Return the number of an array's findings, and their columns."""
@@ -348,13 +281,13 @@ class FindingDecoder[Finding: (_CountedFinding | _Finding)]:
             self._decode = self._decode_any
         return len(findings), self.of(findings)
 
-    def one(self, finding: bytes) -> Finding:
+    def one(self, finding: bytes) -> _Finding:
         """Return a finding; what is optional and unreadable is None."""
         try:
             read = self._decode_one(finding)
         except UNDECODABLE:
             try:
-                read = _taker(self._any_words)(parse(finding), self._unreadable)  # type: ignore[arg-type] # a class is hashable
+                read = _taker(_Finding)(parse(finding), self._unreadable)
             except (ValueError, RecursionError) as error:
                 raise ElementError(str(error)) from None
         try:
@@ -363,45 +296,12 @@ class FindingDecoder[Finding: (_CountedFinding | _Finding)]:
             raise ElementError(f"its firstObservedAt: {error}") from None
         return read
 
-    def of(self, findings: Sequence[Finding]) -> Batch:
+    def of(self, findings: Sequence[_Finding]) -> Batch:
         """Return the findings' columns."""
-        return self._columns(findings, self._unreadable)
+        return _columns(findings, self._unreadable)
 
 
-def counted_decoder(unreadable: Counter[str]) -> FindingDecoder[_CountedFinding]:
-    """Return what decodes the columns of :data:`COUNTED_NAMES`."""
-    return FindingDecoder(_CountedFinding, _KnownCountedFinding, _counted_columns, unreadable)
-
-
-def full_decoder(unreadable: Counter[str]) -> FindingDecoder[_Finding]:
-    """Return what decodes all columns."""
-    return FindingDecoder(_Finding, _KnownFinding, _all_columns, unreadable)
-
-
-def _counted_columns(findings: Sequence[_CountedFinding], unreadable: Counter[str]) -> Batch:
-    (first,) = _moments({"first_observed_at": [f.first_observed_at for f in findings]}, unreadable).values()
-    details = [f.package_vulnerability_details or _COUNTED_PACKAGES for f in findings]
-    packages = [d.vulnerable_packages or () for d in details]
-    all_resources = [f.resources or () for f in findings]
-    resources = [each[0] if each else _COUNTED_RESOURCE for each in all_resources]
-    return {
-        "account_id": [f.aws_account_id or owner(f.finding_arn)[0] for f in findings],
-        "type": [f.type for f in findings],
-        "severity": [f.severity for f in findings],
-        "status": [f.status for f in findings],
-        "first_observed_at": first,
-        "fix_available": [f.fix_available or None for f in findings],
-        "exploit_available": [f.exploit_available or None for f in findings],
-        "epss_score": [(f.epss or _EPSS).score for f in findings],
-        "vulnerability_id": [d.vulnerability_id or None for d in details],
-        "package_names": Ragged([p.name or None for ps in packages for p in ps], list(map(len, packages))),
-        "resource_type": [r.type or None for r in resources],
-        "resource_id": [r.id or None for r in resources],
-        "further_resource_ids": _further_ids(all_resources),
-    }
-
-
-def _all_columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batch:
+def _columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batch:
     adjusted = [(f.inspector_score_details or _SCORE_DETAILS).adjusted_cvss or _ADJUSTED for f in findings]
     details = [f.package_vulnerability_details or _PACKAGES for f in findings]
     package_lists = [d.vulnerable_packages or () for d in details]
@@ -488,12 +388,6 @@ def _all_columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batc
         "protocol": [n.protocol or None for n in network],
         "network_path": Ragged.of([[s.component_id for s in (n.network_path or _PATH).steps or ()] for n in network]),
     }
-
-
-def _further_ids(resources: Sequence[Sequence[_CountedResource]]) -> Ragged:
-    if max(map(len, resources)) <= 1:  # none was ever seen to have more
-        return Ragged([], [0] * len(resources))
-    return Ragged.of([[each.id for each in of_finding[1:]] for of_finding in resources])
 
 
 def _moments(columns: dict[str, list[Timestamp]], unreadable: Counter[str]) -> dict[str, Sequence[int | None]]:

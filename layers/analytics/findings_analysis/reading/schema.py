@@ -50,7 +50,7 @@ class Column:
     csv
         The CSV report's column, and what is done to its cell; empty where a CSV does not have it.
     counted
-        Whether counting needs it. Reading JSON for these alone takes half the time.
+        Whether counting needs it.
     """
 
     name: str
@@ -147,7 +147,7 @@ class ArrowColumn(Sequence[Any]):
             begin, end, step = place.indices(len(self))
             assert step == 1, "Arrow cuts out what stands side by side"
             return ArrowColumn(self.array.slice(begin, max(end - begin, 0)))
-        return self.values[place]
+        return (self._values or self.values)[place]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and self.values == list(other)

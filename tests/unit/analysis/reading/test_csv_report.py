@@ -16,17 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.assessment.statistics import Statistics
-from findings_analysis.reading.csv_report import read_csv
+from findings_analysis.reading.csv_report import header_of, leading_rows, read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
-from findings_analysis.reading.schema import COLUMNS, NAMES
+from findings_analysis.reading.schema import BATCH_ROWS, COLUMNS, NAMES
 from findings_exporter.model.report_completeness import is_blank
+from tests.builders import plain_csv
 from tests.builders.report_builders import NOW_MS, Stream, hang_guard, hostile_texts, rows_of, tags_read
 from tests.local_aws.emulator.inspector.findings import Finding, generate, load
 from tests.local_aws.emulator.inspector.report_files import CSV_COLUMNS, csv_report, json_report
 
 REAL_FINDINGS = Path(os.environ.get("REAL_FINDINGS", "tests/data/real-findings.jsonl.gz"))
 NOW = NOW_MS / 1000
+HOSTILE_REPORTS, HOSTILE_SEED = int(os.environ.get("HOSTILE_REPORTS", "400")), int(os.environ.get("HOSTILE_SEED", "1"))
+"""More of them, and others, are read by setting these."""
 NEW_COLUMNS = ("Image Last In Use At", "Image In Use Count")
 OLD_COLUMNS = tuple(name for name in CSV_COLUMNS if name not in {"Epss Score", "Detector Name", "Package Manager"})
 LISTS = {column.name for column in COLUMNS if column.type == "array<string>"}
@@ -66,8 +69,6 @@ def test_json_and_csv_of_the_same_findings_are_counted_alike(style: Any) -> None
     json, table = Stream(json_report(findings)), Stream(csv_report(findings, NOW, style))
     counts = counts_of(read_csv(table))
     assert counts == counts_of(read_json(json))
-    json.position = 0
-    assert counts == counts_of(read_json(json, counted_only=True))
 
 
 def test_json_and_csv_of_the_same_findings_give_the_same_columns_but_where_a_csv_cannot_hold_them() -> None:
@@ -232,6 +233,29 @@ def test_a_cell_larger_than_the_cap_is_reported_before_it_fills_the_memory() -> 
     assert len(read(render(rows))) == 2
 
 
+def small_report(rows: int, line_end: str = "\n") -> bytes:
+    header = "Finding ARN,Finding Type,Severity,Status,First Seen\n"
+    return (header + "".join(f"arn:{row:07},T,HIGH,ACTIVE,1700000000{line_end}" for row in range(rows))).encode()
+
+
+def test_batches_are_never_larger_than_promised_and_an_error_says_its_row_in_any_of_them() -> None:
+    sizes = [len(batch["type"]) for batch in read_csv(Stream(small_report(10_000)))]
+    assert max(sizes) <= BATCH_ROWS
+    assert sum(sizes) == 10_000
+    error = fault(small_report(10_000).replace(b"arn:0009000,T,HIGH", b"arn:0009000,T,"))
+    assert (error.findings, error.row) == (9000, 9002)
+
+
+def test_rows_whose_ends_are_not_found_are_not_lost_in_silence() -> None:
+    # Python's reader takes a lone carriage return as a row's end, so that what was read ends well.
+    content = small_report(100, "\r")
+    chunk_bytes = 10 * (content.index(b"\r") - content.index(b"\n"))
+    assert len(read(content)) == 100
+    error = fault(content, chunk_bytes=chunk_bytes, max_cell_characters=chunk_bytes - 1)
+    assert (error.findings, error.row) == (10, 12)
+    assert "its end cannot be found" in str(error)
+
+
 @pytest.mark.parametrize("ports", ["all", "22 - 12345678901"])
 def test_unreadable_numbers_and_times_are_counted_where_nothing_is_counted_by_them(ports: str) -> None:
     rows = cells(csv_report(make(1), NOW))
@@ -271,6 +295,102 @@ def test_malformed_reports_are_reported_or_read_right() -> None:
         patient = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
         assert len(rows) == sum(not is_blank(row) for row in patient) - 1
     assert result > 66
+
+
+def agrees_with_plain(content: bytes, pieces: list[int], chunk_bytes: int) -> str:
+    expected, expected_unreadable, errors = plain_csv.read(content)
+    unreadable: Counter[str] = Counter()
+    stream = Stream(content, pieces)
+    if errors:
+        # Of several errors it may report another one than the first: columns are read before rows.
+        with pytest.raises(MalformedReportError) as raised:
+            list(read_csv(stream, chunk_bytes=chunk_bytes))
+        assert str(raised.value) in errors
+        return "refused"
+    batches = list(read_csv(stream, unreadable=unreadable, chunk_bytes=chunk_bytes))
+    assert all(1 <= len(batch["severity"]) <= BATCH_ROWS for batch in batches)
+    assert rows_of(batches) == expected
+    assert unreadable == expected_unreadable
+    return "read"
+
+
+def test_hostile_reports_are_read_as_a_plain_reader_reads_them_or_refused_with_its_words() -> None:
+    chance = random.Random(HOSTILE_SEED)
+    table = list(csv.reader(io.StringIO(csv_report(make(40), NOW).decode(), newline="")))
+    result = Counter(
+        agrees_with_plain(
+            plain_csv.hostile(chance, table),
+            chance.choice([[1 << 20], [1000, 1, 7]]),
+            chance.choice([1, 50, 300, 3000, 1 << 20, 1 << 20]),
+        )
+        for _ in range(HOSTILE_REPORTS)
+    )
+    assert min(result["read"], result["refused"]) > HOSTILE_REPORTS / 5
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_MINIMAL])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_header_is_given_as_it_stands_once_it_is_whole(mark: bytes, quoting: Any, line_end: str) -> None:
+    columns = [*CSV_COLUMNS, 'a "quoted", long\r\nname']
+    header = render([], columns, quoting=quoting, lineterminator=line_end)
+    assert header_of(mark + header + b"more") == (header, len(columns))
+    assert {header_of((mark + header)[:size]) for size in range(len(mark + header))} == {None}
+
+
+@pytest.mark.parametrize("header", [b"\n", b"a,b\n", render([], [*CSV_COLUMNS, "severity"])])
+def test_a_wrong_header_is_refused_as_the_whole_report_is(header: bytes) -> None:
+    with pytest.raises(MalformedReportError) as raised:
+        header_of(header)
+    assert str(raised.value) == str(fault(header))
+
+
+@pytest.mark.parametrize(
+    ("content", "result"),
+    [
+        (b"", (0, 0)),
+        (b"a,b,c\n1,2,3\n", (2, 12)),
+        (b"a,b,c\r\n1,2,3", (1, 7)),
+        (b"a,b,c\n1,2", (1, 6)),
+        (b"a,b,c\n1,2,3,4,5", (1, 6)),
+        (b'"a","b ""b"" ,\n","c"\r\n,,\n', (2, 25)),
+        (b'a,b,c\n1,"2\n3,4', (1, 6)),
+        (b'a,b,c\n1,"2', (1, 6)),
+        (b'a,b,c\n1,"2"', (1, 6)),
+        (b'a,b,c\n1,"2""', (1, 6)),
+        (b"a,b,c\n1,2,3\r", (1, 6)),
+        (b'a,say "b",c\n', (1, 12)),
+        (b'\n \r\n""\na,b,c\n\n', (1, 14)),
+        (b'"\n"\n', (0, 4)),
+        (b"\xff,\0,\n", (1, 5)),
+        (b"a,b\n", None),
+        (b"a,b,c,d\n", None),
+        (b"x\n", None),
+        (b"a,b,c\nx\n1,2,3\n", None),
+        (b'a,"b"x,c\n', None),
+        (b'a,"b"x', None),
+        (b'a,b,"c" \n', None),
+        (b"a,b,c\rd,e,f\n", None),
+    ],
+)  # fmt: skip
+def test_whole_rows_are_walked_over_up_to_the_first_that_is_not_whole(content: bytes, result: tuple[int, int] | None) -> None:
+    assert leading_rows(content, 3) == result
+
+
+def test_a_walk_over_rows_finds_those_that_a_plain_reader_finds() -> None:
+    chance = random.Random(3)
+    table = list(csv.reader(io.StringIO(csv_report(make(40), NOW).decode(), newline="")))
+    result = Counter[bool]()
+    for _ in range(200):
+        content = plain_csv.hostile(chance, table)
+        header, cells = header_of(content) or (b"", 0)
+        content = content.removeprefix(b"\xef\xbb\xbf").removeprefix(header)
+        walked = leading_rows(content[: chance.randrange(len(content) + 1)], cells)
+        if walked:
+            rows = csv.reader(io.StringIO(content[: walked[1]].decode(errors="replace"), newline=""), strict=True)
+            assert [len(row) for row in rows if not is_blank(row)] == [cells] * walked[0]
+        result[bool(walked)] += 1
+    assert min(result.values()) > 20
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.reading.errors import MalformedReportError
-from findings_analysis.reading.json_elements import elements
-from findings_analysis.reading.json_findings import full_decoder
-from findings_analysis.reading.json_report import read_json
-from findings_analysis.reading.schema import BATCH_ROWS, COUNTED_NAMES, NAMES
+from findings_analysis.reading.json_elements import elements, first_element_end
+from findings_analysis.reading.json_findings import FindingDecoder
+from findings_analysis.reading.json_report import is_finding, read_json
+from findings_analysis.reading.schema import BATCH_ROWS, NAMES
 from tests.builders.report_builders import FINDINGS, Stream, expected_row, json_reports, rows_of, tags_read
 from tests.local_aws.emulator.inspector.findings import generate, load
 from tests.local_aws.emulator.inspector.report_files import json_report
@@ -52,8 +52,6 @@ def test_any_legal_form_in_any_pieces_gives_the_same_columns(
     batches = list(read_json(Stream(content, pieces), buffer_bytes=buffer_bytes))
     assert tags_read(rows_of(batches)) == expected
     assert all(tuple(batch) == NAMES for batch in batches)
-    counted = rows_of(read_json(Stream(content, pieces), counted_only=True, buffer_bytes=buffer_bytes))
-    assert counted == [{name: row[name] for name in NAMES if name in COUNTED_NAMES} for row in expected]
 
 
 @pytest.mark.parametrize("buffer_bytes", [16, 5_000, 60_000, 1 << 18])
@@ -122,17 +120,15 @@ def test_a_finding_that_is_not_one_reports_its_place_and_the_findings_before(buf
 @pytest.mark.parametrize("required", SMALLEST)
 @pytest.mark.parametrize("value", [None, "", True, [], {}, math.nan, math.inf])
 def test_an_unreadable_value_that_findings_are_counted_by_is_an_error(required: str, value: Any) -> None:
-    for counted_only in (False, True):
-        error = fault(report(SMALLEST, SMALLEST | {required: value}), counted_only=counted_only)
-        assert error.findings == 1
-        assert required in str(error)
+    error = fault(report(SMALLEST, SMALLEST | {required: value}))
+    assert error.findings == 1
+    assert required in str(error)
 
 
 @pytest.mark.parametrize("missing", SMALLEST)
 def test_a_finding_without_what_it_is_counted_by_is_an_error(missing: str) -> None:
     wrong = {name: value for name, value in SMALLEST.items() if name != missing}
     assert fault(report(SMALLEST, wrong)).findings == 1
-    assert fault(report(SMALLEST, wrong), counted_only=True).findings == 1
 
 
 DEEP = 20_000
@@ -167,7 +163,7 @@ class Watched:
     """A decoder that counts what it is asked for."""
 
     def __init__(self) -> None:
-        self.decoder, self.batches, self.ones = full_decoder(Counter()), 0, 0
+        self.decoder, self.batches, self.ones = FindingDecoder(Counter()), 0, 0
 
     def batch(self, array: Any) -> Any:
         self.batches += 1
@@ -194,7 +190,7 @@ def test_control_characters_in_every_finding_cost_one_more_decoding_of_each_buff
 
 @pytest.mark.parametrize(("member", "slows"), [({"severity": "NEWER"}, True), ({"inspectorScore": "high"}, False)])
 def test_a_newer_word_makes_the_rest_be_read_as_texts_an_unreadable_value_does_not(member: dict[str, Any], slows: bool) -> None:
-    decoder = full_decoder(Counter())
+    decoder = FindingDecoder(Counter())
     known = SMALLEST | {"type": "CODE_VULNERABILITY"}
     list(elements(Stream(report(known, known | member, known)), decoder, buffer_bytes=1 << 16))
     assert (decoder._decode == decoder._decode_any) is slows
@@ -293,6 +289,59 @@ def test_malformed_reports_are_reported_or_read_right() -> None:
         document = json.loads(content.decode(errors="replace"), strict=False)
         assert [row["finding_arn"] for row in rows] == [finding["findingArn"] for finding in document["findings"]]
     assert result > 500
+
+
+@pytest.mark.parametrize(
+    ("content", "end"),
+    [
+        (b"{}", 2),
+        (b'{"a":[{"b":"}\\"]"},[]]},{}', 23),
+        (b'{"a":"\xff\n{"}]', 11),
+        (b"[{}]", None),
+        (b' {"a":1}', None),
+        (b'"a"', None),
+        (b"", None),
+        (b'{"a":[1,2}]', None),
+        (b'{"a":[1,2}}', None),
+        (b'{"a":{"b":1}', None),
+        (b'{"a":"b}', None),
+        (b'{"a":"b\\"}', None),
+    ],
+)
+def test_an_element_ends_with_its_last_bracket(content: bytes, end: int | None) -> None:
+    assert first_element_end(content, 0) == end
+    assert first_element_end(b"{" + content, 1) == (end and end + 1)
+
+
+def test_an_element_of_a_report_ends_where_it_is_whole() -> None:
+    element = json.dumps(generate(1, seed=2, now=1.78e9, accounts=["111122223333"], region="eu-west-1")[0]).encode()
+    assert first_element_end(element + b"," + element, 0) == len(element)
+    assert {first_element_end(element[:size], 0) for size in range(len(element))} == {None}
+
+
+@pytest.mark.parametrize(
+    ("element", "result"),
+    [
+        (SMALLEST, True),
+        (SMALLEST | {"severity": "NEWER", "inspectorScore": "high"}, True),
+        (SMALLEST | {"severity": 7}, False),
+        (SMALLEST | {"firstObservedAt": "the other day"}, False),
+        ({name: value for name, value in SMALLEST.items() if name != "findingArn"}, False),
+        ({}, False),
+        ([], False),
+        (7, False),
+    ],
+)
+def test_an_element_is_a_finding_if_the_reader_takes_it(element: Any, result: bool) -> None:
+    content = json.dumps(element).encode()
+    assert is_finding(content) is result
+    assert not is_finding(content[:-1])
+    assert not is_finding(content + b"," + content)
+    if result:
+        assert is_finding(content.replace(b"ACTIVE", b"\xff\n\\ud83d"))
+        assert len(read(b'{"findings":[' + content + b"]}")) == 1
+    else:
+        fault(b'{"findings":[' + content + b"]}")
 
 
 @pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")
