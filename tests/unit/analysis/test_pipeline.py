@@ -141,7 +141,7 @@ def test_a_first_run_leaves_its_files_encrypted_as_the_report_is(clients: Analys
     assert rows == [each["findingArn"] for each in ACTIVE]
     assert json.loads(content_of(result["analysis_key"]))["statistics"]["total"] == len(ACTIVE)
     assert result["page_key"] == "inspector/analyses/nightly/year=2026/month=11/day=23/run-1/index.html"
-    assert len(s3.puts) == 4
+    assert len(s3.puts) == 5
     for put in s3.puts:
         assert (put["ExpectedBucketOwner"], put["ServerSideEncryption"], put["SSEKMSKeyId"]) == (
             builders.ACCOUNT,
@@ -220,10 +220,10 @@ def test_the_history_has_what_the_next_run_looks_up(clients: AnalysisClients) ->
 def test_a_repeated_step_writes_the_same_again(clients: AnalysisClients, s3: S3) -> None:
     run, delivery = delivered(clients, "run-1", START, json_report(ACTIVE))
     assert analyze_run(clients, run, delivery) == analyze_run(clients, run, delivery) == {"state": "ANALYZED"}
-    first, second = s3.puts[:4], s3.puts[4:]
+    first, second = s3.puts[:5], s3.puts[5:]
     assert [put["Key"] for put in first] == [put["Key"] for put in second]
     versions = client("s3").list_object_versions(Bucket=BUCKET, Prefix="inspector/analyses/")["Versions"]
-    assert len({each["ETag"] for each in versions}) == 3, "one of the fingerprint file, one of analysis.json and one of the page"
+    assert len({each["ETag"] for each in versions}) == 4, "of the fingerprint file, the names file, analysis.json and the page"
 
 
 def test_a_broken_report_is_noted_and_leaves_nothing_that_could_be_taken_for_whole(clients: AnalysisClients, s3: S3) -> None:

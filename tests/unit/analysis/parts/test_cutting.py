@@ -92,7 +92,8 @@ def test_a_json_report_of_any_legal_form_is_cut_at_every_byte(data: st.DataObjec
 @settings(max_examples=25, deadline=None)
 @given(csv_reports())
 def test_a_csv_report_of_any_dialect_is_cut_at_every_byte(content: bytes) -> None:
-    assert check_every_cut(content, "CSV") >= 1
+    rows = len(rows_of_part(content, Part(1, 0, len(content)), "CSV"))
+    assert check_every_cut(content, "CSV") >= rows - 1
 
 
 @pytest.mark.parametrize("report_format", ["JSON", "CSV"])
@@ -170,7 +171,7 @@ def test_an_error_in_a_part_names_its_place_in_the_report() -> None:
 
 
 def test_where_no_finding_follows_the_report_is_malformed() -> None:
-    content = b'{"findings":[' + b" " * (cutting.MOST_LOOK_BYTES + 100_000) + b"]}"
+    content = b'{"findings":[' + b" " * (cutting.MOST_LOOK_BYTES * 3 // 2) + b"]}"
     with pytest.raises(MalformedReportError, match="no finding was found in"):
         cutting.cut(reading(content), len(content), len(content) // 40, "JSON")
     with pytest.raises(MalformedReportError):
