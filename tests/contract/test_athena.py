@@ -96,7 +96,7 @@ class TestTable:
         written = analysis_keys(
             "inspector", "nightly", Execution("arn:x:run-1", datetime(2026, 11, 23, tzinfo=UTC)), is_regular=True
         )
-        folder = written.parquet.removesuffix("run-1.parquet").replace("nightly", "${report}").replace("2026-11-23", "${day}")
+        folder = written.parquet_prefix.removesuffix("run-1/").replace("nightly", "${report}").replace("2026-11-23", "${day}")
         layout = f"s3://{bucket}/{folder}"
         assert table["Parameters"]["storage.location.template"] == layout
         assert table["StorageDescriptor"]["Location"] == layout.partition("report=")[0]

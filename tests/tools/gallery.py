@@ -14,7 +14,7 @@ from typing import Any
 from findings_analysis.assessment.coverage import AccountScanning, Coverage, Scanning
 from findings_analysis.assessment.coverage_status import assess
 from findings_analysis.comparison.fingerprint_format import Counted, Header, Summary
-from findings_analysis.pipeline import failed_analysis
+from findings_analysis.failures import failed_analysis
 from findings_analysis.reading.errors import ReportUnavailableError
 from findings_exporter import notification
 from findings_exporter.model.config import Config

@@ -67,7 +67,7 @@ def in_parts(clients: AnalysisClients, run: Run, delivery: Delivery, number: int
 
 def files(headline: dict[str, Any]) -> dict[str, Any]:
     """What an analysis has left, its Parquet as sorted rows."""
-    rows = []
+    rows: list[Any] = []
     for key in keys_under(headline["parquet_prefix"]):
         for batch in parquet_columns.read(io.BytesIO(content_of(key))):
             rows += zip(*[map(json.dumps, batch[name]) for name in parquet_columns.SCHEMA.names if name in batch], strict=True)
@@ -113,7 +113,7 @@ def test_any_number_of_parts_leaves_what_the_whole_leaves(
     assert whole["analysis"]["changes"]["lists"]["new"][0]["finding_arn"]
     assert (whole["analysis"]["statistics"]["duplicates"] > 0) == (findings is REPEATING)
     names = content_of(headline["names_key"])
-    for number in (1, 2, 8, 64):
+    for number in (1, 2, 8, 64) if findings is REPEATING else (3,):
         parts: list[Any] = []
         assert in_parts(clients, run, delivery, number, parts=parts) == {"state": "ANALYZED"}
         assert (len(parts) > 1) == (number > 1)
@@ -201,7 +201,7 @@ class TestFailures:
     def test_parquet_files_that_cannot_all_be_published_are_taken_back(
         self, clients: AnalysisClients, s3: S3, delivered_run: tuple[Run, Delivery]
     ) -> None:
-        s3.errors["copy_object", "0003.parquet"] = client_error("AccessDenied", "CopyObject")
+        s3.errors["copy_object", "0003.parquet"] = client_error("AccessDenied", 403)
         assert in_parts(clients, *delivered_run, 6) == {"state": "NOT_ANALYZED", "error": "Analysis.NotStored"}
         assert keys_under("inspector/findings/") == []
 
@@ -209,7 +209,7 @@ class TestFailures:
         self, clients: AnalysisClients, s3: S3, delivered_run: tuple[Run, Delivery]
     ) -> None:
         parts: list[Any] = []
-        s3.errors["get_object", "0002.names"] = client_error("SlowDown", "GetObject")
+        s3.errors["get_object", "0002.names"] = client_error("SlowDown", 503)
         with pytest.raises(ServiceUnavailableError):
             in_parts(clients, *delivered_run, 4, parts=parts)
         s3.errors.clear()

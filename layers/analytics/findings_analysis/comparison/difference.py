@@ -276,31 +276,47 @@ def compare_groups(
     ]
     came, missing = _matched_by_identity(missing, _of_status(fresh, OPEN), found)
     if came:
-        was_there = {before[LOGICAL] for before in _of_status(baseline, OPEN, UNKNOWN_STATUS)}
-        was_closed = {before[LOGICAL] for before in _of_status(baseline, CLOSED_STATUS)}
-        for after in came:
-            identity = after[LOGICAL]
-            kind = "additional_resource" if identity in was_there else "reopened" if identity in was_closed else "new"
-            found[kind].append((b"", after))
-    uncertain: dict[bytes, bytes] = {}
-    if missing:
-        is_there = {after[LOGICAL] for after in _of_status(current, OPEN)}
-        all_scanned = not not_scanned.uncertain and not not_scanned.off
-        for before, after in missing:
-            if not all_scanned and not_scanned.hides(before, after):
-                latest = with_status(after or before, UNKNOWN_STATUS)
-                uncertain[before[ON_RESOURCE] + before[EXACT]] = latest[: CLOSED.start] + NO_DAY + latest[OWNER]
-                found[STATUS_UNKNOWN].append((before, b""))
-                continue
-            if before[LOGICAL] in is_there:
-                kind = "one_fewer_resource"
-            elif after:
-                kind = "closed"
-            else:
-                kind = "no_longer_reported" if before[RESOURCE] in reported else "resource_removed"
-            found[kind].append((before, after))
+        _add_new(came, baseline, found)
+    uncertain = _add_missing(missing, current, reported, not_scanned, found) if missing else {}
     stayed = [after for _, after in pairs if not uncertain or after[ON_RESOURCE] + after[EXACT] not in uncertain]
     return GroupsCompared(found, [*stayed, *fresh, *uncertain.values()], absent)
+
+
+def _add_new(came: list[bytes], baseline: list[bytes], found: Mapping[str, list[Pair]]) -> None:
+    """Add what is open now and was not at the baseline under any ARN."""
+    was_there = {before[LOGICAL] for before in _of_status(baseline, OPEN, UNKNOWN_STATUS)}
+    was_closed = {before[LOGICAL] for before in _of_status(baseline, CLOSED_STATUS)}
+    for after in came:
+        identity = after[LOGICAL]
+        kind = "additional_resource" if identity in was_there else "reopened" if identity in was_closed else "new"
+        found[kind].append((b"", after))
+
+
+def _add_missing(
+    missing: list[Pair],
+    current: list[bytes],
+    reported: AbstractSet[bytes],
+    not_scanned: NotScanned,
+    found: Mapping[str, list[Pair]],
+) -> dict[bytes, bytes]:
+    """Add what was open and is missing or closed, and return, by group and ARN, what is kept of it since it may be open."""
+    uncertain: dict[bytes, bytes] = {}
+    is_there = {after[LOGICAL] for after in _of_status(current, OPEN)}
+    all_scanned = not not_scanned.uncertain and not not_scanned.off
+    for before, after in missing:
+        if not all_scanned and not_scanned.hides(before, after):
+            latest = with_status(after or before, UNKNOWN_STATUS)
+            uncertain[before[ON_RESOURCE] + before[EXACT]] = latest[: CLOSED.start] + NO_DAY + latest[OWNER]
+            found[STATUS_UNKNOWN].append((before, b""))
+            continue
+        if before[LOGICAL] in is_there:
+            kind = "one_fewer_resource"
+        elif after:
+            kind = "closed"
+        else:
+            kind = "no_longer_reported" if before[RESOURCE] in reported else "resource_removed"
+        found[kind].append((before, after))
+    return uncertain
 
 
 def _of_status(fingerprints: Iterable[bytes], *statuses: int) -> list[bytes]:

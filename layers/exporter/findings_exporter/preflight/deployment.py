@@ -290,7 +290,7 @@ class Deployment:
         """Return by role the report, the parts of a large one, and the analysis' files, which are read as a baseline."""
         name, report, own = self.config.defaults.report_name, self.report_key(now), ("s3:GetObject", "s3:PutObject")
         keys = analysis_keys(self.config.key_prefix, name, self._execution(now), is_regular=True)
-        part = f"{keys.document.rpartition('/')[0]}/parts/1"
+        part = keys.of_part(1, "parquet")
         return [
             (self.cut_role, report, ("s3:GetObject",)),
             (self.part_role, report, ("s3:GetObject",)),
@@ -298,7 +298,7 @@ class Deployment:
             (self.analysis_role, report, ("s3:GetObject",)),
             (self.analysis_role, part, ("s3:GetObject", "s3:DeleteObject")),
             (self.analysis_role, keys.document, own),
-            (self.analysis_role, keys.parquet, own),
+            (self.analysis_role, keys.parquet(1), (*own, "s3:DeleteObject")),
         ]
 
     def _execution(self, now: datetime) -> Execution:

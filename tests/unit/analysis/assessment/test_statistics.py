@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from findings_analysis.assessment.statistics import AGE_BANDS, NO_VALUE, Statistics, Tally, TooManyNamesError
 from findings_analysis.reading.json_report import read_json
 from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, expected_row, json_reports
+
+if TYPE_CHECKING:
+    from findings_analysis.reading.schema import Batch
 
 DAY = 86_400_000
 
@@ -151,7 +154,7 @@ class TestTop:
         }  # fmt: skip
 
 
-def columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+def columns(rows: list[dict[str, Any]]) -> Batch:
     return {name: [(PLAIN | row)[name] for row in rows] for name in PLAIN}
 
 
