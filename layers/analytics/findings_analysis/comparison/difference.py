@@ -25,7 +25,7 @@ Findings that are open in both may also have become worse or better: :data:`MARK
 The first-seen day belongs to the logical identity: the earliest day in an unbroken line of reports.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -89,6 +89,8 @@ class Change(NamedTuple):
 
 type Pair = tuple[bytes, bytes]
 """A finding's fingerprints of the baseline and of this report; empty where it was not there."""
+type Found = defaultdict[str, list[Pair]]
+"""Changes by kind."""
 
 
 class WorstChanges:
@@ -153,7 +155,7 @@ class Changes:
         else:
             self._count(kind, pairs)
         if kind in STAYED:
-            marked: defaultdict[str, list[Pair]] = defaultdict(list)
+            marked: Found = defaultdict(list)
             for before, after in pairs:
                 if before[MARKS] >> 2 != after[MARKS] >> 2:
                     for each in marks_changed(before, after):
@@ -261,7 +263,7 @@ def compare_groups(
     in another's comparison: records meet by their logical identity, or by their group and ARN.
     """
     pairs, fresh, absent = _dated(*_paired_by_arn(baseline, current))
-    found: defaultdict[str, list[Pair]] = defaultdict(list)
+    found: Found = defaultdict(list)
     closed = []
     for before, after in pairs:
         if kind := SAME_ARN.get((before[MARKS] & 3, after[MARKS] & 3)):
@@ -275,15 +277,17 @@ def compare_groups(
         *[(before, b"") for before in _of_status(absent, UNKNOWN_STATUS)],
     ]
     came, missing = _matched_by_identity(missing, _of_status(fresh, OPEN), found)
-    if came:
-        _add_new(came, baseline, found)
-    uncertain = _add_missing(missing, current, reported, not_scanned, found) if missing else {}
+    _find_appeared(came, baseline, found)
+    uncertain = _find_missing(missing, {after[LOGICAL] for after in _of_status(current, OPEN)}, reported, not_scanned, found)
     stayed = [after for _, after in pairs if not uncertain or after[ON_RESOURCE] + after[EXACT] not in uncertain]
     return GroupsCompared(found, [*stayed, *fresh, *uncertain.values()], absent)
 
 
-def _add_new(came: list[bytes], baseline: list[bytes], found: Mapping[str, list[Pair]]) -> None:
-    """Add what is open now and was not at the baseline under any ARN."""
+def _of_status(fingerprints: Iterable[bytes], *statuses: int) -> list[bytes]:
+    return [each for each in fingerprints if each[MARKS] & 3 in statuses]
+
+
+def _find_appeared(came: list[bytes], baseline: list[bytes], found: Found) -> None:
     was_there = {before[LOGICAL] for before in _of_status(baseline, OPEN, UNKNOWN_STATUS)}
     was_closed = {before[LOGICAL] for before in _of_status(baseline, CLOSED_STATUS)}
     for after in came:
@@ -292,35 +296,27 @@ def _add_new(came: list[bytes], baseline: list[bytes], found: Mapping[str, list[
         found[kind].append((b"", after))
 
 
-def _add_missing(
-    missing: list[Pair],
-    current: list[bytes],
-    reported: AbstractSet[bytes],
-    not_scanned: NotScanned,
-    found: Mapping[str, list[Pair]],
+def _find_missing(
+    missing: list[Pair], is_there: AbstractSet[bytes], reported: AbstractSet[bytes], not_scanned: NotScanned, found: Found
 ) -> dict[bytes, bytes]:
-    """Add what was open and is missing or closed, and return, by group and ARN, what is kept of it since it may be open."""
+    """Find out why findings are missing, and return what to keep of those that may be open all the same, by group and ARN."""
     uncertain: dict[bytes, bytes] = {}
-    is_there = {after[LOGICAL] for after in _of_status(current, OPEN)}
-    all_scanned = not not_scanned.uncertain and not not_scanned.off
-    for before, after in missing:
-        if not all_scanned and not_scanned.hides(before, after):
+    if not_scanned.uncertain or not_scanned.off:
+        for before, after in [pair for pair in missing if not_scanned.hides(*pair)]:
             latest = with_status(after or before, UNKNOWN_STATUS)
             uncertain[before[ON_RESOURCE] + before[EXACT]] = latest[: CLOSED.start] + NO_DAY + latest[OWNER]
             found[STATUS_UNKNOWN].append((before, b""))
-            continue
+        missing = [pair for pair in missing if not not_scanned.hides(*pair)]
+    for pair in missing:
+        before, after = pair
         if before[LOGICAL] in is_there:
             kind = "one_fewer_resource"
         elif after:
             kind = "closed"
         else:
             kind = "no_longer_reported" if before[RESOURCE] in reported else "resource_removed"
-        found[kind].append((before, after))
+        found[kind].append(pair)
     return uncertain
-
-
-def _of_status(fingerprints: Iterable[bytes], *statuses: int) -> list[bytes]:
-    return [each for each in fingerprints if each[MARKS] & 3 in statuses]
 
 
 def _paired_by_arn(baseline: list[bytes], current: list[bytes]) -> tuple[list[Pair], list[bytes], list[bytes]]:
@@ -373,9 +369,7 @@ def _surely_open_first(pair: Pair) -> tuple[int, bytes]:
     return status(before), before[EXACT]
 
 
-def _matched_by_identity(
-    missing: list[Pair], came: list[bytes], found: defaultdict[str, list[Pair]]
-) -> tuple[list[bytes], list[Pair]]:
+def _matched_by_identity(missing: list[Pair], came: list[bytes], found: Found) -> tuple[list[bytes], list[Pair]]:
     """Pair equal logical identities one to one, and return what is left of both sides.
 
     Closed findings come first, since a rebuilt image closes the findings of the image before; then missing ones, which may have
@@ -383,17 +377,21 @@ def _matched_by_identity(
     """
     if {after[LOGICAL] for after in came}.isdisjoint([before[LOGICAL] for before, _ in missing]):
         return came, missing
-    waiting: dict[bytes, list[Pair]] = {}
-    for pair in reversed(missing):  # the first one is taken from the end
-        waiting.setdefault(pair[0][LOGICAL], []).append(pair)
+    waiting: dict[bytes, Pair] = {}
+    copies: dict[bytes, deque[Pair]] = {}  # few have any: no deque for each identity
+    for pair in missing:
+        if waiting.setdefault(identity := pair[0][LOGICAL], pair) is not pair:
+            copies.setdefault(identity, deque()).append(pair)
     left = []
     for after in came:
-        if same := waiting.get(after[LOGICAL]):
-            before, _ = same.pop()
-            found["rediscovered" if status(before) == UNKNOWN_STATUS else "unchanged_new_arn"].append((before, after))
+        if same := waiting.pop(identity := after[LOGICAL], None):
+            before, _ = same
+            found["rediscovered" if before[MARKS] & 3 == UNKNOWN_STATUS else "unchanged_new_arn"].append((before, after))
+            if more := copies.get(identity):
+                waiting[identity] = more.popleft()
         else:
             left.append(after)
-    return left, [pair for same in waiting.values() for pair in reversed(same)]
+    return left, [*waiting.values(), *chain.from_iterable(copies.values())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,41 +511,42 @@ def moved_days(current: Iterator[list[bytes]], earlier: Iterator[list[bytes]], a
     """Return the first-seen days of findings whose ARN stands elsewhere in this report, by ARN hash."""
     moved: dict[bytes, bytes] = {}
     for window in windows(earlier, current, ON_RESOURCE):
-        moved.update((each[EXACT], each[FIRST_SEEN]) for each in _elsewhere(window.baseline, window.current, arns))
+        absent = _absent(window.baseline, window.current)
+        present = arns.present([each[EXACT] for each in absent])
+        moved.update((each[EXACT], each[FIRST_SEEN]) for each in absent if each[EXACT] in present)
     return moved
 
 
-def _elsewhere(baseline: list[bytes], current: list[bytes], arns: ArnIndex) -> list[bytes]:
-    """Return the baseline's fingerprints whose ARN this report has, but not in their group."""
+def _absent(baseline: list[bytes], current: list[bytes]) -> list[bytes]:
+    """Return the baseline's fingerprints whose ARN this report does not have in their group."""
     here = {each[ON_RESOURCE] + each[EXACT] for each in current}
-    absent = [each for each in baseline if each[ON_RESOURCE] + each[EXACT] not in here]
-    present = arns.present([each[EXACT] for each in absent])
-    return [each for each in absent if each[EXACT] in present]
+    return [each for each in baseline if each[ON_RESOURCE] + each[EXACT] not in here]
 
 
 def _compare_window(
     window: Window, changes: Changes, not_scanned: NotScanned, arns: ArnIndex | None, moved: set[bytes]
 ) -> list[bytes]:
-    touched = _touched_groups(window.baseline, window.current)
-    quiet = [each for each in window.baseline if each[ON_RESOURCE] not in touched] if touched else window.baseline
+    quiet, baseline, current = _quiet_and_touched(window.baseline, window.current)
     changes.counts["still_open"] += len(_of_status(quiet, OPEN))
-    if not touched:
+    if not baseline and not current:
         return quiet
-    baseline = [each for each in window.baseline if each[ON_RESOURCE] in touched]
-    current = [each for each in window.current if each[ON_RESOURCE] in touched]
     # Sorted fingerprints of one resource stand together: what the window does not hold can only be right beside it.
     reported = {each[RESOURCE] for each in (*window.current, window.previous, window.following)}
     compared = compare_groups(baseline, current, reported, not_scanned)
     for kind, pairs in compared.changes.items():
         changes.add(kind, pairs)
-    if arns and compared.absent:
-        moved.update([each[EXACT] for each in _elsewhere(compared.absent, current, arns)])
+    if arns and (present := arns.present([each[EXACT] for each in compared.absent])):
+        # The absent ones may be copies of what is there.
+        moved.update([each[EXACT] for each in _absent(compared.absent, current) if each[EXACT] in present])
     return sorted([*quiet, *compared.kept])
 
 
-def _touched_groups(baseline: list[bytes], current: list[bytes]) -> set[bytes]:
+def _quiet_and_touched(baseline: list[bytes], current: list[bytes]) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Return what to keep of groups that are as they were, and both runs' fingerprints of the others."""
     before = {each[IDENTITY_AND_MARKS]: each for each in baseline}
     after = {each[IDENTITY_AND_MARKS]: each for each in current}
+    if before.keys().isdisjoint(after):
+        return [], baseline, current
     touched = {identity[ON_RESOURCE] for identity in before.keys() ^ after.keys()}
     for identity, each in after.items():
         # An earlier first-seen day spreads to the copies. A later one is that of a rebuilt image: the known one stands.
@@ -558,4 +557,10 @@ def _touched_groups(baseline: list[bytes], current: list[bytes]) -> set[bytes]:
         for fingerprints in (baseline, current):
             twice = (one for one, two in pairwise(fingerprints) if one[IDENTITY_AND_MARKS] == two[IDENTITY_AND_MARKS])
             touched |= {each[ON_RESOURCE] for each in twice}
-    return touched
+    if not touched:
+        return baseline, [], []
+    return (
+        [each for each in baseline if each[ON_RESOURCE] not in touched],
+        [each for each in baseline if each[ON_RESOURCE] in touched],
+        [each for each in current if each[ON_RESOURCE] in touched],
+    )
