@@ -277,7 +277,8 @@ def compare_groups(
         *[(before, b"") for before in _of_status(absent, UNKNOWN_STATUS)],
     ]
     came, missing = _matched_by_identity(missing, _of_status(fresh, OPEN), found)
-    _find_appeared(came, baseline, found)
+    if came:
+        _find_appeared(came, baseline, found)
     uncertain = _find_missing(missing, {after[LOGICAL] for after in _of_status(current, OPEN)}, reported, not_scanned, found)
     stayed = [after for _, after in pairs if not uncertain or after[ON_RESOURCE] + after[EXACT] not in uncertain]
     return GroupsCompared(found, [*stayed, *fresh, *uncertain.values()], absent)

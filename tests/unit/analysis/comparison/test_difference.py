@@ -3,7 +3,8 @@
 import io
 import random
 from collections import Counter
-from itertools import chain
+from collections.abc import Collection, Iterable
+from itertools import chain, pairwise
 from typing import Any
 
 import pytest
@@ -14,8 +15,21 @@ from findings_analysis.comparison import difference, fingerprint_format, sorting
 from findings_analysis.comparison.arns import Arns
 from findings_analysis.comparison.difference import Changes, NotScanned, compare
 from findings_analysis.comparison.fingerprint_format import FingerprintReader, FingerprintWriter, Header, Summary
-from findings_analysis.comparison.fingerprints import CLOSED, DAY_MS, EXACT, FIRST_SEEN, LOGICAL, Fingerprinter, day
-from findings_analysis.comparison.identity import account_hash, vulnerability_hash
+from findings_analysis.comparison.fingerprints import (
+    CLOSED,
+    CLOSED_STATUS,
+    DAY_MS,
+    EXACT,
+    FIRST_SEEN,
+    LOGICAL,
+    OPEN,
+    OWNER,
+    SCAN_TYPE,
+    UNKNOWN_STATUS,
+    Fingerprinter,
+    day,
+)
+from findings_analysis.comparison.identity import ACCOUNT, ON_RESOURCE, RESOURCE, account_hash, vulnerability_hash
 from findings_exporter.model.taxonomy import (
     APPEARED,
     LISTED_KINDS,
@@ -299,6 +313,166 @@ class TestSummary:
         ]
         for baseline in (None, iter(())):
             assert compare(baseline, iter([records(*rows)]), len, watched=watched).resources == {vulnerability_hash("CVE-1"): 3}
+
+
+class TestOwners:
+    def test_a_finding_that_this_report_has_keeps_this_reports_owner(self) -> None:
+        before, after = b"\0\0\0\1", b"\0\0\0\2"
+        same, rebuilt, closed = "a", "b", "c"
+        rows = {name: finding(name, vulnerability_id=name) for name in (same, rebuilt, closed)}
+        baseline = sorted(each[:-4] + before for each in records(*rows.values()))
+        rows = {same: rows[same], rebuilt: finding("new", vulnerability_id=rebuilt), closed: rows[closed] | {"status": "CLOSED"}}
+        current = sorted(each[:-4] + after for each in records(*rows.values()))
+        kept: list[bytes] = []
+        found = compare(iter([baseline]), iter([current]), kept.extend).changes
+        assert found is not None
+        assert +found.counts == {"still_open": 1, "unchanged_new_arn": 1, "closed": 1}
+        assert [each[OWNER] for each in kept] == [after] * 3
+
+    def test_what_is_carried_over_keeps_the_owner_of_its_last_report(self) -> None:
+        baseline = [each[:-4] + b"\0\0\0\1" for each in records(finding("a"))]
+        kept: list[bytes] = []
+        compare(iter([baseline]), iter(()), kept.extend, not_scanned=off((daily_runs.ACCOUNT, "ecr")))
+        assert [each[OWNER] for each in kept] == [b"\0\0\0\1"]
+
+
+class CountingArns(Arns):
+    """Says how often it was asked, and for what."""
+
+    def __init__(self, hashes: Iterable[bytes]) -> None:
+        super().__init__()
+        self.hashes.update(hashes)
+        self.asked: list[set[bytes]] = []
+
+    def present(self, hashes: Iterable[bytes]) -> set[bytes]:
+        self.asked.append(set(hashes))
+        return super().present(self.asked[-1])
+
+
+def test_the_reports_arns_are_asked_for_what_is_absent_and_once_for_many_groups() -> None:
+    rows = [finding(f"{number}", vulnerability_id=f"v{number}") for number in range(100)]
+    baseline, current = records(*rows), records(*rows[:40], finding("40", vulnerability_id="elsewhere"))
+    absent = {each[EXACT] for each in records(*rows[40:])}
+    for of_days in (False, True):
+        arns = CountingArns(each[EXACT] for each in current)
+        if of_days:
+            moved = set(difference.moved_days(iter([current]), iter([baseline]), arns))
+        else:
+            moved = set(compare(iter([baseline]), iter([current]), len, arns=arns).moved)
+        assert moved == {daily_runs.record("40")[EXACT]}
+        assert len(arns.asked) <= 3
+        assert set().union(*arns.asked) == absent
+
+
+CHANGED: dict[str, dict[str, float]] = {
+    "the same again": {},
+    "some new, some missing": {"missing": 0.1, "new": 0.1},
+    "every image rebuilt": {"arn": 1},
+    "most images rebuilt": {"arn": 0.8, "missing": 0.1, "new": 0.2},
+    "nothing in common": {"missing": 1, "new": 1},
+    "all missing": {"missing": 1},
+    "all worse": {"marks": 1},
+    "all of another status": {"status": 1},
+    "another owner": {"owner": 0.5},
+    "earlier and later days": {"day": 0.5, "arn": 0.1},
+    "some moved to another group": {"group": 0.2},
+    "everything at once": dict.fromkeys(("missing", "new", "arn", "marks", "status", "owner", "day", "what", "group"), 0.3),
+}
+
+
+class Reports:
+    """Makes records that meet each other often: few groups, few identities of each."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self._arns = iter(self.random.sample(range(1 << 20), 1 << 10))
+
+    def group(self) -> bytes:
+        """Account, resource and vulnerability."""
+        return b"".join(self.random.randrange(count).to_bytes(size) for count, size in ((2, 4), (3, 5), (3, 4)))
+
+    def first(self, statuses: list[int]) -> list[bytes]:
+        """Records of any kind."""
+        return sorted(self.changed(self.group() + bytes(21), statuses=statuses) for _ in range(self.random.randrange(1, 60)))
+
+    def after(self, baseline: list[bytes], shares: dict[str, float]) -> list[bytes]:
+        """The next report, in which such shares of the records changed in such ways."""
+        kept = [each for each in baseline if self.random.random() >= shares.get("missing", 0)]
+        current = [
+            self.changed(each, [way for way, share in shares.items() if self.random.random() < share], statuses=[0, 0, 1, 2])
+            for each in kept
+        ]
+        fresh = [self.changed(self.group() + bytes(21), statuses=[0, 0, 0, 1, 2]) for _ in range(40)]
+        return sorted(current + fresh[: int(40 * shares.get("new", 0))])
+
+    def changed(
+        self, record: bytes, ways: Collection[str] = ("what", "arn", "marks", "status", "day"), *, statuses: list[int]
+    ) -> bytes:
+        """A record that changed in some ways."""
+        group, what, arn, marks, scan_type, days, owner = (
+            record[a:b] for a, b in pairwise((0, 13, 16, 24, 25, 26, 30, 34))
+        )  # fmt: skip
+        choose = self.random.randrange
+        group = self.group() if "group" in ways else group
+        what = choose(3).to_bytes(3) if "what" in ways else what
+        arn = next(self._arns).to_bytes(8) if "arn" in ways else arn
+        status = self.random.choice(statuses) if "status" in ways else marks[0] & 3
+        status = OPEN if status == UNKNOWN_STATUS != max(statuses) else status
+        marks = bytes([(choose(48) << 2 if "marks" in ways else marks[0] & ~3) | status])
+        first_seen = choose(100, 104).to_bytes(2) if "day" in ways else days[:2]
+        closed = choose(104, 106).to_bytes(2) if status == CLOSED_STATUS else bytes(2)
+        owner = choose(1, 3).to_bytes(4) if "owner" in ways else owner
+        return group + what + arn + marks + scan_type + first_seen + closed + owner
+
+
+def group_by_group(
+    baseline: list[bytes], current: list[bytes], not_scanned: NotScanned, listed_at_most: int
+) -> tuple[Changes, list[bytes], set[bytes]]:
+    """What the walk through both runs does, without windows and without a short path for what did not change."""
+    changes, kept, absent = Changes(listed_at_most), [], set()
+    reported = {each[RESOURCE] for each in current}
+    for group in {each[ON_RESOURCE] for each in (*baseline, *current)}:
+        before, after = ([each for each in side if each[ON_RESOURCE] == group] for side in (baseline, current))
+        found = difference.compare_groups(before, after, reported, not_scanned)
+        for kind, pairs in found.changes.items():
+            changes.add(kind, pairs)
+        kept += found.kept
+        absent |= {each[EXACT] for each in found.absent}
+    return changes, sorted(kept), absent & {each[EXACT] for each in current}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_walk_in_small_windows_finds_what_each_group_by_itself_has(name: str) -> None:
+    for seed in range(60):
+        reports = Reports(seed)
+        baseline: list[bytes] = []
+        compare(None, iter([reports.first([0, 0, 0, 0, 1, 2, 3])]), baseline.extend)
+        current = reports.after(baseline, CHANGED[name])
+        places = {each[ACCOUNT] + each[SCAN_TYPE : SCAN_TYPE + 1] for each in baseline} if seed % 2 else set()
+        not_scanned = NotScanned(frozenset(places), frozenset(sorted(places)[: seed % 3]))
+        kept: list[bytes] = []
+        most, size, other_size = (
+            reports.random.choice([1, 3, 300]),
+            reports.random.randint(1, 70),
+            reports.random.randint(1, 70),
+        )
+        walked = compare(
+            (baseline[at : at + size] for at in range(0, len(baseline), size)),
+            (current[at : at + other_size] for at in range(0, len(current), other_size)),
+            kept.extend,
+            arns=CountingArns(each[EXACT] for each in current),
+            not_scanned=not_scanned,
+            listed_at_most=most,
+        )
+        expected, expected_kept, moved = group_by_group(baseline, current, not_scanned, most)
+        found = walked.changes
+        assert found is not None
+        assert kept == expected_kept
+        assert walked.moved == moved
+        assert found.counts == expected.counts
+        assert (found.by_severity, found.by_place) == (expected.by_severity, expected.by_place)
+        assert found.days_to_close == expected.days_to_close
+        assert {kind: found.listed(kind) for kind in LISTED_KINDS} == {kind: expected.listed(kind) for kind in LISTED_KINDS}
 
 
 seen = st.builds(
