@@ -272,7 +272,7 @@ def compare_groups(
             closed.append((before, after))
     missing = [
         *sorted(closed, key=_surely_open_first),
-        # Sorted: of one identity, these are in the order of their ARNs.
+        # Of one identity and status, these are in the order of their ARNs.
         *[(before, b"") for before in _of_status(absent, OPEN)],
         *[(before, b"") for before in _of_status(absent, UNKNOWN_STATUS)],
     ]
@@ -321,7 +321,7 @@ def _find_missing(
 
 
 def _paired_by_arn(baseline: list[bytes], current: list[bytes]) -> tuple[list[Pair], list[bytes], list[bytes]]:
-    """Return what both runs have, what only this run has and what only the baseline has: each sorted, the pairs by this run's."""
+    """Return what both runs have, what only this run has, and what only the baseline has: sorted, at least of each status."""
     if {each[EXACT] for each in current}.isdisjoint([each[EXACT] for each in baseline]):
         return [], current, baseline
     by_arn: dict[bytes, list[bytes]] = {}
@@ -334,7 +334,7 @@ def _paired_by_arn(baseline: list[bytes], current: list[bytes]) -> tuple[list[Pa
             pairs.append((same.pop(0), after))
         else:
             fresh.append(after)
-    return pairs, fresh, sorted(before for left in by_arn.values() for before in left)
+    return pairs, fresh, [before for left in by_arn.values() for before in left]
 
 
 def _dated(pairs: list[Pair], fresh: list[bytes], absent: list[bytes]) -> tuple[list[Pair], list[bytes], list[bytes]]:

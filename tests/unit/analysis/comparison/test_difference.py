@@ -173,6 +173,15 @@ class TestKinds:
         assert found.changes is not None
         assert +found.changes.counts == {"unchanged_new_arn": 1, "one_fewer_resource": 1}
 
+    def test_of_missing_copies_those_that_were_open_have_the_new_arns(self) -> None:
+        copies = [finding(name) for name in "abcd"]
+        for was_unknown in copies:
+            _, unknown = compared([was_unknown], [], (daily_runs.ACCOUNT, "ecr"))
+            baseline = sorted([*unknown, *records(*(each for each in copies if each is not was_unknown))])
+            found = compare(iter([baseline]), iter([records(*(finding(name) for name in "xyz"))]), len).changes
+            assert found is not None
+            assert +found.counts == {"unchanged_new_arn": 3, "one_fewer_resource": 1}
+
     def test_another_scan_type_of_the_account_is_still_scanned(self) -> None:
         assert compared([finding("a")], [], (daily_runs.ACCOUNT, "ec2"))[0] == {"resource_removed": 1}
 
@@ -185,6 +194,10 @@ class TestKinds:
     def test_a_finding_that_a_report_holds_twice_counts_twice(self) -> None:
         assert compared([finding("a")], [finding("a"), finding("a")])[0] == {"still_open": 1, "additional_resource": 1}
         assert compared([finding("a"), finding("a")], [finding("a"), finding("a")])[0] == {"still_open": 2}
+
+    def test_a_finding_that_a_baseline_holds_twice_has_not_moved_where_the_report_has_it_once(self) -> None:
+        once = records(finding("a"))
+        assert not compare(iter([once * 2]), iter([once]), len, arns=CountingArns([once[0][EXACT]])).moved
 
     @pytest.mark.parametrize(
         ("before", "after", "marks"),
@@ -298,10 +311,11 @@ class TestSummary:
     def test_the_list_does_not_depend_on_the_order(self, order: list[int]) -> None:
         listed = difference.WorstChanges(3)
         for number in order * 3:
-            listed.add([(b"", daily_runs.record(f"{number}", severity=["LOW", "HIGH"][number % 2]))])
+            listed.add([(b"", daily_runs.record(f"{number}", severity=["UNTRIAGED", "INFORMATIONAL"][number % 2]))])
         expected = difference.WorstChanges(1_000)
         for number in order * 3:
-            expected.add([(b"", daily_runs.record(f"{number}", severity=["LOW", "HIGH"][number % 2]))])
+            expected.add([(b"", daily_runs.record(f"{number}", severity=["UNTRIAGED", "INFORMATIONAL"][number % 2]))])
+        assert len(expected.changes("new")) == 36
         assert listed.changes("new") == expected.changes("new")[:3]
 
     def test_resources_of_watched_vulnerabilities_are_counted_once_each_and_open_ones_only(self) -> None:
