@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from typing import Any, Literal, overload
+from itertools import accumulate, chain, pairwise
+from typing import Any, Literal, cast, overload
 
-from arro3.core import Array, DataType
+from arro3.core import Array, ChunkedArray, DataType
 
 type Batch = dict[str, Sequence[Any]]
 """Column name to values; all values of one row stand at the same index."""
@@ -156,6 +156,22 @@ class ArrowColumn(Sequence[Any]):
 
     def __repr__(self) -> str:
         return repr(self.values)
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Return batches, at least one, as one."""
+    if len(batches) == 1:
+        return batches[0]
+    return {name: _joined_column([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def _joined_column(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    if all(isinstance(part, Ragged) for part in parts):
+        lists = cast("Sequence[Ragged]", parts)
+        return Ragged([value for part in lists for value in part.values], [length for part in lists for length in part.lengths])
+    if all(isinstance(part, ArrowColumn) for part in parts):
+        return ArrowColumn(ChunkedArray([part.array for part in cast("Sequence[ArrowColumn]", parts)]).combine_chunks())
+    return [*chain.from_iterable(parts)]
 
 
 # fmt: off

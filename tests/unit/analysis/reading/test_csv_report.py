@@ -9,7 +9,7 @@ import os
 import random
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +26,9 @@ from tests.builders.report_builders import NOW_MS, Stream, hang_guard, hostile_t
 from tests.local_aws.emulator.inspector.findings import Finding, generate, load
 from tests.local_aws.emulator.inspector.report_files import CSV_COLUMNS, csv_report, json_report
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 REAL_FINDINGS = Path(os.environ.get("REAL_FINDINGS", "tests/data/real-findings.jsonl.gz"))
 NOW = NOW_MS / 1000
 HOSTILE_REPORTS, HOSTILE_SEED = int(os.environ.get("HOSTILE_REPORTS", "400")), int(os.environ.get("HOSTILE_SEED", "1"))
@@ -34,6 +37,14 @@ NEW_COLUMNS = ("Image Last In Use At", "Image In Use Count")
 OLD_COLUMNS = tuple(name for name in CSV_COLUMNS if name not in {"Epss Score", "Detector Name", "Package Manager"})
 LISTS = {column.name for column in COLUMNS if column.type == "array<string>"}
 NOT_IN_CSV = {column.name for column in COLUMNS if not column.csv} - {"further_resource_ids"}
+
+
+@pytest.fixture(autouse=True)
+def limit_of_a_cell() -> Iterator[None]:
+    """Put back csv's limit, which is one for the whole process, for what a test itself reads with it."""
+    before = csv.field_size_limit()
+    yield
+    csv.field_size_limit(before)
 
 
 def make(count: int, seed: int = 1) -> list[Finding]:

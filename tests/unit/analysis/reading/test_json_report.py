@@ -88,6 +88,17 @@ def test_batches_are_never_larger_than_promised() -> None:
     assert sum(sizes) == 10_000
 
 
+def test_what_is_decoded_at_a_time_is_joined_whatever_its_columns_are_made_of() -> None:
+    # A time that Arrow cannot read makes one column a list, and one that is as long as some buffers makes them grow.
+    odd = SMALLEST | {"updatedAt": "Mar 20, 2023, 6:08:05 PM", "description": "x" * 5000}
+    findings = [SMALLEST | {"findingArn": str(number), "firstObservedAt": "2024-01-01T00:00:00Z"} for number in range(400)]
+    content = report(*findings[:200], odd, *findings[200:])
+    batches = list(read_json(Stream(content), buffer_bytes=2000))
+    assert len(content) > 20 * 2000
+    assert len(batches) <= 5
+    assert rows_of(batches) == read(content)
+
+
 def test_an_unreadable_timestamp_is_counted_where_nothing_is_counted_by_it() -> None:
     unreadable: Counter[str] = Counter()
     content = report(SMALLEST | {"updatedAt": "the other day"}, SMALLEST | {"updatedAt": 1.6e9})
