@@ -412,6 +412,24 @@ def test_an_analysis_that_lacks_a_statement_is_named_and_keeps_no_export_from_su
     assert court.exporter.message_of(ended.arn).event["analysis_failure"]["error"]
 
 
+@pytest.mark.parametrize(
+    ("role", "sid"),
+    [
+        ("CutReportFunctionRole", "ReadTheReport"),
+        ("CutReportFunctionRole", "DecryptTheReport"),
+        ("AnalyzePartFunctionRole", "ReadTheReport"),
+        ("AnalyzePartFunctionRole", "WriteItsPart"),
+        ("AnalyzePartFunctionRole", "UseTheReportsKey"),
+        ("AnalyzeReportFunctionRole", "DeleteMergedParts"),
+    ],
+)
+def test_what_only_a_large_report_needs_is_found_before_there_is_one(role: str, sid: str, court: Court) -> None:
+    with court.exporter.without_statement(role, sid):
+        checks = court.assessed()
+    assert wrong(checks) == {"analysis_permissions"}
+    assert court.exporter.resource(role) in checks["analysis_permissions"]["sentence"]
+
+
 def test_a_bucket_that_denies_the_analyses_files_is_found_before(court: Court) -> None:
     court.set_bucket_policy(
         document([writes(court.place), denies(court.place, Resource=f"{court.place.bucket_arn}/*/analyses/*")])

@@ -22,6 +22,9 @@ SAMPLE = (
     "nightly/RecordRun/step/result-lost",
     "nightly/Notify/sns:Publish#1/denied-on",
     "nightly/Notify/state/stop-without-event",
+    "parts/AnalyzePart.1/s3:GetObject#1/denied-on",
+    "parts/AnalyzePart.3/s3:PutObject#1/killed-aft",
+    "parts/Analyze_Part/state/stop-without-event",
     "deadline/CancelReport/inspector2:CancelFindingsReport#1/error",
     "stopped/CleanUp/dynamodb:DeleteItem#1/lost-3",
 )

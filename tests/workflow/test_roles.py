@@ -18,10 +18,12 @@ from tests.local_aws.server import REPOSITORY
 
 type Scenario = Callable[[Exporter, InspectorControl], None]
 
-STEPS = ("PlanExport", "AcquireLock", "StartReport", "CheckReport", "CancelReport", "ReleaseLock", "VerifyReport", "AnalyzeReport",
-         "RecordRun", "Notify", "CleanUp")  # fmt: skip
+STEPS = ("PlanExport", "AcquireLock", "StartReport", "CheckReport", "CancelReport", "ReleaseLock", "VerifyReport", "CutReport",
+         "AnalyzePart", "AnalyzeReport", "RecordRun", "Notify", "CleanUp")  # fmt: skip
 """The functions that use the table."""
 SHORT = {"deadline_hours": 0.0005}
+PART_BYTES = 50_000
+"""Divides the report of these tests into several parts."""
 
 
 def export_is_denied(exporter: Exporter, _: InspectorControl) -> None:
@@ -90,6 +92,22 @@ def analysis_fails(error: str) -> Scenario:
         assert json.loads(exporter.run_item(ended.arn)["analysis"])["error"] == error
 
     return scenario
+
+
+def analysis_of_parts_fails(error: str) -> Scenario:
+    """The same for a report that is analyzed in parts."""
+
+    def scenario(exporter: Exporter, inspector: InspectorControl) -> None:
+        with exporter.with_parts_of(PART_BYTES):
+            analysis_fails(error)(exporter, inspector)
+
+    return scenario
+
+
+def merged_parts_are_left(exporter: Exporter, _: InspectorControl) -> None:
+    with exporter.with_parts_of(PART_BYTES):
+        assert exporter.run({}, seconds=90).status == "SUCCEEDED"
+    assert [key for key in exporter.objects() if "/parts/" in key]
 
 
 def analysis_does_not_know_whether_inspector_scans(exporter: Exporter, _: InspectorControl) -> None:
@@ -233,10 +251,16 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("CheckSetupFunctionRole", "ReadTheSchedule"): check_is_unknown("schedule"),
     ("CheckSetupFunctionRole", "ReadTheDeadLetterQueue"): check_is_unknown("dead_letter_queue"),
     ("CheckSetupFunctionRole", "PublishToTheTopic"): check_cannot_be_published,
+    ("CutReportFunctionRole", "KeepRecords"): analysis_of_parts_fails("AccessDeniedError"),
+    ("CutReportFunctionRole", "ReadTheReport"): analysis_of_parts_fails("Analysis.ReportUnreadable"),
+    ("AnalyzePartFunctionRole", "KeepRecords"): analysis_of_parts_fails("AccessDeniedError"),
+    ("AnalyzePartFunctionRole", "ReadTheReport"): analysis_of_parts_fails("Analysis.ReportUnreadable"),
+    ("AnalyzePartFunctionRole", "WriteItsPart"): analysis_of_parts_fails("Analysis.NotStored"),
     ("AnalyzeReportFunctionRole", "KeepRecords"): analysis_fails("AccessDeniedError"),
     ("AnalyzeReportFunctionRole", "FindTheBaseline"): analysis_fails("AccessDeniedError"),
     ("AnalyzeReportFunctionRole", "ReadTheReport"): analysis_fails("Analysis.ReportUnreadable"),
     ("AnalyzeReportFunctionRole", "KeepAnalyses"): analysis_fails("Analysis.NotStored"),
+    ("AnalyzeReportFunctionRole", "DeleteMergedParts"): merged_parts_are_left,
     ("AnalyzeReportFunctionRole", "ReadInspector"): analysis_does_not_know_whether_inspector_scans,
     ("RecordRunFunctionRole", "KeepRecords"): export_is_denied,
     ("RecordRunFunctionRole", "WriteHistory"): history_is_not_written,
@@ -306,7 +330,8 @@ def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Expo
     roles = {exporter.resource(role): role for role, _ in statements() if role.endswith("FunctionRole")}
     of_account = {"account": exporter.account}
     exporter.aws.control("/_local/calls", of_account | {"clear": True})
-    exporter.run({})
+    with exporter.with_parts_of(PART_BYTES):
+        exporter.run({})
     inspector.hold()
     exporter.run(SHORT, seconds=90)  # what a failure needs, too
     exporter.invoke("CheckSetupFunction", {"notify": True})
@@ -323,8 +348,8 @@ def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Expo
 
 STRANGERS = {
     "EXECUTION#": {"ReleaseLock"},
-    "LOCK#": {"PlanExport", "VerifyReport", "AnalyzeReport", "RecordRun", "Notify"},
-    "REPORT#": {"PlanExport", "AcquireLock", "CancelReport", "ReleaseLock", "VerifyReport"},
+    "LOCK#": {"PlanExport", "VerifyReport", "CutReport", "AnalyzePart", "AnalyzeReport", "RecordRun", "Notify"},
+    "REPORT#": {"PlanExport", "AcquireLock", "CancelReport", "ReleaseLock", "VerifyReport", "CutReport", "AnalyzePart"},
     "SCHEDULED#": set(STEPS) - {"PlanExport"},
     "HOURLY_CLEANUP": set(STEPS) - {"CleanUp"},
 }
