@@ -24,14 +24,17 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     f"{EXPORTER}.notification": frozenset({"model"}),
     f"{EXPORTER}.aws": frozenset({"model"}),
     f"{EXPORTER}.model": frozenset(),
-    f"{ANALYSIS}.pipeline": frozenset({"output", "page", "assessment", "comparison", "reading"}),
+    f"{ANALYSIS}.pipeline": frozenset({"failures", "parts", "output", "page", "assessment", "comparison", "reading"}),
+    f"{ANALYSIS}.part_pipeline": frozenset({"failures", "parts"}),
+    f"{ANALYSIS}.failures": frozenset({"parts", "output", "comparison", "reading"}),
+    f"{ANALYSIS}.parts": frozenset({"output", "assessment", "comparison", "reading"}),
     f"{ANALYSIS}.output": frozenset({"assessment", "comparison", "reading"}),
     f"{ANALYSIS}.page": frozenset({"assessment", "comparison", "reading"}),
     f"{ANALYSIS}.assessment": frozenset({"comparison", "reading"}),
     f"{ANALYSIS}.comparison": frozenset({"reading"}),
     f"{ANALYSIS}.reading": frozenset(),
 }
-# What the analysis may import of the exporter: the model everywhere, the rest in the pipeline alone.
+# What the analysis may import of the exporter: the model everywhere, the rest in the pipelines alone.
 ANALYSIS_MAY_IMPORT = (f"{EXPORTER}.model",)
 PIPELINE_MAY_IMPORT = (f"{EXPORTER}.aws", f"{EXPORTER}.notification.links")
 
@@ -94,7 +97,7 @@ def is_allowed(source: str, target: str) -> bool:
     layer, part = target.split(".")[:2]
     if source.startswith(f"{layer}."):
         return part in MAY_IMPORT.get(package(source), frozenset())
-    allowed = (*ANALYSIS_MAY_IMPORT, *(PIPELINE_MAY_IMPORT if package(source) == f"{ANALYSIS}.pipeline" else ()))
+    allowed = (*ANALYSIS_MAY_IMPORT, *(PIPELINE_MAY_IMPORT if package(source).endswith("pipeline") else ()))
     return layer == EXPORTER and any(f"{target}.".startswith(f"{each}.") for each in allowed)
 
 

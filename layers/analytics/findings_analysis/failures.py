@@ -1,12 +1,15 @@
 """How an expected error of an analysis is recorded: what happened, why, and what to do."""
 
-from findings_analysis.assessment.priorities import TooManyVulnerabilitiesError
-from findings_analysis.assessment.statistics import TooManyNamesError
 from findings_analysis.comparison.sections import DamagedFileError
-from findings_analysis.comparison.sorting import TooManyFindingsError
 from findings_analysis.output.storage import RefusedError
 from findings_analysis.parts.part_files import PartFilesError
-from findings_analysis.reading.errors import AnalysisError, MalformedReportError, ReportChangedError, ReportUnavailableError
+from findings_analysis.reading.errors import (
+    AnalysisError,
+    MalformedReportError,
+    ReportChangedError,
+    ReportUnavailableError,
+    TooLargeError,
+)
 from findings_exporter.model.notes import Note
 
 EXPECTED = (AnalysisError, RefusedError, DamagedFileError)
@@ -25,7 +28,7 @@ def failed_analysis(error: Exception) -> dict[str, str]:
             name, do = "Analysis.ReportChanged", "changed"
         case ReportUnavailableError():
             name, do = "Analysis.ReportUnreadable", "unreadable"
-        case TooManyFindingsError() | TooManyNamesError() | TooManyVulnerabilitiesError():
+        case TooLargeError():
             name, do = "Analysis.TooLarge", "too_large"
         case PartFilesError() | DamagedFileError():
             name, do = "Analysis.PartsUnusable", "parts"

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from findings_analysis.comparison.identity import vulnerability_hash
-from findings_analysis.reading.errors import AnalysisError
+from findings_analysis.reading.errors import TooLargeError
 from findings_analysis.reading.schema import Batch
 from findings_exporter.model.notes import Note, named
 from findings_exporter.model.taxonomy import NOT_OPEN
@@ -33,10 +33,6 @@ FIRST_ROOM = 500
 """With more candidates than this, those that cannot come into the list are dropped for the first time."""
 MOST_KEPT = 500_000
 """Vulnerabilities that are held in memory (some 500 bytes each): more than the world knows."""
-
-
-class TooManyVulnerabilitiesError(AnalysisError):
-    """More vulnerabilities than memory holds could come into the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,7 @@ class Priorities:
 
         Raises
         ------
-        TooManyVulnerabilitiesError
+        TooLargeError
             Memory cannot hold those that could come into the list.
         """
         marks = zip(batch["severity"], batch["exploit_available"], batch["fix_available"], strict=True)
@@ -184,7 +180,7 @@ class Priorities:
         self._least = self._least_score()
         left = {name: each for name, each in self._candidates.items() if each.score >= self._least}
         if len(left) > self._most_kept:
-            raise TooManyVulnerabilitiesError(f"more than {self._most_kept:,} vulnerabilities could be what to fix first")
+            raise TooLargeError(f"more than {self._most_kept:,} vulnerabilities could be what to fix first")
         self._candidates = left
         self._room = min(max(FIRST_ROOM, 2 * len(left)), self._most_kept)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from findings_analysis.reading.errors import AnalysisError
+from findings_analysis.reading.errors import TooLargeError
 from findings_analysis.reading.resource_names import read_names
 from findings_analysis.reading.schema import COUNTED_NAMES, Ragged
 from findings_exporter.model.taxonomy import NOT_OPEN, SEVERITIES
@@ -44,10 +44,6 @@ _SEVERITY, _AGE, _EPSS = 0, -2, -1
 _AGE_PLACES = {band: place for place, band in enumerate(reversed(AGE_BANDS))}
 
 
-class TooManyNamesError(AnalysisError):
-    """A report names more different things than memory holds."""
-
-
 class Tally:
     """How many findings each name has, exactly.
 
@@ -70,7 +66,7 @@ class Tally:
 
         Raises
         ------
-        TooManyNamesError
+        TooLargeError
             They are more than memory holds.
         """
         names = names if isinstance(names, Mapping) else list(names)
@@ -81,7 +77,7 @@ class Tally:
             if self._bytes > self._most_bytes:
                 self._bytes = sum(ENTRY_BYTES + len(name) for name in self.counts)
             if self._bytes > self._most_bytes:
-                raise TooManyNamesError(
+                raise TooLargeError(
                     f"it names {len(self.counts):,} different {self._what}, which need more than {self._most_bytes:,} bytes"
                 )
 

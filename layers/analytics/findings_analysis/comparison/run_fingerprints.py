@@ -82,7 +82,7 @@ class PartFingerprints:
 
         Raises
         ------
-        TooManyFindingsError
+        TooLargeError
             They are more than memory holds.
         """
         batch = hashed.batch

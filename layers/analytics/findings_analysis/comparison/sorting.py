@@ -8,17 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heapreplace
 
-from findings_analysis.reading.errors import AnalysisError
+from findings_analysis.reading.errors import TooLargeError
 
 MOST_IN_MEMORY = 4_000_000
 """Fingerprints of one part (80 bytes each): more than twice as many as a part of a report of the shortest real findings has."""
 BLOCK_RECORDS = 16_384
 MERGED_AT_ONCE = 8_192
 """So many records are read of several streams, at least, before they are sorted together."""
-
-
-class TooManyFindingsError(AnalysisError):
-    """A part of a report has more findings than memory holds."""
 
 
 class SortedFingerprints:
@@ -37,13 +33,13 @@ class SortedFingerprints:
 
         Raises
         ------
-        TooManyFindingsError
+        TooLargeError
             They are more than memory holds.
         """
         self._fingerprints += fingerprints
         self._is_sorted = False
         if len(self._fingerprints) > self._most:
-            raise TooManyFindingsError(f"more than {self._most:,} findings stand where some hundred thousand were expected")
+            raise TooLargeError(f"more than {self._most:,} findings stand where some hundred thousand were expected")
 
     def blocks(self) -> Iterator[list[bytes]]:
         """Return all fingerprints, sorted, in blocks that are not empty."""

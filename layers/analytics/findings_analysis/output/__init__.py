@@ -1,4 +1,4 @@
-"""What an analysis leaves: the document, its headline and the Parquet file.
+"""What an analysis leaves: the document, its headline, the Parquet file and the names file.
 
-Offered: ``document``, ``headline``, ``parquet``, ``storage``.
+Offered: ``document``, ``finding_details``, ``headline``, ``names_format``, ``parquet``, ``storage``.
 """

@@ -5,7 +5,8 @@
     AnalysisError
     ├── MalformedReportError     the report is cut short, or is not what a report looks like
     ├── ReportChangedError       the object was replaced or deleted while it was read
-    └── ReportUnavailableError   S3 did not give a part of it, however often it was asked
+    ├── ReportUnavailableError   S3 did not give a part of it, however often it was asked
+    └── TooLargeError            memory cannot hold what it names
 """
 
 
@@ -48,3 +49,7 @@ class ReportChangedError(AnalysisError):
 
 class ReportUnavailableError(AnalysisError):
     """S3 did not give a part of the report, however often it was asked."""
+
+
+class TooLargeError(AnalysisError):
+    """Memory cannot hold what a part of the report, or the report, names."""
