@@ -148,6 +148,25 @@ def test_a_run_is_planned_exported_verified_recorded_and_notified(account: Table
     assert (published["outcome"], published["delivery"]["nothing_found"]) == ("SUCCEEDED", None)
 
 
+def test_a_large_report_is_divided_analyzed_in_parts_and_merged(account: Table, inspector: FakeInspector) -> None:
+    begin()
+    report = inspector.reports[REPORT_ID]
+    report["status"] = "SUCCEEDED"
+    findings = [FINDING | {"findingArn": f"{FINDING['findingArn']}{number}"} for number in range(20)]
+    put_report(json.dumps({"findings": findings}).encode(), f"{report['destination']['keyPrefix']}{REPORT_ID}.json")
+    delivery = call("verify_report", found_nothing=False)["delivery"]
+    answer = call("cut_report", delivery=delivery, part_bytes=delivery["size_bytes"] // 4)
+    assert answer["state"] == "CUT"
+    assert [part["number"] for part in answer["parts"]] == list(range(1, len(answer["parts"]) + 1))
+    assert len(answer["parts"]) >= 3
+    for part in answer["parts"]:
+        assert call("analyze_part", delivery=delivery, part=part) == {"state": "PART_ANALYZED"}
+    assert call("analyze_report", delivery=delivery, parts=answer["parts"]) == {"state": "ANALYZED"}
+    headline = run_store.load(account, ME).analysis
+    assert headline is not None
+    assert headline["total"] == len(findings)
+
+
 def test_a_failed_run_is_cancelled_released_recorded_and_notified(account: Table, inspector: FakeInspector) -> None:
     begin()
     inspector.checks_to_cancel = 3
