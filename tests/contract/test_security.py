@@ -108,11 +108,12 @@ class TestRoles:
         }
         assert partly == PARTS_OF_RESOURCES
 
-    def test_only_parts_of_an_analysis_are_deleted_and_only_by_the_step_that_merges_them(self) -> None:
+    def test_only_merged_parts_and_parquet_files_are_deleted_and_only_by_the_step_that_merges(self) -> None:
         deleting = [
             (role, each["Resource"]) for role, each in statements("identity") if "s3:DeleteObject" in listed(each["Action"])
         ]
-        assert deleting == [("AnalyzeReportFunctionRole", "arn:aws:s3:::findings-Bucket/inspector/analyses/*/parts/*")]
+        bucket = "arn:aws:s3:::findings-Bucket/inspector"
+        assert deleting == [("AnalyzeReportFunctionRole", [f"{bucket}/analyses/*/parts/*", f"{bucket}/findings/*"])]
 
     def test_a_part_is_written_among_the_parts_only(self) -> None:
         writing = [

@@ -89,7 +89,8 @@ def allows(statements: list[dict[str, Any]], action: str, resource: str, role: s
         wanted = [each for condition in statement["Condition"].values() for each in condition.items()]
         met = (context[key] is not None and fnmatchcase(str(context[key]), pattern) for key, pattern in wanted)
         named = any(fnmatchcase(action, pattern) for pattern in listed(statement["Action"]))
-        if named and fnmatchcase(resource, statement["Resource"]) and all(met):
+        there = any(fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"]))
+        if named and there and all(met):
             return True
     return False
 

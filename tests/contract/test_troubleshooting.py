@@ -69,7 +69,7 @@ def test_every_error_code_of_inspector_is_in_the_document() -> None:
 
 
 def test_every_error_of_an_analysis_has_an_entry_and_no_entry_is_of_an_unknown_error() -> None:
-    named = set(re.findall(r'"(Analysis\.\w+)"', (ANALYTICS / "pipeline.py").read_text(encoding="utf-8")))
+    named = set(re.findall(r'"(Analysis\.\w+)"', (ANALYTICS / "failures.py").read_text(encoding="utf-8")))
     assert named
     assert {key for heading in entries("Failed analyses") for key in keys(heading)} == named | {ANY_OTHER}
 

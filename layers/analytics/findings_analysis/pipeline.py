@@ -408,7 +408,7 @@ def _links(run: Run, config: Config, stored: StoredAnalysis) -> dict[str, str | 
     return {
         "report": links_to.report_url(run, config),
         "analysis": links_to.object_url(stored.bucket, stored.analysis_key, config),
-        "parquet": links_to.folder_url(stored.bucket, stored.parquet_prefix, config),
+        "parquet": links_to.object_url(stored.bucket, stored.parquet_prefix, config),
         "execution": links_to.execution_url(run, config),
     }
 

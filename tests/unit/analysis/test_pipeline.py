@@ -120,8 +120,8 @@ def names_of(table: bytes) -> bytes:
     file = io.BytesIO()
     NamesWriter(file.write)
     arn_hashes = exact_hashes([each["findingArn"] for each in ACTIVE])
-    write_section(file.write, names_format.NAMES, len(ACTIVE).to_bytes(4) + b"".join(arn_hashes) + table)
-    write_section(file.write, names_format.END, len(ACTIVE).to_bytes(8))
+    write_section(file.write, names_format.NAMES_SECTION, len(ACTIVE).to_bytes(4) + b"".join(arn_hashes) + table)
+    write_section(file.write, names_format.END_SECTION, len(ACTIVE).to_bytes(8))
     return file.getvalue()
 
 

@@ -32,7 +32,7 @@ EPSS_BANDS = ("<0.01", "0.01-0.1", "0.1-0.5", ">=0.5")
 TOP_SHOWN = 20
 MOST_NAME_BYTES = 256 << 20
 """Of each kind of names; a million images have some 250 MB. The function has 1,769 MB."""
-ENTRY_BYTES = 100
+NAME_ENTRY_BYTES = 100
 """Of a dictionary's entry beside the name's letters."""
 
 _DAY_MS = 86_400_000
@@ -73,9 +73,9 @@ class Tally:
         known = len(self.counts)
         self.counts.update(names)
         if new := len(self.counts) - known:
-            self._bytes += new * (ENTRY_BYTES + max(map(len, names)))
+            self._bytes += new * (NAME_ENTRY_BYTES + max(map(len, names)))
             if self._bytes > self._most_bytes:
-                self._bytes = sum(ENTRY_BYTES + len(name) for name in self.counts)
+                self._bytes = sum(NAME_ENTRY_BYTES + len(name) for name in self.counts)
             if self._bytes > self._most_bytes:
                 raise TooLargeError(
                     f"it names {len(self.counts):,} different {self._what}, which need more than {self._most_bytes:,} bytes"

@@ -12,7 +12,7 @@ from findings_analysis.reading.errors import TooLargeError
 
 MOST_IN_MEMORY = 4_000_000
 """Fingerprints of one part (80 bytes each): more than twice as many as a part of a report of the shortest real findings has."""
-BLOCK_RECORDS = 16_384
+SORTED_BLOCK = 16_384
 MERGED_AT_ONCE = 8_192
 """So many records are read of several streams, at least, before they are sorted together."""
 
@@ -20,7 +20,7 @@ MERGED_AT_ONCE = 8_192
 class SortedFingerprints:
     """Takes fingerprints in any order and gives them back sorted, as often as they are asked for."""
 
-    def __init__(self, most: int = MOST_IN_MEMORY, block_records: int = BLOCK_RECORDS) -> None:
+    def __init__(self, most: int = MOST_IN_MEMORY, block_records: int = SORTED_BLOCK) -> None:
         self._most, self._block_records = most, block_records
         self._fingerprints: list[bytes] = []
         self._is_sorted = True

@@ -24,8 +24,8 @@ from findings_analysis.comparison.sections import DamagedFileError, ReadableFile
 from findings_analysis.output import parquet
 from findings_analysis.reading.parquet_columns import DETAIL_COLUMNS, DETAIL_SCHEMA, UnreadableParquetError, read_records
 
-MAGIC = b"IFENAME\x01"
-NAMES, END = b"N", b"E"
+NAMES_MAGIC = b"IFENAME\x01"
+NAMES_SECTION, END_SECTION = b"N", b"E"
 SECTION_ROWS = 16_384
 _INT32 = DataType.int32()
 
@@ -38,7 +38,7 @@ class NamesWriter:
         self._hashes: list[bytes] = []
         self._records: list[RecordBatch] = []
         self.findings = 0
-        write(MAGIC)
+        write(NAMES_MAGIC)
 
     def add(self, arn_hashes: Sequence[bytes], record: RecordBatch) -> None:
         """Take findings.
@@ -57,32 +57,32 @@ class NamesWriter:
         """Take all findings of another names file, as they stand."""
         for count, content in _sections(source):
             self.findings += count
-            write_section(self._write, NAMES, content)
+            write_section(self._write, NAMES_SECTION, content)
 
     def finish(self) -> None:
         """Write what waits, and the end; without it the file counts as truncated."""
         if self._hashes:
             self._section()
-        write_section(self._write, END, self.findings.to_bytes(8))
+        write_section(self._write, END_SECTION, self.findings.to_bytes(8))
 
     def _section(self) -> None:
         file = io.BytesIO()
         parquet.write_records(DETAIL_SCHEMA, self._records, file)
-        write_section(self._write, NAMES, len(self._hashes).to_bytes(4) + b"".join(self._hashes) + file.getvalue())
+        write_section(self._write, NAMES_SECTION, len(self._hashes).to_bytes(4) + b"".join(self._hashes) + file.getvalue())
         self.findings += len(self._hashes)
         self._hashes, self._records = [], []
 
 
-class Found(NamedTuple):
+class FoundNames(NamedTuple):
     """Some of a names file's findings: their ARN hashes, and a row for each."""
 
     arn_hashes: list[bytes]
     record: RecordBatch
 
-    def of(self, wanted: AbstractSet[bytes]) -> "Found":
+    def of(self, wanted: AbstractSet[bytes]) -> "FoundNames":
         """Return those of some ARN hashes, each once."""
         first = {arn_hash: row for row, arn_hash in reversed(list(enumerate(self.arn_hashes))) if arn_hash in wanted}
-        return Found(list(first), self.record.take(Array(list(first.values()), _INT32)))
+        return FoundNames(list(first), self.record.take(Array(list(first.values()), _INT32)))
 
     def rows(self) -> dict[bytes, dict[str, Any]]:
         """Return the findings' values by column, by ARN hash."""
@@ -91,7 +91,7 @@ class Found(NamedTuple):
         return dict(zip(self.arn_hashes, rows, strict=True))
 
 
-def find(source: ReadableFile, wanted: AbstractSet[bytes]) -> Iterator[Found]:
+def find(source: ReadableFile, wanted: AbstractSet[bytes]) -> Iterator[FoundNames]:
     """Give the findings of some ARN hashes, section by section.
 
     Raises
@@ -108,17 +108,17 @@ def find(source: ReadableFile, wanted: AbstractSet[bytes]) -> Iterator[Found]:
         record = _record(content[parquet_begins:])
         if record.num_rows != count:
             raise DamagedFileError("a section holds another number of names than it says")
-        yield Found([hashes[row] for row in rows], record.take(Array(rows, _INT32)))
+        yield FoundNames([hashes[row] for row in rows], record.take(Array(rows, _INT32)))
 
 
 def _sections(source: ReadableFile) -> Iterator[tuple[int, bytes]]:
-    reader, found = SectionReader(source, MAGIC, "names file"), 0
+    reader, found = SectionReader(source, NAMES_MAGIC, "names file"), 0
     while True:
         kind, content = reader.section(f"its finding {found + 1:,}")
-        if kind == END:
+        if kind == END_SECTION:
             break
         count = int.from_bytes(content[:4])
-        if kind != NAMES or not count or len(content) < 4 + EXACT_BYTES * count:
+        if kind != NAMES_SECTION or not count or len(content) < 4 + EXACT_BYTES * count:
             raise DamagedFileError(f"it is damaged at its finding {found + 1:,}")
         found += count
         yield count, content

@@ -21,8 +21,9 @@ from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_elements import MAX_ELEMENT_BYTES, first_element_end
 from findings_analysis.reading.json_report import is_finding
 
-MOST_PARTS = 1_000
-"""A larger report has larger parts. The workflow's history has room for 25,000 events: some 12 a part."""
+MOST_PARTS = 300
+"""A larger report has larger parts. The workflow's history has room for 25,000 events, some 14 a part that is tried twice; and
+five parts at a time, each as long as its function may run, must end before the workflow does."""
 LOOK_BYTES = 1 << 20
 """So much is looked at behind a place where a cut should be: some 400 findings."""
 MOST_LOOK_BYTES = 3 * MAX_ELEMENT_BYTES

@@ -25,13 +25,9 @@ def report_url(run: Run, config: Config) -> str | None:
 
 
 def object_url(bucket: str, key: str, config: Config) -> str:
-    """Return the link to an object in the S3 console."""
-    return f"{_console(config)}/s3/object/{bucket}?region={config.region}&prefix={quote(key, safe='/=')}"
-
-
-def folder_url(bucket: str, prefix: str, config: Config) -> str:
-    """Return the link to the objects under a prefix in the S3 console."""
-    return f"{_console(config)}/s3/buckets/{bucket}?region={config.region}&prefix={quote(prefix, safe='/=')}"
+    """Return the link to an object in the S3 console, or to the objects of a folder: a key that ends with a slash."""
+    of = "buckets" if key.endswith("/") else "object"
+    return f"{_console(config)}/s3/{of}/{bucket}?region={config.region}&prefix={quote(key, safe='/=')}"
 
 
 def _console(config: Config) -> str:

@@ -15,6 +15,10 @@ from findings_exporter.model.taxonomy import SEVERITIES
 type HowCompared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
 
 
+FILES = {"page": "page_key", "analysis": "analysis_key", "parquet": "parquet_prefix"}
+"""What the notification links to, and where the headline has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class MessageView:
     """A run whose report was analyzed.
@@ -121,9 +125,7 @@ def view_of(run: Run) -> MessageView | None:
         baseline_at=datetime.fromisoformat(baseline["started_at"]) if baseline.get("started_at") else None,
         reasons=_list(coverage_status, "reasons"),
         sentences=tuple(dict.fromkeys((*_list(coverage_status, "reasons"), *_list(headline, "sentences")))),
-        files={
-            name: headline[f"{name}_key"] for name in ("page", "analysis", "parquet") if bucket and headline.get(f"{name}_key")
-        },
+        files={name: headline[field] for name, field in FILES.items() if bucket and headline.get(field)},
     )
 
 

@@ -140,7 +140,7 @@ class Deployment:
                 "Effect": "Allow",
                 "Principal": principal,
                 "Action": "s3:DeleteObject",
-                "Resource": f"{self.bucket_arn}/{prefix}/analyses/*/parts/*",
+                "Resource": [f"{self.bucket_arn}/{prefix}/analyses/*/parts/*", f"{self.bucket_arn}/{prefix}/findings/*"],
                 "Condition": roles,
             },
         ]

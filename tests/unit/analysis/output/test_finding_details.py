@@ -93,14 +93,14 @@ class TestDamage:
     def test_a_forged_section_is_refused(self, content: bytes) -> None:
         file = io.BytesIO()
         names_format.NamesWriter(file.write)
-        write_section(file.write, names_format.NAMES, content)
-        write_section(file.write, names_format.END, (1).to_bytes(8))
+        write_section(file.write, names_format.NAMES_SECTION, content)
+        write_section(file.write, names_format.END_SECTION, (1).to_bytes(8))
         with pytest.raises(DamagedFileError):
             self.read(file.getvalue())
 
     def test_a_file_that_holds_another_number_than_it_says_is_refused(self) -> None:
         file = io.BytesIO(self.CONTENT[: -(9 + 8)])
         file.seek(0, io.SEEK_END)
-        write_section(file.write, names_format.END, (9).to_bytes(8))
+        write_section(file.write, names_format.END_SECTION, (9).to_bytes(8))
         with pytest.raises(DamagedFileError, match="holds 50 findings, where 9 were written"):
             self.read(file.getvalue())

@@ -517,7 +517,7 @@ class TestEvent:
     def test_it_has_the_headline(self) -> None:
         event = notification.export_event(DAILY_RUNS["changes"], config())
         analysis = DAILY_RUNS["changes"].analysis or {}
-        assert event["analysis"] == {name: value for name, value in analysis.items() if not name.startswith("carried_")}
+        assert event["analysis"] == {name: value for name, value in analysis.items() if not name.startswith("names_")}
         assert event["analysis_failure"] is None
 
     def test_a_failed_analysis_is_distinguished_from_none(self) -> None:

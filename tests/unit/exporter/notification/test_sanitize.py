@@ -52,13 +52,13 @@ def hostile_headline(**fields: Any) -> dict[str, Any]:
     }
     made["by_severity"] = {HOSTILE: 7}
     made["changes"]["appeared_by_severity"] = {HOSTILE: 7, "CRITICAL": 1}
-    exact = frozenset({name for name in made if name.endswith("_key")} | {"bucket"} | KEPT)
+    exact = frozenset({name for name in made if name.endswith(("_key", "_prefix"))} | {"bucket"} | KEPT)
     replaced: dict[str, Any] = each_text(made, lambda name, text: HOSTILE if name else text, exact)
     return replaced
 
 
 def test_a_key_of_any_length_is_shown_as_it_is() -> None:
-    keys = {name: f"{'long/' * 200}{name}" for name in ANALYSIS_FIELDS if name.endswith("_key")}
+    keys = {name: f"{'long/' * 200}{name}" for name in ANALYSIS_FIELDS if name.endswith(("_key", "_prefix"))}
     assert len(keys) == 4
     result = export_event(ended_run(analysis=headline(**keys)), config())["analysis"]
     assert {name: result[name] for name in keys} == keys
