@@ -39,6 +39,7 @@ ALLOWED = [
     (r"hexdigest|digest_size|\.digest\(|compare_digest", "*.py", "names of hashlib"),
     (r"imageDigest|image_digest|\bdigest\b", "tests/local_aws/emulator/inspector/*", "AWS' word for the hash of an image"),
     (r"\w*(?:digest|DIGEST)\b", "layers/analytics/findings_analysis/reading/*", "AWS' word for the hash of an image"),
+    (r"names\.digest", "tests/builders/plain_csv.py", "AWS' word for the hash of an image"),
     (r"_IMAGE_DIGEST", "layers/analytics/findings_analysis/page/rendering.py", "AWS' word for the hash of an image"),
     (r"\bslots=True|__slots__", "*.py", "Python's name"),
     (r"\bwrong\w*|\w+_wrong\b|\w+_wrong_\w+", "*.py", "a wrong value is one that is refused"),

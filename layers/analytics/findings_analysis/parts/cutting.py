@@ -8,7 +8,7 @@ another report of it.
 
 JSON is cut at the comma between two findings, ``},{``: it must be followed by a member's name and, after it, by a whole finding.
 Within a text no such place exists, since the quote before the name would end the text; in a list within a finding the elements
-are no findings. CSV is cut behind a line end from which on all rows, as far as is looked, have as many cells as the header.
+are no findings. CSV is cut behind a line end from which on all rows, as far as is read, have as many cells as the header.
 """
 
 import re
@@ -24,10 +24,10 @@ from findings_analysis.reading.json_report import is_finding
 MOST_PARTS = 300
 """A larger report has larger parts. The workflow's history has room for 25,000 events, some 14 a part that is tried twice; and
 five parts at a time, each as long as its function may run, must end before the workflow does."""
-LOOK_BYTES = 1 << 20
-"""So much is looked at behind a place where a cut should be: some 400 findings."""
-MOST_LOOK_BYTES = 3 * MAX_ELEMENT_BYTES
-"""Where it holds no whole finding, more is looked at: findings may be as large as a third of this."""
+SEARCH_BYTES = 1 << 20
+"""So much is read behind a place where a cut should be: some 400 findings."""
+MOST_SEARCH_BYTES = 3 * MAX_ELEMENT_BYTES
+"""Where it holds no whole finding, more is read: findings may be as large as a third of this."""
 
 type Read = Callable[[int, int], bytes]
 """Returns the report's bytes from the first place to before the second one."""
@@ -55,7 +55,7 @@ def cut(read: Read, size_bytes: int, part_bytes: int, report_format: str) -> lis
     Raises
     ------
     MalformedReportError
-        Behind a place no two findings follow one another, though as much was looked at as two findings take.
+        Behind a place no two findings follow one another, though as much was read as two findings take.
     """
     find = partial(_csv_cut, csv_header(read, size_bytes)[1]) if report_format == "CSV" else _json_cut
     ends = list(_ends(read, find, size_bytes, max(part_bytes, -(-size_bytes // MOST_PARTS))))
@@ -78,17 +78,17 @@ def _ends(read: Read, find: Find, size_bytes: int, part_bytes: int) -> Iterator[
 
 def _first_cut(read: Read, find: Find, begin: int, size_bytes: int) -> int | None:
     """Return the first cut at a place or behind it; None where the report ends before."""
-    look_bytes = LOOK_BYTES
+    search_bytes = SEARCH_BYTES
     while True:
-        end = min(begin + look_bytes, size_bytes)
+        end = min(begin + search_bytes, size_bytes)
         found = find(read(begin, end))
         if found is not None:
             return begin + found
         if end == size_bytes:
             return None
-        if look_bytes >= MOST_LOOK_BYTES:
-            raise MalformedReportError(f"no finding was found in {look_bytes:,} bytes", findings=0, offset=begin)
-        look_bytes = min(4 * look_bytes, MOST_LOOK_BYTES)
+        if search_bytes >= MOST_SEARCH_BYTES:
+            raise MalformedReportError(f"no finding was found in {search_bytes:,} bytes", findings=0, offset=begin)
+        search_bytes = min(4 * search_bytes, MOST_SEARCH_BYTES)
 
 
 def _json_cut(content: bytes) -> int | None:
@@ -108,9 +108,11 @@ def csv_header(read: Read, size_bytes: int) -> tuple[bytes, int]:
     MalformedReportError
         It is none.
     """
-    look_bytes = LOOK_BYTES
-    while (header := header_of(read(0, min(look_bytes, size_bytes)))) is None and look_bytes < min(size_bytes, MOST_LOOK_BYTES):
-        look_bytes = min(4 * look_bytes, MOST_LOOK_BYTES)
+    search_bytes = SEARCH_BYTES
+    while (header := header_of(read(0, min(search_bytes, size_bytes)))) is None and search_bytes < min(
+        size_bytes, MOST_SEARCH_BYTES
+    ):
+        search_bytes = min(4 * search_bytes, MOST_SEARCH_BYTES)
     if header is None:
         raise MalformedReportError("its end cannot be found", findings=0, row=1)
     return header

@@ -403,11 +403,11 @@ class _Cells:
         """Return lists of addresses, which may hold commas themselves."""
         cells = self.raw(name)
         # All cells at once, too, unless there are blanks, or a comma before the first address.
-        told = "".join(cells)
+        joined = "".join(cells)
         cut = "\n".join(cells).replace(",http://", "\fhttp://").replace(",https://", "\fhttps://")
         values: list[str | None] = [*cut.split()]
-        lengths = _lengths(cut.split("\n"), "\f") if told else [0] * self.count
-        if len(values) != sum(lengths) or told.split(maxsplit=1) != [told][: len(told)]:
+        lengths = _lengths(cut.split("\n"), "\f") if joined else [0] * self.count
+        if len(values) != sum(lengths) or joined.split(maxsplit=1) != [joined][: len(joined)]:
             return Ragged.of([[url for url in map(str.rstrip, _URL_COMMA.split(cell.strip())) if url] for cell in cells])
         return Ragged(values, lengths)
 
@@ -500,7 +500,7 @@ def _owners(cells: _Cells, name: str, place: int) -> Sequence[str | None]:
 
 def _columns(cells: _Cells) -> Batch:
     resources = map(resource_names, cells.raw("resource_id"))
-    names, repositories, functions, digests = zip(*resources, strict=True)
+    names, repositories, functions, images = zip(*resources, strict=True)
     platforms: Sequence[str | None] = cells.texts("platform")
     runtimes: Sequence[str | None] = [None] * cells.count
     if any(functions):
@@ -522,7 +522,7 @@ def _columns(cells: _Cells) -> Batch:
         "resource_name": names,
         "platform": platforms,
         "runtime": runtimes,
-        "image_id": [ami or digest for ami, digest in zip(amis, digests, strict=True)],
+        "image_id": [ami or image for ami, image in zip(amis, images, strict=True)],
         "repository_name": repositories,
         "function_name": functions,
         "port_begin": [begin for begin, _ in ports],

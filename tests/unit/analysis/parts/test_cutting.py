@@ -115,7 +115,7 @@ def test_a_huge_report_has_larger_parts_instead_of_more(monkeypatch: pytest.Monk
     assert len(cutting.cut(reading(content), len(content), 100, "JSON")) == 4
 
 
-class TestWrongCuts:
+class TestMisplacedCuts:
     """Whatever place was guessed, a part that does not end between two findings is an error of a part before it, or of its own."""
 
     @settings(max_examples=40, deadline=None)
@@ -171,7 +171,7 @@ def test_an_error_in_a_part_names_its_place_in_the_report() -> None:
 
 
 def test_where_no_finding_follows_the_report_is_malformed() -> None:
-    content = b'{"findings":[' + b" " * (cutting.MOST_LOOK_BYTES * 3 // 2) + b"]}"
+    content = b'{"findings":[' + b" " * (cutting.MOST_SEARCH_BYTES * 3 // 2) + b"]}"
     with pytest.raises(MalformedReportError, match="no finding was found in"):
         cutting.cut(reading(content), len(content), len(content) // 40, "JSON")
     with pytest.raises(MalformedReportError):
