@@ -60,7 +60,7 @@ class Header:
     resuming
         Since when Inspector says that it scans again where its findings are not back yet: account, scan type, ISO 8601.
     owners
-        Names of owners by the hexadecimal hash that stands in the fingerprints; None where the run knew no owners.
+        Names of owners by the hexadecimal hash that is in the fingerprints; None where the run knew no owners.
     """
 
     report: str
