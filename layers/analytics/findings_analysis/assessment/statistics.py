@@ -120,8 +120,8 @@ class Statistics:
         self.total += len(statuses)
         self.statuses.update(statuses)
         if not NOT_OPEN.isdisjoint(statuses):
-            rows = [row for row, status in enumerate(statuses) if status not in NOT_OPEN]
-            batch = {name: [batch[name][row] for row in rows] for name in COUNTED_NAMES}
+            are_open = [status not in NOT_OPEN for status in statuses]
+            batch = {name: list(itertools.compress(batch[name], are_open)) for name in COUNTED_NAMES}
         ages = map(self._age_place, batch["first_observed_at"])
         scores = [None if score is None else bisect_right(_EPSS_LIMITS, score) for score in batch["epss_score"]]
         kinds = map(self.kinds.__getitem__, zip(*[batch[name] for name in _KINDS], strict=True))

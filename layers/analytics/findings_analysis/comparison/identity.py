@@ -81,10 +81,10 @@ class LogicalHashes:
         named_by = [one or other or "" for one, other in zip(batch["vulnerability_id"], batch["title"], strict=True)]
         packages = [tuple(listed) if listed else () for listed in batch["package_names"]]
         what = self._packages.of(packages)
-        if () in packages:
-            details = zip(*[map(_text, batch[name]) for name in DETAILS], strict=True)
-            others = self._details.of(details)
-            what = [one if listed else other for one, listed, other in zip(what, packages, others, strict=True)]
+        if without := [row for row, listed in enumerate(packages) if not listed]:
+            details = zip(*[[_text(batch[name][row]) for row in without] for name in DETAILS], strict=True)
+            for row, other in zip(without, self._details.of(details), strict=True):
+                what[row] = other
         return list(map(b"".join, zip(self._resources.of(places), self._vulnerabilities.of(named_by), what, strict=True)))
 
 
