@@ -12,7 +12,6 @@ import os
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.reports import ACCOUNTS, FOLDER, NOW
@@ -29,6 +28,7 @@ from tests.tools.analyze import Inspector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from benchmarks.reports import Kind
 

@@ -1,13 +1,13 @@
 """The analysis as a good engineer would first write it in pandas: ``python -m benchmarks.pandas_step WAY REPORT [BASELINE]``.
 
-It is what production is measured against, so it does the same work: it flattens a report to the same columns, types them and splits
-their lists, writes Parquet (zstd), counts the same statistics, ranks the same priorities, and compares with the night before by
-merges on the ARN and on the identity, with the first-seen days carried over and the names of what changed. It leaves a document,
-and the table that the next night is compared with. It does less in three things: it neither asks whether Inspector scans
-everything, nor renders a page, nor bears a malformed report.
+It is what production is measured against, so it does the same work: it flattens a report to the same columns, types them and
+splits their lists, writes Parquet (zstd), counts the same statistics, ranks the same priorities, and compares with the night before
+by merges on ARN and the identity, with the first-seen days carried over and the names of what changed. It leaves a
+document, and the table that the next night is compared with. It does less in three things: it neither asks whether Inspector
+scans everything, nor renders a page, nor bears a malformed report.
 
-Of two ways to flatten JSON it takes the quicker one, a function from a finding to its row; ``json_normalize`` makes some 150
-columns of the same report.
+Of two ways to flatten JSON it takes the quicker one, a function from a finding to its row; ``json_normalize``, which ``narrow``
+takes, makes some 150 columns of the same report.
 
 ``narrow`` reads a report and writes it as it is, and nothing else.
 """
@@ -31,25 +31,74 @@ IMAGE = r"arn:[^:]*:ecr:[^:]*:[^:]*:repository/(.+)/(sha256:[0-9a-f]+)"
 FUNCTION = r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([^:]+)(?::[^:]*)?"
 RESOURCE = ["account_id", "region", "resource_type", "resource"]
 IDENTITY = [*RESOURCE, "vulnerability", "what"]
-KEPT = [*IDENTITY, "finding_arn", "status", "severity", "exploit_available", "fix_available", "first_seen", "title", "vulnerability_id",
-        "package_names", "resource_id"]  # fmt: skip
+NAMES = ["finding_arn", "title", "vulnerability_id", "package_names", "resource_id", "first_seen"]
+KEPT = [*IDENTITY, "status", "severity", "exploit_available", "fix_available", *NAMES]
 """Of a finding for the next night."""
+FIXES = {"PARTIAL": 2, "YES": 3}
 SCORES = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}
 CSV_COLUMNS = {
-    "finding_arn": "Finding ARN", "account_id": "AWS Account Id", "region": "Region", "type": "Finding Type", "severity": "Severity",
-    "status": "Status", "title": "Title", "description": "Description", "remediation": "Remediation",
-    "first_observed_at": "First Seen", "last_observed_at": "Last Seen", "updated_at": "Last Updated",
-    "fix_available": "Fix Available", "exploit_available": "Exploit Available", "last_known_exploit_at": "Last Exploited At",
-    "inspector_score": "Inspector Score", "scoring_vector": "Inspector Score Vector", "epss_score": "Epss Score",
-    "vulnerability_id": "Vulnerability Id", "source": "Vendor", "source_url": "Vendor Advisory", "vendor_severity": "Vendor Severity",
-    "vendor_created_at": "Vendor Advisory Published", "reference_urls": "Reference Urls", "nvd_cvss3_score": "NVD CVSS3 Score",
-    "nvd_cvss3_vector": "NVD CVSS3 Vector", "package_names": "Affected Packages", "package_versions": "Package Installed Version",
-    "fixed_in_versions": "Fixed in Version", "package_managers": "Package Manager", "file_paths": "File Path",
-    "detector_name": "Detector Name", "resource_type": "Resource Type", "resource_id": "Resource ID", "resource_tags": "Resource Tags",
-    "platform": "Platform", "image_id": "Ami", "image_tags": "Container Image Tags", "vpc_id": "Resource Vpc", "port_begin": "Port Range",
+    "finding_arn": "Finding ARN",
+    "account_id": "AWS Account Id",
+    "region": "Region",
+    "type": "Finding Type",
+    "severity": "Severity",
+    "status": "Status",
+    "title": "Title",
+    "description": "Description",
+    "remediation": "Remediation",
+    "first_observed_at": "First Seen",
+    "last_observed_at": "Last Seen",
+    "updated_at": "Last Updated",
+    "fix_available": "Fix Available",
+    "exploit_available": "Exploit Available",
+    "last_known_exploit_at": "Last Exploited At",
+    "inspector_score": "Inspector Score",
+    "scoring_vector": "Inspector Score Vector",
+    "epss_score": "Epss Score",
+    "vulnerability_id": "Vulnerability Id",
+    "source": "Vendor",
+    "source_url": "Vendor Advisory",
+    "vendor_severity": "Vendor Severity",
+    "vendor_created_at": "Vendor Advisory Published",
+    "reference_urls": "Reference Urls",
+    "nvd_cvss3_score": "NVD CVSS3 Score",
+    "nvd_cvss3_vector": "NVD CVSS3 Vector",
+    "package_names": "Affected Packages",
+    "package_versions": "Package Installed Version",
+    "fixed_in_versions": "Fixed in Version",
+    "package_managers": "Package Manager",
+    "file_paths": "File Path",
+    "detector_name": "Detector Name",
+    "resource_type": "Resource Type",
+    "resource_id": "Resource ID",
+    "resource_tags": "Resource Tags",
+    "platform": "Platform",
+    "image_id": "Ami",
+    "image_tags": "Container Image Tags",
+    "vpc_id": "Resource Vpc",
+    "port_begin": "Port Range",
     "network_path": "Network Paths",
-}  # fmt: skip
-CSV_LISTS = ["package_names", "package_versions", "fixed_in_versions", "package_managers", "file_paths", "image_tags", "network_path"]
+}
+CSV_LISTS = [
+    "package_names",
+    "package_versions",
+    "fixed_in_versions",
+    "package_managers",
+    "file_paths",
+    "image_tags",
+    "network_path",
+]
+NOT_IN_CSV = [
+    "score_source",
+    "vendor_updated_at",
+    "detector_id",
+    "rule_id",
+    "start_line",
+    "end_line",
+    "resource_count",
+    "protocol",
+    "further_resource_ids",
+]
 
 
 # ---- reading
@@ -145,8 +194,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     is_function = findings["resource_type"] == "AWS_LAMBDA_FUNCTION"
     findings["runtime"] = findings["platform"].where(is_function)
     findings["platform"] = findings["platform"].mask(is_function)
-    missing = ["score_source", "vendor_updated_at", "detector_id", "rule_id", "start_line", "end_line", "resource_count", "protocol"]
-    return findings.assign(**dict.fromkeys(missing), further_resource_ids=None)
+    return findings.assign(**dict.fromkeys(NOT_IN_CSV))
 
 
 def typed(findings: pd.DataFrame) -> pd.DataFrame:
@@ -170,7 +218,8 @@ def statistics_of(findings: pd.DataFrame, still_open: pd.DataFrame) -> dict[str,
     """Count a report."""
     days = (NOW - still_open["first_observed_at"]).dt.days
     ages = pd.cut(days, [-1_000_000, 7, 30, 90, 1_000_000], labels=["0-7", "8-30", "31-90", ">90"])
-    scores = pd.cut(still_open["epss_score"], [-1, 0.01, 0.1, 0.5, 2], right=False, labels=["<0.01", "0.01-0.1", "0.1-0.5", ">=0.5"])
+    bands = ["<0.01", "0.01-0.1", "0.1-0.5", ">=0.5"]
+    scores = pd.cut(still_open["epss_score"], [-1, 0.01, 0.1, 0.5, 2], right=False, labels=bands)
     crossed = pd.crosstab(ages, still_open["severity"])
     kinds = ("severity", "type", "resource_type", "fix_available", "exploit_available")
     resources = pd.concat([still_open["resource_id"], still_open["further_resource_ids"].explode().dropna()])
@@ -242,10 +291,10 @@ def with_identity(findings: pd.DataFrame) -> pd.DataFrame:
 def compared(before: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return this night's findings with the first-seen days that survive, and what happened to each finding of both."""
     first_seen = pd.concat([before, now])[[*IDENTITY, "first_seen"]].groupby(IDENTITY, as_index=False, dropna=False).min()
-    now = now.drop(columns="first_seen").merge(first_seen, on=IDENTITY, how="left")
+    before, now = (each.drop(columns="first_seen").merge(first_seen, on=IDENTITY, how="left") for each in (before, now))
     both = before.merge(now, on="finding_arn", how="outer", suffixes=("_before", ""), indicator="side")
     was, status, in_both = both["status_before"], both["status"], both["side"] == "both"
-    was_open, is_open = was.isin(["ACTIVE"]), status.eq("ACTIVE")
+    was_open, is_open = was.eq("ACTIVE"), status.eq("ACTIVE")
     both["kind"] = None
     both.loc[in_both & was_open & is_open, "kind"] = "still_open"
     both.loc[in_both & was_open & (status == "SUPPRESSED"), "kind"] = "suppressed"
@@ -254,7 +303,8 @@ def compared(before: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, pd.
     closed = in_both & was_open & (status == "CLOSED")
     missing = pd.concat([of_before(both[closed]), of_before(both[(both["side"] == "left_only") & was_open])])
     came = both[(both["side"] == "right_only") & is_open]
-    paired = numbered(missing).merge(numbered(came), on=[*IDENTITY, "number"], how="outer", suffixes=("_before", ""), indicator="pair")
+    by = [*IDENTITY, "number"]
+    paired = numbered(missing).merge(numbered(came), on=by, how="outer", suffixes=("_before", ""), indicator="pair")
     paired["kind"] = "unchanged_new_arn"
     fresh, gone = paired[paired["pair"] == "right_only"].copy(), paired[paired["pair"] == "left_only"].copy()
     fresh["kind"] = "new"
@@ -293,19 +343,20 @@ def changes_of(changes: pd.DataFrame) -> dict[str, Any]:
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
     place, place_before = changes["severity"].map(rank), changes["severity_before"].map(rank)
     stayed = both & changes["kind"].isin(["still_open", "unchanged_new_arn"])
+    has_exploit, had_exploit = changes["exploit_available"].eq("YES"), changes["exploit_available_before"].eq("YES")
+    fix, fix_before = changes["fix_available"].map(FIXES), changes["fix_available_before"].map(FIXES).fillna(1)
     marks = {
         "severity_raised": stayed & (place < place_before),
         "severity_lowered": stayed & (place > place_before),
-        "exploit_became_available": stayed & changes["exploit_available"].eq("YES") & changes["exploit_available_before"].ne("YES"),
-        "fix_became_available": stayed
-        & (changes["fix_available"].map({"PARTIAL": 2, "YES": 3}) > changes["fix_available_before"].map({"PARTIAL": 2, "YES": 3}).fillna(1)),
-    }  # fmt: skip
+        "exploit_became_available": stayed & has_exploit & ~had_exploit,
+        "fix_became_available": stayed & (fix > fix_before),
+    }
     listed = changes[changes["kind"] != "still_open"].copy()
-    for name in ("finding_arn", "title", "vulnerability_id", "package_names", "resource_id", "first_seen"):
+    for name in NAMES:
         listed[name] = listed[name].where(listed[name].notna(), listed[f"{name}_before"])
     listed["rank"] = listed["latest_severity"].map(rank)
     listed = listed.sort_values(["rank", "first_seen"]).groupby("kind").head(LISTED)
-    shown = ["kind", *IDENTITY, "finding_arn", "title", "vulnerability_id", "package_names", "resource_id", "first_seen", "latest_severity"]
+    shown = ["kind", *IDENTITY, *NAMES, "latest_severity"]
     return {
         "counts": counts(changes["kind"]) | {kind: int(each.sum()) for kind, each in marks.items()},
         "by_severity": {kind: counts(each["latest_severity"]) for kind, each in changes.groupby("kind")},
@@ -366,7 +417,7 @@ def peak_mib() -> float:
     return int(peak[1]) / 1024
 
 
-WAYS = {"whole": whole, "before": before, "narrow": narrow}
+WAYS = {way.__name__: way for way in (whole, before, narrow)}
 
 if __name__ == "__main__":
     result = WAYS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3])

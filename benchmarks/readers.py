@@ -1,8 +1,8 @@
 """One way to analyze a report, in a process of its own: ``python -m benchmarks.readers WAY REPORT [BASELINE [MORE]]``.
 
 Each way is production's code, called as the functions call it (:mod:`findings_analysis.pipeline`,
-:mod:`findings_analysis.part_pipeline`); only AWS' clients are other ones (:mod:`benchmarks.local_aws`). Prints what the way returns
-and the process' peak memory as JSON.
+:mod:`findings_analysis.part_pipeline`); only AWS' clients are other ones (:mod:`benchmarks.local_aws`). Prints what the way
+returns and the process' peak memory as JSON.
 """
 
 from __future__ import annotations
@@ -65,25 +65,29 @@ def before(report: Path, baseline: Kind) -> dict[str, Any]:
     return {}
 
 
-def in_parts(report: Path, baseline: Kind, number: str) -> dict[str, Any]:
-    """Cut a report into about so many parts, analyze each in a process of its own, and merge them in another one."""
+def parts(report: Path, baseline: Kind, number: str) -> dict[str, Any]:
+    """Cut a report into about so many parts, and analyze each in a process of its own."""
     began = time.perf_counter()
     scene = Scene.of(report, baseline)
     cut = cut_run(scene.part_clients, scene.run, scene.delivery, -(-scene.delivery.size_bytes // int(number)))
     assert cut["state"] == "CUT", cut
     analyzed_at = time.perf_counter()
     with ThreadPoolExecutor(PARTS_AT_ONCE) as threads:
-        peaks = list(threads.map(lambda part: _process("part", report, baseline, json.dumps(part)), cut["parts"]))
-    merged_at = time.perf_counter()
-    merged = _process("merge", report, baseline, json.dumps(cut["parts"]))
-    return merged["result"] | {
-        "parts": len(cut["parts"]),
+        answers = list(threads.map(lambda part: _process("part", report, baseline, json.dumps(part)), cut["parts"]))
+    return {
+        "parts": cut["parts"],
         "cut_seconds": analyzed_at - began,
-        "parts_seconds": merged_at - analyzed_at,
-        "merge_seconds": time.perf_counter() - merged_at,
-        "part_peak_mib": max(each["peak_mib"] for each in peaks),
-        "merge_peak_mib": merged["peak_mib"],
+        "parts_seconds": time.perf_counter() - analyzed_at,
+        "part_peak_mib": max(each["peak_mib"] for each in answers),
     }
+
+
+def in_parts(report: Path, baseline: Kind, number: str) -> dict[str, Any]:
+    """Analyze a report in about so many parts, and merge them in another process."""
+    analyzed = parts(report, baseline, number)
+    began = time.perf_counter()
+    merged = _process("merge", report, baseline, json.dumps(analyzed["parts"]))
+    return analyzed | merged["result"] | {"merge_seconds": time.perf_counter() - began, "merge_peak_mib": merged["peak_mib"]}
 
 
 def part(report: Path, baseline: Kind, fields: str) -> dict[str, Any]:
@@ -94,9 +98,9 @@ def part(report: Path, baseline: Kind, fields: str) -> dict[str, Any]:
     return answer
 
 
-def merge(report: Path, baseline: Kind, parts: str) -> dict[str, Any]:
+def merge(report: Path, baseline: Kind, fields: str) -> dict[str, Any]:
     """Merge the parts."""
-    return _analyzed(Scene.of(report, baseline), [Part.from_dict(each) for each in json.loads(parts)])
+    return _analyzed(Scene.of(report, baseline), [Part.from_dict(each) for each in json.loads(fields)])
 
 
 def naming(report: Path, baseline: Kind) -> dict[str, Any]:
@@ -192,8 +196,8 @@ def _analyzed(scene: Scene, parts: list[Part] | None = None) -> dict[str, Any]:
     headline = analyze(scene.clients, scene.run, scene.delivery, scene.history, parts)
     assert "error" not in headline, headline
     assert headline["page_key"], "the page could not be made"
-    return {"document": str(scene.bucket.folder / scene.keys.document),
-            "fingerprints": str(scene.bucket.folder / scene.keys.fingerprints)}  # fmt: skip
+    files = {"document": scene.keys.document, "fingerprints": scene.keys.fingerprints}
+    return {name: str(scene.bucket.folder / key) for name, key in files.items()}
 
 
 def _process(way: str, *arguments: object) -> dict[str, Any]:
@@ -209,7 +213,7 @@ def peak_mib() -> float:
 
 
 WAYS: dict[str, Callable[..., dict[str, Any]]] = {
-    way.__name__: way for way in (whole, before, in_parts, part, merge, naming, as_before, baseline_as_before)
+    way.__name__: way for way in (whole, before, parts, in_parts, part, merge, naming, as_before, baseline_as_before)
 }
 
 if __name__ == "__main__":
