@@ -3,7 +3,7 @@
 Ours is production's own code (:mod:`benchmarks.readers`), the baseline is :mod:`benchmarks.pandas_step`; what both count is
 compared. Each way runs in a process of its own, Python's start included, in turn with what it is compared with. Processor time
 stands beside wall time: on a shared machine it drifts less. Reports have 20,000 and 200,000 findings; with ``BENCH=full``
-2,000,000, too, where pandas is left out (it would need 40 GB), and with ``BENCH=quick`` 20,000 only, to try the benchmark itself.
+2,000,000, too, where pandas is left out (it would need 40 GB), and with ``BENCH=quick`` 20,000 only, to try the benchmark.
 
 What the marks do not say:
 
@@ -12,7 +12,7 @@ What the marks do not say:
 - "Two parts on two cores" gives pandas one process: it has no cut. numpy and Arrow may use both cores by themselves.
 - The largest report is calculated from the seconds and bytes a finding between the two largest reports that were measured.
   Memory is not part of it: that would need reports of more findings than this machine has time for.
-- The benchmark of the commit before this work measured reading, statistics, priorities, fingerprints, Parquet and the comparison,
+- The benchmark of the commit before this work measured reading, statistics, priorities, fingerprints, Parquet and comparison,
   though its pipeline did more (names, document, page). Today's code is measured over the same steps.
 """
 
@@ -30,6 +30,7 @@ from benchmarks.processes import (
     Measured,
     Way,
     answer_of,
+    as_before,
     measure,
     ours,
     pandas,
@@ -48,9 +49,8 @@ if TYPE_CHECKING:
 
 MODE = os.environ.get("BENCH", "")
 SIZES = {"quick": (20_000,), "full": (20_000, 200_000, 2_000_000)}.get(MODE, (20_000, 200_000))
-BIG = min(200_000, SIZES[-1])
-"""Of this size marks are spoken."""
-MOST_OF_PANDAS = 200_000
+MARKED = MOST_OF_PANDAS = 200_000
+BIG = min(MARKED, SIZES[-1])
 ROUNDS = 3
 LINEAR, HARD, MEMORY_SHARE, NAMING, BEFORE_FASTER = 10.5, 1.3, 0.6, 3, 1.25
 MARKS: Mapping[Format, tuple[float, float]] = {"json": (5, 9), "csv": (1.5, 2.7)}
@@ -123,7 +123,7 @@ def rows_against_pandas(size: int, report_format: Format) -> tuple[list[Row], Me
     all_work, narrow, one, two = measure([*ways, ours("in_parts", path, "quiet", 2)], ROUNDS)
     for each in (one, two):
         same(document_of(each), document_of(all_work), step_of(size, report_format))
-    for_one, for_two = MARKS[report_format] if size == BIG else (None, None)
+    for_one, for_two = MARKS[report_format] if size == MARKED else (None, None)
     step, alone = step_of(size, report_format), "against reading and writing alone in pandas"
     return [
         times_better(f"{step}, one part: time", "s", one.seconds, all_work.seconds, for_one),
@@ -180,7 +180,8 @@ def same(mine: dict[str, Any], theirs: dict[str, Any], what: str) -> None:
         if without_zeros(one) != without_zeros(other):
             raise AssertionError(f"{what}: {name} differs: {one} and {other}")
     listed = {each["finding_arn"]: each["first_seen"] for each in theirs["changes"]["lists"]}
-    days = [(each["first_seen"], listed.get(each["finding_arn"])) for kind in mine["changes"]["lists"].values() for each in kind]
+    entries = [each for kind in mine["changes"]["lists"].values() for each in kind]
+    days = [(each["first_seen"], listed.get(each["finding_arn"])) for each in entries]
     if not any(theirs_seen for _, theirs_seen in days) or any(day != (seen or day)[:10] for day, seen in days):
         raise AssertionError(f"{what}: first-seen days differ")
 
@@ -237,8 +238,8 @@ def rows_against_before() -> list[Row]:
     path = report(BIG, "csv")
     earlier = [Way((sys.executable, "-m", "benchmarks.readers", way, str(path)), BEFORE) for way in ("keys", "ours_whole")]
     answer_of(earlier[0].run(), earlier[0])
-    run(ours("baseline_as_before", path))
-    then, now = measure([earlier[1], ours("as_before", path)], ROUNDS)
+    run(as_before("baseline", path))
+    then, now = measure([earlier[1], as_before("whole", path)], ROUNDS)
     name = f"steps of {COMMIT_BEFORE}'s benchmark, CSV, {BIG:,} findings"
     return [
         times_better(f"{name}: time", "s", now.seconds, then.seconds, BEFORE_FASTER),

@@ -1,7 +1,7 @@
 """What production's analysis asks AWS for, answered from files: the code that is measured is the one that Lambda runs.
 
-A folder in ``.bench`` is the bucket of a report and its baseline, so that several processes can work with it as several functions
-do. What S3 does by itself costs nothing here: a copied object is a link. The way to it is the disk, or its cache.
+A folder in ``.bench`` is the bucket of a report and its baseline, so that several processes can work with it as several
+functions do. What S3 does by itself costs nothing here: a copied object is a link. The way to it is the disk, or its cache.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Bucket:
             shutil.copyfileobj(io.BytesIO(Body) if isinstance(Body, bytes) else Body, file, 1 << 20)
         return self.head_object(Key=Key)
 
-    def copy_object(self, *, Key: str, CopySource: Mapping[str, str], CopySourceIfMatch: str, **_: object) -> None:  # noqa: N803
+    def copy_object(self, *, Key: str, CopySource: Any, CopySourceIfMatch: str, **_: object) -> None:  # noqa: ANN401, N803
         """Copy an object."""
         assert self.head_object(Key=CopySource["Key"])["ETag"] == CopySourceIfMatch
         self.lay(Key, self._path(CopySource["Key"]))

@@ -1,10 +1,10 @@
 """The analysis as a good engineer would first write it in pandas: ``python -m benchmarks.pandas_step WAY REPORT [BASELINE]``.
 
 It is what production is measured against, so it does the same work: it flattens a report to the same columns, types them and
-splits their lists, writes Parquet (zstd), counts the same statistics, ranks the same priorities, and compares with the night before
-by merges on ARN and the identity, with the first-seen days carried over and the names of what changed. It leaves a
-document, and the table that the next night is compared with. It does less in three things: it neither asks whether Inspector
-scans everything, nor renders a page, nor bears a malformed report.
+splits their lists, writes Parquet (zstd), counts the same statistics, ranks the same priorities, and compares with the night
+before by merges on ARN and identity, with the first-seen days carried over and the names of what changed. It leaves a document,
+and the table that the next night is compared with. It does less in three things: it neither asks whether Inspector scans
+everything, nor renders a page, nor bears a malformed report.
 
 Of two ways to flatten JSON it takes the quicker one, a function from a finding to its row; ``json_normalize``, which ``narrow``
 takes, makes some 150 columns of the same report.
@@ -25,7 +25,14 @@ FOLDER = Path(__file__).resolve().parents[1] / ".bench"
 SHOWN, LISTED, RANKED = 20, 300, 10
 SEVERITIES = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED"]
 NO_VALUE = "NO_VALUE"
-TIMES = ["first_observed_at", "last_observed_at", "updated_at", "last_known_exploit_at", "vendor_created_at", "vendor_updated_at"]
+TIMES = [
+    "first_observed_at",
+    "last_observed_at",
+    "updated_at",
+    "last_known_exploit_at",
+    "vendor_created_at",
+    "vendor_updated_at",
+]
 NUMBERS = ["package_count", "start_line", "end_line", "resource_count", "port_begin", "port_end"]
 IMAGE = r"arn:[^:]*:ecr:[^:]*:[^:]*:repository/(.+)/(sha256:[0-9a-f]+)"
 FUNCTION = r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([^:]+)(?::[^:]*)?"
@@ -122,7 +129,8 @@ def row_of(finding: dict[str, Any]) -> dict[str, Any]:
     network = finding.get("networkReachabilityDetails", {})
     packages, place = vulnerability.get("vulnerablePackages", []), code.get("filePath", {})
     adjusted = finding.get("inspectorScoreDetails", {}).get("adjustedCvss", {})
-    nvd = next((each for each in vulnerability.get("cvss", []) if each["source"] == "NVD" and each["version"][0] == "3"), {})
+    scores = [each for each in vulnerability.get("cvss", []) if each["source"] == "NVD" and each["version"][0] == "3"]
+    nvd = scores[0] if scores else {}
     return {
         "finding_arn": finding["findingArn"],
         "account_id": finding["awsAccountId"],
@@ -249,7 +257,9 @@ def counts(values: pd.Series) -> dict[str, int]:
 def top(values: pd.Series) -> list[dict[str, Any]]:
     """Return the most frequent values; equally frequent ones by name."""
     counted = values.value_counts().rename_axis("name").reset_index(name="findings")
-    return counted.sort_values(["findings", "name"], ascending=[False, True]).head(SHOWN).to_dict("records")
+    first = counted.sort_values(["findings", "name"], ascending=[False, True]).head(SHOWN)
+    entries: list[dict[str, Any]] = first.to_dict("records")
+    return entries
 
 
 def priorities_of(still_open: pd.DataFrame) -> list[dict[str, Any]]:
@@ -268,7 +278,9 @@ def priorities_of(still_open: pd.DataFrame) -> list[dict[str, Any]]:
     doubled = worst["resources"].map(lambda count: min(2 * (int(count).bit_length() - 1), 10))
     worst["priority_score"] = (worst["score"] + doubled).astype(int)
     ranked = worst.sort_values(["priority_score", "resources", "vulnerability"], ascending=[False, False, True]).head(RANKED)
-    return ranked[["vulnerability", "priority_score", "resources", "finding_arn", "severity", "title"]].to_dict("records")
+    shown = ["vulnerability", "priority_score", "resources", "finding_arn", "severity", "title"]
+    listed: list[dict[str, Any]] = ranked[shown].to_dict("records")
+    return listed
 
 
 # ---- the comparison with the night before

@@ -1,7 +1,7 @@
-"""What a run costs, by arithmetic: transitions counted on the state machine's own definition, Lambda by measured seconds a finding.
+"""What a run costs, by arithmetic: transitions counted on the state machine's definition, Lambda by measured seconds a finding.
 
-Prices are those of us-east-1 on arm64, before any free tier [AWS: pricing of Step Functions, Lambda and S3]. Of S3 the requests of
-the analysis count, not what is stored, since that depends on how long it is kept.
+Prices are those of us-east-1 on arm64, before any free tier [AWS: pricing of Step Functions, Lambda and S3]. Of S3 the requests
+of the analysis count, not what is stored, since that depends on how long it is kept.
 """
 
 import json
@@ -119,7 +119,7 @@ class Work:
 def rows_by_findings() -> list[Row]:
     """Print what one run costs by its number of findings, and return the rows."""
     rows = []
-    print(f"A run by its findings, if a finding takes {LAMBDA_FACTOR} times as long on Lambda as here: transitions and price of one run")
+    print(f"One run by its findings, if a finding takes {LAMBDA_FACTOR} times as long on Lambda as here")
     for findings, report_seconds in RUNS.items():
         work, parts = analysis_of(findings)
         path = success_path(in_parts=parts > 0)
@@ -132,8 +132,8 @@ def rows_by_findings() -> list[Row]:
             usd[title] = states_usd + lambda_usd + requests_usd(findings, parts)
         seconds, analysis_usd = sum(each.seconds for each in work), sum(each.usd for each in work)
         print(
-            f"  {findings:>10,} findings, report of {report_seconds // 60} min: {parts or 1} parts, {transitions['ours']} transitions, "
-            f"{seconds:,.0f} s of analysis, USD {usd['ours']:.4f} (of which the analysis {analysis_usd:.4f}); "
+            f"  {findings:>10,} findings, report of {report_seconds // 60} min: {parts or 1} parts, "
+            f"{transitions['ours']} transitions, {seconds:,.0f} s of analysis (USD {analysis_usd:.4f}), USD {usd['ours']:.4f}; "
             f"with a fixed minute {usd['fixed minute']:.4f}"
         )
         for unit, costs in (("transitions", transitions), ("USD", usd)):
@@ -167,7 +167,7 @@ def function(template: dict[str, Any], name: str, seconds: float) -> Work:
 
 def part_bytes_of(template: dict[str, Any]) -> int:
     """Return how large a part is."""
-    return int(template["StateMachine"]["Properties"]["DefinitionSubstitutions"]["PartBytes"])
+    return int(template["ExportFindings"]["Properties"]["DefinitionSubstitutions"]["PartBytes"])
 
 
 def requests_usd(findings: int, parts: int) -> float:

@@ -58,6 +58,11 @@ def pandas(*arguments: object) -> Way:
     return Way((*PANDAS, *map(str, arguments)))
 
 
+def as_before(*arguments: object) -> Way:
+    """Return a way of :mod:`benchmarks.as_before`."""
+    return Way((sys.executable, "-m", "benchmarks.as_before", *map(str, arguments)))
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What one way took.

@@ -13,41 +13,27 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from benchmarks.local_aws import STARTED_AT, Scene
-from benchmarks.reports import FOLDER
-from findings_analysis.comparison.fingerprint_format import Header, checked
+from benchmarks.local_aws import Scene
 from findings_analysis.comparison.identity import exact_hashes
-from findings_analysis.comparison.run_fingerprints import RunFingerprints
 from findings_analysis.output import finding_details
 from findings_analysis.part_pipeline import analyze_part_of_run, cut_run
 from findings_analysis.parts.part import Part
-from findings_analysis.parts.part_analysis import PartAnalysis
 from findings_analysis.pipeline import analyze
 from findings_analysis.reading import parquet_columns
-from findings_analysis.reading.csv_report import read_csv
-from findings_analysis.reading.json_report import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from io import FileIO
-
-    from arro3.core import RecordBatch
+    from collections.abc import Callable
 
     from benchmarks.reports import Kind
-    from findings_analysis.reading.schema import Batch
 
 PARTS_AT_ONCE = 2
 """As many as this kind of machine has cores. The workflow analyzes five at once."""
 CHANGED = 3_600
 NAMING_ROUNDS = 5
-EARLIER_NEW_EACH = 10
-"""Of so many findings one is new since the baseline that the commit before this work makes."""
 
 
 def whole(report: Path, baseline: Kind) -> dict[str, Any]:
@@ -87,7 +73,8 @@ def in_parts(report: Path, baseline: Kind, number: str) -> dict[str, Any]:
     analyzed = parts(report, baseline, number)
     began = time.perf_counter()
     merged = _process("merge", report, baseline, json.dumps(analyzed["parts"]))
-    return analyzed | merged["result"] | {"merge_seconds": time.perf_counter() - began, "merge_peak_mib": merged["peak_mib"]}
+    result: dict[str, Any] = merged["result"]
+    return analyzed | result | {"merge_seconds": time.perf_counter() - began, "merge_peak_mib": merged["peak_mib"]}
 
 
 def part(report: Path, baseline: Kind, fields: str) -> dict[str, Any]:
@@ -139,59 +126,6 @@ def _details_of_table(table: bytes, wanted: frozenset[bytes]) -> dict[bytes, dic
     return found
 
 
-class _Unnamed(PartAnalysis):
-    """An analysis of a part that leaves no names file, as the one before had none."""
-
-    def _name(self, record: RecordBatch) -> None:
-        pass
-
-
-def as_before(report: Path) -> dict[str, Any]:
-    """Take the steps that ``ours_whole`` of the commit before this work takes, with today's code.
-
-    Reading, statistics, priorities, fingerprints, Parquet and the comparison with the report without each tenth finding; neither
-    names nor document nor page, and nothing is stored.
-    """
-    with (FOLDER / "as-before.parquet").open("w+b") as table, (FOLDER / "as-before.fingerprints").open("w+b") as fingerprint_file:
-        part = _Unnamed(STARTED_AT, table, io.BytesIO())
-        with report.open("rb", buffering=0) as stream:
-            totals = part.read(_batches(report, stream), Counter())
-        fingerprints = RunFingerprints(part.fingerprints.blocks, part.arns, totals.open)
-        baseline = checked(_baseline_as_before(report), "bench", "baseline")
-        found = fingerprints.compare(_header("now"), fingerprint_file, baseline, watched=totals.priorities.watched())
-        totals.priorities.ranked(found.resources)
-    assert found.with_baseline
-    assert found.with_baseline.changes.counts["still_open"] > totals.statistics.total * 0.8
-    return {"total": totals.statistics.total}
-
-
-def baseline_as_before(report: Path) -> dict[str, Any]:
-    """Leave what :func:`as_before` is compared with."""
-    part = _Unnamed(STARTED_AT - timedelta(days=1), io.BytesIO(), io.BytesIO())
-    with report.open("rb", buffering=0) as stream:
-        totals = part.read(map(_without_new, _batches(report, stream)), Counter())
-    with _baseline_as_before(report).open("w+b") as file:
-        RunFingerprints(part.fingerprints.blocks, part.arns, totals.open).compare(_header("baseline"), file)
-    return {}
-
-
-def _without_new(batch: Batch) -> Batch:
-    rows = [row for row in range(len(batch["finding_arn"])) if row % EARLIER_NEW_EACH]
-    return {name: [values[row] for row in rows] for name, values in batch.items()}
-
-
-def _baseline_as_before(report: Path) -> Path:
-    return report.with_suffix(f"{report.suffix}.fingerprints")
-
-
-def _header(execution: str) -> Header:
-    return Header("bench", execution, "2026-05-28T20:26:40+00:00", filter_hash="x", filter_criteria={}, scanning={})
-
-
-def _batches(report: Path, stream: FileIO) -> Iterator[Batch]:
-    return read_csv(stream) if report.suffix == ".csv" else read_json(stream)
-
-
 def _analyzed(scene: Scene, parts: list[Part] | None = None) -> dict[str, Any]:
     headline = analyze(scene.clients, scene.run, scene.delivery, scene.history, parts)
     assert "error" not in headline, headline
@@ -213,7 +147,7 @@ def peak_mib() -> float:
 
 
 WAYS: dict[str, Callable[..., dict[str, Any]]] = {
-    way.__name__: way for way in (whole, before, parts, in_parts, part, merge, naming, as_before, baseline_as_before)
+    way.__name__: way for way in (whole, before, parts, in_parts, part, merge, naming)
 }
 
 if __name__ == "__main__":
