@@ -55,6 +55,7 @@ ROUNDS = 3
 LINEAR, HARD, MEMORY_SHARE, NAMING, BEFORE_FASTER = 10.5, 1.3, 0.6, 3, 1.25
 MARKS: Mapping[Format, tuple[float, float]] = {"json": (5, 9), "csv": (1.5, 2.7)}
 """So many times faster than pandas: one part, and two parts on two cores."""
+PHASES = {"cut": "for the cut", "parts": "for the parts", "merge": "for the merge"}
 PARTS = (1, 2, 8, 64)
 MERGED_PARTS = 8
 LEAST_OF_ALL_PARTS = 50_000_000
@@ -123,6 +124,8 @@ def rows_against_pandas(size: int, report_format: Format) -> tuple[list[Row], Me
     all_work, narrow, one, two = measure([*ways, ours("in_parts", path, "quiet", 2)], ROUNDS)
     for each in (one, two):
         same(document_of(each), document_of(all_work), step_of(size, report_format))
+    spent = ", ".join(f"{two.result[f'{each}_seconds']:.2f} s {text}" for each, text in PHASES.items())
+    print(f"  {step_of(size, report_format)}, two parts: {spent}, each process' start included")
     for_one, for_two = MARKS[report_format] if size == MARKED else (None, None)
     step, alone = step_of(size, report_format), "against reading and writing alone in pandas"
     return [
@@ -347,9 +350,9 @@ def largest_rows(whole: Mapping[int, Measured], merges: Mapping[int, Mapping[str
     return rows
 
 
-def slope(points: Iterable[tuple[float, float]]) -> float:
+def slope(measured: Iterable[tuple[float, float]]) -> float:
     """Return what each more finding takes, from one or two sizes; a single one counts what is fixed, too."""
-    (findings, value), *others = sorted(points, reverse=True)
+    (findings, value), *others = sorted(measured, reverse=True)
     return (value - others[0][1]) / (findings - others[0][0]) if others else value / findings
 
 

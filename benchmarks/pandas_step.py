@@ -1,9 +1,9 @@
 """The analysis as a good engineer would first write it in pandas: ``python -m benchmarks.pandas_step WAY REPORT [BASELINE]``.
 
 It is what production is measured against, so it does the same work: it flattens a report to the same columns, types them and
-splits their lists, writes Parquet (zstd), counts the same statistics, ranks the same priorities, and compares with the night
-before by merges on ARN and identity, with the first-seen days carried over and the names of what changed. It leaves a document,
-and the table that the next night is compared with. It does less in three things: it neither asks whether Inspector scans
+splits their lists, writes Parquet (zstd), counts the same statistics, ranks the same priorities, and compares with the
+baseline by merges on ARN and identity, with the first-seen days carried over and the names of what changed. It leaves a document,
+and the table that the next run is compared with. It does less in three things: it neither asks whether Inspector scans
 everything, nor renders a page, nor bears a malformed report.
 
 Of two ways to flatten JSON it takes the quicker one, a function from a finding to its row; ``json_normalize``, which ``narrow``
@@ -40,7 +40,7 @@ RESOURCE = ["account_id", "region", "resource_type", "resource"]
 IDENTITY = [*RESOURCE, "vulnerability", "what"]
 NAMES = ["finding_arn", "title", "vulnerability_id", "package_names", "resource_id", "first_seen"]
 KEPT = [*IDENTITY, "status", "severity", "exploit_available", "fix_available", *NAMES]
-"""Of a finding for the next night."""
+"""Of a finding for the next run."""
 FIXES = {"PARTIAL": 2, "YES": 3}
 SCORES = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}
 CSV_COLUMNS = {
@@ -283,7 +283,7 @@ def priorities_of(still_open: pd.DataFrame) -> list[dict[str, Any]]:
     return listed
 
 
-# ---- the comparison with the night before
+# ---- the comparison with the baseline
 
 
 def with_identity(findings: pd.DataFrame) -> pd.DataFrame:
@@ -301,7 +301,7 @@ def with_identity(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def compared(before: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return this night's findings with the first-seen days that survive, and what happened to each finding of both."""
+    """Return this report's findings with the first-seen days that survive, and what happened to each finding of both."""
     first_seen = pd.concat([before, now])[[*IDENTITY, "first_seen"]].groupby(IDENTITY, as_index=False, dropna=False).min()
     before, now = (each.drop(columns="first_seen").merge(first_seen, on=IDENTITY, how="left") for each in (before, now))
     both = before.merge(now, on="finding_arn", how="outer", suffixes=("_before", ""), indicator="side")
@@ -318,16 +318,16 @@ def compared(before: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, pd.
     by = [*IDENTITY, "number"]
     paired = numbered(missing).merge(numbered(came), on=by, how="outer", suffixes=("_before", ""), indicator="pair")
     paired["kind"] = "unchanged_new_arn"
-    fresh, gone = paired[paired["pair"] == "right_only"].copy(), paired[paired["pair"] == "left_only"].copy()
+    fresh, ended = paired[paired["pair"] == "right_only"].copy(), paired[paired["pair"] == "left_only"].copy()
     fresh["kind"] = "new"
     fresh.loc[among(fresh, before[before["status"] == "CLOSED"], IDENTITY), "kind"] = "reopened"
     fresh.loc[among(fresh, before[before["status"] == "ACTIVE"], IDENTITY), "kind"] = "additional_resource"
-    gone["kind"] = "resource_removed"
-    gone.loc[among(gone, now, RESOURCE), "kind"] = "no_longer_reported"
-    gone.loc[gone["finding_arn_before"].isin(both.loc[closed, "finding_arn"]), "kind"] = "closed"
-    gone.loc[among(gone, now[now["status"] == "ACTIVE"], IDENTITY), "kind"] = "one_fewer_resource"
+    ended["kind"] = "resource_removed"
+    ended.loc[among(ended, now, RESOURCE), "kind"] = "no_longer_reported"
+    ended.loc[ended["finding_arn_before"].isin(both.loc[closed, "finding_arn"]), "kind"] = "closed"
+    ended.loc[among(ended, now[now["status"] == "ACTIVE"], IDENTITY), "kind"] = "one_fewer_resource"
     stayed_or_turned = both[both["kind"].notna()]
-    return now, pd.concat([stayed_or_turned, paired[paired["pair"] == "both"], fresh, gone], ignore_index=True)
+    return now, pd.concat([stayed_or_turned, paired[paired["pair"] == "both"], fresh, ended], ignore_index=True)
 
 
 def of_before(both: pd.DataFrame) -> pd.DataFrame:
@@ -385,7 +385,7 @@ def whole(path: Path, baseline: str) -> dict[str, Any]:
 
 
 def before(path: Path, baseline: str) -> dict[str, Any]:
-    """Analyze the baseline, and leave what the next night is compared with."""
+    """Analyze the baseline, and leave what the next run is compared with."""
     return analyzed(path.with_stem(path.stem.replace("now", baseline)), None, kept_of(path, baseline))
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.analysis import LAMBDA_FACTOR, MEASURED, REPOSITORY
+from benchmarks.analysis import LAMBDA_FACTOR, MEASURED
 from benchmarks.polling import Wait, fixed, ours, watch
+from benchmarks.processes import REPOSITORY
 from benchmarks.results import Row
 from tests.builders.cloudformation import read_template
 

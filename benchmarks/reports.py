@@ -79,9 +79,9 @@ def _findings(kind: Kind, number: int) -> list[dict[str, Any]]:
 
 def _rebuilt(finding: dict[str, Any]) -> dict[str, Any]:
     arn, (resource,) = finding["findingArn"], finding["resources"]
-    begin, digest, _ = resource["id"].partition("/sha256:")
-    if digest:
-        resource = {**resource, "id": begin + digest + sha256(resource["id"].encode()).hexdigest()}
+    name, of_image, _ = resource["id"].partition("/sha256:")
+    if of_image:
+        resource = {**resource, "id": name + of_image + sha256(resource["id"].encode()).hexdigest()}
     return {
         **finding,
         "findingArn": f"{arn.rpartition('/')[0]}/{sha256(arn.encode()).hexdigest()[:32]}",
