@@ -76,7 +76,7 @@ faults: linux install build emulator ## Inject faults into every step and check 
 		$(if $(LANES),--lanes $(LANES))
 
 .PHONY: bench
-bench: linux install build emulator .venv-bench/.synced ## Measure waiting times, cost, analysis speed and cold starts, each against a baseline (BENCH=full, ONLY=)
+bench: linux install build emulator .venv-bench/.synced ## Measure waiting times, cost, analysis speed and cold starts, each against a baseline (BENCH=full or quick, ONLY=)
 	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m benchmarks $(ONLY)
 
 .PHONY: audit

@@ -1,230 +1,143 @@
-"""One way to read a report, in a process of its own: ``python -m benchmarks.readers WAY REPORT``.
+"""One way to analyze a report, in a process of its own: ``python -m benchmarks.readers WAY REPORT [BASELINE [MORE]]``.
 
-Prints what it counted and its peak memory as JSON. The baselines are what a good engineer would write first.
+Each way is production's code, called as the functions call it (:mod:`findings_analysis.pipeline`,
+:mod:`findings_analysis.part_pipeline`); only AWS' clients are other ones (:mod:`benchmarks.local_aws`). Prints what the way
+returns and the process' peak memory as JSON.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import statistics
+import subprocess
 import sys
-from collections import Counter
-from datetime import UTC, datetime
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from benchmarks.local_aws import Scene
+from findings_analysis.comparison.identity import exact_hashes
+from findings_analysis.output import finding_details
+from findings_analysis.part_pipeline import analyze_part_of_run, cut_run
+from findings_analysis.parts.part import Part
+from findings_analysis.pipeline import analyze
+from findings_analysis.reading import parquet_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable
 
-NOW_MS = 1_780_000_000_000
-OUTPUT = Path(__file__).resolve().parents[1] / ".bench"
-SHOWN = 20
-NEW_EACH = 10
-"""Of so many findings one is new since the baseline."""
+    from benchmarks.reports import Kind
 
-
-# ---- ours
+PARTS_AT_ONCE = 2
+"""As many as this kind of machine has cores. The workflow analyzes five at once."""
+CHANGED = 3_600
+NAMING_ROUNDS = 5
 
 
-def ours_counted(path: Path) -> dict[str, Any]:
-    """Count, and read only what counting needs."""
-    from findings_analysis.assessment.statistics import Statistics
-    from findings_analysis.reading.json_report import read_json
-
-    counts = Statistics(NOW_MS, top_entries=2048)
-    with path.open("rb", buffering=0) as stream:
-        for batch in read_json(stream, counted_only=True):
-            counts.add(batch)
-    return counts.to_dict()
+def whole(report: Path, baseline: Kind) -> dict[str, Any]:
+    """Analyze a report of one part, and compare it with the baseline that :func:`before` has left."""
+    return _analyzed(Scene.of(report, baseline))
 
 
-def ours_whole(path: Path) -> dict[str, Any]:
-    """Count, write all columns to Parquet, rank what to fix first, and compare with the baseline that :func:`keys` has left."""
-    from findings_analysis.assessment.priorities import Priorities
-    from findings_analysis.assessment.statistics import Statistics
-    from findings_analysis.comparison.arns import Arns
-    from findings_analysis.comparison.fingerprint_format import checked
-    from findings_analysis.comparison.run_fingerprints import RunFingerprints
-    from findings_analysis.output import parquet
-
-    counts, arns, priorities = Statistics(NOW_MS), Arns(), Priorities()
-
-    def passing(batches: Iterable[Any]) -> Iterator[Any]:
-        for batch in batches:
-            first = arns.first_of_each(batch)
-            counts.add(first)
-            fingerprints.add(first)
-            priorities.add(first)
-            yield first
-
-    with (
-        path.open("rb", buffering=0) as stream,
-        (OUTPUT / "ours.parquet").open("wb") as file,
-        (OUTPUT / "ours.keys").open("w+b") as fingerprint_file,
-        RunFingerprints(datetime.fromtimestamp(NOW_MS / 1000, UTC), arns) as fingerprints,
-    ):
-        parquet.write(passing(_batches(path, stream)), file)
-        baseline = checked(_keys_of(path), "bench", "baseline")
-        found = fingerprints.compare(_header("now"), fingerprint_file, baseline, watched=priorities.watched())
-        priorities.ranked(found.resources)
-    assert found.with_baseline
-    assert found.with_baseline.changes.counts["still_open"] > counts.total * 0.85
-    return counts.to_dict()
-
-
-def keys(path: Path) -> dict[str, Any]:
-    """Leave what the whole step is compared with: the same report without each tenth finding."""
-    from findings_analysis.comparison.arns import Arns
-    from findings_analysis.comparison.run_fingerprints import RunFingerprints
-
-    with (
-        path.open("rb", buffering=0) as stream,
-        _keys_of(path).open("w+b") as fingerprint_file,
-        RunFingerprints(datetime.fromtimestamp(NOW_MS / 1000 - 86_400, UTC), Arns()) as fingerprints,
-    ):
-        for batch in _batches(path, stream):
-            kept = [row for row in range(len(batch["severity"])) if row % NEW_EACH]
-            fingerprints.add({name: [values[row] for row in kept] for name, values in batch.items()})
-        fingerprints.compare(_header("baseline"), fingerprint_file)
+def before(report: Path, baseline: Kind) -> dict[str, Any]:
+    """Analyze the baseline a day before, and record its run."""
+    scene = Scene.of_baseline(report, baseline)
+    scene.history_file.unlink(missing_ok=True)
+    headline = analyze(scene.clients, scene.run, scene.delivery, list)
+    assert "error" not in headline, headline
+    scene.record(headline)
     return {}
 
 
-def _keys_of(path: Path) -> Path:
-    return path.with_suffix(f"{path.suffix}.keys")
-
-
-def _header(execution: str) -> Any:  # noqa: ANN401 - imported by whoever needs it
-    from findings_analysis.comparison.fingerprint_format import Header
-
-    return Header("bench", execution, "2026-05-28T20:26:40+00:00", filter_hash="x", filter_criteria={}, scanning={})
-
-
-def _batches(path: Path, stream: Any) -> Iterator[Any]:  # noqa: ANN401 - imported by whoever needs it
-    if path.suffix == ".csv":
-        from findings_analysis.reading.csv_report import read_csv
-
-        return read_csv(stream)
-    from findings_analysis.reading.json_report import read_json
-
-    return read_json(stream)
-
-
-# ---- baselines
-
-
-def load_and_count(path: Path) -> dict[str, Any]:
-    """Load the report and count."""
-    with path.open(encoding="utf-8") as file:
-        return _count(json.load(file)["findings"])
-
-
-def load_and_write(path: Path) -> dict[str, Any]:
-    """Load the report, count, and let pandas write it to Parquet."""
-    import pandas as pd
-
-    with path.open(encoding="utf-8") as file:
-        findings = json.load(file)["findings"]
-    counts = _count(findings)
-    pd.json_normalize(findings).to_parquet(OUTPUT / "baseline.parquet")
-    return counts
-
-
-def read_and_write(path: Path) -> dict[str, Any]:
-    """Let pandas read the CSV, count, and write it to Parquet."""
-    import pandas as pd
-
-    table = pd.read_csv(path, dtype={"AWS Account Id": str})
-    table.to_parquet(OUTPUT / "baseline.parquet")
-
-    def by(column: str) -> dict[str, int]:
-        return dict(table[column].fillna("UNKNOWN").value_counts())
-
-    days = (NOW_MS - pd.to_datetime(table["First Seen"]).astype("datetime64[ms, UTC]").astype("int64")) // 86_400_000
-    ages = pd.cut(days, [-1e9, 7, 30, 90, 1e9], labels=["0-7", "8-30", "31-90", ">90"])
-    scores = pd.cut(table["Epss Score"], [-1, 0.01, 0.1, 0.5, 2], right=False, labels=["<0.01", "0.01-0.1", "0.1-0.5", ">=0.5"])
-    packages = table["Affected Packages"].dropna().str.split(",").explode()
-    repositories = table["Resource ID"].str.extract(r":repository/(.+)/sha256:")[0].dropna()
-    crossed = pd.crosstab(ages, table["Severity"])
-    return _summed(
-        total=len(table),
-        ages={band: dict(row) for band, row in crossed.iterrows()},
-        kinds={
-            "severity": by("Severity"),
-            "type": by("Finding Type"),
-            "status": by("Status"),
-            "resource_type": by("Resource Type"),
-            "fix_available": by("Fix Available"),
-            "exploit_available": by("Exploit Available"),
-            "account": by("AWS Account Id"),
-            "age": dict(ages.value_counts()),
-            "epss": dict(scores.value_counts()) | {"UNKNOWN": scores.isna().sum()},
-        },
-        tops={
-            "resources": Counter(table["Resource ID"].value_counts().to_dict()),
-            "repositories": Counter(repositories.value_counts().to_dict()),
-            "vulnerabilities": Counter(table["Vulnerability Id"].value_counts().to_dict()),
-            "packages": Counter(packages.value_counts().to_dict()),
-        },
-    )
-
-
-def _count(findings: list[dict[str, Any]]) -> dict[str, Any]:
-    kinds: dict[str, Counter[str]] = {name: Counter() for name in ("account", "age", "epss")}
-    names = {"severity": "severity", "type": "type", "status": "status", "fix_available": "fixAvailable",
-             "exploit_available": "exploitAvailable"}  # fmt: skip
-    for kind, name in names.items():
-        kinds[kind] = Counter(finding.get(name, "UNKNOWN") for finding in findings)
-    kinds["resource_type"] = Counter(finding["resources"][0]["type"] for finding in findings)
-    tops: dict[str, Counter[str]] = {name: Counter() for name in ("resources", "repositories", "vulnerabilities", "packages")}
-    ages: dict[str, Counter[str]] = {}
-    for finding in findings:
-        kinds["account"][finding["awsAccountId"]] += 1
-        days = (NOW_MS - round(datetime.fromisoformat(finding["firstObservedAt"]).timestamp() * 1000)) // 86_400_000
-        band = "0-7" if days <= 7 else "8-30" if days <= 30 else "31-90" if days <= 90 else ">90"
-        kinds["age"][band] += 1
-        ages.setdefault(band, Counter())[finding["severity"]] += 1
-        score = finding.get("epss", {}).get("score")
-        kinds["epss"][
-            "UNKNOWN"
-            if score is None
-            else "<0.01"
-            if score < 0.01
-            else "0.01-0.1"
-            if score < 0.1
-            else "0.1-0.5"
-            if score < 0.5
-            else ">=0.5"
-        ] += 1
-        for resource in finding["resources"]:
-            tops["resources"][resource["id"]] += 1
-            if ":repository/" in resource["id"]:
-                tops["repositories"][resource["id"].split(":repository/")[1].rsplit("/", 1)[0]] += 1
-        if details := finding.get("packageVulnerabilityDetails"):
-            tops["vulnerabilities"][details["vulnerabilityId"]] += 1
-            tops["packages"].update(package["name"] for package in details["vulnerablePackages"])
-    return _summed(len(findings), ages, kinds, tops)
-
-
-def _summed(total: int, ages: dict[str, Any], kinds: dict[str, Any], tops: dict[str, Counter[str]]) -> dict[str, Any]:
+def parts(report: Path, baseline: Kind, number: str) -> dict[str, Any]:
+    """Cut a report into about so many parts, and analyze each in a process of its own."""
+    began = time.perf_counter()
+    scene = Scene.of(report, baseline)
+    cut = cut_run(scene.part_clients, scene.run, scene.delivery, -(-scene.delivery.size_bytes // int(number)))
+    assert cut["state"] == "CUT", cut
+    analyzed_at = time.perf_counter()
+    with ThreadPoolExecutor(PARTS_AT_ONCE) as threads:
+        answers = list(threads.map(lambda part: _process("part", report, baseline, json.dumps(part)), cut["parts"]))
     return {
-        "total": total,
-        **{f"by_{kind}": {name: int(count) for name, count in counts.items()} for kind, counts in kinds.items()},
-        "by_age_and_severity": {
-            band: {name: int(count) for name, count in counts.items() if count}
-            for band, counts in ages.items()
-            if any(counts.values())
-        },
-        "top": {
-            name: {
-                "entries": [
-                    {"name": key, "findings": count} for key, count in sorted(counts.items(), key=lambda e: (-e[1], e[0]))[:SHOWN]
-                ]
-            }
-            for name, counts in tops.items()
-        },
+        "parts": cut["parts"],
+        "cut_seconds": analyzed_at - began,
+        "parts_seconds": time.perf_counter() - analyzed_at,
+        "part_peak_mib": max(each["peak_mib"] for each in answers),
     }
 
 
-WAYS = {way.__name__: way for way in (ours_counted, ours_whole, keys, load_and_count, load_and_write, read_and_write)}
+def in_parts(report: Path, baseline: Kind, number: str) -> dict[str, Any]:
+    """Analyze a report in about so many parts, and merge them in another process."""
+    analyzed = parts(report, baseline, number)
+    began = time.perf_counter()
+    merged = _process("merge", report, baseline, json.dumps(analyzed["parts"]))
+    result: dict[str, Any] = merged["result"]
+    return analyzed | result | {"merge_seconds": time.perf_counter() - began, "merge_peak_mib": merged["peak_mib"]}
+
+
+def part(report: Path, baseline: Kind, fields: str) -> dict[str, Any]:
+    """Analyze one part."""
+    scene = Scene.of(report, baseline)
+    answer = analyze_part_of_run(scene.part_clients, scene.run, scene.delivery, json.loads(fields))
+    assert answer["state"] == "PART_ANALYZED", answer
+    return answer
+
+
+def merge(report: Path, baseline: Kind, fields: str) -> dict[str, Any]:
+    """Merge the parts."""
+    return _analyzed(Scene.of(report, baseline), [Part.from_dict(each) for each in json.loads(fields)])
+
+
+def naming(report: Path, baseline: Kind) -> dict[str, Any]:
+    """Find the names of :data:`CHANGED` findings of the baseline that :func:`before` has left, in turn as now and as before.
+
+    Before, all columns of the Parquet file were decoded (arro3 has no projection), up to the last finding that was wanted.
+    """
+    scene = Scene.of_baseline(report, baseline)
+    names_file, table = scene.bucket.content(scene.keys.names), scene.bucket.content(scene.keys.parquet(1))
+    arns = [arn for batch in parquet_columns.read(io.BytesIO(table), ["finding_arn"]) for arn in batch["finding_arn"]]
+    wanted = frozenset(exact_hashes(arns[:: -(-len(arns) // CHANGED)]))
+    seconds: dict[str, list[float]] = {"now": [], "before": []}
+    for _ in range(NAMING_ROUNDS):
+        began = time.perf_counter()
+        found = finding_details.find(io.BytesIO(names_file), wanted)
+        seconds["now"].append(time.perf_counter() - began)
+        began = time.perf_counter()
+        found_before = _details_of_table(table, wanted)
+        seconds["before"].append(time.perf_counter() - began)
+        assert found == found_before
+    return {
+        "changed": len(wanted),
+        "seconds": {way: statistics.median(each) for way, each in seconds.items()},
+        "bytes": {"now": len(names_file), "before": len(table)},
+    }
+
+
+def _details_of_table(table: bytes, wanted: frozenset[bytes]) -> dict[bytes, dict[str, Any]]:
+    found: dict[bytes, dict[str, Any]] = {}
+    for batch in parquet_columns.read(io.BytesIO(table), parquet_columns.DETAIL_COLUMNS):
+        for row, arn_hash in enumerate(exact_hashes(batch["finding_arn"])):
+            if arn_hash in wanted:
+                found[arn_hash] = {name: batch[name][row] for name in parquet_columns.DETAIL_COLUMNS}
+        if len(found) == len(wanted):
+            break
+    return found
+
+
+def _analyzed(scene: Scene, parts: list[Part] | None = None) -> dict[str, Any]:
+    headline = analyze(scene.clients, scene.run, scene.delivery, scene.history, parts)
+    assert "error" not in headline, headline
+    assert headline["page_key"], "the page could not be made"
+    files = {"document": scene.keys.document, "fingerprints": scene.keys.fingerprints}
+    return {name: str(scene.bucket.folder / key) for name, key in files.items()}
+
+
+def _process(way: str, *arguments: object) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.readers", way, *map(str, arguments)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603 - our own command
+    return cast("dict[str, Any]", json.loads(output))
 
 
 def peak_mib() -> float:
@@ -233,6 +146,11 @@ def peak_mib() -> float:
     return int(line.split()[1]) / 1024
 
 
+WAYS: dict[str, Callable[..., dict[str, Any]]] = {
+    way.__name__: way for way in (whole, before, parts, in_parts, part, merge, naming)
+}
+
 if __name__ == "__main__":
-    counted = WAYS[sys.argv[1]](Path(sys.argv[2]))
-    json.dump({"counts": counted, "peak_mib": peak_mib()}, sys.stdout)
+    way, path, *more = sys.argv[1:]
+    result = WAYS[way](Path(path), *more)
+    json.dump({"result": result, "peak_mib": peak_mib()}, sys.stdout)

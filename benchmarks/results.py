@@ -47,13 +47,24 @@ def times_better(name: str, unit: str, ours: float, baseline: float, times: floa
     return Row(name, unit, baseline, ours, baseline / ours, mark, None if times is None else baseline >= times * ours)
 
 
+def at_most_times(name: str, unit: str, ours: float, baseline: float, times: float) -> Row:
+    """Return a row whose mark is to be at most so many times as large as the baseline."""
+    return Row(name, unit, baseline, ours, baseline / ours, f"at most {times:.4g} times as much", ours <= times * baseline)
+
+
+def at_least(name: str, unit: str, ours: float, least: float | None) -> Row:
+    """Return a row whose mark, if it has one, is a lower bound."""
+    mark = "" if least is None else f"at least {least:,.4g}"
+    return Row(name, unit, None, ours, None, mark, None if least is None else ours >= least)
+
+
 def show(rows: Sequence[Row]) -> None:
     """Print rows as a table."""
     for row in rows:
         baseline = "" if row.baseline is None else f"baseline {row.baseline:,.4g}"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f} times"
         coverage_status = {True: "met", False: "NOT MET", None: ""}[row.met]
-        print(f"  {row.name:<62}{row.ours:>12,.4g} {row.unit:<12}{baseline:<20}{ratio:<13}{row.mark:<34}{coverage_status}")
+        print(f"  {row.name:<74}{row.ours:>12,.4g} {row.unit:<12}{baseline:<20}{ratio:<13}{row.mark:<29}{coverage_status}")
 
 
 def keep(rows: Sequence[Row]) -> None:
