@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +22,11 @@ from findings_exporter.model.errors import ServiceUnavailableError
 from findings_exporter.model.run import Run
 from tests.builders import exporter as builders
 from tests.builders.exporter import BUCKET, START, FakeInspector, client, client_error, config
-from tests.local_aws.emulator.inspector.findings import evolve, generate
+from tests.local_aws.emulator.inspector.findings import evolve, generate, load
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
 from tests.unit.analysis.test_pipeline import S3, content_of, delivered
 
+REAL_FINDINGS = Path(os.environ.get("REAL_FINDINGS", "tests/data/real-findings.jsonl.gz"))
 FINDINGS = generate(150, seed=3, now=START.timestamp(), accounts=[builders.ACCOUNT, "444455556666"], region=builders.REGION)
 LATER, _ = evolve(FINDINGS, day=1, seed=3, now=START.timestamp() + 86_400)
 DAY = timedelta(days=1)
@@ -124,6 +127,18 @@ def test_any_number_of_parts_leaves_what_the_whole_leaves(
         assert len(keys_under(headline["parquet_prefix"])) == len(parts)
         assert keys_under(headline["analysis_key"].replace("analysis.json", "parts/")) == []
     assert len(content_of(headline["names_key"])) > len(names) > 0
+
+
+@pytest.mark.skipif(not REAL_FINDINGS.exists(), reason="REAL_FINDINGS names no file of real findings")
+@pytest.mark.parametrize("report_format", ["JSON", "CSV"])
+def test_parts_of_real_findings_leave_what_the_whole_leaves(clients: AnalysisClients, report_format: str) -> None:
+    content = report_of(load(REAL_FINDINGS), report_format)
+    run, delivery = delivered(clients, "run-1", START, content, report_format)
+    assert analyze_run(clients, run, delivery) == {"state": "ANALYZED"}
+    whole = files(headline_of(clients, run))
+    for number in (2, 8, 64):
+        assert in_parts(clients, run, delivery, number) == {"state": "ANALYZED"}
+        assert files(headline_of(clients, run)) == whole, number
 
 
 def test_what_is_carried_over_is_named_in_the_next_run_too(clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch) -> None:
