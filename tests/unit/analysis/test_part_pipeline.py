@@ -220,6 +220,25 @@ class TestFailures:
         assert in_parts(clients, *delivered_run, 6) == {"state": "NOT_ANALYZED", "error": "Analysis.NotStored"}
         assert keys_under("inspector/findings/") == []
 
+    @pytest.mark.parametrize("refusal", ["all", "each"])
+    def test_parts_that_cannot_be_deleted_stay_and_cost_nothing_else(
+        self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery], monkeypatch: pytest.MonkeyPatch, refusal: str
+    ) -> None:
+        def refuse(**_: Any) -> dict[str, Any]:
+            if refusal == "all":
+                raise client_error("AccessDenied", 403)
+            return {"Errors": [{"Key": "x", "Code": "AccessDenied"}]}
+
+        monkeypatch.setattr(clients.s3, "delete_objects", refuse, raising=False)
+        assert in_parts(clients, *delivered_run, 3) == {"state": "ANALYZED"}
+        assert len(keys_under("inspector/findings/")) >= 3
+
+    def test_a_report_that_cannot_be_read_is_not_cut(
+        self, clients: AnalysisClients, s3: S3, delivered_run: tuple[Run, Delivery]
+    ) -> None:
+        s3.errors["get_object", "reports/"] = client_error("AccessDenied", 403)
+        assert in_parts(clients, *delivered_run, 3) == {"state": "NOT_ANALYZED", "error": "Analysis.ReportUnreadable"}
+
     def test_an_outage_is_tried_again_and_then_leaves_the_same(
         self, clients: AnalysisClients, s3: S3, delivered_run: tuple[Run, Delivery]
     ) -> None:

@@ -25,9 +25,6 @@ class SortedFingerprints:
         self._fingerprints: list[bytes] = []
         self._is_sorted = True
 
-    def __len__(self) -> int:
-        return len(self._fingerprints)
-
     def add(self, fingerprints: list[bytes]) -> None:
         """Take some fingerprints.
 

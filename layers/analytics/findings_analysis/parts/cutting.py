@@ -29,6 +29,9 @@ SEARCH_BYTES = 1 << 20
 MOST_SEARCH_BYTES = 3 * MAX_ELEMENT_BYTES
 """Where it holds no whole finding, more is read: findings may be as large as a third of this."""
 
+FIRST_ROWS_BYTES = 16 << 10
+"""Of CSV, some five rows."""
+
 type Read = Callable[[int, int], bytes]
 """Returns the report's bytes from the first place to before the second one."""
 type Find = Callable[[bytes], int | None]
@@ -121,6 +124,9 @@ def csv_header(read: Read, size_bytes: int) -> tuple[bytes, int]:
 def _csv_cut(cells: int, content: bytes) -> int | None:
     begin = 0
     while begin := content.find(b"\n", begin) + 1:
+        # Most places are refused by their first row, so that the rest need not be copied for each of them.
+        if leading_rows(content[begin : begin + FIRST_ROWS_BYTES], cells) is None:
+            continue
         found = leading_rows(content[begin:], cells)
         if found is not None and found[0]:
             return begin

@@ -1,6 +1,7 @@
 """The names of findings are found by their ARN hashes, and a damaged names file is an error that is told."""
 
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from findings_analysis.comparison.identity import exact_hashes
 from findings_analysis.comparison.sections import DamagedFileError, write_section
 from findings_analysis.output import finding_details, names_format, parquet
 from findings_analysis.output.names_format import NamesWriter
-from findings_analysis.reading.parquet_columns import DETAIL_COLUMNS
+from findings_analysis.reading.parquet_columns import DETAIL_COLUMNS, DETAIL_SCHEMA
 from tests.builders import daily_runs
 from tests.builders.daily_runs import batch, finding, names_file
 
@@ -63,6 +64,13 @@ def test_what_is_carried_over_is_written_once_and_what_is_listed_is_named() -> N
     assert carried.keys() == hashes("bc")
 
 
+def table_of(*rows: dict[str, Any]) -> bytes:
+    """The Parquet file of a section."""
+    file = io.BytesIO()
+    parquet.write_records(DETAIL_SCHEMA, [parquet.record_batch(batch(*rows)).select(list(DETAIL_COLUMNS))], file)
+    return file.getvalue()
+
+
 class TestDamage:
     CONTENT = names_file(*(finding(f"{number}") for number in range(50))).getvalue()
 
@@ -87,7 +95,8 @@ class TestDamage:
             b"\0\0\0\0",
             b"\0\0\0\1short",
             b"\0\0\0\1" + exact_hashes([daily_runs.arn("7")])[0] + b"PAR1 and no more",
-            b"\0\0\0\2" + exact_hashes([daily_runs.arn("7")])[0] * 2 + names_file(finding("7")).getvalue()[8 + 9 + 4 + 8 :],
+            b"\0\0\0\2" + exact_hashes([daily_runs.arn("7")])[0] * 2 + table_of(finding("7")),
+            b"\0\0\0\1" + exact_hashes([daily_runs.arn("7")])[0] + table_of(),
         ],
     )
     def test_a_forged_section_is_refused(self, content: bytes) -> None:

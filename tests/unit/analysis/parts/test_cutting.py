@@ -16,7 +16,7 @@ from findings_analysis.parts.part import Part, are_whole
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
-from tests.builders.report_builders import FINDINGS, HOSTILE, Stream, json_reports, rows_of
+from tests.builders.report_builders import FINDINGS, HOSTILE, Stream, hang_guard, json_reports, rows_of
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report
 
@@ -176,6 +176,27 @@ def test_where_no_finding_follows_the_report_is_malformed() -> None:
         cutting.cut(reading(content), len(content), len(content) // 40, "JSON")
     with pytest.raises(MalformedReportError):
         cutting.cut(reading(b"a,b\n1,2\n"), 8, 2, "CSV")
+
+
+@pytest.mark.parametrize("report_format", ["JSON", "CSV"])
+def test_more_is_read_where_a_finding_or_the_header_is_long(report_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cutting, "SEARCH_BYTES", 300)
+    found = generate(20, seed=8, now=1.78e9, accounts=["111122223333"], region="eu-west-1")
+    content = csv_report(found, 1.78e9) if report_format == "CSV" else json.dumps({"findings": found}).encode()
+    parts = cutting.cut(reading(content), len(content), 5_000, report_format)
+    assert len(parts) > 3
+    assert rows_of_parts(content, parts, report_format) == rows_of_part(content, Part(1, 0, len(content)), report_format)
+
+
+def test_a_cell_of_many_lines_costs_no_search_of_the_rest_for_each_line() -> None:
+    rows = [list(row) for row in CELLS[:3]]
+    rows[0][HEADER.index("Description")] = "line\n" * 60_000
+    text = io.StringIO()
+    csv.writer(text).writerows([HEADER, *rows])
+    content = text.getvalue().encode()
+    with hang_guard(20):
+        (first, second) = cutting.cut(reading(content), len(content), len(content) // 2 + 1, "CSV")
+    assert (first.end, second.begin) == (content.index(b"\n", content.rindex(b"line\n") + 5) + 1,) * 2
 
 
 @pytest.mark.parametrize(
