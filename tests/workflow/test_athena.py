@@ -46,10 +46,12 @@ class Run:
     def open(self) -> list[Finding]:
         return [each for each in self.findings if each["status"] == "ACTIVE"]
 
-    def file(self) -> bytes:
-        file = io.BytesIO()
-        parquet.write([{name: [each[name] for each in self.findings] for name in NAMES}], file, self.started_at)
-        return file.getvalue()
+    def files(self) -> Iterator[bytes]:
+        """The Parquet files of the run, as a report of three parts has them."""
+        for number in range(3):
+            file = io.BytesIO()
+            parquet.write([{name: [each[name] for each in self.findings[number::3]] for name in NAMES}], file, self.started_at)
+            yield file.getvalue()
 
 
 def ms(moment: datetime) -> int:
@@ -124,8 +126,9 @@ def asked(exporter_aws: LocalAws) -> Exporter:
 
 
 def put(exporter: Exporter, report: str, run: Run) -> None:
-    key = f"inspector/findings/report={report}/day={run.day}/{run.execution}.parquet"
-    exporter.client("s3").put_object(Bucket=exporter.outputs["BucketName"], Key=key, Body=run.file())
+    for number, content in enumerate(run.files(), 1):
+        key = f"inspector/findings/report={report}/day={run.day}/{run.execution}/{number:04}.parquet"
+        exporter.client("s3").put_object(Bucket=exporter.outputs["BucketName"], Key=key, Body=content)
 
 
 @pytest.fixture(scope="module")
