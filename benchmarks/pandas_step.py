@@ -371,7 +371,8 @@ def changes_of(changes: pd.DataFrame) -> dict[str, Any]:
     shown = ["kind", *IDENTITY, *NAMES, "latest_severity"]
     return {
         "counts": counts(changes["kind"]) | {kind: int(each.sum()) for kind, each in marks.items()},
-        "by_severity": {kind: counts(each["latest_severity"]) for kind, each in changes.groupby("kind")},
+        "by_severity": {kind: counts(each["latest_severity"]) for kind, each in changes.groupby("kind")}
+        | {kind: counts(changes.loc[each, "latest_severity"]) for kind, each in marks.items()},
         "lists": json.loads(listed[shown].to_json(orient="records", date_format="iso")),
     }
 
