@@ -225,7 +225,8 @@ def hard_rows() -> list[Row]:
     quiet, rebuilt, other = measure([ours("whole", path, kind) for kind in ("quiet", "rebuilt", "other")], ROUNDS)
     total = document_of(quiet)["statistics"]["open"]
     counts = [document_of(each)["changes"]["counts"] for each in (rebuilt, other)]
-    assert (counts[0]["unchanged_new_arn"], counts[1]["new"]) == (total, total), counts
+    assert counts[0]["unchanged_new_arn"] == total, counts
+    assert counts[1]["new"] > 0.999 * total, counts  # by chance some have the same identity
     rows = []
     for name, hard in (("every image rebuilt", rebuilt), ("nothing in common with the baseline", other)):
         rows += [
