@@ -22,6 +22,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ from benchmarks.processes import (
 )
 from benchmarks.reports import FOLDER, report
 from benchmarks.results import Row, at_least, at_most, at_most_times, show, times_better
+from findings_exporter.model.taxonomy import KINDS as ALL_KINDS
+from findings_exporter.model.taxonomy import LISTED_KINDS, MARKS_CHANGED
 from tests.builders.cloudformation import read_template
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ ROUNDS = 3
 LINEAR, HARD, MEMORY_SHARE, NAMING, BEFORE_FASTER = 10.5, 1.3, 0.6, 3, 1.25
 MARKS: Mapping[Format, tuple[float, float]] = {"json": (5, 9), "csv": (1.5, 2.7)}
 """So many times faster than pandas: one part, and two parts on two cores."""
+KINDS = frozenset(ALL_KINDS) - frozenset(MARKS_CHANGED)
 PHASES = {"cut": "for the cut", "parts": "for the parts", "merge": "for the merge"}
 PARTS = (1, 2, 8, 64)
 MERGED_PARTS = 8
@@ -74,7 +78,9 @@ def main() -> list[Row]:
     whole: dict[int, Measured] = {}
     merges: dict[int, dict[str, float]] = {}
     for size in SIZES:
-        rows += shown(json_rows(size, whole) + (csv_rows(size) if size <= MOST_OF_PANDAS else []))
+        rows += shown(json_rows(size, whole))
+        if size <= MOST_OF_PANDAS:
+            rows += shown(csv_rows(size))
     rows += shown(hard_rows())
     rows += shown(naming_rows())
     rows += shown(rows_against_before())
@@ -166,14 +172,16 @@ def document_of(measured: Measured) -> dict[str, Any]:
 
 
 def same(mine: dict[str, Any], theirs: dict[str, Any], what: str) -> None:
-    """Fail unless both counted the same statistics, changes and priorities, and know the same first-seen days."""
-    sums = {"appeared", "no_longer_open"}
-    changes = {kind: count for kind, count in mine["changes"]["counts"].items() if kind not in sums}
-    severities = {kind: counts for kind, counts in theirs["changes"]["by_severity"].items() if kind != "still_open"}
+    """Fail unless both counted the same statistics, changes and priorities, and know the same first-seen days.
+
+    Which of several findings of one identity is taken for the one with another ARN is arbitrary, so what depends on their
+    severities may differ by as many as there are.
+    """
+    kinds = {kind: count for kind, count in mine["changes"]["counts"].items() if kind in KINDS}
+    their_kinds = {kind: count for kind, count in theirs["changes"]["counts"].items() if kind in KINDS}
     pairs = {
         **{kind: (mine["statistics"][kind], counts) for kind, counts in theirs["statistics"].items()},
-        "changes": (changes, theirs["changes"]["counts"]),
-        "changes by severity": (mine["changes"]["by_severity"], severities),
+        "changes": (kinds, their_kinds),
         "priorities": (
             [(each["vulnerability_id"] or each["title"], *ranked(each)) for each in mine["priorities"]],
             [(each["vulnerability"], *ranked(each)) for each in theirs["priorities"]],
@@ -182,6 +190,11 @@ def same(mine: dict[str, Any], theirs: dict[str, Any], what: str) -> None:
     for name, (one, other) in pairs.items():
         if without_zeros(one) != without_zeros(other):
             raise AssertionError(f"{what}: {name} differs: {one} and {other}")
+    severities, their_severities = mine["changes"]["by_severity"], theirs["changes"]["by_severity"]
+    for kind in LISTED_KINDS:
+        one, other = Counter(severities[kind]), Counter(their_severities.get(kind, {}))
+        if max((one - other).total(), (other - one).total()) > kinds["unchanged_new_arn"]:
+            raise AssertionError(f"{what}: {kind} differs by severity: {one} and {other}")
     listed = {each["finding_arn"]: each["first_seen"] for each in theirs["changes"]["lists"]}
     entries = [each for kind in mine["changes"]["lists"].values() for each in kind]
     days = [(each["first_seen"], listed.get(each["finding_arn"])) for each in entries]
@@ -212,7 +225,8 @@ def hard_rows() -> list[Row]:
     quiet, rebuilt, other = measure([ours("whole", path, kind) for kind in ("quiet", "rebuilt", "other")], ROUNDS)
     total = document_of(quiet)["statistics"]["open"]
     counts = [document_of(each)["changes"]["counts"] for each in (rebuilt, other)]
-    assert (counts[0]["unchanged_new_arn"], counts[1]["new"]) == (total, total), counts
+    assert counts[0]["unchanged_new_arn"] == total, counts
+    assert counts[1]["new"] > 0.999 * total, counts  # by chance some have the same identity
     rows = []
     for name, hard in (("every image rebuilt", rebuilt), ("nothing in common with the baseline", other)):
         rows += [
@@ -329,7 +343,9 @@ def largest_rows(whole: Mapping[int, Measured], merges: Mapping[int, Mapping[str
     merge_seconds = slope((totals[size], merges[size]["seconds"]) for size in totals)
     merge_bytes = merges[SIZES[-1]]["bytes"] / totals[SIZES[-1]]
     part_seconds = slope((totals[size], merges[size]["part_seconds"]) for size in totals)
-    MEASURED.write_text(json.dumps({"whole": one_seconds, "part": part_seconds, "merge": merge_seconds}))
+    is_marked = BIG == MARKED  # a small report alone takes what is fixed for what its findings take
+    if is_marked:
+        MEASURED.write_text(json.dumps({"whole": one_seconds, "part": part_seconds, "merge": merge_seconds}))
     rows = [Row("each part: time a finding", "µs", None, part_seconds * 1e6)]
     for name, seconds, size, least in (
         ("one part", one_seconds, one_bytes_each, None),
@@ -339,7 +355,12 @@ def largest_rows(whole: Mapping[int, Measured], merges: Mapping[int, Mapping[str
         rows += [
             Row(f"{name}: time a finding" + (" of the merge" if least else ""), "µs", None, seconds * 1e6),
             Row(f"{name}: temporary space a finding" + (" of the merge" if least else ""), "bytes", None, size),
-            at_least(f"largest report, {name}", "findings", min(has["seconds"] / seconds, has["bytes"] / size), least),
+            at_least(
+                f"largest report, {name}",
+                "findings",
+                min(has["seconds"] / seconds, has["bytes"] / size),
+                least if is_marked else None,
+            ),
             at_least(
                 f"largest report, {name}, if Lambda takes {LAMBDA_FACTOR} times as long",
                 "findings",

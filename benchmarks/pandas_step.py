@@ -2,9 +2,9 @@
 
 It is what production is measured against, so it does the same work: it flattens a report to the same columns, types them and
 splits their lists, writes Parquet (zstd), counts the same statistics, ranks the same priorities, and compares with the
-baseline by merges on ARN and identity, with the first-seen days carried over and the names of what changed. It leaves a document,
-and the table that the next run is compared with. It does less in three things: it neither asks whether Inspector scans
-everything, nor renders a page, nor bears a malformed report.
+baseline by merges on ARN and identity, with the first-seen days carried over and the names of what changed. It leaves a
+document, and the table that the next run is compared with. It does less in three things: it neither asks whether Inspector
+scans everything, nor renders a page, nor bears a malformed report.
 
 Of two ways to flatten JSON it takes the quicker one, a function from a finding to its row; ``json_normalize``, which ``narrow``
 takes, makes some 150 columns of the same report.
@@ -371,7 +371,8 @@ def changes_of(changes: pd.DataFrame) -> dict[str, Any]:
     shown = ["kind", *IDENTITY, *NAMES, "latest_severity"]
     return {
         "counts": counts(changes["kind"]) | {kind: int(each.sum()) for kind, each in marks.items()},
-        "by_severity": {kind: counts(each["latest_severity"]) for kind, each in changes.groupby("kind")},
+        "by_severity": {kind: counts(each["latest_severity"]) for kind, each in changes.groupby("kind")}
+        | {kind: counts(changes.loc[each, "latest_severity"]) for kind, each in marks.items()},
         "lists": json.loads(listed[shown].to_json(orient="records", date_format="iso")),
     }
 

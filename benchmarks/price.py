@@ -22,7 +22,7 @@ USD_A_TRANSITION = 0.025 / 1000
 USD_A_GB_SECOND = 0.0000133334
 """arm64, us-east-1 [AWS: Lambda pricing]."""
 USD_A_TEMPORARY_GB_SECOND = 0.0000000309
-"""Of what is beyond 512 MB."""
+"""Of what is beyond 512 MB; from memory, not looked up. It is about a hundredth of what the memory of Analyze Report costs."""
 FREE_TEMPORARY_GB = 0.5
 USD_A_PUT, USD_A_GET = 0.005 / 1000, 0.0004 / 1000
 PUTS_OF_A_RUN, PUTS_OF_A_PART = 5, 5

@@ -115,7 +115,7 @@ def answer_of(process: subprocess.Popen[bytes], way: Way) -> dict[str, Any]:
 
 
 def with_local_bytes(way: Way) -> tuple[dict[str, Any], int]:
-    """Run a way once, and return its answer and the most bytes that it had in its temporary folder."""
+    """Run a way once, and return its answer and the most bytes that it had in its temporary folder, as far as was seen."""
     with tempfile.TemporaryDirectory() as folder:
         process = way.run({"TMPDIR": folder})
         most, is_over = [0], Event()
