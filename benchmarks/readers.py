@@ -26,7 +26,7 @@ from findings_analysis.pipeline import analyze
 from findings_analysis.reading import parquet_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from benchmarks.reports import Kind
 
@@ -126,7 +126,7 @@ def _details_of_table(table: bytes, wanted: frozenset[bytes]) -> dict[bytes, dic
     return found
 
 
-def _analyzed(scene: Scene, parts: list[Part] | None = None) -> dict[str, Any]:
+def _analyzed(scene: Scene, parts: Sequence[Part] = ()) -> dict[str, Any]:
     headline = analyze(scene.clients, scene.run, scene.delivery, scene.history, parts)
     assert "error" not in headline, headline
     assert headline["page_key"], "the page could not be made"

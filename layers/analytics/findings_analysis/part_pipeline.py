@@ -9,12 +9,11 @@ from typing import Any
 
 from findings_analysis.failures import EXPECTED, failed_analysis
 from findings_analysis.parts.part import Part
-from findings_analysis.parts.part_files import PartFiles
+from findings_analysis.parts.part_files import part_files
 from findings_analysis.parts.report_reader import ReportReader
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import PartClients
 from findings_exporter.model.delivery import Delivery
-from findings_exporter.model.layout import analysis_keys
 from findings_exporter.model.run import Run
 
 
@@ -41,11 +40,10 @@ def analyze_part_of_run(clients: PartClients, run: Run, delivery: Delivery, fiel
     dict
         ``state``: ``PART_ANALYZED``, or ``NOT_ANALYZED`` with ``error``.
     """
-    plan, execution, part = run.require_plan(), run.execution, Part.from_dict(fields)
-    keys = analysis_keys(clients.config.key_prefix, plan.report_name, execution, is_regular=plan.is_regular)
-    files = PartFiles(clients.s3, plan.destination, keys, str(delivery.etag))
+    reader = ReportReader.of(clients.s3, run.require_plan(), delivery)
+    files = part_files(clients.config, clients.s3, run, delivery)
     try:
-        ReportReader.of(clients.s3, plan, delivery).analyze(part, execution.started_at, files, clients.now)
+        reader.analyze(Part.from_dict(fields), run.execution.started_at, files, clients.now)
     except EXPECTED as error:
         return _not_analyzed(clients, run, error)
     return {"state": "PART_ANALYZED"}

@@ -41,14 +41,14 @@ from findings_analysis.output.storage import BINARY, PARQUET, put
 from findings_analysis.parts import merging
 from findings_analysis.parts.part import Part
 from findings_analysis.parts.part_analysis import PartAnalysis, Totals
-from findings_analysis.parts.part_files import AnalyzedPart, PartFiles
+from findings_analysis.parts.part_files import AnalyzedPart, PartFiles, keys_of, part_files
 from findings_analysis.parts.report_reader import ReportReader
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.metrics import count_analysis
 from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
-from findings_exporter.model.layout import AnalysisKeys, analysis_keys
+from findings_exporter.model.layout import AnalysisKeys
 from findings_exporter.model.notes import Note
 from findings_exporter.model.run import Run
 from findings_exporter.notification import links as links_to
@@ -85,16 +85,23 @@ def analyze_run(
         As they came; the handler translates them.
     """
     report_name, began = run.require_plan().report_name, clients.now()
-    whole = [Part.from_dict(each) for each in parts] if parts else None
-    headline = analyze(clients, run, delivery, lambda: run_store.history(clients.table, report_name), whole)
-    run_store.note_analysis(clients.table, run.execution, headline)
-    size_bytes = None if "error" in headline else delivery.size_bytes
-    count_analysis(report_name, (clients.now() - began).total_seconds(), size_bytes)
-    return {"state": "NOT_ANALYZED", "error": headline["error"]} if "error" in headline else {"state": "ANALYZED"}
+    to_merge = [Part.from_dict(each) for each in parts or []]
+    if to_merge and run.analysis and "error" not in run.analysis:
+        headline = run.analysis  # of a first try, which may have deleted the parts already
+    else:
+        headline = analyze(clients, run, delivery, lambda: run_store.history(clients.table, report_name), to_merge)
+        run_store.note_analysis(clients.table, run.execution, headline)
+        # Of a large report this step reads parts only, so that its time says nothing of the speed.
+        size_bytes = None if "error" in headline or to_merge else delivery.size_bytes
+        count_analysis(report_name, (clients.now() - began).total_seconds(), size_bytes)
+    if "error" in headline:
+        return {"state": "NOT_ANALYZED", "error": headline["error"]}
+    part_files(clients.config, clients.s3, run, delivery).delete(to_merge)
+    return {"state": "ANALYZED"}
 
 
 def analyze(
-    clients: AnalysisClients, run: Run, delivery: Delivery, history: History, parts: list[Part] | None = None
+    clients: AnalysisClients, run: Run, delivery: Delivery, history: History, parts: Sequence[Part] = ()
 ) -> dict[str, Any]:
     """Analyze a report and leave its files.
 
@@ -183,7 +190,7 @@ class _Analysis:
     delivery: Delivery
     history: History
     work: _Workspace
-    parts: list[Part] | None
+    parts: Sequence[Part]
 
     def make(self) -> dict[str, Any]:
         """Make the analysis, stage by stage, and return its headline.
@@ -229,7 +236,7 @@ class _Analysis:
             totals = self._reader().read(part, Part(1, 0, delivery.size_bytes))
         return _Report(totals, RunFingerprints(part.fingerprints.blocks, part.arns, totals.open), part.names, [])
 
-    def _merge_parts(self, parts: list[Part]) -> _Report:
+    def _merge_parts(self, parts: Sequence[Part]) -> _Report:
         """Merge the parts of a large report."""
         reader, work, started_at = self._reader(), self.work, self.run.execution.started_at
 
@@ -246,7 +253,7 @@ class _Analysis:
 
     @property
     def _part_files(self) -> PartFiles:
-        return PartFiles(self.clients.s3, self.run.require_plan().destination, self._keys, str(self.delivery.etag))
+        return part_files(self.clients.config, self.clients.s3, self.run, self.delivery)
 
     def _read_coverage(self, earlier: _Earlier, report: _Report) -> Coverage:
         places = _places(report.totals.open, earlier.fingerprint_files)
@@ -329,7 +336,6 @@ class _Analysis:
         else:
             put(s3, to, keys.parquet(1), self.work.table, PARQUET)
         stored = put(s3, to, keys.document, text, "application/json")
-        self._part_files.delete(report.parts)
         return StoredAnalysis(to.bucket, stored.key, keys.parquet_prefix, fingerprints, names)
 
     def _with_page(self, analysis: Mapping[str, Any], stored: StoredAnalysis) -> StoredAnalysis:
@@ -349,8 +355,7 @@ class _Analysis:
 
     @property
     def _keys(self) -> AnalysisKeys:
-        plan, execution = self.run.require_plan(), self.run.execution
-        return analysis_keys(self.clients.config.key_prefix, plan.report_name, execution, is_regular=plan.is_regular)
+        return keys_of(self.clients.config, self.run)
 
 
 def _places(open_findings: Iterable[tuple[str, str]], before: Iterable[FingerprintFile]) -> set[tuple[str, str]]:

@@ -93,6 +93,10 @@ def record(clients: AnalysisClients, run: Run, delivery: Delivery) -> None:
     run_store.record(clients.table, run.execution, "SUCCEEDED", None, delivery, run.execution.started_at + timedelta(minutes=9))
 
 
+def _unavailable(*_: Any) -> bool:
+    raise ServiceUnavailableError("DynamoDB does not answer")
+
+
 def first_run(clients: AnalysisClients, report_format: str) -> None:
     run, delivery = delivered(clients, "run-0", START - DAY, report_of(FINDINGS, report_format), report_format)
     assert in_parts(clients, run, delivery, 3) == {"state": "ANALYZED"}
@@ -219,6 +223,26 @@ class TestFailures:
         s3.errors["copy_object", "0003.parquet"] = client_error("AccessDenied", 403)
         assert in_parts(clients, *delivered_run, 6) == {"state": "NOT_ANALYZED", "error": "Analysis.NotStored"}
         assert keys_under("inspector/findings/") == []
+
+    def test_a_step_that_is_repeated_after_it_has_deleted_the_parts_changes_nothing(
+        self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery]
+    ) -> None:
+        parts: list[Any] = []
+        assert in_parts(clients, *delivered_run, 4, parts=parts) == {"state": "ANALYZED"}
+        run, delivery = run_store.load(clients.table, delivered_run[0].execution), delivered_run[1]
+        before = headline_of(clients, run), files(headline_of(clients, run))
+        assert analyze_run(clients, run, delivery, parts) == {"state": "ANALYZED"}
+        assert (headline_of(clients, run), files(headline_of(clients, run))) == before
+
+    def test_the_parts_stay_until_the_headline_is_recorded(
+        self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        parts: list[Any] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(run_store, "note_analysis", _unavailable)
+            with pytest.raises(ServiceUnavailableError):
+                in_parts(clients, *delivered_run, 4, parts=parts)
+        assert analyze_run(clients, *delivered_run, parts) == {"state": "ANALYZED"}
 
     @pytest.mark.parametrize("refusal", ["all", "each"])
     def test_parts_that_cannot_be_deleted_stay_and_cost_nothing_else(

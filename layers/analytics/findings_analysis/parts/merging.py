@@ -1,6 +1,6 @@
 """The parts of a report, merged: what comes out is the same whatever the number of parts."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -69,7 +69,7 @@ class MergedParts:
 
 def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed again
     files: PartFiles,
-    parts: list[Part],
+    parts: Sequence[Part],
     size_bytes: int,
     started_at: datetime,
     folder: Path,

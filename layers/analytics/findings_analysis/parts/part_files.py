@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 
 import msgspec
 
@@ -18,18 +18,33 @@ from findings_analysis.output.storage import BINARY, PARQUET, copy, delete, put
 from findings_analysis.parts.part import Part
 from findings_analysis.parts.part_analysis import Totals
 from findings_analysis.reading.errors import AnalysisError
+from findings_exporter.model.layout import analysis_keys
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from findings_exporter.model.config import Config
+    from findings_exporter.model.delivery import Delivery
     from findings_exporter.model.layout import AnalysisKeys
     from findings_exporter.model.plan import Destination
+    from findings_exporter.model.run import Run
 
 type PartFile = Literal["parquet", "names", "fingerprints"]
 
 FORMAT = 1
 AT_ONCE = 8
 """Objects that are copied at once: S3 copies, so that each waits for its answer only."""
+
+
+def keys_of(config: "Config", run: "Run") -> "AnalysisKeys":
+    """Return the keys of a run's analysis."""
+    plan = run.require_plan()
+    return analysis_keys(config.key_prefix, plan.report_name, run.execution, is_regular=plan.is_regular)
+
+
+def part_files(config: "Config", s3: "S3Client", run: "Run", delivery: "Delivery") -> "PartFiles":
+    """Return the objects of a run's parts."""
+    return PartFiles(s3, run.require_plan().destination, keys_of(config, run), str(delivery.etag))
 
 
 class PartFilesError(AnalysisError):
@@ -130,10 +145,10 @@ class PartFiles:
             delete(self._s3, self._to, list(keys.values()))
             raise
 
-    def delete(self, parts: Iterable[AnalyzedPart]) -> None:
-        """Delete what the parts have left."""
-        keys = [key for part in parts for key in (self._totals_key(part.part), *(file.key for file in part.files.values()))]
-        delete(self._s3, self._to, keys)
+    def delete(self, parts: Iterable[Part]) -> None:
+        """Delete what parts have left."""
+        kinds = ("json", *get_args(PartFile.__value__))
+        delete(self._s3, self._to, [self._keys.of_part(part.number, kind) for part in parts for kind in kinds])
 
     def _totals_key(self, part: Part) -> str:
         return self._keys.of_part(part.number, "json")
