@@ -8,6 +8,7 @@ takes effect when the state is entered. A call for one part of a large report ha
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import dataclass
@@ -29,8 +30,8 @@ type Place = tuple[str, str, str]
 type Scenario = Literal["nightly", "parts", "deadline", "refused", "stopped", "swept"]
 
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario.__value__)
-"""A scheduled run that succeeds; one whose report is analyzed in parts; a run that its deadline ends; one whose setup is wrong; one that is stopped while it waits;
-the same, but the event of its end is lost."""
+"""A scheduled run that succeeds; one whose report is analyzed in parts; a run that its deadline ends; one whose setup is wrong; one
+that is stopped while it waits; the same, but the event of its end is lost."""
 USUAL = {
     "nightly": ("SUCCEEDED", ""),
     "parts": ("SUCCEEDED", ""),
@@ -364,11 +365,22 @@ def _troubles_of_end(scenario: Scenario, kind: Kind | None, seen: Snapshot) -> I
     if kind and kind.is_stop:
         usual = USUAL["stopped"]
     if ended == usual:
+        if ended == USUAL["nightly"] and not (kind and kind.is_lasting) and (trouble := _trouble_of_analysis(seen)):
+            yield trouble
         return
     if kind is None or not kind.is_lasting or execution.status != "FAILED":
         yield f"ended as {' '.join(ended)}, not as {' '.join(usual)}"
     elif execution.error not in REMEDIATIONS:
         yield f"ended as {execution.error}, which nothing explains"
+
+
+def _trouble_of_analysis(seen: Snapshot) -> str | None:
+    """Return what is wrong with the analysis of a verified report after a temporary fault: it must be whole."""
+    stored = seen.item(seen.executions[0]).get("analysis")
+    if stored is None:
+        return "the report has no analysis"
+    error = json.loads(stored).get("error")
+    return f"the analysis failed as {error}" if error else None
 
 
 def _outcome(seen: Snapshot) -> str:
