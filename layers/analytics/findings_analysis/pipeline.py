@@ -143,7 +143,7 @@ class _Workspace:
         self.stack.close()
 
 
-class _Report(NamedTuple):
+class _ReadReport(NamedTuple):
     """What was read of the report, in one part or in several.
 
     Attributes
@@ -226,7 +226,7 @@ class _Analysis:
     def _earlier_runs(self) -> Iterator[EarlierRun]:
         return earlier_runs(self.history(), self.run.execution.id, self.run.execution.started_at)
 
-    def _read_report(self) -> _Report:
+    def _read_report(self) -> _ReadReport:
         """Read a report of usual size: it is one part."""
         part = PartAnalysis(self.run.execution.started_at, self.work.table, self.work.names)
         delivery = self.delivery
@@ -234,9 +234,9 @@ class _Analysis:
             totals = part.read([], Counter())
         else:
             totals = self._reader().read(part, Part(1, 0, delivery.size_bytes))
-        return _Report(totals, RunFingerprints(part.fingerprints.blocks, part.arns, totals.open), part.names, [])
+        return _ReadReport(totals, RunFingerprints(part.fingerprints.blocks, part.arns, totals.open), part.names, [])
 
-    def _merge_parts(self, parts: Sequence[Part]) -> _Report:
+    def _merge_parts(self, parts: Sequence[Part]) -> _ReadReport:
         """Merge the parts of a large report."""
         reader, work, started_at = self._reader(), self.work, self.run.execution.started_at
 
@@ -246,7 +246,7 @@ class _Analysis:
         size_bytes = self.delivery.size_bytes
         merged = merging.merge(self._part_files, parts, size_bytes, started_at, work.folder, work.names, analyze_again)
         fingerprints = RunFingerprints(merged.blocks, merged.arns, merged.totals.open)
-        return _Report(merged.totals, fingerprints, merged.names, merged.parts)
+        return _ReadReport(merged.totals, fingerprints, merged.names, merged.parts)
 
     def _reader(self) -> ReportReader:
         return ReportReader.of(self.clients.s3, self.run.require_plan(), self.delivery)
@@ -255,11 +255,11 @@ class _Analysis:
     def _part_files(self) -> PartFiles:
         return part_files(self.clients.config, self.clients.s3, self.run, self.delivery)
 
-    def _read_coverage(self, earlier: _Earlier, report: _Report) -> Coverage:
+    def _read_coverage(self, earlier: _Earlier, report: _ReadReport) -> Coverage:
         places = _places(report.totals.open, earlier.fingerprint_files)
         return read_coverage(self.clients.inspector2, self.clients.config.account, places)
 
-    def _compare(self, earlier: _Earlier, report: _Report, scanned: Scanned) -> RunComparison:
+    def _compare(self, earlier: _Earlier, report: _ReadReport, scanned: Scanned) -> RunComparison:
         plan, execution = self.run.require_plan(), self.run.execution
         header = Header(
             report=plan.report_name,
@@ -280,7 +280,7 @@ class _Analysis:
         )
 
     def _assess(
-        self, earlier: _Earlier, report: _Report, coverage: Coverage, compared: BaselineComparison | None
+        self, earlier: _Earlier, report: _ReadReport, coverage: Coverage, compared: BaselineComparison | None
     ) -> CoverageStatus:
         return assess(
             report.totals.open,
@@ -291,7 +291,7 @@ class _Analysis:
         )
 
     def _find_details(
-        self, earlier: _Earlier, report: _Report, compared: BaselineComparison | None
+        self, earlier: _Earlier, report: _ReadReport, compared: BaselineComparison | None
     ) -> tuple[DetailsByArn, list[str]]:
         """Look up what people need to recognize changed findings, in the baseline's names file and in this run's own."""
         found: DetailsByArn = {}
@@ -308,7 +308,7 @@ class _Analysis:
     def _document(
         self,
         earlier: _Earlier,
-        report: _Report,
+        report: _ReadReport,
         comparison: RunComparison,
         coverage_status: CoverageStatus,
         details: DetailsByArn,
@@ -325,7 +325,7 @@ class _Analysis:
         )
         return assemble(_report(self.clients.config, self.run, self.delivery), results)
 
-    def _store(self, analysis: Mapping[str, Any], report: _Report) -> StoredAnalysis:
+    def _store(self, analysis: Mapping[str, Any], report: _ReadReport) -> StoredAnalysis:
         """Write the files, analysis.json last: where it lies, the others do, too."""
         s3, to, keys = self.clients.s3, self.run.require_plan().destination, self._keys
         text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
