@@ -390,8 +390,7 @@ def _from_baseline(
     if baseline.names is None:
         return {}
     try:
-        with files.copy(baseline.bucket, baseline.names).open("rb") as file:
-            return finding_details.carry_over(file, listed, carried, names)
+        return finding_details.carry_over(files.stream(baseline.bucket, baseline.names), listed, carried, names)
     except UnreadableFileError as error:
         sentences.append(Note("compared.details_unread", key=baseline.names.key, why=str(error)))
     except DamagedFileError as error:

@@ -107,14 +107,39 @@ class EarlierFiles:
         path = self._folder / f"earlier-{self._copies}"
         try:
             with path.open("wb") as file:
-                for piece in read_stored(self._s3, bucket, stored, self._owner):
+                for piece in self._pieces(bucket, stored):
                     file.write(piece)
-        except ServiceUnavailableError:
-            raise
-        except Exception as error:
+        except (UnreadableFileError, OSError) as error:
             path.unlink(missing_ok=True)
             raise UnreadableFileError(_words(error)) from error
         return path
+
+    def stream(self, bucket: str, stored: StoredFile) -> "StoredStream":
+        """Return a file to be read once from its beginning; reading raises what :meth:`copy` does."""
+        return StoredStream(self._pieces(bucket, stored))
+
+    def _pieces(self, bucket: str, stored: StoredFile) -> Iterator[bytes]:
+        try:
+            yield from read_stored(self._s3, bucket, stored, self._owner)
+        except ServiceUnavailableError:
+            raise
+        except Exception as error:
+            raise UnreadableFileError(_words(error)) from error
+
+
+class StoredStream:
+    """Pieces of a file as a file that is read once: it takes no temporary space."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to so many bytes; none at the end."""
+        if not self._rest:
+            self._rest = memoryview(next(self._pieces, b""))
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(piece)
 
 
 def read_stored(s3: "S3Client", bucket: str, stored: StoredFile, owner: str) -> Iterator[bytes]:

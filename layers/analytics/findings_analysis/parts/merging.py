@@ -107,7 +107,7 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
     writer = NamesWriter(names.write)
     for each in analyzed:
         _path(folder, each).unlink()
-        _add_names(files, each, folder, writer)
+        writer.add_file(files.stream(each.files["names"]))
     return MergedParts(analyzed, totals, index, writer, together)
 
 
@@ -142,14 +142,6 @@ def _without_repeated(
         left[place] = analyze_again(analyzed[place].part, earlier)
         files.fetch(left[place].files["fingerprints"], _path(folder, left[place]))
     return left
-
-
-def _add_names(files: PartFiles, each: AnalyzedPart, folder: Path, writer: NamesWriter) -> None:
-    path = folder / "names-of-part"
-    files.fetch(each.files["names"], path)
-    with path.open("rb") as file:
-        writer.add_file(file)
-    path.unlink()
 
 
 def _path(folder: Path, each: AnalyzedPart) -> Path:

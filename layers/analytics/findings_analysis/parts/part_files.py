@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 import msgspec
 
 from findings_analysis.comparison.baseline import StoredFile
-from findings_analysis.comparison.earlier_files import read_stored
+from findings_analysis.comparison.earlier_files import StoredStream, read_stored
 from findings_analysis.output.storage import BINARY, PARQUET, copy, delete, put
 from findings_analysis.parts.part import Part
 from findings_analysis.parts.part_analysis import Totals
@@ -114,6 +114,10 @@ class PartFiles:
             kind: StoredFile(self._keys.of_part(part.number, kind), etag) for kind, etag in stored["files"].items()
         }
         return AnalyzedPart(part, Totals.from_stored(stored["totals"], started_at), files, stored["seconds"])
+
+    def stream(self, file: StoredFile) -> StoredStream:
+        """Return a part's file to be read once; reading raises what :meth:`fetch` does."""
+        return StoredStream(read_stored(self._s3, self._to.bucket, file, self._to.owner))
 
     def fetch(self, file: StoredFile, path: Path) -> None:
         """Copy a part's file to the disk.
