@@ -109,7 +109,10 @@ class EarlierFiles:
             with path.open("wb") as file:
                 for piece in self._pieces(bucket, stored):
                     file.write(piece)
-        except (UnreadableFileError, OSError) as error:
+        except UnreadableFileError:
+            path.unlink(missing_ok=True)
+            raise
+        except OSError as error:  # the temporary space is used up
             path.unlink(missing_ok=True)
             raise UnreadableFileError(_words(error)) from error
         return path
