@@ -43,7 +43,7 @@ def analyze_part_of_run(clients: PartClients, run: Run, delivery: Delivery, fiel
     reader = ReportReader.of(clients.s3, run.require_plan(), delivery)
     files = part_files(clients.config, clients.s3, run, delivery)
     try:
-        reader.analyze(Part.from_dict(fields), run.execution.started_at, files, clients.now)
+        reader.analyze(Part.from_dict(fields), run.execution.started_at, files)
     except EXPECTED as error:
         return _not_analyzed(clients, run, error)
     return {"state": "PART_ANALYZED"}
@@ -51,5 +51,5 @@ def analyze_part_of_run(clients: PartClients, run: Run, delivery: Delivery, fiel
 
 def _not_analyzed(clients: PartClients, run: Run, error: Exception) -> dict[str, Any]:
     failed = failed_analysis(error)
-    run_store.note_analysis(clients.table, run.execution, failed)
+    run_store.note_analysis_failure(clients.table, run.execution, failed)
     return {"state": "NOT_ANALYZED", "error": failed["error"]}

@@ -90,7 +90,9 @@ def analyze_run(
         headline = run.analysis  # of a first try, which may have deleted the parts already
     else:
         headline = analyze(clients, run, delivery, lambda: run_store.history(clients.table, report_name), to_merge)
-        run_store.note_analysis(clients.table, run.execution, headline)
+        # A failure stands back behind what another invocation has written: it may have merged and deleted the parts meanwhile.
+        note = run_store.note_analysis_failure if "error" in headline else run_store.note_analysis
+        note(clients.table, run.execution, headline)
         # Of a large report this step reads parts only, so that its time says nothing of the speed.
         size_bytes = None if "error" in headline or to_merge else delivery.size_bytes
         count_analysis(report_name, (clients.now() - began).total_seconds(), size_bytes)
@@ -241,7 +243,7 @@ class _Analysis:
         reader, work, started_at = self._reader(), self.work, self.run.execution.started_at
 
         def analyze_again(part: Part, earlier: Mapping[bytes, bool]) -> AnalyzedPart:
-            return reader.analyze(part, started_at, self._part_files, self.clients.now, earlier)
+            return reader.analyze(part, started_at, self._part_files, earlier)
 
         size_bytes = self.delivery.size_bytes
         merged = merging.merge(self._part_files, parts, size_bytes, started_at, work.folder, work.names, analyze_again)

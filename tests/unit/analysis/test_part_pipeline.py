@@ -3,7 +3,6 @@
 import io
 import json
 import os
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import AnalysisClients, PartClients
 from findings_exporter.aws.table import Table
 from findings_exporter.model.delivery import Delivery
-from findings_exporter.model.errors import ServiceUnavailableError
+from findings_exporter.model.errors import ServiceUnavailableError, translated
 from findings_exporter.model.run import Run
 from tests.builders import exporter as builders
 from tests.builders.exporter import BUCKET, START, FakeInspector, client, client_error, config
@@ -109,8 +108,9 @@ REPEATING = [*LATER, *LATER[:40], *({**each, "status": "CLOSED"} for each in LAT
 @pytest.mark.parametrize("findings", [LATER, REPEATING], ids=["plain", "repeating"])
 @pytest.mark.parametrize("report_format", ["JSON", "CSV"])
 def test_any_number_of_parts_leaves_what_the_whole_leaves(
-    clients: AnalysisClients, report_format: str, findings: list[Any]
+    clients: AnalysisClients, report_format: str, findings: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(merging, "MOST_REPEATING_PARTS", 64)
     first_run(clients, report_format)
     run, delivery = delivered(clients, "run-1", START, report_of(findings, report_format), report_format)
     assert analyze_run(clients, run, delivery) == {"state": "ANALYZED"}
@@ -185,30 +185,63 @@ class TestFailures:
         builders.put_report(report_of(LATER, "JSON"), delivery.key)
         assert in_parts(clients, run, delivery, 6) == {"state": "NOT_ANALYZED", "error": "Analysis.ReportChanged"}
 
-    @pytest.mark.parametrize(
-        ("spoil", "error"),
-        [
-            (lambda keys: client("s3").delete_object(Bucket=BUCKET, Key=keys[0]), "Analysis.ReportUnreadable"),
-            (lambda keys: client("s3").put_object(Bucket=BUCKET, Key=keys[1], Body=b"else"), "Analysis.ReportChanged"),
-            (lambda keys: client("s3").copy_object(Bucket=BUCKET, Key=keys[4], CopySource={"Bucket": BUCKET, "Key": keys[0]}),
-             "Analysis.PartsUnusable"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("kind", ["json", "fingerprints", "names", "parquet"])
+    @pytest.mark.parametrize("how", ["deleted", "replaced", "another part's"])
     def test_parts_that_someone_spoiled_are_not_merged(
-        self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery], spoil: Callable[[list[str]], Any], error: str
+        self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery], kind: str, how: str
     ) -> None:
         def between() -> None:
-            keys = sorted(
-                keys_under("inspector/analyses/nightly/"),
-                key=lambda key: (key.rpartition(".")[0], "jf".find(key.rpartition(".")[2][0])),
+            first, second = (
+                key for key in keys_under("inspector/analyses/nightly/") if key.endswith((f"/0002.{kind}", f"/0003.{kind}"))
             )
-            spoil([key for key in keys if "/parts/" in key and key.endswith("json")] if error.endswith(("Unusable", "Unreadable")) else
-                  [key for key in keys if "/parts/" in key and key.endswith("fingerprints")])  # fmt: skip
+            if how == "deleted":
+                client("s3").delete_object(Bucket=BUCKET, Key=first)
+            else:
+                content = b"else" if how == "replaced" else content_of(second)
+                client("s3").put_object(Bucket=BUCKET, Key=first, Body=content)
 
         answer = in_parts(clients, *delivered_run, 6, between=between)
-        assert answer["state"] == "NOT_ANALYZED"
-        assert answer["error"] == error
+        assert answer == {"state": "NOT_ANALYZED", "error": "Analysis.PartsUnusable"}
+        assert f"0002.{kind}" in headline_of(clients, delivered_run[0])["sentence"]
         assert keys_under("inspector/findings/") == []
+
+    def test_a_part_that_two_functions_analyze_at_once_is_the_same_part(
+        self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery]
+    ) -> None:
+        parts: list[Any] = []
+
+        def between() -> None:
+            of_parts = PartClients(clients.config, clients.table, clients.s3, clients.now)
+            totals = {key: content_of(key) for key in keys_under("inspector/analyses/nightly/") if key.endswith("json")}
+            for part in parts[:2]:
+                analyze_part_of_run(of_parts, *delivered_run, part)
+            for key, content in totals.items():  # the first one's totals come last
+                client("s3").put_object(Bucket=BUCKET, Key=key, Body=content)
+
+        assert in_parts(clients, *delivered_run, 4, parts=parts, between=between) == {"state": "ANALYZED"}
+
+    def test_a_merge_that_breaks_off_while_it_reads_a_part_again_can_be_tried_again(
+        self, clients: AnalysisClients, s3: S3
+    ) -> None:
+        run, delivery = delivered(clients, "run-1", START, report_of(REPEATING, "JSON"))
+        parts: list[Any] = []
+        for kind in ("again.fingerprints", "again.json"):
+            s3.errors["put_object", kind] = client_error("SlowDown", 503)
+            with pytest.raises(ServiceUnavailableError), translated():
+                in_parts(clients, run, delivery, 6, parts=parts)
+            s3.errors.clear()
+            assert analyze_run(clients, run, delivery, parts) == {"state": "ANALYZED"}
+            parts.clear()
+
+    def test_a_failure_never_replaces_what_another_invocation_has_written(
+        self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery]
+    ) -> None:
+        parts: list[Any] = []
+        assert in_parts(clients, *delivered_run, 4, parts=parts) == {"state": "ANALYZED"}
+        before = headline_of(clients, delivered_run[0])
+        # It began before the other one had ended, so that it does not know of the headline.
+        assert analyze_run(clients, *delivered_run, parts) == {"state": "NOT_ANALYZED", "error": "Analysis.PartsUnusable"}
+        assert headline_of(clients, delivered_run[0]) == before
 
     def test_parts_that_are_not_all_of_the_report_are_not_merged(
         self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery]
@@ -279,4 +312,4 @@ class TestFailures:
         monkeypatch.setattr(merging, "MOST_REPEATING_PARTS", 2)
         run, delivery = delivered(clients, "run-1", START, report_of(FINDINGS * 3, "JSON"))
         assert in_parts(clients, run, delivery, 12) == {"state": "NOT_ANALYZED", "error": "Analysis.PartsUnusable"}
-        assert "have findings that stand in earlier parts" in headline_of(clients, run)["sentence"]
+        assert "have findings that are in earlier parts" in headline_of(clients, run)["sentence"]

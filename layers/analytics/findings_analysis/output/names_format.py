@@ -3,7 +3,7 @@
 ::
 
     magic "IFENAME" | version 1
-    section  names  up to 16,384 findings; as many as there are
+    section  names  some 16,384 findings, fewer if their names are long; as many as there are
     section  end    findings 8
 
     names = findings 4 | their ARN hashes, 8 each | a Parquet file of the columns DETAIL_COLUMNS
@@ -26,7 +26,8 @@ from findings_analysis.reading.parquet_columns import DETAIL_COLUMNS, DETAIL_SCH
 
 NAMES_MAGIC = b"IFENAME\x01"
 NAMES_SECTION, END_SECTION = b"N", b"E"
-SECTION_ROWS = 16_384
+SECTION_ROWS, SECTION_BYTES = 16_384, 16 << 20
+"""A section ends with the batch that reaches one of them; a batch has some megabytes."""
 _INT32 = DataType.int32()
 
 
@@ -37,6 +38,7 @@ class NamesWriter:
         self._write = write
         self._hashes: list[bytes] = []
         self._records: list[RecordBatch] = []
+        self._bytes = 0
         self.findings = 0
         write(NAMES_MAGIC)
 
@@ -48,9 +50,11 @@ class NamesWriter:
         record
             Of at least the columns :data:`~findings_analysis.reading.parquet_columns.DETAIL_COLUMNS`, a row for each hash.
         """
+        names = record.select(list(DETAIL_COLUMNS))
         self._hashes += arn_hashes
-        self._records.append(record.select(list(DETAIL_COLUMNS)))
-        if len(self._hashes) >= SECTION_ROWS:
+        self._records.append(names)
+        self._bytes += names.nbytes
+        if len(self._hashes) >= SECTION_ROWS or self._bytes >= SECTION_BYTES:
             self._section()
 
     def add_file(self, source: ReadableFile) -> None:
@@ -70,7 +74,7 @@ class NamesWriter:
         parquet.write_records(DETAIL_SCHEMA, self._records, file)
         write_section(self._write, NAMES_SECTION, len(self._hashes).to_bytes(4) + b"".join(self._hashes) + file.getvalue())
         self.findings += len(self._hashes)
-        self._hashes, self._records = [], []
+        self._hashes, self._records, self._bytes = [], [], 0
 
 
 class FoundNames(NamedTuple):
@@ -122,6 +126,8 @@ def _sections(source: ReadableFile) -> Iterator[tuple[int, bytes]]:
             raise DamagedFileError(f"it is damaged at its finding {found + 1:,}")
         found += count
         yield count, content
+    if source.read(1):
+        raise DamagedFileError("something follows its end")
     if found != int.from_bytes(content):
         raise DamagedFileError(f"it holds {found:,} findings, where {int.from_bytes(content):,} were written")
 

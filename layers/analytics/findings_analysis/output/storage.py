@@ -52,8 +52,8 @@ def put(s3: "S3Client", destination: Destination, key: str, content: BinaryIO | 
     return StoredFile(key, answer["ETag"])
 
 
-def copy(s3: "S3Client", destination: Destination, stored: StoredFile, key: str) -> None:
-    """Let S3 copy an object that an analysis wrote, encrypted as the report is.
+def copy(s3: "S3Client", destination: Destination, source: str, key: str) -> int:
+    """Let S3 copy an object that an analysis wrote, encrypted as the report is, and return its size in bytes.
 
     Raises
     ------
@@ -61,16 +61,18 @@ def copy(s3: "S3Client", destination: Destination, stored: StoredFile, key: str)
         S3 or KMS does not allow it.
     """
     with _refusals(destination, key):
+        head = s3.head_object(Bucket=destination.bucket, Key=source, ExpectedBucketOwner=destination.owner)
         s3.copy_object(
             Bucket=destination.bucket,
             Key=key,
-            CopySource={"Bucket": destination.bucket, "Key": stored.key},
-            CopySourceIfMatch=stored.etag,
+            CopySource={"Bucket": destination.bucket, "Key": source},
+            CopySourceIfMatch=head["ETag"],
             ExpectedBucketOwner=destination.owner,
             ExpectedSourceBucketOwner=destination.owner,
             ServerSideEncryption="aws:kms",
             SSEKMSKeyId=destination.kms_key_arn,
         )
+    return head["ContentLength"]
 
 
 def delete(s3: "S3Client", destination: Destination, keys: Sequence[str]) -> None:

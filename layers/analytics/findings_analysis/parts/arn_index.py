@@ -26,8 +26,8 @@ class SortedArnIndex:
         for bucket, begin, end in zip(self._collected, [0, *ends], [*ends, len(ordered)], strict=True):
             bucket.append(b"".join(ordered[begin:end]))
 
-    def repeated(self) -> set[bytes]:
-        """Make the index of what was added, and return the hashes that stand in several parts."""
+    def repeated(self, most: int) -> set[bytes] | None:
+        """Make the index of what was added, and return the hashes that are in several parts; None beyond so many."""
         found: set[bytes] = set()
         for bucket in self._collected:
             numbers = array("Q", b"".join(bucket))
@@ -35,9 +35,10 @@ class SortedArnIndex:
             if sys.byteorder == "little":
                 numbers.byteswap()
             ordered = sorted(numbers)
-            found |= {one.to_bytes(EXACT_BYTES) for one, two in pairwise(ordered) if one == two}
+            if len(found) <= most:
+                found |= {one.to_bytes(EXACT_BYTES) for one, two in pairwise(ordered) if one == two}
             self._sorted.append(array("Q", ordered))
-        return found
+        return found if len(found) <= most else None
 
     def present(self, arn_hashes: Iterable[bytes]) -> set[bytes]:
         """Return those of some ARN hashes that are in the report."""

@@ -1,14 +1,14 @@
 """Where a report is cut: at places that stand between two findings.
 
-A place is found by looking at the bytes around it, so it is a guess, though one that is hardly ever wrong. What makes the cuts
-exact is the reading of the parts. Reading from a true beginning is strict, so a part whose end is not between two findings leaves
-a text, a cell or a bracket open, which is an error. The first part begins truly, and a part that is read without an error ends
-truly, where the next one begins: so if every part is read, every cut was right. A wrong one fails the analysis; it never makes
-another report of it.
+A place is found by looking at the bytes around it, so it is a guess. What makes the cuts exact is the reading of the parts.
+Reading from a true beginning is strict, so a part whose end is not between two findings leaves a text, a cell or a bracket open,
+which is an error. The first part begins truly, and a part that is read without an error ends truly, where the next one begins:
+so if every part is read, every cut was right. A wrong one fails the analysis; it never makes another report of it.
 
 JSON is cut at the comma between two findings, ``},{``: it must be followed by a member's name and, after it, by a whole finding.
 Within a text no such place exists, since the quote before the name would end the text; in a list within a finding the elements
-are no findings. CSV is cut behind a line end from which on all rows, as far as is read, have as many cells as the header.
+are no findings. CSV is cut behind a line end from which on all rows, as far as is read, have as many cells as the header; one is
+preferred from which on all quotes stand at a cell's edges, since texts from outside can look like rows.
 """
 
 import re
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from findings_analysis.parts.part import Part
-from findings_analysis.reading.csv_report import header_of, leading_rows
+from findings_analysis.reading.csv_report import header_of, is_sound, leading_rows
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_elements import MAX_ELEMENT_BYTES, first_element_end
 from findings_analysis.reading.json_report import is_finding
@@ -29,14 +29,17 @@ SEARCH_BYTES = 1 << 20
 MOST_SEARCH_BYTES = 3 * MAX_ELEMENT_BYTES
 """Where it holds no whole finding, more is read: findings may be as large as a third of this."""
 
-FIRST_ROWS_BYTES = 16 << 10
-"""Of CSV, some five rows."""
+SOUND_BYTES = 64 << 10
+"""Of CSV, some thirty rows."""
+TRIES = 4
+"""Places of each kind that are tried. One is enough unless a row has quotes within a cell that has none around it."""
 
 type Read = Callable[[int, int], bytes]
 """Returns the report's bytes from the first place to before the second one."""
 type Find = Callable[[bytes], int | None]
 """Returns where the first cut in some bytes is, if there is one."""
 
+_LINE_ENDS = re.compile(rb"\n(?:\r?\n)*+")
 _COMMA = re.compile(rb'\}[ \t\r\n]*+(,)[ \t\r\n]*+(?=\{[ \t\r\n]*+"[A-Za-z\\])')
 
 
@@ -90,7 +93,7 @@ def _first_cut(read: Read, find: Find, begin: int, size_bytes: int) -> int | Non
         if end == size_bytes:
             return None
         if search_bytes >= MOST_SEARCH_BYTES:
-            raise MalformedReportError(f"no finding was found in {search_bytes:,} bytes", findings=0, offset=begin)
+            raise MalformedReportError(f"no finding was found in {search_bytes:,} bytes", findings=None, offset=begin)
         search_bytes = min(4 * search_bytes, MOST_SEARCH_BYTES)
 
 
@@ -122,12 +125,27 @@ def csv_header(read: Read, size_bytes: int) -> tuple[bytes, int]:
 
 
 def _csv_cut(cells: int, content: bytes) -> int | None:
-    begin = 0
-    while begin := content.find(b"\n", begin) + 1:
-        # Most places are refused by their first row, so that the rest need not be copied for each of them.
-        if leading_rows(content[begin : begin + FIRST_ROWS_BYTES], cells) is None:
-            continue
-        found = leading_rows(content[begin:], cells)
-        if found is not None and found[0]:
-            return begin
+    candidates = list(_line_ends(content))
+    # A text with line ends and commas can be made to look like rows, but hardly with all of its quotes at a cell's edges.
+    for is_likely in (is_sound, lambda _: True):
+        for begin in candidates:
+            if is_likely(content[begin : begin + SOUND_BYTES]):
+                found = leading_rows(content[begin:], cells)
+                if found is not None and found[0]:
+                    return begin
     return None
+
+
+def _line_ends(content: bytes) -> Iterator[int]:
+    """Give places behind line ends: the first few with an even number of quotes before them, and the first few with an odd one.
+
+    With the one or the other number a place is outside of quotes. Of empty lines the last one counts.
+    """
+    left = {0: TRIES, 1: TRIES}
+    quotes = position = 0
+    while any(left.values()) and (line_end := _LINE_ENDS.search(content, position)):
+        quotes += content.count(b'"', position, line_end.start())
+        position = line_end.end()
+        if left[quotes % 2]:
+            left[quotes % 2] -= 1
+            yield position

@@ -18,8 +18,11 @@ from findings_analysis.parts.part_files import AnalyzedPart, PartFiles, PartFile
 
 PART_BLOCK_RECORDS = 4_096
 """Fingerprints in a block of a part's file: merging holds a block of each part, some 400 kB."""
-MOST_REPEATING_PARTS = 16
-"""So many parts are analyzed again since they repeat findings of earlier ones; each takes some ten seconds."""
+MOST_REPEATING_PARTS = 8
+"""So many parts are analyzed again since they repeat findings of earlier ones, one after the other, each for as long as a step
+Analyze Part."""
+MOST_REPEATED = 2_000_000
+"""Findings that are in several parts: some 200 bytes each while they are looked for."""
 NO_HEADER = Header("", "", "", "", {}, {})
 
 type AnalyzeAgain = Callable[[Part, Mapping[bytes, bool]], AnalyzedPart]
@@ -81,7 +84,7 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
     Parameters
     ----------
     folder
-        For some 40 bytes a finding.
+        For the fingerprints of the parts and for the merged ones: some 18 bytes a finding each.
     names
         An empty file, for the names file: some 45 bytes a finding.
 
@@ -89,18 +92,21 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
     ------
     PartFilesError
         The parts are not all of the report, or too many of them repeat findings of earlier ones.
-    DamagedFileError, ReportChangedError, ReportUnavailableError
-        A part's file is not what the part has left.
+    DamagedFileError
+        A part's file is damaged.
     """
     if not are_whole(parts, size_bytes):
         raise PartFilesError("the parts are not all of the report")
-    analyzed = [files.load(part, started_at) for part in parts]
+    analyzed = [files.load(part) for part in parts]
     index = _index(files, analyzed, folder)
-    if repeated := index.repeated():
+    repeated = index.repeated(MOST_REPEATED)
+    if repeated is None:
+        raise PartFilesError(f"more than {MOST_REPEATED:,} findings are in several of its parts")
+    if repeated:
         analyzed = _without_repeated(files, analyzed, repeated, folder, analyze_again)
     totals = Totals.of_nothing(started_at)
     for each in analyzed:
-        totals.merge(each.totals)
+        totals.merge(files.totals(each, started_at))
     together = folder / "fingerprints"
     with together.open("wb") as file:
         write_fingerprints(merged([read_fingerprints(_path(folder, each)) for each in analyzed]), file)
@@ -136,7 +142,7 @@ def _without_repeated(
             again[place] = earlier
         seen = found | seen
     if len(again) > MOST_REPEATING_PARTS:
-        raise PartFilesError(f"{len(again):,} of its {len(analyzed):,} parts have findings that stand in earlier parts, too")
+        raise PartFilesError(f"{len(again):,} of its {len(analyzed):,} parts have findings that are in earlier parts, too")
     left = list(analyzed)
     for place, earlier in again.items():
         left[place] = analyze_again(analyzed[place].part, earlier)
@@ -145,4 +151,4 @@ def _without_repeated(
 
 
 def _path(folder: Path, each: AnalyzedPart) -> Path:
-    return folder / f"fingerprints-{each.part.number}"
+    return folder / f"fingerprints-{each.number}"

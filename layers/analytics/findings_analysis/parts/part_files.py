@@ -3,21 +3,24 @@
 Its totals are written last: where they lie, the other files do, too.
 """
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
+from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from findings_analysis.comparison.baseline import StoredFile
 from findings_analysis.comparison.earlier_files import StoredStream, read_stored
 from findings_analysis.output.storage import BINARY, PARQUET, copy, delete, put
 from findings_analysis.parts.part import Part
 from findings_analysis.parts.part_analysis import Totals
-from findings_analysis.reading.errors import AnalysisError
+from findings_analysis.reading.errors import AnalysisError, ReportChangedError, ReportUnavailableError
+from findings_analysis.reading.s3_stream import NOT_FOUND
+from findings_exporter.model.errors import code_of
 from findings_exporter.model.layout import analysis_keys
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 type PartFile = Literal["parquet", "names", "fingerprints"]
 
 FORMAT = 1
+PIECE_BYTES = 1 << 20
 AT_ONCE = 8
 """Objects that are copied at once: S3 copies, so that each waits for its answer only."""
 
@@ -51,20 +55,35 @@ class PartFilesError(AnalysisError):
     """What the parts have left is not what the report's analysis needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnalyzedPart:
-    """What a part has left.
+class WrittenFile(msgspec.Struct, frozen=True):
+    """A file that a part has left. Its content identifies it: a second writer of the same part writes the same."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+class AnalyzedPart(msgspec.Struct, frozen=True):
+    """What a part has left, as its JSON file has it.
 
     Attributes
     ----------
-    seconds
-        How long its analysis took.
+    totals
+        As JSON; :meth:`PartFiles.totals` reads it, since all parts' totals together may not fit the memory.
     """
 
-    part: Part
-    totals: Totals
-    files: Mapping[PartFile, StoredFile]
-    seconds: float
+    number: int
+    begin: int
+    end: int
+    report_etag: str
+    files: dict[PartFile, WrittenFile]
+    totals: msgspec.Raw
+    format: int = FORMAT
+
+    @property
+    def part(self) -> Part:
+        """Which part it is."""
+        return Part(self.number, self.begin, self.end)
 
 
 class PartFiles:
@@ -79,80 +98,124 @@ class PartFiles:
     def __init__(self, s3: "S3Client", to: "Destination", keys: "AnalysisKeys", report_etag: str) -> None:
         self._s3, self._to, self._keys, self._report_etag = s3, to, keys, report_etag
 
-    def store(self, part: Part, totals: Totals, files: Mapping[PartFile, BinaryIO], seconds: float) -> AnalyzedPart:
-        """Write what a part leaves."""
-        stored = {
-            kind: put(self._s3, self._to, self._keys.of_part(part.number, kind), file, PARQUET if kind == "parquet" else BINARY)
-            for kind, file in files.items()
-        }
-        content = {
-            "format": FORMAT,
-            "part": part.to_dict(),
-            "report_etag": self._report_etag,
-            "files": {kind: file.etag for kind, file in stored.items()},
-            "seconds": seconds,
-            "totals": totals.to_stored(),
-        }
-        put(self._s3, self._to, self._totals_key(part), msgspec.json.encode(content), "application/json")
-        return AnalyzedPart(part, totals, stored, seconds)
+    def store(self, part: Part, totals: Totals, files: Mapping[PartFile, BinaryIO], *, again: bool = False) -> AnalyzedPart:
+        """Write what a part leaves.
 
-    def load(self, part: Part, started_at: datetime) -> AnalyzedPart:
+        Parameters
+        ----------
+        again
+            The merge has analyzed the part once more. What it left first stays, for another try of the merge.
+        """
+        written = {kind: self._written(self._key(part, kind, again=again), kind, file) for kind, file in files.items()}
+        raw = msgspec.Raw(msgspec.json.encode(totals.to_stored()))
+        analyzed = AnalyzedPart(part.number, part.begin, part.end, self._report_etag, written, raw)
+        put(self._s3, self._to, self._key(part, "json", again=again), msgspec.json.encode(analyzed), "application/json")
+        return analyzed
+
+    def _written(self, key: str, kind: PartFile, file: BinaryIO) -> WrittenFile:
+        file.flush()
+        file.seek(0)
+        sha256 = hashlib.sha256()
+        while piece := file.read(PIECE_BYTES):
+            sha256.update(piece)
+        size_bytes = file.tell()
+        put(self._s3, self._to, key, file, PARQUET if kind == "parquet" else BINARY)
+        return WrittenFile(key, size_bytes, sha256.hexdigest())
+
+    def load(self, part: Part) -> AnalyzedPart:
         """Read what a part has left.
 
         Raises
         ------
         PartFilesError
-            It is of another report, or of other bytes of it.
-        ReportUnavailableError
-            S3 did not return it.
+            It is not there, or of another report, or of other bytes of it.
+        ServiceUnavailableError
+            S3 could not serve; worth another try.
         """
-        pieces = read_stored(self._s3, self._to.bucket, StoredFile(self._totals_key(part), ""), self._to.owner)
-        stored: dict[str, Any] = msgspec.json.decode(b"".join(pieces))
-        if (stored["format"], stored["part"], stored["report_etag"]) != (FORMAT, part.to_dict(), self._report_etag):
-            raise PartFilesError(f"what part {part.number} has left is of another analysis")
-        files: dict[PartFile, StoredFile] = {
-            kind: StoredFile(self._keys.of_part(part.number, kind), etag) for kind, etag in stored["files"].items()
-        }
-        return AnalyzedPart(part, Totals.from_stored(stored["totals"], started_at), files, stored["seconds"])
+        key = self._key(part, "json")
+        try:
+            analyzed = msgspec.json.decode(b"".join(self._pieces(key)), type=AnalyzedPart)
+        except msgspec.DecodeError as error:
+            raise PartFilesError(f"{key} cannot be understood: {error}") from error
+        if (analyzed.format, analyzed.part, analyzed.report_etag) != (FORMAT, part, self._report_etag):
+            raise PartFilesError(f"{key} is of another analysis")
+        return analyzed
 
-    def stream(self, file: StoredFile) -> StoredStream:
-        """Return a part's file to be read once; reading raises what :meth:`fetch` does."""
-        return StoredStream(read_stored(self._s3, self._to.bucket, file, self._to.owner))
-
-    def fetch(self, file: StoredFile, path: Path) -> None:
-        """Copy a part's file to the disk.
+    def totals(self, analyzed: AnalyzedPart, started_at: datetime) -> Totals:
+        """Read what was counted of a part.
 
         Raises
         ------
-        ReportChangedError, ReportUnavailableError
-            It is not what the part has left, or S3 did not return it.
+        PartFilesError
+            It cannot be understood.
         """
+        try:
+            return Totals.from_stored(msgspec.json.decode(analyzed.totals), started_at)
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+            raise PartFilesError(f"the totals of part {analyzed.number} cannot be understood: {error!r}") from error
+
+    def stream(self, file: WrittenFile) -> StoredStream:
+        """Return a part's file to be read once; reading raises what :meth:`load` does."""
+        return StoredStream(self._checked(file))
+
+    def fetch(self, file: WrittenFile, path: Path) -> None:
+        """Copy a part's file to the disk; it raises what :meth:`load` does."""
         with path.open("wb") as copied:
-            for piece in read_stored(self._s3, self._to.bucket, file, self._to.owner):
+            for piece in self._checked(file):
                 copied.write(piece)
 
     def publish(self, parts: Iterable[AnalyzedPart]) -> None:
-        """Put the parts' Parquet files where Athena finds them; if that fails, none of them stays there.
+        """Put the parts' Parquet files where Athena finds them; after an error they are taken back.
 
         Raises
         ------
         RefusedError
             S3 or KMS does not allow it.
+        PartFilesError
+            A file has another size than the one that the part has left.
         """
-        keys = {part.files["parquet"]: self._keys.parquet(part.part.number) for part in parts}
+        keys = {self._keys.parquet(each.number): each.files["parquet"] for each in parts}
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            copies = [threads.submit(copy, self._s3, self._to, file, key) for file, key in keys.items()]
+            copies = [threads.submit(self._copy, file, key) for key, file in keys.items()]
         try:
             for each in copies:
                 each.result()
         except BaseException:
-            delete(self._s3, self._to, list(keys.values()))
+            delete(self._s3, self._to, list(keys))
             raise
 
     def delete(self, parts: Iterable[Part]) -> None:
-        """Delete what parts have left."""
+        """Delete what parts have left; what cannot be deleted stays, and is logged."""
         kinds = ("json", *get_args(PartFile.__value__))
-        delete(self._s3, self._to, [self._keys.of_part(part.number, kind) for part in parts for kind in kinds])
+        delete(
+            self._s3,
+            self._to,
+            [self._key(part, kind, again=again) for part in parts for kind in kinds for again in (False, True)],
+        )
 
-    def _totals_key(self, part: Part) -> str:
-        return self._keys.of_part(part.number, "json")
+    def _key(self, part: Part, kind: str, *, again: bool = False) -> str:
+        return self._keys.of_part(part.number, f"again.{kind}" if again else kind)
+
+    def _copy(self, file: WrittenFile, key: str) -> None:
+        try:
+            size_bytes = copy(self._s3, self._to, file.key, key)
+        except ClientError as error:
+            if code_of(error) not in NOT_FOUND:
+                raise
+            raise PartFilesError(f"{file.key} is not there any more: {error}") from error
+        if size_bytes != file.size_bytes:
+            raise PartFilesError(f"{file.key} has {size_bytes:,} bytes, where {file.size_bytes:,} were written")
+
+    def _checked(self, file: WrittenFile) -> Iterator[bytes]:
+        found = hashlib.sha256()
+        for piece in self._pieces(file.key):
+            found.update(piece)
+            yield piece
+        if found.hexdigest() != file.sha256:
+            raise PartFilesError(f"{file.key} is not what was written")
+
+    def _pieces(self, key: str) -> Iterator[bytes]:
+        try:
+            yield from read_stored(self._s3, self._to.bucket, StoredFile(key, ""), self._to.owner)
+        except (ReportChangedError, ReportUnavailableError) as error:
+            raise PartFilesError(f"{key} cannot be read: {error}") from error

@@ -1,19 +1,19 @@
 """Reads a report, or a part of it, from S3, pinned to the object that was verified."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from findings_analysis.parts import cutting, merging
 from findings_analysis.parts.byte_range import as_csv, as_json, in_report
 from findings_analysis.parts.part import Part
 from findings_analysis.parts.part_analysis import PartAnalysis, Totals
-from findings_analysis.parts.part_files import AnalyzedPart, PartFiles
+from findings_analysis.parts.part_files import AnalyzedPart, PartFile, PartFiles
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError, ReportUnavailableError
 from findings_analysis.reading.json_report import read_json
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from findings_analysis.reading.schema import Batch
     from findings_exporter.model.delivery import Delivery
     from findings_exporter.model.plan import Plan
-
-type Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +57,15 @@ class ReportReader:
             return analysis.read(self._batches(reading, part, unreadable_values), unreadable_values)
 
     def analyze(
-        self, part: Part, started_at: datetime, files: PartFiles, now: Clock, earlier: Mapping[bytes, bool] | None = None
+        self, part: Part, started_at: datetime, files: PartFiles, earlier: Mapping[bytes, bool] | None = None
     ) -> AnalyzedPart:
         """Analyze a part and leave its files.
 
         Parameters
         ----------
         earlier
-            Of :class:`findings_analysis.comparison.arns.Arns`.
+            Of :class:`findings_analysis.comparison.arns.Arns`, where the part is analyzed once more.
         """
-        began = now()
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory()))
             table, names, fingerprints = (
@@ -78,8 +75,8 @@ class ReportReader:
             totals = self.read(analysis, part)
             analysis.names.finish()
             merging.write_fingerprints(analysis.fingerprints.blocks(), fingerprints)
-            seconds = (now() - began).total_seconds()
-            return files.store(part, totals, {"parquet": table, "names": names, "fingerprints": fingerprints}, seconds)
+            left: dict[PartFile, BinaryIO] = {"parquet": table, "names": names, "fingerprints": fingerprints}
+            return files.store(part, totals, left, again=earlier is not None)
 
     def _batches(self, reading: ExitStack, part: Part, unreadable_values: Counter[str]) -> Iterator["Batch"]:
         source = reading.enter_context(RangedObject(self.s3, self.pinned, begin=part.begin, end=part.end))

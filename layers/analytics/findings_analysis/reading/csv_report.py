@@ -102,6 +102,7 @@ _ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n")
 """A whole row as Python's strict reader takes it, too: quotes open a cell at its beginning and close it at its end."""
 _BEGUN_ROW = re.compile(rb"(?:" + _FIELD + rb',)*+(?:"(?:[^"]++|"")*+"?|[^",\r\n][^,\r\n]*+|)\r?\Z')
 """What may become a whole row when more is read."""
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)++")
 _SOUND = re.compile(rb'[^"]*+(?:(?<![^,\n])"[^"]*+(?:""[^"]*+)*+"(?=[,\r\n])[^"]*+)*+')
 """From the beginning of a row as far as all quotes stand at a cell's edges; it ends outside of quotes."""
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
@@ -201,12 +202,20 @@ def leading_rows(content: bytes, cells: int) -> tuple[int, int] | None:
     rows = end = 0
     wanted = _row_of(cells)
     while True:
+        if lines := _EMPTY_LINES.match(content, end):
+            end = lines.end()
         if row := wanted.match(content, end):
             rows += 1
         elif not (row := _ROW.match(content, end)) or not _is_blank(row.group()):
             break
         end = row.end()
     return (rows, end) if not row and _BEGUN_ROW.match(content, end) else None
+
+
+def is_sound(content: bytes) -> bool:
+    """Tell whether all quotes of a piece that begins where a row begins stand at a cell's edges, up to its last line end."""
+    found = _SOUND.match(content)
+    return found is not None and b"\n" not in content[found.end() :]
 
 
 @cache

@@ -20,7 +20,7 @@ class MalformedReportError(AnalysisError):
     Attributes
     ----------
     findings
-        How many findings were whole before the break.
+        How many findings were whole before the break; None where they were not counted.
     offset
         The byte, from 0, where a JSON report broke; None for a CSV.
     row
@@ -28,14 +28,18 @@ class MalformedReportError(AnalysisError):
     """
 
     def __init__(
-        self, reason: str, *, findings: int, offset: int | None = None, row: int | None = None, part_begins: int | None = None
+        self,
+        reason: str,
+        *,
+        findings: int | None,
+        offset: int | None = None,
+        row: int | None = None,
+        part_begins: int | None = None,
     ) -> None:
         place = f"byte {offset:,}" if row is None else f"row {row:,}"
         of_part = "" if part_begins is None else f" of the part that begins at byte {part_begins:,}"
-        if row is None:
-            where = f"{place}, after {findings:,} whole findings{of_part}"
-        else:
-            where = f"{place}{of_part}, after {findings:,} whole findings"
+        after = "" if findings is None else f", after {findings:,} whole findings"
+        where = f"{place}{after}{of_part}" if row is None else f"{place}{of_part}{after}"
         super().__init__(f"The report is malformed at {where}: {reason}.")
         self.reason = reason
         self.findings = findings

@@ -178,6 +178,35 @@ def test_where_no_finding_follows_the_report_is_malformed() -> None:
         cutting.cut(reading(b"a,b\n1,2\n"), 8, 2, "CSV")
 
 
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+@pytest.mark.parametrize("column", ["File Path", "Resource Tags", "Title", "Description"])
+def test_a_cell_that_is_made_to_look_like_a_row_moves_no_cut(column: str, quoting: Any) -> None:
+    rows = [list(row) for row in CELLS * 20]
+    place = HEADER.index(column)
+    for row in rows:
+        row[place] = "/x\n" + "," * place + "x"
+    text = io.StringIO()
+    csv.writer(text, quoting=quoting).writerows([HEADER, *rows])
+    content = text.getvalue().encode()
+    parts = cutting.cut(reading(content), len(content), len(content) // 12, "CSV")
+    assert len(parts) > 9
+    assert rows_of_parts(content, parts, "CSV") == rows_of_part(content, Part(1, 0, len(content)), "CSV")
+
+
+@pytest.mark.parametrize("lines", ["\n" * 200_000, "a\n\n" * 60_000, ("," * (len(HEADER) - 1) + "\n") * 3_000])
+def test_lines_within_a_cell_or_at_the_end_cost_a_walk_and_no_more(lines: str) -> None:
+    rows = [list(row) for row in CELLS[:3]]
+    rows[1][HEADER.index("Description")] = f"a{lines}b"
+    text = io.StringIO()
+    csv.writer(text).writerows([HEADER, *rows])
+    content = (text.getvalue() + "\n" * 50_000).encode()
+    with hang_guard(30):
+        for share in range(1, 10):
+            cutting._first_cut(
+                reading(content), lambda piece: cutting._csv_cut(len(HEADER), piece), len(content) * share // 10, len(content)
+            )
+
+
 @pytest.mark.parametrize("report_format", ["JSON", "CSV"])
 def test_more_is_read_where_a_finding_or_the_header_is_long(report_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cutting, "SEARCH_BYTES", 300)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import random
 import threading
 import time
 from concurrent.futures import wait
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError
+from botocore.response import StreamingBody
+from urllib3.exceptions import ProtocolError
 
 from findings_analysis.assessment.statistics import Statistics
 from findings_analysis.reading import s3_stream
@@ -29,18 +32,14 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_stream, "RETRY_SECONDS", 0)
 
 
-class Body:
-    def __init__(self, content: bytes) -> None:
-        self.content = content
+BROKEN_OFF = b"broken off"
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        pass
+class BreaksOff(io.BytesIO):
+    """What urllib3 does when an answer is shorter than its head said."""
 
-    def read(self) -> bytes:
-        return self.content
+    def read(self, *_: object) -> bytes:
+        raise ProtocolError("Connection broken: IncompleteRead(700 bytes read, 300 more expected)")
 
 
 class FakeS3:
@@ -65,7 +64,9 @@ class FakeS3:
                 raise fault
             if callable(fault):
                 fault()
-            return {"Body": Body(fault if isinstance(fault, bytes) else CONTENT[begin : end + 1])}
+            content = fault if isinstance(fault, bytes) else CONTENT[begin : end + 1]
+            raw = BreaksOff() if fault == BROKEN_OFF else io.BytesIO(content)
+            return {"Body": StreamingBody(raw, len(content))}
         finally:
             with self.lock:
                 self.running -= 1
@@ -127,6 +128,7 @@ def test_no_more_is_fetched_than_is_read() -> None:
         IncompleteReadError(actual_bytes=1, expected_bytes=2),
         ConnectionResetError(),
         b"too short",
+        BROKEN_OFF,
     ],
 )
 def test_a_range_that_fails_twice_is_read_at_the_third_try_and_the_others_once(fault: Any) -> None:
