@@ -180,7 +180,7 @@ def test_where_no_finding_follows_the_report_is_malformed() -> None:
 
 @pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
 @pytest.mark.parametrize("column", ["File Path", "Resource Tags", "Title", "Description"])
-def test_a_cell_that_is_made_to_look_like_a_row_moves_no_cut(column: str, quoting: Any) -> None:
+def test_a_forged_row_within_a_cell_moves_no_cut(column: str, quoting: Any) -> None:
     rows = [list(row) for row in CELLS * 20]
     place = HEADER.index(column)
     for row in rows:
