@@ -134,7 +134,7 @@ def test_a_part_makes_as_many_requests_as_the_document_counts_with(exporter: Exp
         ("CutReportFunction", "GET"): 1,
         ("AnalyzePartFunction", "GET"): 1,
         ("AnalyzePartFunction", "PUT"): 4,
-        ("AnalyzeReportFunction", "HEAD"): 3,
+        ("AnalyzeReportFunction", "HEAD"): 4,
         ("AnalyzeReportFunction", "GET"): 3,
         ("AnalyzeReportFunction", "PUT"): 1,
         ("AnalyzeReportFunction", "POST"): 0,

@@ -31,7 +31,7 @@ MOST_SEARCH_BYTES = 3 * MAX_ELEMENT_BYTES
 
 SOUND_BYTES = 64 << 10
 """Of CSV, some thirty rows."""
-TRIES = 4
+PLACES_TRIED = 4
 """Places of each kind that are tried. One is enough unless a row has quotes within a cell that has none around it."""
 
 type Read = Callable[[int, int], bytes]
@@ -141,7 +141,7 @@ def _line_ends(content: bytes) -> Iterator[int]:
 
     With the one or the other number a place is outside of quotes. Of empty lines the last one counts.
     """
-    left = {0: TRIES, 1: TRIES}
+    left = {0: PLACES_TRIED, 1: PLACES_TRIED}
     quotes = position = 0
     while any(left.values()) and (line_end := _LINE_ENDS.search(content, position)):
         quotes += content.count(b'"', position, line_end.start())

@@ -19,7 +19,7 @@ from findings_analysis.output.storage import BINARY, PARQUET, copy, delete, put
 from findings_analysis.parts.part import Part
 from findings_analysis.parts.part_analysis import Totals
 from findings_analysis.reading.errors import AnalysisError, ReportChangedError, ReportUnavailableError
-from findings_analysis.reading.s3_stream import NOT_FOUND
+from findings_analysis.reading.s3_stream import NOT_AS_PINNED
 from findings_exporter.model.errors import code_of
 from findings_exporter.model.layout import analysis_keys
 
@@ -200,7 +200,7 @@ class PartFiles:
         try:
             size_bytes = copy(self._s3, self._to, file.key, key)
         except ClientError as error:
-            if code_of(error) not in NOT_FOUND:
+            if code_of(error) not in NOT_AS_PINNED:
                 raise
             raise PartFilesError(f"{file.key} is not there any more: {error}") from error
         if size_bytes != file.size_bytes:

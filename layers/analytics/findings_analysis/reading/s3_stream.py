@@ -26,7 +26,7 @@ TRIES = 3
 RETRY_SECONDS = 0.5
 """Before the second try; doubled before each further one."""
 
-NOT_FOUND = frozenset(
+NOT_AS_PINNED = frozenset(
     {"NoSuchKey", "NoSuchVersion", "404", "412", "PreconditionFailed", "416", "InvalidRange", "MethodNotAllowed"}
 )
 """What S3 answers when the version that was pinned is not there as it was; MethodNotAllowed for a delete marker."""
@@ -102,7 +102,7 @@ class PinnedObject:
                 content = self._get(begin, end)
             except ClientError as error:
                 failure: Exception = error
-                if (code := error.response.get("Error", {}).get("Code", "")) in NOT_FOUND:
+                if (code := error.response.get("Error", {}).get("Code", "")) in NOT_AS_PINNED:
                     raise ReportChangedError(f"{self._name()} was replaced or deleted while it was read ({code}).") from error
                 if code in _REFUSED:
                     raise ReportUnavailableError(f"S3 refused {self._name()}: {error}") from error
