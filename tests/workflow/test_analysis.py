@@ -140,7 +140,7 @@ def test_an_analysis_that_may_not_read_the_report_says_so_and_the_next_run_has_n
         ended = exporter.run({})
 
     assert headline_of(exporter, ended)["error"] == "Analysis.ReportUnreadable"
-    assert "analyze_report may read the bucket" in " ".join(exporter.message_of(ended.arn).email.split())
+    assert "the steps of the analysis may read the bucket" in " ".join(exporter.message_of(ended.arn).email.split())
     assert headline_of(exporter, exporter.run({}))["no_baseline"] == "no_analysis"
 
 

@@ -135,9 +135,9 @@ NOTES = {
     " analysis. Until then changes are unknown.",
     "analysis.malformed": "An incomplete report is not analyzed. Check the file.",
     "analysis.changed": "A mixture of two reports is not analyzed. Find out which role writes to the bucket.",
-    "analysis.unreadable": "Check whether analyze_report may read the bucket and use the key.",
+    "analysis.unreadable": "Check whether the steps of the analysis may read the bucket and use the key.",
     "analysis.too_large": "Give analyze_report and analyze_part more memory, or lower PartBytes.",
     "analysis.parts": "Start a new execution. If it happens again, look at who else writes under the prefix analyses/.",
-    "analysis.not_stored": "Check whether analyze_report may write into the bucket and use the key.",
+    "analysis.not_stored": "Check whether the steps of the analysis may write into the bucket and use the key.",
     "analysis.broke_down": "Check the log of analyze_report.",
 }

@@ -108,9 +108,9 @@ NOTES = {
     "analysis.failed": "レポートは出力されましたが、分析できませんでした: 「{what}」。{do}次回の実行では新たに分析します。それまで変化は不明です。",
     "analysis.malformed": "不完全なレポートは分析しません。ファイルを確認してください。",
     "analysis.changed": "2 つのレポートが混在した状態では分析しません。バケットに書き込んでいるロールを確認してください。",
-    "analysis.unreadable": "analyze_report がバケットを読み取り、キーを使用できるか確認してください。",
+    "analysis.unreadable": "分析の各ステップがバケットを読み取り、キーを使用できるか確認してください。",
     "analysis.too_large": "analyze_report と analyze_part のメモリを増やすか、PartBytes を小さくしてください。",
     "analysis.parts": "もう一度実行してください。再び発生する場合は、プレフィックス analyses/ にほかに何が書き込んでいるか確認してください。",
-    "analysis.not_stored": "analyze_report がバケットに書き込み、キーを使用できるか確認してください。",
+    "analysis.not_stored": "分析の各ステップがバケットに書き込み、キーを使用できるか確認してください。",
     "analysis.broke_down": "analyze_report のログを確認してください。",
 }
