@@ -1,4 +1,4 @@
-"""The names of findings are found by their ARN hashes, and a damaged names file is an error that is told."""
+"""The names of findings are found by their ARN hashes, and a damaged names file is an error with a reason."""
 
 import io
 from typing import Any
