@@ -202,14 +202,22 @@ ANALYSIS = {
     ),
     "Analysis.TooLarge": (
         "memory cannot hold what the report names",
-        "A part of the report has more findings, or the report names more different resources, than the functions' memory is made for.",
-        ["Increase *MemorySize* of `AnalyzeReportFunction` and `AnalyzePartFunction`, or lower `PartBytes` in `template.yaml`."],
+        "A part of the report has more findings, or the report names more different resources, packages or vulnerabilities, than the code allows.",
+        ["If a part has too many findings, lower `PartBytes` in `template.yaml` and deploy.",
+         "If the report names too many things, narrow its filter, or make several reports."],
         "The message names what there is too much of.",
+    ),
+    "Analysis.FindingsRepeated": (
+        "too many findings are in several parts of a large report",
+        ("Each finding counts once. The parts that repeat findings of earlier ones are read once more, but not more than 8 of them. No"
+         " such report was seen."),
+        ["Start a new execution: Inspector makes another report.",
+         "If it happens again, increase `PartBytes` in `template.yaml` and deploy: fewer parts repeat less. Report it as an issue."],
+        "`statistics.duplicates` of smaller reports in their `analysis.json`.",
     ),
     "Analysis.PartsUnusable": (
         "the parts of a large report cannot be merged",
-        ("What the parts have left under `analyses/…/parts/` was replaced, deleted or damaged, or many of them hold findings that earlier"
-         " parts have, too."),
+        "What the parts have left under `analyses/…/parts/` was replaced, deleted or damaged before it was merged.",
         ["Start a new execution.", "If it happens again, find out who else writes under the prefix `analyses/`."],
         "The log group `/aws/lambda/<stack>-AnalyzeReport`, by the name of the execution.",
     ),

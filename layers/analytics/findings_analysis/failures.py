@@ -5,6 +5,7 @@ from findings_analysis.output.storage import RefusedError
 from findings_analysis.parts.part_files import PartFilesError
 from findings_analysis.reading.errors import (
     AnalysisError,
+    FindingsRepeatedError,
     MalformedReportError,
     ReportChangedError,
     ReportUnavailableError,
@@ -30,6 +31,8 @@ def failed_analysis(error: Exception) -> dict[str, str]:
             name, do = "Analysis.ReportUnreadable", "unreadable"
         case TooLargeError():
             name, do = "Analysis.TooLarge", "too_large"
+        case FindingsRepeatedError():
+            name, do = "Analysis.FindingsRepeated", "repeated"
         case PartFilesError() | DamagedFileError():
             name, do = "Analysis.PartsUnusable", "parts"
         case _:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import weakref
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from findings_analysis.part_pipeline import analyze_part_of_run, cut_run
 from findings_analysis.parts import merging
+from findings_analysis.parts.part_analysis import Totals
+from findings_analysis.parts.part_files import PartFiles
 from findings_analysis.pipeline import analyze_run
 from findings_analysis.reading import parquet_columns
 from findings_exporter.aws import run_store
@@ -185,7 +188,7 @@ class TestFailures:
         builders.put_report(report_of(LATER, "JSON"), delivery.key)
         assert in_parts(clients, run, delivery, 6) == {"state": "NOT_ANALYZED", "error": "Analysis.ReportChanged"}
 
-    @pytest.mark.parametrize("kind", ["json", "fingerprints", "names", "parquet"])
+    @pytest.mark.parametrize("kind", ["json", "totals", "fingerprints", "names", "parquet"])
     @pytest.mark.parametrize("how", ["deleted", "replaced", "another part's"])
     def test_parts_that_someone_spoiled_are_not_merged(
         self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery], kind: str, how: str
@@ -306,10 +309,37 @@ class TestFailures:
         s3.errors.clear()
         assert analyze_run(clients, *delivered_run, parts) == {"state": "ANALYZED"}
 
+    def test_the_merge_holds_the_totals_of_one_part_at_a_time(
+        self, clients: AnalysisClients, delivered_run: tuple[Run, Delivery], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read: list[weakref.ref[Totals]] = []
+        totals_of = PartFiles.totals
+
+        def totals(files: PartFiles, *arguments: Any) -> Totals:
+            assert [each for each in read[:-1] if each()] == []
+            made = totals_of(files, *arguments)
+            read.append(weakref.ref(made))
+            return made
+
+        def between() -> None:
+            assert all(len(content_of(key)) < 2_000 for key in keys_under("inspector/analyses/nightly/") if key.endswith("json"))
+
+        monkeypatch.setattr(PartFiles, "totals", totals)
+        assert in_parts(clients, *delivered_run, 6, between=between) == {"state": "ANALYZED"}
+        assert len(read) >= 6
+
     def test_too_many_parts_with_repeated_findings_are_an_error_that_says_so(
         self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(merging, "MOST_REPEATING_PARTS", 2)
         run, delivery = delivered(clients, "run-1", START, report_of(FINDINGS * 3, "JSON"))
-        assert in_parts(clients, run, delivery, 12) == {"state": "NOT_ANALYZED", "error": "Analysis.PartsUnusable"}
+        assert in_parts(clients, run, delivery, 12) == {"state": "NOT_ANALYZED", "error": "Analysis.FindingsRepeated"}
         assert "have findings that are in earlier parts" in headline_of(clients, run)["sentence"]
+
+    def test_more_repeated_findings_than_memory_is_made_for_are_an_error_that_says_so(
+        self, clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(merging, "MOST_REPEATED", 20)
+        run, delivery = delivered(clients, "run-1", START, report_of(FINDINGS * 2, "JSON"))
+        assert in_parts(clients, run, delivery, 4) == {"state": "NOT_ANALYZED", "error": "Analysis.FindingsRepeated"}
+        assert "more than 20 findings are in several of its parts" in headline_of(clients, run)["sentence"]

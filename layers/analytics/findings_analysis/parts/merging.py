@@ -15,6 +15,7 @@ from findings_analysis.parts.arn_index import SortedArnIndex
 from findings_analysis.parts.part import Part, are_whole
 from findings_analysis.parts.part_analysis import Totals
 from findings_analysis.parts.part_files import AnalyzedPart, PartFiles, PartFilesError
+from findings_analysis.reading.errors import FindingsRepeatedError
 
 PART_BLOCK_RECORDS = 4_096
 """Fingerprints in a block of a part's file: merging holds a block of each part, some 400 kB."""
@@ -91,7 +92,9 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
     Raises
     ------
     PartFilesError
-        The parts are not all of the report, or too many of them repeat findings of earlier ones.
+        The parts are not all of the report, or what one has left is not there as it was written.
+    FindingsRepeatedError
+        Too many parts repeat findings of earlier ones.
     DamagedFileError
         A part's file is damaged.
     """
@@ -101,7 +104,7 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
     index = _index(files, analyzed, folder)
     repeated = index.repeated(MOST_REPEATED)
     if repeated is None:
-        raise PartFilesError(f"more than {MOST_REPEATED:,} findings are in several of its parts")
+        raise FindingsRepeatedError(f"more than {MOST_REPEATED:,} findings are in several of its parts")
     if repeated:
         analyzed = _without_repeated(files, analyzed, repeated, folder, analyze_again)
     totals = Totals.of_nothing(started_at)
@@ -142,7 +145,7 @@ def _without_repeated(
             again[place] = earlier
         seen = found | seen
     if len(again) > MOST_REPEATING_PARTS:
-        raise PartFilesError(f"{len(again):,} of its {len(analyzed):,} parts have findings that are in earlier parts, too")
+        raise FindingsRepeatedError(f"{len(again):,} of its {len(analyzed):,} parts have findings that are in earlier parts, too")
     left = list(analyzed)
     for place, earlier in again.items():
         left[place] = analyze_again(analyzed[place].part, earlier)

@@ -6,7 +6,8 @@
     ├── MalformedReportError     the report is cut short, or is not what a report looks like
     ├── ReportChangedError       the object was replaced or deleted while it was read
     ├── ReportUnavailableError   S3 did not give a part of it, however often it was asked
-    └── TooLargeError            memory cannot hold what it names
+    ├── TooLargeError            memory cannot hold what it names
+    └── FindingsRepeatedError    too many of its findings stand in several of its parts
 """
 
 
@@ -57,3 +58,7 @@ class ReportUnavailableError(AnalysisError):
 
 class TooLargeError(AnalysisError):
     """Memory cannot hold what a part of the report, or the report, names."""
+
+
+class FindingsRepeatedError(AnalysisError):
+    """Too many findings stand in several parts of the report to count each of them once."""
