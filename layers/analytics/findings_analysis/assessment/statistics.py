@@ -59,7 +59,7 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self._what, self._most_bytes = what, most_bytes
         self._bytes = 0
-        """Not less than the names take."""
+        """Not less than the letters of the names, and what a dictionary needs for each."""
 
     def add(self, names: Iterable[str]) -> None:
         """Count each name once, or as often as a mapping says.

@@ -51,7 +51,7 @@ def cut(read: Read, size_bytes: int, part_bytes: int, report_format: str) -> lis
     read
         From the report; some megabytes a part are read.
     part_bytes
-        A part has about as many bytes; never fewer parts of more bytes than :data:`MOST_PARTS`.
+        A part has about as many bytes; more where there would be more parts than :data:`MOST_PARTS`.
 
     Returns
     -------
