@@ -25,7 +25,7 @@ USD_A_TEMPORARY_GB_SECOND = 0.0000000309
 """Of what is beyond 512 MB; from memory, not looked up. It is about a hundredth of what the memory of Analyze Report costs."""
 FREE_TEMPORARY_GB = 0.5
 USD_A_PUT, USD_A_GET = 0.005 / 1000, 0.0004 / 1000
-PUTS_OF_A_RUN, PUTS_OF_A_PART = 5, 5
+PUTS_OF_A_RUN, PUTS_OF_A_PART = 5, 6
 """The files of an analysis; the four of a part and the copy of its Parquet file."""
 RANGE_BYTES = 4 << 20
 MEMORY_GB, STEP_SECONDS = 0.25, 0.3

@@ -98,4 +98,4 @@ def test_parts_cost_as_many_events_and_bytes_as_the_document_says(count: int, ex
     merge = next(each for each in reversed(sandbox.control("/_local/invocations")["invocations"]) if "parts" in each["event"])
     # The requests are computed: tests/workflow/test_parts.py counts those of small parts.
     kilobytes = len(json.dumps(merge["event"]["parts"], separators=(",", ":"))) / 1000
-    assert f"| {count} | {len(of_the_parts):,} | {kilobytes:.1f} kB | {138 * count:,} | {5 * count + 4:,} |" in MODEL
+    assert f"| {count} | {len(of_the_parts):,} | {kilobytes:.1f} kB | {140 * count:,} | {6 * count + 4:,} |" in MODEL

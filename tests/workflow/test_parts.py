@@ -133,9 +133,9 @@ def test_a_part_makes_as_many_requests_as_the_document_counts_with(exporter: Exp
         ("StartReportFunction", "GET"): 0,
         ("CutReportFunction", "GET"): 1,
         ("AnalyzePartFunction", "GET"): 1,
-        ("AnalyzePartFunction", "PUT"): 4,
-        ("AnalyzeReportFunction", "HEAD"): 4,
-        ("AnalyzeReportFunction", "GET"): 3,
+        ("AnalyzePartFunction", "PUT"): 5,
+        ("AnalyzeReportFunction", "HEAD"): 5,
+        ("AnalyzeReportFunction", "GET"): 4,
         ("AnalyzeReportFunction", "PUT"): 1,
         ("AnalyzeReportFunction", "POST"): 0,
     }

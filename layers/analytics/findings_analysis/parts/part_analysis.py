@@ -17,7 +17,7 @@ from findings_analysis.output.names_format import NamesWriter
 from findings_analysis.reading.schema import Batch
 
 
-@dataclass(slots=True)
+@dataclass
 class Totals:
     """What is counted and ranked of a report, or of a part of it; parts can be merged.
 

@@ -1,9 +1,10 @@
 """What an analyzed part leaves in S3 until the parts are merged, under fixed keys: a repeated step writes the same objects again.
 
-Its totals are written last: where they lie, the other files do, too.
+Its JSON file, which names the others, is written last: where it lies, the others do, too.
 """
 
 import hashlib
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from findings_exporter.model.plan import Destination
     from findings_exporter.model.run import Run
 
-type PartFile = Literal["parquet", "names", "fingerprints"]
+type PartFile = Literal["parquet", "names", "fingerprints", "totals"]
 
 FORMAT = 1
 PIECE_BYTES = 1 << 20
@@ -66,10 +67,7 @@ class WrittenFile(msgspec.Struct, frozen=True):
 class AnalyzedPart(msgspec.Struct, frozen=True):
     """What a part has left, as its JSON file has it.
 
-    Attributes
-    ----------
-    totals
-        As JSON; :meth:`PartFiles.totals` reads it, since all parts' totals together may not fit the memory.
+    Its totals are a file, too: those of all parts together may not fit the memory.
     """
 
     number: int
@@ -77,7 +75,6 @@ class AnalyzedPart(msgspec.Struct, frozen=True):
     end: int
     report_etag: str
     files: dict[PartFile, WrittenFile]
-    totals: msgspec.Raw
     format: int = FORMAT
 
     @property
@@ -106,9 +103,9 @@ class PartFiles:
         again
             The merge has analyzed the part once more. What it left first stays, for another try of the merge.
         """
-        written = {kind: self._written(self._key(part, kind, again=again), kind, file) for kind, file in files.items()}
-        raw = msgspec.Raw(msgspec.json.encode(totals.to_stored()))
-        analyzed = AnalyzedPart(part.number, part.begin, part.end, self._report_etag, written, raw)
+        whole = {**files, "totals": io.BytesIO(msgspec.json.encode(totals.to_stored()))}
+        written = {kind: self._written(self._key(part, kind, again=again), kind, file) for kind, file in whole.items()}
+        analyzed = AnalyzedPart(part.number, part.begin, part.end, self._report_etag, written)
         put(self._s3, self._to, self._key(part, "json", again=again), msgspec.json.encode(analyzed), "application/json")
         return analyzed
 
@@ -142,15 +139,9 @@ class PartFiles:
         return analyzed
 
     def totals(self, analyzed: AnalyzedPart, started_at: datetime) -> Totals:
-        """Read what was counted of a part.
-
-        Raises
-        ------
-        PartFilesError
-            It cannot be understood.
-        """
+        """Read what was counted of a part; it raises what :meth:`load` does."""
         try:
-            return Totals.from_stored(msgspec.json.decode(analyzed.totals), started_at)
+            return Totals.from_stored(msgspec.json.decode(b"".join(self._checked(analyzed.files["totals"]))), started_at)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
             raise PartFilesError(f"the totals of part {analyzed.number} cannot be understood: {error!r}") from error
 
