@@ -222,12 +222,14 @@ ANALYSIS = {
         "The log group `/aws/lambda/<stack>-AnalyzeReport`, by the name of the execution.",
     ),
     ANY_OTHER: (
-        "the step ended early",
-        ("The step ran out of time, memory or space, or met an error in its code. The name in brackets says which; `Sandbox.Timedout` and"
-        " `Runtime.ExitError` mean that the report is too large for the function."),
-        ["Read the log of the step.", ("If the report is too large, increase *MemorySize* and *Timeout* of `AnalyzeReportFunction`, or set the"
-         " parameter `Analysis` to `OFF`.")],
-        "The log group `/aws/lambda/<stack>-AnalyzeReport`, by the name of the execution.",
+        "a step ended early",
+        ("A step of the analysis ran out of time, memory or space, or met an error in its code. The name in brackets says which;"
+        " `Sandbox.Timedout` and `Runtime.ExitError` mean that a part, or the report, is too large for the function."),
+        ["See in the execution which step it was: Analyze Report, or of a large report Cut Report or Analyze Part. Read its log.",
+         "If it was Analyze Part, lower `PartBytes` in `template.yaml` and deploy.",
+         "If it was Analyze Report, which has all the time and temporary space that Lambda gives, increase its *MemorySize*, narrow the report's"
+         " filter, or set the parameter `Analysis` to `OFF`."],
+        "The log groups `/aws/lambda/<stack>-AnalyzeReport`, `-CutReport` and `-AnalyzePart`, by the name of the execution.",
     ),
 }  # fmt: skip
 

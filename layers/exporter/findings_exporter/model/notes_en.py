@@ -140,5 +140,5 @@ NOTES = {
     "analysis.repeated": "Start a new execution. If it happens again, increase PartBytes: fewer parts repeat less.",
     "analysis.parts": "Start a new execution. If it happens again, look at who else writes under the prefix analyses/.",
     "analysis.not_stored": "Check whether the steps of the analysis may write into the bucket and use the key.",
-    "analysis.broke_down": "Check the log of analyze_report.",
+    "analysis.broke_down": "Check the log of analyze_report; of a large report also those of cut_report and analyze_part.",
 }

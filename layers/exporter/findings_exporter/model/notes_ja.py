@@ -113,5 +113,5 @@ NOTES = {
     "analysis.repeated": "もう一度実行してください。再び発生する場合は、template.yaml の PartBytes を大きくしてください。パートが少ないほど重複も減ります。",
     "analysis.parts": "もう一度実行してください。再び発生する場合は、プレフィックス analyses/ にほかに何が書き込んでいるか確認してください。",
     "analysis.not_stored": "分析の各ステップがバケットに書き込み、キーを使用できるか確認してください。",
-    "analysis.broke_down": "analyze_report のログを確認してください。",
+    "analysis.broke_down": "analyze_report のログを確認してください。大きなレポートの場合は、cut_report と analyze_part のログも確認してください。",
 }
