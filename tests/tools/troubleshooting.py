@@ -227,8 +227,8 @@ ANALYSIS = {
         " `Sandbox.Timedout` and `Runtime.ExitError` mean that a part, or the report, is too large for the function."),
         ["See in the execution which step it was: Analyze Report, or of a large report Cut Report or Analyze Part. Read its log.",
          "If it was Analyze Part, lower `PartBytes` in `template.yaml` and deploy.",
-         "If it was Analyze Report, which has all the time and temporary space that Lambda gives, increase its *MemorySize*, narrow the report's"
-         " filter, or set the parameter `Analysis` to `OFF`."],
+         ("If it was Analyze Report, which has all the time and temporary space that Lambda gives, increase its *MemorySize*, narrow the report's"
+         " filter, or set the parameter `Analysis` to `OFF`.")],
         "The log groups `/aws/lambda/<stack>-AnalyzeReport`, `-CutReport` and `-AnalyzePart`, by the name of the execution.",
     ),
 }  # fmt: skip
