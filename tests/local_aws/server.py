@@ -189,6 +189,8 @@ class LocalAws:
             "IOT_MTLS_ENABLED": "0",
             **({"LAMBDA_ACCOUNT_CONCURRENCY": str(self._concurrency)} if self._concurrency else {}),
             "LAMBDA_PROCESSES": str(self._processes),
+            # Of a function's processes all but one end when they are idle for so long: the fault matrix would hold some 400, 20 GB.
+            "LAMBDA_WARM_TTL_SECONDS": "20",
             "LAMBDA_RUNTIME_PYTHON": str(REPOSITORY / ".venv-runtime/bin/python"),
             "MINISTACK_REGION": DEFAULT_REGION,
             "PATH": "/usr/local/bin:/usr/bin:/bin",
