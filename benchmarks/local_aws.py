@@ -48,8 +48,12 @@ class Bucket:
 
     def lay(self, key: str, path: Path) -> None:
         """Let a report lie under its key."""
-        self._path(key).unlink(missing_ok=True)
-        self._path(key).hardlink_to(path)
+        laid = self._path(key)
+        if not (laid.exists() and laid.samefile(path)):
+            # At once, since the processes of two parts may lay the same report.
+            link = laid.with_suffix(f".{os.getpid()}")
+            link.hardlink_to(path)
+            link.replace(laid)
 
     def content(self, key: str) -> bytes:
         """Return an object."""
