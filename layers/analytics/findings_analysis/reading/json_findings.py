@@ -6,7 +6,7 @@ column or, where several columns are read from it, by its own name: see :mod:`fi
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from typing import Annotated, Any, Literal, NamedTuple
@@ -221,8 +221,10 @@ _SCORE_DETAILS, _ADJUSTED, _CVSS = _ScoreDetails(), _AdjustedCvss(), _Cvss()
 _PACKAGES, _CODE, _CODE_PATH, _NETWORK, _PORTS, _PATH = _Packages(), _Code(), _CodePath(), _Network(), _Ports(), _NetworkPath()
 _RESOURCE, _PLACE, _FUNCTION_NETWORK = _Resource(), _Place(), _FunctionNetwork()
 
-_decode_resources = msgspec.json.Decoder(list[_Resource] | None).decode
-_decode_cvss = msgspec.json.Decoder(list[_Cvss] | None).decode
+RAW_MEMBERS: Mapping[str, Any] = {"resources": list[_Resource] | None, "cvss": list[_Cvss] | None}
+"""What stands in the members that are decoded later, since their contents repeat."""
+_decode_resources: Callable[[bytes], list[_Resource] | None] = msgspec.json.Decoder(RAW_MEMBERS["resources"]).decode
+_decode_cvss: Callable[[bytes], list[_Cvss] | None] = msgspec.json.Decoder(RAW_MEMBERS["cvss"]).decode
 _encode_tags = msgspec.json.Encoder(order="sorted").encode
 
 

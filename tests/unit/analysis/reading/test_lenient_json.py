@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -31,7 +31,6 @@ type Path = tuple[str, ...]
 
 WHOLE = {"findingArn": "arn:aws:inspector2:eu-west-1:111122223333:finding/1", "type": "T", "severity": "HIGH",
          "status": "ACTIVE", "firstObservedAt": 1.5e9}  # fmt: skip
-RAW = {"resources": list[json_findings._Resource], "cvss": list[json_findings._Cvss]}
 FITTING = {"source": "NVD", "version": "3.1"}
 """Without these an entry of ``cvss`` is none that a column is read from."""
 
@@ -44,7 +43,8 @@ def members(kind: inspect.Type, path: Path = ()) -> Iterator[tuple[Path, inspect
         yield from members(kind.item_type, (*path, "[]"))
     if isinstance(kind, inspect.StructType):
         for field in kind.fields:
-            of = inspect.type_info(RAW[field.name]) if field.name in RAW else field.type
+            raw = json_findings.RAW_MEMBERS.get(field.name)
+            of = inspect.type_info(raw) if raw else field.type
             if not field.required:
                 yield (*path, field.encode_name), of
             yield from members(of, (*path, field.encode_name))
@@ -227,7 +227,8 @@ def test_every_name_of_a_column_is_one() -> None:
     for structure, member in json_findings._COLUMN_OF:
         assert member in getattr(json_findings, structure).__struct_fields__
     assert issubclass(json_findings._Finding, msgspec.Struct)
-    assert get_args(RAW["cvss"]) == (json_findings._Cvss,)
+    assert json_findings.RAW_MEMBERS.keys() <= {field for each in (json_findings._Finding, json_findings._Packages)
+                                                for field in each.__struct_fields__}  # fmt: skip
 
 
 @pytest.mark.parametrize("member", ["inspectorScore", "updatedAt", "title", "aMember"])
