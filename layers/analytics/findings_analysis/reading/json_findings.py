@@ -331,8 +331,7 @@ def _columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batch:
     file_paths = Ragged([p.file_path or None for p in packages], package_counts)
     if any(c is not _CODE for c in code):
         file_paths = Ragged.of([paths or _code_path(c) for paths, c in zip(file_paths, code, strict=True)])
-    reachabilities = Ragged([p.runtime_reachability or None for p in packages], package_counts)
-    reachability = [reachability_of(words) if words else None for words in reachabilities]
+    reachability = [*map(_reachability, package_lists)]
     moments = _moments(
         {
             "first_observed_at": [f.first_observed_at for f in findings],
@@ -378,12 +377,12 @@ def _columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batch:
         "fixed_in_versions": Ragged([p.fixed_in_version or None for p in packages], package_counts),
         "package_managers": Ragged([p.package_manager or None for p in packages], package_counts),
         "package_purls": Ragged([p.purl or None for p in packages], package_counts),
-        "package_reachabilities": reachabilities,
+        "package_reachabilities": Ragged([p.runtime_reachability or None for p in packages], package_counts),
         "source_layer_hashes": Ragged([p.source_layer_hash or None for p in packages], package_counts),
         "file_paths": file_paths,
         "package_count": package_counts,
-        "runtime_reachability": reachability,
-        "runtime_reachability_reason": [*map(_reachability_reason, package_lists, reachability)],
+        "runtime_reachability": [word for word, _ in reachability],
+        "runtime_reachability_reason": [reason for _, reason in reachability],
         "detector_name": [c.detector_name or None for c in code],
         "detector_id": [c.detector_id or None for c in code],
         "rule_id": [c.rule_id or None for c in code],
@@ -435,21 +434,18 @@ def _readable_moments(name: str, values: Sequence[Timestamp], unreadable: Counte
     return times
 
 
-def reachability_of(words: Sequence[str | None]) -> str | None:
-    """Return the runtime reachability of a finding from that of its packages, at least one.
+def _reachability(packages: Sequence[_Package]) -> tuple[str | None, str | None]:
+    """Return the runtime reachability of a finding from that of its packages, and Inspector's reason.
 
     One package that is reachable makes the finding reachable. It is not reachable only if no package can be.
     """
-    if REACHABLE in words:
-        return REACHABLE
-    return words[0] if words.count(words[0]) == len(words) else REACHABILITY_UNKNOWN
-
-
-def _reachability_reason(packages: Sequence[_Package], reachability: str | None) -> str | None:
-    if reachability is None:
-        return None
-    found = (p.runtime_reachability_reason for p in packages if p.runtime_reachability == reachability)
-    return next(filter(None, found), None)
+    words = {p.runtime_reachability or None for p in packages}
+    mixed = REACHABLE if REACHABLE in words else REACHABILITY_UNKNOWN
+    word = mixed if len(words) > 1 else next(iter(words), None)
+    for p in packages if word else ():
+        if p.runtime_reachability == word and p.runtime_reachability_reason:
+            return word, p.runtime_reachability_reason
+    return word, None
 
 
 class _Resources(NamedTuple):
