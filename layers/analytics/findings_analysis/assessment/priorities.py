@@ -4,12 +4,19 @@
 severity            CRITICAL 40, HIGH 30, MEDIUM 15, UNTRIAGED 10, LOW 5, others 0
 available exploit   25
 EPSS                20 times the probability that it is exploited within 30 days, rounded
+what runs           reachable at runtime, or in use, 10; not reachable -10; unknown 0
 fix                 available 10, partly 5: what can be done at once comes before what cannot
 resources           2 for each doubling of the resources that it is open on, at most 10 (from 32 resources on)
 ==================  =====================================================================================
 
+What runs: Inspector says of a finding's packages whether they are reachable at runtime (see the column
+``runtime_reachability``), and of an image whether it is in use (``in_use_count`` above 0). Both together count once. A package
+that is not reachable in an image that is in use gets 10 and -10: the evidence contradicts itself. An image that is in use
+nowhere loses nothing, since Inspector looks at ECS and EKS only. Ten is the step from HIGH to CRITICAL: the evidence moves a
+vulnerability by one such step, and never outweighs an available exploit.
+
 A vulnerability (its id, or the title where there is none) has the score of its worst open finding. Equal scores are ordered
-by the number of resources, then by name. The same findings in any order give the same list.
+by the number of resources, then by name. The same findings in any order give the same list. A score below 0 is possible.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,13 +27,16 @@ from findings_analysis.comparison.identity import vulnerability_hash
 from findings_analysis.reading.errors import TooLargeError
 from findings_analysis.reading.schema import Batch
 from findings_exporter.model.notes import Note, named
-from findings_exporter.model.taxonomy import NOT_OPEN
+from findings_exporter.model.taxonomy import NOT_OPEN, NOT_REACHABLE, REACHABLE
 
 SEVERITY_SCORES = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}
 EXPLOIT_SCORE = 25
 EPSS_SCORE = 20
 FIX_SCORES = {"YES": 10, "PARTIAL": 5}
 FIX_TERMS = {"YES": "priority.fix", "PARTIAL": "priority.fix_partial"}
+RUNS_SCORE, NOT_REACHABLE_SCORE = 10, -10
+LEAST_SCORE = NOT_REACHABLE_SCORE
+"""Of no severity, and not reachable."""
 RESOURCE_SCORE_PER_DOUBLING, MAX_RESOURCE_SCORE = 2, 10
 RANKS_LISTED = 10
 FIRST_ROOM = 500
@@ -48,6 +58,8 @@ class Candidate:
     exploit_available: str | None
     epss_score: float | None
     fix_available: str | None
+    runtime_reachability: str | None
+    in_use_count: int | None
 
     @property
     def name(self) -> str:
@@ -61,7 +73,7 @@ class Priorities:
     def __init__(self, listed: int = RANKS_LISTED, most_kept: int = MOST_KEPT) -> None:
         self._listed, self._most_kept = listed, most_kept
         self._candidates: dict[str, Candidate] = {}
-        self._least = 0
+        self._least = LEAST_SCORE
         """A lower score than this cannot come into the list."""
         self._room = min(FIRST_ROOM, most_kept)
         """With more candidates than this they are dropped again."""
@@ -74,7 +86,7 @@ class Priorities:
         TooLargeError
             Memory cannot hold those that could come into the list.
         """
-        marks = zip(batch["severity"], batch["exploit_available"], batch["fix_available"], strict=True)
+        marks = zip(*(batch[name] for name in _MARKS), strict=True)
         without_epss, least = map(_ScoreWithoutEpss().__getitem__, marks), self._least
         # Most findings have too low a score, whatever their EPSS, so that their other columns are not read.
         for row, part in [(row, each) for row, each in enumerate(without_epss) if each >= least - EPSS_SCORE]:
@@ -98,6 +110,8 @@ class Priorities:
             exploit_available=batch["exploit_available"][row],
             epss_score=batch["epss_score"][row],
             fix_available=batch["fix_available"][row],
+            runtime_reachability=batch["runtime_reachability"][row],
+            in_use_count=batch["in_use_count"][row],
         )
         self._keep(candidate)
 
@@ -164,6 +178,8 @@ class Priorities:
                 "exploit_available": each.exploit_available,
                 "epss_score": each.epss_score,
                 "fix_available": each.fix_available,
+                "runtime_reachability": each.runtime_reachability,
+                "in_use_count": each.in_use_count,
                 "resources": -count,
                 "finding_arn": each.finding_arn,
                 "why": _why(each, -count),
@@ -174,7 +190,7 @@ class Priorities:
     def _least_score(self) -> int:
         """Return the score below which a vulnerability cannot come into the list, whatever the number of its resources."""
         best = sorted((each.score for each in self._candidates.values()), reverse=True)[: self._listed]
-        return best[-1] - MAX_RESOURCE_SCORE if len(best) == self._listed else 0
+        return best[-1] - MAX_RESOURCE_SCORE if len(best) == self._listed else LEAST_SCORE
 
     def _make_room(self) -> None:
         self._least = self._least_score()
@@ -185,14 +201,30 @@ class Priorities:
         self._room = min(max(FIRST_ROOM, 2 * len(left)), self._most_kept)
 
 
+_MARKS = ("severity", "exploit_available", "fix_available", "runtime_reachability", "in_use_count")
+
+
 class _ScoreWithoutEpss(dict[tuple[Any, ...], int]):
-    """Points by severity, exploit and fix: there are few such combinations."""
+    """Points by :data:`_MARKS`: a batch has few such combinations."""
 
     def __missing__(self, marks: tuple[Any, ...]) -> int:
-        severity, exploit, fix = marks
+        severity, exploit, fix, reachability, in_use_count = marks
         score = SEVERITY_SCORES.get(severity, 0) + FIX_SCORES.get(fix or "", 0) + (EXPLOIT_SCORE if exploit == "YES" else 0)
+        score += sum(points for _, points in runs_terms(reachability, in_use_count))
         self[marks] = score
         return score
+
+
+def runs_terms(reachability: str | None, in_use_count: int | None) -> list[tuple[str, int]]:
+    """Return what is known of whether a finding's packages run, and the points for each."""
+    is_reachable, is_in_use = reachability == REACHABLE, (in_use_count or 0) > 0
+    terms = []
+    if is_reachable or is_in_use:
+        name = "reachable_in_use" if is_reachable and is_in_use else "reachable" if is_reachable else "in_use"
+        terms.append((name, RUNS_SCORE))
+    if reachability == NOT_REACHABLE:
+        terms.append(("not_reachable", NOT_REACHABLE_SCORE))
+    return terms
 
 
 def _epss_score(epss: float | None) -> int:
@@ -212,6 +244,9 @@ def _why(each: Candidate, count: int) -> Note:
     if each.epss_score is not None:
         terms.append(Note("priority.epss", percent=f"{each.epss_score:.1%}", score=_epss_score(each.epss_score)))
         scores.append(_epss_score(each.epss_score))
+    for name, points in runs_terms(each.runtime_reachability, each.in_use_count):
+        terms.append(Note(f"priority.{name}", score=points))
+        scores.append(points)
     if each.fix_available in FIX_SCORES:
         terms.append(Note(FIX_TERMS[each.fix_available], score=FIX_SCORES[each.fix_available]))
         scores.append(FIX_SCORES[each.fix_available])

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from findings_analysis.assessment.priorities import EPSS_SCORE, EXPLOIT_SCORE, FIX_SCORES, SEVERITY_SCORES
+from findings_analysis.assessment.priorities import EPSS_SCORE, EXPLOIT_SCORE, FIX_SCORES, SEVERITY_SCORES, runs_terms
 from findings_analysis.page.localization import TEXTS, PageLocalization, page_localization, zone
 from findings_analysis.page.trend import HEIGHT, RUNS, strips
 from findings_exporter.model.taxonomy import (
@@ -233,6 +233,8 @@ def score(entry: Mapping[str, Any], say: PageLocalization) -> str:
         parts.append((say("fix.exploit"), EXPLOIT_SCORE))
     if epss is not None:
         parts.append((say("fix.epss", share=say.share(epss)), round(EPSS_SCORE * min(max(epss, 0.0), 1.0))))
+    runs = runs_terms(entry["runtime_reachability"], entry["in_use_count"])
+    parts += [(say(f"fix.{name}"), points) for name, points in runs]
     if entry["fix_available"] in FIX_SCORES:
         parts.append((say.known("fix", entry["fix_available"]), FIX_SCORES[entry["fix_available"]]))
     rest = entry["priority_score"] - sum(score for _, score in parts)

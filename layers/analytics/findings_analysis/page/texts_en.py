@@ -72,7 +72,7 @@ TEXTS = {
     # Fix first
     "fix": "Fix first",
     "fix.lead": "The open vulnerabilities with the highest priority scores. A score adds up severity, exploit available,"
-    " probability of exploitation (EPSS), fix available and number of affected resources.",
+    " probability of exploitation (EPSS), whether the package runs, fix available and number of affected resources.",
     "fix.none": "There are no open findings.",
     "fix.none_uncertain": "This report has no open findings to rank. Restore or verify scan coverage first.",
     "fix.score.one": "Priority score {n}",
@@ -82,6 +82,10 @@ TEXTS = {
     "fix.sum": "{terms} = {sum}",
     "fix.exploit": "exploit available",
     "fix.epss": "EPSS {share}",
+    "fix.reachable": "reachable at runtime",
+    "fix.in_use": "in use",
+    "fix.reachable_in_use": "reachable at runtime and in use",
+    "fix.not_reachable": "not reachable at runtime",
     "fix.YES": "fix available",
     "fix.PARTIAL": "fix partially available",
     "fix.NO": "no fix available",

@@ -7,6 +7,8 @@ SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED",
 STATUSES = ("ACTIVE", "SUPPRESSED", "CLOSED")
 NOT_OPEN = frozenset(STATUSES[1:])
 """Any other status, also one that is newer than this code, counts as open: a new status hides no finding."""
+REACHABLE, NOT_REACHABLE, REACHABILITY_UNKNOWN = REACHABILITIES = ("REACHABLE", "NOT_REACHABLE", "UNKNOWN")
+"""Whether a vulnerable package runs [AWS: service model, RuntimeReachability]."""
 
 SCAN_TYPES = ("other", "ec2", "ecr", "lambda", "lambdaCode", "codeRepository", "ami", "azure", "gcp")
 """As BatchGetAccountStatus names them [AWS]. ``azure`` and ``gcp`` are the clouds of ListConnectors; ``other`` is in neither

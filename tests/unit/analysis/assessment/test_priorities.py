@@ -29,11 +29,12 @@ def vulnerability(name: str, **values: Any) -> dict[str, Any]:
 
 def test_an_entry_says_what_to_fix_and_why() -> None:
     row = vulnerability("CVE-1", severity="CRITICAL", exploit_available="YES", epss_score=0.943, fix_available="YES",
-                        title="CVE-1 - openssl", package_names=["openssl", None, "libssl", "openssl"])  # fmt: skip
+                        title="CVE-1 - openssl", package_names=["openssl", None, "libssl", "openssl"],
+                        runtime_reachability="REACHABLE", in_use_count=3)  # fmt: skip
     assert ranked([row], {"CVE-1": 34}) == [
         {
             "rank": 1,
-            "priority_score": 104,
+            "priority_score": 114,
             "vulnerability_id": "CVE-1",
             "title": "CVE-1 - openssl",
             "packages": ["openssl", "libssl"],
@@ -41,9 +42,12 @@ def test_an_entry_says_what_to_fix_and_why() -> None:
             "exploit_available": "YES",
             "epss_score": 0.943,
             "fix_available": "YES",
+            "runtime_reachability": "REACHABLE",
+            "in_use_count": 3,
             "resources": 34,
             "finding_arn": row["finding_arn"],
-            "why": "CRITICAL 40 + exploit available 25 + EPSS 94.3% 19 + fix available 10 + open on 34 resources 10 = 104",
+            "why": "CRITICAL 40 + exploit available 25 + EPSS 94.3% 19 + reachable at runtime and in use 10 + fix available 10"
+            " + open on 34 resources 10 = 114",
         }
     ]
 
@@ -55,6 +59,21 @@ def test_an_entry_says_what_to_fix_and_why() -> None:
         ({"severity": "MEDIUM", "fix_available": None}, 2, "MEDIUM 15 + open on 2 resources 2 = 17"),
         ({"severity": "NEWER", "epss_score": 0.0}, 1_000_000, "NEWER 0 + EPSS 0.0% 0 + open on 1,000,000 resources 10 = 10"),
         ({"severity": "LOW", "epss_score": 7.0}, 31, "LOW 5 + EPSS 700.0% 20 + open on 31 resources 8 = 33"),
+        ({"runtime_reachability": "REACHABLE"}, 1, "HIGH 30 + reachable at runtime 10 + open on 1 resource 0 = 40"),
+        ({"runtime_reachability": "UNKNOWN"}, 1, "HIGH 30 + open on 1 resource 0 = 30"),
+        ({"runtime_reachability": "NEWER", "in_use_count": 0}, 1, "HIGH 30 + open on 1 resource 0 = 30"),
+        ({"runtime_reachability": "UNKNOWN", "in_use_count": 1}, 1, "HIGH 30 + in use 10 + open on 1 resource 0 = 40"),
+        ({"runtime_reachability": "NOT_REACHABLE"}, 1, "HIGH 30 + not reachable at runtime -10 + open on 1 resource 0 = 20"),
+        (
+            {"runtime_reachability": "NOT_REACHABLE", "in_use_count": 7},
+            1,
+            "HIGH 30 + in use 10 + not reachable at runtime -10 + open on 1 resource 0 = 30",
+        ),
+        (
+            {"severity": "INFORMATIONAL", "runtime_reachability": "NOT_REACHABLE", "in_use_count": 0},
+            2,
+            "INFORMATIONAL 0 + not reachable at runtime -10 + open on 2 resources 2 = -8",
+        ),
     ],
 )
 def test_the_sum_is_given_term_by_term(values: dict[str, Any], resources: int, why: str) -> None:
@@ -110,10 +129,12 @@ rows = st.lists(
     st.builds(
         vulnerability,
         st.sampled_from([f"v{number}" for number in range(30)]),
-        severity=st.sampled_from(["CRITICAL", "HIGH", "MEDIUM", "LOW", "UNTRIAGED"]),
+        severity=st.sampled_from(["CRITICAL", "HIGH", "MEDIUM", "LOW", "UNTRIAGED", "INFORMATIONAL"]),
         exploit_available=st.sampled_from(["YES", "NO", None]),
         epss_score=st.none() | st.floats(0, 1),
         fix_available=st.sampled_from(["YES", "NO", "PARTIAL", None]),
+        runtime_reachability=st.sampled_from(["REACHABLE", "NOT_REACHABLE", "NOT_REACHABLE", "UNKNOWN", None]),
+        in_use_count=st.none() | st.integers(0, 2),
         status=st.sampled_from(["ACTIVE", "ACTIVE", "CLOSED"]),
     ),
     max_size=60,
@@ -125,10 +146,12 @@ def naive(found: list[dict[str, Any]], resources: dict[str, int]) -> list[tuple[
     score: dict[str, int] = {}
     for row in found:
         if row["status"] == "ACTIVE":
-            sums = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5}[row["severity"]]
+            sums = {"CRITICAL": 40, "HIGH": 30, "MEDIUM": 15, "UNTRIAGED": 10, "LOW": 5, "INFORMATIONAL": 0}[row["severity"]]
             sums += 25 * (row["exploit_available"] == "YES") + {"YES": 10, "PARTIAL": 5}.get(row["fix_available"], 0)
             sums += round(20 * (row["epss_score"] or 0))
-            score[row["vulnerability_id"]] = max(score.get(row["vulnerability_id"], 0), sums)
+            sums += 10 * (row["runtime_reachability"] == "REACHABLE" or (row["in_use_count"] or 0) > 0)
+            sums -= 10 * (row["runtime_reachability"] == "NOT_REACHABLE")
+            score[row["vulnerability_id"]] = max(score.get(row["vulnerability_id"], -99), sums)
     doublings = [1, 2, 4, 8, 16, 32]
     total = {name: sums + 2 * sum(resources[name] >= each for each in doublings[1:]) for name, sums in score.items()}
     return [(total[name], name) for name in sorted(total, key=lambda name: (-total[name], -resources[name], name))][:3]
@@ -185,6 +208,31 @@ def test_who_can_only_just_reach_the_list_by_its_resources_is_watched() -> None:
     assert [entry["vulnerability_id"] for entry in ranked] == ["many"]
 
 
+def test_what_runs_comes_before_what_does_not_and_the_unknown_between() -> None:
+    rows = [
+        vulnerability("a", runtime_reachability="NOT_REACHABLE"),
+        vulnerability("b", runtime_reachability="UNKNOWN"),
+        vulnerability("c", in_use_count=1),
+        vulnerability("d", in_use_count=0),
+        vulnerability("e", runtime_reachability="REACHABLE", severity="MEDIUM"),
+    ]
+    assert [entry["vulnerability_id"] for entry in ranked(rows)] == ["c", "b", "d", "e", "a"]
+
+
+def test_a_late_finding_comes_into_the_list_because_it_runs() -> None:
+    found = Priorities(listed=3, most_kept=10)
+    found.add(batch(*(vulnerability(f"v{number:02}", severity="CRITICAL" if number < 3 else "LOW") for number in range(11))))
+    found.add(
+        batch(vulnerability("late", severity="HIGH", in_use_count=1), vulnerability("x", severity="MEDIUM", in_use_count=1))
+    )
+    assert [entry["vulnerability_id"] for entry in found.ranked({})] == ["late", "v00", "v01"]
+
+
+def test_a_score_below_zero_is_in_a_list_that_has_room() -> None:
+    rows = [vulnerability(name, severity="INFORMATIONAL", runtime_reachability="NOT_REACHABLE") for name in "ab"]
+    assert [entry["priority_score"] for entry in ranked(rows)] == [-10, -10]
+
+
 def test_the_documentation_has_the_scores_of_the_code() -> None:
     text = Path("docs/analysis.md").read_text(encoding="utf-8")
     score = Counter(priorities.SEVERITY_SCORES)
@@ -193,4 +241,6 @@ def test_the_documentation_has_the_scores_of_the_code() -> None:
     assert f"| exploit available | {priorities.EXPLOIT_SCORE} |" in text
     assert f"{priorities.EPSS_SCORE} times the probability" in text
     assert f"available {priorities.FIX_SCORES['YES']}, partly {priorities.FIX_SCORES['PARTIAL']}" in text
+    runs, unreachable = priorities.RUNS_SCORE, priorities.NOT_REACHABLE_SCORE
+    assert f"| what runs | reachable at runtime, or in use, {runs}; not reachable {unreachable}; unknown 0 |" in text
     assert f"at most {priorities.MAX_RESOURCE_SCORE}" in text
