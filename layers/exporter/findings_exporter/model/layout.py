@@ -7,8 +7,10 @@
                                                                     /index.html
                                                                     /findings.fingerprints
                                                                     /findings.names
+                                                                    /owners/<owner>.html, owners.json  (with owners)
                                                                     /parts/0001.json …  (while a large report is analyzed)
     <prefix>/findings/report=<report>/day=YYYY-MM-DD/<execution>/0001.parquet …
+    <prefix>/config/owners.json    (written by people: who owns what)
 
 The day is the UTC day of the execution's start. A report has one Parquet file a part; a report of usual size has one part.
 """
@@ -35,6 +37,8 @@ class AnalysisKeys:
         Of the Parquet files, and of nothing else.
     parts_prefix
         Of what the parts of a large report leave until they are merged.
+    owner_messages
+        What the messages to the owners need.
     """
 
     document: str
@@ -43,6 +47,12 @@ class AnalysisKeys:
     names: str
     parquet_prefix: str
     parts_prefix: str
+    owner_messages: str
+    owner_pages_prefix: str
+
+    def owner_page(self, owner: str) -> str:
+        """Return the key of an owner's page."""
+        return f"{self.owner_pages_prefix}{owner}.html"
 
     def parquet(self, part: int) -> str:
         """Return the key of a part's Parquet file; parts count from 1."""
@@ -51,6 +61,11 @@ class AnalysisKeys:
     def of_part(self, part: int, kind: str) -> str:
         """Return the key of what a part of a large report leaves, such as ``parquet``."""
         return f"{self.parts_prefix}{part:04}.{kind}"
+
+
+def owner_rules_key(key_prefix: str) -> str:
+    """Return the key of the file that says who owns what (:mod:`findings_exporter.model.owner_rules`)."""
+    return f"{key_prefix}/config/owners.json"
 
 
 def run_prefix(key_prefix: str, report_name: str, execution: Execution) -> str:
@@ -89,6 +104,8 @@ def analysis_keys(key_prefix: str, report_name: str, execution: Execution, *, is
         names=f"{folder}findings.names",
         parquet_prefix=f"{key_prefix}/findings/report={partition}/day={execution.started_at:%Y-%m-%d}/{execution.id}/",
         parts_prefix=f"{folder}parts/",
+        owner_messages=f"{folder}owners.json",
+        owner_pages_prefix=f"{folder}owners/",
     )
 
 
