@@ -34,8 +34,16 @@ DETAIL_COLUMNS = (
     "resource_type",
     "resource_name",
     "resource_id",
+    "package_versions",
+    "fixed_in_versions",
+    "severity",
+    "exploit_available",
+    "fix_available",
+    "epss_score",
+    "runtime_reachability",
+    "in_use_count",
 )
-"""What people need to recognize a finding."""
+"""What people need to recognize a finding, and to fix it."""
 DETAIL_SCHEMA = Schema([SCHEMA.field(name) for name in DETAIL_COLUMNS])
 
 

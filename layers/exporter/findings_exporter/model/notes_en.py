@@ -158,6 +158,7 @@ NOTES = {
     "owners.tag": 'must be an object with the texts "key" and "value"',
     "owners.not_used": "All findings count as unowned: {key} cannot be used: {faults}.",
     "owners.unread": "All findings count as unowned: {key} cannot be read: {why}.",
+    "owners.unknown": "It is not known whether there are rules for owners: {key} cannot be looked for: {why}.",
     "owners.baseline": "The report that this one is compared with knew no owners: what is no longer open counts as unowned, and"
     " nothing as moved.",
     "owners.beyond": "There are {count} owners. The {most} with the most open findings have a page and a message.",

@@ -130,6 +130,7 @@ NOTES = {
     "owners.tag": "「key」と「value」の文字列を持つオブジェクトを指定してください",
     "owners.not_used": "すべての検出結果を担当者なし（unowned）として数えます。{key} を使用できません: {faults}。",
     "owners.unread": "すべての検出結果を担当者なし（unowned）として数えます。{key} を読み取れません: {why}。",
+    "owners.unknown": "担当者のルールがあるかどうか不明です。{key} を確認できません: {why}。",
     "owners.baseline": "比較対象のレポートには担当者の情報がありません。解消した検出結果は担当者なし（unowned）として数え、担当者の変更は数えません。",
     "owners.beyond": "担当者は {count} 名です。未解決の検出結果が多い {most} 名にページと通知があります。",
     "due.not_used": "期限はありません。RemediationDays を使用できません: {wrong}。",

@@ -31,7 +31,9 @@ STAYED = ("still_open", "unchanged_new_arn", "rediscovered")
 APPEARED = ("new", "additional_resource", "reopened", "unsuppressed")
 NO_LONGER_OPEN = ("closed", "suppressed", "resource_removed", "no_longer_reported", "one_fewer_resource")
 STATUS_UNKNOWN = "status_unknown"
-MARKS_CHANGED = ("severity_raised", "severity_lowered", "exploit_became_available", "fix_became_available")
+MOVED = "moved"
+"""Its owner has changed."""
+MARKS_CHANGED = ("severity_raised", "severity_lowered", "exploit_became_available", "fix_became_available", MOVED)
 """Counted besides the kind of a finding that stayed."""
 KINDS = (*STAYED, *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
 """The kinds of change, as docs/analysis.md explains them."""
