@@ -149,7 +149,7 @@ def expected_row(finding: Finding) -> dict[str, Any]:
     arn = finding["findingArn"].split(":")
     details, code = at(finding, "packageVulnerabilityDetails"), at(finding, "codeVulnerabilityDetails")
     packages = at(details, "vulnerablePackages") or []
-    resources = at(finding, "resources") or []
+    resources = sorted(at(finding, "resources") or [], key=lambda each: (not each.get("id"), each.get("id") or ""))
     resource = resources[0] if resources else {}
     kinds = at(resource, "details") or {}
     places = (kinds.get(kind) for kind in ("awsEcrContainerImage", "awsEc2Instance", "awsLambdaFunction"))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from findings_analysis.assessment.scores import LEAST_SCORE, MAX_RESOURCE_SCORE, resource_score, scored
 from findings_analysis.comparison.identity import vulnerability_hash
+from findings_analysis.comparison.watch import OpenVulnerability
 from findings_analysis.reading.errors import TooLargeError
 from findings_analysis.reading.schema import OWNER, Batch
 
@@ -85,11 +86,15 @@ class Ranking:
     def make_room(self) -> None:
         """Drop what cannot come into the lists any more, where it has become much."""
         if len(self._candidates) > self._room:
-            self._least_candidate = self._least_score()
-            self._candidates = {name: each for name, each in self._candidates.items() if -each[0] >= self._least_candidate}
-            self._room = max(FIRST_ROOM, 2 * len(self._candidates))
+            self.drop()
         if len(self._worst) > 2 * self._worst_listed:
             self.list_fewer(self._worst_listed)
+
+    def drop(self) -> None:
+        """Drop vulnerabilities that cannot come into the list any more."""
+        self._least_candidate = self._least_score()
+        self._candidates = {name: each for name, each in self._candidates.items() if -each[0] >= self._least_candidate}
+        self._room = max(FIRST_ROOM, 2 * len(self._candidates))
 
     def list_fewer(self, worst_listed: int) -> None:
         """List no more open findings than so many."""
@@ -99,11 +104,7 @@ class Ranking:
 
     def merge(self, other: "Ranking") -> None:
         """Take those of other findings."""
-        for name, (score, arn_hash) in other._candidates.items():
-            known = self._candidates.get(name)
-            if known is None or (score, arn_hash) < known:
-                self._candidates[name] = (score, arn_hash)
-        self._worst += other._worst
+        self.take_stored(other.to_stored())
         self.make_room()
 
     def vulnerabilities(self) -> frozenset[bytes]:
@@ -116,19 +117,20 @@ class Ranking:
         self.list_fewer(self._worst_listed)
         return [(-score, arn_hash) for score, arn_hash in self._worst]
 
-    def ranked(self, resources: Mapping[bytes, int]) -> list[Ranked]:
+    def ranked(self, open_on: Mapping[bytes, OpenVulnerability]) -> list[Ranked]:
         """Return the list.
 
         Parameters
         ----------
-        resources
-            On how many resources each vulnerability is open, by its hash.
+        open_on
+            On which resources each vulnerability is open, by its hash.
         """
         least = self._least_score()
         ranked = []
         for name, (score, arn_hash) in self._candidates.items():
             if -score >= least:
-                count = resources.get(vulnerability_hash(name), 1)
+                found = open_on.get(vulnerability_hash(name))
+                count = found.resources if found else 1
                 ranked.append((score - resource_score(count), -count, name, arn_hash))
         ranked.sort()
         return [
@@ -139,13 +141,15 @@ class Ranking:
     def to_stored(self) -> dict[str, Any]:
         """Return it, so that JSON can hold it."""
         return {
-            "candidates": [[name, score, arn_hash.hex()] for name, (score, arn_hash) in self._candidates.items()],
-            "worst": [[score, arn_hash.hex()] for score, arn_hash in self._worst],
+            "candidates": [(name, score, arn_hash.hex()) for name, (score, arn_hash) in self._candidates.items()],
+            "worst": [(score, arn_hash.hex()) for score, arn_hash in self._worst],
         }
 
     def take_stored(self, stored: Mapping[str, Any]) -> None:
-        """Take what :meth:`to_stored` returned."""
-        self._candidates |= {name: (score, bytes.fromhex(arn_hash)) for name, score, arn_hash in stored["candidates"]}
+        """Take what :meth:`to_stored` returned, of other findings."""
+        for name, score, arn_hash in stored["candidates"]:
+            entry = (score, bytes.fromhex(arn_hash))
+            self._candidates[name] = min(self._candidates.get(name, entry), entry)
         self._worst += [(score, bytes.fromhex(arn_hash)) for score, arn_hash in stored["worst"]]
 
     def _least_score(self) -> int:
@@ -200,9 +204,14 @@ class Priorities:
         for owner in owners:
             if owner is not None:
                 self.owners[owner].make_room()
-        kept = len(self.report) + sum(map(len, self.owners.values()))
-        if kept > self._most_kept:
+        if self._kept() > self._most_kept:
+            for each in (self.report, *self.owners.values()):
+                each.drop()
+        if self._kept() > self._most_kept:
             raise TooLargeError(f"more than {self._most_kept:,} vulnerabilities could be what to fix first")
+
+    def _kept(self) -> int:
+        return len(self.report) + sum(map(len, self.owners.values()))
 
     def merge(self, other: "Priorities") -> None:
         """Take the candidates of other findings."""

@@ -170,6 +170,11 @@ class Statistics:
             made.tallies[kind].add(counts)
         return made
 
+    @property
+    def open(self) -> int:
+        """Open findings."""
+        return sum(count for (status, _), count in self.statuses.items() if status not in NOT_OPEN)
+
     def by_owner(self) -> dict[str, Statistics]:
         """Return what was counted of each owner, without the most frequent names; nothing where there are no owners."""
         found: dict[str, Statistics] = {}
@@ -208,7 +213,7 @@ class Statistics:
         ages, scores = self._by(_AGE), self._by(_EPSS)
         return {
             "total": self.total,
-            "open": sum(count for (status, _), count in self.statuses.items() if status not in NOT_OPEN),
+            "open": self.open,
             "duplicates": duplicates,
             "by_status": _named(_first(self.statuses)),
             **{f"by_{kind}": self.by(kind) for kind in _KINDS},

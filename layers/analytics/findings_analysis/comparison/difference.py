@@ -191,7 +191,9 @@ class Changes:
     def add_still_open(self, current: Collection[bytes]) -> None:
         """Count findings that are open in both reports under the same ARN."""
         self.counts["still_open"] += len(current)
-        for alike, count in Counter([each[MARKS : MARKS + 1] + each[OWNER] for each in current if each[OWNER] != NO_OWNER]).items():
+        for alike, count in Counter(
+            [each[MARKS : MARKS + 1] + each[OWNER] for each in current if each[OWNER] != NO_OWNER]
+        ).items():
             self.by_owner[alike[1:], "still_open", RANKED[alike[0] >> 5]] += count
 
     def add_moved(self, pairs: Collection[Pair]) -> None:
@@ -495,7 +497,7 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     arns
         Of all of this run's findings. None is enough where no finding can have moved to another group.
     look
-        Is given this run's open findings with the first-seen days that survived, those of one vulnerability on one resource at once.
+        Is given this run's open findings with the first-seen days that survived; those of one group come at once.
     changes
         Empty, to be filled.
 

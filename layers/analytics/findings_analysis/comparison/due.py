@@ -8,6 +8,7 @@ date, and it is counted apart.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, MARKS, NOT_KNOWN, OWNER, RANKED, day, severity
@@ -34,12 +35,14 @@ class DueDates:
     today: int
     before: int | None = None
 
+    @property
+    def today_on(self) -> str:
+        """The run's day, ISO 8601."""
+        return (date(1970, 1, 1) + timedelta(days=self.today)).isoformat()
+
     def due_on(self, fingerprint: bytes) -> int | None:
         """Return a finding's due day since 1970; None where it has none, or none that is known."""
-        return self._due_on(fingerprint[FIRST_SEEN], severity(fingerprint))
-
-    def _due_on(self, first_seen: bytes, word: str) -> int | None:
-        days = self.days.get(word)
+        days, first_seen = self.days.get(severity(fingerprint)), fingerprint[FIRST_SEEN]
         return None if days is None or first_seen == NOT_KNOWN else day(first_seen) + days
 
     def is_due(self, word: str) -> bool:
@@ -132,6 +135,4 @@ class DueFindings:
         def number(counts: Counter[bytes]) -> int:
             return counts.total() if owner is None else counts[owner]
 
-        return DueCount(
-            by_severity(self.overdue), by_severity(self.due_soon), number(self.newly_overdue), number(self.unknown)
-        )
+        return DueCount(by_severity(self.overdue), by_severity(self.due_soon), number(self.newly_overdue), number(self.unknown))

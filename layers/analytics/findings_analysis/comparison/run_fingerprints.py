@@ -155,7 +155,6 @@ class RunFingerprints:
         OSError
             The fingerprint file cannot be written, or the temporary directory is full.
         """
-
         knew_owners = baseline is not None and baseline.summary.owners is not None
 
         def walk(before: Iterator[list[bytes]] | None) -> tuple[Comparison, OpenFindings, FingerprintWriter]:

@@ -70,8 +70,6 @@ class OpenFindings:
 
     Attributes
     ----------
-    vulnerabilities
-        By owner and vulnerability.
     findings
         Fingerprints by ARN hash.
     due
@@ -81,7 +79,8 @@ class OpenFindings:
     def __init__(self, watched: Watched) -> None:
         self._findings, self._of_owners = watched.findings, watched.vulnerabilities
         self._any = frozenset().union(*watched.vulnerabilities.values())
-        self.vulnerabilities: dict[tuple[bytes, bytes], OpenVulnerability] = {}
+        self._vulnerabilities: dict[bytes, dict[bytes, OpenVulnerability]] = {}
+        """By owner and vulnerability."""
         self.findings: dict[bytes, bytes] = {}
         self.due = DueFindings(watched.due_dates) if watched.due_dates else None
 
@@ -107,12 +106,12 @@ class OpenFindings:
                     if due_on is not None:
                         due[key] = min(due.get(key, due_on), due_on)
         for (owner, on_resource), each in worst.items():
-            found = self.vulnerabilities.setdefault((owner, on_resource[VULNERABILITY]), OpenVulnerability())
-            found.add(each, due.get((owner, on_resource)))
+            of_owner = self._vulnerabilities.setdefault(owner, {})
+            of_owner.setdefault(on_resource[VULNERABILITY], OpenVulnerability()).add(each, due.get((owner, on_resource)))
 
-    def resources(self, owner: bytes = NO_OWNER) -> dict[bytes, int]:
-        """Return on how many resources each watched vulnerability of an owner is open, by its hash."""
-        return {vulnerability: each.resources for (of, vulnerability), each in self.vulnerabilities.items() if of == owner}
+    def of(self, owner: bytes = NO_OWNER) -> Mapping[bytes, OpenVulnerability]:
+        """Return the watched vulnerabilities of an owner, or of the whole report, by their hashes."""
+        return self._vulnerabilities.get(owner, {})
 
 
 def _badness(fingerprint: bytes) -> tuple[int, bytes, bytes]:

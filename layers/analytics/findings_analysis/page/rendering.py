@@ -18,7 +18,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from findings_analysis.assessment.priorities import EPSS_SCORE, EXPLOIT_SCORE, FIX_SCORES, SEVERITY_SCORES, runs_terms
+from findings_analysis.assessment.scores import EPSS_SCORE, EXPLOIT_SCORE, FIX_SCORES, SEVERITY_SCORES, runs_terms
 from findings_analysis.page.localization import TEXTS, PageLocalization, page_localization, zone
 from findings_analysis.page.trend import HEIGHT, RUNS, strips
 from findings_exporter.model.taxonomy import (

@@ -489,7 +489,7 @@ def _listed[Part](
 def _read_resources(json: bytes) -> _Resources:
     resources, unreadable = _listed(_Resource, _decode_resources, json, "resources")
     # Inspector states no order: sorted, the same finding is of the same resource, and owner, in each report.
-    resources = sorted(resources, key=lambda resource: resource.id or "") if len(resources) > 1 else resources
+    resources = sorted(resources, key=lambda resource: (not resource.id, resource.id or "")) if len(resources) > 1 else resources
     first = resources[0] if resources else _RESOURCE
     place, names = _place(first.details) if first.details else _PLACE, resource_names(first.id)
     return _Resources(

@@ -46,17 +46,17 @@ def read_owner_file(s3: "S3Client", destination: "Destination", key: str, tag: s
     ClientError
         S3 could not serve; the handler translates it.
     """
-    in_bucket = {"Bucket": destination.bucket, "ExpectedBucketOwner": destination.owner}
+    bucket, owner = destination.bucket, destination.owner
     try:
         # Asked for by listing: without a right to list all of the bucket, S3 refuses to read an object that is not there.
-        listed = s3.list_objects_v2(**in_bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1, ExpectedBucketOwner=owner).get("Contents", [])
     except ClientError as error:
         why = _refusal(error)
         return OwnerFile(OwnerRules() if tag else None, notes=(Note("owners.unknown", key=key, why=why),))
     if not any(each["Key"] == key for each in listed):
         return OwnerFile(OwnerRules(tag=tag) if tag else None)
     try:
-        answer = s3.get_object(**in_bucket, Key=key)
+        answer = s3.get_object(Bucket=bucket, Key=key, ExpectedBucketOwner=owner)
         content = answer["Body"].read(MOST_FILE_BYTES + 1)
     except ClientError as error:
         if code_of(error) == "NoSuchKey":  # deleted since it was listed

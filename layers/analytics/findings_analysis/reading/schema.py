@@ -9,7 +9,7 @@ What holds for all of them:
 - Timestamps are whole milliseconds since 1970 in UTC.
 - A list holds one entry a package (a tag, an address). From JSON the lists of packages are aligned, with ``None`` where a
   package lacks the value; in a CSV they are of unequal lengths (seen by third parties), so only their sets mean something.
-- Columns of the resource are of the finding's first one, sorted by id. Exactly one was ever seen; several are allowed.
+- Columns of the resource are of the finding's first one by its id. Exactly one was ever seen; several are allowed.
 """
 
 from __future__ import annotations
@@ -329,7 +329,9 @@ RUN_STARTED_AT = Column(
     "run_started_at", "timestamp", "When the run of this row started; distinguishes the runs of a day.", "the run's own"
 )
 """What Parquet has beside the finding's columns, and batches do not: a file's name does not say the order of runs."""
-OWNER = Column("owner", "string", "Who fixes it, by the rules or the tag of owners; empty where there are none.", "made from the rules")
+OWNER = Column(
+    "owner", "string", "Who fixes it, by the rules or the tag of owners; empty where there are none.", "made from the rules"
+)
 """What a batch gets after it was read."""
 TABLE_COLUMNS = (*COLUMNS, RUN_STARTED_AT, OWNER)
 """The columns of a Parquet file, and of the table in Athena."""

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from findings_exporter.model.filter_criteria import kind_of
 from findings_exporter.model.notes import Note
@@ -47,3 +49,12 @@ class RemediationDays:
             if not isinstance(each, int) or isinstance(each, bool) or not 1 <= each <= MOST_DAYS:
                 raise RemediationDaysError(Note("due.days", name=name, found=kind_of(each)))
         return cls({name: days[name] for name in SEVERITIES if name in days}) if days else None
+
+
+def day_in_zone(time: datetime, zone: str) -> int:
+    """Return the day since 1970 of a time in a time zone; in UTC where the zone is not known."""
+    try:
+        local = time.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        local = time.astimezone(UTC)
+    return (local.date() - date(1970, 1, 1)).days

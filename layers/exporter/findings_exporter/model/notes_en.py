@@ -166,4 +166,5 @@ NOTES = {
     "due.object": "it must be an object of severities and days, not {found}",
     "due.severity": "{name} is not one of: {choices}",
     "due.days": "{name} must be a whole number of days from 1 to 3650, not {found}",
+    "kev.unknown": "Which vulnerabilities are known to be exploited (CISA KEV) could not be read: {why}.",
 }

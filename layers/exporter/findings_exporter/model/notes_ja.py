@@ -137,4 +137,5 @@ NOTES = {
     "due.object": "重大度と日数のオブジェクトを指定してください（現在の値: {found}）",
     "due.severity": "{name} は次のいずれでもありません: {choices}",
     "due.days": "{name} には 1～3650 の整数（日数）を指定してください（現在の値: {found}）",
+    "kev.unknown": "悪用が確認されている脆弱性（CISA KEV）を読み取れませんでした: {why}。",
 }

@@ -81,7 +81,7 @@ def test_the_file_has_the_documented_types() -> None:
         "timestamp": DataType.is_timestamp,
         "array<string>": DataType.is_list,
     }
-    assert tuple(schema.names) == (*NAMES, "run_started_at")
+    assert tuple(schema.names) == (*NAMES, "run_started_at", "owner")
     for column in TABLE_COLUMNS:
         assert kinds[column.type](schema.field(column.name).type), column.name
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.assessment.statistics import Statistics
+from findings_analysis.parts.part_analysis import NO_OWNERS
 from findings_analysis.reading.csv_report import header_of, leading_rows, read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
@@ -58,7 +59,7 @@ def read(content: bytes, **settings: Any) -> list[dict[str, Any]]:
 def counts_of(batches: Any) -> dict[str, Any]:
     counts = Statistics(NOW_MS)
     for batch in batches:
-        counts.add(batch)
+        counts.add(NO_OWNERS.add_to(batch))
     return counts.to_dict()
 
 
