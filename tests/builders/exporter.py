@@ -381,6 +381,7 @@ class FakeInspector(_Doing):
     calls: list[str] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     checks_to_cancel: int = 0
+    kev: dict[str, dict[str, Any]] = field(default_factory=dict)
     on_create: Callable[[], None] | None = None
 
     @property
@@ -439,6 +440,12 @@ class FakeInspector(_Doing):
         on = {"status": "ENABLED", "errorCode": "ALREADY_ENABLED", "errorMessage": ""}
         scan_types = dict.fromkeys(("ec2", "ecr", "lambda", "lambdaCode"), on)
         return {"accounts": [{"accountId": each, "state": on, "resourceState": scan_types} for each in accountIds]}
+
+    def batch_get_finding_details(self, findingArns: list[str]) -> dict[str, Any]:  # noqa: N803
+        """BatchGetFindingDetails: what CISA says, by the finding's ARN."""
+        self._called("finding_details")
+        assert 1 <= len(findingArns) <= 10
+        return {"findingDetails": [{"findingArn": arn, "cisaData": self.kev[arn]} for arn in findingArns if arn in self.kev]}
 
     def get_paginator(self, name: str) -> Any:
         """ListMembers: there are none; ListCoverageStatistics: seven resources are scanned."""
