@@ -73,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("reports", nargs="+", type=Path, help="report files of Amazon Inspector, the oldest first")
     parser.add_argument("--out", type=Path, default=Path(".analysis"), help="folder for what is made of them")
     parser.add_argument("--coverage", type=Path, help="JSON list: for each report BatchGetAccountStatus' answer, or null")
-    parser.add_argument("--owners", type=Path, help="rules for owners, as config/owners.json has them: they are tried on the reports")
+    parser.add_argument(
+        "--owners", type=Path, help="rules for owners, as config/owners.json has them: they are tried on the reports"
+    )
     parser.add_argument("--owner-tag", default="", help="key of the tag that names the owner of what no rule matches")
     parser.add_argument("--remediation-days", default="", help='days in which findings are to be fixed, such as {"CRITICAL": 15}')
     chosen = parser.parse_args(arguments)
@@ -149,7 +151,13 @@ def _print_owners(bucket: Bucket, run: Run) -> None:
     words = [word for word in SEVERITIES if any(word in each["counts"]["by_severity"] for each in owners.values())]
     rows = [["owner", "open", *(word.lower() for word in words)]]
     rows += [
-        [owner, *(f"{count:,}" for count in (each["counts"]["open"], *(each["counts"]["by_severity"].get(word, 0) for word in words)))]
+        [
+            owner,
+            *(
+                f"{count:,}"
+                for count in (each["counts"]["open"], *(each["counts"]["by_severity"].get(word, 0) for word in words))
+            ),
+        ]
         for owner, each in owners.items()
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

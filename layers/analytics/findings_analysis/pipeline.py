@@ -38,7 +38,7 @@ from findings_analysis.comparison.run_fingerprints import BaselineComparison, Ru
 from findings_analysis.comparison.sections import DamagedFileError
 from findings_analysis.comparison.watch import OpenFindings, Watched
 from findings_analysis.failures import EXPECTED, failed_analysis
-from findings_analysis.output import finding_details
+from findings_analysis.output import due_table, finding_details
 from findings_analysis.output.document import AnalysisResults, AnalyzedReport, assemble
 from findings_analysis.output.entries import Entries, KnownExploited
 from findings_analysis.output.finding_details import DetailsByArn
@@ -145,6 +145,8 @@ class _Workspace:
     table: BinaryIO
     names: BinaryIO
     fingerprint_file: BinaryIO
+    due_rows: BinaryIO
+    due_table: BinaryIO
     stack: ExitStack
 
     @classmethod
@@ -152,9 +154,9 @@ class _Workspace:
         """Make the temporary folder and its files; leaving the ``with`` statement removes them."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory()))
-            files = ("findings.parquet", "findings.names", "findings.fingerprints")
-            table, names, fingerprint_file = (stack.enter_context((folder / name).open("w+b")) for name in files)
-            return cls(folder, table, names, fingerprint_file, stack.pop_all())
+            files = ("findings.parquet", "findings.names", "findings.fingerprints", "due.rows", "due.parquet")
+            opened = [stack.enter_context((folder / name).open("w+b")) for name in files]
+            return cls(folder, *opened, stack.pop_all())
 
     def __enter__(self) -> Self:
         return self
@@ -239,7 +241,7 @@ class _Analysis:
         scanned = surely_scanned(coverage, report.totals.open, earlier.fingerprint_files, self.run.execution.started_at)
         due_dates, due_notes = self._due_dates(earlier)
         worst = worst_open(report.totals.priorities)
-        watched = replace(watched_of(report.totals.priorities, worst), due_dates=due_dates)
+        watched = replace(watched_of(report.totals.priorities, worst), due_dates=due_dates, due_rows=self.work.due_rows)
         comparison = self._compare(earlier, report, scanned, watched)
         status = self._assess(earlier, report, coverage, comparison.with_baseline)
         listed = Listed.of(comparison, report.totals.priorities, worst)
@@ -254,7 +256,7 @@ class _Analysis:
         if not earlier.fingerprint_files and any(each.fingerprints for each in self._earlier_runs()):
             analysis["sentences"].append(Note("compared.no_first_seen"))
         self._count_overdue(comparison)
-        stored = self._store(analysis, report)
+        stored = self._store(analysis, report, has_due_dates=due_dates is not None)
         with_pages = self._with_pages(analysis, stored, _Open(worst, comparison.open_findings, entries), owned)
         return make_headline(analysis, self._with_owner_messages(analysis, with_pages, owned) if owned else with_pages)
 
@@ -432,7 +434,7 @@ class _Analysis:
                 plan.report_name, dict(zip(worst_first, accumulate(overdue[each] for each in worst_first), strict=True))
             )
 
-    def _store(self, analysis: Mapping[str, Any], report: _ReadReport) -> StoredAnalysis:
+    def _store(self, analysis: Mapping[str, Any], report: _ReadReport, *, has_due_dates: bool) -> StoredAnalysis:
         """Write the files, analysis.json last: where it lies, the others do, too."""
         s3, to, keys = self.clients.s3, self.run.require_plan().destination, self._keys
         text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
@@ -442,6 +444,9 @@ class _Analysis:
             self._part_files.publish(report.parts)
         else:
             put(s3, to, keys.parquet(1), self.work.table, PARQUET)
+        if has_due_dates:
+            due_table.write(self.work.due_rows, self.work.due_table, self.run.execution.started_at)
+            put(s3, to, keys.due_dates, self.work.due_table, PARQUET)
         stored = put(s3, to, keys.document, text, "application/json")
         return StoredAnalysis(to.bucket, stored.key, keys.parquet_prefix, fingerprints, names)
 

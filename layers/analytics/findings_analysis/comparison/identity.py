@@ -57,6 +57,11 @@ def exact_hashes(arns: Sequence[str]) -> list[bytes]:
     return [blake2b(arn.encode("utf-8", "surrogatepass"), digest_size=EXACT_BYTES).digest() for arn in arns]
 
 
+def finding_key(exact_hash: bytes) -> int:
+    """Return an ARN's hash as the whole number that tables have: 64 bits, with a sign."""
+    return int.from_bytes(exact_hash, signed=True)
+
+
 class LogicalHashes:
     """Makes logical hashes, and remembers the hashes of resources, vulnerabilities and packages, which come again and again."""
 

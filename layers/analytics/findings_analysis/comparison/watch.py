@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from findings_analysis.comparison.due import DueDates, DueFindings
 from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, MARKS, NO_OWNER, OWNER
-from findings_analysis.comparison.identity import ON_RESOURCE, VULNERABILITY
+from findings_analysis.comparison.identity import EXACT_BYTES, ON_RESOURCE, VULNERABILITY
 
+DUE_ROW_BYTES = EXACT_BYTES + 2 + 4
+"""Of a row of due dates: ARN hash, first-seen day, due day (0 for none that is known)."""
 RESOURCES_LISTED = 5
 """So many resources of a vulnerability are named."""
 
@@ -58,11 +61,14 @@ class Watched:
         ARN hashes of findings whose fingerprints are wanted.
     due_dates
         None where findings have none.
+    due_rows
+        An empty file, for the due dates of all open findings.
     """
 
     vulnerabilities: Mapping[bytes, AbstractSet[bytes]] = field(default_factory=dict)
     findings: AbstractSet[bytes] = frozenset()
     due_dates: DueDates | None = None
+    due_rows: BinaryIO | None = None
 
 
 class OpenFindings:
@@ -83,6 +89,10 @@ class OpenFindings:
         """By owner and vulnerability."""
         self.findings: dict[bytes, bytes] = {}
         self.due = DueFindings(watched.due_dates) if watched.due_dates else None
+        self._due_rows = watched.due_rows
+        if self._due_rows:
+            self._due_rows.seek(0)
+            self._due_rows.truncate()
 
     def add(self, fingerprints: list[bytes]) -> None:
         """Take open findings; those of one vulnerability on one resource come together."""
@@ -92,6 +102,10 @@ class OpenFindings:
             self._add_vulnerabilities([each for each in fingerprints if each[VULNERABILITY] in self._any])
         if self.due:
             self.due.add(fingerprints)
+            if self._due_rows:
+                dates = self.due.dates
+                rows = [each[EXACT] + each[FIRST_SEEN] + (dates.due_on(each) or 0).to_bytes(4) for each in fingerprints]
+                self._due_rows.write(b"".join(rows))
 
     def _add_vulnerabilities(self, fingerprints: list[bytes]) -> None:
         worst: dict[tuple[bytes, bytes], bytes] = {}

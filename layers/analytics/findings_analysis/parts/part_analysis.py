@@ -11,11 +11,12 @@ from arro3.core import RecordBatch
 from findings_analysis.assessment.priorities import Priorities
 from findings_analysis.assessment.statistics import Statistics
 from findings_analysis.comparison.arns import Arns
+from findings_analysis.comparison.identity import finding_key
 from findings_analysis.comparison.run_fingerprints import PartFingerprints
 from findings_analysis.output import parquet
 from findings_analysis.output.names_format import NamesWriter
 from findings_analysis.reading.owners import Owners
-from findings_analysis.reading.schema import Batch
+from findings_analysis.reading.schema import FINDING_KEY, Batch
 
 NO_OWNERS = Owners(None)
 
@@ -136,7 +137,7 @@ class PartAnalysis:
                 self._totals.priorities.add(first.batch, first.arn_hashes)
                 self.fingerprints.add(first)
                 self._arn_hashes = first.arn_hashes
-                yield first.batch
+                yield {**first.batch, FINDING_KEY.name: list(map(finding_key, first.arn_hashes))}
 
     def _name(self, record: RecordBatch) -> None:
         self.names.add(self._arn_hashes, record)

@@ -19,6 +19,7 @@ ARROW_TYPES: dict[ColumnType, DataType] = {
     "string": _TEXT,
     "double": DataType.float64(),
     "int": DataType.int32(),
+    "bigint": DataType.int64(),
     "timestamp": DataType.timestamp("ms", tz="UTC"),
     "array<string>": DataType.list(Field("element", _TEXT)),
 }

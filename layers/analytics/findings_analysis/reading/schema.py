@@ -24,8 +24,8 @@ from arro3.core import Array, ChunkedArray, DataType
 type Batch = dict[str, Sequence[Any]]
 """Column name to values; all values of one row stand at the same index."""
 
-type ColumnType = Literal["string", "double", "int", "timestamp", "array<string>"]
-"""Glue's names, which Athena shares. In a batch: str, float, int, int (epoch milliseconds), list of str or None."""
+type ColumnType = Literal["string", "double", "int", "bigint", "timestamp", "array<string>"]
+"""Glue's names, which Athena shares. In a batch: str, float, int, int, int (epoch milliseconds), list of str or None."""
 
 type TextList = list[str | None] | None
 
@@ -333,7 +333,10 @@ OWNER = Column(
     "owner", "string", "Who fixes it, by the rules or the tag of owners; empty where there are none.", "made from the rules"
 )
 """What a batch gets after it was read."""
-TABLE_COLUMNS = (*COLUMNS, RUN_STARTED_AT, OWNER)
+FINDING_KEY = Column(
+    "finding_key", "bigint", "Stands for the ARN in the table of due dates.", "made from findingArn", "made from Finding ARN"
+)
+TABLE_COLUMNS = (*COLUMNS, RUN_STARTED_AT, OWNER, FINDING_KEY)
 """The columns of a Parquet file, and of the table in Athena."""
 
 NAMES = tuple(column.name for column in COLUMNS)

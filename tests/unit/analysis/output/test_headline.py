@@ -131,7 +131,9 @@ def test_whatever_texts_findings_have_it_stays_small_and_on_one_line(text: str) 
     to_fix = whole["fix_first"][0]
     to_fix |= dict.fromkeys(("title", "vulnerability_id", "severity", "runtime_reachability", "why"), text)
     to_fix["packages"] = [dict.fromkeys(("name", "installed_version", "fixed_version"), text)] * 50
-    to_fix["resources"] = [each | dict.fromkeys(("name", "resource_type", "account_id", "region", "owner"), text) for each in to_fix["resources"] * 9]
+    to_fix["resources"] = [
+        each | dict.fromkeys(("name", "resource_type", "account_id", "region", "owner"), text) for each in to_fix["resources"] * 9
+    ]
     whole["fix_first"] = [to_fix] * 10
     whole["sentences"] = [text] * 500
     whole["coverage_status"] |= {

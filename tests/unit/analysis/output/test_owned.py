@@ -20,7 +20,9 @@ DUE = DueDates(DAYS, TODAY, TODAY - 1)
 
 def row(number: int, owner: str, *, version: int = 0, **values: Any) -> dict[str, Any]:
     """A finding of its own vulnerability; another version is the same one in a rebuilt image."""
-    return finding(f"{number:x}{version}", vulnerability_id=f"CVE-{number}", resource_name=f"r{number % 3}", owner=owner, **values)
+    return finding(
+        f"{number:x}{version}", vulnerability_id=f"CVE-{number}", resource_name=f"r{number % 3}", owner=owner, **values
+    )
 
 
 rows_before = st.lists(
@@ -133,7 +135,12 @@ def test_without_owners_nothing_is_said_of_them() -> None:
 
 
 def test_an_owner_is_told_what_to_fix_first_where_and_until_when() -> None:
-    package = {"package_names": ["openssl"], "package_versions": ["3.0.1"], "fixed_in_versions": ["3.0.7"], "severity": "CRITICAL"}
+    package = {
+        "package_names": ["openssl"],
+        "package_versions": ["3.0.1"],
+        "fixed_in_versions": ["3.0.7"],
+        "severity": "CRITICAL",
+    }
     rows = [
         finding("a", owner="payments", vulnerability_id="CVE-1", first_observed_at=(TODAY - 20) * DAY_MS, **package),
         finding("b", owner="payments", vulnerability_id="CVE-1", resource_name="other", **package),
