@@ -11,6 +11,8 @@ from findings_exporter.model.config import Config
 from findings_exporter.model.run import Run
 
 TREND_RUNS = 30
+OPEN_FINDINGS_QUERY = "All open findings"
+"""The saved query of the template that lists them all."""
 TREND_LINES_READ = 2_000
 """Lines of the history that are read for it: with more between the runs, a trend is shorter."""
 
@@ -52,7 +54,7 @@ def page_of(
         "time_zone": config.time_zone,
         "owner": of.owner,
         "owner_links": of.owner_links,
-        "athena_query": None,
+        "athena_query": OPEN_FINDINGS_QUERY if config.has_athena else None,
     }
     runs = trend(history, run, analysis) if of.owner is None else []
     open_findings = {"count": analysis["statistics"]["open"], "rows": of.open_rows}

@@ -44,6 +44,8 @@ class Config:
         Which owners get a message: ``OFF``, ``CHANGES`` or ``ALL``.
     remediation_days
         Days in which findings are to be fixed, by severity, as the template's parameter has them: text, checked where it is used.
+    has_athena
+        Whether the stack has tables and saved queries.
     """
 
     table_name: str
@@ -60,6 +62,7 @@ class Config:
     owner_tag: str = ""
     owner_messages: str = "OFF"
     remediation_days: str = ""
+    has_athena: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -95,6 +98,7 @@ class Config:
             owner_tag=environ.get("OWNER_TAG") or "",
             owner_messages=environ.get("OWNER_MESSAGES") or "OFF",
             remediation_days=environ.get("REMEDIATION_DAYS") or "",
+            has_athena=environ.get("ATHENA") == "ON",
         )
 
     @property
