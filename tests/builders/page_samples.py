@@ -2,16 +2,17 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
 
 from findings_analysis.assessment.coverage import AccountScanning, Coverage, TypeCoverage
 from findings_analysis.comparison.fingerprints import DAY_MS
+from findings_analysis.page import render
 from findings_exporter.model.due_dates import DUE_SOON_DAYS
-from findings_exporter.model.taxonomy import APPEARED, LISTED_KINDS, NO_LONGER_OPEN, NOT_OPEN, SCAN_TYPES, SEVERITIES
+from findings_exporter.model.taxonomy import LISTED_KINDS, NOT_OPEN, SCAN_TYPES
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, TODAY, arn, finding
 from tests.unit.analysis.comparison.test_run_fingerprints import NOW
 from tests.unit.analysis.output import test_document
@@ -249,10 +250,7 @@ def hostile() -> dict[str, Any]:
     made = analysis(current, [], coverage=ON, filter_criteria={}, name=HOSTILE[0])
     made = with_listed(made, {"new": [listed(place, text, account_id=text) for place, text in enumerate(HOSTILE)]})
     made["sentences"] = [*made["sentences"], *HOSTILE]
-    made["fix_first"] = [
-        each | {"why": HOSTILE[1], "packages": [dict.fromkeys(("name", "installed_version", "fixed_version"), text)]}
-        for each, text in zip(made["fix_first"], HOSTILE, strict=False)
-    ]
+    made["fix_first"] = [each | {"why": HOSTILE[1]} for each in made["fix_first"]]
     return made
 
 
@@ -418,16 +416,39 @@ def open_findings(current: Iterable[dict[str, Any]], most: int = MOST_LISTED_OPE
     return {"count": len(found), "rows": found[:most]}
 
 
-def owner_page(owner: str = "shop") -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The page of an owner: its document, its open findings, and its facts."""
-    _, listed_open, pages = owned()
-    own = [each for each in listed_open["rows"] if each["owner"] == owner]
+@dataclass
+class Sample:
+    """What a page is made of."""
+
+    analysis: dict[str, Any]
+    open_findings: dict[str, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=lambda: facts())
+    trend: list[dict[str, Any]] | None = None
+
+    def html(self, language: str = "en") -> str:
+        """The page."""
+        runs = trend(self.analysis) if self.trend is None else self.trend
+        return render(self.analysis, runs, self.facts, language, self.open_findings)
+
+
+def owners_run(findings: int = 400) -> Sample:
+    """The page of a run with owners and due dates; some open findings are left out of its list."""
+    made, found, pages = owned(findings)
+    links = {owner: f"https://eu-central-1.console.aws.amazon.com/s3/object/findings?prefix=owners/{owner}.html" for owner in pages}
+    found["rows"] = found["rows"][: found["count"] * 3 // 4]
+    return Sample(made, found, facts(owner_links=links, athena_query="Open findings by owner"))
+
+
+def owner_page(owner: str = "shop", findings: int = 400) -> Sample:
+    """The page of an owner."""
+    _, found, pages = owned(findings)
+    own = [each for each in found["rows"] if each["owner"] == owner]
     links = facts()["links"] | {"report_page": "https://eu-central-1.console.aws.amazon.com/s3/object/findings?prefix=index.html"}
-    return pages[owner], {"count": len(own), "rows": own}, facts(owner=owner, links=links)
+    return Sample(pages[owner], {"count": len(own), "rows": own}, facts(owner=owner, links=links), [])
 
 
-def hostile_owners() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """A run whose owners, tags and open findings are hostile, with its open findings and its facts."""
+def hostile_owners() -> Sample:
+    """A run whose owners, resources and open findings are hostile."""
     made, listed_open, _ = owned(80)
     names = dict(zip(made["owners"], HOSTILE[:4], strict=True))
     made["owners"] = {names[owner]: each for owner, each in made["owners"].items()}
@@ -442,7 +463,23 @@ def hostile_owners() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         each["resources"] = [one | {"name": HOSTILE[1], "owner": HOSTILE[0]} for one in each["resources"]]
     _add(made, "moved", [each | {"previous_owner": HOSTILE[1]} for each in found])
     links = {HOSTILE[0]: "javascript:alert(1)", HOSTILE[1]: "https://example.com/owner"}
-    return made, {"count": 9_999, "rows": found}, facts(owner_links=links, athena_query=HOSTILE[1])
+    return Sample(made, {"count": 9_999, "rows": found}, facts(owner_links=links, athena_query=HOSTILE[1]))
+
+
+def hostile_owner_page() -> Sample:
+    """The page of an owner with a hostile name."""
+    sample = owner_page(findings=80)
+    sample.facts |= {"owner": HOSTILE[1]}
+    return sample
+
+
+def workplace(count: int = 1_000, changed: int = 0) -> Sample:
+    """The page of a run with many open findings, and many changed ones."""
+    sample = owners_run(80)
+    sample.open_findings = open_findings(team_rows(count, 21))
+    if changed:
+        sample.analysis = with_listed(sample.analysis, {"new": [listed(number) for number in range(changed)]})
+    return sample
 
 
 def trend(made: Mapping[str, Any], runs: int = 30) -> list[dict[str, Any]]:
@@ -479,3 +516,18 @@ def facts(**values: Any) -> dict[str, Any]:
         "duration_seconds": 742,
         "time_zone": "Europe/Paris",
     } | values
+
+
+SAMPLES: Mapping[str, Callable[[], Sample]] = {
+    "ordinary": lambda: Sample(ordinary()),
+    "deactivated": lambda: Sample(deactivated()),
+    "first": lambda: Sample(first()),
+    "no-changes": lambda: Sample(no_changes()),
+    "unknown": lambda: Sample(unknown()),
+    "hostile": lambda: Sample(hostile()),
+    "owners": owners_run,
+    "owner": owner_page,
+    "hostile-owners": hostile_owners,
+    "hostile-owner": hostile_owner_page,
+}
+HOSTILE_SAMPLES = frozenset(name for name in SAMPLES if "hostile" in name)

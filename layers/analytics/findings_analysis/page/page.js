@@ -29,9 +29,9 @@
     made.addEventListener("click", act);
     return made;
   };
-  const link = (href, textContent) => make("a", { href, rel: "noreferrer noopener", textContent });
   // What a report says is set apart from the page's own text direction.
   const isolated = (text, className = "") => make("bdi", { textContent: text, className });
+  const link = (href, text) => make("a", { href, rel: "noreferrer noopener" }, isolated(text));
 
   function long(text) {
     if (text.length <= data.cut_after) return [isolated(text)];
@@ -249,8 +249,8 @@
     for (const { label, only } of filters) label.hidden = Boolean(only) && only !== state.list;
     order.replaceChildren(...here.map(({ name, text }) => option([name, text])));
     order.value = state.sort;
-    if (head.dataset.list !== state.list) {
-      head.dataset.list = state.list;
+    if (table.dataset.list !== state.list) {
+      table.dataset.list = state.list;
       table.setAttribute("aria-label", say(`list.name_${state.list}`));
       head.replaceChildren(...here.filter(({ isHidden }) => !isHidden).map(({ name, text }) =>
         make("th", { scope: "col", role: "columnheader", className: `c-${name}` },

@@ -241,7 +241,6 @@ def render(
     kinds, due = _kinds(analysis["changes"]), DueDates.of(analysis["due_dates"])
     listed = sum(map(len, analysis["changes"]["lists"].values())) if analysis["changes"] else 0
     lists = {"open": len(open_findings["rows"]) if open_findings else 0, "changed": listed}
-    lists = {name: count for name, count in lists.items() if count}
     page = _TEMPLATE.render(
         say=say,
         language=language,
@@ -365,7 +364,7 @@ def _sections(analysis: Mapping[str, Any], owner: str | None, lists: Mapping[str
         "no_longer_open": is_compared,
         "owners": bool(analysis["owners"]),
         "changes": is_compared,
-        "findings": bool(lists),
+        "findings": any(lists.values()),
         "coverage": not owner,
         "trend": not owner,
     }
@@ -380,7 +379,8 @@ def _owners(analysis: Mapping[str, Any], links: Mapping[str, str]) -> list[Owner
     if not analysis["owners"]:
         return []
     rows = [
-        OwnerRow.of(numbers, name, links.get(name) or list_address(owner=name)) for name, numbers in analysis["owners"].items()
+        OwnerRow.of(numbers, name, links[name] if _is_address(links.get(name)) else list_address(owner=name))
+        for name, numbers in analysis["owners"].items()
     ]
     rows.sort(key=lambda row: (-(row.overdue or 0), -row.open, row.name))
     if beyond := analysis["owners_left_out"]:
