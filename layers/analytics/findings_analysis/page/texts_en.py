@@ -144,6 +144,7 @@ TEXTS = {
     "no_longer_open.all.other": "Search and filter the {n} findings listed as no longer open",
     # Owners
     "owners": "Owners",
+    "owners.table": "Findings by owner and severity",
     "owners.owner": "Owner",
     "owners.all": "All owners",
     "owners.beyond.one": "{n} other owner",

@@ -113,6 +113,7 @@ TEXTS = {
     "no_longer_open.none": "比較元の検出結果のうち、未解決でなくなったと確認できたものはありません。",
     "no_longer_open.all.other": "一覧の未解決でなくなった {n} 件を検索・絞り込み",
     "owners": "担当者別",
+    "owners.table": "担当者別・重要度別の件数",
     "owners.owner": "担当者",
     "owners.all": "全担当者",
     "owners.beyond.other": "ほかの担当者 {n} 名",
