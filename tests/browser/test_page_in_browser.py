@@ -327,7 +327,7 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     summary = shown.page.locator(".list summary").first
     summary.focus()
     keyboard.press("Enter")
-    assert "First seen" in shown.page.locator(".list details[open]").inner_text()
+    expect(shown.page.locator(".list details[open]")).to_contain_text("First seen")
 
 
 def test_a_phone_sorts_by_a_choice_and_shows_rows_as_blocks_that_are_still_a_table(open_page: Open) -> None:
@@ -357,7 +357,7 @@ def test_a_print_has_no_controls(open_page: Open) -> None:
     assert shown.page.pdf()[:5] == b"%PDF-"
 
 
-def test_a_print_of_a_dark_screen_is_light_and_the_sections_keep_their_findings(open_page: Open) -> None:
+def test_a_print_is_light_whatever_the_theme_and_the_sections_keep_their_findings(open_page: Open) -> None:
     shown = open_page("owners", theme="dark")
     shown.page.emulate_media(media="print", color_scheme="dark")
     colours = "each => [getComputedStyle(each).color, getComputedStyle(document.body).backgroundColor]"
@@ -413,7 +413,7 @@ class TestWorkplace:
         shown.search("i-0", "Resource")
         assert all("platform/i-0" in each for each in shown.column("resource"))
 
-    def test_what_was_chosen_stands_in_the_address_and_is_shown_again(self, open_page: Open) -> None:
+    def test_the_address_has_what_was_chosen_and_shows_it_again(self, open_page: Open) -> None:
         shown = open_page("workplace")
         choice(shown, "Owner").select_option("platform")
         choice(shown, "Due").select_option("overdue")

@@ -99,7 +99,10 @@ def entry(ranked: Mapping[str, Any], findings: Iterable[Mapping[str, Any]] = ())
     made = dict(ranked)
     count = made.pop("resources")
     resources = [
-        {name: each[name] for name in ("resource_type", "resource_id", "account_id", "region", "owner", "first_seen", "due_on", "finding_arn")}
+        {
+            name: each[name]
+            for name in ("resource_type", "resource_id", "account_id", "region", "owner", "first_seen", "due_on", "finding_arn")
+        }
         | {"name": each["resource"]}
         for each in sorted({each["resource"]: each for each in findings}.values(), key=lambda each: each["due_on"] or "9999")
     ]
@@ -316,17 +319,23 @@ def due_dates(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def dated(made: dict[str, Any], current: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """An analysis with owners and due dates of its findings."""
-    found = sorted(map(opened, (each for each in current if each["status"] not in NOT_OPEN)), key=lambda each: -each["priority_score"])
+    found = sorted(
+        map(opened, (each for each in current if each["status"] not in NOT_OPEN)), key=lambda each: -each["priority_score"]
+    )
     by_arn = {each["finding_arn"]: each for each in found}
     lists = made["changes"]["lists"] if made["changes"] else {}
-    for kind, listed_ones in lists.items():
+    for listed_ones in lists.values():
         for place, each in enumerate(listed_ones):
-            known = by_arn.get(each["finding_arn"], {"owner": owner_of(each | {"resource_name": each["resource"]}), "due_on": None})
+            known = by_arn.get(
+                each["finding_arn"], {"owner": owner_of(each | {"resource_name": each["resource"]}), "due_on": None}
+            )
             listed_ones[place] = each | {name: known[name] for name in ("owner", "due_on")}
     first = []
     for each in made["fix_first"]:
         of_it = [one for one in found if one["vulnerability_id"] == each["vulnerability_id"]]
-        made_entry = entry(each | {"resources": each["resource_count"], "packages": [one["name"] for one in each["packages"]]}, of_it)
+        made_entry = entry(
+            each | {"resources": each["resource_count"], "packages": [one["name"] for one in each["packages"]]}, of_it
+        )
         first.append(made_entry)
     return made | {"fix_first": first, "due_dates": due_dates(found)}
 
@@ -345,7 +354,12 @@ def team_rows(count: int, seed: int, account: str = ACCOUNT) -> list[dict[str, A
             row["title"] = f"{common[shared]} - {row['package_names'][0]}: {FAULTS[shared % len(FAULTS)]}"
         if chance.random() < 0.15:
             instance = f"i-0{number % 30:016x}"
-            row |= {"resource_type": "AWS_EC2_INSTANCE", "resource_id": instance, "resource_name": f"platform/{instance}", "repository_name": None}
+            row |= {
+                "resource_type": "AWS_EC2_INSTANCE",
+                "resource_id": instance,
+                "resource_name": f"platform/{instance}",
+                "repository_name": None,
+            }
         elif chance.random() < 0.1:
             name = f"resize-{number % 9}"
             row |= {
@@ -364,11 +378,11 @@ def team_rows(count: int, seed: int, account: str = ACCOUNT) -> list[dict[str, A
 
 def owned(findings: int = 400) -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[str, Any]]]:
     """A run with owners and due dates: its analysis, its open findings, and by owner the documents of the owners' pages."""
-    stay, gone, new = team_rows(findings, 11), team_rows(findings // 8, 12), team_rows(findings // 10, 13)
+    stay, missing, new = team_rows(findings, 11), team_rows(findings // 8, 12), team_rows(findings // 10, 13)
     other = team_rows(findings // 4, 14, OTHER_ACCOUNT)
-    for row in (*stay, *gone, *new, *other):
+    for row in (*stay, *missing, *new, *other):
         row["first_observed_at"] = row["first_observed_at"] or (TODAY - 3) * DAY_MS
-    current, before = [*stay, *new, *other], [*stay, *gone, *other]
+    current, before = [*stay, *new, *other], [*stay, *missing, *other]
     made = dated(analysis(current, before, coverage=COVERED), current)
     made["due_dates"]["unknown"] = 3
     moved = [
@@ -422,7 +436,7 @@ class Sample:
 
     analysis: dict[str, Any]
     open_findings: dict[str, Any] | None = None
-    facts: dict[str, Any] = field(default_factory=lambda: facts())
+    facts: dict[str, Any] = field(default_factory=lambda: facts())  # noqa: PLW0108 - it is defined below
     trend: list[dict[str, Any]] | None = None
 
     def html(self, language: str = "en") -> str:
@@ -434,7 +448,9 @@ class Sample:
 def owners_run(findings: int = 400) -> Sample:
     """The page of a run with owners and due dates; some open findings are left out of its list."""
     made, found, pages = owned(findings)
-    links = {owner: f"https://eu-central-1.console.aws.amazon.com/s3/object/findings?prefix=owners/{owner}.html" for owner in pages}
+    links = {
+        owner: f"https://eu-central-1.console.aws.amazon.com/s3/object/findings?prefix=owners/{owner}.html" for owner in pages
+    }
     found["rows"] = found["rows"][: found["count"] * 3 // 4]
     return Sample(made, found, facts(owner_links=links, athena_query="Open findings by owner"))
 
@@ -452,7 +468,7 @@ def hostile_owners() -> Sample:
     made, listed_open, _ = owned(80)
     names = dict(zip(made["owners"], HOSTILE[:4], strict=True))
     made["owners"] = {names[owner]: each for owner, each in made["owners"].items()}
-    resource = {name: HOSTILE[1] for name in ("resource", "resource_id", "account_id", "region", "resource_type", "finding_arn")}
+    resource = dict.fromkeys(("resource", "resource_id", "account_id", "region", "resource_type", "finding_arn"), HOSTILE[1])
     packages = [dict.fromkeys(("name", "installed_version", "fixed_version"), HOSTILE[3])]
     found = [
         each | resource | {"owner": HOSTILE[0], "title": text, "vulnerability_id": text, "packages": packages}

@@ -42,17 +42,22 @@ def resource_url(resource: Mapping[str, Any]) -> str | None:
     kind, name = resource["resource_type"], resource["resource_id"] or ""
     if kind == "AWS_EC2_INSTANCE":
         instance, place = _INSTANCE.fullmatch(name), _FINDING.fullmatch(resource["finding_arn"] or "")
-        console = instance and place and _console(place)
-        return f"{console}/ec2/home?region={place['region']}#InstanceDetails:instanceId={instance[1]}" if console else None
-    if kind in {"AWS_ECR_CONTAINER_IMAGE", "AWS_ECR_REPOSITORY"} and (found := _IMAGE.fullmatch(name)):
-        image = f"/_/image/{found['image']}/details" if found["image"] else ""
-        path = f"ecr/repositories/private/{found['account']}/{quote(found['name'], safe='/')}{image}?region={found['region']}"
-    elif kind == "AWS_LAMBDA_FUNCTION" and (found := _FUNCTION.fullmatch(name)):
-        path = f"lambda/home?region={found['region']}#/functions/{found['name']}"
+        path = f"ec2/home?region={place['region']}#InstanceDetails:instanceId={instance[1]}" if instance and place else ""
+    elif kind in {"AWS_ECR_CONTAINER_IMAGE", "AWS_ECR_REPOSITORY"}:
+        place = _IMAGE.fullmatch(name)
+        path = _image_path(place) if place else ""
+    elif kind == "AWS_LAMBDA_FUNCTION":
+        place = _FUNCTION.fullmatch(name)
+        path = f"lambda/home?region={place['region']}#/functions/{place['name']}" if place else ""
     else:
         return None
-    console = _console(found)
+    console = place and path and _console(place)
     return f"{console}/{path}" if console else None
+
+
+def _image_path(place: re.Match[str]) -> str:
+    image = f"/_/image/{place['image']}/details" if place["image"] else ""
+    return f"ecr/repositories/private/{place['account']}/{quote(place['name'], safe='/')}{image}?region={place['region']}"
 
 
 def _console(place: re.Match[str]) -> str | None:

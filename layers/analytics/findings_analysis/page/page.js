@@ -1,5 +1,5 @@
 // The list of findings: the open ones and the changed ones. It writes text, never HTML; a slice of the rows is drawn at a time,
-// and details when they are opened, so that thousands stay quick. What is chosen stands in the address after the #.
+// and details when they are opened, so that thousands stay quick. The address has what was chosen, after the #.
 "use strict";
 (() => {
   const place = document.getElementById("list");
@@ -338,10 +338,11 @@
   }
 
   let waiting = 0;
+  const choose = () => { redraw(); remember(); };
   for (const { control } of filters) {
-    control.addEventListener("input", () => {
+    control.addEventListener("input", control.options ? choose : () => {
       cancelAnimationFrame(waiting);
-      waiting = requestAnimationFrame(() => { redraw(); remember(); });
+      waiting = requestAnimationFrame(choose);
     });
   }
   addEventListener("hashchange", follow);

@@ -250,7 +250,8 @@ def render(
         open_findings=open_findings,
         due=due,
         due_days=say("separator").join(
-            say("due.days", days, severity=say.known("severity", severity)) for severity, days in (due.days if due else {}).items()
+            say("due.days", days, severity=say.known("severity", severity))
+            for severity, days in (due.days if due else {}).items()
         ),
         owners=_owners(analysis, owner_links),
         analysis=analysis,
@@ -339,7 +340,7 @@ def score(entry: Mapping[str, Any], say: PageLocalization) -> str:
     if epss is not None:
         parts.append((say("fix.epss", share=say.share(epss)), round(EPSS_SCORE * min(max(epss, 0.0), 1.0))))
     runs = runs_terms(entry["runtime_reachability"], entry["in_use_count"])
-    parts += [(say(f"fix.{name}"), points) for name, points in runs]
+    parts += [(say(f"fix.{name}"), term) for name, term in runs]
     if entry["fix_available"] in FIX_SCORES:
         parts.append((say.known("fix", entry["fix_available"]), FIX_SCORES[entry["fix_available"]]))
     rest = entry["priority_score"] - sum(score for _, score in parts)

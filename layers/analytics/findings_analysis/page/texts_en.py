@@ -25,7 +25,7 @@ TEXTS = {
     "headline.lost": "Inspector does not scan everything.",
     "owner.whose": "Findings of",
     "owner.unowned": "no owner (unowned)",
-    "owner.part": "The numbers and lists on this page are of this owner alone; the state of scanning is that of the whole report.",
+    "owner.part": "The numbers and lists on this page are of this owner alone. The state of scanning is that of the report.",
     "owner.whole": "Page of the whole report",
     "owner.moved.one": "{n} finding came from another owner.",
     "owner.moved.other": "{n} findings came from other owners.",
@@ -111,7 +111,8 @@ TEXTS = {
     "fix.in_list": "Show the findings in the list",
     # Due dates
     "due": "Due dates",
-    "due.lead": "Days until a finding is due, from the day on which it was first seen: {days}. Other severities have no due date.",
+    "due.lead": "Days until a finding is due, from the day on which it was first seen: {days}. Other severities have no due"
+    " date.",
     "due.days.one": "{severity} {n}",
     "due.days.other": "{severity} {n}",
     "due.table": "Overdue and due soon by severity",
@@ -123,10 +124,9 @@ TEXTS = {
     "due.nothing": "No finding with a known due date is overdue or due within 7 days.",
     "due.newly_overdue.one": "{n} finding became overdue since the baseline.",
     "due.newly_overdue.other": "{n} findings became overdue since the baseline.",
-    "due.not_known.one": "The due date of {n} finding is unknown, because the day on which it was first seen is unknown. It is not"
-    " in the numbers above.",
-    "due.not_known.other": "The due dates of {n} findings are unknown, because the days on which they were first seen are unknown."
-    " They are not in the numbers above.",
+    "due.not_known.one": "The due date of {n} finding is unknown: it has no first-seen day. It is not in the numbers above.",
+    "due.not_known.other": "The due dates of {n} findings are unknown: they have no first-seen day. They are not in the numbers"
+    " above.",
     "due.most_overdue": "Most overdue",
     "due.days_overdue.one": "{n} day overdue",
     "due.days_overdue.other": "{n} days overdue",

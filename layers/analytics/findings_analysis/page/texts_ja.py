@@ -133,7 +133,8 @@ TEXTS = {
     "findings.worst.other": "未解決の検出結果 {all} 件のうち、優先度スコアの高い {n} 件の一覧です。",
     "findings.athena.other": "残り {n} 件を含むすべては、保存済みの Athena クエリ「{query}」で取得できます。",
     "findings.parquet.other": "残り {n} 件は Parquet ファイルにあります。",
-    "findings.noscript": "この一覧には JavaScript が必要です。変化した検出結果は analysis.json に、すべての検出結果は Parquet ファイルにあります。",
+    "findings.noscript": "この一覧には JavaScript が必要です。"
+    "変化した検出結果は analysis.json に、すべての検出結果は Parquet ファイルにあります。",
     "group.appeared": "新規",
     "group.no_longer_open": "未解決でなくなったもの",
     "group.stayed": "引き続き未解決",

@@ -30,6 +30,7 @@ from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SE
 from findings_exporter.model.text import clean
 from findings_exporter.notification import links
 from tests.builders import page_samples
+from tests.builders.daily_runs import arn
 
 FOLDER = Path("layers/analytics/findings_analysis/page")
 ALL_SAMPLES = pytest.mark.parametrize("sample", page_samples.SAMPLES)
@@ -609,7 +610,7 @@ class TestLanguages:
 
 def part(html: str, section: str) -> str:
     """What people read in a section of a page."""
-    return Page(html[html.index(f'<h2 id="{section}">') :].split("</section>")[0]).text
+    return Page(html[html.index(f'<h2 id="{section}">') :].split("</section>", maxsplit=1)[0]).text
 
 
 class TestFixFirst:
@@ -635,7 +636,7 @@ class TestFixFirst:
                 "resources": [place("shop/api", "shop", "2026-11-11"), place("i-0ab", "platform", "2026-11-30")],
                 "due_on": "2026-11-11",
                 "kev": {"added_on": "2026-11-10", "due_on": "2026-12-01", "action": None},
-                "finding_arn": page_samples.arn("a"),
+                "finding_arn": arn("a"),
                 "why": "",
             }
         ]
@@ -646,8 +647,8 @@ class TestFixFirst:
             "known exploited (KEV), due 1 Dec 2026 exploit available EPSS 50% reachable at runtime and in use fix available",
             "shop/api · shop · 111122223333 · 12 days overdue i-0ab · platform · 111122223333 · due 30 Nov 2026",
             "and 5 more",
-            "Priority score 103 Critical 40 + exploit available 25 + EPSS 50% 10 + reachable at runtime and in use 10 + fix available 10"
-            " + 7 resources 8 = 103",
+            "Priority score 103 Critical 40 + exploit available 25 + EPSS 50% 10 + reachable at runtime and in use 10",
+            "+ fix available 10 + 7 resources 8 = 103",
         ):
             assert said in shown
 
@@ -747,7 +748,9 @@ class TestOwners:
     def test_a_finding_that_changed_its_owner_is_listed_with_the_previous_one(self) -> None:
         shown = page_of("owners")
         moved = [row for row in shown.data["rows"] if row.get("kind") == "moved"]
-        assert [(row["owner"], row["previous_owner"], row["group"]) for row in moved] == [("platform", "shop", "owner_changed")] * 4
+        assert [(row["owner"], row["previous_owner"], row["group"]) for row in moved] == [
+            ("platform", "shop", "owner_changed")
+        ] * 4
         assert "owner changed still open, and its owner is another one than before" in shown.text
 
     def test_the_page_of_an_owner_says_whose_it_is_and_leads_to_the_whole_report(self) -> None:
@@ -755,7 +758,9 @@ class TestOwners:
         html = sample.html()
         assert Page(html).text.startswith("shop: findings of 23 Nov 2026 (nightly)")
         heading = Page(html[html.index("<h1>") : html.index("</h1>")]).text
-        assert heading == f"Findings of shop 9 new, 17 no longer open; {sample.analysis['statistics']['open']} open (29 critical)."
+        assert (
+            heading == f"Findings of shop 9 new, 17 no longer open; {sample.analysis['statistics']['open']} open (29 critical)."
+        )
         assert f'href="{sample.facts["links"]["report_page"]}"' in html
         assert "4 findings went to other owners." in Page(html).text
         assert "By repository" not in Page(html).text
@@ -791,6 +796,7 @@ class TestOpenFindings:
 
     def test_what_is_zero_is_kept_and_what_is_unknown_is_left_out(self) -> None:
         sample = page_samples.owners_run()
+        assert sample.open_findings
         sample.open_findings["rows"] = [
             sample.open_findings["rows"][0] | {"days_open": days, "first_seen": None, "priority_score": 0, "epss_score": None}
             for days in (0, None)
@@ -810,9 +816,18 @@ class TestConsoles:
     @pytest.mark.parametrize(
         ("arn", "address"),
         [
-            (FINDING.format("aws", "eu-central-1"), "https://eu-central-1.console.aws.amazon.com/inspector/v2/home?region=eu-central-1"),
-            (FINDING.format("aws-us-gov", "us-gov-west-1"), "https://us-gov-west-1.console.amazonaws-us-gov.com/inspector/v2/home"),
-            (FINDING.format("aws-cn", "cn-north-1"), "https://cn-north-1.console.amazonaws.cn/inspector/v2/home?region=cn-north-1"),
+            (
+                FINDING.format("aws", "eu-central-1"),
+                "https://eu-central-1.console.aws.amazon.com/inspector/v2/home?region=eu-central-1",
+            ),
+            (
+                FINDING.format("aws-us-gov", "us-gov-west-1"),
+                "https://us-gov-west-1.console.amazonaws-us-gov.com/inspector/v2/home",
+            ),
+            (
+                FINDING.format("aws-cn", "cn-north-1"),
+                "https://cn-north-1.console.amazonaws.cn/inspector/v2/home?region=cn-north-1",
+            ),
             (FINDING.format("aws-iso", "us-iso-east-1"), None),
             (FINDING.format("aws", "evil.example/"), None),
             (FINDING.format("aws", "eu-central-1") + "/../x", None),
