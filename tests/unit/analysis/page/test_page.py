@@ -652,6 +652,13 @@ class TestFixFirst:
         ):
             assert said in shown
 
+    def test_a_new_finding_that_is_known_to_be_exploited_says_so(self) -> None:
+        sample = page_samples.owners_run()
+        rows = {"new": [page_samples.listed(1), page_samples.listed(2)]}
+        sample.analysis = page_samples.with_listed(sample.analysis, rows)
+        sample.analysis["known_exploited"] = {"CVE-2026-10002": {"added_on": "2026-11-10", "due_on": None, "action": None}}
+        assert part(sample.html(), "new").count("known exploited (KEV)") == 1
+
     def test_without_owners_and_due_dates_none_are_said(self) -> None:
         shown = page_of("ordinary").text
         assert "overdue" not in shown.lower()
