@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-CONSOLES: Mapping[str, str] = {
+CONSOLE_HOSTS: Mapping[str, str] = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
@@ -61,5 +61,5 @@ def _image_path(place: re.Match[str]) -> str:
 
 
 def _console(place: re.Match[str]) -> str | None:
-    console = CONSOLES.get(place["partition"])
+    console = CONSOLE_HOSTS.get(place["partition"])
     return f"https://{place['region']}.{console}" if console else None

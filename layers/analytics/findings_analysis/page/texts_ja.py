@@ -19,7 +19,7 @@ TEXTS = {
     "headline.lost": "Inspector がスキャンしていないリソースがあります。",
     "owner.whose": "担当者",
     "owner.unowned": "担当者なし（unowned）",
-    "owner.part": "件数と一覧はこの担当者の分だけです。スキャンの状態はレポート全体のものです。",
+    "owner.part": "この担当者の検出結果だけです。スキャンの状態はレポート全体のものです。",
     "owner.whole": "レポート全体のページ",
     "owner.moved.other": "ほかの担当者から移った検出結果：{n} 件",
     "owner.moved_away.other": "ほかの担当者に移った検出結果：{n} 件",
@@ -65,8 +65,7 @@ TEXTS = {
     "separator": "、",
     "more.other": "さらに {n} 件表示",
     "fix": "優先して修正",
-    "fix.lead": "優先度スコアが最も高い未解決の脆弱性です。スコアは、重要度、悪用コードの有無、悪用される確率（EPSS）、"
-    "ランタイム到達可能性と使用状況、修正の有無、影響を受けるリソース数の合計です。",
+    "fix.lead": "優先度スコアが最も高い未解決の脆弱性です。スコアを開くと内訳を表示します。",
     "fix.none": "未解決の検出結果はありません。",
     "fix.none_uncertain": "このレポートには、優先度を付ける未解決の検出結果がありません。"
     "先にスキャンカバレッジを復旧または確認してください。",
@@ -86,7 +85,6 @@ TEXTS = {
     "fix.kev": "悪用を確認済み（KEV）",
     "fix.kev_due": "悪用を確認済み（KEV、期限 {date}）",
     "fix.resources.other": "リソース {n} 個",
-    "fix.show_resources.other": "さらにリソース {n} 個を表示",
     "fix.more_resources.other": "ほか {n} 個",
     "fix.in_list": "一覧で検出結果を表示",
     "due": "期限",
