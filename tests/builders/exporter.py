@@ -282,8 +282,8 @@ def older(headline: Mapping[str, Any]) -> dict[str, Any]:
     made = {name: value for name, value in headline.items() if name not in new}
 
     def finding_then(each: Mapping[str, Any]) -> dict[str, Any]:
-        gone = {"resource_count", "resource_count_at_least", "owner", "in_kev", "kev_due_on", "due_on"}
-        return {name: value for name, value in each.items() if name not in gone} | {
+        later = {"resource_count", "resource_count_at_least", "owner", "in_kev", "kev_due_on", "due_on"}
+        return {name: value for name, value in each.items() if name not in later} | {
             "packages": [package["name"] for package in each["packages"]],
             "resources": each["resource_count"],
             "resources_at_least": each["resource_count_at_least"],

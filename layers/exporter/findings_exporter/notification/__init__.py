@@ -133,7 +133,10 @@ def publication(run: Run, config: Config) -> dict[str, Any]:
 
     A message goes out whatever the record holds: where the full one cannot be created, it is a short one.
     """
-    return _publication(run, config, _of_runs(config))
+    analysis = (
+        {**run.analysis, "owner": None} if isinstance(run.analysis, Mapping) and "error" not in run.analysis else run.analysis
+    )
+    return _publication(replace(run, analysis=analysis), config, _of_runs(config))
 
 
 def owner_publication(run: Run, headline: Mapping[str, Any], config: Config) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 ::
 
-    CRITICAL openssl 3.0.1 -> 3.0.7 on shop/api, i-0abc1234def567890 (+2)
+    CRITICAL openssl 3.0.1 → 3.0.7 on shop/api, i-0abc1234def567890 (+2)
     CVE-2026-21001; owner: payments; overdue since 3 Nov; exploit available
 
 Each is one line of a screen: names are cut before versions, and what is urgent is shortened before it is left out. The
@@ -72,7 +72,7 @@ class EntryLines:
         """Return what is said under an entry: its packages, and where it is."""
         say, listed = self.localization.say, self.localization.listed
         packages = [each for each in entry["packages"] if each["name"]]
-        upgrades = [_upgrade(each, str(each["name"]), self.localization) for each in packages]
+        upgrades = [_upgrade(each, str(each["name"])) for each in packages]
         lines = [] if len(_versions(packages)) <= 1 else [say("of_finding.packages", packages=listed(upgrades))]
         resources = entry["resources"]
         places = {tuple(each[name] for name in ("account_id", "region", "owner", "due_on")) for each in resources}
@@ -109,7 +109,9 @@ class EntryLines:
         place = say("of_finding.place", account=account or several, region=region or several)
         if "first_seen" not in entry:
             return [place]
-        seen = say("of_finding.first_seen", day=self.localization.day(first_seen)) if first_seen else say("of_finding.no_first_seen")
+        seen = (
+            say("of_finding.first_seen", day=self.localization.day(first_seen)) if first_seen else say("of_finding.no_first_seen")
+        )
         return [say("facts").join([place, seen])]
 
     # What to fix, and where.
@@ -167,8 +169,8 @@ class EntryLines:
         marks = self._marks(entry)
         whose = [self._owned(owners, are_all=are_all)]
         if owners:
-            first = are_all and len(owners) == 1
-            whose += [self._owned([each], are_all=first) for each in (owners[0], cut_to_line(owners[0], NAME_COLUMNS))]
+            only, cut = are_all and len(owners) == 1, cut_to_line(owners[0], NAME_COLUMNS)
+            whose += [self._owned(owners[:1], are_all=only), self._owned([cut], are_all=only or cut != owners[0])]
         # Of what is urgent more is said before a second owner is, and an owner before nothing of it.
         tries = [[known_as, each, due, *urgent] for each in whose for urgent in marks]
         tries += [[known_as, each, due] for each in whose]
@@ -196,7 +198,7 @@ class EntryLines:
     def _marks(self, entry: Entry) -> list[list[str]]:
         """Return what is said of exploit, what runs, and fix: the longest first."""
         say = self.localization.say
-        long, short = self._exploit(entry)
+        long, short, shortest = self._exploit(entry)
         runs = entry.get("runtime_reachability") == "REACHABLE"
         fix, findings = self._fix(entry), []
         if (count := entry.get("findings") or 1) > (entry["resource_count"] or 1):
@@ -206,17 +208,24 @@ class EntryLines:
             [*long, *([say("reachable.short")] if runs else []), *fix],
             [*short, *([say("reachable.short")] if runs else []), *fix],
             [*short, *fix],
+            short,
+            shortest,
         ]
 
-    def _exploit(self, entry: Entry) -> tuple[list[str], list[str]]:
+    def _exploit(self, entry: Entry) -> tuple[list[str], list[str], list[str]]:
+        """Return what is said of an exploit, in three lengths."""
         say = self.localization.say
         if entry.get("in_kev") is True:
             until = day(entry.get("kev_due_on"))
+            shortest = [say("kev.short")]
             if until is None:
-                return [say("kev.long")], [say("kev.short")]
+                return [say("kev.long")], shortest, shortest
             when = self.localization.day(until, self.today)
-            return [say("kev.long_on", day=when)], [say("kev.short_on", day=when)]
-        return ([say("exploit.long")], [say("exploit.short")]) if entry.get("exploit_available") in {True, "YES"} else ([], [])
+            return [say("kev.long_on", day=when)], [say("kev.short_on", day=when)], shortest
+        # A value that is newer than this code is not taken for one that is known.
+        if entry.get("exploit_available") is True or entry.get("exploit_available") == "YES":
+            return [say("exploit.long")], [say("exploit.short")], [say("exploit.short")]
+        return [], [], []
 
     def _fix(self, entry: Entry) -> list[str]:
         known = any(_version(each["fixed_version"]) for each in entry["packages"])
@@ -256,19 +265,17 @@ def _whats(entry: Entry, localization: Localization) -> Iterator[str]:
         return
     first, names = packages[0], localization.listed(str(each["name"]) for each in packages)
     if len(_versions(packages)) == 1:
-        yield _upgrade(first, names, localization)
+        yield _upgrade(first, names)
     if len(packages) > 1:
         more = localization.number(len(packages) - 1)
-        yield localization.say("where.more", places=_upgrade(first, str(first["name"]), localization), more=more)
-    yield _upgrade(first, str(first["name"]), localization)
-    yield _upgrade(first, _short_name(entry), localization)
+        yield localization.say("where.more", places=_upgrade(first, str(first["name"])), more=more)
+    yield _upgrade(first, str(first["name"]))
+    yield _upgrade(first, _short_name(entry))
 
 
-def _upgrade(package: Mapping[str, Any], name: str, localization: Localization) -> str:
-    installed, fixed = _version(package["installed_version"]), _version(package["fixed_version"])
-    if fixed:
-        return localization.say("upgrade", package=f"{name} {installed}".rstrip(), fixed=fixed)
-    return f"{name} {installed}".rstrip()
+def _upgrade(package: Mapping[str, Any], name: str) -> str:
+    installed, fixed = (_version(package[field]) for field in ("installed_version", "fixed_version"))
+    return f"{name} {installed}".rstrip() + (f" → {fixed}" if fixed else "")
 
 
 def _versions(packages: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:

@@ -62,19 +62,21 @@ def _of_an_outcome(run: Run, config: Config, localization: Localization) -> list
 
 def _of_an_analyzed_run(run: Run, view: MessageView, config: Config, localization: Localization) -> list[str]:
     action, entries = action_lines(view, localization), EntryLines.of(view, localization)
+    step = [localization.say("do_now", step=each) for each in [action_step(view, localization)] if each]
+    first = _lines(first_lines(run, view, config, localization))
+    if run.delivery and run.delivery.nothing_found and view.owner is None:
+        first += "\n" + wrapped(localization.say("nothing_matches"))
+    while len(action) > 1 and shown_lines("\n\n".join([_lines([*action, *step]), first])) > SCREEN_LINES:
+        # A reason that is too long for the screen is a note.
+        action.pop()
     notes = _notes([*(each for each in view.sentences if each not in action), *run.notes], localization)
     if view.owner is not None:
         notes = _notes(view.sentences, localization, "notes_on_all")
-    if step := action_step(view, localization):
-        action.append(localization.say("do_now", step=step))
-    first = "\n".join(wrapped(line) for line in first_lines(run, view, config, localization))
-    if run.delivery and run.delivery.nothing_found and view.owner is None:
-        first += "\n" + wrapped(localization.say("nothing_matches"))
     links, ending = _links(run, view, config, localization), _ending(run, view, config, localization)
     if view.has_no_changes and view.owner is None:
         overdue = "\n".join(_list(localization.say("most_overdue"), view.most_overdue[:LISTED_ON_SCREEN], entries))
         return [first, overdue, *links, notes, *ending]
-    top = ["\n".join(wrapped(line) for line in action), first] if action else [first]
+    top = [_lines([*action, *step]), first] if action else [first]
     return [
         *_screen(top, _lists(view, entries), links[:1]),
         _ruled(localization.say("details")),
@@ -83,6 +85,10 @@ def _of_an_analyzed_run(run: Run, view: MessageView, config: Config, localizatio
         _files(run, view, config, localization) if view.owner is None else "",
         *ending,
     ]
+
+
+def _lines(sentences: Iterable[str]) -> str:
+    return "\n".join(wrapped(each) for each in sentences)
 
 
 def _lists(view: MessageView, entries: EntryLines) -> list[tuple[str, list[str]]]:

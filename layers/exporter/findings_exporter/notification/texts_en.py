@@ -168,7 +168,6 @@ TEXTS = {
     "score": "Score: {why}",
     "entry": "{severity} {what} on {where}",
     "entry.nowhere": "{severity} {what}",
-    "upgrade": "{package} -> {fixed}",
     "where.more": "{places} (+{more})",
     "where.more_at_least": "{places} (+{more} or more)",
     "where.maybe_more": "{places} (and maybe more)",

@@ -182,7 +182,7 @@ def view_of(run: Run) -> MessageView | None:
         reasons=_list(coverage_status, "reasons"),
         sentences=tuple(dict.fromkeys((*_list(coverage_status, "reasons"), *_list(headline, "sentences")))),
         files={name: headline[field] for name, field in FILES.items() if bucket and headline.get(field)},
-        owner=headline.get("owner"),
+        owner=headline["owner"] if isinstance(headline.get("owner"), str) else None,
         is_last=headline.get("last_message") is True,
         owners=OwnersView(
             owners.get("count") or 0,
