@@ -237,19 +237,24 @@ def owned(mine: str | None = None) -> dict[str, Any]:
         resource("i-0abc1234def567890", **SHOP, resource_type=INSTANCE, due_on=OVERDUE_SINCE),
     ]
     front = [resource("web/front", **WEB, due_on=DUE_LATER)]
+    shop = [resource("shop/api", **SHOP, due_on=DUE_LATER)]
+    hosts = [resource("i-0fff1234def567890", owner="unowned", resource_type=INSTANCE)]
     log4j = {"in_kev": True, "kev_due_on": KEV_DUE, "runtime_reachability": "REACHABLE"}
+    openssl = {
+        "vulnerability_id": "CVE-2026-21001",
+        "title": "CVE-2026-21001 - openssl",
+        "packages": [package()],
+        "runtime_reachability": "REACHABLE",
+    }
+    sudo = {"severity": "HIGH", "vulnerability_id": "CVE-2025-31002", "title": "CVE-2025-31002 - sudo",
+            "packages": [package("sudo", "1.8.6", "1.8.23")], "exploit_available": False}  # fmt: skip
     every = [
-        fix(**log4j, resources=[*api, *front], resource_count=5, due_on=OVERDUE_SINCE, priority_score=98,
-            why=why("CRITICAL", 40, 5, 4, EXPLOIT, epss("94.4%", 19))),
-        fix(rank=2, priority_score=87, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", packages=[package()],
-            resources=api[:1], resource_count=1, due_on=DUE_LATER, runtime_reachability="REACHABLE",
-            why=why("CRITICAL", 40, 1, 0, EXPLOIT, REACHABLE, epss("12.0%", 2))),
-        fix(rank=3, priority_score=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo",
-            packages=[package("sudo", "1.8.6", "1.8.23")], **on("i-0fff1234def567890", count=40, resource_type=INSTANCE, owner="unowned"),
-            exploit_available=False, why=why("HIGH", 30, 40, 10)),
-    ]  # fmt: skip
+        to_fix_on([*api, *front], 5, mine, ("CRITICAL", 40, EXPLOIT, REACHABLE, epss("94.4%", 19)), **log4j),
+        to_fix_on(shop, 1, mine, ("CRITICAL", 40, EXPLOIT, REACHABLE, epss("12.0%", 2)), **openssl),
+        to_fix_on(hosts, 40, mine, ("HIGH", 30), **sudo),
+    ]
     new = [
-        finding(owner="payments", resources=api[:1], due_on=DUE_LATER),
+        finding(owner="payments", resources=shop, due_on=DUE_LATER),
         finding(owner="web", vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=[LIBXML2],
                 resource="web/front", resources=front, account_id=OTHER, exploit_available=False, due_on=DUE_SOON),
         finding(owner="unowned", severity="HIGH", vulnerability_id="CVE-2026-19876", title="CVE-2026-19876 - curl", packages=CURL,
@@ -261,13 +266,22 @@ def owned(mine: str | None = None) -> dict[str, Any]:
                 findings=2, in_kev=True, kev_due_on=KEV_DUE, first_seen="2026-10-19", due_on=OVERDUE_SINCE)
     ]  # fmt: skip
     if mine is not None:
-        every = [each | {"resources": [own for own in each["resources"] if own["owner"] == mine]} for each in every]
-        every = [
-            each | {"rank": rank, "resource_count": len(each["resources"])}
-            for rank, each in enumerate((each for each in every if each["resources"]), 1)
-        ]
         new, late = ([each for each in some if each["owner"] == mine] for some in (new, late))
-    return {"fix_first": every, "worst_new": new, "most_overdue": late}
+    ranked = enumerate(filter(None, every), 1)
+    return {"fix_first": [each | {"rank": rank} for rank, each in ranked], "worst_new": new, "most_overdue": late}
+
+
+def to_fix_on(
+    resources: list[dict[str, Any]], count: int, mine: str | None, score: tuple[Any, ...], **fields: Any
+) -> dict[str, Any] | None:
+    """What to fix on resources, at least on those of an owner; None where it has none of them."""
+    own = [each for each in resources if mine in {None, each["owner"]}]
+    count = count if mine in {None, "unowned"} else len(own)
+    severity, first, *terms = score
+    told = why(severity, first, count, min(2 * (count.bit_length() - 1), 10), *terms)
+    due_on = min((each["due_on"] for each in own if each["due_on"]), default=None)
+    made = fix(resources=own, resource_count=count, due_on=due_on, priority_score=told.values["total"], why=told, **fields)
+    return made if own else None
 
 
 def due(overdue: Mapping[str, int], soon: Mapping[str, int], newly: int = 0, unknown: int = 0) -> dict[str, Any]:
@@ -309,6 +323,7 @@ def of_owner(owner: str, open_now: Mapping[str, int], kinds: Mapping[str, Mappin
         **owned(owner) | {"page_key": KEYS.owner_page(owner), "owner": owner, "last_message": False} | fields,
     )
     made["changes"]["counts"] |= moved
+    made["worst_new"] = [each for each in made["worst_new"] if made["changes"]["appeared_by_severity"].get(each["severity"])]
     return notification.of_owner(daily_run(None), made)
 
 

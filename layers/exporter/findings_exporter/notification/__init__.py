@@ -26,7 +26,7 @@ from findings_exporter.notification.event import EVENT_VERSION, OWNER_EVENT_VERS
 from findings_exporter.notification.level import LEVELS, level_of
 from findings_exporter.notification.links import execution_url, object_url, report_url
 from findings_exporter.notification.mail import email, subject
-from findings_exporter.notification.sanitize import CAUSE_CHARACTERS, ERROR_CHARACTERS, OWNER_CHARACTERS, for_programs
+from findings_exporter.notification.sanitize import CAUSE_CHARACTERS, ERROR_CHARACTERS, OWNER_NAME_CHARACTERS, for_programs
 from findings_exporter.notification.subject_line import TITLE_CHARACTERS
 from findings_exporter.notification.texts_en import TEXTS
 from findings_exporter.notification.view import view_of, worst_severity
@@ -153,7 +153,7 @@ def owner_publication(run: Run, headline: Mapping[str, Any], config: Config) -> 
 def of_owner(run: Run, headline: Mapping[str, Any]) -> Run:
     """Return a run as its messages to an owner see it; the same owner of the same run has the same notification id."""
     read = from_stored(headline) if isinstance(headline, Mapping) else {}
-    owner = clean(read.get("owner") or "", OWNER_CHARACTERS)
+    owner = clean(read.get("owner") or "", OWNER_NAME_CHARACTERS)
     name = f"{clean(run.execution.arn, short.ARN_CHARACTERS)} {owner}"
     return replace(run, analysis={**read, "owner": owner}, notification_id=str(uuid.uuid5(uuid.NAMESPACE_URL, name)))
 

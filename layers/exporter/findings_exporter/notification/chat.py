@@ -8,6 +8,7 @@ What does not keep the schema is dropped in silence [AWS: custom notifications],
 from typing import Any
 
 from findings_exporter.model.config import Config
+from findings_exporter.model.owner_rules import UNOWNED
 from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut, in_chat
 from findings_exporter.notification.entry_lines import EntryLines
@@ -30,7 +31,7 @@ from findings_exporter.notification.view import MessageView, analysis_failure, v
 
 CHAT_TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
 CHAT_LISTED = 3
-OWNERS_LISTED = 5
+OWNERS_IN_CHAT = 5
 
 
 def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _of_an_analyzed_run(run: Run, view: MessageView, config: Config, localizatio
             if each.get("why"):
                 lines.append(localization.say("score", why=each["why"]))
     if view.owners and not view.has_no_changes:
-        head, *owners, last = owner_lines(view.owners, localization, OWNERS_LISTED)
+        head, *owners, last = owner_lines(view.owners, localization, OWNERS_IN_CHAT)
         lines += [f"*{head}*", *(f"• {each}" for each in owners), last]
     return lines
 
@@ -138,7 +139,7 @@ def _link(run: Run, view: MessageView | None, config: Config, localization: Loca
     """Return the link to the page, else to the report, else to the execution."""
     of_owner = view is not None and view.owner is not None
     urls = {
-        "owner_page" if of_owner else "page": page_url(run, view, config) if view else None,
+        "owner_page" if view and view.owner not in {None, UNOWNED} else "page": page_url(run, view, config) if view else None,
         "report": None if of_owner else report_url(run, config),
         "execution": execution_url(run, config),
     }

@@ -10,8 +10,8 @@ from typing import Any
 type Entry = Mapping[str, Any]
 """A finding, several that are alike, or a vulnerability to fix."""
 
-PACKAGE = ("name", "installed_version", "fixed_version")
-RESOURCE = ("name", "resource_type", "account_id", "region", "owner", "due_on")
+PACKAGE_FIELDS = ("name", "installed_version", "fixed_version")
+RESOURCE_FIELDS = ("name", "resource_type", "account_id", "region", "owner", "due_on")
 
 
 def listed(headline: Mapping[str, Any], name: str) -> Sequence[Entry]:
@@ -25,14 +25,17 @@ def listed(headline: Mapping[str, Any], name: str) -> Sequence[Entry]:
 def _current(entry: Entry) -> Entry:
     given = entry.get("resources")
     if isinstance(given, list | tuple):
-        resources, count = [_fields(each, RESOURCE) for each in given if isinstance(each, Mapping)], entry.get("resource_count")
+        resources, count = (
+            [_fields(each, RESOURCE_FIELDS) for each in given if isinstance(each, Mapping)],
+            entry.get("resource_count"),
+        )
         count = count or len(resources) or None
     else:
-        resources, count = [_fields({"name": each}, RESOURCE) for each in entry.get("resource_names") or ()], given
+        resources, count = [_fields({"name": each}, RESOURCE_FIELDS) for each in entry.get("resource_names") or ()], given
     return {
         **entry,
         "packages": [
-            _fields(each if isinstance(each, Mapping) else {"name": each}, PACKAGE)
+            _fields(each if isinstance(each, Mapping) else {"name": each}, PACKAGE_FIELDS)
             for each in entry.get("packages") or ()
             if isinstance(each, str | Mapping)
         ],

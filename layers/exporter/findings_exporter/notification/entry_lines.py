@@ -41,19 +41,19 @@ class EntryLines:
         The day that due dates are compared with.
     owner
         Whose message it is, so that it need not be repeated; None where entries say it.
-    has_due_dates
-        Whether findings have due dates at all.
+    some_unknown
+        Whether the due date of some findings is unknown; without them an entry that has none needs none.
     """
 
     localization: Localization
     today: date
     owner: str | None
-    has_due_dates: bool
+    some_unknown: bool
 
     @classmethod
     def of(cls, view: MessageView, localization: Localization) -> Self:
         """Return what writes the entries of a run."""
-        return cls(localization, view.today, view.owner, view.has_due_dates)
+        return cls(localization, view.today, view.owner, view.due_unknown > 0)
 
     def lines(self, entry: Entry, most: int | None = None, *, is_open: bool = True) -> list[str]:
         """Return an entry in two lines, or one where the second would be empty.
@@ -80,11 +80,12 @@ class EntryLines:
             return [*lines, *(self._resource(each, is_open=is_open) for each in resources)]
         return [*lines, *self._place(entry)]
 
-    def due(self, due_on: Any) -> str:  # noqa: ANN401 - any JSON
-        """Return until when something is to be fixed; empty where nothing has a due date."""
-        until, say = day(due_on), self.localization.say
+    def due(self, dated: Mapping[str, Any]) -> str:
+        """Return until when an entry, or what is on a resource, is to be fixed; empty where that is not limited."""
+        until, say = day(dated.get("due_on")), self.localization.say
         if until is None:
-            return say("due.of_unknown") if self.has_due_dates else ""
+            # A due date is unknown where the first day is: its severity may also have none.
+            return say("due.of_unknown") if self.some_unknown and day(dated.get("first_seen")) is None else ""
         if until == self.today:
             return say("due.today")
         return say("due.since" if until < self.today else "due.on", day=self.localization.day(until, self.today))
@@ -94,7 +95,7 @@ class EntryLines:
         where = [say("account_id", account=resource["account_id"])] if resource["account_id"] else []
         where += [resource["region"]] if resource["region"] else []
         owners = [self._owner_name(str(resource["owner"]))] if resource["owner"] and self.owner is None else []
-        due = self.due(resource["due_on"]) if is_open else ""
+        due = self.due(resource) if is_open else ""
         facts = [self.localization.listed(where), self._owned(owners), due]
         return say("of_resource", name=resource["name"] or "?", facts=say("facts").join(filter(None, facts)))
 
@@ -126,12 +127,11 @@ class EntryLines:
 
         for what in _whats(entry, self.localization):
             for shown in range(max(len(places), 1), 0, -1):
-                if most is None or width(line(what, shown)) <= most:
+                over = 0 if most is None else width(line(what, shown)) - most
+                if over <= 0:
                     return line(what, shown)
-            if places and most is not None:
-                left = width(places[0].name) - (width(line(what, 1)) - most)
-                if left >= NAME_COLUMNS:
-                    return line(what, 1, left)
+                if places and width(places[shown - 1].name) - over >= NAME_COLUMNS:
+                    return line(what, shown, width(places[shown - 1].name) - over)
         return self._shortest(entry, line, most or 0)
 
     def _shortest(self, entry: Entry, line: Callable[[str, int, int | None], str], most: int) -> str:
@@ -147,7 +147,8 @@ class EntryLines:
         count, at_least = entry["resource_count"] or 0, bool(entry["resource_count_at_least"])
         if not places:
             return self.localization.counted("resource", count) if count else ""
-        named = self.localization.listed(self._named(each, name) for each in places[:shown])
+        *whole, last = places[:shown]
+        named = self.localization.listed([*(self._named(each, None) for each in whole), self._named(last, name)])
         if more := max(count - sum(each.resources for each in places[:shown]), 0):
             how = "where.more_at_least" if at_least else "where.more"
             return self.localization.say(how, places=named, more=self.localization.number(more))
@@ -164,7 +165,7 @@ class EntryLines:
 
     def _facts_line(self, entry: Entry, most: int | None, *, is_open: bool) -> str:
         known_as = str(entry.get("vulnerability_id") or "")
-        due = self.due(entry.get("due_on")) if is_open else ""
+        due = self.due(entry) if is_open else ""
         owners, are_all = self._owners_of(entry)
         marks = self._marks(entry)
         whose = [self._owned(owners, are_all=are_all)]

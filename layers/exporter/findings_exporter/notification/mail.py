@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
+from findings_exporter.model.owner_rules import UNOWNED
 from findings_exporter.model.run import Run
 from findings_exporter.model.text import LINE_CHARACTERS, cut_to_line, shown_lines, width, wrapped
 from findings_exporter.notification.entries import Entry
@@ -30,7 +31,7 @@ LISTED_ON_SCREEN = 3
 FIX_FIRST, NEW, OVERDUE = range(3)
 TURNS = (FIX_FIRST, NEW, FIX_FIRST, NEW, OVERDUE, FIX_FIRST, NEW, OVERDUE, OVERDUE)
 """Which list of the screen gets its next entry: what is overdue is often among what to fix first."""
-OWNERS_LISTED = 10
+OWNERS_IN_MAIL = 10
 
 
 def subject(run: Run, config: Config) -> str:
@@ -150,7 +151,7 @@ def _links(run: Run, view: MessageView, config: Config, localization: Localizati
     A link has a line of its own, so that a mail client finds both its ends.
     """
     shown = "page" if "page" in view.files else "analysis"
-    name = "owner_page" if view.owner is not None and shown == "page" else shown
+    name = "owner_page" if view.owner not in {None, UNOWNED} and shown == "page" else shown
     urls = {name: object_url(bucket_of(run), view.files[shown], config) if shown in view.files else None}
     if view.owner is None:
         urls["report"] = report_url(run, config)
@@ -196,7 +197,7 @@ def _details(view: MessageView, localization: Localization, entries: EntryLines)
 def _listed(view: MessageView, localization: Localization, entries: EntryLines) -> list[str]:
     parts = []
     if view.owners:
-        owners = owner_lines(view.owners, localization, OWNERS_LISTED)
+        owners = owner_lines(view.owners, localization, OWNERS_IN_MAIL)
         parts.append(
             "\n".join([owners[0], *(wrapped(line, "- ", "  ") for line in owners[1:-1]), wrapped(owners[-1], "  ", "  ")])
         )
@@ -229,7 +230,7 @@ def _ending(run: Run, view: MessageView | None, config: Config, localization: Lo
     links_stay = wrapped(localization.say("links_stay", id=run.notification_id))
     if view and view.owner is not None:
         # Who fixes findings does not run the export.
-        return [wrapped(localization.say("owner.not_yours")), links_stay]
+        return [wrapped(localization.say("owner.not_owned" if view.owner == UNOWNED else "owner.not_yours")), links_stay]
     listed = facts(run, localization)
     column = max([10, *(width(name) for name, _ in listed)])
     return [

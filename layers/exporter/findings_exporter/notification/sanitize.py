@@ -16,10 +16,10 @@ from findings_exporter.model.text import clean, cut, each_text, in_chat, in_mail
 
 TEXT_CHARACTERS = 400
 ERROR_CHARACTERS = 256
-OWNER_CHARACTERS = 63
+OWNER_NAME_CHARACTERS = 63
 LENGTHS = {
     "error": ERROR_CHARACTERS, "sentence": 1_200, "title": 200, "resource": 200, "resource_names": 80, "vulnerability_id": 80,
-    "packages": 80, "name": 80, "installed_version": 60, "fixed_version": 60, "owner": OWNER_CHARACTERS,
+    "packages": 80, "name": 80, "installed_version": 60, "fixed_version": 60, "owner": OWNER_NAME_CHARACTERS,
 }  # fmt: skip
 """Characters of a text by its field's name, where they are others. Why an analysis failed ends with what to do."""
 CAUSE_CHARACTERS = 3_000

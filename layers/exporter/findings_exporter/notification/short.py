@@ -17,7 +17,7 @@ from findings_exporter.model.text import clean, in_chat, in_mail, wrapped
 from findings_exporter.notification.event import EVENT_VERSION, OWNER_EVENT_VERSION, export_event, owner_event
 from findings_exporter.notification.links import execution_url, object_url
 from findings_exporter.notification.localization import Localization
-from findings_exporter.notification.sanitize import ERROR_CHARACTERS, OWNER_CHARACTERS
+from findings_exporter.notification.sanitize import ERROR_CHARACTERS, OWNER_NAME_CHARACTERS
 
 SHORT_NAME_CHARACTERS = 63
 ARN_CHARACTERS = 256
@@ -144,7 +144,9 @@ def _id(run: Run) -> str:
 
 def _owner(run: Run) -> str:
     return (
-        clean(run.analysis.get("owner") or "", OWNER_CHARACTERS) or "unknown" if isinstance(run.analysis, Mapping) else "unknown"
+        clean(run.analysis.get("owner") or "", OWNER_NAME_CHARACTERS) or "unknown"
+        if isinstance(run.analysis, Mapping)
+        else "unknown"
     )
 
 

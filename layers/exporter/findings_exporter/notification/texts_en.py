@@ -142,6 +142,8 @@ TEXTS = {
     " fixed: their status is unknown.",
     "owner.not_yours": "Rules or a tag decide who owns a finding. If one is not yours, ask the team that runs this export"
     " to change them.",
+    "owner.not_owned": "Rules or a tag decide who owns a finding. To give these an owner, ask the team that runs this export"
+    " to add a rule.",
     "account": "Account {account}, {region}.",
     "compared": "Compared with {time} ({age}).",
     "unchanged": "No changes since {time} ({age}).",

@@ -467,7 +467,7 @@ class TestLines:
         ("of", "line"),
         [
             ({}, "CRITICAL openssl 3.0.1 → 3.0.7 on shop/api"),
-            (on(FAR), "CRITICAL openssl 3.0.1 → 3.0.7 on team/group/storefront-service/st…"),
+            (on(FAR), "CRITICAL openssl 3.0.1 → 3.0.7 on team/group/storefront-service/store…"),
             (on("shop/api", "i-0abc1234def567890", "shop/web", count=5), "CRITICAL openssl 3.0.1 → 3.0.7 on shop/api, i-0abc1234def567890 (+3)"),
             (on("shop/api") | {"packages": [package(LOG4J, "2.14.1", "2.17.1")]}, "CRITICAL log4j-core 2.14.1 → 2.17.1 on shop/api"),
             ({"packages": [package("curl", "8.4.0"), package("libcurl", "8.3.0")]}, "CRITICAL curl 8.4.0 (+1) on shop/api"),
@@ -489,7 +489,8 @@ class TestLines:
             ({"due_on": "2026-11-23"}, "CVE-2026-1; due today; exploit available"),
             ({"due_on": "2026-11-22"}, "CVE-2026-1; overdue since 22 Nov; exploit available"),
             ({"due_on": "2024-11-22"}, "CVE-2026-1; overdue since 22 Nov 2024; exploit available"),
-            ({"due_on": None}, "CVE-2026-1; no known due date; exploit available"),
+            ({"due_on": None, "first_seen": None}, "CVE-2026-1; no known due date; exploit available"),
+            ({"due_on": None}, "CVE-2026-1; exploit available"),
             ({"exploit_available": False}, "CVE-2026-1; due 8 Dec"),
             ({"exploit_available": None, "fix_available": "NO"}, "CVE-2026-1; due 8 Dec; no fix yet"),
             ({"exploit_available": None, "fix_available": "PARTIAL"}, "CVE-2026-1; due 8 Dec; fix for a part"),
@@ -510,10 +511,11 @@ class TestLines:
     )  # fmt: skip
     def test_the_second_line_says_whose_it_is_until_when_and_how_urgent(self, of: dict[str, Any], line: str) -> None:
         each = finding(**{"vulnerability_id": "CVE-2026-1", "title": "CVE-2026-1 - openssl", "due_on": "2026-12-08"} | of)
-        assert listed(each, due_dates=gallery.due({}, {}))[1] == f"  {line}"
+        assert listed(each, due_dates=gallery.due({}, {}, unknown=1))[1] == f"  {line}"
 
-    def test_without_due_dates_none_is_said_to_be_unknown(self) -> None:
-        assert listed(finding()) == [
+    @pytest.mark.parametrize("due_dates", [None, gallery.due({}, {})])
+    def test_no_due_date_is_said_to_be_unknown_where_none_is(self, due_dates: Any) -> None:
+        assert listed(finding(first_seen=None), due_dates=due_dates) == [
             "CRITICAL openssl, openssl-libs 3.0.1 → 3.0.7 on shop/api",
             "  CVE-2026-21001; exploit available",
         ]

@@ -149,6 +149,8 @@ class TestMail:
 
     def test_the_findings_without_an_owner_are_said_to_have_none(self) -> None:
         text = " ".join(screen(OWNERS["owner-unowned"]).split())
+        assert "Your page" not in text + notification.chat_message(OWNERS["owner-unowned"], config())["content"]["description"]
+        assert "To give these an owner, ask the team" in " ".join(notification.email(OWNERS["owner-unowned"], config()).split())
         assert text.startswith("Findings of Amazon Inspector that have no owner: no rule or tag names one")
         assert "Nothing with a known due date is overdue. The due date of 7 open findings is unknown." in text
 
