@@ -103,8 +103,8 @@ class TestTable:
     def test_the_columns_of_due_dates_are_those_of_their_parquet(self) -> None:
         columns = table(name="AthenaDueTable")["StorageDescriptor"]["Columns"]
         kinds = {"bigint": DataType.is_int64, "date": DataType.is_date32, "timestamp": DataType.is_timestamp}
-        assert [each["Name"] for each in columns] == due_table.SCHEMA.names
-        assert all(kinds[each["Type"]](due_table.SCHEMA.field(each["Name"]).type) for each in columns)
+        assert [each["Name"] for each in columns] == due_table.DUE_SCHEMA.names
+        assert all(kinds[each["Type"]](due_table.DUE_SCHEMA.field(each["Name"]).type) for each in columns)
 
     @TABLES
     @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (EXTERNAL, EXISTING_BUCKET)], ids=["own", "existing"])

@@ -9,7 +9,7 @@ from botocore.session import get_session
 from msgspec import inspect
 
 from findings_analysis.assessment.coverage import HEALTHY_CONNECTOR
-from findings_analysis.assessment.priorities import FIX_SCORES, SEVERITY_SCORES
+from findings_analysis.assessment.scores import FIX_SCORES, SEVERITY_SCORES
 from findings_analysis.reading import json_findings
 from findings_exporter.model.taxonomy import (
     OTHER_CLOUDS,

@@ -155,8 +155,10 @@ class _Workspace:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory()))
             files = ("findings.parquet", "findings.names", "findings.fingerprints", "due.rows", "due.parquet")
-            opened = [stack.enter_context((folder / name).open("w+b")) for name in files]
-            return cls(folder, *opened, stack.pop_all())
+            table, names, fingerprints, due_rows, due_table_file = (
+                stack.enter_context((folder / name).open("w+b")) for name in files
+            )
+            return cls(folder, table, names, fingerprints, due_rows, due_table_file, stack.pop_all())
 
     def __enter__(self) -> Self:
         return self

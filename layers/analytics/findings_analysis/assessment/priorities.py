@@ -15,7 +15,7 @@ from findings_analysis.assessment.scores import LEAST_SCORE, MAX_RESOURCE_SCORE,
 from findings_analysis.comparison.identity import vulnerability_hash
 from findings_analysis.comparison.watch import OpenVulnerability
 from findings_analysis.reading.errors import TooLargeError
-from findings_analysis.reading.schema import OWNER, Batch
+from findings_analysis.reading.schema import OWNER_COLUMN, Batch
 
 RANKS_LISTED = 10
 FIRST_ROOM = 200
@@ -174,7 +174,7 @@ class Priorities:
         TooLargeError
             Memory cannot hold those that could come into the lists.
         """
-        owners, least = batch[OWNER.name], self.report.least
+        owners, least = batch[OWNER_COLUMN.name], self.report.least
         leasts = {owner: least if owner is None else min(self._of(owner).least, least) for owner in set(owners)}
         asked: Iterator[int] = repeat(least) if set(leasts) == {None} else map(leasts.__getitem__, owners)
         ids, titles = batch["vulnerability_id"], batch["title"]

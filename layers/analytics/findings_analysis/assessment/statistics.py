@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from findings_analysis.reading.errors import TooLargeError
 from findings_analysis.reading.resource_names import read_names
-from findings_analysis.reading.schema import COUNTED_NAMES, OWNER, Ragged
+from findings_analysis.reading.schema import COUNTED_NAMES, OWNER_COLUMN, Ragged
 from findings_exporter.model.taxonomy import NOT_OPEN, SEVERITIES
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _DAY_MS = 86_400_000
 _AGE_LIMITS_DAYS = (8, 31, 91)
 _EPSS_LIMITS = (0.01, 0.1, 0.5)
 _KINDS = ("severity", "type", "resource_type", "fix_available", "exploit_available")
-_COUNTED_TOGETHER = (*_KINDS, OWNER.name)
+_COUNTED_TOGETHER = (*_KINDS, OWNER_COLUMN.name)
 _SEVERITY, _AGE, _EPSS = 0, -2, -1
 """Where a combination has them: first the kinds, then the bands as numbers, of which age has the oldest first."""
 _AGE_PLACES = {band: place for place, band in enumerate(reversed(AGE_BANDS))}
@@ -121,15 +121,15 @@ class Statistics:
         """Count a batch; it needs :data:`~findings_analysis.reading.schema.COUNTED_NAMES` and the owner."""
         statuses = batch["status"]
         self.total += len(statuses)
-        self.statuses.update(zip(statuses, batch[OWNER.name], strict=True))
+        self.statuses.update(zip(statuses, batch[OWNER_COLUMN.name], strict=True))
         if not NOT_OPEN.isdisjoint(statuses):
             are_open = [status not in NOT_OPEN for status in statuses]
-            batch = {name: list(itertools.compress(batch[name], are_open)) for name in (*COUNTED_NAMES, OWNER.name)}
+            batch = {name: list(itertools.compress(batch[name], are_open)) for name in (*COUNTED_NAMES, OWNER_COLUMN.name)}
         ages = map(self._age_place, batch["first_observed_at"])
         scores = [None if score is None else bisect_right(_EPSS_LIMITS, score) for score in batch["epss_score"]]
         kinds = map(self.kinds.__getitem__, zip(*[batch[name] for name in _COUNTED_TOGETHER], strict=True))
         self.combinations.update(zip(kinds, ages, scores, strict=True))
-        self.accounts.update(zip(batch["account_id"], batch[OWNER.name], strict=True))
+        self.accounts.update(zip(batch["account_id"], batch[OWNER_COLUMN.name], strict=True))
         self.tallies["resources"].add(filter(None, batch["resource_id"]))
         self.tallies["resources"].add(_flat(batch["further_resource_ids"]))
         self.tallies["vulnerabilities"].add(filter(None, batch["vulnerability_id"]))

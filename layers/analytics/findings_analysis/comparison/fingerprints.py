@@ -13,8 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from findings_analysis.comparison.identity import EXACT_BYTES, LOGICAL_BYTES, LogicalHashes, exact_hashes, owner_hash
 from findings_analysis.reading.bounded_cache import Remembered
-from findings_analysis.reading.schema import OWNER as OWNER_COLUMN
-from findings_analysis.reading.schema import Batch
+from findings_analysis.reading.schema import OWNER_COLUMN, Batch
 from findings_exporter.model.taxonomy import SCAN_TYPES, SEVERITIES, scan_type
 
 FINGERPRINT_BYTES = 34

@@ -17,7 +17,7 @@ from findings_analysis.output.parquet import write_records
 
 ROWS_AT_ONCE = 16_384
 _DATE = DataType.date32()
-SCHEMA = Schema(
+DUE_SCHEMA = Schema(
     [
         Field("finding_key", DataType.int64()),
         Field("first_seen_on", _DATE),
@@ -29,7 +29,7 @@ SCHEMA = Schema(
 
 def write(rows: BinaryIO, file: BinaryIO, run_started_at: datetime) -> None:
     """Write the rows that the walk through the fingerprints has left (:mod:`findings_analysis.comparison.watch`)."""
-    write_records(SCHEMA, _records(rows, int(run_started_at.timestamp() * 1000)), file)
+    write_records(DUE_SCHEMA, _records(rows, int(run_started_at.timestamp() * 1000)), file)
 
 
 def _records(rows: BinaryIO, started_ms: int) -> Iterator[RecordBatch]:
@@ -42,9 +42,9 @@ def _records(rows: BinaryIO, started_ms: int) -> Iterator[RecordBatch]:
             Array(keys, DataType.int64()),
             _dates([None if days == NOT_KNOWN else day(days) for days in first_seen]),
             _dates([int.from_bytes(row[EXACT_BYTES + 2 :]) or None for row in each]),
-            Array([started_ms] * len(each), DataType.int64()).cast(SCHEMA.field("run_started_at").type),
+            Array([started_ms] * len(each), DataType.int64()).cast(DUE_SCHEMA.field("run_started_at").type),
         ]
-        yield RecordBatch.from_arrays(columns, schema=SCHEMA)
+        yield RecordBatch.from_arrays(columns, schema=DUE_SCHEMA)
 
 
 def _dates(days: list[int | None]) -> Array:

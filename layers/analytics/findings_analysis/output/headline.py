@@ -21,7 +21,7 @@ HEADLINE_VERSION = "2.0"
 CHARACTERS = 40_000
 """Of a headline as JSON; tests hold it."""
 SENTENCES, HEADLINE_SENTENCE_CHARACTERS = 10, 400
-WORST_NEW, WORST_NO_LONGER_OPEN, FIX_FIRST, MOST_OVERDUE = 5, 3, 5, 3
+NEW_SHOWN, NO_LONGER_OPEN_SHOWN, TO_FIX_SHOWN, OVERDUE_SHOWN = 5, 3, 5, 3
 PACKAGES, RESOURCES, OWNERS = 5, 5, 10
 UNKNOWN_DAY = "9999-12-31"
 """Sorts after all days that are known."""
@@ -90,9 +90,9 @@ def _headline(analysis: Mapping[str, Any], stored: StoredAnalysis, most: int) ->
         "baseline": {name: baseline[name] for name in ("execution", "started_at", "age")} if baseline else None,
         "no_baseline": analysis["no_baseline"],
         "changes": _changes(changes) if changes else None,
-        "worst_new": _worst(analysis, APPEARED, WORST_NEW, most) if changes else [],
-        "worst_no_longer_open": _worst(analysis, NO_LONGER_OPEN, WORST_NO_LONGER_OPEN, most) if changes else [],
-        "fix_first": [_to_fix(each, most) for each in analysis["fix_first"][:FIX_FIRST]],
+        "worst_new": _worst(analysis, APPEARED, NEW_SHOWN, most) if changes else [],
+        "worst_no_longer_open": _worst(analysis, NO_LONGER_OPEN, NO_LONGER_OPEN_SHOWN, most) if changes else [],
+        "fix_first": [_to_fix(each, most) for each in analysis["fix_first"][:TO_FIX_SHOWN]],
         "due_dates": _due_dates(analysis["due_dates"]),
         "most_overdue": _most_overdue(analysis, most),
         "owners": _owners(analysis["owners"], analysis["owners_left_out"]),
@@ -147,7 +147,7 @@ def _most_overdue(analysis: Mapping[str, Any], most: int) -> list[dict[str, Any]
     listed = analysis["due_dates"]["most_overdue"] if analysis["due_dates"] else []
     alike, known = _alike(listed), analysis["known_exploited"]
     # The list is cut: more resources may be as long overdue.
-    return [_finding(group, known, most, at_least=True) for group in alike[:MOST_OVERDUE]]
+    return [_finding(group, known, most, at_least=True) for group in alike[:OVERDUE_SHOWN]]
 
 
 def _alike(listed: Iterable[ListedFinding]) -> list[list[ListedFinding]]:

@@ -15,7 +15,7 @@ from findings_analysis.output.entries import Entries
 from findings_exporter.model.owner_rules import UNOWNED
 from findings_exporter.model.taxonomy import APPEARED, KINDS, LISTED_KINDS, NO_LONGER_OPEN, SEVERITIES
 
-WORST_NEW, MOST_OVERDUE = 10, 10
+WORST_NEW_LISTED = 10
 CHANGED = frozenset(KINDS[1:]) - {"unchanged_new_arn"} | {MOVED_AWAY}
 """Kinds that an owner is told of."""
 
@@ -74,7 +74,7 @@ class Owned:
 
     def in_document(self, owner: str, page_key: str | None) -> dict[str, Any]:
         """Return what the document says of an owner."""
-        appeared = self.worst_appeared(owner)[:WORST_NEW]
+        appeared = self.worst_appeared(owner)[:WORST_NEW_LISTED]
         return {"page_key": page_key, **self.numbers([owner]), "fix_first": self.to_fix(owner), "worst_new": appeared} | {
             "most_overdue": self.most_overdue(owner)
         }

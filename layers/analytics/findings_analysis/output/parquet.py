@@ -8,7 +8,7 @@ from arro3.core import Array, DataType, RecordBatch, RecordBatchReader, Schema, 
 from arro3.io import write_parquet
 
 from findings_analysis.reading.parquet_columns import ARROW_TYPES, SCHEMA
-from findings_analysis.reading.schema import COLUMNS, FINDING_KEY, OWNER, RUN_STARTED_AT, ArrowColumn, Ragged
+from findings_analysis.reading.schema import COLUMNS, FINDING_KEY, OWNER_COLUMN, RUN_STARTED_AT, ArrowColumn, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -120,7 +120,7 @@ def record_batch(batch: Batch, started_ms: int | None = None) -> RecordBatch:
     arrays = [_array(batch[column.name], column.type) for column in COLUMNS]
     rows = len(batch[COLUMNS[0].name])
     beside = [_array([started_ms] * rows, RUN_STARTED_AT.type)]
-    beside += [_array(batch.get(column.name) or [None] * rows, column.type) for column in (OWNER, FINDING_KEY)]
+    beside += [_array(batch.get(column.name) or [None] * rows, column.type) for column in (OWNER_COLUMN, FINDING_KEY)]
     return RecordBatch.from_arrays([*arrays, *beside], schema=SCHEMA)
 
 

@@ -143,7 +143,7 @@ class OwnerRow:
 
 
 @dataclass(frozen=True, slots=True)
-class DueDates:
+class DueSection:
     """Whether a finding is overdue on the day of a run.
 
     Attributes
@@ -238,7 +238,7 @@ def render(
     reasons = (
         status["reasons"] if status["state"] == "unknown" or (status["unusual_drop"] and status["state"] == "active") else []
     )
-    kinds, due = _kinds(analysis["changes"]), DueDates.of(analysis["due_dates"])
+    kinds, due = _kinds(analysis["changes"]), DueSection.of(analysis["due_dates"])
     listed = sum(map(len, analysis["changes"]["lists"].values())) if analysis["changes"] else 0
     lists = {"open": len(open_findings["rows"]) if open_findings else 0, "changed": listed}
     page = _TEMPLATE.render(
@@ -493,7 +493,7 @@ def _lacking(coverage: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], 
 class _Data:
     """Collects the rows of the page's script; what they have in common stands once: resources, days, consoles."""
 
-    def __init__(self, due: DueDates | None, say: PageLocalization) -> None:
+    def __init__(self, due: DueSection | None, say: PageLocalization) -> None:
         self._due, self._say = due, say
         self.rows: list[dict[str, Any]] = []
         self.resources: dict[tuple[Any, ...], int] = {}
@@ -529,7 +529,7 @@ def _data(
     analysis: Mapping[str, Any],
     open_findings: Mapping[str, Any] | None,
     owner: str | None,
-    due: DueDates | None,
+    due: DueSection | None,
     say: PageLocalization,
 ) -> Markup:
     """Return the data of the page's script as JSON that is safe inside a script element."""

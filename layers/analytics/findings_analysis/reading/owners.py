@@ -6,7 +6,7 @@ from itertools import repeat
 
 from findings_analysis.reading.bounded_cache import Remembered
 from findings_analysis.reading.errors import TooLargeError
-from findings_analysis.reading.schema import OWNER, Batch
+from findings_analysis.reading.schema import OWNER_COLUMN, Batch
 from findings_exporter.model.owner_rules import OwnerRules, Resource
 
 MOST_OWNERS = 1_000
@@ -39,14 +39,14 @@ class Owners:
         """
         count = len(batch["finding_arn"])
         if self._rules is None:
-            return {**batch, OWNER.name: [None] * count}
+            return {**batch, OWNER_COLUMN.name: [None] * count}
         names = ("account_id", "region", "resource_type", "repository_name", "resource_id", "resource_name")
         tags = batch["resource_tags"] if self._needs_tags else repeat(None, count)
         owners = self._owners.of(zip(*(batch[name] for name in names), tags, strict=True))
         self._known.update(owners)
         if len(self._known) > MOST_OWNERS:
             raise TooLargeError(f"it has more than {MOST_OWNERS:,} owners: OwnerTag names a tag with too many values")
-        return {**batch, OWNER.name: owners}
+        return {**batch, OWNER_COLUMN.name: owners}
 
     def _owner_of(self, place: tuple[str | None, ...]) -> str:
         assert self._rules is not None

@@ -329,14 +329,14 @@ RUN_STARTED_AT = Column(
     "run_started_at", "timestamp", "When the run of this row started; distinguishes the runs of a day.", "the run's own"
 )
 """What Parquet has beside the finding's columns, and batches do not: a file's name does not say the order of runs."""
-OWNER = Column(
+OWNER_COLUMN = Column(
     "owner", "string", "Who fixes it, by the rules or the tag of owners; empty where there are none.", "made from the rules"
 )
 """What a batch gets after it was read."""
 FINDING_KEY = Column(
     "finding_key", "bigint", "Stands for the ARN in the table of due dates.", "made from findingArn", "made from Finding ARN"
 )
-TABLE_COLUMNS = (*COLUMNS, RUN_STARTED_AT, OWNER, FINDING_KEY)
+TABLE_COLUMNS = (*COLUMNS, RUN_STARTED_AT, OWNER_COLUMN, FINDING_KEY)
 """The columns of a Parquet file, and of the table in Athena."""
 
 NAMES = tuple(column.name for column in COLUMNS)

@@ -83,7 +83,7 @@ def live(
     file = io.BytesIO()
     arns, part, priorities = Arns(), PartFingerprints(NOW), Priorities()
     for each in batches:
-        first = arns.first_of_each({schema.OWNER.name: [None] * len(each["finding_arn"]), **each})
+        first = arns.first_of_each({schema.OWNER_COLUMN.name: [None] * len(each["finding_arn"]), **each})
         part.add(first)
         priorities.add(first.batch, first.arn_hashes)
     before = fingerprint_file(baseline) if baseline else None
@@ -154,7 +154,9 @@ class TestBaselines:
         first, second = arns.first_of_each(twice), arns.first_of_each(again)
         part.add(first)
         assert (first.batch["finding_arn"], second.arn_hashes) == ([daily_runs.arn("a"), daily_runs.arn("b")], [])
-        assert {name: len(values) for name, values in first.batch.items()} == dict.fromkeys((*schema.NAMES, schema.OWNER.name), 2)
+        assert {name: len(values) for name, values in first.batch.items()} == dict.fromkeys(
+            (*schema.NAMES, schema.OWNER_COLUMN.name), 2
+        )
         assert (arns.duplicates, dict(part.open)) == (2, {(ACCOUNT, "ecr"): 2})
         current = RunFingerprints(part.blocks, arns, part.open)
         found = current.compare(header(), io.BytesIO(), fingerprint_file(live([batch(finding("a"))]).keys))

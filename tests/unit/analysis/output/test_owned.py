@@ -63,7 +63,7 @@ def night(before: list[Any], happened: list[Any], new: list[Any]) -> tuple[list[
 
 
 def is_open(each: dict[str, Any]) -> bool:
-    return each["status"] == "ACTIVE"
+    return bool(each["status"] == "ACTIVE")
 
 
 @settings(max_examples=150, deadline=None)

@@ -20,7 +20,7 @@ from findings_analysis.page.rendering import (
     LISTED_IN_GROUP,
     PAGE_TEXT_CHARACTERS,
     SHOWN_AT_FIRST,
-    DueDates,
+    DueSection,
     answer,
     score,
 )
@@ -714,7 +714,7 @@ class TestDueDates:
         ],
     )
     def test_a_finding_is_overdue_after_its_day(self, due_on: str | None, severity: str, state: str) -> None:
-        assert DueDates(date(2026, 11, 23), {"HIGH": 30}).state(due_on, severity) == state
+        assert DueSection(date(2026, 11, 23), {"HIGH": 30}).state(due_on, severity) == state
 
     def test_what_is_no_longer_open_is_not_overdue(self) -> None:
         sample = page_samples.owners_run()
