@@ -22,7 +22,7 @@ RUNS = DAILY_RUNS | gallery.failures()
 PUBLISHED: dict[str, dict[str, Any]] = {
     **{kind: notification.publication(run, config())["MessageAttributes"] for kind, run in RUNS.items()},
     **{
-        f"short message of {kind}": notification._published("", "", short.attributes(run, config()), config())[
+        f"short message of {kind}": notification._published("", "", short.attributes(run, config()), notification._of_runs(config()))[
             "MessageAttributes"
         ]
         for kind, run in RUNS.items()
