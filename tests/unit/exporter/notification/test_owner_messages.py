@@ -79,6 +79,7 @@ class TestSubject:
     def test_it_names_the_owner_then_the_numbers(self, name: str, subject: str) -> None:
         assert published(analysis_of(name))["Subject"] == subject
 
+    @settings(deadline=None)
     @given(
         owner=st.text("abc-_.19", min_size=1, max_size=63),
         report=st.text("n", min_size=1, max_size=63),
