@@ -129,6 +129,10 @@ class TestMail:
             assert word not in text
         assert text.count("https://") == 1
 
+    def test_without_a_page_it_links_to_no_file_of_all_owners(self) -> None:
+        text = notification.email(gallery.daily_run(headline(owner="web", page_key=None)), config())
+        assert "https://" not in text
+
     def test_an_owner_is_not_named_again_at_each_entry(self) -> None:
         assert "; owner: " not in notification.email(OWNERS["owner-changes"], config())
 
