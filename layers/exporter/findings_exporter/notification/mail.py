@@ -146,7 +146,7 @@ def _list(head: str, listed: Iterable[Entry], entries: EntryLines, *, numbered: 
 
 
 def _links(run: Run, view: MessageView, config: Config, localization: Localization) -> list[str]:
-    """Link to the page, or the analysis without one, and to the report; an owner to its page alone, since it has no others' findings.
+    """Link to the page, or the analysis without one, and to the report; an owner to its page alone.
 
     A link has a line of its own, so that a mail client finds both its ends.
     """

@@ -1,4 +1,4 @@
-"""What an owner is told: what to fix, where, until when, and where its page is; never better than it is known to be."""
+"""What an owner reads: what to fix, where, until when, and where its page is; never better than it is known to be."""
 
 import json
 from collections.abc import Mapping
@@ -141,7 +141,7 @@ class TestMail:
         assert "No changes since 22 Nov 2026" in " ".join(text.split())
         assert "1. CRITICAL log4j-core 2.14.1 → 2.17.1" in text
 
-    def test_moved_findings_are_told_on_both_sides(self) -> None:
+    def test_moved_findings_are_named_on_both_sides(self) -> None:
         there, back = (
             bodies(headline(owner="web", changes=headline()["changes"] | {"counts": counts}))
             for counts in ({"moved": 3}, {"moved_away": 2})
