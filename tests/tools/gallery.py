@@ -278,9 +278,11 @@ def to_fix_on(
     own = [each for each in resources if mine in {None, each["owner"]}]
     count = count if mine in {None, "unowned"} else len(own)
     severity, first, *terms = score
-    told = why(severity, first, count, min(2 * (count.bit_length() - 1), 10), *terms)
+    score_sum = why(severity, first, count, min(2 * (count.bit_length() - 1), 10), *terms)
     due_on = min((each["due_on"] for each in own if each["due_on"]), default=None)
-    made = fix(resources=own, resource_count=count, due_on=due_on, priority_score=told.values["total"], why=told, **fields)
+    made = fix(
+        resources=own, resource_count=count, due_on=due_on, priority_score=score_sum.values["total"], why=score_sum, **fields
+    )
     return made if own else None
 
 

@@ -146,12 +146,12 @@ def _list(head: str, listed: Iterable[Entry], entries: EntryLines, *, numbered: 
 
 
 def _links(run: Run, view: MessageView, config: Config, localization: Localization) -> list[str]:
-    """Link to the page, or the analysis without one, and to the report, unless it is another owner's too.
+    """Link to the page, or the analysis without one, and to the report; an owner to its page alone.
 
     A link has a line of its own, so that a mail client finds both its ends.
     """
-    shown = "page" if "page" in view.files else "analysis"
-    name = "owner_page" if view.owner not in {None, UNOWNED} and shown == "page" else shown
+    shown = "page" if "page" in view.files or view.owner is not None else "analysis"
+    name = "owner_page" if view.owner not in {None, UNOWNED} else shown
     urls = {name: object_url(bucket_of(run), view.files[shown], config) if shown in view.files else None}
     if view.owner is None:
         urls["report"] = report_url(run, config)

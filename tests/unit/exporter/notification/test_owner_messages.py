@@ -1,4 +1,4 @@
-"""What an owner is told: what to fix, where, until when, and where its page is; never better than it is known to be."""
+"""What an owner reads: what to fix, where, until when, and where its page is; never better than it is known to be."""
 
 import json
 from collections.abc import Mapping
@@ -79,6 +79,7 @@ class TestSubject:
     def test_it_names_the_owner_then_the_numbers(self, name: str, subject: str) -> None:
         assert published(analysis_of(name))["Subject"] == subject
 
+    @settings(deadline=None)
     @given(
         owner=st.text("abc-_.19", min_size=1, max_size=63),
         report=st.text("n", min_size=1, max_size=63),
@@ -128,6 +129,10 @@ class TestMail:
             assert word not in text
         assert text.count("https://") == 1
 
+    def test_without_a_page_it_links_to_no_file_of_all_owners(self) -> None:
+        text = notification.email(gallery.daily_run(headline(owner="web", page_key=None)), config())
+        assert "https://" not in text
+
     def test_an_owner_is_not_named_again_at_each_entry(self) -> None:
         assert "; owner: " not in notification.email(OWNERS["owner-changes"], config())
 
@@ -136,7 +141,7 @@ class TestMail:
         assert "No changes since 22 Nov 2026" in " ".join(text.split())
         assert "1. CRITICAL log4j-core 2.14.1 → 2.17.1" in text
 
-    def test_moved_findings_are_told_on_both_sides(self) -> None:
+    def test_moved_findings_are_named_on_both_sides(self) -> None:
         there, back = (
             bodies(headline(owner="web", changes=headline()["changes"] | {"counts": counts}))
             for counts in ({"moved": 3}, {"moved_away": 2})
