@@ -24,6 +24,7 @@ from findings_exporter.notification.event import EVENT_VERSION, export_event
 from findings_exporter.notification.level import LEVELS, level_of
 from findings_exporter.notification.links import execution_url, object_url, report_url
 from findings_exporter.notification.mail import email, subject
+from findings_exporter.notification.owner_placeholder import owner_publication
 from findings_exporter.notification.sanitize import CAUSE_CHARACTERS, ERROR_CHARACTERS, for_programs
 from findings_exporter.notification.subject_line import TITLE_CHARACTERS
 from findings_exporter.notification.texts_en import TEXTS
@@ -43,6 +44,7 @@ __all__ = [
     "failure_from",
     "level_of",
     "object_url",
+    "owner_publication",
     "publication",
     "report_url",
     "subject",

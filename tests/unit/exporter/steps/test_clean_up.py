@@ -32,6 +32,7 @@ from tests.builders.exporter import (
     Clock,
     FakeInspector,
     FakeStates,
+    client,
     client_error,
     config,
     delivery,
@@ -75,7 +76,7 @@ class FakeTopic:
 def cleaning(clients: Clients, topic: FakeTopic, states: FakeStates | None = None) -> CleanUpClients:
     """What a cleanup works with."""
     asked = (states or FakeStates()).client
-    return CleanUpClients(clients.config, clients.table, clients.lock, clients.inspector, asked, topic.client)
+    return CleanUpClients(clients.config, clients.table, clients.lock, clients.inspector, asked, topic.client, client("s3"))
 
 
 @pytest.fixture

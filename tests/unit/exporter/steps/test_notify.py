@@ -102,7 +102,7 @@ def test_no_notification_is_sent_while_another_is_in_progress(table: Table, clie
 def test_a_notification_that_died_before_its_mark_is_repeated_with_the_same_message(
     table: Table, client: "SNSClient", sns: Stubber, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise SystemExit
 
     for _ in range(2):
@@ -129,7 +129,7 @@ def test_a_silent_success_is_not_notified(table: Table, client: "SNSClient", sns
 def test_a_claim_lasts_longer_than_its_function_since_clocks_differ(
     table: Table, client: "SNSClient", sns: Stubber, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise SystemExit
 
     function_deadline = minutes(13.5)
