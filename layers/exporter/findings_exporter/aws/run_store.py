@@ -53,7 +53,7 @@ OPEN_AT_ONCE = 1_000
 """Open runs that are read at once."""
 BEFORE_ALL = "0"
 """Sorts before every start."""
-OWNER = "OWNER#"
+OWNER_ITEM = "OWNER#"
 NOT_CLAIMED = "(attribute_not_exists(notifying_until) OR notifying_until < :now)"
 """No notifier works on it: none has begun, or the one that had is surely over."""
 
@@ -326,8 +326,8 @@ def claim_owner(table: Table, execution: Execution, owner: str, notifier: str, n
 
 def notified_owners(table: Table, execution: Execution) -> set[str]:
     """Return the owners to whom the message about a run was sent."""
-    items = table.beginning_with(f"EXECUTION#{execution.id}", OWNER)
-    return {item["sk"].removeprefix(OWNER) for item in items if "notified_at" in item}
+    items = table.beginning_with(f"EXECUTION#{execution.id}", OWNER_ITEM)
+    return {item["sk"].removeprefix(OWNER_ITEM) for item in items if "notified_at" in item}
 
 
 def release_notification(table: Table, execution: Execution, notifier: str, owner: str | None = None) -> None:
@@ -449,7 +449,7 @@ def _analysis_fields(run: Run) -> dict[str, str | int | None]:
 
 
 def _key(execution: Execution, owner: str | None = None) -> tuple[str, str]:
-    return f"EXECUTION#{execution.id}", "EXECUTION" if owner is None else f"{OWNER}{owner}"
+    return f"EXECUTION#{execution.id}", "EXECUTION" if owner is None else f"{OWNER_ITEM}{owner}"
 
 
 def _epoch(time: datetime) -> int:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from findings_exporter.aws.clients import OwnerClients
     from findings_exporter.model.run import Run
 
-MOST_OWNERS, MOST_BYTES = 200, 16 << 20
-TIME_FOR_ONE = timedelta(seconds=40)
+MOST_MESSAGES, MOST_MESSAGES_BYTES = 200, 16 << 20
+TIME_FOR_A_MESSAGE = timedelta(seconds=40)
 """What is left of the function when it begins with its last message: a call that hangs takes 33 seconds."""
 OF_ONE_MESSAGE = frozenset({"InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid"})
 """What SNS says of a message that it will never take; the others are sent all the same."""
@@ -72,7 +72,7 @@ def notify_owners(
         What is to be sent cannot be used, at least in part.
     """
     run = run_store.load(clients.table, execution)
-    sent = send_to_owners(clients, run, now, function_deadline - TIME_FOR_ONE, function_deadline)
+    sent = send_to_owners(clients, run, now, function_deadline - TIME_FOR_A_MESSAGE, function_deadline)
     return {"state": "OWNERS_NOTIFIED", "sent": sent}
 
 
@@ -112,7 +112,7 @@ def send_to_owners(
     for trouble in (*busy, *refused):
         raise trouble
     if messages.left_out:
-        raise _unusable(run, Note("owners.left_out", count=messages.left_out, most=MOST_OWNERS))
+        raise _unusable(run, Note("owners.left_out", count=messages.left_out, most=MOST_MESSAGES))
     run_store.close_owners(clients.table, run.execution, now())
     return sent
 
@@ -136,8 +136,8 @@ def read_messages(clients: "OwnerClients", run: "Run") -> Messages:
     if not isinstance(bucket, str) or not isinstance(key, str):
         raise _unusable(run, Note("owners.no_key"))
     answer = clients.s3.get_object(Bucket=bucket, Key=key, ExpectedBucketOwner=clients.config.bucket_owner)
-    if answer["ContentLength"] > MOST_BYTES:
-        raise _unusable(run, Note("owners.too_long", count=answer["ContentLength"], most=MOST_BYTES))
+    if answer["ContentLength"] > MOST_MESSAGES_BYTES:
+        raise _unusable(run, Note("owners.too_long", count=answer["ContentLength"], most=MOST_MESSAGES_BYTES))
     try:
         document = json.loads(answer["Body"].read())
     except (ValueError, RecursionError) as error:
@@ -150,7 +150,7 @@ def read_messages(clients: "OwnerClients", run: "Run") -> Messages:
 
 def _messages(entries: Sequence[object]) -> Messages:
     headlines: dict[str, Mapping[str, Any]] = {}
-    for entry in entries[:MOST_OWNERS]:
+    for entry in entries[:MOST_MESSAGES]:
         owner = entry.get("owner") if isinstance(entry, dict) else None
         # It becomes a part of a key.
         if isinstance(entry, dict) and isinstance(owner, str) and is_owner(owner) and owner not in headlines:

@@ -21,6 +21,7 @@ from tests.builders.setup_builders import FIT_KEY, QUEUE, deployment, place
 from tests.builders.setup_rows import document, encrypts, root, writes
 
 HERE = place(deployment())
+OWNERS_KEY = "inspector/config/owners.json"
 SERVICES = ("inspector2", "s3", "kms", "iam", "sns", "scheduler", "sqs")
 POLICY = document([writes(HERE)])
 KEY_POLICY = document([root(HERE), encrypts(HERE)])
@@ -99,6 +100,13 @@ def a_right_report(aws: Aws) -> None:
         simulated(aws, permission.role, *permission.actions)
 
 
+def no_owner_rules(aws: Aws) -> None:
+    """The bucket has no file of owners: one of a longer name is none."""
+    listed = {"Contents": [{"Key": "inspector/config/owners.json.bak"}]}
+    place = {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT}
+    aws.answers("s3", "list_objects_v2", listed, **place, Prefix=OWNERS_KEY, MaxKeys=1)
+
+
 def simulated(aws: Aws, role: str, *actions: str) -> None:
     """IAM simulates a role's calls as allowed."""
     results = [{"EvalActionName": action, "EvalResourceName": "arn", "EvalDecision": "allowed"} for action in actions]
@@ -133,13 +141,14 @@ def test_a_run_whose_setup_is_right_has_only_passed_checks(aws: Aws) -> None:
     for permission in [*deployment().analysis_permissions(START), *deployment().topic_permissions(KEY)]:
         simulated(aws, permission.role, *permission.actions)
     aws.answers("sns", "get_topic_attributes", {"Attributes": ALARM_TOPIC_ATTRIBUTES}, TopicArn=ALARM_TOPIC)
+    no_owner_rules(aws)
     aws.answers("scheduler", "list_schedules", {"Schedules": [SCHEDULE]}, GroupName="default", MaxResults=100)
     aws.answers("scheduler", "get_schedule", FULL_SCHEDULE, GroupName="default", Name="nightly")
     counts = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
     aws.answers("sqs", "get_queue_attributes", {"Attributes": counts}, QueueUrl=QUEUE, AttributeNames=ANY)
     found = check_all(aws.clients, lambda: START, minutes(5))
     assert set(results(found).values()) == {"passed"}
-    assert len({check.name for check in found}) == len(found) == 19
+    assert len({check.name for check in found}) == len(found) == 21
 
 
 def test_a_key_that_cannot_be_right_is_not_asked_for(aws: Aws) -> None:

@@ -143,7 +143,7 @@ def export(inspector: FakeInspector) -> None:
 
 def test_a_run_is_planned_exported_verified_recorded_and_notified(account: Table, inspector: FakeInspector) -> None:
     export(inspector)
-    assert call("notify") == {"state": "ALREADY_NOTIFIED", "failure": None}
+    assert call("notify") == {"state": "ALREADY_NOTIFIED", "failure": None, "owners_due": False}
     (published,) = published_events()
     assert (published["outcome"], published["delivery"]["nothing_found"]) == ("SUCCEEDED", None)
 
