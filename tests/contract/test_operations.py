@@ -85,7 +85,10 @@ def test_an_alarm_watches_a_metric_that_the_code_writes_under_these_dimensions(n
 def test_the_dashboard_draws_metrics_that_the_code_writes_under_these_dimensions() -> None:
     ours = [(name, dimensions) for namespace, name, dimensions in drawn() if namespace == NAMESPACE]
     assert len(ours) > 15
-    plain = [(name, each | ({"lowest_severity": "HIGH"} if each.get("lowest_severity") in SEVERITY_METRICS else {})) for name, each in ours]
+    plain = [
+        (name, each | ({"lowest_severity": "HIGH"} if each.get("lowest_severity") in SEVERITY_METRICS else {}))
+        for name, each in ours
+    ]
     assert [each for each in plain if DIMENSIONS.get(each[0]) != each[1]] == []
 
 

@@ -210,7 +210,9 @@ class TestResources:
         (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
         assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
-        assert {name: topic["KmsMasterKeyId"] for name, topic in topics.items()} == dict.fromkeys(("Topic", "AlarmTopic", "OwnerTopic"), key)
+        assert {name: topic["KmsMasterKeyId"] for name, topic in topics.items()} == dict.fromkeys(
+            ("Topic", "AlarmTopic", "OwnerTopic"), key
+        )
         assert queue["SqsManagedSseEnabled"] is True
         assert all(bucket["PublicAccessBlockConfiguration"].values())
 

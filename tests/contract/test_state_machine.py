@@ -490,7 +490,9 @@ class TestWalk:
     def test_owners_are_notified_only_where_notify_says_so(self, answer: Any) -> None:
         assert OWNERS not in Walk(ANSWERS | {"Notify": [{"state": "NOTIFIED", "failure": None} | answer]}).run().path
 
-    @pytest.mark.parametrize("error", ["NotRecordedError", "AccessDeniedError", "States.Timeout", "Lambda.TooManyRequestsException"])
+    @pytest.mark.parametrize(
+        "error", ["NotRecordedError", "AccessDeniedError", "States.Timeout", "Lambda.TooManyRequestsException"]
+    )
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "", None])
     def test_owners_who_cannot_be_notified_do_not_change_how_the_execution_ends(self, error: str, cause: str | None) -> None:
         walk = Walk(TO_OWNERS | {OWNERS: [StepError(error, cause)]}).run()

@@ -269,7 +269,11 @@ class TestFunctions:
             "EXPECTED_REPORT": "r" * 63,
             "OWNER_TAG": "t" * 128,
             "OWNER_MESSAGES": "CHANGES",
-            **{name: f"arn:aws-us-gov:iam::{ACCOUNT}:role/{stack}/{'r' * 64}" for name in setup_builders.SETUP_VARIABLES if "ROLE" in name},
+            **{
+                name: f"arn:aws-us-gov:iam::{ACCOUNT}:role/{stack}/{'r' * 64}"
+                for name in setup_builders.SETUP_VARIABLES
+                if "ROLE" in name
+            },
             "INSPECTOR_PRINCIPAL": f"inspector2.{region}.amazonaws.com",
             "DEAD_LETTER_QUEUE_URL": f"https://sqs.{region}.amazonaws.com.cn/{ACCOUNT}/{stack}-DeadLetterQueue-{SUFFIX}"[:150],
             "REMEDIATION_DAYS": ("{" + '"LOW": 3650, ' * days)[: days - 1] + "}",

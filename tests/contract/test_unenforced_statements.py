@@ -59,7 +59,9 @@ def test_every_function_and_the_workflow_are_traced_where_aws_can(place: Place, 
     assert machine["TracingConfiguration"] == {"Enabled": enabled}
 
 
-@pytest.mark.parametrize("role", ["NotifyFunctionRole", "NotifyOwnersFunctionRole", "CleanUpFunctionRole", "CheckSetupFunctionRole"])
+@pytest.mark.parametrize(
+    "role", ["NotifyFunctionRole", "NotifyOwnersFunctionRole", "CleanUpFunctionRole", "CheckSetupFunctionRole"]
+)
 def test_a_publisher_may_use_the_topics_key_through_sns_only(role: str) -> None:
     assert statement(role, "UseTheTopicsKey") == {
         "Effect": "Allow",

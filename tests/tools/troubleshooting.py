@@ -22,9 +22,12 @@ VALUE = re.compile(r"(?<!\{)\{(\w+)\}")
 ANY_OTHER = "any other error"
 PLACE = Place(
     parameters={
-        "ReportName": "ReportNameX", "ExpectedExportHours": "77", "DeadlineHours": "11",
-        "RemediationDays": '{"CRITICAL": 15}', "OverdueAlarm": "CRITICAL",
-    }  # fmt: skip
+        "ReportName": "ReportNameX",
+        "ExpectedExportHours": "77",
+        "DeadlineHours": "11",
+        "RemediationDays": '{"CRITICAL": 15}',
+        "OverdueAlarm": "CRITICAL",
+    }
 )
 PLACEHOLDERS = {
     "severity CRITICAL or worse": "severity <OverdueAlarm> or worse",

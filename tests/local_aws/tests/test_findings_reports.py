@@ -677,14 +677,22 @@ class TestFindingDetails:
         known = inspector.control.findings()[0]["findingArn"]
         answer = inspector.client.batch_get_finding_details(findingArns=[UNKNOWN_FINDING, known])
         assert [each["findingArn"] for each in answer["findingDetails"]] == [known]
-        assert [(each["findingArn"], each["errorCode"]) for each in answer["errors"]] == [(UNKNOWN_FINDING, "FINDING_DETAILS_NOT_FOUND")]
+        assert [(each["findingArn"], each["errorCode"]) for each in answer["errors"]] == [
+            (UNKNOWN_FINDING, "FINDING_DETAILS_NOT_FOUND")
+        ]
 
     def test_more_than_ten_arns_and_what_is_no_arn_are_refused(self, inspector: InspectorAccount) -> None:
         inspector.control.seed(FINDINGS)
         arns = [each["findingArn"] for each in inspector.control.findings()]
         assert len(inspector.client.batch_get_finding_details(findingArns=arns[:10])["findingDetails"]) == 10
-        assert kind(refusal(lambda: inspector.client.batch_get_finding_details(findingArns=arns[:11])))[:2] == (400, "ValidationException")
-        assert kind(refusal(lambda: inspector.client.batch_get_finding_details(findingArns=["x"])))[:2] == (400, "ValidationException")
+        assert kind(refusal(lambda: inspector.client.batch_get_finding_details(findingArns=arns[:11])))[:2] == (
+            400,
+            "ValidationException",
+        )
+        assert kind(refusal(lambda: inspector.client.batch_get_finding_details(findingArns=["x"])))[:2] == (
+            400,
+            "ValidationException",
+        )
 
 
 class TestMisbehaviour:

@@ -205,14 +205,16 @@ class Reader:
     def owner_rules(self) -> bytes | Unread | None:
         """Return the file that says who owns what; None: there is none. Of one that is too long, enough to see that."""
         s3, config = self.clients.s3, self.clients.deployment.config
-        key, place = owner_rules_key(config.key_prefix), {"Bucket": config.bucket, "ExpectedBucketOwner": config.bucket_owner}
+        key, bucket, owner = owner_rules_key(config.key_prefix), config.bucket, config.bucket_owner
         # Whoever may not list is told that a missing object is forbidden, so the file is looked for first.
-        listed = self._read(lambda: s3.list_objects_v2(**place, Prefix=key, MaxKeys=1))
+        listed = self._read(lambda: s3.list_objects_v2(Bucket=bucket, ExpectedBucketOwner=owner, Prefix=key, MaxKeys=1))
         if listed is None or isinstance(listed, Unread):
             return NO_SUCH_BUCKET if listed is None else listed
         if key not in [each["Key"] for each in listed.get("Contents", [])]:
             return None
-        return self._read(lambda: s3.get_object(**place, Key=key)["Body"].read(MOST_FILE_BYTES + 1))
+        return self._read(
+            lambda: s3.get_object(Bucket=bucket, ExpectedBucketOwner=owner, Key=key)["Body"].read(MOST_FILE_BYTES + 1)
+        )
 
     def schedules(self) -> list[Mapping[str, Any]] | Unread:
         """Return the schedules that start the workflow."""

@@ -59,7 +59,7 @@ CANCEL_WAIT = timedelta(seconds=15)
 STOPPED_CHARACTERS = 1_000
 """Of the cause that a person gave for stopping an execution: it may have 32,768."""
 OWNERS_TRIED = timedelta(days=2)
-"""How long messages to owners are tried: their findings are those of that day, and the runs after it have messages of their own."""
+"""How long messages to owners are tried: they are about that day's findings, and later runs have messages of their own."""
 EVENT_PATIENCE = timedelta(minutes=15)
 """More than a function has: who comes for one run alone waits as long as it can."""
 ENDED_AS: dict[str, Outcome] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}

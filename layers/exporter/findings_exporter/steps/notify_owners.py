@@ -1,7 +1,7 @@
 """Notify Owners: publish to each owner what the analysis found of theirs, once, under a claim of its own.
 
-What the messages need lies in S3: a run's record of 400 KB could not hold it. It is data, and judged as such: an owner whose
-name could be no key of ours gets no message, and that is said.
+What the messages need lies in S3: a run's record of 400 KB could not hold it. It is data: an owner whose name could be no
+key of ours gets no message, and the step reports that.
 """
 
 import json
@@ -89,12 +89,14 @@ def send_to_owners(
     if not run.owners_due:
         return 0
     if clients.config.owner_messages == "OFF":
-        # Its topic is gone with it.
+        # Then there is no topic, either.
         give_up(clients, run, Note("run.owners_off"), now())
         return 0
     with translated():
         messages = read_messages(clients, run)
-        sent, busy, refused = 0, [], []
+        sent = 0
+        busy: list[NotificationInProgressError] = []
+        refused: list[ClientError] = []
         done = run_store.notified_owners(clients.table, run.execution)
         waiting = [owner for owner in messages.headlines if owner not in done]
         for place, owner in enumerate(waiting):

@@ -76,7 +76,9 @@ def install() -> None:
         if not here.accounts:
             return plain(data, account_id)
         if fault := fault_of(data):
-            return error_response_json("ValidationException", fault, 400, extra={"reason": "FIELD_VALIDATION_FAILED", "fields": []})
+            return error_response_json(
+                "ValidationException", fault, 400, extra={"reason": "FIELD_VALIDATION_FAILED", "fields": []}
+            )
         found, errors = details(here.findings, here.kev, data["findingArns"])
         return json_response({"findingDetails": found, "errors": errors})
 

@@ -14,8 +14,8 @@ from findings_exporter.aws.metrics import (
     BY_STACK,
     count_analysis,
     count_expectation,
-    count_overdue,
     count_failed_step,
+    count_overdue,
     count_run,
     count_status_check,
 )
@@ -154,7 +154,9 @@ def test_a_speed_that_is_no_finite_number_is_not_written(seconds: float, size: i
     assert not re.search("AnalysisSpeed|NaN|Infinity", capsys.readouterr().out)
 
 
-def test_overdue_findings_are_counted_by_the_lowest_severity_beside_those_of_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+def test_overdue_findings_are_counted_by_the_lowest_severity_beside_those_of_the_report(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     count_overdue("nightly", {"CRITICAL": 1, "HIGH": 3, "MEDIUM": 3, "LOW": 7})
     counted_lines = lines(capsys)
     assert [(line["lowest_severity"], line["OverdueFindings"]) for line in counted_lines] == [

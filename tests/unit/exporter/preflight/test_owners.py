@@ -1,4 +1,4 @@
-"""The setup check judges who owns what, until when, and whether the owners can be notified."""
+"""The setup check assesses who owns what, until when, and whether the owners can be notified."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ def rules(content: Any, **variables: str) -> Check:
 
 
 class TestRules:
-    def test_no_file_is_fine_where_no_one_is_to_be_notified(self) -> None:
+    def test_no_file_passes_where_no_one_is_to_be_notified(self) -> None:
         assert rules(None) == rules(None, OWNER_MESSAGES="OFF")
         assert (rules(None).result, rules(None).fix) == ("passed", ())
 
@@ -47,11 +47,14 @@ class TestRules:
 
     def test_each_fault_is_named_with_its_place(self) -> None:
         check = rules([RULE, {"owner": "a b", "accounts": ["1"]}, {"owner": "x"}, {"owner": "y", "region": ["eu-west-1"]}])
-        assert (check.result, check.sentence) == ("failed", f"The file {KEY} cannot be used, so that all findings count as unowned.")
+        assert (check.result, check.sentence) == (
+            "failed",
+            f"The file {KEY} cannot be used, so that all findings count as unowned.",
+        )
         assert [line.split()[0] for line in check.evidence] == ["[1].owner", "[2]", "[3].region", "[3]"]
 
     @pytest.mark.parametrize("content", [b"", b"{", b"\xff", {}, 7, "x", [7], b"[" * 100_000, b" " * (2 << 20)])
-    def test_whatever_lies_there_is_judged(self, content: Any) -> None:
+    def test_whatever_lies_there_is_assessed(self, content: Any) -> None:
         check = rules(content)
         assert check.result == "failed"
         assert check.evidence
@@ -59,12 +62,15 @@ class TestRules:
 
     def test_what_cannot_be_read_is_unknown(self) -> None:
         check = rules(Unread("AWS refused GetObject: not you", is_refused=True))
-        assert (check.result, check.sentence) == ("unknown", f"The check could not read the file {KEY}: AWS refused GetObject: not you.")
+        assert (check.result, check.sentence) == (
+            "unknown",
+            f"The check could not read the file {KEY}: AWS refused GetObject: not you.",
+        )
 
 
 class TestDueDates:
     @pytest.mark.parametrize("text", ["", "  ", "{}"])
-    def test_none_are_fine(self, text: str) -> None:
+    def test_none_pass(self, text: str) -> None:
         assert due_dates(config(REMEDIATION_DAYS=text)).sentence == "There are no due dates: RemediationDays is empty."
 
     def test_they_are_shown_as_they_are_read(self) -> None:
@@ -74,7 +80,8 @@ class TestDueDates:
         )  # fmt: skip
 
     @pytest.mark.parametrize(
-        ("text", "wrong"), [("[15]", "object"), ("{", "not JSON"), ('{"HIHG": 1}', "HIHG"), ('{"HIGH": 0}', "HIGH"), ('{"HIGH": "x"}', "HIGH")]
+        ("text", "wrong"),
+        [("[15]", "object"), ("{", "not JSON"), ('{"HIHG": 1}', "HIHG"), ('{"HIGH": 0}', "HIGH"), ('{"HIGH": "x"}', "HIGH")],
     )
     def test_what_is_wrong_is_named(self, text: str, wrong: str) -> None:
         check = due_dates(config(REMEDIATION_DAYS=text))
@@ -88,20 +95,26 @@ class TestTopic:
         check = owners_topic_delivers({"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0"}, HERE)
         assert (check.name, check.result) == ("owner_topic", "passed")
 
-    def test_without_a_subscription_no_owner_is_told(self) -> None:
+    def test_without_a_subscription_no_owner_is_notified(self) -> None:
         check = owners_topic_delivers({"SubscriptionsConfirmed": "0", "SubscriptionsPending": "2"}, HERE)
         assert check.result == "failed"
         assert "to be confirmed: 2" in check.sentence
         assert "filter policy on the attribute owner" in check.fix[0]
 
     def test_a_policy_that_denies_the_exporter_is_found(self) -> None:
-        statement = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": HERE.config.owner_topic_arn}
+        statement = {
+            "Sid": "No",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": HERE.config.owner_topic_arn,
+        }
         attributes = {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0", "Policy": json.dumps(document([statement]))}
         check = owners_topic_delivers(attributes, HERE)
         assert check.result == "failed"
         assert "denies the exporter to publish" in check.sentence
 
-    def test_one_that_is_gone_or_cannot_be_read_is_never_fine(self) -> None:
+    def test_one_that_does_not_exist_or_cannot_be_read_never_passes(self) -> None:
         assert owners_topic_delivers(None, HERE).result == "failed"
         assert owners_topic_delivers(Unread("no time"), HERE).result == "unknown"
         assert owners_topic_delivers({"Policy": "{", "SubscriptionsConfirmed": "1"}, HERE).result == "unknown"

@@ -348,7 +348,7 @@ def test_the_file_of_the_owners_is_read_as_far_as_it_may_be_long(aws: Aws) -> No
     assert len(content) == MOST_FILE_BYTES + 1
 
 
-def test_a_file_of_owners_that_is_missing_is_told_from_one_that_may_not_be_read(aws: Aws) -> None:
+def test_a_file_of_owners_that_is_missing_differs_from_one_that_may_not_be_read(aws: Aws) -> None:
     no_owner_rules(aws)
     assert aws.reader.owner_rules() is None
     aws.refuses("s3", "list_objects_v2", "AccessDenied")
@@ -364,7 +364,9 @@ def test_a_file_of_owners_that_is_missing_is_told_from_one_that_may_not_be_read(
 def test_the_topic_of_the_owners_is_checked_only_where_they_get_messages(aws: Aws) -> None:
     def names(messages: str) -> set[str]:
         others = (getattr(aws.clients, name) for name in PreflightClients.__slots__[1:])
-        return {each.name for each in check_all(PreflightClients(deployment(OWNER_MESSAGES=messages), *others), lambda: START, START)}
+        return {
+            each.name for each in check_all(PreflightClients(deployment(OWNER_MESSAGES=messages), *others), lambda: START, START)
+        }
 
     assert names("ALL") - names("OFF") == {"owner_topic", "owner_permissions"}
     assert {"owners", "due_dates"} <= names("OFF")

@@ -831,7 +831,7 @@ class TestOwners:
         return notifying
 
     @staticmethod
-    def told(topic: FakeTopic) -> list[str]:
+    def owners(topic: FakeTopic) -> list[str]:
         """The owners that were notified, in order."""
         attributes = [each["MessageAttributes"] for each in topic.published]
         return [each["owner"]["StringValue"] for each in attributes if "owner" in each]
@@ -843,7 +843,7 @@ class TestOwners:
         notifying = self.waiting(clients, "payments", "shop")
         states.add(OWNERS_RUN, status)
         assert cleaned_up(notifying, states, topic) == ["me"]
-        assert self.told(topic) == ["payments", "shop"]
+        assert self.owners(topic) == ["payments", "shop"]
         assert run_store.open_runs(clients.table) == []
         assert cleaned_up(notifying, states, topic, at=120) == []
         assert len(topic.published) == 2
@@ -876,7 +876,7 @@ class TestOwners:
             cleaned_up(notifying, states, topic)
         assert len(topic.published) == 1  # the one that came second
         cleaned_up(notifying, states, topic, at=120)
-        assert self.told(topic) == ["shop"]
+        assert self.owners(topic) == ["shop"]
         assert run_store.open_runs(clients.table) == []
 
     @pytest.mark.parametrize(("hours", "is_open"), [(47.5, True), (48.5, False)])
@@ -907,5 +907,5 @@ class TestOwners:
         for at in range(120, 600, 60):
             with suppress(NotificationInProgressError):
                 cleaned_up(notifying, states, topic, at=at)
-        assert sorted(self.told(topic)) == sorted(f"team-{number}" for number in range(30))
+        assert sorted(self.owners(topic)) == sorted(f"team-{number}" for number in range(30))
         assert run_store.open_runs(clients.table) == []

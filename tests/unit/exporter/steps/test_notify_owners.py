@@ -48,7 +48,7 @@ class OwnersTopic:
     errors: dict[str, Exception] = field(default_factory=dict)
 
     @property
-    def told(self) -> list[str]:
+    def owners(self) -> list[str]:
         """To whom each message went, in order."""
         return [each["MessageAttributes"]["owner"]["StringValue"] for each in self.published]
 
@@ -96,7 +96,7 @@ def recorded(table: Table, *owners: Any, run_input: dict[str, Any] | None = None
     return run_store.load(table, ME)
 
 
-def told(clients: OwnerClients, at: float = 14, until: float | None = None) -> int:
+def sent(clients: OwnerClients, at: float = 14, until: float | None = None) -> int:
     """Send what is due."""
     clock = Clock(minutes(at), timedelta(milliseconds=10))
     ends = minutes(at + 1.5)
@@ -111,13 +111,13 @@ def is_open(table: Table) -> bool:
 def test_each_owner_gets_one_message_on_the_owners_topic_and_the_run_is_closed(clients: OwnerClients, topic: OwnersTopic) -> None:
     recorded(clients.table)
     assert is_open(clients.table)
-    assert told(clients) == 3
-    assert topic.told == THREE
+    assert sent(clients) == 3
+    assert topic.owners == THREE
     assert {each["TopicArn"] for each in topic.published} == {config().owner_topic_arn}
     assert run_store.load(clients.table, ME).owners_done_at is not None
     assert not is_open(clients.table)
-    assert told(clients, at=20) == 0
-    assert topic.told == THREE
+    assert sent(clients, at=20) == 0
+    assert topic.owners == THREE
 
 
 def test_the_step_says_that_owners_were_notified_however_often_it_is_called(clients: OwnerClients, topic: OwnersTopic) -> None:
@@ -128,7 +128,7 @@ def test_the_step_says_that_owners_were_notified_however_often_it_is_called(clie
 
 def test_a_runs_record_and_those_of_its_owners_expire(clients: OwnerClients) -> None:
     recorded(clients.table)
-    told(clients)
+    sent(clients)
     kept = [each for each in items(clients.table) if each["pk"]["S"] == "EXECUTION#me"]
     assert sorted(each["sk"]["S"] for each in kept) == ["EXECUTION", "OWNER#payments", "OWNER#shop", "OWNER#unowned"]
     assert all(int(each["expires"]["N"]) > (minutes(12) + run_store.EXECUTION_KEPT).timestamp() - 1 for each in kept)
@@ -136,19 +136,24 @@ def test_a_runs_record_and_those_of_its_owners_expire(clients: OwnerClients) -> 
 
 @pytest.mark.parametrize(
     "fields",
-    [{"owner_message_count": 0}, {"owner_message_count": None}, {"owner_message_count": "3"}, {"error": "Analysis.X", "sentence": "x"}],
+    [
+        {"owner_message_count": 0},
+        {"owner_message_count": None},
+        {"owner_message_count": "3"},
+        {"error": "Analysis.X", "sentence": "x"},
+    ],
 )
 def test_where_no_message_is_due_the_run_is_closed_with_its_own(clients: OwnerClients, fields: dict[str, Any]) -> None:
     recorded(clients.table, **fields)
     assert not is_open(clients.table)
-    assert told(clients) == 0
+    assert sent(clients) == 0
 
 
 def test_a_run_that_asked_for_silence_notifies_no_owner(clients: OwnerClients, topic: OwnersTopic) -> None:
     recorded(clients.table, run_input={"notify": False})
     assert not is_open(clients.table)
-    assert told(clients) == 0
-    assert topic.told == []
+    assert sent(clients) == 0
+    assert topic.owners == []
 
 
 def test_a_publish_that_failed_leaves_the_owner_and_those_behind_to_the_next_try_at_once(
@@ -157,11 +162,11 @@ def test_a_publish_that_failed_leaves_the_owner_and_those_behind_to_the_next_try
     recorded(clients.table)
     topic.errors["shop"] = client_error("InternalError", 500, "Publish")
     with pytest.raises(ServiceUnavailableError):
-        told(clients)
-    assert topic.told == ["payments"]
+        sent(clients)
+    assert topic.owners == ["payments"]
     assert is_open(clients.table)
-    assert told(clients, at=14.1) == 2
-    assert topic.told == THREE
+    assert sent(clients, at=14.1) == 2
+    assert topic.owners == THREE
 
 
 def test_a_refusal_of_the_topic_ends_the_try_with_the_first_owner(clients: OwnerClients, topic: OwnersTopic) -> None:
@@ -169,7 +174,7 @@ def test_a_refusal_of_the_topic_ends_the_try_with_the_first_owner(clients: Owner
     for owner in THREE:
         topic.errors[owner] = client_error("AuthorizationError", 403, "Publish")
     with pytest.raises(AccessDeniedError):
-        told(clients)
+        sent(clients)
     assert list(topic.errors) == THREE[1:]
 
 
@@ -177,8 +182,8 @@ def test_a_message_that_sns_will_never_take_keeps_no_other_owner_from_theirs(cli
     recorded(clients.table)
     topic.errors["payments"] = client_error("InvalidParameter", 400, "Publish")
     with pytest.raises(Exception, match="InvalidParameter"):
-        told(clients)
-    assert topic.told == ["shop", "unowned"]
+        sent(clients)
+    assert topic.owners == ["shop", "unowned"]
     assert is_open(clients.table)
 
 
@@ -188,10 +193,10 @@ def test_an_owner_whom_another_function_notifies_now_is_left_to_it_and_the_other
     recorded(clients.table)
     run_store.claim_owner(clients.table, ME, "shop", "another", minutes(14), minutes(16))
     with pytest.raises(NotificationInProgressError):
-        told(clients)
-    assert topic.told == ["payments", "unowned"]
-    assert told(clients, at=16.1) == 1
-    assert topic.told == ["payments", "unowned", "shop"]
+        sent(clients)
+    assert topic.owners == ["payments", "unowned"]
+    assert sent(clients, at=16.1) == 1
+    assert topic.owners == ["payments", "unowned", "shop"]
 
 
 def test_a_notifier_that_died_before_its_mark_is_repeated_with_the_same_message(
@@ -204,8 +209,8 @@ def test_a_notifier_that_died_before_its_mark_is_repeated_with_the_same_message(
     with monkeypatch.context() as dying:
         dying.setattr(run_store, "mark_owner_notified", die)
         with pytest.raises(SystemExit):
-            told(clients)
-    assert told(clients, at=20) == 1
+            sent(clients)
+    assert sent(clients, at=20) == 1
     first, second = topic.published
     assert first == second
 
@@ -223,11 +228,11 @@ def test_a_function_begins_no_message_that_it_may_not_finish_and_the_next_try_go
 ) -> None:
     recorded(clients.table)
     clock = Clock(minutes(14), timedelta(seconds=9))
-    with pytest.raises(NotificationInProgressError, match="not sent yet: [12]"):
+    with pytest.raises(NotificationInProgressError, match=r"not sent yet: [12]"):
         notify_owners(clients, ME, clock, minutes(14) + TIME_FOR_A_MESSAGE + timedelta(seconds=30))
-    assert 0 < len(topic.told) < 3
-    told(clients, at=20)
-    assert topic.told == THREE
+    assert 0 < len(topic.owners) < 3
+    sent(clients, at=20)
+    assert topic.owners == THREE
     assert not is_open(clients.table)
 
 
@@ -237,7 +242,7 @@ def test_owners_who_were_notified_are_found_by_one_query_and_not_claimed_again(
     recorded(clients.table)
     topic.errors["unowned"] = client_error("InternalError", 500, "Publish")
     with pytest.raises(ServiceUnavailableError):
-        told(clients)
+        sent(clients)
     claimed: list[str] = []
     claim = run_store.claim_owner
 
@@ -246,7 +251,7 @@ def test_owners_who_were_notified_are_found_by_one_query_and_not_claimed_again(
         return claim(table, of, owner, *rest)
 
     monkeypatch.setattr(run_store, "claim_owner", watched)
-    told(clients, at=16)
+    sent(clients, at=16)
     assert claimed == ["unowned"]
 
 
@@ -260,29 +265,29 @@ HOSTILE: list[Any] = [
 def test_a_name_that_is_no_owners_becomes_no_key_and_is_reported(clients: OwnerClients, topic: OwnersTopic, owner: Any) -> None:
     recorded(clients.table, "shop", owner)
     with pytest.raises(NotRecordedError, match="1 entries name no owner"):
-        told(clients)
-    assert topic.told == ["shop"]
+        sent(clients)
+    assert topic.owners == ["shop"]
     assert sum(each["sk"]["S"].startswith("OWNER#") for each in items(clients.table)) == 1
     assert is_open(clients.table)
 
 
 def test_an_owner_of_a_tags_value_is_one(clients: OwnerClients, topic: OwnersTopic) -> None:
     recorded(clients.table, "team-a.0123abcd")
-    assert told(clients) == 1
+    assert sent(clients) == 1
 
 
 def test_an_owner_who_is_there_twice_gets_one_message_and_that_is_reported(clients: OwnerClients, topic: OwnersTopic) -> None:
     recorded(clients.table, "shop", "shop")
     with pytest.raises(NotRecordedError):
-        told(clients)
-    assert topic.told == ["shop"]
+        sent(clients)
+    assert topic.owners == ["shop"]
 
 
 def test_no_more_owners_are_notified_than_a_run_may_have(clients: OwnerClients, topic: OwnersTopic) -> None:
     recorded(clients.table, *(f"team-{number:03}" for number in range(MOST_MESSAGES + 2)))
     with pytest.raises(NotRecordedError, match="2 entries"):
-        told(clients)
-    assert len(topic.told) == MOST_MESSAGES
+        sent(clients)
+    assert len(topic.owners) == MOST_MESSAGES
 
 
 @pytest.mark.parametrize(
@@ -301,8 +306,8 @@ def test_a_file_that_cannot_be_used_is_explained(clients: OwnerClients, topic: O
     recorded(clients.table)
     put_messages(content)
     with pytest.raises(NotRecordedError, match=why):
-        told(clients)
-    assert topic.told == []
+        sent(clients)
+    assert topic.owners == []
     assert is_open(clients.table)
 
 
@@ -310,14 +315,14 @@ def test_a_file_that_is_too_long_is_not_read(clients: OwnerClients, monkeypatch:
     monkeypatch.setattr(module, "MOST_MESSAGES_BYTES", 100)
     recorded(clients.table)
     with pytest.raises(NotRecordedError, match="at most 100 are read"):
-        told(clients)
+        sent(clients)
 
 
 @pytest.mark.parametrize("fields", [{"owners_key": None}, {"bucket": None}, {"owners_key": 7}])
 def test_a_headline_that_does_not_say_where_they_are_is_explained(clients: OwnerClients, fields: dict[str, Any]) -> None:
     recorded(clients.table, **fields)
     with pytest.raises(NotRecordedError, match="did not say where"):
-        told(clients)
+        sent(clients)
 
 
 def test_owners_whose_messages_were_switched_off_meanwhile_get_none_and_the_record_says_so(
@@ -325,8 +330,8 @@ def test_owners_whose_messages_were_switched_off_meanwhile_get_none_and_the_reco
 ) -> None:
     recorded(clients.table)
     off = OwnerClients(config(OWNER_MESSAGES="OFF"), clients.table, clients.s3, clients.sns)
-    assert told(off) == 0
-    assert topic.told == []
+    assert sent(off) == 0
+    assert topic.owners == []
     assert not is_open(clients.table)
     assert any("switched off" in note for note in run_store.load(clients.table, ME).notes)
 
@@ -336,16 +341,16 @@ def test_a_run_is_not_closed_before_its_own_notification(clients: OwnerClients) 
     put_messages({"owners": entries("shop")})
     run_store.note_analysis(clients.table, ME, headline(owners_key=KEY, owner_message_count=1))
     run_store.record(clients.table, ME, "SUCCEEDED", None, delivery(), minutes(12))
-    told(clients)
+    sent(clients)
     assert is_open(clients.table)
     run_store.mark_notified(clients.table, ME, minutes(15), owners_due=True)
-    assert told(clients, at=16) == 0
+    assert sent(clients, at=16) == 0
     assert not is_open(clients.table)
 
 
 def test_the_time_of_each_mark_is_that_of_its_message(clients: OwnerClients) -> None:
     recorded(clients.table)
-    told(clients)
+    sent(clients)
     marks = [
         datetime.fromisoformat(each["notified_at"]["S"]) for each in items(clients.table) if each["sk"]["S"].startswith("OWNER#")
     ]
