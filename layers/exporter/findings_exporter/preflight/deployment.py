@@ -309,7 +309,7 @@ class Deployment:
         return [(self.cut_role, ("kms:Decrypt",)), (self.part_role, KEY_ACTIONS), (self.analysis_role, KEY_ACTIONS)]
 
     def _analyses_objects(self, now: datetime) -> list[tuple[str, str, tuple[str, ...]]]:
-        """Return by role the owner rules, the report, the parts of a large one, and the analysis' files, which a later run reads."""
+        """Return by role the owner rules, the report, its parts, and the analysis' files, which a later run reads."""
         report, own = self.report_key(now), ("s3:GetObject", "s3:PutObject")
         keys = self._analysis_keys(now)
         part, rules = keys.of_part(1, "parquet"), owner_rules_key(self.config.key_prefix)
