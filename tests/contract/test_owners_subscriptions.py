@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from findings_exporter import notification
-from findings_exporter.model.run import Run
 from tests.builders.exporter import config, ended_run, headline
 from tests.unit.exporter.notification.test_subscriptions import TO_OWNERS, passes
 
@@ -21,7 +20,7 @@ OVERDUE = json.loads(re.findall(r"### Only what is overdue\n\n```json\n(.*?)```"
 
 def attributes(owner: str, **fields: Any) -> dict[str, Any]:
     """The attributes of a message to an owner, as SNS delivers them."""
-    run: Run = ended_run()
+    run = ended_run()
     published = notification.owner_publication(run, headline(owner=owner, **fields), config(OWNER_MESSAGES="ALL"))
     return {
         name: {"Type": each["DataType"], "Value": each["StringValue"]} for name, each in published["MessageAttributes"].items()
