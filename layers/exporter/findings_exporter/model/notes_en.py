@@ -26,6 +26,8 @@ NOTES = {
     "run.create_failed": "Inspector failed when asked to create the report ({code}).",
     "run.not_cleaned_up": "The report or the lock of the run could not be cleaned up yet ({error}). The hourly cleanup tries"
     " again.",
+    "run.owners_off": "Messages to owners were not sent, because OwnerMessages has been switched off.",
+    "run.owners_given_up": "Messages to owners were not sent, at least in part: {hours} hours of tries failed ({error}).",
     "run.tiny_report": "The report {uri} ({size} bytes) {fault}. ListFindings with the same filter returns no finding, so"
     " nothing was found.",
     "alarms.pending": "Alarms have unconfirmed subscriptions: {pending}. Open the link in the mail from SNS about the topic"
@@ -156,6 +158,9 @@ NOTES = {
     "owners.name": "must be a name of letters, digits, _ and -, at most 63, that begins with a letter or digit, not {found}",
     "owners.no_condition": "has no condition, so that it would match everything. Give it one of: {choices}",
     "owners.tag": 'must be an object with the texts "key" and "value"',
+    "owners.no_key": "the analysis did not say where they are",
+    "owners.no_list": "the file has no list of owners",
+    "owners.left_out": "{count} entries name no owner, or one that is there before, or are more than {most}",
     "owners.not_used": "All findings count as unowned: {key} cannot be used: {faults}.",
     "owners.unread": "All findings count as unowned: {key} cannot be read: {why}.",
     "owners.unknown": "It is not known whether there are rules for owners: {key} cannot be looked for: {why}.",

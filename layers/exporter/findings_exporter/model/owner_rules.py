@@ -25,6 +25,7 @@ OWNER_CHARACTERS, HASH_CHARACTERS = 54, 8
 TEXT_CONDITIONS = ("accounts", "regions", "resource_types", "repositories", "resources")
 CONDITIONS = (*TEXT_CONDITIONS, "tags")
 _NOT_IN_OWNER = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
+_OWNER_OF_TAG = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{OWNER_CHARACTERS - 1}}}\.[0-9a-f]{{{HASH_CHARACTERS}}}", re.ASCII)
 
 
 class OwnerRulesError(Exception):
@@ -182,6 +183,11 @@ def owner_of_tag(value: str) -> str:
         return value
     name = _NOT_IN_OWNER.sub("-", value).strip("-_")[:OWNER_CHARACTERS].rstrip("-_") or "tag"
     return f"{name}.{sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()[:HASH_CHARACTERS]}"
+
+
+def is_owner(name: object) -> bool:
+    """Tell whether something is an owner's name: a rule's, or one that :func:`owner_of_tag` made. It is then safe in a key."""
+    return isinstance(name, str) and bool(REPORT_NAME.fullmatch(name) or _OWNER_OF_TAG.fullmatch(name))
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
