@@ -24,7 +24,7 @@ MOST_KEPT = 1_000_000
 """Vulnerabilities that are held in memory, those of all owners together: some 250 bytes each."""
 WORST_LISTED = 2_000
 """Open findings that the page of a run lists."""
-WORST_OF_OWNERS = 40_000
+WORST_OF_OWNERS = 20_000
 """Open findings that the pages of all owners list together."""
 MOST_OWNERS_LISTED = 200
 """Owners with a page of their own."""

@@ -177,25 +177,21 @@ class Statistics:
 
     def by_owner(self) -> dict[str, Statistics]:
         """Return what was counted of each owner, without the most frequent names; nothing where there are no owners."""
-        found: dict[str, Statistics] = {}
-
-        def of(owner: str) -> Statistics:
-            return found.setdefault(owner, Statistics(0))
-
+        found: defaultdict[str, Statistics] = defaultdict(lambda: Statistics(0))
         for (status, owner), count in self.statuses.items():
             if owner is not None:
-                of(owner).statuses[status, None] += count
-                of(owner).total += count
+                found[owner].statuses[status, None] += count
+                found[owner].total += count
         for (account, owner), count in self.accounts.items():
             if owner is not None:
-                of(owner).accounts[account, None] += count
+                found[owner].accounts[account, None] += count
         kinds = list(self.kinds)
         for (number, age, score), count in self.combinations.items():
             *others, owner = kinds[number]
             if owner is not None:
-                each = of(owner)
+                each = found[owner]
                 each.combinations[each.kinds[*others, None], age, score] += count
-        return found
+        return dict(found)
 
     def by(self, kind: str) -> dict[str, int]:
         """Return findings by one of the kinds, the most frequent first, severities by their weight."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from findings_analysis.comparison.baseline import StoredFile
+from findings_analysis.comparison.difference import MOVED_AWAY
 from findings_analysis.comparison.fingerprints import FIXES
 from findings_analysis.output.entries import KnownExploited
 from findings_exporter.model import notes
@@ -116,7 +117,7 @@ def _changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "appeared": changes["counts"]["appeared"],
         "no_longer_open": changes["counts"]["no_longer_open"],
-        "counts": {kind: changes["counts"][kind] for kind in KINDS},
+        "counts": {kind: changes["counts"][kind] for kind in (*KINDS, MOVED_AWAY) if kind in changes["counts"]},
         "appeared_by_severity": _by_severity(changes["by_severity"], APPEARED),
         "no_longer_open_by_severity": _by_severity(changes["by_severity"], NO_LONGER_OPEN),
     }
@@ -144,10 +145,13 @@ def _worst(analysis: Mapping[str, Any], kinds: Sequence[str], entries: int, most
 
 
 def _most_overdue(analysis: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
-    listed = analysis["due_dates"]["most_overdue"] if analysis["due_dates"] else []
-    alike, known = _alike(listed), analysis["known_exploited"]
-    # The list is cut: more resources may be as long overdue.
-    return [_finding(group, known, most, at_least=True) for group in alike[:OVERDUE_SHOWN]]
+    due_dates, known = analysis["due_dates"], analysis["known_exploited"]
+    if due_dates is None:
+        return []
+    listed = due_dates["most_overdue"]
+    # Where the list is cut, more resources may be as long overdue.
+    is_cut = sum(due_dates["overdue"].values()) > len(listed)
+    return [_finding(group, known, most, at_least=is_cut) for group in _alike(listed)[:OVERDUE_SHOWN]]
 
 
 def _alike(listed: Iterable[ListedFinding]) -> list[list[ListedFinding]]:

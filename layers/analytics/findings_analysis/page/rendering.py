@@ -8,7 +8,7 @@ style and script, and no requests.
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -23,6 +23,7 @@ from findings_analysis.assessment.scores import EPSS_SCORE, EXPLOIT_SCORE, FIX_S
 from findings_analysis.page.consoles import findings_url, resource_url
 from findings_analysis.page.localization import TEXTS, PageLocalization, page_localization, zone
 from findings_analysis.page.trend import HEIGHT, RUNS, strips
+from findings_analysis.reading.bounded_cache import Remembered
 from findings_exporter.model.due_dates import DUE_SOON_DAYS
 from findings_exporter.model.taxonomy import (
     APPEARED,
@@ -64,6 +65,9 @@ PAGE_TEXT_CHARACTERS = 2_000
 CUT_AFTER = 160
 """A longer text is cut here; a click shows all of it."""
 
+NUMBERS_OF_OWNERS = ("page_key", "counts", "changes", "due_dates")
+_cleaned = Remembered[str, str](lambda text: clean(text, PAGE_TEXT_CHARACTERS))
+"""The same names come on the page of the run and on those of its owners, again and again."""
 _FOLDER = Path(__file__).parent
 _STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8")
 _SCRIPT = (_FOLDER / "page.js").read_text(encoding="utf-8")
@@ -229,10 +233,17 @@ def render(
     """
     say = page_localization(language, facts["time_zone"])
     owner, owner_links = facts.get("owner"), facts.get("owner_links") or {}
-    analysis, trend, open_findings, owner, owner_links = (
-        each_text(each, lambda _, text: clean(text, PAGE_TEXT_CHARACTERS))
-        for each in (analysis, trend, open_findings, owner, owner_links)
+    changes = analysis["changes"]
+    lists = {kind: _cleaned_findings(listed) for kind, listed in (changes["lists"] if changes else {}).items()}
+    # The owners' lists are on their own pages.
+    analysis = {**analysis, "owners": _numbers_of(analysis["owners"]), "changes": {**changes, "lists": {}} if changes else None}
+    analysis, trend, owner, owner_links = (
+        each_text(each, lambda _, text: _cleaned[text]) for each in (analysis, trend, owner, owner_links)
     )
+    if changes:
+        analysis["changes"]["lists"] = lists
+    if open_findings:
+        open_findings = {**open_findings, "rows": _cleaned_findings(open_findings["rows"])}
     status = analysis["coverage_status"]
     # Where scan coverage is lost, the page says so in its own words.
     reasons = (
@@ -240,13 +251,13 @@ def render(
     )
     kinds, due = _kinds(analysis["changes"]), DueSection.of(analysis["due_dates"])
     listed = sum(map(len, analysis["changes"]["lists"].values())) if analysis["changes"] else 0
-    lists = {"open": len(open_findings["rows"]) if open_findings else 0, "changed": listed}
+    listed_by = {"open": len(open_findings["rows"]) if open_findings else 0, "changed": listed}
     page = _TEMPLATE.render(
         say=say,
         language=language,
         owner=owner,
-        sections=_sections(analysis, owner, lists),
-        lists=lists,
+        sections=_sections(analysis, owner, listed_by),
+        lists=listed_by,
         open_findings=open_findings,
         due=due,
         due_days=say("separator").join(
@@ -473,6 +484,21 @@ def _accounts(analysis: Mapping[str, Any]) -> list[tuple[str, int, Mapping[str, 
     changed = (analysis["changes"] or {}).get("by_account", {})
     found = [(account, counted.get(account, 0), changed.get(account, {})) for account in {**counted, **changed}]
     return sorted(found, key=lambda entry: (-entry[1], entry[0]))
+
+
+def _cleaned_findings(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return findings with cleaned texts; the names of their fields are ours, and there may be tens of thousands."""
+    return [
+        {name: _cleaned[value] if isinstance(value, str) else value for name, value in row.items()}
+        | {"packages": [{name: value and _cleaned[value] for name, value in each.items()} for each in row["packages"]]}
+        for row in rows
+    ]
+
+
+def _numbers_of(owners: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, Any]] | None:
+    if owners is None:
+        return None
+    return {owner: {name: each[name] for name in NUMBERS_OF_OWNERS} for owner, each in owners.items()}
 
 
 def _states(coverage: Mapping[str, Any]) -> dict[str, int]:

@@ -24,6 +24,8 @@ MOST_FAULTS = 20
 OWNER_CHARACTERS, HASH_CHARACTERS = 54, 8
 TEXT_CONDITIONS = ("accounts", "regions", "resource_types", "repositories", "resources")
 CONDITIONS = (*TEXT_CONDITIONS, "tags")
+ONE_ASTERISK = 2
+"""Parts around it."""
 _NOT_IN_OWNER = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
 _OWNER_OF_TAG = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{OWNER_CHARACTERS - 1}}}\.[0-9a-f]{{{HASH_CHARACTERS}}}", re.ASCII)
 
@@ -62,16 +64,26 @@ class Resource(NamedTuple):
 class Texts:
     """The values of one condition."""
 
-    __slots__ = ("_exact", "_patterns")
+    __slots__ = ("_exact", "_patterns", "_prefixes", "_suffixes")
 
     def __init__(self, values: Iterable[str]) -> None:
-        listed = tuple(values)
-        self._exact = frozenset(value for value in listed if "*" not in value)
-        self._patterns = [value.split("*") for value in listed if "*" in value]
+        cut = {value: value.split("*") for value in values}
+        self._exact = frozenset(value for value, parts in cut.items() if len(parts) == 1)
+        # Most patterns have one asterisk, at an end: there may be hundreds, and each resource is held against all.
+        self._prefixes = tuple(parts[0] for parts in cut.values() if len(parts) == ONE_ASTERISK and not parts[1])
+        self._suffixes = tuple(parts[1] for parts in cut.values() if len(parts) == ONE_ASTERISK and parts[1] and not parts[0])
+        self._patterns = [
+            parts for parts in cut.values() if len(parts) > ONE_ASTERISK or (len(parts) == ONE_ASTERISK and all(parts))
+        ]
 
     def match(self, text: str | None) -> bool:
         """Tell whether one of the values matches; in time linear in both lengths, whatever the number of asterisks."""
-        return text is not None and (text in self._exact or any(_matches(parts, text) for parts in self._patterns))
+        return text is not None and (
+            text in self._exact
+            or text.startswith(self._prefixes)
+            or text.endswith(self._suffixes)
+            or (bool(self._patterns) and any(_matches(parts, text) for parts in self._patterns))
+        )
 
 
 def _matches(parts: Sequence[str], text: str) -> bool:
