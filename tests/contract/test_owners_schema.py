@@ -24,7 +24,7 @@ SCHEMA: dict[str, Any] = json.loads(Path("docs/owners.schema.json").read_text(en
 VALIDATOR = Draft202012Validator(SCHEMA)
 RULE: dict[str, Any] = {"owner": "shop", "accounts": ["111122223333"]}
 TAG = {"key": "team", "value": "shop"}
-RIGHT: dict[str, Any] = {
+ACCEPTED: dict[str, Any] = {
     "no rules": [],
     "one condition": [RULE],
     "every condition": [{"owner": "A_b-1", **{name: ["x*"] for name in CONDITIONS if name != "tags"}, "tags": [TAG, TAG]}],
@@ -33,7 +33,7 @@ RIGHT: dict[str, Any] = {
     "the longest value": [RULE | {"accounts": ["x" * MOST_VALUE_CHARACTERS]}],
     "the longest owner": [RULE | {"owner": "x" * 63}],
 }
-WRONG: dict[str, Any] = {
+REFUSED: dict[str, Any] = {
     "an object": {"rules": [RULE]},
     "no JSON object": ["shop"],
     "null": None,
@@ -74,14 +74,14 @@ def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("name", ACCEPTED)
 def test_both_take(name: str) -> None:
-    assert (VALIDATOR.is_valid(RIGHT[name]), is_taken(RIGHT[name])) == (True, True)
+    assert (VALIDATOR.is_valid(ACCEPTED[name]), is_taken(ACCEPTED[name])) == (True, True)
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("name", REFUSED)
 def test_both_refuse(name: str) -> None:
-    assert (VALIDATOR.is_valid(WRONG[name]), is_taken(WRONG[name])) == (False, False)
+    assert (VALIDATOR.is_valid(REFUSED[name]), is_taken(REFUSED[name])) == (False, False)
 
 
 VALUES = st.one_of(

@@ -101,7 +101,7 @@ def hourly_cleanup(stack: Exporter) -> str:
     try:
         stack.invoke("CleanUpFunction", {})
     except FunctionFailedError as error:
-        return error.type
+        return str(error.type)
     return ""
 
 
@@ -234,6 +234,22 @@ def test_a_claim_that_a_killed_function_left_holds_up_that_owner_alone(stack: Ex
     assert sent(stack, arn) == Counter(["payments", "unowned"])
     wait_until(lambda: True if hourly_cleanup(stack) == "" else None, "the claim to run out")
     assert sent(stack, arn) == Counter(OWNERS)
+
+
+def test_the_setup_check_assesses_the_owners_their_topic_and_the_roles(stack: Exporter) -> None:
+    def checked() -> dict[str, dict[str, Any]]:
+        return {each["name"]: each for each in stack.invoke("CheckSetupFunction", {})["checks"]}
+
+    none = checked()
+    assert none["owners"]["result"] == "failed"
+    assert "OwnerMessages is ALL, but there are no owners" in none["owners"]["sentence"]
+    assert none["owner_permissions"]["result"] == none["due_dates"]["result"] == "passed"
+    stack.put_owner_rules([{"owner": "shop", "accounts": ["*"]}])
+    assert checked()["owners"]["sentence"] == "The file inspector/config/owners.json has 1 rule that names an owner."
+    stack.put_owner_rules([{"owner": "the shop", "accounts": ["*"]}])
+    wrong = checked()["owners"]
+    assert wrong["result"] == "failed"
+    assert wrong["evidence"][0].startswith("[0].owner must be a name")
 
 
 @pytest.mark.parametrize(("role", "sid"), sorted(OF_OWNERS), ids=lambda each: each)

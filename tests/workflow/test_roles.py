@@ -195,6 +195,11 @@ def check_is_unknown(name: str) -> Scenario:
     return scenario
 
 
+def check_of_owners_is_unknown(exporter: Exporter, inspector: InspectorControl) -> None:
+    exporter.put_owner_rules([{"owner": "shop", "accounts": ["*"]}])
+    check_is_unknown("owners")(exporter, inspector)
+
+
 def check_cannot_be_published(exporter: Exporter, _: InspectorControl) -> None:
     with pytest.raises(FunctionFailedError) as raised:
         exporter.invoke("CheckSetupFunction", {"notify": True})
@@ -263,7 +268,7 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("VerifyReportFunctionRole", "AskWhetherAnythingMatches"): malformed_object_of_nothing_is_corrupt,
     ("CheckSetupFunctionRole", "ReadInspector"): check_is_unknown("inspector"),
     ("CheckSetupFunctionRole", "ReadTheBucket"): check_is_unknown("bucket_policy_for_inspector"),
-    ("CheckSetupFunctionRole", "ReadOwnerRules"): check_is_unknown("owners"),
+    ("CheckSetupFunctionRole", "ReadOwnerRules"): check_of_owners_is_unknown,
     ("CheckSetupFunctionRole", "FindOwnerRules"): check_is_unknown("owners"),
     ("CheckSetupFunctionRole", "ReadTheKeys"): check_is_unknown("key"),
     ("CheckSetupFunctionRole", "SimulateTheRoles"): check_is_unknown("permissions"),
