@@ -66,7 +66,7 @@ ROLES = {
         sns:GetTopicAttributes
         sqs:GetQueueAttributes
     """,
-    "CutReportFunctionRole": FUNCTION + OWNER_RULES + """
+    "CutReportFunctionRole": FUNCTION + """
         dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
         s3:GetObject kms:Decrypt
     """,

@@ -65,6 +65,7 @@ PARTS_OF_RESOURCES = {
     "arn:aws:s3:::findings-Bucket/inspector/analyses/*",
     "arn:aws:s3:::findings-Bucket/inspector/analyses/*/owners.json",
     "arn:aws:s3:::findings-Bucket/inspector/analyses/*/parts/*",
+    "arn:aws:s3:::findings-Bucket/inspector/due/*",
     "arn:aws:s3:::findings-Bucket/inspector/findings/*",
 }
 """Resources with a wildcard, beside log streams: this machine's executions, reports and analyses, and schedules (CloudFormation names
@@ -135,7 +136,7 @@ class TestRoles:
         }
         assert listings == {
             *((role, "inspector/reports/*") for role in ("StartReport", "VerifyReport")),
-            *((role, "inspector/config/*") for role in ("CutReport", "AnalyzePart", "AnalyzeReport", "CheckSetup")),
+            *((role, "inspector/config/*") for role in ("AnalyzePart", "AnalyzeReport", "CheckSetup")),
         }
 
     def test_no_role_writes_what_people_configure(self) -> None:

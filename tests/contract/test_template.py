@@ -219,7 +219,7 @@ class TestFunctions:
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
         assert set(own) == {
             f"{name}Function"
-            for name in ("CheckSetup", "CleanUp", "CutReport", "AnalyzePart", "AnalyzeReport", "Notify", "NotifyOwners")
+            for name in ("CheckSetup", "CleanUp", "AnalyzePart", "AnalyzeReport", "Notify", "NotifyOwners")
         }
         # The language and the time zone of people, for the functions that write to them; the code has defaults for the others.
         result = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
@@ -227,7 +227,7 @@ class TestFunctions:
         # What finds owners has their tag; what notifies them knows whether that is wanted.
         tag, messages = {"OWNER_TAG": {"Ref": "OwnerTag"}}, {"OWNER_MESSAGES": {"Ref": "OwnerMessages"}}
         owners = tag | messages | {"REMEDIATION_DAYS": {"Ref": "RemediationDays"}}
-        assert own["CutReportFunction"] == own["AnalyzePartFunction"] == tag
+        assert own["AnalyzePartFunction"] == tag
         assert own["AnalyzeReportFunction"] == result | owners | {"FILTER_CRITERIA": "{}"}
         assert own["NotifyOwnersFunction"] == result | messages
         # And which report's success the hourly cleanup may expect.

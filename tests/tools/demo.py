@@ -371,7 +371,9 @@ def show_the_owners(exporter: Exporter, runs: list[Execution], after: list[dict[
     heading("Owners (the sums are the report's), and what the first of them are to fix first")
     for owner, each in owners.items():
         overdue = sum(each["due_dates"]["overdue"].values())
-        say(f"  {owner:<16} {each['counts']['open']:>6,} open  {each['changes']['counts']['appeared']:>4,} new  {overdue:>6,} overdue")
+        say(
+            f"  {owner:<16} {each['counts']['open']:>6,} open  {each['changes']['counts']['appeared']:>4,} new  {overdue:>6,} overdue"
+        )
     folder = DEMO / "owners"
     folder.mkdir()
     messages = {each.owner: each for each in exporter.owner_messages()}

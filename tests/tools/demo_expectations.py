@@ -71,3 +71,12 @@ def resources_with(after: Iterable[Finding], vulnerability: str) -> int:
             if vulnerability in (finding.get("packageVulnerabilityDetails", {}).get("vulnerabilityId"), finding["title"])
         }
     )
+
+
+def by_arn(findings: Iterable[Finding]) -> dict[str, Finding]:
+    """Return findings by ARN."""
+    return {finding["findingArn"]: finding for finding in findings}
+
+
+def _severities(findings: Iterable[Finding]) -> dict[str, int]:
+    return dict(Counter(finding["severity"] for finding in findings))

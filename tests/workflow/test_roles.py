@@ -116,9 +116,17 @@ def owners_are_unread(exporter: Exporter, _: InspectorControl) -> None:
     assert "All findings count as unowned" in json.dumps(analysis["sentences"])
 
 
-def owners_of_parts_are_unread(exporter: Exporter, inspector: InspectorControl) -> None:
+def owners_are_unknown(exporter: Exporter, _: InspectorControl) -> None:
+    exporter.put_owner_rules([{"owner": "shop", "accounts": ["*"]}])
+    analysis = json.loads(exporter.run_item(exporter.run({}, seconds=90).arn)["analysis"])
+    assert "It is not known whether there are rules for owners" in json.dumps(analysis["sentences"])
+
+
+def owners_of_parts_are_unread(exporter: Exporter, _: InspectorControl) -> None:
+    exporter.put_owner_rules([{"owner": "shop", "accounts": ["*"]}])
     with exporter.with_parts_of(PART_BYTES):
-        owners_are_unread(exporter, inspector)
+        analysis = json.loads(exporter.run_item(exporter.run({}, seconds=90).arn)["analysis"])
+    assert "another file of owners" in analysis["sentence"]
 
 
 def kev_dates_are_unknown(exporter: Exporter, inspector: InspectorControl) -> None:
@@ -279,12 +287,10 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("CheckSetupFunctionRole", "PublishToTheTopic"): check_cannot_be_published,
     ("CutReportFunctionRole", "KeepRecords"): analysis_of_parts_fails("AccessDeniedError"),
     ("CutReportFunctionRole", "ReadTheReport"): analysis_of_parts_fails("Analysis.ReportUnreadable"),
-    ("CutReportFunctionRole", "ReadOwnerRules"): owners_of_parts_are_unread,
-    ("CutReportFunctionRole", "FindOwnerRules"): owners_of_parts_are_unread,
     ("AnalyzePartFunctionRole", "ReadOwnerRules"): owners_of_parts_are_unread,
     ("AnalyzePartFunctionRole", "FindOwnerRules"): owners_of_parts_are_unread,
     ("AnalyzeReportFunctionRole", "ReadOwnerRules"): owners_are_unread,
-    ("AnalyzeReportFunctionRole", "FindOwnerRules"): owners_are_unread,
+    ("AnalyzeReportFunctionRole", "FindOwnerRules"): owners_are_unknown,
     ("AnalyzeReportFunctionRole", "ReadFindingDetails"): kev_dates_are_unknown,
     ("AnalyzePartFunctionRole", "KeepRecords"): analysis_of_parts_fails("AccessDeniedError"),
     ("AnalyzePartFunctionRole", "ReadTheReport"): analysis_of_parts_fails("Analysis.ReportUnreadable"),

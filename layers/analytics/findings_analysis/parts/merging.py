@@ -105,7 +105,7 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
         raise PartFilesError("the parts are not all of the report")
     analyzed = [files.load(part) for part in parts]
     if {each.owners_etag for each in analyzed} != {owners_etag}:
-        raise PartFilesError("the file of owners was changed while the report was analyzed")
+        raise PartFilesError("a part was analyzed with another file of owners than the one that is there now, or without it")
     index = _index(files, analyzed, folder)
     repeated = index.repeated(MOST_REPEATED)
     if repeated is None:
