@@ -218,8 +218,7 @@ class TestFunctions:
         assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
         assert set(own) == {
-            f"{name}Function"
-            for name in ("CheckSetup", "CleanUp", "AnalyzePart", "AnalyzeReport", "Notify", "NotifyOwners")
+            f"{name}Function" for name in ("CheckSetup", "CleanUp", "AnalyzePart", "AnalyzeReport", "Notify", "NotifyOwners")
         }
         # The language and the time zone of people, for the functions that write to them; the code has defaults for the others.
         result = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
@@ -228,7 +227,7 @@ class TestFunctions:
         tag, messages = {"OWNER_TAG": {"Ref": "OwnerTag"}}, {"OWNER_MESSAGES": {"Ref": "OwnerMessages"}}
         owners = tag | messages | {"REMEDIATION_DAYS": {"Ref": "RemediationDays"}}
         assert own["AnalyzePartFunction"] == tag
-        assert own["AnalyzeReportFunction"] == result | owners | {"FILTER_CRITERIA": "{}"}
+        assert own["AnalyzeReportFunction"] == result | owners | {"ATHENA": {"Ref": "Athena"}, "FILTER_CRITERIA": "{}"}
         assert own["NotifyOwnersFunction"] == result | messages
         # And which report's success the hourly cleanup may expect.
         expected = {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
