@@ -72,6 +72,8 @@ logger = logging.getLogger(__name__)
 
 HTML = "text/html; charset=utf-8"
 OWNER_MESSAGES_VERSION = "1.0"
+FOR_THE_NEXT_RUN = frozenset({"fingerprints_key", "fingerprints_etag", "names_key", "names_etag"})
+"""Of a headline; no owner needs them."""
 
 type History = Callable[[], Iterable[Mapping[str, Any]]]
 """Gives the lines of the report's history, the newest first; they are read as far as they are needed."""
@@ -502,7 +504,8 @@ class _Analysis:
             if which == "ALL" or owned.has_changed(owner):
                 of_owner = replace(stored, page_key=self._keys.owner_page(owner) if stored.page_key else None)
                 headline = make_headline(owner_document(analysis, owned, owner), of_owner, owner)
-                headlines.append({**headline, "last_message": owned.is_gone(owner)})
+                told = {name: value for name, value in headline.items() if name not in FOR_THE_NEXT_RUN}
+                headlines.append({**told, "last_message": owned.is_gone(owner)})
         if not headlines:
             return stored
         content = {"schema_version": OWNER_MESSAGES_VERSION, "owners": notes.to_stored(headlines)}
