@@ -121,8 +121,8 @@ def show(exporter: Exporter) -> None:
     seeded = inspector.seed(findings=FINDINGS, seed=20261123)
     inspector.configure(base_seconds=6.0, seconds_per_1000=1.0)
     say(f"  {seeded['active']:,} active findings in the accounts {', '.join(seeded['accounts'])}")
-    check_setup(exporter)
     put_owners(exporter)
+    check_setup(exporter)
 
     runs = first_run_and_run_by_hand(exporter, inspector)
     before = inspector.findings()
@@ -351,6 +351,10 @@ def put_owners(exporter: Exporter) -> None:
     heading("Say who owns what: two rules, and the tag `team` for the rest")
     exporter.put_owner_rules(OWNERS)
     say(f"  config/owners.json: {json.dumps(OWNERS)}")
+    wanted = {"FilterPolicy": json.dumps({"owner": [OWNER_BY_TAG]})}
+    topic = exporter.outputs["OwnerTopicArn"]
+    exporter.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="payments@example.com", Attributes=wanted)
+    say(f"  payments@example.com subscribes to the messages to {OWNER_BY_TAG}: {wanted['FilterPolicy']}")
 
 
 def put_into_kev(exporter: Exporter, inspector: InspectorControl, run: Execution) -> None:
@@ -368,7 +372,7 @@ def show_the_owners(exporter: Exporter, runs: list[Execution], after: list[dict[
     check(sum(each["counts"]["total"] for each in owners.values()) == len(after), "the owners' findings add up to the report's")
     check(analysis["due_dates"]["overdue"].get("CRITICAL", 0) > 0, "some criticals are overdue")
     check(any(each["kev"] for each in analysis["fix_first"]), f"CISA's date of {first['vulnerability_id']} is shown")
-    heading("Owners (the sums are the report's), and what the first of them are to fix first")
+    heading("Owners (the sums are the report's)")
     for owner, each in owners.items():
         overdue = sum(each["due_dates"]["overdue"].values())
         say(

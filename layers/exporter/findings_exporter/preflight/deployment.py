@@ -314,7 +314,7 @@ class Deployment:
         keys = self._analysis_keys(now)
         part, rules = keys.of_part(1, "parquet"), owner_rules_key(self.config.key_prefix)
         return [
-            *((role, rules, ("s3:GetObject",)) for role in (self.cut_role, self.part_role, self.analysis_role)),
+            *((role, rules, ("s3:GetObject",)) for role in (self.part_role, self.analysis_role)),
             (self.cut_role, report, ("s3:GetObject",)),
             (self.part_role, report, ("s3:GetObject",)),
             (self.part_role, part, ("s3:PutObject",)),
@@ -322,6 +322,7 @@ class Deployment:
             (self.analysis_role, part, ("s3:GetObject", "s3:DeleteObject")),
             (self.analysis_role, keys.document, own),
             (self.analysis_role, keys.parquet(1), (*own, "s3:DeleteObject")),
+            (self.analysis_role, keys.due_dates, own),
         ]
 
     def _analysis_keys(self, now: datetime) -> AnalysisKeys:
