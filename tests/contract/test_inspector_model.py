@@ -1,4 +1,4 @@
-"""Inspector's newest service model against what is read of a finding: nothing that it adds is dropped unseen."""
+"""Inspector's newest service model against what is read of a finding: nothing that it adds is dropped without a decision."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -143,7 +143,7 @@ def _analyse(
 
 
 def _print_owners(bucket: Bucket, run: Run) -> None:
-    """Print how many open findings each owner has, and resources that nobody owns."""
+    """Print how many open findings each owner has, and resources without an owner."""
     headline = run.analysis or {}
     owners = json.loads(bucket.content(headline["analysis_key"]))["owners"]
     if owners is None:
@@ -173,7 +173,7 @@ def _print_owners(bucket: Bucket, run: Run) -> None:
 
 
 def _unowned(table: bytes) -> Counter[tuple[Any, ...]]:
-    """Return the resources of open findings that nobody owns."""
+    """Return the resources of open findings without an owner."""
     names = ("account_id", "region", "resource_type", "resource_name", "resource_tags")
     found: Counter[tuple[Any, ...]] = Counter()
     for batch in parquet_columns.read(io.BytesIO(table), ["finding_arn", "status", "owner", *names]):

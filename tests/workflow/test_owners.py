@@ -67,7 +67,7 @@ def test_what_is_said_of_owners_agrees_in_document_messages_pages_and_athena(
     known = document["fix_first"][0]["vulnerability_id"]
     seeded.put_into_kev(known, datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=20))
     seeded.evolve()
-    told_before = len(owned.owner_messages())
+    notified_before = len(owned.owner_messages())
 
     second = owned.run({}, seconds=90)
     assert second.status == "SUCCEEDED", second.cause
@@ -77,7 +77,7 @@ def test_what_is_said_of_owners_agrees_in_document_messages_pages_and_athena(
     assert sum(each["counts"]["open"] for each in owners.values()) == document["statistics"]["open"]
     assert {each["vulnerability_id"]: each["kev"] is not None for each in document["fix_first"]}.get(known, True)
 
-    messages = owned.owner_messages()[told_before:]
+    messages = owned.owner_messages()[notified_before:]
     assert Counter(each.owner for each in messages) == dict.fromkeys(owners, 1)
     assert headline["owner_message_count"] == len(owners)
     for each in messages:

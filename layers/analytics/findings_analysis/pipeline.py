@@ -504,8 +504,8 @@ class _Analysis:
             if which == "ALL" or owned.has_changed(owner):
                 of_owner = replace(stored, page_key=self._keys.owner_page(owner) if stored.page_key else None)
                 headline = make_headline(owner_document(analysis, owned, owner), of_owner, owner)
-                told = {name: value for name, value in headline.items() if name not in FOR_THE_NEXT_RUN}
-                headlines.append({**told, "last_message": owned.is_gone(owner)})
+                kept = {name: value for name, value in headline.items() if name not in FOR_THE_NEXT_RUN}
+                headlines.append({**kept, "last_message": owned.has_none_left(owner)})
         if not headlines:
             return stored
         content = {"schema_version": OWNER_MESSAGES_VERSION, "owners": notes.to_stored(headlines)}

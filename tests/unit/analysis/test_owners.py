@@ -43,7 +43,7 @@ def document_of(headline: dict[str, Any]) -> dict[str, Any]:
 
 
 def messages_of(headline: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What owners are told, by owner."""
+    """What owners are notified, by owner."""
     if not headline["owners_key"]:
         return {}
     return {each["owner"]: each for each in json.loads(content_of(headline["owners_key"]))["owners"]}
@@ -98,30 +98,30 @@ def test_rules_that_may_not_be_read_are_not_guessed(clients: AnalysisClients, s3
     assert "config/owners.json cannot be read" in " ".join(document["sentences"])
 
 
-def test_owners_are_told_of_changes_and_of_nothing_else(clients: AnalysisClients) -> None:
+def test_owners_are_notified_of_changes_and_of_nothing_else(clients: AnalysisClients) -> None:
     shop, others = [[each for each in ACTIVE if (owner_of(each) == "shop") is is_shop] for is_shop in (True, False)]
     daily_run(clients, "run-0", START - DAY, findings=[*shop[:-1], *others])
     headline = daily_run(clients, findings=ACTIVE)
-    told = messages_of(headline)
-    assert (list(told), headline["owner_message_count"]) == (["shop"], 1)
-    assert (told["shop"]["changes"]["appeared"], told["shop"]["open"]) == (1, len(shop))
-    assert told["shop"]["page_key"].endswith("/owners/shop.html")
+    notified = messages_of(headline)
+    assert (list(notified), headline["owner_message_count"]) == (["shop"], 1)
+    assert (notified["shop"]["changes"]["appeared"], notified["shop"]["open"]) == (1, len(shop))
+    assert notified["shop"]["page_key"].endswith("/owners/shop.html")
 
 
-def test_a_finding_whose_owner_changes_is_told_to_both_and_who_vanished_gets_a_last_message(clients: AnalysisClients) -> None:
+def test_a_finding_whose_owner_changes_is_in_both_messages_and_who_vanished_gets_a_last_message(clients: AnalysisClients) -> None:
     daily_run(clients, "run-0", START - DAY, findings=ACTIVE)
     put_owners([{"owner": "web", "repositories": ["shop/*"]}, OWNERS[1]])
     headline = daily_run(clients, findings=ACTIVE)
-    told, count = messages_of(headline), sum(owner_of(each) == "shop" for each in ACTIVE)
-    assert (told["web"]["changes"]["counts"]["moved"], told["shop"]["changes"]["counts"]["moved_away"]) == (count, count)
-    assert (told["shop"]["last_message"], told["web"]["last_message"]) == (True, False)
+    notified, count = messages_of(headline), sum(owner_of(each) == "shop" for each in ACTIVE)
+    assert (notified["web"]["changes"]["counts"]["moved"], notified["shop"]["changes"]["counts"]["moved_away"]) == (count, count)
+    assert (notified["shop"]["last_message"], notified["web"]["last_message"]) == (True, False)
     assert (headline["changes"]["appeared"], headline["changes"]["no_longer_open"]) == (0, 0)
     # It is the last one.
     put_owners([{"owner": "web", "repositories": ["shop/*"]}, OWNERS[1]])
     assert messages_of(daily_run(clients, "run-2", START + DAY, findings=ACTIVE)) == {}
 
 
-def test_a_silent_run_tells_no_owner(clients: AnalysisClients) -> None:
+def test_a_silent_run_notifies_no_owner(clients: AnalysisClients) -> None:
     assert daily_run(clients, findings=ACTIVE, notify=False)["owner_message_count"] == 0
 
 

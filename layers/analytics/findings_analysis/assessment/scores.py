@@ -58,13 +58,13 @@ class _ScoreWithoutEpss(dict[tuple[Any, ...], int]):
     def __missing__(self, marks: tuple[Any, ...]) -> int:
         severity, exploit, fix, reachability, in_use_count = marks
         score = SEVERITY_SCORES.get(severity, 0) + FIX_SCORES.get(fix or "", 0) + (EXPLOIT_SCORE if exploit == "YES" else 0)
-        score += sum(points for _, points in runs_terms(reachability, in_use_count))
+        score += sum(each for _, each in runs_terms(reachability, in_use_count))
         self[marks] = score
         return score
 
 
 def runs_terms(reachability: str | None, in_use_count: int | None) -> list[tuple[str, int]]:
-    """Return what is known of whether a finding's packages run, and the points for each."""
+    """Return what is known of whether a finding's packages run, and the score for each."""
     is_reachable, is_in_use = reachability == REACHABLE, (in_use_count or 0) > 0
     terms = []
     if is_reachable or is_in_use:
@@ -76,12 +76,12 @@ def runs_terms(reachability: str | None, in_use_count: int | None) -> list[tuple
 
 
 def epss_score(epss: float | None) -> int:
-    """Return the points for a probability of an exploit."""
+    """Return the score for a probability of an exploit."""
     return round(EPSS_SCORE * min(max(epss or 0.0, 0.0), 1.0))
 
 
 def resource_score(count: int) -> int:
-    """Return the points for a number of resources: 2 for each doubling, at most 10 (from 32 resources on)."""
+    """Return the score for a number of resources: 2 for each doubling, at most 10 (from 32 resources on)."""
     return min(RESOURCE_SCORE_PER_DOUBLING * (max(count, 1).bit_length() - 1), MAX_RESOURCE_SCORE)
 
 
@@ -93,10 +93,10 @@ def why(finding: Mapping[str, Any], count: int) -> Note:
         terms.append((Note("priority.exploit", score=EXPLOIT_SCORE), EXPLOIT_SCORE))
     if (epss := finding["epss_score"]) is not None:
         terms.append((Note("priority.epss", percent=f"{epss:.1%}", score=epss_score(epss)), epss_score(epss)))
-    for name, points in runs_terms(finding["runtime_reachability"], finding["in_use_count"]):
-        terms.append((Note(f"priority.{name}", score=points), points))
+    for name, score in runs_terms(finding["runtime_reachability"], finding["in_use_count"]):
+        terms.append((Note(f"priority.{name}", score=score), score))
     if (fix := finding["fix_available"]) in FIX_SCORES:
         terms.append((Note(FIX_TERMS[fix], score=FIX_SCORES[fix]), FIX_SCORES[fix]))
     of_resources = resource_score(count)
     terms.append((Note("priority.resources", count=count, score=of_resources), of_resources))
-    return Note("priority", terms=[term for term, _ in terms], total=sum(points for _, points in terms))
+    return Note("priority", terms=[term for term, _ in terms], total=sum(score for _, score in terms))

@@ -483,7 +483,7 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     *,
     arns: ArnIndex | None = None,
     not_scanned: NotScanned = ALL_SCANNED,
-    look: Callable[[list[bytes]], object] = lambda _: None,
+    visit: Callable[[list[bytes]], object] = lambda _: None,
     changes: Changes | None = None,
 ) -> Comparison:
     """Compare two runs in one walk.
@@ -496,7 +496,7 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
         Is given what to keep for the next run, sorted.
     arns
         Of all of this run's findings. None is enough where no finding can have moved to another group.
-    look
+    visit
         Is given this run's open findings with the first-seen days that survived; those of one group come at once.
     changes
         Empty, to be filled.
@@ -520,7 +520,7 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
         unknown = _of_status(kept, UNKNOWN_STATUS)
         carried.update([each[EXACT] for each in unknown])
         carried_owners.update([each[OWNER] for each in unknown])
-        look(_of_status(kept, OPEN))
+        visit(_of_status(kept, OPEN))
     return Comparison(None if baseline is None else changes, frozenset(elsewhere), frozenset(carried), frozenset(carried_owners))
 
 

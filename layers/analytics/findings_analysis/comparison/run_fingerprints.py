@@ -164,7 +164,7 @@ class RunFingerprints:
             changes = Changes(owned=self.owners is not None, knows_owners=self.owners is not None and knew_owners)
             current = self._with_days(days_from)
             found = compare(
-                before, current, writer.add, arns=self._arns, not_scanned=not_scanned, look=open_findings.add, changes=changes
+                before, current, writer.add, arns=self._arns, not_scanned=not_scanned, visit=open_findings.add, changes=changes
             )
             return found, open_findings, writer
 

@@ -68,7 +68,7 @@ class Owned:
         due = self._due([owner])
         return bool(counts and any(counts[kind] for kind in CHANGED)) or bool(due and due["newly_overdue"])
 
-    def is_gone(self, owner: str) -> bool:
+    def has_none_left(self, owner: str) -> bool:
         """Tell whether an owner had findings before and has none in this report, whatever their status."""
         return owner not in self.statistics
 

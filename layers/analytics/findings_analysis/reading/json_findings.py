@@ -222,7 +222,7 @@ _PACKAGES, _CODE, _CODE_PATH, _NETWORK, _PORTS, _PATH = _Packages(), _Code(), _C
 _RESOURCE, _PLACE, _FUNCTION_NETWORK = _Resource(), _Place(), _FunctionNetwork()
 
 RAW_MEMBERS: Mapping[str, Any] = {"resources": list[_Resource] | None, "cvss": list[_Cvss] | None}
-"""What stands in the members that are decoded later, since their contents repeat."""
+"""What is in the members that are decoded later, since their contents repeat."""
 _decode_resources: Callable[[bytes], list[_Resource] | None] = msgspec.json.Decoder(RAW_MEMBERS["resources"]).decode
 _decode_cvss: Callable[[bytes], list[_Cvss] | None] = msgspec.json.Decoder(RAW_MEMBERS["cvss"]).decode
 _encode_tags = msgspec.json.Encoder(order="sorted").encode

@@ -19,7 +19,7 @@ class Owners:
     Parameters
     ----------
     rules
-        None where no owners are wanted: then nobody owns anything.
+        None where no owners are wanted: then no finding has one.
     """
 
     def __init__(self, rules: OwnerRules | None) -> None:

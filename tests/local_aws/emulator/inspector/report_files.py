@@ -32,7 +32,7 @@ CSV_COLUMNS = (
 # fmt: on
 """Seen by third parties: 55 columns, of which AWS' guide names 52."""
 NEWER_CSV_COLUMNS = (*CSV_COLUMNS, "Image Last In Use At", "Image In Use Count")
-"""What newer files are said to have: nobody has shown one."""
+"""What newer files are said to have: none was seen."""
 
 
 def json_report(findings: Iterable[Finding], timestamps: Timestamps = "iso") -> bytes:

@@ -329,7 +329,7 @@ class TestSummary:
         ]
         for baseline in (None, iter(())):
             found = OpenFindings(Watched({NO_OWNER: watched}))
-            compare(baseline, iter([records(*rows)]), len, look=found.add)
+            compare(baseline, iter([records(*rows)]), len, visit=found.add)
             assert {known: each.resources for known, each in found.of().items()} == {vulnerability_hash("CVE-1"): 3}
 
 

@@ -37,7 +37,7 @@ rows_before = st.lists(
 )
 what_happened = st.lists(
     st.tuples(
-        st.sampled_from(["stays", "stays", "rebuilt", "gone", "closed", "opened"]),
+        st.sampled_from(["stays", "stays", "rebuilt", "missing", "closed", "opened"]),
         st.sampled_from([None, None, *OWNERS]),
     ),
     min_size=14,
@@ -46,7 +46,7 @@ what_happened = st.lists(
 rows_new = st.lists(st.tuples(st.sampled_from(OWNERS), st.sampled_from(SEVERITIES[:4]), st.integers(0, 60)), max_size=6)
 
 
-def night(before: list[Any], happened: list[Any], new: list[Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def two_reports(before: list[Any], happened: list[Any], new: list[Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The findings of two reports."""
     first, second = [], []
     for number, ((owner, severity, status, age), (what, moved_to)) in enumerate(zip(before, happened, strict=False)):
@@ -69,7 +69,7 @@ def is_open(each: dict[str, Any]) -> bool:
 @settings(max_examples=150, deadline=None)
 @given(rows_before, what_happened, rows_new)
 def test_every_number_of_the_report_is_the_sum_over_its_owners(before: list[Any], happened: list[Any], new: list[Any]) -> None:
-    first, second = night(before, happened, new)
+    first, second = two_reports(before, happened, new)
     made = analysis(second, first, due_dates=DUE)
     if not second:
         return
@@ -93,7 +93,7 @@ def test_every_number_of_the_report_is_the_sum_over_its_owners(before: list[Any]
 @settings(max_examples=150, deadline=None)
 @given(rows_before, what_happened, rows_new)
 def test_an_owners_changes_are_those_of_its_findings_alone(before: list[Any], happened: list[Any], new: list[Any]) -> None:
-    first, second = night(before, happened, new)
+    first, second = two_reports(before, happened, new)
     if not second:
         return
     made = analysis(second, first)
@@ -112,7 +112,7 @@ def test_an_owners_changes_are_those_of_its_findings_alone(before: list[Any], ha
         assert stays + sum(counts[kind] for kind in APPEARED) - sum(counts[kind] for kind in NO_LONGER_OPEN) == len(mine_now)
 
 
-def test_a_finding_that_changes_its_owner_is_neither_new_nor_gone_and_both_are_told() -> None:
+def test_a_finding_that_changes_its_owner_is_neither_new_nor_no_longer_open_and_both_are_notified() -> None:
     made = analysis([row(1, "platform"), row(2, "platform")], [row(1, "payments"), row(2, "platform")])
     assert (made["changes"]["counts"]["appeared"], made["changes"]["counts"]["no_longer_open"]) == (0, 0)
     (listed,) = made["changes"]["lists"]["moved"]
@@ -134,7 +134,7 @@ def test_without_owners_nothing_is_said_of_them() -> None:
     assert (made["owners"], made["owners_left_out"], made["changes"]["counts"]["moved"]) == (None, None, 0)
 
 
-def test_an_owner_is_told_what_to_fix_first_where_and_until_when() -> None:
+def test_an_owner_sees_what_to_fix_first_where_and_until_when() -> None:
     package = {
         "package_names": ["openssl"],
         "package_versions": ["3.0.1"],

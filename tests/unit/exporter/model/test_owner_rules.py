@@ -58,7 +58,7 @@ def test_all_conditions_of_a_rule_must_hold_and_one_value_of_each(conditions: di
     assert rules({"owner": "payments", **conditions}).owner_of(IMAGE) == ("payments" if matches else UNOWNED)
 
 
-def test_the_first_rule_that_matches_wins_then_the_tag_then_nobody() -> None:
+def test_the_first_rule_that_matches_wins_then_the_tag_then_none() -> None:
     found = rules({"owner": "first", "repositories": ["shop/*"]}, {"owner": "second", "accounts": ["*"]}, tag="team")
     assert found.owner_of(IMAGE) == "first"
     assert found.owner_of(IMAGE._replace(repository=None)) == "second"
@@ -83,7 +83,7 @@ class TestTags:
         assert owner_of_tag("team_a-1") == "team_a-1"
 
     @pytest.mark.parametrize("value", ["", " ", "\n"])
-    def test_an_empty_value_names_nobody(self, value: str) -> None:
+    def test_an_empty_value_names_none(self, value: str) -> None:
         assert owner_of_tag(value) == UNOWNED
 
     def test_any_other_value_becomes_a_name_that_no_other_value_has(self) -> None:
