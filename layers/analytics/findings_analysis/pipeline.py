@@ -116,6 +116,8 @@ def analyze_run(
         # Of a large report this step reads parts only, so that its time says nothing of the speed.
         size_bytes = None if "error" in headline or to_merge else delivery.size_bytes
         count_analysis(report_name, (clients.now() - began).total_seconds(), size_bytes)
+        if run.require_plan().is_regular and (due_dates := headline.get("due_dates")):
+            count_overdue(report_name, _by_lowest_severity(due_dates["overdue"]))
     if "error" in headline:
         return {"state": "NOT_ANALYZED", "error": headline["error"]}
     part_files(clients.config, clients.s3, run, delivery).delete(to_merge)
@@ -259,7 +261,6 @@ class _Analysis:
             analysis["sentences"].append(Note("owners.baseline"))
         if not earlier.fingerprint_files and any(each.fingerprints for each in self._earlier_runs()):
             analysis["sentences"].append(Note("compared.no_first_seen"))
-        self._count_overdue(comparison)
         stored = self._store(analysis, report, has_due_dates=due_dates is not None)
         with_pages = self._with_pages(analysis, stored, _Open(worst, comparison.open_findings, entries), owned)
         return make_headline(analysis, self._with_owner_messages(analysis, with_pages, owned) if owned else with_pages)
@@ -429,15 +430,6 @@ class _Analysis:
         )
         return assemble(_report(self.clients.config, self.run, self.delivery), results)
 
-    def _count_overdue(self, comparison: RunComparison) -> None:
-        plan, due = self.run.require_plan(), comparison.open_findings.due
-        if due and plan.is_regular:
-            overdue = due.of().overdue
-            worst_first = SEVERITIES[: SEVERITIES.index("LOW") + 1]
-            count_overdue(
-                plan.report_name, dict(zip(worst_first, accumulate(overdue[each] for each in worst_first), strict=True))
-            )
-
     def _store(self, analysis: Mapping[str, Any], report: _ReadReport, *, has_due_dates: bool) -> StoredAnalysis:
         """Write the files, analysis.json last: where it lies, the others do, too."""
         s3, to, keys = self.clients.s3, self.run.require_plan().destination, self._keys
@@ -525,6 +517,12 @@ def _owner_names(earlier: _Earlier, report: _ReadReport) -> dict[bytes, str]:
     before = earlier.baseline_file.summary.owners if earlier.baseline_file else None
     names = {bytes.fromhex(known): name for known, name in (before or {}).items()}
     return names | {owner_hash(owner): owner for owner in report.fingerprints.owners or ()}
+
+
+def _by_lowest_severity(overdue: Mapping[str, int]) -> dict[str, int]:
+    """Return how many are overdue of a severity or a worse one."""
+    worst_first = SEVERITIES[: SEVERITIES.index("LOW") + 1]
+    return dict(zip(worst_first, accumulate(overdue.get(each, 0) for each in worst_first), strict=True))
 
 
 def _places(open_findings: Iterable[tuple[str, str]], before: Iterable[FingerprintFile]) -> set[tuple[str, str]]:

@@ -154,6 +154,18 @@ def test_the_day_of_a_due_date_is_one_of_the_deployments_time_zone(table: Table,
         assert (due["today"], due["overdue"]) == (today, overdue)
 
 
+def test_overdue_findings_are_counted_for_the_alarm_by_their_lowest_severity(
+    clients: AnalysisClients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overdue = daily_run(clients, findings=ACTIVE)["due_dates"]["overdue"]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "OverdueFindings" in line]
+    counted = {each["lowest_severity"]: each["OverdueFindings"][0] for each in lines}
+    high = overdue.get("CRITICAL", 0) + overdue["HIGH"]
+    assert counted == {
+        "CRITICAL": overdue.get("CRITICAL", 0), "HIGH": high, "MEDIUM": high + overdue["MEDIUM"], "LOW": high + overdue["MEDIUM"],
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("days", ['{"CRITICAL": 0}', '{"WORST": 3}', "nothing", "[]"])
 def test_days_that_are_wrong_leave_no_due_dates_and_are_named(table: Table, s3: S3, inspector: FakeInspector, days: str) -> None:
     headline = daily_run(clients_of(table, s3, inspector, REMEDIATION_DAYS=days), findings=ACTIVE)
