@@ -175,7 +175,8 @@ class Priorities:
             Memory cannot hold those that could come into the lists.
         """
         owners, least = batch[OWNER_COLUMN.name], self.report.least
-        leasts = {owner: least if owner is None else min(self._of(owner).least, least) for owner in set(owners)}
+        # In their order, not that of a set: two processes that analyze one part leave the same bytes.
+        leasts = {owner: least if owner is None else min(self._of(owner).least, least) for owner in dict.fromkeys(owners)}
         asked: Iterator[int] = repeat(least) if set(leasts) == {None} else map(leasts.__getitem__, owners)
         ids, titles = batch["vulnerability_id"], batch["title"]
         for row, score in scored(batch, asked):

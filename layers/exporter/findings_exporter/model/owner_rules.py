@@ -24,6 +24,8 @@ MOST_FAULTS = 20
 OWNER_CHARACTERS, HASH_CHARACTERS = 54, 8
 TEXT_CONDITIONS = ("accounts", "regions", "resource_types", "repositories", "resources")
 CONDITIONS = (*TEXT_CONDITIONS, "tags")
+MOST_REMEMBERED = 10_000
+"""Places, and resources that are alike for the rules; beyond it everything is forgotten."""
 ONE_ASTERISK = 2
 """Parts around it."""
 _NOT_IN_OWNER = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
@@ -131,6 +133,30 @@ class Rule:
         )
 
 
+class _Candidates:
+    """The rules that can match in some places, and what they ask of a resource: alike ones are held against them once."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+        self._by_repository = any(rule.repositories is not None for rule in rules)
+        self._by_name = any(rule.resources is not None for rule in rules)
+        self._by_tags = any(rule.tags is not None for rule in rules)
+        self._known: dict[tuple[object, ...], str | None] = {}
+
+    def owner_of(self, resource: Resource) -> str | None:
+        """Return the owner that the first rule names; None where none matches."""
+        alike = (
+            self._by_repository and resource.repository,
+            self._by_name and resource.names,
+            self._by_tags and frozenset(resource.tags.items()),
+        )
+        if alike not in self._known:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            self._known[alike] = next((rule.owner for rule in self._rules if rule.matches(resource)), None)
+        return self._known[alike]
+
+
 @dataclass(frozen=True, slots=True)
 class OwnerRules:
     """The rules in their order, and the tag that names the owner of what no rule matches.
@@ -143,7 +169,9 @@ class OwnerRules:
 
     rules: Sequence[Rule] = ()
     tag: str = ""
-    _by_place: dict[tuple[str | None, str | None, str | None], list[Rule]] = field(default_factory=dict)
+    _by_place: dict[tuple[str | None, str | None, str | None], _Candidates] = field(default_factory=dict)
+    _candidates: dict[tuple[int, ...], _Candidates] = field(default_factory=dict)
+    """By the rules' places in the file: most accounts have the same."""
 
     @classmethod
     def parse(cls, content: bytes, tag: str = "") -> Self:
@@ -173,14 +201,20 @@ class OwnerRules:
 
     def owner_of(self, resource: Resource) -> str:
         """Return a resource's owner."""
-        place = resource[:3]
-        rules = self._by_place.get(place)
-        if rules is None:
-            rules = self._by_place[place] = [rule for rule in self.rules if rule.may_match(*place)]
-        for rule in rules:
-            if rule.matches(resource):
-                return rule.owner
+        candidates = self._by_place.get(resource[:3]) or self._candidates_of(resource[:3])
+        owner = candidates.owner_of(resource)
+        if owner is not None:
+            return owner
         return owner_of_tag(resource.tags.get(self.tag, "")) if self.tag else UNOWNED
+
+    def _candidates_of(self, place: tuple[str | None, str | None, str | None]) -> _Candidates:
+        numbers = tuple(number for number, rule in enumerate(self.rules) if rule.may_match(*place))
+        if numbers not in self._candidates:
+            self._candidates[numbers] = _Candidates([self.rules[number] for number in numbers])
+        if len(self._by_place) >= MOST_REMEMBERED:
+            self._by_place.clear()
+        self._by_place[place] = self._candidates[numbers]
+        return self._by_place[place]
 
 
 def owner_of_tag(value: str) -> str:

@@ -268,3 +268,42 @@ def test_the_documentation_has_the_scores_of_the_code() -> None:
     runs, unreachable = scores.RUNS_SCORE, scores.NOT_REACHABLE_SCORE
     assert f"| what runs | reachable at runtime, or in use, {runs}; not reachable {unreachable}; unknown 0 |" in text
     assert f"at most {scores.MAX_RESOURCE_SCORE}" in text
+
+
+class TestOwners:
+    def test_each_has_a_list_of_its_own(self) -> None:
+        found = Priorities(listed=2)
+        add(found, vulnerability("a", owner="web", severity="LOW"), vulnerability("b", owner="api", severity="CRITICAL"))
+        add(found, vulnerability("c", owner="web", severity="HIGH"), vulnerability("d", owner=None, severity="CRITICAL"))
+        assert names_of(found) == ["b", "d"]
+        assert (names_of(found, owner="web"), names_of(found, owner="api")) == (["c", "a"], ["b"])
+
+    def test_they_are_stored_in_the_order_of_the_report_whatever_the_process(self) -> None:
+        # A part may be analyzed by two functions at once: both must leave the same bytes.
+        names = [f"owner-{number}" for number in range(40)]
+        found = Priorities()
+        add(found, *(vulnerability(name, owner=name) for name in names))
+        assert list(found.to_stored()["owners"]) == names
+
+    def test_the_worst_open_findings_are_the_same_for_any_number_of_parts(self) -> None:
+        rows = [
+            vulnerability(f"{n:04}", owner=f"o{n % 7}", severity=["CRITICAL", "HIGH", "LOW"][n % 3], epss_score=(n % 50) / 50)
+            for n in range(900)
+        ]
+        whole, merged = Priorities(), Priorities()
+        add(whole, *rows)
+        for number in range(5):
+            part = Priorities()
+            add(part, *rows[number::5])
+            merged.merge(Priorities.from_stored(json.loads(json.dumps(part.to_stored()))))
+        assert merged.report.worst() == whole.report.worst()
+        for owner in whole.owners:
+            assert merged.owners[owner].worst() == whole.owners[owner].worst()
+
+    def test_with_more_owners_each_lists_fewer_open_findings(self) -> None:
+        found = Priorities()
+        for number in range(priorities.MOST_OWNERS_LISTED):
+            add(found, vulnerability(f"v{number}", owner=f"o{number}"))
+        assert found.worst_of_an_owner == priorities.WORST_OF_OWNERS // priorities.MOST_OWNERS_LISTED
+        add(found, *(vulnerability(f"w{n}", owner="o0") for n in range(500)))
+        assert len(found.owners["o0"].worst()) == found.worst_of_an_owner
