@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_analysis.assessment import scores
+from findings_analysis.assessment import priorities, scores
 from findings_analysis.assessment.priorities import Priorities
 from findings_analysis.comparison.identity import exact_hashes, vulnerability_hash
 from findings_analysis.comparison.watch import OpenVulnerability
