@@ -159,7 +159,7 @@ def with_baselines(size: int, report_format: Format) -> Path:
 
 def before_of(path: Path, kind: Baseline) -> Way:
     """Return the way that leaves a report's baseline."""
-    report(int(path.stem.partition("-")[0]), "csv" if path.suffix == ".csv" else "json", kind)
+    report(int(path.stem.partition("-")[0]), "csv" if path.suffix == ".csv" else "json", "quiet" if kind == "owned" else kind)
     return ours("before", path, kind)
 
 
