@@ -36,18 +36,18 @@ from findings_analysis.comparison.fingerprint_format import FingerprintFile, Hea
 from findings_analysis.comparison.identity import owner_hash
 from findings_analysis.comparison.run_fingerprints import BaselineComparison, RunComparison, RunFingerprints
 from findings_analysis.comparison.sections import DamagedFileError
-from findings_analysis.comparison.watch import OpenFindings, Watched
+from findings_analysis.comparison.watch import Watched
 from findings_analysis.failures import EXPECTED, failed_analysis
 from findings_analysis.output import due_table, finding_details
 from findings_analysis.output.document import AnalysisResults, AnalyzedReport, assemble
 from findings_analysis.output.entries import Entries, KnownExploited
 from findings_analysis.output.finding_details import DetailsByArn
 from findings_analysis.output.headline import StoredAnalysis, make_headline
-from findings_analysis.output.listed import Listed, Worst, open_rows, watched_of, worst_open
+from findings_analysis.output.listed import Listed, watched_of, worst_open
 from findings_analysis.output.names_format import NamesWriter
 from findings_analysis.output.owned import Owned
-from findings_analysis.output.owner_documents import owner_document
 from findings_analysis.output.storage import BINARY, PARQUET, put
+from findings_analysis.pages import OpenList, Pages
 from findings_analysis.parts import merging
 from findings_analysis.parts.part import Part
 from findings_analysis.parts.part_analysis import PartAnalysis, Totals
@@ -58,7 +58,6 @@ from findings_analysis.reading.owners import Owners
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.metrics import count_analysis, count_overdue
-from findings_exporter.model import notes
 from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.due_dates import RemediationDays, RemediationDaysError, day_in_zone
@@ -66,14 +65,8 @@ from findings_exporter.model.layout import AnalysisKeys
 from findings_exporter.model.notes import Note
 from findings_exporter.model.run import Run
 from findings_exporter.model.taxonomy import SEVERITIES
-from findings_exporter.notification import links as links_to
 
 logger = logging.getLogger(__name__)
-
-HTML = "text/html; charset=utf-8"
-OWNER_MESSAGES_VERSION = "1.0"
-FOR_THE_NEXT_RUN = frozenset({"fingerprints_key", "fingerprints_etag", "names_key", "names_etag"})
-"""Of a headline; no owner needs them."""
 
 type History = Callable[[], Iterable[Mapping[str, Any]]]
 """Gives the lines of the report's history, the newest first; they are read as far as they are needed."""
@@ -214,18 +207,6 @@ class _Earlier(NamedTuple):
         return [self.baseline_file, *self.days_from] if self.baseline_file else self.days_from
 
 
-class _Open(NamedTuple):
-    """The worst open findings, as pages list them."""
-
-    worst: Worst
-    open_findings: OpenFindings
-    entries: Entries
-
-    def of(self, owner: str | None) -> list[dict[str, Any]]:
-        """Return those of an owner, or of the whole report."""
-        return open_rows(self.worst.get(owner, []), self.open_findings, self.entries)
-
-
 @dataclass(frozen=True, slots=True)
 class _Analysis:
     clients: AnalysisClients
@@ -262,8 +243,9 @@ class _Analysis:
         if not earlier.fingerprint_files and any(each.fingerprints for each in self._earlier_runs()):
             analysis["sentences"].append(Note("compared.no_first_seen"))
         stored = self._store(analysis, report, has_due_dates=due_dates is not None)
-        with_pages = self._with_pages(analysis, stored, _Open(worst, comparison.open_findings, entries), owned)
-        return make_headline(analysis, self._with_owner_messages(analysis, with_pages, owned) if owned else with_pages)
+        run = replace(self.run, delivery=self.delivery)
+        pages = Pages(self.clients, run, self.history, analysis, owned, OpenList(worst, comparison.open_findings, entries))
+        return make_headline(analysis, pages.store(stored))
 
     def _find_earlier(self) -> _Earlier:
         plan = self.run.require_plan()
@@ -446,68 +428,6 @@ class _Analysis:
         stored = put(s3, to, keys.document, text, "application/json")
         return StoredAnalysis(to.bucket, stored.key, keys.parquet_prefix, fingerprints, names)
 
-    def _with_pages(
-        self, analysis: Mapping[str, Any], stored: StoredAnalysis, is_open: "_Open", owned: Owned | None
-    ) -> StoredAnalysis:
-        """Write the page of the run, and those of its owners; where one cannot be made, the analysis goes without."""
-        config, run = self.clients.config, replace(self.run, delivery=self.delivery)
-        links = _links(run, config, stored)
-        owner_links = {} if owned is None else {owner: self._link(self._keys.owner_page(owner)) for owner in owned.listed()}
-        page = self._page(run, analysis, links, is_open.of(None), owner_links=owner_links)
-        if page is None:
-            return stored
-        put(self.clients.s3, run.require_plan().destination, self._keys.page, page, HTML)
-        links |= {"report_page": self._link(self._keys.page)}
-        for owner in owner_links:
-            assert owned
-            document = owner_document(analysis, owned, owner)
-            if page := self._page(run, document, links, is_open.of(owner), owner=owner):
-                put(self.clients.s3, run.require_plan().destination, self._keys.owner_page(owner), page, HTML)
-        return replace(stored, page_key=self._keys.page)
-
-    def _page(
-        self,
-        run: Run,
-        analysis: Mapping[str, Any],
-        links: Mapping[str, str | None],
-        rows: list[dict[str, Any]],
-        *,
-        owner: str | None = None,
-        owner_links: Mapping[str, str] | None = None,
-    ) -> bytes | None:
-        # Imported here, since its libraries are slow to load: a cold start that fails earlier need not wait for them.
-        from findings_analysis.page import run_page  # noqa: PLC0415
-
-        of = run_page.PageOf(owner, owner_links or {}, links, rows)
-        try:
-            history = self.history() if owner is None else ()
-            return run_page.page_of(run, self.clients.config, self.clients.now(), analysis, history, of).encode()
-        except Exception as error:  # noqa: BLE001 - a template can fail in any way, and the numbers stand without it
-            logger.warning("the page could not be made: %s", type(error).__name__)
-            return None
-
-    def _with_owner_messages(self, analysis: Mapping[str, Any], stored: StoredAnalysis, owned: Owned) -> StoredAnalysis:
-        """Write what the messages to owners need, where any is due."""
-        which = self.clients.config.owner_messages
-        if which not in {"CHANGES", "ALL"} or not self.run.require_plan().notify:
-            return stored
-        headlines = []
-        for owner in sorted(owned.listed()):
-            if which == "ALL" or owned.has_changed(owner):
-                of_owner = replace(stored, page_key=self._keys.owner_page(owner) if stored.page_key else None)
-                headline = make_headline(owner_document(analysis, owned, owner), of_owner, owner)
-                kept = {name: value for name, value in headline.items() if name not in FOR_THE_NEXT_RUN}
-                headlines.append({**kept, "last_message": owned.has_none_left(owner)})
-        if not headlines:
-            return stored
-        content = {"schema_version": OWNER_MESSAGES_VERSION, "owners": notes.to_stored(headlines)}
-        text = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
-        put(self.clients.s3, self.run.require_plan().destination, self._keys.owner_messages, text, "application/json")
-        return replace(stored, owners_key=self._keys.owner_messages, owner_message_count=len(headlines))
-
-    def _link(self, key: str) -> str:
-        return links_to.object_url(self.run.require_plan().destination.bucket, key, self.clients.config)
-
     @property
     def _keys(self) -> AnalysisKeys:
         return keys_of(self.clients.config, self.run)
@@ -573,15 +493,6 @@ def _left_out(totals: Totals) -> Iterator[str]:
         yield Note("read.reopened", count=totals.reopened)
     for column, count in sorted(totals.unreadable_values.items()):
         yield Note("read.values", count=count, column=column)
-
-
-def _links(run: Run, config: Config, stored: StoredAnalysis) -> dict[str, str | None]:
-    return {
-        "report": links_to.report_url(run, config),
-        "analysis": links_to.object_url(stored.bucket, stored.analysis_key, config),
-        "parquet": links_to.object_url(stored.bucket, stored.parquet_prefix, config),
-        "execution": links_to.execution_url(run, config),
-    }
 
 
 def _report(config: Config, run: Run, delivery: Delivery) -> AnalyzedReport:
