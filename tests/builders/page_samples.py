@@ -298,6 +298,7 @@ def opened(row: Mapping[str, Any]) -> dict[str, Any]:
         "priority_score": score,
         "epss_score": row["epss_score"],
         "runtime_reachability": row["runtime_reachability"],
+        "in_use_count": row["in_use_count"],
     }
 
 

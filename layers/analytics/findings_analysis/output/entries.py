@@ -97,6 +97,7 @@ class Entries:
             "due_on": self._due_on(fingerprint),
             "epss_score": detail.get("epss_score"),
             "runtime_reachability": detail.get("runtime_reachability"),
+            "in_use_count": detail.get("in_use_count"),
             "priority_score": score,
         }
 

@@ -80,7 +80,7 @@
     ["severity", "list.severity", texts("severity", data.severities.filter((each) => rows.some((row) => row.severity === each))), (row, value) => row.severity === value],
     ["due", "list.due", data.has_due_dates ? texts("due", ["overdue", "soon", "later", "unknown", "none"]) : [], (row, value) => row.due === value],
     ["exploit", "list.exploit", texts("exploit", ["yes", "no"]), (row, value) => Boolean(row.exploit_available) === (value === "yes")],
-    ["runs", "list.runs", texts("runs", ["REACHABLE", "NOT_REACHABLE", "UNKNOWN"]), (row, value) => (row.runtime_reachability ?? "UNKNOWN") === value, "open"],
+    ["runs", "list.runs", texts("runs", ["REACHABLE", "IN_USE", "NOT_REACHABLE", "UNKNOWN"]), (row, value) => (value === "IN_USE" ? row.in_use_count > 0 : (row.runtime_reachability ?? "UNKNOWN") === value), "open"],
     ["fix", "list.fix", texts("fix", ["YES", "PARTIAL", "NO"]), (row, value) => row.fix_available === value],
     ["account", "list.account", found((row) => row.account_id).map((each) => [each, each]), (row, value) => row.account_id === value],
     ["resource", "list.resource", null, (row, value) => words(value).every((word) => `${row.resource}\n${row.resource_id ?? ""}`.toLocaleLowerCase(language).includes(word))],
@@ -214,6 +214,7 @@
     const help = [];
     if (row.exploit_available) help.push(make("span", { className: "sub hot-text", textContent: say("fix.exploit") }));
     if (["REACHABLE", "NOT_REACHABLE"].includes(row.runtime_reachability)) help.push(sub(known("runs", row.runtime_reachability)));
+    if (row.in_use_count > 0) help.push(sub(known("runs", "IN_USE")));
     if (row.fix_available) help.push(sub(known("fix", row.fix_available)));
     const first = row.list === "open"
       ? cell("priority", ...(row.priority_score === undefined ? [] : [numbers.format(row.priority_score)]))
@@ -320,7 +321,7 @@
 
   const FIELDS = [
     "list", "kind", "severity", "priority_score", "vulnerability_id", "title", "packages", "owner", "previous_owner", "due_on", "due", "first_seen", "days_open",
-    "account_id", "region", "resource_type", "resource", "resource_id", "exploit_available", "fix_available", "runtime_reachability", "epss_score", "finding_arn",
+    "account_id", "region", "resource_type", "resource", "resource_id", "exploit_available", "fix_available", "runtime_reachability", "in_use_count", "epss_score", "finding_arn",
   ];
   // Rows as CSV. A spreadsheet must not take a text for a formula.
   function csv(listed) {

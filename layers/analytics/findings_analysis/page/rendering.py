@@ -97,6 +97,7 @@ _LISTED_FIELDS = (
     "priority_score",
     "epss_score",
     "runtime_reachability",
+    "in_use_count",
 )
 """Of a finding, for the page's script; where one has none it is left out."""
 _TEXTS_OF_SCRIPT = ("list.", "kind.", "meaning.", "severity.", "group.", "type.", "fix.", "due.", "runs.", "exploit.", "owner.")

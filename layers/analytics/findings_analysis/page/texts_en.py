@@ -374,6 +374,7 @@ TEXTS = {
     "exploit.yes": "available",
     "exploit.no": "none known",
     "runs.REACHABLE": "reachable",
+    "runs.IN_USE": "image in use",
     "runs.NOT_REACHABLE": "not reachable",
     "runs.UNKNOWN": "unknown",
     "account.UNKNOWN": "no account in the report",

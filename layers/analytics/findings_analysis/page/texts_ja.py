@@ -322,6 +322,7 @@ TEXTS = {
     "exploit.yes": "あり",
     "exploit.no": "確認なし",
     "runs.REACHABLE": "到達可能",
+    "runs.IN_USE": "イメージ使用中",
     "runs.NOT_REACHABLE": "到達不可",
     "runs.UNKNOWN": "不明",
     "account.UNKNOWN": "レポートにアカウントの記載なし",
