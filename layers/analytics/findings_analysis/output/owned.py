@@ -17,7 +17,7 @@ from findings_exporter.model.taxonomy import APPEARED, KINDS, LISTED_KINDS, NO_L
 
 WORST_NEW_LISTED = 10
 CHANGED = frozenset(KINDS[1:]) - {"unchanged_new_arn"} | {MOVED_AWAY}
-"""Kinds that an owner is told of."""
+"""Kinds that an owner is notified of."""
 
 
 class Owned:
@@ -63,7 +63,7 @@ class Owned:
         return self._ranked[MOST_OWNERS_LISTED:]
 
     def has_changed(self, owner: str) -> bool:
-        """Tell whether an owner has anything to be told."""
+        """Tell whether an owner has anything to be notified of."""
         counts = self.change_counts([owner])
         due = self._due([owner])
         return bool(counts and any(counts[kind] for kind in CHANGED)) or bool(due and due["newly_overdue"])

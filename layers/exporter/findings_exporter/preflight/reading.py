@@ -206,7 +206,7 @@ class Reader:
         """Return the file that says who owns what; None: there is none. Of one that is too long, enough to see that."""
         s3, config = self.clients.s3, self.clients.deployment.config
         key, bucket, owner = owner_rules_key(config.key_prefix), config.bucket, config.bucket_owner
-        # Whoever may not list is told that a missing object is forbidden, so the file is looked for first.
+        # S3 answers 403 for a missing object to a role that may not list, so the file is looked for first.
         listed = self._read(lambda: s3.list_objects_v2(Bucket=bucket, ExpectedBucketOwner=owner, Prefix=key, MaxKeys=1))
         if listed is None or isinstance(listed, Unread):
             return NO_SUCH_BUCKET if listed is None else listed

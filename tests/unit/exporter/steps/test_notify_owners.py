@@ -1,4 +1,4 @@
-"""Each owner is told at least once, and twice only where a notifier died; a run is open until nothing is left to send."""
+"""Each owner is notified at least once, and twice only where a notifier died; a run is open until nothing is left to send."""
 
 import json
 from dataclasses import dataclass, field
