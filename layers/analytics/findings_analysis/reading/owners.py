@@ -57,8 +57,8 @@ class Owners:
 def tags_in(text: str | None) -> Mapping[str, str]:
     """Return a resource's tags.
 
-    A JSON report has them as an object. A CSV has ``key:value,key:value``, in which a value that holds a comma cannot be distinguished
-    from two tags: it ends at the comma, and what follows is no tag unless it has a colon.
+    A JSON report has them as an object. A CSV has ``key:value,key:value``, in which a value that holds a comma cannot be
+    distinguished from two tags: it ends at the comma, and what follows is no tag unless it has a colon.
     """
     if not text:
         return {}
