@@ -26,10 +26,11 @@ demo: linux install build emulator ## Run two scheduled exports on an embedded A
 	.venv/bin/python -m tests.tools.demo $(if $(KEEP),--keep)
 
 .PHONY: analyze
-analyze: install ## Analyze your own report files on this machine (REPORTS="monday.json tuesday.csv"; OUT=folder, COVERAGE=file)
+analyze: install ## Analyze your own report files on this machine (REPORTS="monday.json tuesday.csv"; OUT=, COVERAGE=, OWNERS=, OWNER_TAG=, DAYS=)
 	@[ -n "$(REPORTS)" ] || { echo 'Name the report files, the oldest first: make analyze REPORTS="monday.json tuesday.csv"' >&2; exit 1; }
 	PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.tools.analyze $(REPORTS) \
-		$(if $(OUT),--out '$(OUT)') $(if $(COVERAGE),--coverage '$(COVERAGE)')
+		$(if $(OUT),--out '$(OUT)') $(if $(COVERAGE),--coverage '$(COVERAGE)') $(if $(OWNERS),--owners '$(OWNERS)') \
+		$(if $(OWNER_TAG),--owner-tag '$(OWNER_TAG)') $(if $(DAYS),--remediation-days '$(DAYS)')
 
 ##@ Deploy
 # The SAM CLI knows AWS_DEFAULT_REGION only; most other tools of AWS know AWS_REGION.

@@ -48,7 +48,7 @@ from tests.builders.cloudformation import read_template
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from benchmarks.reports import Format, Kind
+    from benchmarks.reports import Baseline, Format
 
 MODE = os.environ.get("BENCH", "")
 SIZES = {"quick": (20_000,), "full": (20_000, 200_000, 2_000_000)}.get(MODE, (20_000, 200_000))
@@ -65,6 +65,8 @@ MERGED_PARTS = 8
 LEAST_OF_ALL_PARTS = 50_000_000
 LAMBDA_FACTOR = 2
 """One vCPU of Lambda takes so many times as long as a core here: a guess, which no measurement supports yet."""
+OWNED, OWNED_SIZE = 1.1, 2_000_000
+"""At two million findings; the pages and messages of 200 owners take the same time whatever the report's size."""
 COMMIT_BEFORE = "d8ec420"
 BEFORE = FOLDER / "before"
 MEASURED = FOLDER / "measured.json"
@@ -82,6 +84,7 @@ def main() -> list[Row]:
         if size <= MOST_OF_PANDAS:
             rows += shown(csv_rows(size))
     rows += shown(hard_rows())
+    rows += shown(owner_rows())
     rows += shown(naming_rows())
     rows += shown(rows_against_before())
     rows += shown(equality_rows(whole[BIG]))
@@ -154,9 +157,9 @@ def with_baselines(size: int, report_format: Format) -> Path:
     return path
 
 
-def before_of(path: Path, kind: Kind) -> Way:
+def before_of(path: Path, kind: Baseline) -> Way:
     """Return the way that leaves a report's baseline."""
-    report(int(path.stem.partition("-")[0]), "csv" if path.suffix == ".csv" else "json", kind)
+    report(int(path.stem.partition("-")[0]), "csv" if path.suffix == ".csv" else "json", "quiet" if kind == "owned" else kind)
     return ours("before", path, kind)
 
 
@@ -235,6 +238,24 @@ def hard_rows() -> list[Row]:
                 quiet.processor_seconds / hard.processor_seconds),
         ]  # fmt: skip
     return rows
+
+
+def owner_rows() -> list[Row]:
+    """Measure runs with two hundred owners, due dates, their pages and messages, against runs without."""
+    path = report(SIZES[-1], "json")
+    for kind in ("quiet", "owned"):
+        run(before_of(path, kind))
+    quiet, owned = measure([ours("whole", path, kind) for kind in ("quiet", "owned")], ROUNDS)
+    assert len(document_of(owned)["owners"]) > 150
+    name = f"200 owners and due dates, {SIZES[-1]:,} findings"
+    is_marked = SIZES[-1] == OWNED_SIZE
+    return [
+        at_most_times(f"{name}: time against a run without", "s", owned.seconds, quiet.seconds, OWNED)
+        if is_marked
+        else Row(f"{name}: time against a run without", "s", quiet.seconds, owned.seconds, quiet.seconds / owned.seconds),
+        Row(f"{name}: processor time", "s", quiet.processor_seconds, owned.processor_seconds,
+            quiet.processor_seconds / owned.processor_seconds),
+    ]  # fmt: skip
 
 
 def naming_rows() -> list[Row]:

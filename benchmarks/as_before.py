@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from findings_analysis.comparison.fingerprint_format import Header, checked
+from findings_analysis.comparison.fingerprints import NO_OWNER
 from findings_analysis.comparison.run_fingerprints import RunFingerprints
+from findings_analysis.comparison.watch import Watched
 from findings_analysis.parts.part_analysis import PartAnalysis
 
 if TYPE_CHECKING:
@@ -51,8 +53,10 @@ def whole(report: Path) -> dict[str, Any]:
             totals = part.read(_batches(report, stream), Counter())
         fingerprints = RunFingerprints(part.fingerprints.blocks, part.arns, totals.open)
         earlier = checked(_baseline_of(report), "bench", "baseline")
-        found = fingerprints.compare(_header("now"), fingerprint_file, earlier, watched=totals.priorities.watched())
-        totals.priorities.ranked(found.resources)
+        of_report = totals.priorities.report
+        watched = Watched({NO_OWNER: of_report.vulnerabilities()})
+        found = fingerprints.compare(_header("now"), fingerprint_file, earlier, watched=watched)
+        of_report.ranked(found.open_findings.of())
     assert found.with_baseline
     assert found.with_baseline.changes.counts["still_open"] > totals.statistics.total * 0.8
     return {"total": totals.statistics.total}

@@ -21,7 +21,7 @@ from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.execution import Execution
-from findings_exporter.model.layout import AnalysisKeys, analysis_keys
+from findings_exporter.model.layout import AnalysisKeys, analysis_keys, owner_rules_key
 from findings_exporter.model.plan import Plan, make_plan
 from findings_exporter.model.run import Run
 from tests.tools.analyze import Inspector
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from benchmarks.reports import Kind
+    from benchmarks.reports import Baseline
 
 REGION, ACCOUNT = "eu-west-1", ACCOUNTS[0]
 KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/bench"
@@ -38,6 +38,17 @@ REPORT_ID = "00000000-0000-0000-0000-000000000000"
 STARTED_AT = datetime.fromtimestamp(NOW, UTC)
 NO_TABLE = Table(cast("Any", None), "")
 """The history is a file here, and no record of a run is written."""
+
+
+OWNERS_ENVIRONMENT = {
+    "OWNER_TAG": "team",
+    "OWNER_MESSAGES": "ALL",
+    "REMEDIATION_DAYS": '{"CRITICAL": 15, "HIGH": 30, "MEDIUM": 90, "LOW": 180}',
+}
+OWNER_RULES = [{"owner": f"team-{number}", "repositories": [f"*/service-{number}"]} for number in range(150)] + [
+    {"owner": f"account-{account}", "accounts": [account], "resource_types": ["AWS_EC2_INSTANCE"]} for account in ACCOUNTS[:48]
+]
+"""Two hundred owners with those that the tag names and those that none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +75,14 @@ class Bucket:
         status = self._path(Key).stat()
         return {"ContentLength": status.st_size, "ETag": f'"{status.st_size:x}-{status.st_mtime_ns:x}"'}
 
-    def get_object(self, *, Key: str, Range: str, IfMatch: str, **_: object) -> dict[str, Any]:  # noqa: N803
-        """Give a range of an object."""
+    def list_objects_v2(self, *, Prefix: str, **_: object) -> dict[str, Any]:  # noqa: N803
+        """List keys: there is at most the file of owners."""
+        return {"Contents": [{"Key": Prefix}]} if self._path(Prefix).exists() else {}
+
+    def get_object(self, *, Key: str, Range: str = "", IfMatch: str = "", **_: object) -> dict[str, Any]:  # noqa: N803
+        """Give a range of an object, or all of it."""
+        if not Range:
+            return {"Body": io.BytesIO(self.content(Key)), "ETag": self.head_object(Key=Key)["ETag"]}
         assert self.head_object(Key=Key)["ETag"] == IfMatch
         first, last = map(int, Range.removeprefix("bytes=").split("-"))
         with self._path(Key).open("rb", buffering=0) as file:
@@ -113,20 +130,22 @@ class Scene:
     history_file: Path
 
     @classmethod
-    def of(cls, report: Path, baseline: Kind) -> Scene:
+    def of(cls, report: Path, baseline: Baseline) -> Scene:
         """Set the scene of a report that is compared with one of its baselines."""
         return cls._made(report, report, baseline, STARTED_AT, "now")
 
     @classmethod
-    def of_baseline(cls, report: Path, baseline: Kind) -> Scene:
+    def of_baseline(cls, report: Path, baseline: Baseline) -> Scene:
         """Set the scene of the baseline, a day before."""
-        earlier = report.with_stem(report.stem.replace("now", baseline))
+        earlier = report.with_stem(report.stem.replace("now", "quiet" if baseline == "owned" else baseline))
         return cls._made(report, earlier, baseline, STARTED_AT - timedelta(days=1), "before")
 
     @classmethod
-    def _made(cls, report: Path, read: Path, baseline: Kind, started_at: datetime, name: str) -> Scene:
+    def _made(cls, report: Path, read: Path, baseline: Baseline, started_at: datetime, name: str) -> Scene:
         bucket = Bucket(FOLDER / f"bucket-{report.name}-{baseline}")
-        config = Config.from_env(ENVIRONMENT)
+        config = Config.from_env(ENVIRONMENT | (OWNERS_ENVIRONMENT if baseline == "owned" else {}))
+        if baseline == "owned":
+            bucket.put_object(Key=owner_rules_key(config.key_prefix), Body=json.dumps(OWNER_RULES).encode())
         arn = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:bench-ExportFindings:{name}"
         execution = Execution(arn, started_at)
         plan = make_plan({"report": {"format": report.suffix[1:].upper()}}, config, execution)

@@ -32,8 +32,9 @@ TIMES = [
     "last_known_exploit_at",
     "vendor_created_at",
     "vendor_updated_at",
+    "last_in_use_at",
 ]
-NUMBERS = ["package_count", "start_line", "end_line", "resource_count", "port_begin", "port_end"]
+NUMBERS = ["package_count", "start_line", "end_line", "resource_count", "port_begin", "port_end", "in_use_count"]
 IMAGE = r"arn:[^:]*:ecr:[^:]*:[^:]*:repository/(.+)/(sha256:[0-9a-f]+)"
 FUNCTION = r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([^:]+)(?::[^:]*)?"
 RESOURCE = ["account_id", "region", "resource_type", "resource"]
@@ -105,7 +106,15 @@ NOT_IN_CSV = [
     "resource_count",
     "protocol",
     "further_resource_ids",
+    "package_purls",
+    "package_reachabilities",
+    "source_layer_hashes",
+    "runtime_reachability",
+    "runtime_reachability_reason",
+    "in_use_count",
+    "last_in_use_at",
 ]
+"""The benchmark's file is of the form with 55 columns."""
 
 
 # ---- reading
@@ -131,6 +140,10 @@ def row_of(finding: dict[str, Any]) -> dict[str, Any]:
     adjusted = finding.get("inspectorScoreDetails", {}).get("adjustedCvss", {})
     scores = [each for each in vulnerability.get("cvss", []) if each["source"] == "NVD" and each["version"][0] == "3"]
     nvd = scores[0] if scores else {}
+    words = {each.get("runtimeReachability") for each in packages}
+    mixed = "REACHABLE" if "REACHABLE" in words else "UNKNOWN"
+    reachability = mixed if len(words) > 1 else next(iter(words), None)
+    reasons = [each.get("runtimeReachabilityReason") for each in packages if each.get("runtimeReachability") == reachability]
     return {
         "finding_arn": finding["findingArn"],
         "account_id": finding["awsAccountId"],
@@ -165,7 +178,12 @@ def row_of(finding: dict[str, Any]) -> dict[str, Any]:
         "fixed_in_versions": [each.get("fixedInVersion") for each in packages] or None,
         "package_managers": [each.get("packageManager") for each in packages] or None,
         "file_paths": [each.get("filePath") for each in packages] or ([place["filePath"]] if place else None),
+        "package_purls": [each.get("purl") for each in packages] or None,
+        "package_reachabilities": [each.get("runtimeReachability") for each in packages] or None,
+        "source_layer_hashes": [each.get("sourceLayerHash") for each in packages] or None,
         "package_count": len(packages),
+        "runtime_reachability": reachability,
+        "runtime_reachability_reason": next(filter(None, reasons), None),
         "detector_name": code.get("detectorName"),
         "detector_id": code.get("detectorId"),
         "rule_id": code.get("ruleId"),
@@ -179,6 +197,8 @@ def row_of(finding: dict[str, Any]) -> dict[str, Any]:
         "platform": instance.get("platform") or image.get("platform"),
         "image_id": instance.get("imageId") or image.get("imageHash"),
         "image_tags": image.get("imageTags"),
+        "in_use_count": image.get("inUseCount"),
+        "last_in_use_at": image.get("lastInUseAt"),
         "vpc_id": instance.get("vpcId") or function.get("vpcConfig", {}).get("vpcId"),
         "runtime": function.get("runtime"),
         "port_begin": network.get("openPortRange", {}).get("begin"),
@@ -267,6 +287,8 @@ def priorities_of(still_open: pd.DataFrame) -> list[dict[str, Any]]:
     score = still_open["severity"].map(SCORES).fillna(0)
     score += still_open["exploit_available"].eq("YES") * 25
     score += (20 * still_open["epss_score"].fillna(0).clip(0, 1)).round()
+    score += (still_open["runtime_reachability"].eq("REACHABLE") | still_open["in_use_count"].fillna(0).gt(0)) * 10
+    score -= still_open["runtime_reachability"].eq("NOT_REACHABLE") * 10
     score += still_open["fix_available"].map({"YES": 10, "PARTIAL": 5}).fillna(0)
     resources = still_open.drop_duplicates(["vulnerability", *RESOURCE])["vulnerability"].value_counts()
     worst = (

@@ -28,7 +28,7 @@ from findings_analysis.reading import parquet_columns
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchmarks.reports import Kind
+    from benchmarks.reports import Baseline
 
 PARTS_AT_ONCE = 2
 """As many as this kind of machine has cores. The workflow analyzes five at once."""
@@ -36,12 +36,12 @@ CHANGED = 3_600
 NAMING_ROUNDS = 5
 
 
-def whole(report: Path, baseline: Kind) -> dict[str, Any]:
+def whole(report: Path, baseline: Baseline) -> dict[str, Any]:
     """Analyze a report of one part, and compare it with the baseline that :func:`before` has left."""
     return _analyzed(Scene.of(report, baseline))
 
 
-def before(report: Path, baseline: Kind) -> dict[str, Any]:
+def before(report: Path, baseline: Baseline) -> dict[str, Any]:
     """Analyze the baseline a day before, and record its run."""
     scene = Scene.of_baseline(report, baseline)
     scene.history_file.unlink(missing_ok=True)
@@ -51,7 +51,7 @@ def before(report: Path, baseline: Kind) -> dict[str, Any]:
     return {}
 
 
-def parts(report: Path, baseline: Kind, number: str) -> dict[str, Any]:
+def parts(report: Path, baseline: Baseline, number: str) -> dict[str, Any]:
     """Cut a report into about so many parts, and analyze each in a process of its own."""
     began = time.perf_counter()
     scene = Scene.of(report, baseline)
@@ -68,7 +68,7 @@ def parts(report: Path, baseline: Kind, number: str) -> dict[str, Any]:
     }
 
 
-def in_parts(report: Path, baseline: Kind, number: str) -> dict[str, Any]:
+def in_parts(report: Path, baseline: Baseline, number: str) -> dict[str, Any]:
     """Analyze a report in about so many parts, and merge them in another process."""
     analyzed = parts(report, baseline, number)
     began = time.perf_counter()
@@ -77,7 +77,7 @@ def in_parts(report: Path, baseline: Kind, number: str) -> dict[str, Any]:
     return analyzed | result | {"merge_seconds": time.perf_counter() - began, "merge_peak_mib": merged["peak_mib"]}
 
 
-def part(report: Path, baseline: Kind, fields: str) -> dict[str, Any]:
+def part(report: Path, baseline: Baseline, fields: str) -> dict[str, Any]:
     """Analyze one part."""
     scene = Scene.of(report, baseline)
     answer = analyze_part_of_run(scene.part_clients, scene.run, scene.delivery, json.loads(fields))
@@ -85,12 +85,12 @@ def part(report: Path, baseline: Kind, fields: str) -> dict[str, Any]:
     return answer
 
 
-def merge(report: Path, baseline: Kind, fields: str) -> dict[str, Any]:
+def merge(report: Path, baseline: Baseline, fields: str) -> dict[str, Any]:
     """Merge the parts."""
     return _analyzed(Scene.of(report, baseline), [Part.from_dict(each) for each in json.loads(fields)])
 
 
-def naming(report: Path, baseline: Kind) -> dict[str, Any]:
+def naming(report: Path, baseline: Baseline) -> dict[str, Any]:
     """Find the names of :data:`CHANGED` findings of the baseline that :func:`before` has left, in turn as now and as before.
 
     Before, all columns of the Parquet file were decoded (arro3 has no projection), up to the last finding that was wanted.

@@ -25,6 +25,8 @@ from tests.local_aws.emulator.inspector.findings import generate
 from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
 
 type Kind = Literal["now", "quiet", "rebuilt", "other"]
+type Baseline = Literal[Kind, "owned"]
+"""What a report is compared with: ``owned`` is the quiet one, with owners and due dates."""
 type Format = Literal["json", "csv"]
 
 FOLDER = Path(__file__).resolve().parents[1] / ".bench"

@@ -1,18 +1,21 @@
 """The page in a real browser: what people see, do by hand and by keyboard, and what it must never do."""
 
+import csv
+import io
 import json
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from findings_analysis.page import render
 from findings_exporter.model.text import clean
 from tests.builders import page_samples
 
@@ -27,13 +30,15 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 DESKTOP, PHONE = (1280, 900), (390, 844)
-DAILY_RUNS: dict[str, Callable[[], dict[str, Any]]] = {
-    "ordinary": lambda: page_samples.ordinary(80),
-    "deactivated": page_samples.deactivated,
-    "first": page_samples.first,
-    "hostile": page_samples.hostile,
-    "unknown": page_samples.unknown,
+SAMPLES: Mapping[str, Callable[[], page_samples.Sample]] = {
+    **page_samples.SAMPLES,
+    "ordinary": lambda: page_samples.Sample(page_samples.ordinary(80)),
+    "owners": lambda: page_samples.owners_run(60),
+    "owner": lambda: page_samples.owner_page(findings=60),
+    "busy": lambda: page_samples.Sample(page_samples.busy(1_000)),
+    "workplace": lambda: page_samples.workplace(1_000, 200),
 }
+SHOWN = ("ordinary", "deactivated", "first", "hostile", "unknown", "owners", "owner", "hostile-owners")
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -51,6 +56,11 @@ class Opened:
 
     def column(self, name: str) -> list[str]:
         return self.page.locator(f".list td.c-{name}").all_inner_texts()
+
+    def search(self, text: str, box: str = "Search") -> None:
+        """Type a text into a box, and wait until the list has followed."""
+        self.page.get_by_role("searchbox", name=box).fill(text)
+        expect(self.page).to_have_url(re.compile(re.escape(urlencode({"": text}))))
 
     @property
     def status(self) -> str:
@@ -80,10 +90,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     def find(daily_run: str, language: str = "en") -> Path:
         if (daily_run, language) not in made:
-            analysis = page_samples.busy(1_000) if daily_run == "busy" else DAILY_RUNS[daily_run]()
-            trend = page_samples.trend(analysis, 1 if daily_run == "first" else 30)
+            sample = SAMPLES[daily_run]()
+            if daily_run == "first":
+                sample.trend = page_samples.trend(sample.analysis, 1)
             made[daily_run, language] = folder / f"{daily_run}-{language}.html"
-            made[daily_run, language].write_text(render(analysis, trend, page_samples.facts(), language), encoding="utf-8")
+            made[daily_run, language].write_text(sample.html(language), encoding="utf-8")
         return made[daily_run, language]
 
     return find
@@ -105,6 +116,7 @@ def open_page(browser: Browser, pages: Callable[..., Path]) -> Iterator[Open]:
         *,
         scripts: bool = True,
         list_is_open: bool = True,
+        chosen: str = "",
     ) -> Opened:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=theme, locale=language, java_script_enabled=scripts
@@ -116,22 +128,22 @@ def open_page(browser: Browser, pages: Callable[..., Path]) -> Iterator[Open]:
         opened.page.on("console", lambda message: opened.console.append(message.text))
         opened.page.on("pageerror", lambda error: opened.console.append(str(error)))
         opened.page.on("request", lambda request: opened.requests.append(request.url))
-        opened.page.goto(address)
+        opened.page.goto(address + chosen)
         assert opened.requests.pop(0) == address
-        if scripts and list_is_open and opened.page.locator("#search").count():
+        if scripts and list_is_open and not chosen and opened.page.locator("#search").count():
             opened.page.locator("#search > summary").click()
         return opened
 
     yield open_it
     for opened in seen:
         assert opened.console == []
-        # The icon is a part of the page.
-        assert [each for each in opened.requests if not each.startswith("data:")] == []
+        # The icon is a part of the page, and a download is made by it.
+        assert [each for each in opened.requests if not each.startswith(("data:", "blob:"))] == []
     for context in contexts:
         context.close()
 
 
-@pytest.mark.parametrize("daily_run", DAILY_RUNS)
+@pytest.mark.parametrize("daily_run", SHOWN)
 def test_it_is_accessible_in_both_themes_and_nothing_is_wider_than_the_screen(open_page: Open, daily_run: str) -> None:
     shown = open_page(daily_run)
     assert shown.axe() == []
@@ -145,6 +157,11 @@ def test_it_is_accessible_in_both_themes_and_nothing_is_wider_than_the_screen(op
         assert len(shown.page.screenshot()) > 10_000
 
 
+def choice(shown: Opened, name: str) -> Locator:
+    """A choice above the list."""
+    return shown.page.locator(".controls").get_by_role("combobox", name=name, exact=True)
+
+
 def test_it_is_accessible_on_a_phone_and_in_japanese_with_details_opened(open_page: Open) -> None:
     phone = open_page("ordinary", PHONE, "dark", "ja")
     phone.page.evaluate("for (const each of [...document.querySelectorAll('details')].slice(0, 6)) each.open = true")
@@ -152,7 +169,7 @@ def test_it_is_accessible_on_a_phone_and_in_japanese_with_details_opened(open_pa
     assert "優先して修正" in phone.page.locator("main").inner_text()
 
 
-@pytest.mark.parametrize("daily_run", ["ordinary", "busy"])
+@pytest.mark.parametrize("daily_run", ["ordinary", "busy", "owners", "owner"])
 def test_what_to_do_first_is_on_the_first_screen_of_a_phone_and_no_list_hides_the_next_section(
     open_page: Open, daily_run: str
 ) -> None:
@@ -163,11 +180,10 @@ def test_what_to_do_first_is_on_the_first_screen_of_a_phone_and_no_list_hides_th
             "each => [each.getAttribute('aria-labelledby'), each.getBoundingClientRect().top + scrollY])"
         )
     )
-    assert list(tops) == ["fix", "new", "no_longer_open", "changes", "coverage", "trend", "age", "where", "facts"]
     assert list(tops.values()) == sorted(tops.values())
     assert tops["fix"] < PHONE[1]
     heights = [below - above for above, below in pairwise(tops.values())]
-    assert max(heights) < 2 * PHONE[1]
+    assert max(heights) < 2.25 * PHONE[1]
 
 
 def test_lost_coverage_leaves_what_to_do_first_within_two_screens(open_page: Open) -> None:
@@ -180,14 +196,14 @@ def test_lost_coverage_leaves_what_to_do_first_within_two_screens(open_page: Ope
 def test_a_section_leads_to_its_findings_in_the_list(open_page: Open) -> None:
     shown = open_page("ordinary", PHONE, list_is_open=False)
     assert not shown.page.locator(".list").is_visible()
-    shown.page.locator("#no_longer_open ~ p a").first.click()
+    shown.page.locator("#no_longer_open ~ p a").last.click()
     assert shown.page.locator(".list").is_visible()
     assert set(shown.column("kind")) <= {"closed", "no longer reported"}
     assert len(shown.rows()) > 1
-    shown.page.locator(".controls").get_by_label("exploit available").check()
-    shown.page.locator("#new ~ p a").first.click()
+    choice(shown, "Exploit").select_option(label="available")
+    shown.page.locator("#new ~ p a").last.click()
     assert set(shown.column("kind")) == {"new"}
-    assert not shown.page.locator(".controls").get_by_label("exploit available").is_checked()
+    assert choice(shown, "Exploit").input_value() == ""
 
 
 def test_without_javascript_the_new_findings_are_there_and_open_for_more(open_page: Open) -> None:
@@ -248,14 +264,13 @@ def test_the_worst_come_first(open_page: Open) -> None:
 def test_the_list_is_searched_and_filtered(open_page: Open) -> None:
     shown = open_page("busy")
     assert shown.status == "100 of 1,000 findings shown"
-    shown.page.get_by_role("searchbox", name="Search").fill("openssl SHOP/cart")
-    shown.page.wait_for_function("document.querySelector('[role=status]').textContent.includes('matching')")
+    shown.search("openssl SHOP/cart")
     assert all("openssl" in row and "shop/cart" in row for row in shown.rows())
-    shown.page.get_by_role("combobox", name="Change", exact=True).select_option(label="No longer open")
+    choice(shown, "Change").select_option(label="No longer open")
     assert set(shown.column("kind")) == {"resource removed"}
-    shown.page.get_by_role("combobox", name="Severity", exact=True).select_option(label="High")
+    choice(shown, "Severity").select_option(label="High")
     assert set(shown.column("severity")) == {"High"}
-    shown.page.locator(".controls").get_by_label("fix available").check()
+    choice(shown, "Fix").select_option(label="fix available")
     assert all("fix available" in each for each in shown.column("help"))
     shown.page.get_by_role("searchbox", name="Search").fill("no such thing")
     shown.page.get_by_text("No findings match.").wait_for()
@@ -266,10 +281,11 @@ def test_the_list_is_searched_and_filtered(open_page: Open) -> None:
 def test_the_numbers_of_a_filter_are_those_of_the_analysis(open_page: Open, pages: Callable[..., Path]) -> None:
     shown = open_page("busy")
     html = pages("busy").read_text(encoding="utf-8")
-    rows = json.loads(html.split('<script type="application/json" id="data">')[1].split("</script>")[0])["rows"]
-    exploits = sum(row.get("exploit_available", False) and row["account_id"] == "111122223333" for row in rows)
-    shown.page.locator(".controls").get_by_label("exploit available").check()
-    shown.page.get_by_role("combobox", name="Account", exact=True).select_option("111122223333")
+    data = json.loads(html.split('<script type="application/json" id="data">')[1].split("</script>")[0])
+    accounts = [data["resources"][row["resource"]]["account_id"] for row in data["rows"] if row.get("exploit_available")]
+    exploits = accounts.count("111122223333")
+    choice(shown, "Exploit").select_option(label="available")
+    choice(shown, "Account").select_option("111122223333")
     assert shown.status == f"{exploits} of {exploits} matching findings shown (1,000 in the list)"
 
 
@@ -297,7 +313,7 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     keyboard.press("Enter")
     shown.page.get_by_role("searchbox", name="Search").focus()
     keyboard.type("curl")
-    shown.page.wait_for_function("document.querySelector('[role=status]').textContent.includes('matching')")
+    expect(shown.page).to_have_url(re.compile("text=curl"))
     head = shown.page.locator(".list").get_by_role("columnheader", name="Resource").get_by_role("button")
     for _ in range(30):
         keyboard.press("Tab")
@@ -310,7 +326,7 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     summary = shown.page.locator(".list summary").first
     summary.focus()
     keyboard.press("Enter")
-    assert "First seen" in shown.page.locator(".list details[open]").inner_text()
+    expect(shown.page.locator(".list details[open]")).to_contain_text("First seen")
 
 
 def test_a_phone_sorts_by_a_choice_and_shows_rows_as_blocks_that_are_still_a_table(open_page: Open) -> None:
@@ -338,3 +354,166 @@ def test_a_print_has_no_controls(open_page: Open) -> None:
     assert not shown.page.locator(".controls").is_visible()
     assert shown.page.locator("h1").is_visible()
     assert shown.page.pdf()[:5] == b"%PDF-"
+
+
+def test_a_print_is_light_whatever_the_theme_and_the_sections_keep_their_findings(open_page: Open) -> None:
+    shown = open_page("owners", theme="dark")
+    shown.page.emulate_media(media="print", color_scheme="dark")
+    colours = "each => [getComputedStyle(each).color, getComputedStyle(document.body).backgroundColor]"
+    ink, paper = shown.page.locator(".severity.s-critical").first.evaluate(colours)
+    assert ink == "rgb(163, 13, 37)"
+    assert paper == "rgb(255, 255, 255)"
+    assert shown.page.locator("html").evaluate("each => getComputedStyle(each).colorScheme") == "light"
+    assert shown.page.locator(".places-more .places").first.is_visible()
+    assert not shown.page.get_by_role("button", name="Download").is_visible()
+
+
+class TestWorkplace:
+    """The list of open findings, beside the one of changed findings."""
+
+    def test_open_findings_come_first_and_the_others_by_a_choice(self, open_page: Open) -> None:
+        shown = open_page("workplace")
+        assert shown.status == "100 of 1,000 findings shown"
+        assert shown.page.get_by_role("table", name="Open findings").is_visible()
+        scores = [int(each) for each in shown.column("priority")]
+        assert scores == sorted(scores, reverse=True)
+        shown.page.get_by_role("radio", name="Changed findings (200)").check()
+        assert shown.status == "100 of 200 findings shown"
+        assert shown.page.get_by_role("table", name="Changed findings").is_visible()
+        assert set(shown.column("kind")) == {"new"}
+
+    @pytest.mark.parametrize(
+        ("name", "value", "column", "expected"),
+        [
+            ("Owner", "platform", "resource", "platform"),
+            ("Severity", "Critical", "severity", "Critical"),
+            ("Due", "Overdue", "due", "Overdue"),
+            ("Due", "Due within 7 days", "due", "Due within 7 days"),
+            ("Due", "Due date unknown", "due", "Due date unknown"),
+            ("Exploit", "available", "help", "exploit available"),
+            ("Runtime", "not reachable", "help", "not reachable"),
+            ("Fix", "fix partially available", "help", "fix partially available"),
+            ("Account", "111122223333", "resource", "111122223333"),
+        ],
+    )
+    def test_a_choice_leaves_those_findings(self, open_page: Open, name: str, value: str, column: str, expected: str) -> None:
+        shown = open_page("workplace")
+        choice(shown, name).select_option(label=value)
+        found = shown.page.locator(f".list td.c-{column}").all_text_contents()
+        assert found
+        assert all(expected in each for each in found)
+        assert choice(shown, "Change").count() == 0
+
+    def test_what_has_no_due_date_and_a_resource_are_found(self, open_page: Open) -> None:
+        shown = open_page("workplace")
+        choice(shown, "Due").select_option(label="No due date")
+        assert set(shown.column("severity")) <= {"Low", "Untriaged"}
+        shown.page.get_by_role("button", name="Reset").click()
+        shown.search("i-0", "Resource")
+        assert all("platform/i-0" in each for each in shown.column("resource"))
+
+    def test_the_address_has_what_was_chosen_and_shows_it_again(self, open_page: Open) -> None:
+        shown = open_page("workplace")
+        choice(shown, "Owner").select_option("platform")
+        choice(shown, "Due").select_option("overdue")
+        shown.search("a & b=ü")
+        shown.search("openssl")
+        shown.page.get_by_label("Sort by").select_option("severity")
+        shown.page.get_by_role("button", name="Reverse the order").click()
+        chosen = shown.page.evaluate("location.hash")
+        assert chosen == "#list=open&text=openssl&owner=platform&due=overdue&sort=-severity"
+        again = open_page("workplace", chosen=chosen)
+        assert again.rows() == shown.rows()
+        assert again.status == shown.status
+        assert len(again.rows()) > 1
+        assert again.page.get_by_role("searchbox", name="Search").input_value() == "openssl"
+
+    def test_an_address_of_something_that_is_not_there_shows_nothing_and_does_nothing(self, open_page: Open) -> None:
+        shown = open_page("workplace", chosen="#list=open&owner=<img%20src=x>&sort=__proto__&change=new")
+        assert shown.page.get_by_text("No findings match.").is_visible()
+        assert choice(shown, "Owner").input_value() == "<img src=x>"
+        shown.page.evaluate("location.hash = '#list=nothing&severity=__proto__'")
+        shown.page.get_by_text("No findings match.").wait_for()
+        shown.page.evaluate("location.hash = '#list=changed'")
+        expect(shown.page.locator(".list tbody tr")).to_have_count(100)
+
+    def test_numbers_of_the_sections_lead_to_their_findings_again_and_again(self, open_page: Open) -> None:
+        shown = open_page("owners", list_is_open=False)
+        overdue = shown.page.locator("#due ~ .wide a").first
+        count = overdue.inner_text()
+        for _ in range(2):
+            overdue.click()
+            shown.page.locator(".list").wait_for()
+            expect(shown.page.locator("#findings")).to_be_in_viewport()
+        assert f"of {count} matching" in shown.status
+        assert set(shown.column("severity")) == {"Critical"}
+
+    def test_the_filtered_rows_are_downloaded_as_csv_in_which_nothing_is_a_formula(self, open_page: Open) -> None:
+        shown = open_page("hostile-owners")
+        with shown.page.expect_download() as expected:
+            shown.page.get_by_role("button", name="Download as CSV (10)").click()
+        assert expected.value.suggested_filename == "nightly-2026-11-23-open.csv"
+        text = expected.value.path().read_text(encoding="utf-8-sig")
+        head, *rows = csv.reader(io.StringIO(text, newline=""))
+        assert len(rows) == 10
+        made = [dict(zip(head, row, strict=True)) for row in rows]
+        texts = [each["title"] for each in made]
+        assert texts[3] == "'" + page_samples.HOSTILE[3]
+        assert texts[0] == page_samples.HOSTILE[0]
+        assert {each["packages"][:2] for each in made} == {"'="}
+        assert not [cell for row in rows for cell in row if cell[:1] in tuple("=+-@\t\r")]
+
+    def test_the_rows_of_the_csv_are_those_of_the_filter(self, open_page: Open) -> None:
+        shown = open_page("workplace", chosen="#list=open&owner=platform&severity=CRITICAL")
+        with shown.page.expect_download() as expected:
+            shown.page.get_by_role("button", name="Download as CSV").click()
+        rows = list(csv.DictReader(io.StringIO(expected.value.path().read_text(encoding="utf-8-sig"))))
+        assert f" of {len(rows)} matching" in shown.status
+        assert {(row["owner"], row["severity"], row["list"]) for row in rows} == {("platform", "CRITICAL", "open")}
+        assert {row["exploit_available"] for row in rows} == {"true", "false"}
+
+    def test_a_finding_opens_in_the_consoles_and_its_arn_is_copied(self, open_page: Open) -> None:
+        shown = open_page("workplace", chosen="#list=open&text=i-0")
+        shown.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        row = shown.page.locator(".list tbody tr").first
+        row.get_by_text("Details").click()
+        arn = row.locator("dd", has_text="arn:aws:inspector2").first
+        console = "https://eu-central-1.console.aws.amazon.com/"
+        inspector = row.get_by_role("link", name="Open in Amazon Inspector").get_attribute("href")
+        assert inspector
+        assert inspector.startswith(f"{console}inspector/v2/home?region=eu-central-1#/findings/arn%3Aaws%3Ainspector2")
+        instance = row.locator(".c-resource a").get_attribute("href")
+        assert instance
+        assert instance.startswith(f"{console}ec2/home?region=eu-central-1#InstanceDetails:instanceId=i-0")
+        assert str(row.locator(".c-finding a").first.get_attribute("href")).startswith("https://nvd.nist.gov/vuln/detail/CVE-")
+        arn.get_by_role("button", name="Copy").click()
+        arn.get_by_role("button", name="Copied").wait_for()
+        assert shown.page.evaluate("navigator.clipboard.readText()") == arn.locator("bdi").inner_text()
+        assert shown.axe() == []
+
+    def test_where_copying_is_not_allowed_the_arn_is_selected(self, open_page: Open) -> None:
+        shown = open_page("workplace", chosen="#list=open")
+        shown.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
+        row = shown.page.locator(".list tbody tr").first
+        row.get_by_text("Details").click()
+        row.get_by_role("button", name="Copy").last.click()
+        row.get_by_role("button", name="Selected").wait_for()
+        assert shown.page.evaluate("getSelection().toString()").startswith("arn:aws:inspector2:")
+
+    def test_a_link_past_the_list_leads_to_the_next_section(self, open_page: Open) -> None:
+        shown = open_page("owners", chosen="#list=open")
+        skip = shown.page.get_by_role("link", name="Skip the list")
+        skip.focus()
+        assert skip.bounding_box()["x"] >= 0  # type: ignore[index]
+        shown.page.keyboard.press("Enter")
+        expect(shown.page.locator("#coverage")).to_be_in_viewport()
+        shown.page.keyboard.press("Tab")
+        place = "document.querySelector('#findings').compareDocumentPosition(document.activeElement)"
+        assert shown.page.evaluate(place) & 4
+        assert not shown.page.evaluate("document.activeElement.closest('#list')")
+
+    def test_the_page_of_an_owner_has_the_same_list_and_names_the_owner_once(self, open_page: Open) -> None:
+        shown = open_page("owner")
+        assert shown.page.locator("h1").inner_text().startswith("Findings of shop")
+        assert choice(shown, "Severity").is_visible()
+        assert "shop" not in [each.split("\n")[-1] for each in shown.column("resource")]

@@ -23,7 +23,7 @@ def arn(name: str) -> str:
 
 def finding(name: str = "a", **values: Any) -> dict[str, Any]:
     """A row: an open package vulnerability in an image, unless said otherwise."""
-    row = dict.fromkeys(schema.NAMES) | {
+    row = dict.fromkeys((*schema.NAMES, schema.OWNER_COLUMN.name)) | {
         "finding_arn": arn(name),
         "account_id": ACCOUNT,
         "region": REGION,
@@ -49,7 +49,7 @@ def finding(name: str = "a", **values: Any) -> dict[str, Any]:
 
 def batch(*rows: dict[str, Any]) -> schema.Batch:
     """A batch of rows."""
-    return {name: [row[name] for row in rows] for name in schema.NAMES}
+    return {name: [row[name] for row in rows] for name in (*schema.NAMES, schema.OWNER_COLUMN.name)}
 
 
 def record(name: str = "a", today: int = TODAY, **values: Any) -> bytes:

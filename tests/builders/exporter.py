@@ -162,23 +162,31 @@ def headline(**fields: Any) -> dict[str, Any]:
         },
         "worst_new": [
             finding(),
-            finding(vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_available=False),
-            finding(severity="HIGH", vulnerability_id="CVE-2026-19876", title="CVE-2026-19876 - curl", packages=["curl", "libcurl"],
-                    resource="i-0abc1234def567890", fix_available="NO", exploit_available=False),
+            finding(vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=[package("libxml2", "2.9.1", "2.9.4")], exploit_available=False),
+            finding(severity="HIGH", vulnerability_id="CVE-2026-19876", title="CVE-2026-19876 - curl", packages=[package("curl", "8.4.0"), package("libcurl", "8.4.0")],
+                    **instance("i-0abc1234def567890"), fix_available="NO", exploit_available=False),
             finding(severity="HIGH", vulnerability_id=None, title="Port 22 is reachable from an Internet Gateway - TCP", packages=[],
-                    resource="i-0abc1234def567890", fix_available=None, exploit_available=None),
+                    **instance("i-0abc1234def567890"), fix_available=None, exploit_available=None),
         ],
-        "worst_no_longer_open": [finding(severity="HIGH", vulnerability_id="CVE-2025-48100", title="CVE-2025-48100 - zlib", packages=["zlib"])],
-        "priorities": [
+        "worst_no_longer_open": [
+            finding(severity="HIGH", vulnerability_id="CVE-2025-48100", title="CVE-2025-48100 - zlib", packages=[package("zlib", "1.2.11", "1.3.1")])
+        ],
+        "most_overdue": [],
+        "fix_first": [
             fix(),
-            fix(rank=2, priority_score=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", resources=3,
+            fix(rank=2, priority_score=79, vulnerability_id="CVE-2026-21001", title="CVE-2026-21001 - openssl", packages=[package()], **on("shop/api", "shop/web", "shop/cart"),
                 why="CRITICAL 40 + known exploit 25 + EPSS 12.0% 2 + fix available 10 + open on 3 resources 2 = 79"),
-            fix(rank=3, priority_score=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", resources=1, exploit_available=False,
-                why="CRITICAL 40 + EPSS 38.1% 8 + fix available 10 + open on 1 resource 0 = 58"),
-            fix(rank=4, priority_score=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", resources=40,
-                exploit_available=False,
+            fix(rank=3, priority_score=58, vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=[package("libxml2", "2.9.1", "2.9.4")],
+                **on("shop/api"), exploit_available=False, why="CRITICAL 40 + EPSS 38.1% 8 + fix available 10 + open on 1 resource 0 = 58"),
+            fix(rank=4, priority_score=50, severity="HIGH", vulnerability_id="CVE-2025-31002", title="CVE-2025-31002 - sudo", packages=[package("sudo", "1.8.6", "1.8.23")],
+                **on("i-0abc1234def567890", resource_type=INSTANCE, count=40), exploit_available=False,
                 why="HIGH 30 + fix available 10 + open on 40 resources 10 = 50"),
         ],
+        "due_dates": None,
+        "owner": None,
+        "owners": None,
+        "owners_key": None,
+        "owner_message_count": 0,
         "coverage_status": {"state": "active", "unusual_drop": False, "deactivated": {}, "deactivated_accounts": 0, "reasons": []},
         "coverage": {"scanned": 412, "not_scanned": 6},
         "sentences": [
@@ -191,6 +199,40 @@ def headline(**fields: Any) -> dict[str, Any]:
     } | fields  # fmt: skip
 
 
+IMAGE, INSTANCE = "AWS_ECR_CONTAINER_IMAGE", "AWS_EC2_INSTANCE"
+
+
+def package(name: str = "openssl", installed: str | None = "3.0.1", fixed: str | None = None) -> dict[str, Any]:
+    """A package as the headline lists it; without a name the one of :func:`finding`."""
+    return {
+        "name": name,
+        "installed_version": installed,
+        "fixed_version": "3.0.7" if name == "openssl" and fixed is None else fixed,
+    }
+
+
+def resource(name: str = "shop/api", **fields: Any) -> dict[str, Any]:
+    """A resource as the headline lists it."""
+    return {
+        "name": name,
+        "resource_type": IMAGE,
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "owner": None,
+        "due_on": None,
+    } | fields
+
+
+def on(*names: str, count: int | None = None, **fields: Any) -> dict[str, Any]:
+    """Where an entry of the headline is: resources of such names, of so many."""
+    return {"resources": [resource(name, **fields) for name in names], "resource_count": count or len(names)}
+
+
+def instance(*names: str, count: int | None = None, **fields: Any) -> dict[str, Any]:
+    """The same for a finding on instances."""
+    return {"resource": names[0], "resource_type": INSTANCE, **on(*names, count=count, resource_type=INSTANCE, **fields)}
+
+
 def finding(**fields: Any) -> dict[str, Any]:
     """A finding as the headline lists it."""
     return {
@@ -198,16 +240,20 @@ def finding(**fields: Any) -> dict[str, Any]:
         "vulnerability_id": "CVE-2026-21001",
         "title": "CVE-2026-21001 - openssl, openssl-libs",
         "resource": "shop/api",
-        "resource_type": "AWS_ECR_CONTAINER_IMAGE",
-        "resources": 1,
-        "resources_at_least": False,
+        "resource_type": IMAGE,
+        **on("shop/api"),
+        "resource_count_at_least": False,
         "findings": 1,
         "account_id": ACCOUNT,
         "region": REGION,
-        "packages": ["openssl", "openssl-libs"],
+        "owner": None,
+        "packages": [package(), package("openssl-libs", "3.0.1", "3.0.7")],
         "fix_available": "YES",
         "exploit_available": True,
+        "in_kev": False,
+        "kev_due_on": None,
         "first_seen": "2026-11-23",
+        "due_on": None,
     } | fields
 
 
@@ -220,9 +266,37 @@ def fix(**fields: Any) -> dict[str, Any]:
         "title": "CVE-2021-44228 - org.apache.logging.log4j:log4j-core",
         "severity": "CRITICAL",
         "exploit_available": True,
-        "resources": 14,
+        "in_kev": False,
+        "kev_due_on": None,
+        "runtime_reachability": None,
+        "packages": [package("org.apache.logging.log4j:log4j-core", "2.14.1", "2.17.1")],
+        **on("shop/api", "shop/web", "shop/cart", "shop/search", "shop/mail", count=14),
+        "due_on": None,
         "why": "CRITICAL 40 + known exploit 25 + EPSS 94.4% 19 + fix available 10 + open on 14 resources 6 = 100",
     } | fields
+
+
+def older(headline: Mapping[str, Any]) -> dict[str, Any]:
+    """The headline as a release before owners and due dates wrote it."""
+    new = {"most_overdue", "fix_first", "due_dates", "owner", "owners", "owners_key", "owner_message_count"}
+    made = {name: value for name, value in headline.items() if name not in new}
+
+    def finding_then(each: Mapping[str, Any]) -> dict[str, Any]:
+        later = {"resource_count", "resource_count_at_least", "owner", "in_kev", "kev_due_on", "due_on"}
+        return {name: value for name, value in each.items() if name not in later} | {
+            "packages": [package["name"] for package in each["packages"]],
+            "resources": each["resource_count"],
+            "resources_at_least": each["resource_count_at_least"],
+            "resource_names": list(dict.fromkeys(resource["name"] for resource in each["resources"]))[:3],
+        }
+
+    kept = ("rank", "priority_score", "vulnerability_id", "title", "severity", "exploit_available", "why")
+    for name in ("worst_new", "worst_no_longer_open"):
+        made[name] = [finding_then(each) for each in headline[name]]
+    made["priorities"] = [
+        {name: each[name] for name in kept} | {"resources": each["resource_count"]} for each in headline["fix_first"]
+    ]
+    return made
 
 
 @cache
@@ -381,6 +455,7 @@ class FakeInspector(_Doing):
     calls: list[str] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     checks_to_cancel: int = 0
+    kev: dict[str, dict[str, Any]] = field(default_factory=dict)
     on_create: Callable[[], None] | None = None
 
     @property
@@ -439,6 +514,12 @@ class FakeInspector(_Doing):
         on = {"status": "ENABLED", "errorCode": "ALREADY_ENABLED", "errorMessage": ""}
         scan_types = dict.fromkeys(("ec2", "ecr", "lambda", "lambdaCode"), on)
         return {"accounts": [{"accountId": each, "state": on, "resourceState": scan_types} for each in accountIds]}
+
+    def batch_get_finding_details(self, findingArns: list[str]) -> dict[str, Any]:  # noqa: N803
+        """BatchGetFindingDetails: what CISA says, by the finding's ARN."""
+        self._called("finding_details")
+        assert 1 <= len(findingArns) <= 10
+        return {"findingDetails": [{"findingArn": arn, "cisaData": self.kev[arn]} for arn in findingArns if arn in self.kev]}
 
     def get_paginator(self, name: str) -> Any:
         """ListMembers: there are none; ListCoverageStatistics: seven resources are scanned."""

@@ -31,6 +31,8 @@ CELLS = {
     "Epss Score": ("", "NaN", "inf", "1e999", "1e300", "five", "-0.0", "1_0", " 0.5", "0x1"),
     "Affected Packages": (",", "a,", " a , b", "a,b,c", "a, b", "\ta", "a\x0bb", "a,\n"),
     "Reference Urls": (",http://c", "https://x,http://y?a=1,2", "http://a b", "x,https://z , https://q", ",", "http://a\x1f,http://b"),
+    "Image In Use Count": ("", "0", "7", "7.0", "-1", "2147483648", "many", "NaN", "0.5"),
+    "Image Last In Use At": ("", "then", "1.7e9", "2024-01-01 00:00:00"),
     "Port Range": ("22", "22 - 80", "all", "22-", "1234567890", " 1"),
     "Resource ID": ("", "arn:aws:lambda:eu-west-1:1:function:f:$LATEST", "x@sha256:ab"),
     "AWS Account Id": ("",),
@@ -116,6 +118,7 @@ class Row:
             "image_id": self.cells.get("ami") or names.digest,
             "repository_name": names.repository,
             "function_name": names.function,
+            "in_use_count": self.tried("in_use_count", count_of),
             "port_begin": ports[0],
             "port_end": ports[1],
             **dict.fromkeys((name for name, header in HEADERS.items() if not header), None),
@@ -127,6 +130,13 @@ class Row:
         except ValueError:
             self.unreadable[name] += 1
             return None
+
+
+def count_of(cell: str) -> int:
+    number = finite(cell)
+    if number != int(number) or not 0 <= number < 2**31:
+        raise ValueError(cell)
+    return int(number)
 
 
 def port_range(cell: str) -> tuple[int, int]:

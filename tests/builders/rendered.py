@@ -73,6 +73,12 @@ CHAT = {
     "TeamsTeamId": "22222222-0000-4000-8000-000000000000",
     "TeamsChannelId": "19%3Aab12%40thread.tacv2",
 }
+OWNERS = {
+    "OwnerTag": "team",
+    "OwnerMessages": "ALL",
+    "RemediationDays": '{"CRITICAL": 15, "HIGH": 30}',
+    "OverdueAlarm": "CRITICAL",
+}
 CHINA = Place("cn-north-1", "aws-cn", "amazonaws.com.cn", CHAT)
 GOV = Place("us-gov-west-1", "aws-us-gov", "amazonaws.com", CHAT)
 VARIANTS = {
@@ -80,6 +86,7 @@ VARIANTS = {
     "existing bucket and key": Place(parameters=EXISTING),
     "opt-in Region": Place(region="me-south-1"),
     "Athena": Place(parameters={"Athena": "ON"}),
+    "owners": Place(parameters=OWNERS),
     "chat": Place(parameters=CHAT),
     "Athena on an existing bucket and key": Place(parameters=EXISTING | {"Athena": "ON"}),
     "China": CHINA,

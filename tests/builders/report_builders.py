@@ -32,8 +32,17 @@ def optional(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, A
     return st.fixed_dictionaries({}, optional={name: st.none() | member for name, member in members.items()})
 
 
+REACHABILITIES = st.sampled_from(["REACHABLE", "NOT_REACHABLE", "NOT_REACHABLE", "UNKNOWN", "WORD_OF_TOMORROW", ""])
 PACKAGES = optional(
-    name=names, version=names, fixedInVersion=names, packageManager=st.sampled_from(["OS", "JAR"]), filePath=names
+    name=names,
+    version=names,
+    fixedInVersion=names,
+    packageManager=st.sampled_from(["OS", "JAR"]),
+    filePath=names,
+    purl=names.map("pkg:generic/{}@1".format),
+    sourceLayerHash=names.map("sha256:{}".format),
+    runtimeReachability=REACHABILITIES,
+    runtimeReachabilityReason=st.sampled_from(["PROCESS_OBSERVED_IN_EC2_RUNTIME", "REASON_OF_TOMORROW", ""]),
 )
 DETAILS = st.fixed_dictionaries(
     {"vulnerabilityId": st.sampled_from(["CVE-2024-1", "CVE-2024-2", "GHSA-x"])},
@@ -74,7 +83,12 @@ RESOURCES = st.fixed_dictionaries(
         "details": optional(
             awsEc2Instance=optional(platform=names, imageId=names, vpcId=names),
             awsEcrContainerImage=optional(
-                platform=names, imageHash=names, repositoryName=names, imageTags=st.lists(names, max_size=2)
+                platform=names,
+                imageHash=names,
+                repositoryName=names,
+                imageTags=st.lists(names, max_size=2),
+                inUseCount=st.integers(0, 2**31 - 1),
+                lastInUseAt=moments,
             ),
             awsLambdaFunction=optional(functionName=names, runtime=names, vpcConfig=optional(vpcId=names)),
             aKindOfTomorrow=optional(platform=st.integers()),
@@ -119,7 +133,8 @@ FINDINGS = st.fixed_dictionaries(
         "aMemberOfTomorrow": st.recursive(texts | st.integers() | st.booleans(), lambda inner: st.lists(inner, max_size=2)),
     },
 )  # fmt: skip
-TIMES = ("firstObservedAt", "lastObservedAt", "updatedAt", "vendorCreatedAt", "vendorUpdatedAt", "lastKnownExploitAt")
+TIMES = ("firstObservedAt", "lastObservedAt", "updatedAt", "vendorCreatedAt", "vendorUpdatedAt", "lastKnownExploitAt",
+         "lastInUseAt")  # fmt: skip
 
 
 def at(structure: Any, *path: str) -> Any:
@@ -134,7 +149,7 @@ def expected_row(finding: Finding) -> dict[str, Any]:
     arn = finding["findingArn"].split(":")
     details, code = at(finding, "packageVulnerabilityDetails"), at(finding, "codeVulnerabilityDetails")
     packages = at(details, "vulnerablePackages") or []
-    resources = at(finding, "resources") or []
+    resources = sorted(at(finding, "resources") or [], key=lambda each: (not each.get("id"), each.get("id") or ""))
     resource = resources[0] if resources else {}
     kinds = at(resource, "details") or {}
     places = (kinds.get(kind) for kind in ("awsEcrContainerImage", "awsEc2Instance", "awsLambdaFunction"))
@@ -149,6 +164,11 @@ def expected_row(finding: Finding) -> dict[str, Any]:
     def each(name: str) -> list[str | None] | None:
         return [at(package, name) for package in packages] or None
 
+    words = {at(package, "runtimeReachability") for package in packages}
+    mixed = "REACHABLE" if "REACHABLE" in words else "UNKNOWN"
+    reachability = mixed if len(words) > 1 else next(iter(words), None)
+    alike = [package for package in packages if reachability and at(package, "runtimeReachability") == reachability]
+    reasons = [reason for package in alike if (reason := at(package, "runtimeReachabilityReason"))]
     row = {
         "finding_arn": finding["findingArn"],
         "account_id": at(finding, "awsAccountId") or arn[4],
@@ -165,8 +185,13 @@ def expected_row(finding: Finding) -> dict[str, Any]:
         "package_versions": each("version"),
         "fixed_in_versions": each("fixedInVersion"),
         "package_managers": each("packageManager"),
+        "package_purls": each("purl"),
+        "package_reachabilities": each("runtimeReachability"),
+        "source_layer_hashes": each("sourceLayerHash"),
         "file_paths": each("filePath") or ([at(code, "filePath", "filePath")] if at(code, "filePath", "filePath") else None),
         "package_count": len(packages),
+        "runtime_reachability": reachability,
+        "runtime_reachability_reason": reasons[0] if reasons else None,
         "detector_name": at(code, "detectorName"),
         "detector_id": at(code, "detectorId"),
         "rule_id": at(code, "ruleId"),
@@ -182,6 +207,8 @@ def expected_row(finding: Finding) -> dict[str, Any]:
         "image_id": at(place, "imageId") or at(place, "imageHash") or analysis,
         "repository_name": repository or at(place, "repositoryName"),
         "image_tags": at(place, "imageTags"),
+        "in_use_count": at(place, "inUseCount"),
+        "last_in_use_at": at(place, "lastInUseAt"),
         "vpc_id": at(place, "vpcId") or at(place, "vpcConfig", "vpcId"),
         "function_name": function or at(place, "functionName"),
         "runtime": at(place, "runtime"),

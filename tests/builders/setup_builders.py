@@ -18,6 +18,7 @@ SETUP_VARIABLES = {
     "ANALYZE_PART_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-AnalyzePartFunctionRole",
     "ANALYZE_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-AnalyzeReportFunctionRole",
     "NOTIFY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-NotifyFunctionRole",
+    "NOTIFY_OWNERS_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-NotifyOwnersFunctionRole",
     "DEAD_LETTER_QUEUE_URL": QUEUE,
 }
 

@@ -56,17 +56,19 @@ DAILY_RUN: dict[str, list[Any]] = {
     "Analyze Report": [{"state": "ANALYZED"}],
     "Record Run": [{"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}],
     "Notify": [{"state": "NOTIFIED"}],
+    "Notify Owners": [{"state": "OWNERS_NOTIFIED", "sent": 2}],
 }
 DAILY_RUNS = (
     DAILY_RUN,
     DAILY_RUN | {"Verify Report": [{"state": "VERIFIED", "delivery": DELIVERY | {"key": None, "nothing_found": "no_findings"}}]},
     DAILY_RUN | {"Verify Report": [{"state": "VERIFIED", "delivery": LARGE}]},
+    DAILY_RUN | {"Notify": [{"state": "NOTIFIED", "owners_due": True}]},
     DAILY_RUN | {"Plan Export": [{"state": "DUPLICATE", "of": "arn"}]},
     DAILY_RUN | {"Analyze Report": [StepError("Sandbox.Timedout", "it took too long")]},
     DAILY_RUN | {"Check Report": [StepError("States.Timeout", None)]},
     DAILY_RUN | {"Check Report": [StepError("AccessDeniedError", "AWS refused it")]},
 )
-"""A success, one that found nothing, one of two parts, a duplicate, an analysis that broke down, a failure and one of the setup: between them every form of every event."""
+"""A success, one that found nothing, one of two parts, one with messages to owners, a duplicate, an analysis that broke down, a failure and one of the setup: between them every form of every event."""
 
 
 def kept() -> list[str]:

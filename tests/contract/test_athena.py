@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arro3.core import DataType
 
+from findings_analysis.output import due_table
 from findings_analysis.reading.schema import TABLE_COLUMNS
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.layout import analysis_keys
@@ -36,6 +38,14 @@ QUERIES = {each["Name"]: each for each in OWN.of_type("AWS::Athena::NamedQuery")
 def the(kind: str, rendered: Rendered = OWN) -> dict[str, Any]:
     (properties,) = rendered.of_type(kind).values()
     return properties
+
+
+def table(rendered: Rendered = OWN, name: str = "AthenaTable") -> dict[str, Any]:
+    found: dict[str, Any] = rendered.of_type("AWS::Glue::Table")[name]["TableInput"]
+    return found
+
+
+TABLES = pytest.mark.parametrize("name", ["AthenaTable", "AthenaDueTable"])
 
 
 def reader(rendered: Rendered) -> list[dict[str, Any]]:
@@ -86,24 +96,33 @@ class TestSwitch:
 
 class TestTable:
     def test_its_columns_are_those_of_the_parquet(self) -> None:
-        columns = the("AWS::Glue::Table")["TableInput"]["StorageDescriptor"]["Columns"]
+        columns = table()["StorageDescriptor"]["Columns"]
         assert columns == [{"Name": each.name, "Type": each.type, "Comment": each.meaning} for each in TABLE_COLUMNS]
         assert all(len(each["Comment"]) <= 255 for each in columns), "Glue's limit"
 
+    def test_the_columns_of_due_dates_are_those_of_their_parquet(self) -> None:
+        columns = table(name="AthenaDueTable")["StorageDescriptor"]["Columns"]
+        kinds = {"bigint": DataType.is_int64, "date": DataType.is_date32, "timestamp": DataType.is_timestamp}
+        assert [each["Name"] for each in columns] == due_table.DUE_SCHEMA.names
+        assert all(kinds[each["Type"]](due_table.DUE_SCHEMA.field(each["Name"]).type) for each in columns)
+
+    @TABLES
     @pytest.mark.parametrize(("rendered", "bucket"), [(OWN, OWN_BUCKET), (EXTERNAL, EXISTING_BUCKET)], ids=["own", "existing"])
-    def test_its_partitions_are_where_the_analysis_writes(self, rendered: Rendered, bucket: str) -> None:
-        table = the("AWS::Glue::Table", rendered)["TableInput"]
+    def test_its_partitions_are_where_the_analysis_writes(self, rendered: Rendered, bucket: str, name: str) -> None:
+        of = table(rendered, name)
         written = analysis_keys(
             "inspector", "nightly", Execution("arn:x:run-1", datetime(2026, 11, 23, tzinfo=UTC)), is_regular=True
         )
-        folder = written.parquet_prefix.removesuffix("run-1/").replace("nightly", "${report}").replace("2026-11-23", "${day}")
+        key = written.parquet_prefix if name == "AthenaTable" else written.due_dates
+        folder = key.partition("run-1/")[0].replace("nightly", "${report}").replace("2026-11-23", "${day}")
         layout = f"s3://{bucket}/{folder}"
-        assert table["Parameters"]["storage.location.template"] == layout
-        assert table["StorageDescriptor"]["Location"] == layout.partition("report=")[0]
-        assert [each["Name"] for each in table["PartitionKeys"]] == ["report", "day"]
+        assert of["Parameters"]["storage.location.template"] == layout
+        assert of["StorageDescriptor"]["Location"] == layout.partition("report=")[0]
+        assert [each["Name"] for each in of["PartitionKeys"]] == ["report", "day"]
 
-    def test_partitions_are_projected_from_the_first_release_to_now(self) -> None:
-        parameters = the("AWS::Glue::Table")["TableInput"]["Parameters"]
+    @TABLES
+    def test_partitions_are_projected_from_the_first_release_to_now(self, name: str) -> None:
+        parameters = table(name=name)["Parameters"]
         projection = {name.removeprefix("projection."): value for name, value in parameters.items() if "projection" in name}
         assert projection == {
             "enabled": "true",
@@ -115,8 +134,9 @@ class TestTable:
             "day.interval.unit": "DAYS",
         }
 
-    def test_glue_gets_texts_where_it_wants_texts(self) -> None:
-        assert all(isinstance(value, str) for value in the("AWS::Glue::Table")["TableInput"]["Parameters"].values())
+    @TABLES
+    def test_glue_gets_texts_where_it_wants_texts(self, name: str) -> None:
+        assert all(isinstance(value, str) for value in table(name=name)["Parameters"].values())
 
 
 class TestWorkgroup:
@@ -162,8 +182,8 @@ class TestQuestions:
     def test_every_query_of_the_table_names_the_report_as_a_literal_and_bounds_the_days(self, name: str) -> None:
         # An injected partition without a literal is refused; one without days lists every day since the first release.
         sql = QUERIES[name]["QueryString"]
-        reads = re.findall(r"FROM inspector_findings\.findings\s+WHERE report = 'nightly'\s+AND day >= ", sql)
-        assert len(reads) == sql.count("inspector_findings.findings") >= 1
+        reads = re.findall(r"FROM inspector_findings\.(?:findings|due)\s+WHERE report = 'nightly'\s+AND day >= ", sql)
+        assert len(reads) == sql.count("FROM inspector_findings.") >= 1
 
     @pytest.mark.parametrize("name", QUERIES)
     def test_a_question_asks_for_columns_that_there_are_and_for_the_deployments_report(self, name: str) -> None:
@@ -189,6 +209,9 @@ class TestReaders:
             ("glue:GetTable", f"arn:aws:glue:eu-west-1:{ACCOUNT}:table/other/findings", {}, False),
             ("glue:UpdateTable", f"arn:aws:glue:eu-west-1:{ACCOUNT}:table/inspector_findings/findings", {}, False),
             ("s3:GetObject", f"{READ}/findings/report=nightly/day=2026-11-25/a.parquet", {}, True),
+            ("glue:GetTable", f"arn:aws:glue:eu-west-1:{ACCOUNT}:table/inspector_findings/due", {}, True),
+            ("s3:GetObject", f"{READ}/due/report=nightly/day=2026-11-25/a.parquet", {}, True),
+            ("s3:PutObject", f"{READ}/due/report=nightly/day=2026-11-25/a.parquet", {}, False),
             ("s3:GetObject", f"{READ}/reports/nightly/a.json", {}, False),
             ("s3:PutObject", f"{READ}/findings/report=nightly/day=2026-11-25/a.parquet", {}, False),
             ("s3:PutObject", f"{READ}/athena/a.csv", {}, True),

@@ -105,6 +105,7 @@ def test_the_example_gives_the_sam_cli_each_value_as_it_is_written(tmp_path: Pat
         "ScheduleExpression": "cron(0 5 * * ? *)",
         "ScheduleTimezone": "Europe/Berlin",
         "DeadlineHours": "8",
+        "RemediationDays": '{"CRITICAL": 15, "HIGH": 30, "MEDIUM": 90, "LOW": 180}',
         "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/developer-boundary",
     }
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.tools import gallery, pictures
 
+ANALYZED = gallery.analyzed() | {"owners-and-due-dates": gallery.with_owners()} | gallery.of_owners()
 ENGLISH_WORDS = re.compile(r"(?<![\w/.:-])[A-Za-z][a-z']*(?: +[A-Za-z][a-z']*){3,}(?![\w/:-])")
 """Four words in a row: a sentence, or a part of one."""
 NAMES = re.compile(
@@ -25,15 +26,16 @@ def test_the_gallery_is_current() -> None:
 
 def test_it_has_a_message_of_each_kind_in_each_language() -> None:
     assert set(gallery.runs()) == set(gallery.SHOWN)
+    assert set(gallery.of_owners()) == set(gallery.TO_OWNERS)
     subjects = [each.split("\n")[0] for path, each in gallery.render().items() if path.suffix == ".txt"]
-    assert len(set(subjects)) == len(gallery.SHOWN)
+    assert len(set(subjects)) == len(gallery.SHOWN | gallery.TO_OWNERS)
     for start in ("Subject: Inspector ", "Subject: ACTION: ", "Subject: FAILED: "):
         assert [each for each in subjects if each.startswith(start)]
 
 
-@pytest.mark.parametrize("name", gallery.analyzed())
+@pytest.mark.parametrize("name", ANALYZED)
 def test_its_numbers_agree(name: str) -> None:
-    analysis = gallery.analyzed()[name].analysis
+    analysis = ANALYZED[name].analysis
     assert analysis is not None
     assert analysis["total"] == analysis["open"] == sum(analysis["by_severity"].values()) == sum(analysis["by_status"].values())
     changes = analysis["changes"]
@@ -49,13 +51,13 @@ def test_its_numbers_agree(name: str) -> None:
         of = changes["appeared_by_severity" if kind == "worst_new" else "no_longer_open_by_severity"]
         listed = [each["severity"] for each in analysis[kind]]
         assert all(listed.count(severity) <= of[severity] for severity in listed)
-        assert not of or listed[0] == next(iter(sorted(of, key=list(gallery.OPEN).index)))
-    for severity in {each["severity"] for each in analysis["priorities"]}:
-        of_it = [each["resources"] for each in analysis["priorities"] if each["severity"] == severity]
+        assert not of or not listed or listed[0] == next(iter(sorted(of, key=list(gallery.OPEN).index)))
+    for severity in {each["severity"] for each in analysis["fix_first"]}:
+        of_it = [each["resource_count"] for each in analysis["fix_first"] if each["severity"] == severity]
         assert sum(of_it) <= analysis["by_severity"][severity]
 
 
-@pytest.mark.parametrize("name", gallery.SHOWN)
+@pytest.mark.parametrize("name", gallery.SHOWN | gallery.TO_OWNERS)
 def test_a_japanese_message_has_no_english_sentence(name: str) -> None:
     folder = gallery.FOLDER / "ja"
     subject, mail = (folder / f"{name}.txt").read_text(encoding="utf-8").split("\n", 1)

@@ -24,7 +24,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     f"{EXPORTER}.notification": frozenset({"model"}),
     f"{EXPORTER}.aws": frozenset({"model"}),
     f"{EXPORTER}.model": frozenset(),
-    f"{ANALYSIS}.pipeline": frozenset({"failures", "parts", "output", "page", "assessment", "comparison", "reading"}),
+    f"{ANALYSIS}.pipeline": frozenset({"failures", "pages", "parts", "output", "assessment", "comparison", "reading"}),
+    f"{ANALYSIS}.pages": frozenset({"parts", "output", "page", "comparison"}),
     f"{ANALYSIS}.part_pipeline": frozenset({"failures", "parts"}),
     f"{ANALYSIS}.failures": frozenset({"parts", "output", "comparison", "reading"}),
     f"{ANALYSIS}.parts": frozenset({"output", "assessment", "comparison", "reading"}),
@@ -97,7 +98,7 @@ def is_allowed(source: str, target: str) -> bool:
     layer, part = target.split(".")[:2]
     if source.startswith(f"{layer}."):
         return part in MAY_IMPORT.get(package(source), frozenset())
-    allowed = (*ANALYSIS_MAY_IMPORT, *(PIPELINE_MAY_IMPORT if package(source).endswith("pipeline") else ()))
+    allowed = (*ANALYSIS_MAY_IMPORT, *(PIPELINE_MAY_IMPORT if package(source).endswith(("pipeline", ".pages")) else ()))
     return layer == EXPORTER and any(f"{target}.".startswith(f"{each}.") for each in allowed)
 
 

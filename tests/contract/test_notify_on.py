@@ -22,9 +22,9 @@ RUNS = DAILY_RUNS | gallery.failures()
 PUBLISHED: dict[str, dict[str, Any]] = {
     **{kind: notification.publication(run, config())["MessageAttributes"] for kind, run in RUNS.items()},
     **{
-        f"short message of {kind}": notification._published("", "", short.attributes(run, config()), config())[
-            "MessageAttributes"
-        ]
+        f"short message of {kind}": notification._published(
+            "", "", short.attributes(run, config()), notification._of_runs(config())
+        )["MessageAttributes"]
         for kind, run in RUNS.items()
     },
     **{f"setup check, {kind}": message.publication(found, HERE, START)["MessageAttributes"] for kind, found in SETS.items()},

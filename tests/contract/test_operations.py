@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.aws.metrics import BY_REPORT, BY_STACK, NAMESPACE
+from findings_exporter.aws.metrics import BY_REPORT, BY_SEVERITY, BY_STACK, NAMESPACE, SEVERITY_METRICS
 from findings_exporter.model.plan import Plan, make_plan
 from tests.builders.exporter import config, execution
 from tests.builders.rendered import STACK, Place, Rendered
 from tests.contract.parts import ANALYTICS, PACKAGE, TEMPLATE
 
-RENDERED = Rendered()
+OVERDUE = {"RemediationDays": '{"CRITICAL": 15}', "OverdueAlarm": "HIGH"}
+RENDERED = Rendered(Place(parameters=OVERDUE))
 ALARMS = RENDERED.of_type("AWS::CloudWatch::Alarm")
 ALARM_NAMES = [alarm["AlarmName"].replace(f"{STACK}-", "<stack>-", 1) for alarm in ALARMS.values()]
 """As documents write them."""
@@ -24,12 +25,13 @@ OPERATIONS = Path("docs/operations.md").read_text(encoding="utf-8")
 DIMENSIONS = {
     **{key: {"report": "nightly", "service": STACK} for key in BY_REPORT},
     **{key: {"service": STACK} for key in BY_STACK},
+    **{key: {"lowest_severity": "HIGH", "report": "nightly", "service": STACK} for key in BY_SEVERITY},
 }
-"""What a metric of the nightly report is written with."""
+"""What a metric of the nightly report is written with; those by severity, with one of the severities."""
 
 
 def dashboard(place: Place | None = None) -> dict[str, Any]:
-    (found,) = Rendered(place).of_type("AWS::CloudWatch::Dashboard").values()
+    (found,) = Rendered(place or RENDERED.place).of_type("AWS::CloudWatch::Dashboard").values()
     body: dict[str, Any] = json.loads(found["DashboardBody"])
     return body
 
@@ -71,7 +73,7 @@ def test_the_alarm_of_a_missing_report_names_the_report_and_the_hours() -> None:
 
 
 def test_alarms_have_names_of_their_own() -> None:
-    assert len({alarm["AlarmName"] for alarm in ALARMS.values()}) == len(ALARMS) == 9
+    assert len({alarm["AlarmName"] for alarm in ALARMS.values()}) == len(ALARMS) == 10
 
 
 @pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == NAMESPACE])
@@ -83,13 +85,18 @@ def test_an_alarm_watches_a_metric_that_the_code_writes_under_these_dimensions(n
 def test_the_dashboard_draws_metrics_that_the_code_writes_under_these_dimensions() -> None:
     ours = [(name, dimensions) for namespace, name, dimensions in drawn() if namespace == NAMESPACE]
     assert len(ours) > 15
-    assert [each for each in ours if DIMENSIONS.get(each[0]) != each[1]] == []
+    plain = [
+        (name, each | ({"lowest_severity": "HIGH"} if each.get("lowest_severity") in SEVERITY_METRICS else {}))
+        for name, each in ours
+    ]
+    assert [each for each in plain if DIMENSIONS.get(each[0]) != each[1]] == []
 
 
 def test_the_dashboard_draws_the_functions_and_the_workflow_of_the_stack() -> None:
     functions = {f"{STACK}-{name}" for name in RENDERED.of_type("AWS::Lambda::Function")}
-    of_lambda = [(name, each["FunctionName"]) for namespace, name, each in drawn() if namespace == "AWS/Lambda"]
-    assert sorted(of_lambda) == sorted((name, each) for name in ("Errors", "Throttles") for each in functions)
+    of_lambda = [(name, each.get("FunctionName", "")) for namespace, name, each in drawn() if namespace == "AWS/Lambda"]
+    # As the alarm on them does, it counts throttled calls of the account: its functions share one concurrency.
+    assert sorted(of_lambda) == sorted([("Throttles", ""), *(("Errors", each) for each in functions)])
     machines = {each["StateMachineArn"] for namespace, _, each in drawn() if "StateMachineArn" in each}
     assert machines == {RENDERED.arn("ExportFindings")}
 
@@ -120,9 +127,24 @@ def test_the_dashboard_can_be_switched_off() -> None:
     assert "DashboardConsole" not in off.outputs
 
 
+@pytest.mark.parametrize("severity", SEVERITY_METRICS)
+def test_the_alarm_on_overdue_findings_watches_the_severity_that_was_chosen_and_worse(severity: str) -> None:
+    place = Place(parameters=OVERDUE | {"OverdueAlarm": severity})
+    alarm = Rendered(place).of_type("AWS::CloudWatch::Alarm")["OverdueFindingsAlarm"]
+    assert {"Name": "lowest_severity", "Value": severity} in alarm["Dimensions"]
+    assert f"findings of severity {severity} or worse were not fixed" in alarm["AlarmDescription"]
+
+
+def test_without_a_choice_no_alarm_watches_overdue_findings_and_the_dashboard_shows_none() -> None:
+    off = Rendered()
+    assert set(ALARMS) - set(off.of_type("AWS::CloudWatch::Alarm")) == {"OverdueFindingsAlarm"}
+    (shown,) = [each["properties"]["alarms"] for each in dashboard(Place())["widgets"] if each["type"] == "alarm"]
+    assert sorted(shown) == sorted(map(off.arn, off.of_type("AWS::CloudWatch::Alarm")))
+
+
 @pytest.mark.parametrize("parameters", [{"ScheduleState": "DISABLED"}, {"ExpectedExportHours": "0"}])
 def test_where_no_export_is_expected_none_is_missed(parameters: dict[str, str]) -> None:
-    place = Place(parameters=parameters)
+    place = Place(parameters=OVERDUE | parameters)
     quiet = Rendered(place)
     assert set(ALARMS) - set(quiet.of_type("AWS::CloudWatch::Alarm")) == {"NoExportAlarm"}
     variables = quiet.of_type("AWS::Lambda::Function")["CleanUpFunction"]["Environment"]["Variables"]
@@ -173,7 +195,7 @@ def test_only_one_module_writes_metrics() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [[*BY_REPORT, *BY_STACK], ALARM_NAMES, list(TEMPLATE["Parameters"]), [q["Name"].split("/")[1] for q in QUERIES.values()]],
+    "names", [[*BY_REPORT, *BY_STACK, *BY_SEVERITY], ALARM_NAMES, list(TEMPLATE["Parameters"]), [q["Name"].split("/")[1] for q in QUERIES.values()]],
     ids=["metrics", "alarms", "parameters", "queries"],
 )  # fmt: skip
 def test_everything_that_is_operated_is_in_the_document(names: list[str]) -> None:
@@ -183,7 +205,7 @@ def test_everything_that_is_operated_is_in_the_document(names: list[str]) -> Non
 
 def test_the_document_names_what_exists() -> None:
     section = OPERATIONS.split("## The metrics")[1].split("\n## ")[0]
-    assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == {*BY_REPORT, *BY_STACK}
+    assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == {*BY_REPORT, *BY_STACK, *BY_SEVERITY}
     alarms = OPERATIONS.split("## The alarms")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(<stack>-[\w-]+)`", alarms, re.MULTILINE)) == set(ALARM_NAMES)
     assert set(re.findall(r"<([A-Z]\w+)>", OPERATIONS)) <= {*TEMPLATE["Outputs"], *TEMPLATE["Parameters"], *RENDERED.resources}
@@ -206,16 +228,19 @@ def test_the_second_schedule_of_the_document_is_one_that_the_workflow_accepts() 
 
 def test_the_cost_counts_the_metrics_alarms_and_dashboard_that_exist() -> None:
     cost = OPERATIONS.split("## Cost")[1]
+    alarms = Rendered().of_type("AWS::CloudWatch::Alarm")  # that every stack has
     seldom = {"StepsFailed"}
     others = len(BY_REPORT) - 1 + len(BY_STACK) - len(seldom)
     assert f"| {others} other metrics ({len(BY_REPORT) - 1} by report, {len(BY_STACK) - len(seldom)} of the stack)" in cost
-    assert f"| {len(ALARMS)} alarms | {len(ALARMS) * 0.10:.2f} (0.10 each) |" in cost
+    assert f"| {len(alarms)} alarms | {len(alarms) * 0.10:.2f} (0.10 each) |" in cost
     metrics = {(namespace, name, *dimensions.items()) for namespace, name, dimensions in drawn()}
     assert f"| 1 dashboard of {len(metrics)} metrics | 3.00 |" in cost
-    by_hour, whole = (1.00 + len(ALARMS) * 0.10 + 3.00 + 0.30 + others * 0.30 / share for share in (24, 1))
+    by_hour, whole = (1.00 + len(alarms) * 0.10 + 3.00 + 0.30 + others * 0.30 / share for share in (24, 1))
     assert f"= {by_hour:.2f} |" in cost
     assert f"= {whole:.2f} |" in cost
     assert f"= {1.00 + (others + 1 - 10) * 0.30:.2f}, because 10 of {others + 1} metrics are free |" in cost
+    by_severity = len(BY_SEVERITY) * len(SEVERITY_METRICS)
+    assert f"`RemediationDays` adds {by_severity} metrics by report, {by_severity * 0.30:.2f} a month" in " ".join(cost.split())
     assert f"adds {len(BY_REPORT)} metrics: {len(BY_REPORT) * 0.30:.2f} a month" in cost
 
 

@@ -15,6 +15,8 @@ FUNCTION = """
 """
 """Every function's: its log and its trace."""
 PUBLISH = "sns:Publish kms:Decrypt kms:GenerateDataKey*"
+OWNER_RULES = " s3:GetObject s3:ListBucket "
+"""Who owns what; a missing file is told from one that may not be read."""
 ROLES = {
     "ScheduleRole": "states:StartExecution sqs:SendMessage",
     "HourlyCleanupScheduleRole": "lambda:InvokeFunction sqs:SendMessage",
@@ -55,7 +57,7 @@ ROLES = {
         inspector2:ListFindings
         s3:GetObject s3:ListBucket kms:Decrypt
     """,
-    "CheckSetupFunctionRole": FUNCTION + PUBLISH + """
+    "CheckSetupFunctionRole": FUNCTION + PUBLISH + OWNER_RULES + """
         iam:SimulatePrincipalPolicy
         inspector2:BatchGetAccountStatus inspector2:ListCoverageStatistics
         kms:DescribeKey kms:GetKeyPolicy
@@ -68,14 +70,14 @@ ROLES = {
         dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
         s3:GetObject kms:Decrypt
     """,
-    "AnalyzePartFunctionRole": FUNCTION + """
+    "AnalyzePartFunctionRole": FUNCTION + OWNER_RULES + """
         dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
         s3:GetObject s3:PutObject kms:Decrypt kms:GenerateDataKey
     """,
-    "AnalyzeReportFunctionRole": FUNCTION + """
+    "AnalyzeReportFunctionRole": FUNCTION + OWNER_RULES + """
         dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
         dynamodb:Query/REPORT
-        inspector2:BatchGetAccountStatus inspector2:ListConnectors inspector2:ListCoverageStatistics inspector2:ListMembers
+        inspector2:BatchGetAccountStatus inspector2:BatchGetFindingDetails inspector2:ListConnectors inspector2:ListCoverageStatistics inspector2:ListMembers
         s3:DeleteObject s3:GetObject s3:PutObject kms:Decrypt kms:GenerateDataKey
     """,
     "RecordRunFunctionRole": FUNCTION + """
@@ -87,13 +89,20 @@ ROLES = {
         dynamodb:PutItem/REPORT
         sns:GetTopicAttributes
     """,
+    "NotifyOwnersFunctionRole": FUNCTION + """
+        dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
+        dynamodb:Query/EXECUTION
+        s3:GetObject kms:Decrypt kms:GenerateDataKey*
+    """,
     "CleanUpFunctionRole": FUNCTION + PUBLISH + """
         dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION dynamodb:GetItem/LOCK dynamodb:UpdateItem/LOCK
         dynamodb:PutItem/EXECUTION dynamodb:PutItem/REPORT
         dynamodb:GetItem/HOURLY_CLEANUP dynamodb:PutItem/HOURLY_CLEANUP
         dynamodb:DeleteItem/LOCK
         dynamodb:Query
+        dynamodb:Query/EXECUTION
         inspector2:CancelFindingsReport inspector2:GetFindingsReportStatus
+        s3:GetObject
         sns:GetTopicAttributes
         sqs:SendMessage
         states:DescribeExecution states:ListExecutions
@@ -113,6 +122,8 @@ ROLES = {
 }  # fmt: skip
 """By role its actions, with those of the managed policies that it has; behind a slash the kind of the table's items."""
 BOUNDARY = "arn:aws:iam::123456789012:policy/teams/developer-boundary"
+WITH_OWNER_MESSAGES = {"NotifyOwnersFunctionRole": "sns:Publish"}
+"""What roles may do on top where owners get messages."""
 OF_VARIANTS = {"AthenaReaderPolicy", "ChatRole"}
 """Those that only some stacks have."""
 
@@ -145,8 +156,9 @@ def test_each_role_may_do_what_the_table_says_and_nothing_else(variant: str) -> 
     for role, action in allowed(rendered):
         found.setdefault(role, set()).add(action)
     assert found.keys() - OF_VARIANTS == ROLES.keys() - OF_VARIANTS
+    more = WITH_OWNER_MESSAGES if "OwnerTopic" in rendered.resources else {}
     assert {role: sorted(actions) for role, actions in found.items()} == {
-        role: sorted(set(ROLES[role].split())) for role in found
+        role: sorted({*ROLES[role].split(), *more.get(role, "").split()}) for role in found
     }
 
 

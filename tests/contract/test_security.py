@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ SNS_GUIDE = "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html"
 FAMILIES = {
     ("CheckSetupFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
     ("NotifyFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
+    ("NotifyOwnersFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
     ("CleanUpFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
 }
 """Wildcards in actions of roles, with the guide that names them: one action with and without its plain text."""
@@ -33,6 +35,7 @@ INSPECTOR, LOGS, SCHEDULER, TRACES = (
 )
 KNOW_NO_RESOURCE = {
     "inspector2:BatchGetAccountStatus": INSPECTOR,
+    "inspector2:BatchGetFindingDetails": INSPECTOR,
     "inspector2:CancelFindingsReport": INSPECTOR,
     "inspector2:CreateFindingsReport": INSPECTOR,
     "inspector2:GetFindingsReportStatus": INSPECTOR,
@@ -60,7 +63,9 @@ PARTS_OF_RESOURCES = {
     f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/*",
     "arn:aws:s3:::findings-Bucket/inspector/reports/*",
     "arn:aws:s3:::findings-Bucket/inspector/analyses/*",
+    "arn:aws:s3:::findings-Bucket/inspector/analyses/*/owners.json",
     "arn:aws:s3:::findings-Bucket/inspector/analyses/*/parts/*",
+    "arn:aws:s3:::findings-Bucket/inspector/due/*",
     "arn:aws:s3:::findings-Bucket/inspector/findings/*",
 }
 """Resources with a wildcard, beside log streams: this machine's executions, reports and analyses, and schedules (CloudFormation names
@@ -123,10 +128,46 @@ class TestRoles:
         ]
         assert writing == ["arn:aws:s3:::findings-Bucket/inspector/analyses/*/parts/*"]
 
-    def test_listing_the_bucket_is_confined_to_the_reports(self) -> None:
-        listings = [each for _, each in statements("identity") if "s3:ListBucket" in listed(each["Action"])]
-        assert listings
-        assert all(each["Condition"] == {"StringLike": {"s3:prefix": "inspector/reports/*"}} for each in listings)
+    def test_listing_the_bucket_is_confined_to_the_reports_and_the_configuration(self) -> None:
+        listings = {
+            (role.removesuffix("FunctionRole"), each["Condition"]["StringLike"]["s3:prefix"])
+            for role, each in statements("identity")
+            if "s3:ListBucket" in listed(each["Action"])
+        }
+        assert listings == {
+            *((role, "inspector/reports/*") for role in ("StartReport", "VerifyReport")),
+            *((role, "inspector/config/*") for role in ("AnalyzePart", "AnalyzeReport", "CheckSetup")),
+        }
+
+    def test_no_role_writes_what_people_configure(self) -> None:
+        writing = [
+            resource
+            for _, each in statements("identity")
+            if any(action in {"s3:PutObject", "s3:DeleteObject"} for action in listed(each["Action"]))
+            for resource in listed(each["Resource"])
+        ]
+        assert writing
+        assert [each for each in writing if fnmatchcase("arn:aws:s3:::findings-Bucket/inspector/config/owners.json", each)] == []
+
+    @pytest.mark.parametrize("role", ["NotifyOwnersFunctionRole", "CleanUpFunctionRole"])
+    def test_owners_are_notified_on_their_own_topic_only_where_they_are_notified_at_all(self, role: str) -> None:
+        def published(rendered: Rendered) -> set[str]:
+            allowing = [each for where, each in statements("identity", rendered) if where == role]
+            return {arn for each in allowing if "sns:Publish" in listed(each["Action"]) for arn in listed(each["Resource"])}
+
+        run = {OWN.arn("Topic")} if role == "CleanUpFunctionRole" else set()
+        assert published(Rendered(VARIANTS["owners"])) == run | {OWN.arn("OwnerTopic")}
+        assert published(OWN) == run
+
+    @pytest.mark.parametrize("role", ["NotifyOwnersFunctionRole", "CleanUpFunctionRole"])
+    def test_what_notifies_owners_reads_their_messages_and_nothing_else_of_an_analysis(self, role: str) -> None:
+        reading = [
+            resource
+            for where, each in statements("identity")
+            if where == role and "s3:GetObject" in listed(each["Action"])
+            for resource in listed(each["Resource"])
+        ]
+        assert reading == ["arn:aws:s3:::findings-Bucket/inspector/analyses/*/owners.json"]
 
 
 class TestResources:
@@ -151,10 +192,12 @@ class TestResources:
             ("Table", "dynamodb:*"),
             ("TopicPolicy", "sns:Publish"),
             ("AlarmTopicPolicy", "sns:Publish"),
+            ("OwnerTopicPolicy", "sns:Publish"),
         ],
     )
     def test_nothing_that_holds_data_is_reached_without_tls(self, where: str, action: str) -> None:
-        denied = [each for place, each in statements("resource") if place == where and each["Effect"] == "Deny"]
+        stack = Rendered(VARIANTS["owners"])
+        denied = [each for place, each in statements("resource", stack) if place == where and each["Effect"] == "Deny"]
         (statement,) = denied
         assert (statement["Principal"], statement["Action"]) == ("*", action)
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -164,11 +207,13 @@ class TestResources:
         (bucket,), (table,), (queue,) = (
             OWN.of_type(f"AWS::{kind}").values() for kind in ("S3::Bucket", "DynamoDB::Table", "SQS::Queue")
         )
-        topics = OWN.of_type("AWS::SNS::Topic")
+        topics = Rendered(VARIANTS["owners"]).of_type("AWS::SNS::Topic")
         (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
         assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
-        assert {name: topic["KmsMasterKeyId"] for name, topic in topics.items()} == {"Topic": key, "AlarmTopic": key}
+        assert {name: topic["KmsMasterKeyId"] for name, topic in topics.items()} == dict.fromkeys(
+            ("Topic", "AlarmTopic", "OwnerTopic"), key
+        )
         assert queue["SqsManagedSseEnabled"] is True
         assert all(bucket["PublicAccessBlockConfiguration"].values())
 

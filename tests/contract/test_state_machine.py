@@ -54,8 +54,11 @@ SERVICE_ERRORS = {
 }
 SETUP_ERROR = "AccessDeniedError"
 ANALYZE, CUT, PART = "Analyze Report", "Cut Report", "Analyze Part"
+OWNERS = "Notify Owners"
 ANALYSIS = {CUT, PART, ANALYZE}
-"""The tasks whose failure does not fail the export."""
+"""The tasks whose failure does not fail the export, and is recorded with it."""
+CHANGE_NO_END = ANALYSIS | {OWNERS}
+"""The tasks that never change how the execution ends: the messages to owners come after the run was notified."""
 MOST_PARTS = 300
 """Of a report of 150 GB: more than Inspector is known to write."""
 FAILURE = {"error": "InspectorBusy", "cause": "as caught"}
@@ -80,8 +83,10 @@ ANSWERS: dict[str, list[Any]] = {
     "Analyze Part": [{"state": "PART_ANALYZED"}],
     "Analyze Report": [{"state": "ANALYZED"}],
     "Record Run": [{"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}],
-    "Notify": [{"state": "NOTIFIED", "failure": None}],
+    "Notify": [{"state": "NOTIFIED", "failure": None, "owners_due": False}],
+    "Notify Owners": [{"state": "OWNERS_NOTIFIED", "sent": 3}],
 }
+TO_OWNERS = ANSWERS | {"Notify": [{"state": "NOTIFIED", "failure": None, "owners_due": True}]}
 IN_PARTS = ANSWERS | {"Verify Report": [{"state": "VERIFIED", "delivery": LARGE}]}
 IN_WORDS = FAILURE | {"cause": "in words"}
 FAILED_ANSWERS = ANSWERS | {
@@ -96,6 +101,7 @@ FAILURE_PATH = [
     "Record Run",
     "Notification Needed?",
     "Notify",
+    "Owners to Notify?",
     "Export Failed?",
     "Export Failed",
 ]
@@ -210,6 +216,9 @@ class TestTasks:
     def test_a_task_catches_everything_and_keeps_the_first_failure(self, name: str) -> None:
         *named, catch = catches(name)
         assert catch["ErrorEquals"] == ["States.ALL"]
+        if name == OWNERS:
+            assert "Assign" not in catch
+            return
         # An analysis never fails an export.
         assert set(catch["Assign"]) == {"analysis_failure" if name in ANALYSIS else "failure"}
         assert [each["ErrorEquals"] for each in named] == ([["Analysis.PartNotAnalyzed"]] if name == PART else [])
@@ -241,6 +250,7 @@ class TestTasks:
             ("Release Lock", functions["StartReportFunction"]["Timeout"] + start_report.OUTLIVE_MARGIN.total_seconds()),
             ("Cancel Report", functions["StartReportFunction"]["Timeout"] + start_report.OUTLIVE_MARGIN.total_seconds()),
             ("Notify", functions["NotifyFunction"]["Timeout"] + notify.CLAIM_MARGIN.total_seconds()),
+            (OWNERS, functions["NotifyOwnersFunction"]["Timeout"] + notify.CLAIM_MARGIN.total_seconds()),
         ):
             retry, _ = TASKS[task]["Retry"]
             waited = sum(retry["IntervalSeconds"] * retry["BackoffRate"] ** count for count in range(retry["MaxAttempts"]))
@@ -288,13 +298,13 @@ class TestAnswers:
     def test_the_choice_knows_every_answer(self, task: str, module: str) -> None:
         assert self.understood(task) == self.answered(module)
 
-    @pytest.mark.parametrize("task", ["Release Lock", "Check Setup", "Analyze Report", "Notify"])
+    @pytest.mark.parametrize("task", ["Release Lock", "Check Setup", "Analyze Report", "Notify", OWNERS])
     def test_a_step_without_a_choice_has_its_answers_known(self, task: str) -> None:
         own = {ANALYZE: ANALYTICS / "pipeline.py", "Check Setup": FUNCTIONS / "check_setup/app.py"}
         code = own.get(task, PACKAGE / f"steps/{folder_of(task)}.py").read_text(encoding="utf-8")
         answered = {each for line in re.findall(r'"state": (.*)', code) for each in re.findall(r'"([A-Z_]+)"', line)}
         assert answered
-        assert self.understood(task) == (answered if task != "Check Setup" else set())  # which decides nothing
+        assert self.understood(task) == (answered if task not in {"Check Setup", OWNERS} else set())  # which decide nothing
 
     def test_so_do_the_choices_about_parts(self) -> None:
         code = (ANALYTICS / "part_pipeline.py").read_text(encoding="utf-8")
@@ -341,7 +351,7 @@ class TestWalk:
         of_a_part = ["Analyze Part", "Part Analyzed?", "Part Finished"]
         assert walk.path[walk.path.index("Report Verified?") :] == [
             "Report Verified?", "Cut Report", "Report Cut?", "Analyze Parts", *of_a_part, *of_a_part, *of_a_part, "Analyze Report",
-            "Record Run", "Notification Needed?", "Notify", "Export Failed?", "Export Succeeded",
+            "Record Run", "Notification Needed?", "Notify", "Owners to Notify?", "Export Failed?", "Export Succeeded",
         ]  # fmt: skip
         common = {name: walk.payloads["Plan Export"][name] for name in ("release", "execution")} | {"delivery": LARGE}
         assert walk.payloads[CUT] == common | {"part_bytes": PART_BYTES}
@@ -403,12 +413,12 @@ class TestWalk:
     @pytest.mark.parametrize("name", ["Plan Export", "Acquire Lock", "Start Report", "Check Report", "Verify Report"])
     def test_a_steps_own_failure_is_cancelled_released_recorded_and_notified(self, name: str) -> None:
         walk = Walk(FAILED_ANSWERS | {name: [{"state": "FAILED", "failure": FAILURE}]}).run()
-        assert walk.path[-9:] == FAILURE_PATH
+        assert walk.path[-10:] == FAILURE_PATH
         assert walk.payloads["Record Run"]["failure"] == FAILURE
         assert walk.output == {"Error": "InspectorBusy", "Cause": "in words"}
 
     @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "plain", "", None])
-    @pytest.mark.parametrize("name", sorted(TASKS.keys() - ANALYSIS))
+    @pytest.mark.parametrize("name", sorted(TASKS.keys() - CHANGE_NO_END))
     def test_an_error_of_any_step_ends_in_export_failed_through_everything_that_is_left(
         self, name: str, cause: str | None
     ) -> None:
@@ -435,7 +445,7 @@ class TestWalk:
             assert walk.payloads["Record Run"]["failure"] == {"error": "X", "cause": cause or ""}
 
     @pytest.mark.parametrize("answer", [{"state": "SURPRISE"}, {"state": None}, {"state": {}}, {}, None, [], "VERIFIED"])
-    @pytest.mark.parametrize("name", sorted(TASKS.keys() - ANALYSIS - {"Cancel Report", "Check Setup"}))
+    @pytest.mark.parametrize("name", sorted(TASKS.keys() - CHANGE_NO_END - {"Cancel Report", "Check Setup"}))
     def test_an_unknown_answer_fails_the_run_by_name(self, name: str, answer: Any) -> None:
         recorded = {"Record Run": FAILED_ANSWERS["Record Run"], "Notify": FAILED_ANSWERS["Notify"]}
         answers = ANSWERS | ({} if name in recorded else recorded) | {name: [answer]}
@@ -464,6 +474,35 @@ class TestWalk:
         assert failure["cause"].startswith(f"{name} gave an answer that the workflow does not know: ")
         assert failure["cause"].endswith("SURPRISE" if answer == {"state": "SURPRISE"} else "")
 
+    def test_owners_are_notified_after_the_run_where_messages_are_due(self) -> None:
+        walk = Walk(TO_OWNERS).run()
+        assert walk.path[-5:] == ["Notify", "Owners to Notify?", OWNERS, "Export Failed?", "Export Succeeded"]
+        assert set(walk.payloads[OWNERS]) == {"release", "execution"}
+        assert walk.output == {"outcome": "SUCCEEDED", "delivery": DELIVERY}
+
+    def test_a_run_that_asked_for_silence_notifies_no_owner_either(self) -> None:
+        silent = {"state": "CLOSED", "outcome": "SUCCEEDED", "failure": None}
+        walk = Walk(TO_OWNERS | {"Record Run": [silent]}).run()
+        assert {"Notify", OWNERS} & set(walk.path) == set()
+        assert walk.path[-1] == "Export Succeeded"
+
+    @pytest.mark.parametrize("answer", [{"owners_due": None}, {"owners_due": "true"}, {}, {"owners_due": 1}])
+    def test_owners_are_notified_only_where_notify_says_so(self, answer: Any) -> None:
+        assert OWNERS not in Walk(ANSWERS | {"Notify": [{"state": "NOTIFIED", "failure": None} | answer]}).run().path
+
+    @pytest.mark.parametrize(
+        "error", ["NotRecordedError", "AccessDeniedError", "States.Timeout", "Lambda.TooManyRequestsException"]
+    )
+    @pytest.mark.parametrize("cause", ['{"errorMessage": "x"}', "", None])
+    def test_owners_who_cannot_be_notified_do_not_change_how_the_execution_ends(self, error: str, cause: str | None) -> None:
+        walk = Walk(TO_OWNERS | {OWNERS: [StepError(error, cause)]}).run()
+        assert walk.path[-3:] == [OWNERS, "Export Failed?", "Export Succeeded"]
+        assert walk.variables["failure"] is None
+
+    @pytest.mark.parametrize("answer", [{"state": "SURPRISE"}, {}, None, [], "OWNERS_NOTIFIED"])
+    def test_nor_does_an_unknown_answer_about_owners(self, answer: Any) -> None:
+        assert Walk(TO_OWNERS | {OWNERS: [answer]}).run().path[-1] == "Export Succeeded"
+
     def test_no_success_without_a_verified_report(self) -> None:
         walk = Walk(ANSWERS | {"Verify Report": [{"state": "VERIFIED", "delivery": None}]}).run()
         assert walk.output["Error"] == "Workflow.UnknownAnswer"
@@ -474,7 +513,7 @@ class TestWalk:
         ours = error.replace("States.", "Workflow.")
         failed = Walk(ANSWERS | {"Record Run": [StepError(error, None)], "Notify": [StepError("X", "c")]}).run()
         assert failed.output["Error"] == ours
-        for name in TASKS.keys() - ANALYSIS - {"Cancel Report", "Check Setup", "Record Run", "Notify"}:
+        for name in TASKS.keys() - CHANGE_NO_END - {"Cancel Report", "Check Setup", "Record Run", "Notify"}:
             walk = Walk(FAILED_ANSWERS | {name: [StepError(error, None)]}).run()
             assert walk.payloads["Record Run"]["failure"] == {"error": ours, "cause": ""}
         for name in ANALYSIS:
@@ -499,13 +538,13 @@ class TestWalk:
     def test_a_failure_of_the_setup_is_recorded_with_what_the_check_found(self, error: str) -> None:
         failed = {"state": "FAILED", "failure": {"error": error, "cause": "as caught"}}
         walk = Walk(FAILED_ANSWERS | {"Check Report": [failed]}).run()
-        assert walk.path[-10:] == [*FAILURE_PATH[:4], "Check Setup", *FAILURE_PATH[4:]]
+        assert walk.path[-11:] == [*FAILURE_PATH[:4], "Check Setup", *FAILURE_PATH[4:]]
         assert walk.payloads["Record Run"]["failure"] == {"error": error, "cause": "as caught", "setup": SETUP}
 
     def test_a_setup_that_cannot_be_checked_prevents_neither_the_record_nor_the_notification(self) -> None:
         answers = FAILED_ANSWERS | {"Start Report": [StepError(SETUP_ERROR, "one")], "Check Setup": [StepError("Second", "two")]}
         walk = Walk(answers).run()
-        assert walk.path[-5:] == FAILURE_PATH[-5:]
+        assert walk.path[-6:] == FAILURE_PATH[-6:]
         assert walk.payloads["Record Run"]["failure"] == {"error": SETUP_ERROR, "cause": "one"}
 
     @pytest.mark.parametrize("second", ["Cancel Report", "Release Lock", "Record Run", "Notify"])
@@ -551,7 +590,7 @@ def test_every_substitution_is_given_and_no_more() -> None:
 
 
 def test_a_catch_leads_only_to_the_failures_end() -> None:
-    for task in (each for name, each in TASKS.items() if name not in ANALYSIS):
+    for task in (each for name, each in TASKS.items() if name not in CHANGE_NO_END):
         ends, ahead, seen = set(), [task["Catch"][0]["Next"]], set()
         while ahead:
             name = ahead.pop()

@@ -14,11 +14,12 @@ from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store, table
-from findings_exporter.model.layout import REPORT_NAME
+from findings_exporter.model.due_dates import RemediationDays
+from findings_exporter.model.layout import REPORT_NAME, owner_rules_key
 from findings_exporter.model.plan import MAX_DEADLINE_HOURS, Plan, make_plan
 from tests.builders import setup_builders
 from tests.builders.exporter import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
-from tests.builders.rendered import Rendered
+from tests.builders.rendered import CHAT, VARIANTS, Place, Rendered
 from tests.contract.parts import FUNCTIONS, RESOURCES, TEMPLATE, TEMPLATE_TEXT, camel, listed, of_type, source_files
 
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
@@ -164,6 +165,8 @@ class TestParameters:
                 ["", f"arn:aws:iam::{ACCOUNT}:policy/teams/boundary", "arn:aws-us-gov:iam::aws:policy/PowerUserAccess"],
                 ["boundary", f"arn:aws:iam::{ACCOUNT}:role/boundary", f"arn:aws:iam::{ACCOUNT}:policy/a b"],
             ),
+            ("OwnerTag", ["", "team", "aws:cloudformation:stack-name", "Cost Center"], ["team\n", "t" * 129, "équipe"]),
+            ("RemediationDays", ["", "{}", '{"CRITICAL": 15,\n "HIGH": 30}'], ["15", "[15]", '{"CRITICAL": 15', "x{}"]),
             ("SlackWorkspaceId", ["", "T0123ABCD"], ["t0123", "https://x.slack.com"]),
             ("SlackChannelId", ["", "C0123ABCD"], ["#general", "C 1"]),
             ("TeamsTeamId", ["", "22222222-0000-4000-8000-000000000000"], ["team", "22222222"]),
@@ -214,15 +217,25 @@ class TestFunctions:
         variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
         assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
-        assert set(own) == {"CheckSetupFunction", "CleanUpFunction", "AnalyzeReportFunction", "NotifyFunction"}
+        assert set(own) == {
+            f"{name}Function" for name in ("CheckSetup", "CleanUp", "AnalyzePart", "AnalyzeReport", "Notify", "NotifyOwners")
+        }
         # The language and the time zone of people, for the functions that write to them; the code has defaults for the others.
         result = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
-        assert own["NotifyFunction"] == own["AnalyzeReportFunction"] == result
+        assert own["NotifyFunction"] == result
+        # What finds owners has their tag; what notifies them knows whether that is wanted.
+        tag, messages = {"OWNER_TAG": {"Ref": "OwnerTag"}}, {"OWNER_MESSAGES": {"Ref": "OwnerMessages"}}
+        owners = tag | messages | {"REMEDIATION_DAYS": {"Ref": "RemediationDays"}}
+        assert own["AnalyzePartFunction"] == tag
+        assert own["AnalyzeReportFunction"] == result | owners | {"ATHENA": {"Ref": "Athena"}, "FILTER_CRITERIA": "{}"}
+        assert own["NotifyOwnersFunction"] == result | messages
         # And which report's success the hourly cleanup may expect.
-        assert own["CleanUpFunction"] == result | {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
+        expected = {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
+        assert own["CleanUpFunction"] == result | messages | expected | {"FILTER_CRITERIA": "{}"}
         # The reports' filter makes room for the rest: a function has 4 kB for all its variables.
-        assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | {"FILTER_CRITERIA", "LANGUAGE"}
+        assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | {"FILTER_CRITERIA", "LANGUAGE", *owners}
         assert own["CheckSetupFunction"]["LANGUAGE"] == result["LANGUAGE"]
+        assert own["CheckSetupFunction"].items() >= owners.items()
 
     def test_the_longest_environment_that_the_parameters_allow_fits_into_lambdas_limit(self) -> None:
         stack = "s" * LONGEST_STACK_NAME
@@ -248,9 +261,27 @@ class TestFunctions:
             "POWERTOOLS_SERVICE_NAME": stack,
         }
         assert set(variables) == set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
-        own = {"LANGUAGE": "ja", "TIME_ZONE": "z" * 50, "EXPECTED_REPORT": "r" * 63}
-        # Some room is left for letters of more than one byte.
-        assert len(json.dumps(variables | own, separators=(",", ":"))) < 4096 - 256
+        days = PARAMETERS["RemediationDays"]["MaxLength"]
+        longest_own = {
+            "LANGUAGE": "ja",
+            "TIME_ZONE": "z" * 50,
+            "EXPECTED_REPORT": "r" * 63,
+            "OWNER_TAG": "t" * 128,
+            "OWNER_MESSAGES": "CHANGES",
+            **{
+                name: f"arn:aws-us-gov:iam::{ACCOUNT}:role/{stack}/{'r' * 64}"
+                for name in setup_builders.SETUP_VARIABLES
+                if "ROLE" in name
+            },
+            "INSPECTOR_PRINCIPAL": f"inspector2.{region}.amazonaws.com",
+            "DEAD_LETTER_QUEUE_URL": f"https://sqs.{region}.amazonaws.com.cn/{ACCOUNT}/{stack}-DeadLetterQueue-{SUFFIX}"[:150],
+            "REMEDIATION_DAYS": ("{" + '"LOW": 3650, ' * days)[: days - 1] + "}",
+        }
+        for function in LAMBDAS.values():
+            own = function.get("Environment", {"Variables": {}})["Variables"]
+            filled = variables | {name: longest_own.get(name, value) for name, value in own.items()}
+            # Some room is left for letters of more than one byte.
+            assert len(json.dumps(filled, separators=(",", ":"))) < 4096 - 256, function["CodeUri"]
 
     def test_every_function_runs_the_projects_python_on_the_shared_layer(self) -> None:
         python = Path(".python-version").read_text(encoding="utf-8").strip()
@@ -258,6 +289,21 @@ class TestFunctions:
         assert python.startswith(runtime.removeprefix("python"))
         assert TEMPLATE["Globals"]["Function"]["Layers"] == [{"Ref": "ExporterLayer"}]
         assert RESOURCES["ExporterLayer"]["Metadata"]["BuildMethod"] == runtime
+
+    def test_the_owners_topic_is_named_as_the_functions_know_it(self) -> None:
+        owners = Rendered(VARIANTS["owners"])
+        assert owners.arn("OwnerTopic").rpartition(":")[2] == config().owner_topic_arn.rpartition(":")[2] == "findings-Owners"
+        assert owners.outputs["OwnerTopicArn"] == owners.arn("OwnerTopic")
+        assert "OwnerTopicArn" not in Rendered().outputs
+
+    def test_the_stack_subscribes_no_one_to_the_owners_topic(self) -> None:
+        place = VARIANTS["owners"]
+        rendered = Rendered(Place(parameters={**place.parameters, **CHAT, "NotificationEmail": "security@example.com"}))
+        subscribed = [each["TopicArn"] for each in rendered.of_type("AWS::SNS::Subscription").values()]
+        assert set(subscribed) == {rendered.arn("Topic"), rendered.arn("AlarmTopic")}
+        channels = [each for kind in ("Slack", "MicrosoftTeams") for each in
+                    rendered.of_type(f"AWS::Chatbot::{kind}ChannelConfiguration").values()]  # fmt: skip
+        assert [rendered.arn("OwnerTopic") in each["SnsTopicArns"] for each in channels] == [False, False]
 
     def test_the_alarm_topic_is_named_as_the_functions_know_it(self) -> None:
         assert Rendered().arn("AlarmTopic").rpartition(":")[2] == config().alarm_topic_arn.rpartition(":")[2] == "findings-Alarms"
@@ -506,6 +552,20 @@ subscribers are lost."""
 
 
 class TestData:
+    def test_what_expires_is_named_by_its_prefix_so_that_what_people_configure_never_does(self) -> None:
+        (bucket,) = Rendered(VARIANTS["Athena"]).of_type("AWS::S3::Bucket").values()
+        rules = bucket["LifecycleConfiguration"]["Rules"]
+        expiring = {each["Prefix"]: each["ExpirationInDays"] for each in rules if "ExpirationInDays" in each}
+        kept = {f"inspector/{name}/": "400" for name in ("reports", "analyses", "findings")}
+        assert expiring == kept | {"inspector/athena/": 7}
+        assert not any(owner_rules_key("inspector").startswith(prefix) for prefix in expiring)
+
+    def test_the_days_of_the_example_are_some_that_the_code_reads(self) -> None:
+        (example,) = set(re.findall(r"RemediationDays = '(.+?)'", Path("docs/configuration.md").read_text(encoding="utf-8")))
+        days = RemediationDays.parse(example)
+        assert days is not None
+        assert dict(days.days) == {"CRITICAL": 15, "HIGH": 30, "MEDIUM": 90, "LOW": 180}
+
     def test_what_holds_data_or_subscribers_keeps_its_logical_id(self) -> None:
         deployed = Rendered().resources
         assert {kind: {name for name, each in deployed.items() if each["Type"] == kind} for kind in KEPT_IDS} == KEPT_IDS

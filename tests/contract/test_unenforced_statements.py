@@ -18,7 +18,8 @@ def via(service: str) -> dict[str, Any]:
 
 def statement(role: str, sid: str) -> dict[str, Any]:
     policies = TEMPLATE["Resources"][role]["Properties"]["Policies"]
-    found = [each for policy in policies for each in policy["PolicyDocument"]["Statement"] if each["Sid"] == sid]
+    every = [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+    found = [each for each in every if each.get("Sid") == sid]  # one under a condition has none on the outside
     assert len(found) == 1, f"{role} has {len(found)} statements {sid}"
     return {name: value for name, value in found[0].items() if name != "Sid"}
 
@@ -58,7 +59,9 @@ def test_every_function_and_the_workflow_are_traced_where_aws_can(place: Place, 
     assert machine["TracingConfiguration"] == {"Enabled": enabled}
 
 
-@pytest.mark.parametrize("role", ["NotifyFunctionRole", "CleanUpFunctionRole", "CheckSetupFunctionRole"])
+@pytest.mark.parametrize(
+    "role", ["NotifyFunctionRole", "NotifyOwnersFunctionRole", "CleanUpFunctionRole", "CheckSetupFunctionRole"]
+)
 def test_a_publisher_may_use_the_topics_key_through_sns_only(role: str) -> None:
     assert statement(role, "UseTheTopicsKey") == {
         "Effect": "Allow",
@@ -68,9 +71,18 @@ def test_a_publisher_may_use_the_topics_key_through_sns_only(role: str) -> None:
     }
 
 
-@pytest.mark.parametrize("role", ["VerifyReportFunctionRole", "CutReportFunctionRole"])
-def test_what_only_reads_reports_may_decrypt_them_through_s3_only(role: str) -> None:
-    assert statement(role, "DecryptTheReport") == {
+@pytest.mark.parametrize(
+    ("role", "sid"),
+    [
+        ("VerifyReportFunctionRole", "DecryptTheReport"),
+        ("CutReportFunctionRole", "DecryptTheReport"),
+        ("CheckSetupFunctionRole", "DecryptOwnerRules"),
+        ("NotifyOwnersFunctionRole", "DecryptOwnerMessages"),
+        ("CleanUpFunctionRole", "DecryptOwnerMessages"),
+    ],
+)
+def test_what_only_reads_objects_may_decrypt_them_through_s3_only(role: str, sid: str) -> None:
+    assert statement(role, sid) == {
         "Effect": "Allow",
         "Action": "kms:Decrypt",
         "Resource": REPORTS_KEY,
@@ -120,7 +132,7 @@ def test_an_alarm_may_publish_to_the_encrypted_topic() -> None:
 def test_alarms_may_publish_to_their_own_topic_only() -> None:
     policies = {name: each["PolicyDocument"]["Statement"] for name, each in of_type("AWS::SNS::TopicPolicy").items()}
     of_services = {name for name, each in policies.items() for one in each if "Service" in str(one["Principal"])}
-    assert set(policies) == {"TopicPolicy", "AlarmTopicPolicy"}
+    assert set(policies) == {"TopicPolicy", "AlarmTopicPolicy", "OwnerTopicPolicy"}
     assert of_services == {"AlarmTopicPolicy"}
 
 

@@ -40,6 +40,7 @@ A_HISTORY_SECONDS = 300.0
 STATES = (
     "Plan Export", "Acquire Lock", "Wait for Lock", "Start Report", "Wait for Other Report", "Wait for Report",
     "Check Report", "Cancel Report", "Release Lock", "Verify Report", "Analyze Report", "Record Run", "Notify",
+    "Notify Owners",
 )  # fmt: skip
 """Where an execution is stopped, on entering the state; without one it is stopped at once."""
 OUTLIVING = {
@@ -48,6 +49,7 @@ OUTLIVING = {
     "release": ("ReleaseLockFunction", "dynamodb:DeleteItem"),
     "record": ("RecordRunFunction", "dynamodb:UpdateItem"),
     "publish": ("NotifyFunction", "sns:Publish"),
+    "owners": ("NotifyOwnersFunction", "sns:Publish"),
 }
 """The calls that a function makes while its execution is stopped; with "late" the call takes effect after clean_up ran."""
 KINDS: tuple[tuple[tuple[str, ...], tuple[Event, ...]], ...] = (

@@ -7,7 +7,7 @@ the exporter's own code.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ RUNNING, SUCCEEDED, DUPLICATE = "RUNNING", "SUCCEEDED", "DUPLICATE"
 OUTCOME_OF_STATUS = {"FAILED": "FAILED", "ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
 
 PUBLISHERS = ("NotifyFunction", "CleanUpFunction")
+PUBLISHERS_TO_OWNERS = ("NotifyOwnersFunction", "CleanUpFunction")
 KILLS = frozenset({"killed_before", "killed_after"})
 LOSES_THE_ANSWER = frozenset({"lost_answer", "short_answer", "late"})
 """Faults of Publish after which a publisher cannot know whether SNS has the message."""
@@ -52,6 +53,15 @@ class MessageSeen:
     key: str | None = None
     """The report object that it names."""
     size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class OwnerMessageSeen:
+    """One message that the owners' topic got."""
+
+    execution: str
+    owner: str
+    notification_id: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,9 @@ class Snapshot:
     objects: Mapping[str, int]
     """Sizes by key."""
     invocations: tuple[InvocationSeen, ...] = ()
+    owner_messages: tuple[OwnerMessageSeen, ...] = ()
+    owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By the key of a file with messages to owners, the owners in it."""
     faults: tuple[FaultSeen, ...] = ()
 
     def item(self, execution: ExecutionSeen) -> Mapping[str, Any]:
@@ -103,6 +116,14 @@ class Snapshot:
         item = self.item(execution)
         plan: dict[str, Any] | None = json.loads(item["plan"]) if "plan" in item else None
         return plan
+
+    def owners_to_notify(self, execution: ExecutionSeen) -> tuple[str, ...]:
+        """Return the owners who are to get a message about an execution: those of its recorded success, unless it is silent."""
+        item = self.item(execution)
+        analysis = json.loads(item.get("analysis", "null")) or {}
+        if item.get("outcome") != SUCCEEDED or not analysis.get("owner_message_count") or _is_silent(self, execution, SUCCEEDED):
+            return ()
+        return self.owners.get(analysis["owners_key"], ())
 
     def history(self, execution: ExecutionSeen) -> list[Mapping[str, Any]]:
         """Return an execution's lines in the history of its report."""
@@ -226,8 +247,31 @@ def every_outcome_is_notified_once(seen: Snapshot) -> Iterator[str]:
         for message in result:
             if (message.outcome, message.notification_id) != (outcome, item["notification_id"]):
                 yield f"{name}: recorded as {outcome} ({item['notification_id']}), notified as {message.outcome} ({message.notification_id})"
-        if len(result) - 1 > (reasons := _reasons_for_a_copy(seen, execution)):
+        if len(result) - 1 > (reasons := _reasons_for_a_copy(seen, execution, PUBLISHERS)):
             yield f"{name}: {len(result)} notifications, with {reasons} reasons for a second one"
+    yield from _every_owner_is_notified_once(seen)
+
+
+def _every_owner_is_notified_once(seen: Snapshot) -> Iterator[str]:
+    """A part of invariant 4: what holds for a run's own notification holds for each of its messages to owners."""
+    for execution in seen.executions:
+        wanted, name = seen.owners_to_notify(execution), execution.name
+        sent = [each for each in seen.owner_messages if each.execution == name]
+        if execution.status == RUNNING:
+            continue
+        for owner in sorted({each.owner for each in sent} - set(wanted)):
+            yield f"{name}: a message was sent to {owner}, who is to get none"
+        if wanted and "owners_done_at" not in seen.item(execution):
+            yield f"{name}: its messages to owners are not marked as sent"
+        for owner in wanted:
+            ids = [each.notification_id for each in sent if each.owner == owner]
+            if not ids:
+                yield f"{name}: no message was sent to {owner}"
+            if len(set(ids)) > 1:
+                yield f"{name}: the messages to {owner} have several ids"
+        copies = len(sent) - len({each.owner for each in sent})
+        if copies > (reasons := _reasons_for_a_copy(seen, execution, PUBLISHERS_TO_OWNERS)):
+            yield f"{name}: {copies} messages to owners are copies, with {reasons} reasons for one"
 
 
 def a_success_was_verified(seen: Snapshot) -> Iterator[str]:
@@ -316,9 +360,9 @@ def _notification_failed(seen: Snapshot, execution: ExecutionSeen) -> bool:
     return any(each.error for each in tries) or any(not each.action for each in faults)
 
 
-def _reasons_for_a_copy(seen: Snapshot, execution: ExecutionSeen) -> int:
+def _reasons_for_a_copy(seen: Snapshot, execution: ExecutionSeen, publishers: tuple[str, ...]) -> int:
     """Count how often a publisher of this execution was killed, or could not know or record that it had published."""
-    met = [f for f in seen.faults if f.function in PUBLISHERS and f.execution in (execution.arn, "")]
+    met = [f for f in seen.faults if f.function in publishers and f.execution in (execution.arn, "")]
     return sum(
         fault.kind in KILLS
         or (fault.action == "sns:Publish" and fault.kind in LOSES_THE_ANSWER)

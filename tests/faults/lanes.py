@@ -26,6 +26,9 @@ FINDINGS = 5
 FINDINGS_OF_PARTS, PART_BYTES = 26, 20_000
 """So many that the file is some 75 kB, which is divided into four parts of about this size."""
 
+OWNER_RULES = [{"owner": "shop", "accounts": ["444455556666"]}]
+"""One of the members whose findings are seeded; those of the others are unowned, so that each run has two owners."""
+
 _minutes = count()
 
 
@@ -41,7 +44,8 @@ class Lane:
     @classmethod
     def deploy(cls, aws: LocalAws, number: int) -> Lane:
         """Make a lane."""
-        return cls(Exporter.deploy(aws, f"lane{number}", account=str(FIRST_ACCOUNT + number)))
+        parameters = {"OwnerMessages": "ALL"}
+        return cls(Exporter.deploy(aws, f"lane{number}", account=str(FIRST_ACCOUNT + number), parameters=parameters))
 
     def clear(self) -> None:
         """Clear what the run before left, and remove all faults."""
@@ -60,6 +64,7 @@ class Lane:
         exporter.set_part_bytes(None)
         exporter.delete_items(lambda _: True)
         exporter.delete_objects()
+        exporter.put_owner_rules(OWNER_RULES)
 
     def divide_reports(self) -> None:
         """Let the next run's report be large, and be analyzed in parts."""

@@ -67,11 +67,14 @@ ONLY: dict[Scenario, tuple[str, ...]] = {
 }
 """The kinds that test something new for a scenario's calls; all kinds, where none are named."""
 FEWEST_PARTS, LATER_PART = 3, 3
+FEWEST_OWNERS = 2
+"""One whose message is broken, and one behind it."""
 LATER_KINDS = ("error-on", "lost-3", "denied-on", "killed-aft", "stopped", "overlap-aft")
 """The kinds that test something new for the calls of a later part, which are alike to those of the first."""
 AS_IN_NIGHTLY = re.compile(r"AnalyzeReport/(?:inspector2:|dynamodb:(?:GetItem|Query))")
 """What the merge of parts asks like the analysis of a small report."""
-MARK_SECONDS = {"StartReport": 75, "Notify": 75, "CleanUp": 165}
+NOTIFIES_OWNERS = "NotifyOwners"
+MARK_SECONDS = {"StartReport": 75, "Notify": 75, NOTIFIES_OWNERS: 105, "CleanUp": 165}
 """How long the mark of a function is valid: a little longer than it may run."""
 READ = re.compile(r"\w+:(?:Get|List|Describe|Query)")
 
@@ -156,6 +159,11 @@ class Cell:
         return f"{self.step.partition('.')[0]}Function"
 
     @property
+    def changes_no_end(self) -> bool:
+        """Whether the execution ends as usual even if it lasts: the run was notified before."""
+        return self.step == NOTIFIES_OWNERS
+
+    @property
     def seconds(self) -> float:
         """About how long it takes, for the order. A function that fails after it has set a mark leaves it, and it expires in real time."""
         is_cut_off = self.kind.fault.startswith(("killed", "stopped_held", "overlap"))
@@ -195,6 +203,8 @@ def cells(lane: Lane) -> list[Cell]:
     for scenario in SCENARIOS:
         seen = run(lane, scenario)[0]
         troubles = [*map(str, violations(seen)), *_troubles_of_end(scenario, None, seen)]
+        if USUAL[scenario] == USUAL["nightly"] and len({each.owner for each in seen.owner_messages}) < FEWEST_OWNERS:
+            troubles.append(f"it notified fewer than {FEWEST_OWNERS} owners")
         if troubles:
             raise AssertionError(f"{scenario} does not hold without any fault: {troubles}\n{summary(seen)}")
         # The hourly cleanup works for no single execution; where the event arrives, nothing is left for it to do.
@@ -289,6 +299,8 @@ def try_cell(lane: Lane, cell: Cell) -> Result:
         except Exception as error:
             return Result(cell, "broken", (f"the cell could not be run: {error!r}",), time.monotonic() - started, 0, "")
         troubles = [*map(str, violations(seen)), *_troubles_of_end(cell.scenario, cell.kind, seen)]
+        if cell.changes_no_end and not cell.kind.is_stop and (execution := seen.executions[0]).status != "SUCCEEDED":
+            troubles.append(f"a fault in the messages to owners ended the execution as {execution.status} {execution.error}")
         has_met = any(fault.kind == cell.kind.fault for fault in seen.faults)
         if has_met or troubles:
             break

@@ -167,6 +167,8 @@ class RunState:
     outcome: str = ""
     notification_id: str = ""
     notified: bool = False
+    owners_done: bool = False
+    """Whether its messages to owners are marked as sent."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,28 @@ class Published:
     notification_id: str
 
 
-type Seen = Began | Over | LockWritten | RunWritten | ReportBegan | ReportOver | CancelAsked | Published
+@dataclass(frozen=True)
+class OwnerWritten:
+    """The item of a message to an owner was written."""
+
+    at: float
+    run: str
+    owner: str
+    notified: bool
+
+
+@dataclass(frozen=True)
+class OwnerPublished:
+    """A message has reached the owners' topic."""
+
+    at: float
+    run: str
+    owner: str
+
+
+type Seen = (
+    Began | Over | LockWritten | RunWritten | ReportBegan | ReportOver | CancelAsked | Published | OwnerWritten | OwnerPublished
+)
 
 
 def broken_laws(seen: Iterable[Seen]) -> list[str]:
@@ -271,6 +294,10 @@ class Replay:
     """How the reports of each run have ended."""
     owners: dict[str, str] = field(default_factory=dict)
     published: set[str] = field(default_factory=set)
+    owners_published: set[tuple[str, str]] = field(default_factory=set)
+    """Runs, each with an owner who was notified of it."""
+    owners_pending: set[tuple[str, str]] = field(default_factory=set)
+    """Runs, each with an owner whose message was claimed and is not marked as sent."""
 
     def step(self, seen: Seen) -> Iterator[str]:
         """Take one change in, and yield the laws that it breaks."""
@@ -299,6 +326,13 @@ class Replay:
             case Published():
                 yield from self._notification_laws(seen)
                 self.published.add(seen.run)
+            case OwnerPublished(run=run, owner=owner):
+                yield from self._owner_laws(seen)
+                self.owners_published.add((run, owner))
+            case OwnerWritten(run=run, owner=owner):
+                if seen.notified and (run, owner) not in self.owners_published:
+                    yield f"O2: {owner} was marked as notified of {run} before the message was sent"
+                (self.owners_pending.discard if seen.notified else self.owners_pending.add)((run, owner))
 
     def left_behind(self) -> Iterator[str]:
         """Yield what must not be left when everything has settled."""
@@ -366,6 +400,10 @@ class Replay:
             yield from self._outcome_laws(run, after)
         if after.notified and not before.notified and run not in self.published and not _is_silent(before, after):
             yield f"T4: {run} was marked as notified before a notification was sent"
+        if after.owners_done and not before.owners_done:
+            pending = sorted(owner for of, owner in self.owners_pending if of == run)
+            if pending or not after.notified:
+                yield f"O2: the owners of {run} were marked as done while messages to {pending or 'itself'} were pending"
 
     def _outcome_laws(self, run: str, state: RunState) -> Iterator[str]:
         outcome, status = state.outcome, self.ended.get(run, "RUNNING")
@@ -384,6 +422,13 @@ class Replay:
             yield f"T3: {seen.run} was notified as {seen.outcome} and recorded as {state.outcome}"
         if seen.run in self.published:
             yield f"T3: {seen.run} was notified again, though no publisher was killed"
+
+    def _owner_laws(self, seen: OwnerPublished) -> Iterator[str]:
+        state = self.runs.get(seen.run, RunState())
+        if state.outcome != "SUCCEEDED" or not state.notified:
+            yield f"O1: {seen.owner} was notified of {seen.run}, which was not notified as a success before"
+        if (seen.run, seen.owner) in self.owners_published:
+            yield f"O1: {seen.owner} was notified of {seen.run} again, though no publisher was killed"
 
 
 def _is_silent(before: RunState, after: RunState) -> bool:

@@ -7,7 +7,14 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tests.faults.invariants import ExecutionSeen, FaultSeen, InvocationSeen, MessageSeen, Snapshot
+from tests.faults.invariants import (
+    ExecutionSeen,
+    FaultSeen,
+    InvocationSeen,
+    MessageSeen,
+    OwnerMessageSeen,
+    Snapshot,
+)
 from tests.local_aws.deployed_exporter import FunctionFailedError
 from tests.local_aws.fault_control import FaultControl
 from tests.local_aws.inspector_control import InspectorControl
@@ -88,9 +95,8 @@ def clean_up_hourly(
 
 def _until_marks_have_passed(seen: Snapshot) -> float:
     marks = [float(item.get("creating_until", 0)) for (_, sk), item in seen.items.items() if sk == "LOCK"]
-    marks += [
-        float(item.get("notifying_until", 0)) for item in seen.items.values() if "open" in item and "notified_at" not in item
-    ]
+    pending = [item for item in seen.items.values() if "open" in item or item["sk"].startswith("OWNER#")]
+    marks += [float(item.get("notifying_until", 0)) for item in pending if "notified_at" not in item]
     return max(marks, default=0.0) + 1 - time.time()
 
 
@@ -105,6 +111,7 @@ def snapshot(exporter: Exporter, arns: Sequence[str]) -> Snapshot:
     """Take a snapshot of these executions."""
     faults = FaultControl(exporter)
     record = InspectorControl(exporter.aws, exporter.account, exporter.region).record()
+    sizes = exporter.sizes()
     return Snapshot(
         bucket=exporter.outputs["BucketName"],
         executions=tuple(_execution(exporter, arn) for arn in arns),
@@ -112,7 +119,11 @@ def snapshot(exporter: Exporter, arns: Sequence[str]) -> Snapshot:
         reports=tuple(record["reports"]),
         inspector_calls=tuple(record["calls"]),
         messages=tuple(_message(each.event) for each in exporter.messages()),
-        objects=exporter.sizes(),
+        objects=sizes,
+        owner_messages=tuple(
+            OwnerMessageSeen(each.execution, each.owner, each.event["notification_id"]) for each in exporter.owner_messages()
+        ),
+        owners={key: _owners(exporter, key) for key in sizes if "/analyses/" in key and key.endswith("/owners.json")},
         invocations=tuple(
             InvocationSeen(each["function"], each["execution"], each["error"], each["result"]) for each in faults.invocations()
         ),
@@ -123,6 +134,10 @@ def snapshot(exporter: Exporter, arns: Sequence[str]) -> Snapshot:
 def _execution(exporter: Exporter, arn: str) -> ExecutionSeen:
     seen = exporter.describe(arn)
     return ExecutionSeen(arn, seen.status, seen.error or "", tuple(exporter.states_entered(arn)))
+
+
+def _owners(exporter: Exporter, key: str) -> tuple[str, ...]:
+    return tuple(each["owner"] for each in json.loads(exporter.read(key))["owners"])
 
 
 def _message(event: dict[str, Any]) -> MessageSeen:
@@ -139,7 +154,7 @@ def _message(event: dict[str, Any]) -> MessageSeen:
 def summary(seen: Snapshot) -> str:
     """Return a snapshot in a few lines, to help understand a violation."""
     lines = [f"{each.name}: {each.status} {each.error} {' > '.join(each.states)}" for each in seen.executions]
-    lines += [json.dumps(item) for (_, sk), item in seen.items.items() if sk in ("LOCK", "EXECUTION")]
+    lines += [json.dumps(item) for (_, sk), item in seen.items.items() if sk in ("LOCK", "EXECUTION") or sk.startswith("OWNER#")]
     lines += [
         f"report {report['id']} {report['status']} from {report['created_at']:.2f} to {report['ended_at'] or 0:.2f}"
         for report in seen.reports

@@ -12,6 +12,8 @@ from tests.faults.model import (
     LockState,
     LockWritten,
     Over,
+    OwnerPublished,
+    OwnerWritten,
     Published,
     ReportBegan,
     ReportOver,
@@ -31,6 +33,7 @@ MILLISECOND_DIGITS = 20
 """The emulator's sequence numbers begin with the time in milliseconds; a record's own time has only seconds."""
 
 type Item = Mapping[str, Any]
+type Written = LockWritten | RunWritten | OwnerWritten
 
 
 class TableStream:
@@ -48,8 +51,8 @@ class TableStream:
         """Start again: what was written so far is not read."""
         self._iterator = self._now()
 
-    def read(self) -> list[LockWritten | RunWritten]:
-        """Return what was written to the lock and to runs."""
+    def read(self) -> list[Written]:
+        """Return what was written to the lock, to runs and to the items of their owners."""
         records: list[dict[str, Any]] = []
         while page := (answer := self._streams.get_records(ShardIterator=self._iterator))["Records"]:
             records += page
@@ -62,7 +65,7 @@ class TableStream:
         return str(self._streams.get_shard_iterator(**latest)["ShardIterator"])
 
 
-def _written(change: Mapping[str, Any]) -> Iterator[LockWritten | RunWritten]:
+def _written(change: Mapping[str, Any]) -> Iterator[Written]:
     at = int(change["SequenceNumber"][:MILLISECOND_DIGITS]) / 1000
     before, after = _plain(change.get("OldImage")), _plain(change.get("NewImage"))
     match (before or after)["sk"]:
@@ -70,6 +73,9 @@ def _written(change: Mapping[str, Any]) -> Iterator[LockWritten | RunWritten]:
             yield LockWritten(at, _lock(before), _lock(after))
         case "EXECUTION" if after:
             yield RunWritten(at, after["arn"].rsplit(":", 1)[-1], _run(before), _run(after))
+        case sk if after and sk.startswith("OWNER#"):
+            run, owner = after["pk"].removeprefix("EXECUTION#"), sk.removeprefix("OWNER#")
+            yield OwnerWritten(at, run, owner, "notified_at" in after)
 
 
 def _plain(image: Mapping[str, Any] | None) -> Item:
@@ -89,6 +95,7 @@ def _run(item: Item) -> RunState:
         outcome=outcome_of(item),
         notification_id=item.get("notification_id", ""),
         notified="notified_at" in item,
+        owners_done="owners_done_at" in item,
     )
 
 
@@ -120,4 +127,5 @@ def trace(exporter: Exporter, stream: TableStream, arns: Sequence[str]) -> list[
     for message in exporter.messages():
         event = message.event
         seen.append(Published(message.published_at, event["execution"]["name"], event["outcome"], event["notification_id"]))
+    seen += [OwnerPublished(each.published_at, each.execution, each.owner) for each in exporter.owner_messages()]
     return seen

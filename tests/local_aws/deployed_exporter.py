@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BUILT = REPOSITORY / ".aws-sam/build"
 CHECK_SECONDS = 0.05
+KEY_PREFIX = "inspector"
 MINUTE_SECONDS = 60
 """The shortest deadline that a run may have."""
 
@@ -68,6 +69,25 @@ class Message:
     def outcome(self) -> str:
         """The outcome that it reports."""
         return str(self.event["outcome"])
+
+    @property
+    def execution(self) -> str:
+        """The name of the execution that it is about."""
+        return str(self.event["execution"]["name"])
+
+
+@dataclass(frozen=True)
+class OwnerMessage:
+    """One message to an owner: its bodies by protocol."""
+
+    owner: str
+    """The attribute that teams filter by."""
+    subject: str
+    email: str
+    event: dict[str, Any]
+    attributes: dict[str, Any]
+    published_at: float
+    """Epoch seconds."""
 
     @property
     def execution(self) -> str:
@@ -285,6 +305,27 @@ class Exporter:
             for each in published
             if each["topic_arn"] == self.outputs["TopicArn"] and "outcome" in each["attributes"]
         ]
+
+    def owner_messages(self) -> list[OwnerMessage]:
+        """Return what was published to the owners' topic, the oldest first; nothing where the stack has none."""
+        published = self.aws.control("/_local/sns/published", {"account": self.account, "region": self.region})["messages"]
+        return [
+            OwnerMessage(
+                owner=each["attributes"]["owner"]["StringValue"],
+                subject=each["subject"],
+                email=each["bodies"]["email"],
+                event=json.loads(each["bodies"]["default"]),
+                attributes=each["attributes"],
+                published_at=each["time"],
+            )
+            for each in published
+            if each["topic_arn"] == self.outputs.get("OwnerTopicArn")
+        ]
+
+    def put_owner_rules(self, rules: object) -> None:
+        """Put the file that says who owns what."""
+        key = f"{KEY_PREFIX}/config/owners.json"
+        self.client("s3").put_object(Bucket=self.outputs["BucketName"], Key=key, Body=json.dumps(rules).encode())
 
     def message_of(self, arn: str, seconds: float = 20) -> Message:
         """Wait for the message about an execution, and fail if there is more than one."""

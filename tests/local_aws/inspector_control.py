@@ -8,6 +8,7 @@ from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from tests.local_aws.emulator.inspector.misbehaviour import CallFault, Operation, ReportFault
@@ -158,6 +159,12 @@ class InspectorControl:
         """Activate or deactivate scanning in an account, all of it or some scan types. Findings do not change."""
         self._post("switch", member=member, scan_types=list(scan_types), on=on)
 
+    def put_into_kev(self, vulnerability_id: str, added: datetime, due: datetime | None = None, action: str = "") -> int:
+        """Put a vulnerability into CISA's catalog, until the next reset, and return how many findings have it."""
+        dates = {"dateAdded": added.timestamp()} | ({"dateDue": due.timestamp()} if due else {})
+        answer = self._post("kev", vulnerability_id=vulnerability_id, **dates, **({"action": action} if action else {}))
+        return int(answer["findings"])
+
     def findings(self, filter_criteria: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the findings that a report with these criteria (in the API's own form) would hold."""
         found: list[dict[str, Any]] = self._post("findings", filter_criteria=filter_criteria or {})["findings"]
@@ -200,6 +207,6 @@ class InspectorControl:
         """Return the calls and reports since the last reset."""
         return self._post("record")  # type: ignore[return-value]
 
-    def _post(self, action: str, **body: Any) -> dict[str, Any]:
+    def _post(self, action: str, /, **body: Any) -> dict[str, Any]:
         place = {"account": self._account, "region": self._region}
         return self._local_aws.control(f"/_local/inspector/{action}", {**body, **place})

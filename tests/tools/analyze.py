@@ -15,6 +15,7 @@ import mmap
 import re
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from findings_analysis.pipeline import analyze
+from findings_analysis.reading import parquet_columns
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
@@ -32,10 +34,15 @@ from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.run_store import history_line
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
+from findings_exporter.model.due_dates import RemediationDays, RemediationDaysError
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
+from findings_exporter.model.layout import owner_rules_key
+from findings_exporter.model.owner_rules import UNOWNED, OwnerRules, OwnerRulesError
 from findings_exporter.model.plan import make_plan
 from findings_exporter.model.run import Run
+from findings_exporter.model.taxonomy import NOT_OPEN as NOT_OPEN_STATUSES
+from findings_exporter.model.taxonomy import SEVERITIES
 from findings_exporter.steps.verify_report import verify
 
 if TYPE_CHECKING:
@@ -51,6 +58,7 @@ ACCOUNT_OF_FINDING = re.compile(rb":(\d{12}):finding/")
 SCAN_TYPES = ("ec2", "ecr", "lambda", "lambdaCode", "codeRepository", "ami")
 ENABLED = {"status": "ENABLED", "errorCode": "ALREADY_ENABLED", "errorMessage": ""}
 PROGRESS_SECONDS = 2
+UNOWNED_SHOWN = 20
 NO_TABLE = Table(cast("Any", None), "")
 """The history is a list here, and the record of a run is never written."""
 
@@ -65,23 +73,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("reports", nargs="+", type=Path, help="report files of Amazon Inspector, the oldest first")
     parser.add_argument("--out", type=Path, default=Path(".analysis"), help="folder for what is made of them")
     parser.add_argument("--coverage", type=Path, help="JSON list: for each report BatchGetAccountStatus' answer, or null")
+    parser.add_argument(
+        "--owners", type=Path, help="rules for owners, as config/owners.json has them: they are tried on the reports"
+    )
+    parser.add_argument("--owner-tag", default="", help="key of the tag that names the owner of what no rule matches")
+    parser.add_argument("--remediation-days", default="", help='days in which findings are to be fixed, such as {"CRITICAL": 15}')
     chosen = parser.parse_args(arguments)
+    settings = {"OWNER_TAG": chosen.owner_tag, "REMEDIATION_DAYS": chosen.remediation_days, "OWNER_MESSAGES": "ALL"}
     try:
-        _analyse(chosen.reports, chosen.out, _coverage(chosen.coverage, len(chosen.reports)), datetime.now(UTC))
+        rules = _rules(chosen.owners, chosen.owner_tag)
+        _check_days(chosen.remediation_days)
+        coverage = _coverage(chosen.coverage, len(chosen.reports))
+        _analyse(chosen.reports, chosen.out, coverage, datetime.now(UTC), settings, rules)
     except UnusableError as error:
         print(f"make analyze: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _analyse(reports: Sequence[Path], out: Path, coverage: Sequence[Mapping[str, Any] | None], now: datetime) -> None:
+def _rules(path: Path | None, tag: str) -> Path | None:
+    """Check the rules for owners, and return their file."""
+    if path is None:
+        return None
+    try:
+        OwnerRules.parse(path.read_bytes(), tag)
+    except OSError as error:
+        raise UnusableError(f"OWNERS={path} cannot be read: {error}.") from error
+    except OwnerRulesError as error:
+        raise UnusableError("\n- ".join([f"OWNERS={path} cannot be used:", *error.faults])) from error
+    return path
+
+
+def _check_days(text: str) -> None:
+    try:
+        RemediationDays.parse(text)
+    except RemediationDaysError as error:
+        raise UnusableError(f"DAYS cannot be used: {error}.") from error
+
+
+def _analyse(
+    reports: Sequence[Path],
+    out: Path,
+    coverage: Sequence[Mapping[str, Any] | None],
+    now: datetime,
+    settings: Mapping[str, str],
+    rules: Path | None,
+) -> None:
     found = {match for report in reports for match in _matches(report)}
     accounts = sorted(account.decode() for account in found if account)
-    config = _config(accounts[0] if accounts else "000000000000", ALL_STATUSES if b"" in found else {})
+    config = _config(accounts[0] if accounts else "000000000000", ALL_STATUSES if b"" in found else {}, settings)
     out.mkdir(parents=True, exist_ok=True)
     history: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
         bucket = Bucket(Path(folder))
+        if rules:
+            bucket.files[owner_rules_key(config.key_prefix)] = rules
         for number, (report, result) in enumerate(zip(reports, coverage, strict=True), 1):
             started_at = now - timedelta(days=len(reports) - number)
             run = _run(config, report, number, started_at)
@@ -92,7 +138,48 @@ def _analyse(reports: Sequence[Path], out: Path, coverage: Sequence[Mapping[str,
             history.append(history_line(run))
             _leave(out, number, run, config, bucket)
             print(f"{number}. {report.name}: {notification.subject(run, config)}")
+        _print_owners(bucket, run)
     print(f"The mails, chat messages, events, pages and tables are in {out}/: {', '.join(_names(out, len(reports)))}")
+
+
+def _print_owners(bucket: Bucket, run: Run) -> None:
+    """Print how many open findings each owner has, and resources without an owner."""
+    headline = run.analysis or {}
+    owners = json.loads(bucket.content(headline["analysis_key"]))["owners"]
+    if owners is None:
+        return
+    words = [word for word in SEVERITIES if any(word in each["counts"]["by_severity"] for each in owners.values())]
+    rows = [["owner", "open", *(word.lower() for word in words)]]
+    rows += [
+        [
+            owner,
+            *(
+                f"{count:,}"
+                for count in (each["counts"]["open"], *(each["counts"]["by_severity"].get(word, 0) for word in words))
+            ),
+        ]
+        for owner, each in owners.items()
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    print()
+    for owner, *numbers in rows:
+        print("  ".join([owner.ljust(widths[0]), *(n.rjust(w) for n, w in zip(numbers, widths[1:], strict=True))]))
+    unowned = _unowned(bucket.content(f"{headline['parquet_prefix']}0001.parquet"))
+    if unowned:
+        print(f"\nResources without an owner: {len(unowned):,}. The first, with their open findings:")
+    for (account, region, kind, resource, tags), count in unowned.most_common(UNOWNED_SHOWN):
+        print(f"  {count:>6,}  {account} {region} {kind} {resource}{f'  {tags}' if tags else ''}")
+    print()
+
+
+def _unowned(table: bytes) -> Counter[tuple[Any, ...]]:
+    """Return the resources of open findings without an owner."""
+    names = ("account_id", "region", "resource_type", "resource_name", "resource_tags")
+    found: Counter[tuple[Any, ...]] = Counter()
+    for batch in parquet_columns.read(io.BytesIO(table), ["finding_arn", "status", "owner", *names]):
+        rows = zip(*(batch[name] for name in ("owner", "status", *names)), strict=True)
+        found.update(tuple(place) for owner, status, *place in rows if owner == UNOWNED and status not in NOT_OPEN_STATUSES)
+    return found
 
 
 def _analyzed(
@@ -136,6 +223,19 @@ def _leave(out: Path, number: int, run: Run, config: Config, bucket: Bucket) -> 
     ):
         if key:
             (out / f"{name}-{number}.{ending}").write_bytes(bucket.content(key))
+    _leave_owners(out / f"owners-{number}", headline, run, config, bucket)
+
+
+def _leave_owners(folder: Path, headline: Mapping[str, Any], run: Run, config: Config, bucket: Bucket) -> None:
+    """Leave the owners' pages and mails."""
+    if not headline["owners_key"]:
+        return
+    folder.mkdir(exist_ok=True)
+    for each in json.loads(bucket.content(headline["owners_key"]))["owners"]:
+        if each["page_key"]:
+            (folder / f"{each['owner']}.html").write_bytes(bucket.content(each["page_key"]))
+        bodies = json.loads(notification.owner_publication(run, each, config)["Message"])
+        (folder / f"{each['owner']}.txt").write_text(bodies["email"], encoding="utf-8")
 
 
 def _names(out: Path, reports: int) -> list[str]:
@@ -185,7 +285,7 @@ def _coverage(path: Path | None, reports: int) -> list[Mapping[str, Any] | None]
     return text
 
 
-def _config(account: str, filter_criteria: Mapping[str, Any]) -> Config:
+def _config(account: str, filter_criteria: Mapping[str, Any], settings: Mapping[str, str]) -> Config:
     return Config.from_env(
         {
             "TABLE_NAME": "none",
@@ -200,6 +300,7 @@ def _config(account: str, filter_criteria: Mapping[str, Any]) -> Config:
             "FILTER_CRITERIA": json.dumps(filter_criteria),
             "ON_BUSY": "wait",
             "DEADLINE_HOURS": "6",
+            **settings,
         }
     )
 
@@ -236,18 +337,18 @@ class Bucket:
         etag = hashlib.sha256(f"{Key} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()
         return {"ContentLength": status.st_size, "ETag": etag, "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KEY_ARN}
 
-    def get_object(self, *, Key: str, Range: str, **_: object) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Key: str, Range: str = "bytes=0-", **_: object) -> dict[str, Any]:  # noqa: N803
         """Give a range of an object; long ones show their progress."""
         size = self.files[Key].stat().st_size
         first, last = Range.removeprefix("bytes=").split("-")
         begin = int(first) if first else max(size - int(last), 0)
-        end = min(int(last) + 1, size) if first else size
+        end = min(int(last) + 1, size) if first and last else size
         if Key == self.report_key and time.monotonic() - self._printed_at > PROGRESS_SECONDS:
             self._printed_at = time.monotonic()
             print(f"{self.files[Key].name}: {end / size:.0%} of {size / 1e6:,.0f} MB", file=sys.stderr)
         with self.files[Key].open("rb") as file:
             file.seek(begin)
-            return {"Body": io.BytesIO(file.read(end - begin))}
+            return {"Body": io.BytesIO(file.read(end - begin)), "ETag": self.head_object(Key=Key)["ETag"]}
 
     def put_object(self, *, Key: str, Body: Any, **_: object) -> dict[str, Any]:  # noqa: N803
         """Store an object."""
@@ -290,6 +391,10 @@ class Inspector:
             "failedAccounts": failed,
         }
 
+    def batch_get_finding_details(self, **_: object) -> dict[str, Any]:
+        """Say nothing of known exploited vulnerabilities."""
+        raise _not_asked("BatchGetFindingDetails")
+
     def get_paginator(self, operation: str) -> Any:
         """Page through members and connectors; nothing else of Inspector is known here."""
 
@@ -301,10 +406,14 @@ class Inspector:
                 elif operation == "list_connectors" and "items" in (self.answer or {}):
                     yield {"items": (self.answer or {})["items"]}
                 else:
-                    answer: Any = {"Error": {"Code": "NotAsked", "Message": "make analyze asks no AWS"}}
-                    raise ClientError(answer, "".join(word.capitalize() for word in operation.split("_")))
+                    raise _not_asked("".join(word.capitalize() for word in operation.split("_")))
 
         return Pages()
+
+
+def _not_asked(operation: str) -> ClientError:
+    answer: Any = {"Error": {"Code": "NotAsked", "Message": "make analyze asks no AWS"}}
+    return ClientError(answer, operation)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,11 @@ ZONE = ZoneInfo("Europe/Berlin")
 FINDINGS = 4000
 DEACTIVATED_ACCOUNT = "444455556666"
 """A member account in which scanning is deactivated between the two scheduled runs."""
-SAVED_QUERY = "Open criticals by account"
+OWNERS = ({"owner": "shop", "repositories": ["shop/*"]}, {"owner": "platform", "repositories": ["platform/*"]})
+"""The rules of the demo; what they do not name has the owner that its tag `team` names, or none."""
+OWNER_BY_TAG = "payments"
+SAVED_QUERY = "Overdue by owner"
+ROWS_SHOWN = 8
 WAIT_SCALE = 0.1
 TITLES = ("scheduled run 1", "run by hand", "scheduled run 2")
 USD_A_TRANSITION = 0.025 / 1000
@@ -117,10 +121,12 @@ def show(exporter: Exporter) -> None:
     seeded = inspector.seed(findings=FINDINGS, seed=20261123)
     inspector.configure(base_seconds=6.0, seconds_per_1000=1.0)
     say(f"  {seeded['active']:,} active findings in the accounts {', '.join(seeded['accounts'])}")
+    put_owners(exporter)
     check_setup(exporter)
 
     runs = first_run_and_run_by_hand(exporter, inspector)
     before = inspector.findings()
+    put_into_kev(exporter, inspector, runs[0])
     heading("One day later (simulated), Inspector's findings have changed")
     changed = inspector.evolve(switch_off=DEACTIVATED_ACCOUNT)
     show_the_day(changed, [each for each in before if each["awsAccountId"] == DEACTIVATED_ACCOUNT])
@@ -130,7 +136,8 @@ def show(exporter: Exporter) -> None:
     write_files(exporter, runs, [before, before, after])
     show_the_runs(exporter, runs)
     show_the_changes(demo_expectations.expected(before, after, changed, DEACTIVATED_ACCOUNT), runs, after)
-    show_the_query(exporter, after)
+    show_the_owners(exporter, runs, after)
+    show_the_query(exporter)
     show_the_emails()
     show_the_cost(exporter, runs)
     show_the_page()
@@ -323,10 +330,10 @@ def show_the_changes(expected: dict[str, Any], runs: list[Execution], after: lis
     reported = demo_expectations.reported(analysis)
     wrong = {name: (reported[name], wanted) for name, wanted in expected.items() if reported[name] != wanted}
     check(not wrong, f"the analysis reports the changes that were made in Inspector; (reported, expected): {wrong}")
-    first = analysis["priorities"][0]
+    first = analysis["fix_first"][0]
     name = first["vulnerability_id"] or first["title"]
     resources = demo_expectations.resources_with(after, name)
-    check(first["resources"] == resources, f"{name} is open on {resources} resources, not {first['resources']}")
+    check(first["resource_count"] == resources, f"{name} is open on {resources} resources, not {first['resource_count']}")
 
     heading("What changed since scheduled run 1, as the analysis reports it (each number checked against Inspector)")
     say(f"  scan coverage lost  account {', '.join(reported['coverage_lost'])}: scanning is deactivated")
@@ -339,16 +346,66 @@ def show_the_changes(expected: dict[str, Any], runs: list[Execution], after: lis
     say(f"  fix first           {name}, priority score: {first['why']}")
 
 
-def show_the_query(exporter: Exporter, after: list[dict[str, Any]]) -> None:
+def put_owners(exporter: Exporter) -> None:
+    """Put the rules of the owners into the bucket."""
+    heading("Say who owns what: two rules, and the tag `team` for the rest")
+    exporter.put_owner_rules(OWNERS)
+    say(f"  config/owners.json: {json.dumps(OWNERS)}")
+    wanted = {"FilterPolicy": json.dumps({"owner": [OWNER_BY_TAG]})}
+    topic = exporter.outputs["OwnerTopicArn"]
+    exporter.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="payments@example.com", Attributes=wanted)
+    say(f"  payments@example.com subscribes to the messages to {OWNER_BY_TAG}: {wanted['FilterPolicy']}")
+
+
+def put_into_kev(exporter: Exporter, inspector: InspectorControl, run: Execution) -> None:
+    """Let CISA list the vulnerability that the first run says to fix first."""
+    first = json.loads(exporter.read(headline_of(exporter, run)["analysis_key"]))["fix_first"][0]["vulnerability_id"]
+    now = datetime.now(UTC)
+    inspector.put_into_kev(first, now - timedelta(days=2), now + timedelta(days=12), "Apply updates.")
+
+
+def show_the_owners(exporter: Exporter, runs: list[Execution], after: list[dict[str, Any]]) -> None:
+    """Show the owners' numbers, after a check that they add up, and leave their messages and pages."""
+    analysis = json.loads((DEMO / "analysis-2.json").read_text())
+    owners, first = analysis["owners"], analysis["fix_first"][0]
+    check({"shop", "platform", OWNER_BY_TAG} <= owners.keys(), f"two owners by rules and one by tag, not {list(owners)}")
+    check(sum(each["counts"]["total"] for each in owners.values()) == len(after), "the owners' findings add up to the report's")
+    check(analysis["due_dates"]["overdue"].get("CRITICAL", 0) > 0, "some criticals are overdue")
+    check(any(each["kev"] for each in analysis["fix_first"]), f"CISA's date of {first['vulnerability_id']} is shown")
+    heading("Owners (the sums are the report's)")
+    for owner, each in owners.items():
+        overdue = sum(each["due_dates"]["overdue"].values())
+        say(
+            f"  {owner:<16} {each['counts']['open']:>6,} open  {each['changes']['counts']['appeared']:>4,} new  {overdue:>6,} overdue"
+        )
+    folder = DEMO / "owners"
+    folder.mkdir()
+    messages = {each.owner: each for each in exporter.owner_messages()}
+    for owner, message in messages.items():
+        (folder / f"{owner}.txt").write_text(f"Subject: {message.subject}\n\n{message.email}")
+        write_json(folder / f"{owner}.json", message.event)
+        if owners.get(owner, {}).get("page_key"):
+            (folder / f"{owner}.html").write_bytes(exporter.read(owners[owner]["page_key"]))
+    due = headline_of(exporter, runs[-1])["owner_message_count"]
+    check(len(messages) >= due > 0, f"{due} owners are notified of scheduled run 2, not {len(messages)}")
+    mail = (folder / f"{OWNER_BY_TAG}.txt").read_text().partition("-- DETAILS --")[0]
+    heading(f"The email to the owner {OWNER_BY_TAG} (all of them are in .demo/owners/)")
+    say("  | " + mail.rstrip().replace("\n", "\n  | "))
+
+
+def show_the_query(exporter: Exporter) -> None:
     """Run a saved query of the stack in Athena and show its result."""
     heading(f"The saved query {SAVED_QUERY!r} of the stack, run in Athena with the reader policy")
     rows = AthenaReader(exporter).ask(SAVED_QUERY)
-    names = ("account_id", "open_criticals", "with_fix", "with_known_exploit")
-    say("  " + "  ".join(f"{name:<18}" for name in names).rstrip())
+    names = ("owner", "severity", "overdue", "overdue_since")
+    say("  " + "  ".join(f"{name:<14}" for name in names).rstrip())
+    for row in rows[:ROWS_SHOWN]:
+        say("  " + "  ".join(f"{row[name]!s:<14}" for name in names).rstrip())
+    answered: dict[str, Counter[str]] = {}
     for row in rows:
-        say("  " + "  ".join(f"{row[name]!s:<18}" for name in names).rstrip())
-    answered = {str(row["account_id"]): {name: int(str(row[name])) for name in names[1:]} for row in rows}
-    wanted = demo_expectations.criticals(after)
+        answered.setdefault(str(row["owner"]), Counter())[str(row["severity"])] = int(str(row["overdue"]))
+    owners = json.loads((DEMO / "analysis-2.json").read_text())["owners"]
+    wanted = {owner: each["due_dates"]["overdue"] for owner, each in owners.items() if each["due_dates"]["overdue"]}
     check(answered == wanted, f"Athena answers {wanted}, not {answered}")
 
 

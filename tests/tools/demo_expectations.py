@@ -73,20 +73,6 @@ def resources_with(after: Iterable[Finding], vulnerability: str) -> int:
     )
 
 
-def criticals(after: Iterable[Finding]) -> dict[str, dict[str, int]]:
-    """Return what the saved query about open criticals should answer, by account."""
-    counted: dict[str, dict[str, int]] = {}
-    for finding in after:
-        if finding["severity"] == "CRITICAL":
-            of_account = counted.setdefault(
-                finding["awsAccountId"], {"open_criticals": 0, "with_fix": 0, "with_known_exploit": 0}
-            )
-            of_account["open_criticals"] += 1
-            of_account["with_fix"] += finding.get("fixAvailable") == "YES"
-            of_account["with_known_exploit"] += finding.get("exploitAvailable") == "YES"
-    return counted
-
-
 def by_arn(findings: Iterable[Finding]) -> dict[str, Finding]:
     """Return findings by ARN."""
     return {finding["findingArn"]: finding for finding in findings}

@@ -20,8 +20,17 @@ OTHER = Path("tests/tools/troubleshooting_other.md")
 TEXTS = NOTE_TEXTS["en"]
 VALUE = re.compile(r"(?<!\{)\{(\w+)\}")
 ANY_OTHER = "any other error"
-PLACE = Place(parameters={"ReportName": "ReportNameX", "ExpectedExportHours": "77", "DeadlineHours": "11"})
+PLACE = Place(
+    parameters={
+        "ReportName": "ReportNameX",
+        "ExpectedExportHours": "77",
+        "DeadlineHours": "11",
+        "RemediationDays": '{"CRITICAL": 15}',
+        "OverdueAlarm": "CRITICAL",
+    }
+)
 PLACEHOLDERS = {
+    "severity CRITICAL or worse": "severity <OverdueAlarm> or worse",
     "ReportNameX": "<ReportName>", "77 hours": "<ExpectedExportHours> hours", "DeadlineHours is 11": "DeadlineHours is <DeadlineHours>",
     "eu-west-1": "<Region>", "123456789012": "<account>", f"{STACK}-": "<stack>-", f"Stack {STACK}": "Stack <stack>", f"stack {STACK}": "stack <stack>",
     f"--stack-name {STACK}": "--stack-name <stack>",
@@ -42,8 +51,8 @@ SENTENCES = {
     "ServiceUnavailableError": ["cause.unavailable", "cause.no_answer"],
     "StillCreatingError": ["cause.still_creating", "cause.still_creating_until"],
     "StillRunningError": ["cause.still_running", "cause.not_ended"],
-    "NotificationInProgressError": ["cause.notified_elsewhere"],
-    "NotRecordedError": ["cause.not_recorded", "cause.no_plan", "cause.no_outcome"],
+    "NotificationInProgressError": ["cause.notified_elsewhere", "cause.owners_left"],
+    "NotRecordedError": ["cause.not_recorded", "cause.no_plan", "cause.no_outcome", "cause.owners_unusable"],
     "ConfigurationError": ["cause.environment"],
     "UnsupportedReleaseError": ["cause.release"],
     "Workflow.UnknownAnswer": ["cause.unknown_answer"],
@@ -121,6 +130,14 @@ FIXES = {
     "failed.alarm_topic": ["fix.deploy"],
     "failed.alarm_topic_pending": ["fix.alarm_topic_confirm"],
     "failed.alarm_topic_no_subscription": ["fix.alarm_topic_subscribe"],
+    "failed.owners": ["fix.owners"],
+    "failed.owners_none": ["fix.owners_none"],
+    "failed.owners_empty": ["fix.owners_none"],
+    "failed.due_dates": ["fix.due_dates"],
+    "failed.owner_topic": ["fix.deploy"],
+    "failed.owner_topic_denied": ["fix.topic_deny"],
+    "failed.owner_topic_no_subscription": ["fix.owner_topic_subscribe"],
+    "failed.owner_permissions": ["fix.deploy", "fix.boundary"],
     "failed.schedule": ["fix.deploy"],
     "failed.schedule_disabled": ["fix.schedule_enable"],
     "failed.schedule_over": ["fix.schedule_expression"],

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from findings_analysis.output import parquet
-from findings_analysis.reading.schema import NAMES
+from findings_analysis.output import due_table, parquet
+from findings_analysis.reading.schema import FINDING_KEY, NAMES, OWNER_COLUMN
 from tests.local_aws.athena_reader import AthenaReader
 from tests.local_aws.deployed_exporter import Exporter
 from tests.local_aws.inspector_control import InspectorControl
@@ -32,6 +32,7 @@ DAY_MS = 86_400_000
 NOW = datetime.now(UTC)
 CURRENT = (NOW - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
 """Noon of yesterday, so that a midnight during the test moves nothing in or out."""
+DAYS = 30
 ACCOUNTS = ("111122223333", "444455556666", "777788889999")
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "UNTRIAGED")
 
@@ -50,8 +51,19 @@ class Run:
         """The Parquet files of the run, as a report of three parts has them."""
         for number in range(3):
             file = io.BytesIO()
-            parquet.write([{name: [each[name] for each in self.findings[number::3]] for name in NAMES}], file, self.started_at)
+            columns = (*NAMES, OWNER_COLUMN.name, FINDING_KEY.name)
+            parquet.write([{name: [each[name] for each in self.findings[number::3]] for name in columns}], file, self.started_at)
             yield file.getvalue()
+
+    def due_file(self) -> bytes:
+        """The Parquet file of due dates: 30 days after Inspector's first observation, for criticals alone."""
+        rows, file = io.BytesIO(), io.BytesIO()
+        for each in self.open():
+            first = each["first_observed_at"] // DAY_MS
+            due = first + DAYS if each["severity"] == "CRITICAL" else 0
+            rows.write(each["finding_key"].to_bytes(8, signed=True) + first.to_bytes(2) + due.to_bytes(4))
+        due_table.write(rows, file, self.started_at)
+        return file.getvalue()
 
 
 def ms(moment: datetime) -> int:
@@ -69,6 +81,8 @@ def findings(seed: int, count: int) -> list[Finding]:
         made.append(
             dict.fromkeys(NAMES)
             | {
+                "owner": draw.choice(("shop", "platform", None)),
+                "finding_key": seed * 1_000 + number - 2_500,
                 "finding_arn": f"arn:aws:inspector2:eu-west-1:{account}:finding/{seed}-{number}",
                 "account_id": account,
                 "region": "eu-west-1",
@@ -129,6 +143,8 @@ def put(exporter: Exporter, report: str, run: Run) -> None:
     for number, content in enumerate(run.files(), 1):
         key = f"inspector/findings/report={report}/day={run.day}/{run.execution}/{number:04}.parquet"
         exporter.client("s3").put_object(Bucket=exporter.outputs["BucketName"], Key=key, Body=content)
+    key = f"inspector/due/report={report}/day={run.day}/{run.execution}/0001.parquet"
+    exporter.client("s3").put_object(Bucket=exporter.outputs["BucketName"], Key=key, Body=run.due_file())
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +244,37 @@ def test_open_findings_by_day_are_those_of_each_days_latest_run(analyst: AthenaR
         result = tuple(int(str(row[name])) for name in ("critical", "high", "medium", "others", "open_findings"))
         others = counts["LOW"] + counts["UNTRIAGED"]
         assert result == (counts["CRITICAL"], counts["HIGH"], counts["MEDIUM"], others, counts.total())
+
+
+def test_open_findings_by_owner(analyst: AthenaReader) -> None:
+    rows = analyst.ask("Open findings by owner")
+    open_now = Counter(each["owner"] or "unowned" for each in LATEST.open())
+    criticals = Counter(each["owner"] or "unowned" for each in LATEST.open() if each["severity"] == "CRITICAL")
+    assert {row["owner"]: int(str(row["open_findings"])) for row in rows} == open_now
+    assert {row["owner"]: int(str(row["critical"])) for row in rows} == {owner: criticals[owner] for owner in open_now}
+
+
+def test_overdue_by_owner(analyst: AthenaReader) -> None:
+    late = [
+        (each["owner"] or "unowned", each["first_observed_at"] // DAY_MS + DAYS)
+        for each in LATEST.open()
+        if each["severity"] == "CRITICAL" and each["first_observed_at"] // DAY_MS + DAYS < ms(NOW) // DAY_MS
+    ]
+    rows = analyst.ask("Overdue by owner")
+    assert {row["owner"]: int(str(row["overdue"])) for row in rows} == Counter(owner for owner, _ in late)
+    for row in rows:
+        since = min(day for owner, day in late if owner == row["owner"])
+        assert str(row["overdue_since"])[:10] == f"{datetime.fromtimestamp(since * 86_400, UTC):%Y-%m-%d}"
+        assert row["severity"] == "CRITICAL"
+
+
+def test_all_open_findings_come_with_their_owners_the_most_severe_first(analyst: AthenaReader) -> None:
+    rows = analyst.ask("All open findings")
+    assert sorted(str(row["finding_arn"]) for row in rows) == sorted(each["finding_arn"] for each in LATEST.open())
+    owners = {each["finding_arn"]: each["owner"] for each in LATEST.open()}
+    assert all(row["owner"] == owners[str(row["finding_arn"])] for row in rows)
+    ranks = [SEVERITIES.index(str(row["severity"])) for row in rows]
+    assert ranks == sorted(ranks)
 
 
 def test_another_report_is_asked_for_by_its_name(analyst: AthenaReader) -> None:

@@ -19,7 +19,7 @@ from tests.local_aws.server import REPOSITORY
 type Scenario = Callable[[Exporter, InspectorControl], None]
 
 STEPS = ("PlanExport", "AcquireLock", "StartReport", "CheckReport", "CancelReport", "ReleaseLock", "VerifyReport", "CutReport",
-         "AnalyzePart", "AnalyzeReport", "RecordRun", "Notify", "CleanUp")  # fmt: skip
+         "AnalyzePart", "AnalyzeReport", "RecordRun", "Notify", "NotifyOwners", "CleanUp")  # fmt: skip
 """The functions that use the table."""
 SHORT = {"deadline_hours": 0.0005}
 PART_BYTES = 50_000
@@ -110,6 +110,33 @@ def merged_parts_are_left(exporter: Exporter, _: InspectorControl) -> None:
     assert [key for key in exporter.objects() if "/parts/" in key]
 
 
+def owners_are_unread(exporter: Exporter, _: InspectorControl) -> None:
+    exporter.put_owner_rules([{"owner": "shop", "accounts": ["*"]}])
+    analysis = json.loads(exporter.run_item(exporter.run({}, seconds=90).arn)["analysis"])
+    assert "All findings count as unowned" in json.dumps(analysis["sentences"])
+
+
+def owners_are_unknown(exporter: Exporter, _: InspectorControl) -> None:
+    exporter.put_owner_rules([{"owner": "shop", "accounts": ["*"]}])
+    analysis = json.loads(exporter.run_item(exporter.run({}, seconds=90).arn)["analysis"])
+    assert "It is not known whether there are rules for owners" in json.dumps(analysis["sentences"])
+
+
+def owners_of_parts_are_unread(exporter: Exporter, _: InspectorControl) -> None:
+    exporter.put_owner_rules([{"owner": "shop", "accounts": ["*"]}])
+    with exporter.with_parts_of(PART_BYTES):
+        analysis = json.loads(exporter.run_item(exporter.run({}, seconds=90).arn)["analysis"])
+    assert "another file of owners" in analysis["sentence"]
+
+
+def kev_dates_are_unknown(exporter: Exporter, inspector: InspectorControl) -> None:
+    for finding in inspector.findings():
+        if "packageVulnerabilityDetails" in finding:
+            inspector.put_into_kev(finding["packageVulnerabilityDetails"]["vulnerabilityId"], datetime.now(UTC))
+    analysis = json.loads(exporter.run_item(exporter.run({}).arn)["analysis"])
+    assert not any(each["in_kev"] for each in analysis["fix_first"])
+
+
 def analysis_does_not_know_whether_inspector_scans(exporter: Exporter, _: InspectorControl) -> None:
     analysis = json.loads(exporter.run_item(exporter.run({}).arn)["analysis"])
     assert analysis["coverage"] == {"scanned": None, "not_scanned": None}
@@ -174,6 +201,11 @@ def check_is_unknown(name: str) -> Scenario:
         assert {check["result"] for check in checks.values()} - {"failed"} == {"passed", "unknown"}
 
     return scenario
+
+
+def check_of_owners_is_unknown(exporter: Exporter, inspector: InspectorControl) -> None:
+    exporter.put_owner_rules([{"owner": "shop", "accounts": ["*"]}])
+    check_is_unknown("owners")(exporter, inspector)
 
 
 def check_cannot_be_published(exporter: Exporter, _: InspectorControl) -> None:
@@ -244,6 +276,8 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("VerifyReportFunctionRole", "AskWhetherAnythingMatches"): malformed_object_of_nothing_is_corrupt,
     ("CheckSetupFunctionRole", "ReadInspector"): check_is_unknown("inspector"),
     ("CheckSetupFunctionRole", "ReadTheBucket"): check_is_unknown("bucket_policy_for_inspector"),
+    ("CheckSetupFunctionRole", "ReadOwnerRules"): check_of_owners_is_unknown,
+    ("CheckSetupFunctionRole", "FindOwnerRules"): check_is_unknown("owners"),
     ("CheckSetupFunctionRole", "ReadTheKeys"): check_is_unknown("key"),
     ("CheckSetupFunctionRole", "SimulateTheRoles"): check_is_unknown("permissions"),
     ("CheckSetupFunctionRole", "ReadTheTopic"): check_is_unknown("topic"),
@@ -253,6 +287,11 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("CheckSetupFunctionRole", "PublishToTheTopic"): check_cannot_be_published,
     ("CutReportFunctionRole", "KeepRecords"): analysis_of_parts_fails("AccessDeniedError"),
     ("CutReportFunctionRole", "ReadTheReport"): analysis_of_parts_fails("Analysis.ReportUnreadable"),
+    ("AnalyzePartFunctionRole", "ReadOwnerRules"): owners_of_parts_are_unread,
+    ("AnalyzePartFunctionRole", "FindOwnerRules"): owners_of_parts_are_unread,
+    ("AnalyzeReportFunctionRole", "ReadOwnerRules"): owners_are_unread,
+    ("AnalyzeReportFunctionRole", "FindOwnerRules"): owners_are_unknown,
+    ("AnalyzeReportFunctionRole", "ReadFindingDetails"): kev_dates_are_unknown,
     ("AnalyzePartFunctionRole", "KeepRecords"): analysis_of_parts_fails("AccessDeniedError"),
     ("AnalyzePartFunctionRole", "ReadTheReport"): analysis_of_parts_fails("Analysis.ReportUnreadable"),
     ("AnalyzePartFunctionRole", "WriteItsPart"): analysis_of_parts_fails("Analysis.NotStored"),
@@ -280,7 +319,17 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("CleanUpFunctionRole", "AskWhoHearsAlarms"): hourly_cleanup_does_not_say_that_alarms_are_not_delivered,
     ("CleanUpFunctionRole", "KeepWhatFailed"): failed_clean_up_is_kept_nowhere,
 }
+OF_OWNERS = {
+    *(
+        ("NotifyOwnersFunctionRole", sid)
+        for sid in ("KeepRecords", "FindNotifiedOwners", "ReadOwnerMessages", "PublishToTheOwners")
+    ),
+    *(("CleanUpFunctionRole", sid) for sid in ("FindNotifiedOwners", "ReadOwnerMessages", "PublishToTheOwners")),
+}
+"""Tried in test_owner_messages.py, on a stack that notifies owners."""
 NOT_ENFORCED_HERE = {
+    "DecryptOwnerMessages",
+    "DecryptOwnerRules",
     "DecryptTheReport",
     "DeliverLogs",
     "ReadTheKeyAsTheGuideNames",
@@ -296,7 +345,7 @@ def policies() -> list[tuple[str, dict[str, Any]]]:
     template = read_template(REPOSITORY / "template.yaml")
     roles = {name: resource for name, resource in template["Resources"].items() if resource["Type"] == "AWS::IAM::Role"}
     return [
-        (name, statement)
+        (name, statement["Fn::If"][1] if "Fn::If" in statement else statement)
         for name, role in roles.items()
         for policy in role["Properties"].get("Policies", [])
         for statement in policy["PolicyDocument"]["Statement"]
@@ -308,7 +357,7 @@ def statements() -> list[tuple[str, str]]:
 
 
 def test_every_statement_of_every_role_is_accounted_for() -> None:
-    assert {each for each in statements() if each[1] not in NOT_ENFORCED_HERE} == set(NEEDED)
+    assert {each for each in statements() if each[1] not in NOT_ENFORCED_HERE} == {*NEEDED, *OF_OWNERS}
 
 
 @pytest.mark.usefixtures("no_events")
@@ -341,15 +390,24 @@ def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Expo
         if call["role"] in roles:
             made.setdefault(roles[call["role"]], set()).add(call["action"])
     allowed = actions_by_role()
-    assert set(made) >= set(roles.values()) - {"CleanUpFunctionRole"}
+    assert set(made) >= set(roles.values()) - {"CleanUpFunctionRole", "NotifyOwnersFunctionRole"}
     assert {role: actions - allowed[role] for role, actions in made.items() if actions - allowed[role]} == {}
     assert [role for role, actions in made.items() if "inspector2:CreateFindingsReport" in actions] == ["StartReportFunctionRole"]
 
 
 STRANGERS = {
     "EXECUTION#": {"ReleaseLock"},
-    "LOCK#": {"PlanExport", "VerifyReport", "CutReport", "AnalyzePart", "AnalyzeReport", "RecordRun", "Notify"},
-    "REPORT#": {"PlanExport", "AcquireLock", "CancelReport", "ReleaseLock", "VerifyReport", "CutReport", "AnalyzePart"},
+    "LOCK#": {"PlanExport", "VerifyReport", "CutReport", "AnalyzePart", "AnalyzeReport", "RecordRun", "Notify", "NotifyOwners"},
+    "REPORT#": {
+        "PlanExport",
+        "AcquireLock",
+        "CancelReport",
+        "ReleaseLock",
+        "VerifyReport",
+        "CutReport",
+        "AnalyzePart",
+        "NotifyOwners",
+    },
     "SCHEDULED#": set(STEPS) - {"PlanExport"},
     "HOURLY_CLEANUP": set(STEPS) - {"CleanUp"},
 }

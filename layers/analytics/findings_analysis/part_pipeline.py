@@ -9,7 +9,7 @@ from typing import Any
 
 from findings_analysis.failures import EXPECTED, failed_analysis
 from findings_analysis.parts.part import Part
-from findings_analysis.parts.part_files import part_files
+from findings_analysis.parts.part_files import owner_file_of, part_files
 from findings_analysis.parts.report_reader import ReportReader
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import PartClients
@@ -43,7 +43,8 @@ def analyze_part_of_run(clients: PartClients, run: Run, delivery: Delivery, fiel
     reader = ReportReader.of(clients.s3, run.require_plan(), delivery)
     files = part_files(clients.config, clients.s3, run, delivery)
     try:
-        reader.analyze(Part.from_dict(fields), run.execution.started_at, files)
+        owner_file = owner_file_of(clients.config, clients.s3, run)
+        reader.analyze(Part.from_dict(fields), run.execution.started_at, files, owner_file)
     except EXPECTED as error:
         return _not_analyzed(clients, run, error)
     return {"state": "PART_ANALYZED"}

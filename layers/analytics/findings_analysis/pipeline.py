@@ -18,40 +18,53 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from findings_analysis.assessment.coverage import Coverage, read_coverage
 from findings_analysis.assessment.coverage_status import CoverageStatus, assess
+from findings_analysis.assessment.known_exploited import read_known_exploited
 from findings_analysis.assessment.resumption import Scanned, surely_scanned
+from findings_analysis.assessment.statistics import Statistics
 from findings_analysis.comparison.baseline import EarlierRun, NoBaseline, choose, earlier_runs, unreadable
 from findings_analysis.comparison.difference import NotScanned
+from findings_analysis.comparison.due import DueDates
 from findings_analysis.comparison.earlier_files import EarlierFiles, UnreadableFileError
 from findings_analysis.comparison.fingerprint_format import FingerprintFile, Header
+from findings_analysis.comparison.identity import owner_hash
 from findings_analysis.comparison.run_fingerprints import BaselineComparison, RunComparison, RunFingerprints
 from findings_analysis.comparison.sections import DamagedFileError
+from findings_analysis.comparison.watch import Watched
 from findings_analysis.failures import EXPECTED, failed_analysis
-from findings_analysis.output import finding_details
+from findings_analysis.output import due_table, finding_details
 from findings_analysis.output.document import AnalysisResults, AnalyzedReport, assemble
+from findings_analysis.output.entries import Entries, KnownExploited
 from findings_analysis.output.finding_details import DetailsByArn
 from findings_analysis.output.headline import StoredAnalysis, make_headline
+from findings_analysis.output.listed import Listed, watched_of, worst_open
 from findings_analysis.output.names_format import NamesWriter
+from findings_analysis.output.owned import Owned
 from findings_analysis.output.storage import BINARY, PARQUET, put
+from findings_analysis.pages import OpenList, Pages
 from findings_analysis.parts import merging
 from findings_analysis.parts.part import Part
 from findings_analysis.parts.part_analysis import PartAnalysis, Totals
-from findings_analysis.parts.part_files import AnalyzedPart, PartFiles, keys_of, part_files
+from findings_analysis.parts.part_files import AnalyzedPart, PartFiles, keys_of, owner_file_of, part_files
 from findings_analysis.parts.report_reader import ReportReader
+from findings_analysis.reading.owner_file import OwnerFile
+from findings_analysis.reading.owners import Owners
 from findings_exporter.aws import run_store
 from findings_exporter.aws.clients import AnalysisClients
-from findings_exporter.aws.metrics import count_analysis
+from findings_exporter.aws.metrics import count_analysis, count_overdue
 from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
+from findings_exporter.model.due_dates import RemediationDays, RemediationDaysError, day_in_zone
 from findings_exporter.model.layout import AnalysisKeys
 from findings_exporter.model.notes import Note
 from findings_exporter.model.run import Run
-from findings_exporter.notification import links as links_to
+from findings_exporter.model.taxonomy import SEVERITIES
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +109,8 @@ def analyze_run(
         # Of a large report this step reads parts only, so that its time says nothing of the speed.
         size_bytes = None if "error" in headline or to_merge else delivery.size_bytes
         count_analysis(report_name, (clients.now() - began).total_seconds(), size_bytes)
+        if run.require_plan().is_regular and (due_dates := headline.get("due_dates")):
+            count_overdue(report_name, _by_lowest_severity(due_dates["overdue"]))
     if "error" in headline:
         return {"state": "NOT_ANALYZED", "error": headline["error"]}
     part_files(clients.config, clients.s3, run, delivery).delete(to_merge)
@@ -127,6 +142,8 @@ class _Workspace:
     table: BinaryIO
     names: BinaryIO
     fingerprint_file: BinaryIO
+    due_rows: BinaryIO
+    due_table: BinaryIO
     stack: ExitStack
 
     @classmethod
@@ -134,9 +151,11 @@ class _Workspace:
         """Make the temporary folder and its files; leaving the ``with`` statement removes them."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory()))
-            files = ("findings.parquet", "findings.names", "findings.fingerprints")
-            table, names, fingerprint_file = (stack.enter_context((folder / name).open("w+b")) for name in files)
-            return cls(folder, table, names, fingerprint_file, stack.pop_all())
+            files = ("findings.parquet", "findings.names", "findings.fingerprints", "due.rows", "due.parquet")
+            table, names, fingerprints, due_rows, due_table_file = (
+                stack.enter_context((folder / name).open("w+b")) for name in files
+            )
+            return cls(folder, table, names, fingerprints, due_rows, due_table_file, stack.pop_all())
 
     def __enter__(self) -> Self:
         return self
@@ -150,6 +169,8 @@ class _ReadReport(NamedTuple):
 
     Attributes
     ----------
+    owner_statistics
+        Of each owner; empty where the run knows none.
     names
         Takes the names of what is carried over.
     parts
@@ -157,6 +178,7 @@ class _ReadReport(NamedTuple):
     """
 
     totals: Totals
+    owner_statistics: Mapping[str, Statistics]
     fingerprints: RunFingerprints
     names: NamesWriter
     parts: list[AnalyzedPart]
@@ -200,18 +222,30 @@ class _Analysis:
         Earlier files are fetched first: an error that is worth another try costs no second reading of the report.
         """
         earlier = self._find_earlier()
-        report = self._merge_parts(self.parts) if self.parts else self._read_report()
+        owner_file = owner_file_of(self.clients.config, self.clients.s3, self.run)
+        report = self._merge_parts(self.parts, owner_file) if self.parts else self._read_report(owner_file)
         coverage = self._read_coverage(earlier, report)
         scanned = surely_scanned(coverage, report.totals.open, earlier.fingerprint_files, self.run.execution.started_at)
-        comparison = self._compare(earlier, report, scanned)
+        due_dates, due_notes = self._due_dates(earlier)
+        worst = worst_open(report.totals.priorities)
+        watched = replace(watched_of(report.totals.priorities, worst), due_dates=due_dates, due_rows=self.work.due_rows)
+        comparison = self._compare(earlier, report, scanned, watched)
         status = self._assess(earlier, report, coverage, comparison.with_baseline)
-        details, sentences = self._find_details(earlier, report, comparison.with_baseline)
-        analysis = self._document(earlier, report, comparison, status, details)
-        analysis["sentences"] += [*sentences, *_left_out(report.totals)]
+        listed = Listed.of(comparison, report.totals.priorities, worst)
+        details, detail_notes = self._find_details(earlier, report, comparison.with_baseline, listed)
+        known_exploited, kev_notes = read_known_exploited(self.clients.inspector2, listed.to_ask_about(details))
+        entries = self._entries(earlier, report, details, due_dates, known_exploited)
+        owned = self._owned(earlier, report, comparison, entries)
+        analysis = self._document(earlier, report, comparison, status, entries, owned)
+        analysis["sentences"] += [*owner_file.notes, *due_notes, *detail_notes, *kev_notes, *_left_out(report.totals)]
+        if owned and earlier.baseline_file and earlier.baseline_file.summary.owners is None:
+            analysis["sentences"].append(Note("owners.baseline"))
         if not earlier.fingerprint_files and any(each.fingerprints for each in self._earlier_runs()):
             analysis["sentences"].append(Note("compared.no_first_seen"))
-        stored = self._store(analysis, report)
-        return make_headline(analysis, self._with_page(analysis, stored))
+        stored = self._store(analysis, report, has_due_dates=due_dates is not None)
+        run = replace(self.run, delivery=self.delivery)
+        pages = Pages(self.clients, run, self.history, analysis, owned, OpenList(worst, comparison.open_findings, entries))
+        return make_headline(analysis, pages.store(stored))
 
     def _find_earlier(self) -> _Earlier:
         plan = self.run.require_plan()
@@ -228,27 +262,33 @@ class _Analysis:
     def _earlier_runs(self) -> Iterator[EarlierRun]:
         return earlier_runs(self.history(), self.run.execution.id, self.run.execution.started_at)
 
-    def _read_report(self) -> _ReadReport:
+    def _read_report(self, owner_file: OwnerFile) -> _ReadReport:
         """Read a report of usual size: it is one part."""
-        part = PartAnalysis(self.run.execution.started_at, self.work.table, self.work.names)
+        owners = Owners(owner_file.rules)
+        part = PartAnalysis(self.run.execution.started_at, self.work.table, self.work.names, owners)
         delivery = self.delivery
         if delivery.key is None or delivery.nothing_found:
             totals = part.read([], Counter())
         else:
             totals = self._reader().read(part, Part(1, 0, delivery.size_bytes))
-        return _ReadReport(totals, RunFingerprints(part.fingerprints.blocks, part.arns, totals.open), part.names, [])
+        owner_statistics = totals.statistics.by_owner()
+        known = None if owner_file.rules is None else frozenset(owner_statistics)
+        fingerprints = RunFingerprints(part.fingerprints.blocks, part.arns, totals.open, known)
+        return _ReadReport(totals, owner_statistics, fingerprints, part.names, [])
 
-    def _merge_parts(self, parts: Sequence[Part]) -> _ReadReport:
+    def _merge_parts(self, parts: Sequence[Part], owner_file: OwnerFile) -> _ReadReport:
         """Merge the parts of a large report."""
         reader, work, started_at = self._reader(), self.work, self.run.execution.started_at
 
         def analyze_again(part: Part, earlier: Mapping[bytes, bool]) -> AnalyzedPart:
-            return reader.analyze(part, started_at, self._part_files, earlier)
+            return reader.analyze(part, started_at, self._part_files, owner_file, earlier)
 
-        size_bytes = self.delivery.size_bytes
-        merged = merging.merge(self._part_files, parts, size_bytes, started_at, work.folder, work.names, analyze_again)
-        fingerprints = RunFingerprints(merged.blocks, merged.arns, merged.totals.open)
-        return _ReadReport(merged.totals, fingerprints, merged.names, merged.parts)
+        size_bytes, etag = self.delivery.size_bytes, owner_file.etag
+        merged = merging.merge(self._part_files, parts, size_bytes, started_at, work.folder, work.names, analyze_again, etag)
+        owner_statistics = merged.totals.statistics.by_owner()
+        known = None if owner_file.rules is None else frozenset(owner_statistics)
+        fingerprints = RunFingerprints(merged.blocks, merged.arns, merged.totals.open, known)
+        return _ReadReport(merged.totals, owner_statistics, fingerprints, merged.names, merged.parts)
 
     def _reader(self) -> ReportReader:
         return ReportReader.of(self.clients.s3, self.run.require_plan(), self.delivery)
@@ -261,7 +301,20 @@ class _Analysis:
         places = _places(report.totals.open, earlier.fingerprint_files)
         return read_coverage(self.clients.inspector2, self.clients.config.account, places)
 
-    def _compare(self, earlier: _Earlier, report: _ReadReport, scanned: Scanned) -> RunComparison:
+    def _due_dates(self, earlier: _Earlier) -> tuple[DueDates | None, list[str]]:
+        """Return what makes due dates, or None; a note says why the parameter cannot be used."""
+        config = self.clients.config
+        try:
+            wanted = RemediationDays.parse(config.remediation_days)
+        except RemediationDaysError as error:
+            return None, [Note("due.not_used", wrong=error.args[0])]
+        if wanted is None:
+            return None, []
+        before = earlier.baseline.started_at if isinstance(earlier.baseline, EarlierRun) else None
+        today = day_in_zone(self.run.execution.started_at, config.time_zone)
+        return DueDates(wanted.days, today, day_in_zone(before, config.time_zone) if before else None), []
+
+    def _compare(self, earlier: _Earlier, report: _ReadReport, scanned: Scanned, watched: Watched) -> RunComparison:
         plan, execution = self.run.require_plan(), self.run.execution
         header = Header(
             report=plan.report_name,
@@ -278,7 +331,7 @@ class _Analysis:
             earlier.baseline_file,
             earlier.days_from,
             NotScanned(scanned.uncertain(), scanned.off()),
-            report.totals.priorities.watched(),
+            watched,
         )
 
     def _assess(
@@ -293,19 +346,47 @@ class _Analysis:
         )
 
     def _find_details(
-        self, earlier: _Earlier, report: _ReadReport, compared: BaselineComparison | None
+        self, earlier: _Earlier, report: _ReadReport, compared: BaselineComparison | None, listed: Listed
     ) -> tuple[DetailsByArn, list[str]]:
-        """Look up what people need to recognize changed findings, in the baseline's names file and in this run's own."""
+        """Look up what people need to recognize the listed findings, in the baseline's names file and in this run's own."""
         found: DetailsByArn = {}
         sentences: list[str] = []
-        of_current: frozenset[bytes] = frozenset()
-        if compared is not None and isinstance(earlier.baseline, EarlierRun):
-            of_baseline, of_current = finding_details.wanted(compared.changes)
-            if of_baseline or compared.carried:
-                found = _from_baseline(earlier.files, earlier.baseline, of_baseline, compared.carried, report.names, sentences)
+        if compared is not None and isinstance(earlier.baseline, EarlierRun) and (listed.baseline or compared.carried):
+            found = _from_baseline(earlier.files, earlier.baseline, listed.baseline, compared.carried, report.names, sentences)
         report.names.finish()
         self.work.names.seek(0)
-        return {**found, **finding_details.find(self.work.names, of_current)} if of_current else found, sentences
+        return {**found, **finding_details.find(self.work.names, listed.current)} if listed.current else found, sentences
+
+    def _entries(
+        self,
+        earlier: _Earlier,
+        report: _ReadReport,
+        details: DetailsByArn,
+        due_dates: DueDates | None,
+        known_exploited: KnownExploited,
+    ) -> Entries:
+        plan, before = self.run.require_plan(), earlier.baseline
+        formats = {plan.report_format, *([before.report_format] if isinstance(before, EarlierRun) else [])}
+        return Entries(
+            details,
+            self.run.execution.started_at,
+            _owner_names(earlier, report) if report.fingerprints.owners is not None else None,
+            due_dates,
+            known_exploited,
+            are_aligned=formats == {"JSON"},
+        )
+
+    def _owned(self, earlier: _Earlier, report: _ReadReport, comparison: RunComparison, entries: Entries) -> Owned | None:
+        if report.fingerprints.owners is None:
+            return None
+        return Owned(
+            report.owner_statistics,
+            report.totals.priorities,
+            comparison.with_baseline.changes if comparison.with_baseline else None,
+            comparison.open_findings,
+            entries,
+            _owner_names(earlier, report),
+        )
 
     def _document(
         self,
@@ -313,21 +394,25 @@ class _Analysis:
         report: _ReadReport,
         comparison: RunComparison,
         coverage_status: CoverageStatus,
-        details: DetailsByArn,
+        entries: Entries,
+        owned: Owned | None,
     ) -> dict[str, Any]:
         totals = report.totals
         results = AnalysisResults(
             counts=totals.statistics.to_dict(totals.duplicates),
             baseline=earlier.baseline,
             compared=comparison.with_baseline,
-            details=details,
+            entries=entries,
             coverage_status=coverage_status,
-            priorities=totals.priorities.ranked(comparison.resources),
+            priorities=totals.priorities,
+            open_findings=comparison.open_findings,
+            owned=owned,
+            owner_pages={owner: self._keys.owner_page(owner) for owner in owned.listed()} if owned else {},
             open_accounts=frozenset(account for account, _ in totals.open),
         )
         return assemble(_report(self.clients.config, self.run, self.delivery), results)
 
-    def _store(self, analysis: Mapping[str, Any], report: _ReadReport) -> StoredAnalysis:
+    def _store(self, analysis: Mapping[str, Any], report: _ReadReport, *, has_due_dates: bool) -> StoredAnalysis:
         """Write the files, analysis.json last: where it lies, the others do, too."""
         s3, to, keys = self.clients.s3, self.run.require_plan().destination, self._keys
         text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
@@ -337,27 +422,27 @@ class _Analysis:
             self._part_files.publish(report.parts)
         else:
             put(s3, to, keys.parquet(1), self.work.table, PARQUET)
+        if has_due_dates:
+            due_table.write(self.work.due_rows, self.work.due_table, self.run.execution.started_at)
+            put(s3, to, keys.due_dates, self.work.due_table, PARQUET)
         stored = put(s3, to, keys.document, text, "application/json")
         return StoredAnalysis(to.bucket, stored.key, keys.parquet_prefix, fingerprints, names)
-
-    def _with_page(self, analysis: Mapping[str, Any], stored: StoredAnalysis) -> StoredAnalysis:
-        """Write the page; where it cannot be made, the analysis goes without one."""
-        # Imported here, since its libraries are slow to load: a cold start that fails earlier need not wait for them.
-        from findings_analysis.page import run_page  # noqa: PLC0415
-
-        run, config = replace(self.run, delivery=self.delivery), self.clients.config
-        links = _links(run, config, stored)
-        try:
-            page = run_page.page_of(run, config, self.clients.now(), analysis, self.history(), links)
-        except Exception as error:  # noqa: BLE001 - a template can fail in any way, and the numbers stand without it
-            logger.warning("the page could not be made: %s", type(error).__name__)
-            return stored
-        put(self.clients.s3, run.require_plan().destination, self._keys.page, page.encode(), "text/html; charset=utf-8")
-        return replace(stored, page_key=self._keys.page)
 
     @property
     def _keys(self) -> AnalysisKeys:
         return keys_of(self.clients.config, self.run)
+
+
+def _owner_names(earlier: _Earlier, report: _ReadReport) -> dict[bytes, str]:
+    before = earlier.baseline_file.summary.owners if earlier.baseline_file else None
+    names = {bytes.fromhex(known): name for known, name in (before or {}).items()}
+    return names | {owner_hash(owner): owner for owner in report.fingerprints.owners or ()}
+
+
+def _by_lowest_severity(overdue: Mapping[str, int]) -> dict[str, int]:
+    """Return how many are overdue of a severity or a worse one."""
+    worst_first = SEVERITIES[: SEVERITIES.index("LOW") + 1]
+    return dict(zip(worst_first, accumulate(overdue.get(each, 0) for each in worst_first), strict=True))
 
 
 def _places(open_findings: Iterable[tuple[str, str]], before: Iterable[FingerprintFile]) -> set[tuple[str, str]]:
@@ -408,15 +493,6 @@ def _left_out(totals: Totals) -> Iterator[str]:
         yield Note("read.reopened", count=totals.reopened)
     for column, count in sorted(totals.unreadable_values.items()):
         yield Note("read.values", count=count, column=column)
-
-
-def _links(run: Run, config: Config, stored: StoredAnalysis) -> dict[str, str | None]:
-    return {
-        "report": links_to.report_url(run, config),
-        "analysis": links_to.object_url(stored.bucket, stored.analysis_key, config),
-        "parquet": links_to.object_url(stored.bucket, stored.parquet_prefix, config),
-        "execution": links_to.execution_url(run, config),
-    }
 
 
 def _report(config: Config, run: Run, delivery: Delivery) -> AnalyzedReport:

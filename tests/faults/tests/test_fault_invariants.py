@@ -11,6 +11,7 @@ from tests.faults.invariants import (
     FaultSeen,
     InvocationSeen,
     MessageSeen,
+    OwnerMessageSeen,
     Snapshot,
     violations,
 )
@@ -97,12 +98,36 @@ EXTERNAL = report(id="id-f", is_external=True, destination={"bucketName": "their
 CANCELS = {**PLAN, "on_busy": "cancel"}
 SILENT = {**PLAN, "notify": False}
 NOTIFIED_TWICE = (message(), message())
+OWNERS_KEY = "inspector/analyses/nightly/run-1/owners.json"
+DUE = {
+    "analysis": json.dumps({"owner_message_count": 2, "owners_key": OWNERS_KEY}),
+    "owners_done_at": "2026-11-23T03:11:00+00:00",
+}
+SHOP, UNOWNED = OwnerMessageSeen("run-1", "shop", "o-1"), OwnerMessageSeen("run-1", "unowned", "o-2")
+OWNED = replace(GOOD, items=items(**DUE), owners={OWNERS_KEY: ("shop", "unowned")}, owner_messages=(SHOP, UNOWNED))
+SILENT_OWNED = replace(OWNED, items=items(**DUE, plan=json.dumps(SILENT)), messages=(), invocations=())
+"""Its owners are not notified: here they were, all the same."""
+
+
+def lost(function: str, kind: str = "lost_answer") -> tuple[FaultSeen, ...]:
+    """A fault of a publish after which a copy may come."""
+    return (FaultSeen(kind, function, "sns:Publish", ARN),)
 
 
 @pytest.mark.parametrize(
     "seen",
     [
         pytest.param(GOOD, id="a success"),
+        pytest.param(OWNED, id="each owner was notified"),
+        pytest.param(replace(SILENT_OWNED, owner_messages=()), id="a silent run, whose owners are not notified either"),
+        pytest.param(
+            replace(OWNED, owner_messages=(SHOP, SHOP, UNOWNED), faults=lost("NotifyOwnersFunction")),
+            id="an owner was notified again since the answer of SNS was lost",
+        ),
+        pytest.param(
+            replace(OWNED, owner_messages=(SHOP, UNOWNED, UNOWNED), faults=lost("CleanUpFunction", "killed_after")),
+            id="an owner was notified again since the cleanup was killed",
+        ),
         pytest.param(
             replace(GOOD, reports=(report(), EXTERNAL), inspector_calls=(call("cancel", 5.0, "id-f"),), items=items(plan=json.dumps(CANCELS)),
                     invocations=()),
@@ -176,6 +201,16 @@ def test_rules_hold_for_what_a_working_exporter_leaves(seen: Snapshot) -> None:
         (4, replace(GOOD, items=items(plan=json.dumps(SILENT)), invocations=()), "must send no notification"),
         (4, replace(GOOD, executions=ended("ABORTED", "Wait for Report")), "ended as ABORTED and was recorded as SUCCEEDED"),
         (4, replace(GOOD, items=items(outcome="FAILED"), messages=(message(outcome="FAILED"),)), "ended as SUCCEEDED and was recorded as FAILED"),
+        (4, replace(OWNED, owner_messages=(SHOP,)), "no message was sent to unowned"),
+        (4, replace(OWNED, owner_messages=()), "no message was sent to shop"),
+        (4, replace(OWNED, items=items(**DUE | {"owners_done_at": None})), "messages to owners are not marked as sent"),
+        (4, replace(OWNED, owner_messages=(SHOP, UNOWNED, replace(SHOP, owner="payments"))), "sent to payments, who is to get none"),
+        (4, SILENT_OWNED, "sent to shop, who is to get none"),
+        (4, replace(OWNED, owner_messages=(SHOP, SHOP, UNOWNED)), "1 messages to owners are copies, with 0 reasons"),
+        (4, replace(OWNED, owner_messages=(SHOP, SHOP, UNOWNED), faults=lost("NotifyFunction")), "copies, with 0 reasons"),
+        (4, replace(OWNED, messages=NOTIFIED_TWICE, faults=lost("NotifyOwnersFunction")), "2 notifications, with 0 reasons"),
+        (4, replace(OWNED, owner_messages=(SHOP, SHOP, UNOWNED, UNOWNED), faults=lost("NotifyOwnersFunction")), "2 messages to owners are copies"),
+        (4, replace(OWNED, owner_messages=(SHOP, replace(SHOP, notification_id="o-9"), UNOWNED), faults=lost("NotifyOwnersFunction")), "several ids"),
         (5, replace(GOOD, items=items(delivery=None)), "without a delivery"),
         (5, replace(GOOD, executions=ended("FAILED", "Record Run", "Notify")), "not in its notification"),
         (5, replace(GOOD, objects={}), "has None bytes"),

@@ -14,6 +14,8 @@ from tests.faults.model import (
     LockState,
     LockWritten,
     Over,
+    OwnerPublished,
+    OwnerWritten,
     Published,
     ReportBegan,
     ReportOver,
@@ -50,6 +52,34 @@ DAILY_RUN: list[Seen] = [
     RunWritten(12, A, RECORDED, NOTIFIED),
     Over(13, A, "SUCCEEDED"),
 ]
+
+
+OWNERS_DONE = replace(NOTIFIED, owners_done=True)
+TO_AN_OWNER: list[Seen] = [
+    OwnerWritten(12.1, A, "shop", notified=False),
+    OwnerPublished(12.2, A, "shop"),
+    OwnerWritten(12.3, A, "shop", notified=True),
+    RunWritten(12.4, A, NOTIFIED, OWNERS_DONE),
+]
+
+
+def test_an_owner_is_claimed_notified_and_marked_and_then_the_run_is_done() -> None:
+    assert broken_laws([*DAILY_RUN, *TO_AN_OWNER]) == []
+
+
+@pytest.mark.parametrize(
+    ("law", "seen"),
+    [
+        ("O1", [OwnerPublished(11.5, A, "shop")]),
+        ("O1", [OwnerPublished(9.5, A, "shop")]),
+        ("O1", [*TO_AN_OWNER, OwnerPublished(12.25, A, "shop")]),
+        ("O2", [each for each in TO_AN_OWNER if not isinstance(each, OwnerPublished)]),
+        ("O2", [TO_AN_OWNER[0], TO_AN_OWNER[1], TO_AN_OWNER[3]]),
+        ("O2", [RunWritten(11.5, A, RECORDED, replace(RECORDED, owners_done=True))]),
+    ],
+)
+def test_a_law_about_owners_is_broken_by(law: str, seen: list[Seen]) -> None:
+    assert law in {each.split()[1].removesuffix(":") for each in broken_laws([*DAILY_RUN, *seen])}
 
 
 def test_a_run_without_faults_breaks_no_invariant() -> None:

@@ -10,6 +10,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _accounts = itertools.count(200_000_000_001)
 REGION, ELSEWHERE, OPT_IN = "eu-west-1", "us-east-1", "me-south-1"
 FINDINGS = 60
+UNKNOWN_FINDING = f"arn:aws:inspector2:{REGION}:123456789012:finding/{'0' * 32}"
 BUCKET_ACTIONS = ["s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload"]
 KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey*"]
 
@@ -610,6 +612,7 @@ class TestScanning:
             unprivileged.batch_get_account_status,
             unprivileged.list_coverage_statistics,
             unprivileged.list_connectors,
+            partial(unprivileged.batch_get_finding_details, findingArns=[UNKNOWN_FINDING]),
         ):
             assert kind(refusal(call))[:2] == (403, "AccessDeniedException")
 
@@ -643,6 +646,53 @@ class TestCoverageAsTheAnalysisReadsIt:
         assert found.accounts[inspector.account].state == "unknown"
         assert len(found.notes) == 3
         assert all("not authorized" in note for note in found.notes)
+
+
+def vulnerability_of(finding: dict[str, Any]) -> str:
+    return str(finding["packageVulnerabilityDetails"]["vulnerabilityId"])
+
+
+class TestFindingDetails:
+    """What Inspector knows of a finding's vulnerability, held against the service model by the client."""
+
+    def test_kev_dates_are_those_that_a_test_has_put_and_others_have_none(self, inspector: InspectorAccount) -> None:
+        inspector.control.seed(FINDINGS)
+        package = [each for each in inspector.control.findings() if "packageVulnerabilityDetails" in each]
+        first, other = package[0], next(each for each in package if vulnerability_of(each) != vulnerability_of(package[0]))
+        added, due = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)
+        assert inspector.control.put_into_kev(vulnerability_of(first), added, due, "Apply updates.") >= 1
+        answer = inspector.client.batch_get_finding_details(findingArns=[first["findingArn"], other["findingArn"]])
+        assert answer["errors"] == []
+        in_kev, not_in_kev = answer["findingDetails"]
+        assert in_kev["cisaData"] == {"dateAdded": added, "dateDue": due, "action": "Apply updates."}
+        assert "cisaData" not in not_in_kev
+        assert in_kev.get("epssScore") == first.get("epss", {}).get("score")
+        inspector.control.reset()
+        inspector.control.seed(FINDINGS)
+        (after,) = inspector.client.batch_get_finding_details(findingArns=[first["findingArn"]])["findingDetails"]
+        assert "cisaData" not in after
+
+    def test_an_arn_of_which_nothing_is_known_is_an_error_beside_the_others(self, inspector: InspectorAccount) -> None:
+        inspector.control.seed(FINDINGS)
+        known = inspector.control.findings()[0]["findingArn"]
+        answer = inspector.client.batch_get_finding_details(findingArns=[UNKNOWN_FINDING, known])
+        assert [each["findingArn"] for each in answer["findingDetails"]] == [known]
+        assert [(each["findingArn"], each["errorCode"]) for each in answer["errors"]] == [
+            (UNKNOWN_FINDING, "FINDING_DETAILS_NOT_FOUND")
+        ]
+
+    def test_more_than_ten_arns_and_what_is_no_arn_are_refused(self, inspector: InspectorAccount) -> None:
+        inspector.control.seed(FINDINGS)
+        arns = [each["findingArn"] for each in inspector.control.findings()]
+        assert len(inspector.client.batch_get_finding_details(findingArns=arns[:10])["findingDetails"]) == 10
+        assert kind(refusal(lambda: inspector.client.batch_get_finding_details(findingArns=arns[:11])))[:2] == (
+            400,
+            "ValidationException",
+        )
+        assert kind(refusal(lambda: inspector.client.batch_get_finding_details(findingArns=["x"])))[:2] == (
+            400,
+            "ValidationException",
+        )
 
 
 class TestMisbehaviour:

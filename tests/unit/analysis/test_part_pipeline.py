@@ -42,7 +42,16 @@ def s3(table: Table) -> S3:
 
 @pytest.fixture
 def clients(table: Table, s3: Any, inspector: FakeInspector) -> AnalysisClients:
-    return AnalysisClients(config(), table, s3, inspector.client, lambda: START)
+    put_owners(OWNERS)
+    settings = {"OWNER_TAG": "team", "OWNER_MESSAGES": "ALL", "REMEDIATION_DAYS": '{"CRITICAL": 15, "HIGH": 30, "MEDIUM": 90}'}
+    return AnalysisClients(config(**settings), table, s3, inspector.client, lambda: START)
+
+
+OWNERS = [{"owner": "shop", "repositories": ["shop/*"]}, {"owner": "platform", "resource_types": ["AWS_EC2_INSTANCE"]}]
+
+
+def put_owners(rules: object) -> None:
+    client("s3").put_object(Bucket=BUCKET, Key="inspector/config/owners.json", Body=json.dumps(rules).encode())
 
 
 def report_of(findings: list[Any], report_format: str) -> bytes:
@@ -77,7 +86,12 @@ def files(headline: dict[str, Any]) -> dict[str, Any]:
         for batch in parquet_columns.read(io.BytesIO(content_of(key))):
             rows += zip(*[map(json.dumps, batch[name]) for name in parquet_columns.SCHEMA.names if name in batch], strict=True)
     page = content_of(headline["page_key"])
+    folder = headline["analysis_key"].removesuffix("analysis.json")
+    of_owners = {key: content_of(key) for key in keys_under(f"{folder}owners")}
+    assert len(of_owners) > 3
     return {
+        "owners": of_owners,
+        "due": content_of(keys_under("inspector/due/")[-1]),
         "fingerprints": content_of(headline["fingerprints_key"]),
         "analysis": json.loads(content_of(headline["analysis_key"])),
         "page": page,
@@ -121,6 +135,7 @@ def test_any_number_of_parts_leaves_what_the_whole_leaves(
     whole = files(headline)
     assert whole["analysis"]["changes"]["counts"]["unchanged_new_arn"]
     assert whole["analysis"]["changes"]["lists"]["new"][0]["finding_arn"]
+    assert {"shop", "platform", "payments", "unowned"} <= whole["analysis"]["owners"].keys()
     assert (whole["analysis"]["statistics"]["duplicates"] > 0) == (findings is REPEATING)
     names = content_of(headline["names_key"])
     for number in (1, 2, 8, 64) if findings is REPEATING else (3,):
@@ -343,3 +358,12 @@ class TestFailures:
         run, delivery = delivered(clients, "run-1", START, report_of(FINDINGS * 2, "JSON"))
         assert in_parts(clients, run, delivery, 4) == {"state": "NOT_ANALYZED", "error": "Analysis.FindingsRepeated"}
         assert "more than 20 findings are in several of its parts" in headline_of(clients, run)["sentence"]
+
+
+def test_parts_that_were_analyzed_with_different_rules_are_not_merged(clients: AnalysisClients) -> None:
+    run, delivery = delivered(clients, "run-1", START, report_of(FINDINGS, "JSON"))
+    answer = in_parts(clients, run, delivery, 3, between=lambda: put_owners(OWNERS[:1]))
+    assert answer == {"state": "NOT_ANALYZED", "error": "Analysis.PartsUnusable"}
+    assert "another file of owners" in headline_of(clients, run)["sentence"]
+    # Another try finds the same rules everywhere.
+    assert in_parts(clients, run, delivery, 3) == {"state": "ANALYZED"}

@@ -1,4 +1,5 @@
 """Statistics, scan coverage and priorities of a report.
 
-Offered: ``coverage``, ``coverage_status``, ``priorities``, ``resumption``, ``statistics``.
+Offered: ``coverage``, ``coverage_status``, ``known_exploited``, ``priorities``, ``resumption``, ``scores``,
+``statistics``.
 """

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from findings_analysis.reading.errors import TooLargeError
 from findings_analysis.reading.resource_names import read_names
-from findings_analysis.reading.schema import COUNTED_NAMES, Ragged
+from findings_analysis.reading.schema import COUNTED_NAMES, OWNER_COLUMN, Ragged
 from findings_exporter.model.taxonomy import NOT_OPEN, SEVERITIES
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _DAY_MS = 86_400_000
 _AGE_LIMITS_DAYS = (8, 31, 91)
 _EPSS_LIMITS = (0.01, 0.1, 0.5)
 _KINDS = ("severity", "type", "resource_type", "fix_available", "exploit_available")
+_COUNTED_TOGETHER = (*_KINDS, OWNER_COLUMN.name)
 _SEVERITY, _AGE, _EPSS = 0, -2, -1
 """Where a combination has them: first the kinds, then the bands as numbers, of which age has the oldest first."""
 _AGE_PLACES = {band: place for place, band in enumerate(reversed(AGE_BANDS))}
@@ -103,30 +104,32 @@ class Statistics:
 
     def __init__(self, now_ms: int) -> None:
         self.total = 0
-        self.statuses: Counter[str | None] = Counter()
+        self.statuses: Counter[tuple[str | None, str | None]] = Counter()
+        """Findings by status and owner."""
         self.kinds: defaultdict[tuple[str | None, ...], int] = defaultdict(itertools.count().__next__)
         """A number for each combination of the kinds: there are some hundred."""
         self.combinations: Counter[tuple[int, int, int | None]] = Counter()
         """Findings by number of the kinds, band of age and band of EPSS: counting once is quicker than eight times."""
-        self.accounts: Counter[str | None] = Counter()
+        self.accounts: Counter[tuple[str | None, str | None]] = Counter()
+        """Findings by account and owner."""
         self.tallies = {kind: Tally(kind) for kind in ("resources", "vulnerabilities", "packages")}
         oldest = [now_ms - days * _DAY_MS for days in reversed(_AGE_LIMITS_DAYS)]
         # What was first observed at a limit, or before it, is too old for the band.
         self._age_place = partial(bisect_left, oldest)
 
     def add(self, batch: Batch) -> None:
-        """Count a batch; it needs :data:`~findings_analysis.reading.schema.COUNTED_NAMES`."""
+        """Count a batch; it needs :data:`~findings_analysis.reading.schema.COUNTED_NAMES` and the owner."""
         statuses = batch["status"]
         self.total += len(statuses)
-        self.statuses.update(statuses)
+        self.statuses.update(zip(statuses, batch[OWNER_COLUMN.name], strict=True))
         if not NOT_OPEN.isdisjoint(statuses):
             are_open = [status not in NOT_OPEN for status in statuses]
-            batch = {name: list(itertools.compress(batch[name], are_open)) for name in COUNTED_NAMES}
+            batch = {name: list(itertools.compress(batch[name], are_open)) for name in (*COUNTED_NAMES, OWNER_COLUMN.name)}
         ages = map(self._age_place, batch["first_observed_at"])
         scores = [None if score is None else bisect_right(_EPSS_LIMITS, score) for score in batch["epss_score"]]
-        kinds = map(self.kinds.__getitem__, zip(*[batch[name] for name in _KINDS], strict=True))
+        kinds = map(self.kinds.__getitem__, zip(*[batch[name] for name in _COUNTED_TOGETHER], strict=True))
         self.combinations.update(zip(kinds, ages, scores, strict=True))
-        self.accounts.update(batch["account_id"])
+        self.accounts.update(zip(batch["account_id"], batch[OWNER_COLUMN.name], strict=True))
         self.tallies["resources"].add(filter(None, batch["resource_id"]))
         self.tallies["resources"].add(_flat(batch["further_resource_ids"]))
         self.tallies["vulnerabilities"].add(filter(None, batch["vulnerability_id"]))
@@ -148,8 +151,8 @@ class Statistics:
         kinds = list(self.kinds)
         return {
             "total": self.total,
-            "statuses": list(self.statuses.items()),
-            "accounts": list(self.accounts.items()),
+            "statuses": [[*key, count] for key, count in self.statuses.items()],
+            "accounts": [[*key, count] for key, count in self.accounts.items()],
             "combinations": [[kinds[number], age, score, n] for (number, age, score), n in self.combinations.items()],
             "tallies": {kind: tally.counts for kind, tally in self.tallies.items()},
         }
@@ -159,13 +162,36 @@ class Statistics:
         """Read what :meth:`to_stored` returned."""
         made = cls(now_ms)
         made.total = stored["total"]
-        made.statuses.update(dict(stored["statuses"]))
-        made.accounts.update(dict(stored["accounts"]))
+        made.statuses.update({(status, owner): count for status, owner, count in stored["statuses"]})
+        made.accounts.update({(account, owner): count for account, owner, count in stored["accounts"]})
         for kinds, age, score, count in stored["combinations"]:
             made.combinations[made.kinds[tuple(kinds)], age, score] += count
         for kind, counts in stored["tallies"].items():
             made.tallies[kind].add(counts)
         return made
+
+    @property
+    def open(self) -> int:
+        """Open findings."""
+        return sum(count for (status, _), count in self.statuses.items() if status not in NOT_OPEN)
+
+    def by_owner(self) -> dict[str, Statistics]:
+        """Return what was counted of each owner, without the most frequent names; nothing where there are no owners."""
+        found: defaultdict[str, Statistics] = defaultdict(lambda: Statistics(0))
+        for (status, owner), count in self.statuses.items():
+            if owner is not None:
+                found[owner].statuses[status, None] += count
+                found[owner].total += count
+        for (account, owner), count in self.accounts.items():
+            if owner is not None:
+                found[owner].accounts[account, None] += count
+        kinds = list(self.kinds)
+        for (number, age, score), count in self.combinations.items():
+            *others, owner = kinds[number]
+            if owner is not None:
+                each = found[owner]
+                each.combinations[each.kinds[*others, None], age, score] += count
+        return dict(found)
 
     def by(self, kind: str) -> dict[str, int]:
         """Return findings by one of the kinds, the most frequent first, severities by their weight."""
@@ -183,11 +209,11 @@ class Statistics:
         ages, scores = self._by(_AGE), self._by(_EPSS)
         return {
             "total": self.total,
-            "open": sum(count for status, count in self.statuses.items() if status not in NOT_OPEN),
+            "open": self.open,
             "duplicates": duplicates,
-            "by_status": _named(self.statuses),
+            "by_status": _named(_first(self.statuses)),
             **{f"by_{kind}": self.by(kind) for kind in _KINDS},
-            "by_account": _named(self.accounts),
+            "by_account": _named(_first(self.accounts)),
             "by_age": {band: ages[_AGE_PLACES[band]] for band in AGE_BANDS},
             "by_age_and_severity": {band: _named(self._by(_SEVERITY, _AGE_PLACES[band]), SEVERITIES) for band in AGE_BANDS},
             "by_epss": {band: scores[place] for place, band in enumerate(EPSS_BANDS)} | {NO_VALUE: scores[None]},
@@ -216,6 +242,13 @@ def _repositories(resources: Counter[str]) -> Counter[str]:
         # Each is asked for once: remembering it would only take memory.
         if repository := read_names(resource_id).repository:
             found[repository] += count
+    return found
+
+
+def _first(counts: Mapping[tuple[str | None, str | None], int]) -> Counter[str | None]:
+    found: Counter[str | None] = Counter()
+    for (name, _), count in counts.items():
+        found[name] += count
     return found
 
 

@@ -1,5 +1,5 @@
 """Fingerprints of findings, and what changed since the baseline.
 
-Offered: ``arns``, ``baseline``, ``difference``, ``earlier_files``, ``fingerprint_format``, ``fingerprints``,
-``identity``, ``run_fingerprints``, ``sections``, ``sorting``.
+Offered: ``arns``, ``baseline``, ``difference``, ``due``, ``earlier_files``, ``fingerprint_format``, ``fingerprints``,
+``identity``, ``run_fingerprints``, ``sections``, ``sorting``, ``watch``.
 """

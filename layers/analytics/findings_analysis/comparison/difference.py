@@ -35,6 +35,7 @@ from typing import NamedTuple
 from findings_analysis.comparison.arns import ArnIndex
 from findings_analysis.comparison.fingerprints import (
     AFTER_FIRST_SEEN,
+    BEFORE_OWNER,
     CLOSED,
     CLOSED_STATUS,
     EXACT,
@@ -44,6 +45,8 @@ from findings_analysis.comparison.fingerprints import (
     LOGICAL,
     MARKS,
     NO_DAY,
+    NO_OWNER,
+    NOT_KNOWN,
     OPEN,
     OWNER,
     RANKED,
@@ -59,13 +62,19 @@ from findings_analysis.comparison.fingerprints import (
     was_open,
     with_status,
 )
-from findings_analysis.comparison.identity import ACCOUNT, ON_RESOURCE, RESOURCE, VULNERABILITY
+from findings_analysis.comparison.identity import ACCOUNT, ON_RESOURCE, RESOURCE
 from findings_analysis.comparison.sorting import Window, merged, windows
-from findings_exporter.model.taxonomy import SCAN_TYPES, STATUS_UNKNOWN, STAYED
+from findings_exporter.model.taxonomy import MOVED, NO_LONGER_OPEN, SCAN_TYPES, STATUS_UNKNOWN, STAYED
 
 MARKS_AND_SCAN_TYPE = slice(MARKS, SCAN_TYPE + 1)
 CHANGES_LISTED = 300
 """So many findings of each kind are named, some thousands in all: what a person can search in the page. All are counted."""
+CHANGES_OF_OWNER_LISTED = 50
+"""The same of each owner: there may be hundreds."""
+MOVED_AWAY = "moved_away"
+"""Counted for the owner that a finding had before, beside ``moved`` for the one that it has now."""
+OF_BASELINE = frozenset({*NO_LONGER_OPEN, STATUS_UNKNOWN, MOVED_AWAY})
+"""Kinds that are the owner's of the baseline."""
 
 
 class Change(NamedTuple):
@@ -137,21 +146,31 @@ class Changes:
         By kind and severity: this run's, or the last known one of a finding that is no longer open.
     by_place
         By kind, account hash (:func:`findings_analysis.comparison.identity.account_hash`) and scan type.
-    days_to_close
-        Sum of the days from first seen to closed, over the findings of the kind ``closed``.
+    days_to_close, closed_with_days
+        Sum of the days from first seen to closed, over the findings of the kind ``closed`` whose first-seen day is known, and
+        how many these are.
+    by_owner
+        By the owner's bytes, kind and severity, ``moved_away`` among the kinds. Empty where this run knows no owners.
+    owned, knows_owners
+        Whether this run knows owners, and whether both runs do: else nothing has moved.
     """
 
     listed_at_most: int = CHANGES_LISTED
+    owned: bool = False
+    knows_owners: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     by_severity: Counter[tuple[str, str]] = field(default_factory=Counter)
     by_place: Counter[tuple[str, bytes, str]] = field(default_factory=Counter)
+    by_owner: Counter[tuple[bytes, str, str]] = field(default_factory=Counter)
     days_to_close: int = 0
+    closed_with_days: int = 0
     _listed: dict[str, WorstChanges] = field(default_factory=dict)
+    _listed_of_owner: dict[tuple[bytes, str], WorstChanges] = field(default_factory=dict)
 
     def add(self, kind: str, pairs: Collection[Pair]) -> None:
         """Count changes of one kind, and what they changed in how bad the findings are."""
         if kind == "still_open":
-            self.counts[kind] += len(pairs)
+            self.add_still_open([after for _, after in pairs])
         else:
             self._count(kind, pairs)
         if kind in STAYED:
@@ -162,12 +181,35 @@ class Changes:
                         marked[each].append((before, after))
             for each, changed in marked.items():
                 self._count(each, changed)
+            if self.knows_owners:
+                self.add_moved([(before, after) for before, after in pairs if before[OWNER] != after[OWNER]])
         elif kind == "closed":
-            self.days_to_close += sum(max(day(after[CLOSED]) - day(before[FIRST_SEEN]), 0) for before, after in pairs)
+            known = [(before, after) for before, after in pairs if before[FIRST_SEEN] != NOT_KNOWN]
+            self.closed_with_days += len(known)
+            self.days_to_close += sum(max(day(after[CLOSED]) - day(before[FIRST_SEEN]), 0) for before, after in known)
+
+    def add_still_open(self, current: Collection[bytes]) -> None:
+        """Count findings that are open in both reports under the same ARN."""
+        self.counts["still_open"] += len(current)
+        for alike, count in Counter(
+            [each[MARKS : MARKS + 1] + each[OWNER] for each in current if each[OWNER] != NO_OWNER]
+        ).items():
+            self.by_owner[alike[1:], "still_open", RANKED[alike[0] >> 5]] += count
+
+    def add_moved(self, pairs: Collection[Pair]) -> None:
+        """Count open findings whose owner has changed."""
+        if pairs:
+            self._count(MOVED, pairs)
+            self._count_of_owners(MOVED_AWAY, pairs)
 
     def listed(self, kind: str) -> list[Change]:
         """Return the first changes of a kind, the worst first."""
         return self._listed[kind].changes(kind) if kind in self._listed else []
+
+    def listed_of_owner(self, owner: bytes, kind: str) -> list[Change]:
+        """Return an owner's first changes of a kind, the worst first."""
+        listed = self._listed_of_owner.get((owner, kind))
+        return listed.changes(kind) if listed else []
 
     def _count(self, kind: str, pairs: Collection[Pair]) -> None:
         self.counts[kind] += len(pairs)
@@ -179,6 +221,22 @@ class Changes:
         if kind not in self._listed:
             self._listed[kind] = WorstChanges(self.listed_at_most)
         self._listed[kind].add(pairs)
+        self._count_of_owners(kind, pairs)
+
+    def _count_of_owners(self, kind: str, pairs: Collection[Pair]) -> None:
+        of_owners: dict[bytes, list[Pair]] = {}
+        for pair in pairs:
+            before, after = pair
+            of_owners.setdefault((before if before and kind in OF_BASELINE else after or before)[OWNER], []).append(pair)
+        if of_owners.keys() == {NO_OWNER} and not self.owned:
+            return
+        for owner, owned in of_owners.items():
+            for rank, count in Counter([(after or before)[MARKS] >> 5 for before, after in owned]).items():
+                self.by_owner[owner, kind, RANKED[rank]] += count
+            key = (owner, kind)
+            if key not in self._listed_of_owner:
+                self._listed_of_owner[key] = WorstChanges(min(self.listed_at_most, CHANGES_OF_OWNER_LISTED))
+            self._listed_of_owner[key].add(owned)
 
 
 def marks_changed(before: bytes, after: bytes) -> list[str]:
@@ -403,19 +461,19 @@ class Comparison:
     ----------
     changes
         None without a baseline.
-    resources
-        On how many resources each watched vulnerability is open now, by its hash.
-    moved
+    elsewhere
         ARN hashes of the findings that both runs have under different logical identities. They were taken for one that went
         and one that came: :func:`rekeyed` brings them together for a second walk.
     carried
         ARN hashes of what is kept for the next run although this report does not have it.
+    carried_owners
+        Its owners' bytes.
     """
 
     changes: Changes | None
-    resources: Counter[bytes]
-    moved: frozenset[bytes]
+    elsewhere: frozenset[bytes]
     carried: frozenset[bytes]
+    carried_owners: frozenset[bytes]
 
 
 def compare(  # noqa: PLR0913 - what is counted on the way is named
@@ -425,8 +483,8 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
     *,
     arns: ArnIndex | None = None,
     not_scanned: NotScanned = ALL_SCANNED,
-    watched: frozenset[bytes] = frozenset(),
-    listed_at_most: int = CHANGES_LISTED,
+    visit: Callable[[list[bytes]], object] = lambda _: None,
+    changes: Changes | None = None,
 ) -> Comparison:
     """Compare two runs in one walk.
 
@@ -438,30 +496,32 @@ def compare(  # noqa: PLR0913 - what is counted on the way is named
         Is given what to keep for the next run, sorted.
     arns
         Of all of this run's findings. None is enough where no finding can have moved to another group.
-    watched
-        Hashes of vulnerabilities (:func:`findings_analysis.comparison.identity.vulnerability_hash`) whose resources are counted.
+    visit
+        Is given this run's open findings with the first-seen days that survived; those of one group come at once.
+    changes
+        Empty, to be filled.
 
     Notes
     -----
     Most groups are as they were: same ARNs, same marks, no first-seen day earlier than the one that is known. They are
     found by set operations, and only the others are compared by :func:`compare_groups`.
     """
-    changes = Changes(listed_at_most)
-    resources: Counter[bytes] = Counter()
-    moved: set[bytes] = set()
+    changes = changes or Changes()
+    elsewhere: set[bytes] = set()
     carried: set[bytes] = set()
+    carried_owners: set[bytes] = set()
     for window in windows(iter(()) if baseline is None else baseline, current, ON_RESOURCE):
         kept = (
             _with_days(window.current, earliest_first_seen(window.current))
             if baseline is None
-            else _compare_window(window, changes, not_scanned, arns, moved)
+            else _compare_window(window, changes, not_scanned, arns, elsewhere)
         )
         keep(kept)
-        carried.update([each[EXACT] for each in _of_status(kept, UNKNOWN_STATUS)])
-        if watched:
-            open_on = {each[ON_RESOURCE] for each in window.current if each[VULNERABILITY] in watched and is_open(each)}
-            resources.update([each[VULNERABILITY] for each in open_on])
-    return Comparison(None if baseline is None else changes, resources, frozenset(moved), frozenset(carried))
+        unknown = _of_status(kept, UNKNOWN_STATUS)
+        carried.update([each[EXACT] for each in unknown])
+        carried_owners.update([each[OWNER] for each in unknown])
+        visit(_of_status(kept, OPEN))
+    return Comparison(None if baseline is None else changes, frozenset(elsewhere), frozenset(carried), frozenset(carried_owners))
 
 
 def rekeyed(baseline: Callable[[], Iterator[list[bytes]]], keys: Mapping[bytes, bytes]) -> Iterator[list[bytes]]:
@@ -525,10 +585,12 @@ def _absent(baseline: list[bytes], current: list[bytes]) -> list[bytes]:
 
 
 def _compare_window(
-    window: Window, changes: Changes, not_scanned: NotScanned, arns: ArnIndex | None, moved: set[bytes]
+    window: Window, changes: Changes, not_scanned: NotScanned, arns: ArnIndex | None, elsewhere: set[bytes]
 ) -> list[bytes]:
-    quiet, baseline, current = _quiet_and_touched(window.baseline, window.current)
-    changes.counts["still_open"] += len(_of_status(quiet, OPEN))
+    quiet, moved, baseline, current = _quiet_and_touched(window.baseline, window.current)
+    changes.add_still_open(_of_status(quiet, OPEN))
+    if moved and changes.knows_owners:
+        changes.add_moved(moved)
     if not baseline and not current:
         return quiet
     # Sorted fingerprints of one resource stand together: what the window does not hold can only be right beside it.
@@ -538,30 +600,59 @@ def _compare_window(
         changes.add(kind, pairs)
     if arns and (present := arns.present([each[EXACT] for each in compared.absent])):
         # The absent ones may be copies of what is there.
-        moved.update([each[EXACT] for each in _absent(compared.absent, current) if each[EXACT] in present])
+        elsewhere.update([each[EXACT] for each in _absent(compared.absent, current) if each[EXACT] in present])
     return sorted([*quiet, *compared.kept])
 
 
-def _quiet_and_touched(baseline: list[bytes], current: list[bytes]) -> tuple[list[bytes], list[bytes], list[bytes]]:
-    """Return what to keep of groups that are as they were, and both runs' fingerprints of the others."""
+class Parted(NamedTuple):
+    """The groups of a window: those that are as they were, whoever owns them, and the others.
+
+    Attributes
+    ----------
+    quiet
+        What to keep of the former.
+    moved
+        Open findings among them that have another owner.
+    baseline, current
+        Both runs' fingerprints of the latter.
+    """
+
+    quiet: list[bytes]
+    moved: list[Pair]
+    baseline: list[bytes]
+    current: list[bytes]
+
+
+def _quiet_and_touched(baseline: list[bytes], current: list[bytes]) -> Parted:
     before = {each[IDENTITY_AND_MARKS]: each for each in baseline}
     after = {each[IDENTITY_AND_MARKS]: each for each in current}
     if before.keys().isdisjoint(after):
-        return [], baseline, current
+        return Parted([], [], baseline, current)
     touched = {identity[ON_RESOURCE] for identity in before.keys() ^ after.keys()}
+    owners: dict[bytes, bytes] = {}
     for identity, each in after.items():
-        # An earlier first-seen day spreads to the copies. A later one is that of a rebuilt image: the known one stands.
-        # Another owner is this run's.
-        if each != (known := before.get(identity, each)) and (each < known or each[OWNER] != known[OWNER]):
-            touched.add(identity[ON_RESOURCE])
+        if each != (known := before.get(identity, each)):
+            # An earlier first-seen day spreads to the copies. A later one is that of a rebuilt image: the known one stands.
+            if each[BEFORE_OWNER] < known[BEFORE_OWNER]:
+                touched.add(identity[ON_RESOURCE])
+            elif each[OWNER] != known[OWNER]:
+                owners[identity] = each[OWNER]
     if len(before) < len(baseline) or len(after) < len(current):
         for fingerprints in (baseline, current):
             twice = (one for one, two in pairwise(fingerprints) if one[IDENTITY_AND_MARKS] == two[IDENTITY_AND_MARKS])
             touched |= {each[ON_RESOURCE] for each in twice}
-    if not touched:
-        return baseline, [], []
-    return (
-        [each for each in baseline if each[ON_RESOURCE] not in touched],
+    if not touched and not owners:
+        return Parted(baseline, [], [], [])
+    quiet = [each for each in baseline if each[ON_RESOURCE] not in touched]
+    moved = []
+    if owners:
+        # Another owner is this run's.
+        now = [each[BEFORE_OWNER] + owners.get(each[IDENTITY_AND_MARKS], each[OWNER]) for each in quiet]
+        moved = [pair for pair in zip(quiet, now, strict=True) if pair[0] != pair[1] and is_open(pair[0])]
+        quiet = now
+    return Parted(
+        quiet,
+        moved,
         [each for each in baseline if each[ON_RESOURCE] in touched],
         [each for each in current if each[ON_RESOURCE] in touched],
     )

@@ -59,8 +59,6 @@ class Header:
         Whether Inspector was surely scanning: account, scan type, then ``on``, ``off`` or ``unknown``.
     resuming
         Since when Inspector says that it scans again where its findings are not back yet: account, scan type, ISO 8601.
-    owners
-        Names of owners by the hexadecimal hash that is in the fingerprints; None where the run knew no owners.
     """
 
     report: str
@@ -70,7 +68,6 @@ class Header:
     filter_criteria: Mapping[str, Sequence[Mapping[str, Scalar | Mapping[str, Scalar]]]]
     scanning: Mapping[str, Mapping[str, str]]
     resuming: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
-    owners: Mapping[str, str] | None = None
     identity_version: int = IDENTITY_VERSION
 
 
@@ -86,11 +83,14 @@ class Summary:
         Open findings.
     status_unknown
         Findings that were open when they were last scanned, of accounts and scan types that may not be scanned any more.
+    owners
+        Names of owners by the hexadecimal hash that is in the fingerprints; None where the run knew no owners.
     """
 
     findings: int
     open: Counted
     status_unknown: Counted
+    owners: Mapping[str, str] | None = None
 
 
 class FingerprintWriter:

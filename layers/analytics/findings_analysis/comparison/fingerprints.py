@@ -5,16 +5,15 @@
     logical hash 16 | ARN hash 8 | marks 1 | scan type 1 | first-seen day 2 | closed day 2 | owner 4
 
 The marks are severity (3 bits), known exploit (1), fix (2) and status (2), from the highest bit down, so that the higher
-byte is the worse finding. Days count from 1970 in UTC. The owner is a hash of its name, which the file's header lists;
-zeros stand for no owner.
+byte is the worse finding. Days count from 1970 in UTC; the latest first-seen day stands for one that is not known, and an
+earlier one replaces it. The owner is a hash of its name, which the file's summary lists; zeros stand for no owner.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 
-from findings_analysis.comparison.identity import EXACT_BYTES, LOGICAL_BYTES, LogicalHashes, exact_hashes
+from findings_analysis.comparison.identity import EXACT_BYTES, LOGICAL_BYTES, LogicalHashes, exact_hashes, owner_hash
 from findings_analysis.reading.bounded_cache import Remembered
-from findings_analysis.reading.schema import Batch
+from findings_analysis.reading.schema import OWNER_COLUMN, Batch
 from findings_exporter.model.taxonomy import SCAN_TYPES, SEVERITIES, scan_type
 
 FINGERPRINT_BYTES = 34
@@ -27,6 +26,7 @@ FIRST_SEEN = slice(26, 28)
 CLOSED = slice(28, 30)
 OWNER = slice(30, 34)
 AFTER_FIRST_SEEN = slice(28, 34)
+BEFORE_OWNER = slice(0, 30)
 NO_OWNER = b"\0\0\0\0"
 
 OPEN, SUPPRESSED, CLOSED_STATUS, UNKNOWN_STATUS = range(4)
@@ -40,6 +40,8 @@ DAY_MS = 86_400_000
 LAST_DAY = 65_535
 """The year 2149; later and earlier days are taken for the last and the first one that two bytes can hold."""
 NO_DAY, LATEST_DAY = b"\0\0", b"\xff\xff"
+NOT_KNOWN = LATEST_DAY
+"""As a first-seen day."""
 
 
 class Fingerprinter:
@@ -48,13 +50,15 @@ class Fingerprinter:
     Parameters
     ----------
     today
-        The run's day since 1970, for what has no time of its own.
+        The run's day since 1970, on which what has no time of its own counts as closed.
     """
 
     def __init__(self, today: int) -> None:
         self._keys = LogicalHashes()
         self._marks = Remembered[tuple[str | None, ...], bytes](_marks)
-        self._days = Remembered[int | None, bytes](lambda day: _two_bytes(today if day is None else day))
+        self._first_seen = Remembered[int | None, bytes](lambda day: NOT_KNOWN if day is None else _two_bytes(day))
+        self._closed_on = Remembered[int | None, bytes](lambda day: _two_bytes(today if day is None else day))
+        self._owners = Remembered[str | None, bytes](lambda owner: NO_OWNER if owner is None else owner_hash(owner))
 
     def of(self, batch: Batch, arn_hashes: Sequence[bytes] | None = None) -> list[bytes]:
         """Return a batch's fingerprints, in its order.
@@ -65,7 +69,8 @@ class Fingerprinter:
             :func:`findings_analysis.comparison.identity.exact_hashes` of the batch, where they are known already.
         batch
             Besides the columns of the identities, first_observed_at, status, severity, exploit_available, fix_available,
-            resource_type and type are read; updated_at where it is there, as the day on which a finding was closed.
+            resource_type and type are read; updated_at where it is there, as the day on which a finding was closed; and the
+            owner where it is there.
         """
         columns_of_marks = (
             batch[name] for name in ("severity", "status", "exploit_available", "fix_available", "resource_type", "type")
@@ -74,9 +79,9 @@ class Fingerprinter:
             self._keys.of(batch),
             exact_hashes(batch["finding_arn"]) if arn_hashes is None else arn_hashes,
             self._marks.of(zip(*columns_of_marks, strict=True)),
-            self._days.of(_days(batch["first_observed_at"])),
+            self._first_seen.of(_days(batch["first_observed_at"])),
             self._closed(batch),
-            repeat(NO_OWNER, len(batch["finding_arn"])),
+            self._owners.of(batch.get(OWNER_COLUMN.name) or [None] * len(batch["finding_arn"])),
         )
         return list(map(b"".join, zip(*columns, strict=True)))
 
@@ -84,7 +89,7 @@ class Fingerprinter:
         statuses = batch["status"]
         if "CLOSED" not in statuses:
             return [NO_DAY] * len(statuses)
-        days = self._days.of(_days(batch.get("updated_at") or [None] * len(statuses)))
+        days = self._closed_on.of(_days(batch.get("updated_at") or [None] * len(statuses)))
         return [day if status == "CLOSED" else NO_DAY for day, status in zip(days, statuses, strict=True)]
 
 

@@ -47,9 +47,19 @@ def vulnerability_hash(vulnerability: str) -> bytes:
     return _hash(4, vulnerability)
 
 
+def owner_hash(owner: str) -> bytes:
+    """Return what stands for an owner in a fingerprint: 4 bytes."""
+    return _hash(4, owner)
+
+
 def exact_hashes(arns: Sequence[str]) -> list[bytes]:
     """Return an analysis of each ARN: 8 bytes, so that among two million findings no two are likely ever to agree."""
     return [blake2b(arn.encode("utf-8", "surrogatepass"), digest_size=EXACT_BYTES).digest() for arn in arns]
+
+
+def finding_key(exact_hash: bytes) -> int:
+    """Return an ARN's hash as the whole number that tables have: 64 bits, with a sign."""
+    return int.from_bytes(exact_hash, signed=True)
 
 
 class LogicalHashes:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
@@ -19,11 +20,14 @@ from findings_analysis.comparison.difference import (
 )
 from findings_analysis.comparison.fingerprint_format import FingerprintFile, FingerprintWriter, Header, Summary
 from findings_analysis.comparison.fingerprints import EXACT, LOGICAL, Fingerprinter
-from findings_analysis.comparison.identity import account_hash
+from findings_analysis.comparison.identity import account_hash, owner_hash
 from findings_analysis.comparison.sorting import SortedFingerprints
+from findings_analysis.comparison.watch import OpenFindings, Watched
 from findings_exporter.model.taxonomy import NOT_OPEN, STATUS_UNKNOWN, scan_type
 
 SECONDS_A_DAY = 86_400
+
+NOTHING_WATCHED = Watched()
 
 type Blocks = Callable[[], Iterator[list[bytes]]]
 
@@ -55,12 +59,12 @@ class RunComparison:
     ----------
     with_baseline
         None without a baseline.
-    resources
-        On how many resources each watched vulnerability is open, by its hash.
+    open_findings
+        What was asked of open findings.
     """
 
     with_baseline: BaselineComparison | None
-    resources: Mapping[bytes, int]
+    open_findings: OpenFindings
 
 
 class PartFingerprints:
@@ -111,10 +115,18 @@ class RunFingerprints:
     ----------
     open
         Open findings by account and scan type.
+    owners
+        The names of all owners; None where the run knows none.
     """
 
-    def __init__(self, blocks: Blocks, arns: ArnIndex, open_findings: Counter[tuple[str, str]]) -> None:
-        self._blocks, self._arns, self.open = blocks, arns, open_findings
+    def __init__(
+        self,
+        blocks: Blocks,
+        arns: ArnIndex,
+        open_findings: Counter[tuple[str, str]],
+        owners: AbstractSet[str] | None = None,
+    ) -> None:
+        self._blocks, self._arns, self.open, self.owners = blocks, arns, open_findings, owners
 
     def compare(
         self,
@@ -123,7 +135,7 @@ class RunFingerprints:
         baseline: FingerprintFile | None = None,
         days_from: Sequence[FingerprintFile] = (),
         not_scanned: NotScanned = ALL_SCANNED,
-        watched: frozenset[bytes] = frozenset(),
+        watched: Watched = NOTHING_WATCHED,
     ) -> RunComparison:
         """Compare with the baseline, and write this run's fingerprint file.
 
@@ -136,29 +148,42 @@ class RunFingerprints:
         not_scanned
             From :mod:`findings_analysis.assessment.resumption`.
         watched
-            Hashes of vulnerabilities whose resources are counted.
+            What else is to be found out of open findings.
 
         Raises
         ------
         OSError
             The fingerprint file cannot be written, or the temporary directory is full.
         """
+        knew_owners = baseline is not None and baseline.summary.owners is not None
 
-        def walk(before: Iterator[list[bytes]] | None) -> tuple[Comparison, FingerprintWriter]:
+        def walk(before: Iterator[list[bytes]] | None) -> tuple[Comparison, OpenFindings, FingerprintWriter]:
             fingerprint_file.seek(0)
             fingerprint_file.truncate()
-            writer = FingerprintWriter(fingerprint_file.write, header)
+            writer, open_findings = FingerprintWriter(fingerprint_file.write, header), OpenFindings(watched)
+            changes = Changes(owned=self.owners is not None, knows_owners=self.owners is not None and knew_owners)
             current = self._with_days(days_from)
-            return compare(before, current, writer.add, arns=self._arns, not_scanned=not_scanned, watched=watched), writer
+            found = compare(
+                before, current, writer.add, arns=self._arns, not_scanned=not_scanned, visit=open_findings.add, changes=changes
+            )
+            return found, open_findings, writer
 
-        found, writer = walk(baseline.blocks() if baseline else None)
-        if baseline and found.moved:
+        found, open_findings, writer = walk(baseline.blocks() if baseline else None)
+        if baseline and found.elsewhere:
             # Rare: under the same ARN the vulnerability has another id, the resource another name, or the title another wording.
-            found, writer = walk(rekeyed(baseline.blocks, self._logical_hashes(found.moved)))
+            found, open_findings, writer = walk(rekeyed(baseline.blocks, self._logical_hashes(found.elsewhere)))
         compared = self._with_baseline(header, baseline, found) if baseline else None
         unknown = compared.status_unknown if compared else {}
-        writer.finish(Summary(writer.findings, _nested(self.open), _nested(unknown)))
-        return RunComparison(compared, found.resources)
+        owners = self._owner_names((baseline.summary.owners if baseline else None) or {}, found.carried_owners)
+        writer.finish(Summary(writer.findings, _nested(self.open), _nested(unknown), owners))
+        return RunComparison(compared, open_findings)
+
+    def _owner_names(self, before: Mapping[str, str], carried: AbstractSet[bytes]) -> dict[str, str] | None:
+        """Return the names of the owners in the fingerprint file: this run's, and those of findings that are carried over."""
+        if self.owners is None:
+            return None
+        names = {owner_hash(owner).hex(): owner for owner in sorted(self.owners)}
+        return {known: name for known, name in before.items() if bytes.fromhex(known) in carried} | names
 
     def _with_days(self, days_from: Sequence[FingerprintFile]) -> Iterator[list[bytes]]:
         """Return the run's sorted fingerprints with the earliest first-seen days that other runs know."""

@@ -7,23 +7,24 @@ people, everything else is for programs.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from findings_analysis.assessment.coverage_status import CoverageStatus
+from findings_analysis.assessment.priorities import Priorities
 from findings_analysis.comparison.baseline import EarlierRun, NoBaseline
-from findings_analysis.comparison.difference import Change
-from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, FIXES, day, fix, has_exploit, severity
+from findings_analysis.comparison.fingerprints import EXACT, NO_OWNER
 from findings_analysis.comparison.identity import account_hash
 from findings_analysis.comparison.run_fingerprints import BaselineComparison
+from findings_analysis.comparison.watch import OpenFindings
+from findings_analysis.output.entries import Entries
 from findings_analysis.output.finding_details import DetailsByArn
+from findings_analysis.output.owned import Owned, due_numbers, to_fix
 from findings_exporter.model.notes import Note
 from findings_exporter.model.taxonomy import APPEARED, KINDS, LISTED_KINDS, NO_LONGER_OPEN, SEVERITIES, STATUS_UNKNOWN, STATUSES
 
 SCHEMA_VERSION = "2.0"
 """Of docs/analysis.schema.json; from the first release on a new field comes with a new version."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FIX_WORDS = {number: word for word, number in FIXES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,16 @@ class AnalysisResults:
         The run that was chosen, or why there is none.
     compared
         None without a baseline.
-    details
-        Of the listed findings, the baseline's and this run's.
-    priorities
-        The ranked list of :mod:`findings_analysis.assessment.priorities`.
+    entries
+        Makes the entries of lists.
+    coverage_status
+        Of :mod:`findings_analysis.assessment.coverage_status`.
+    priorities, open_findings
+        What to fix first, and what the walk through the fingerprints found of it.
+    owned
+        None where the run knows no owners.
+    owner_pages
+        Keys of the owners' pages.
     open_accounts
         Accounts with open findings.
     """
@@ -73,9 +80,12 @@ class AnalysisResults:
     counts: Mapping[str, Any]
     baseline: EarlierRun | NoBaseline
     compared: BaselineComparison | None
-    details: DetailsByArn
+    entries: Entries
     coverage_status: CoverageStatus
-    priorities: Sequence[Mapping[str, Any]]
+    priorities: Priorities
+    open_findings: OpenFindings
+    owned: Owned | None
+    owner_pages: Mapping[str, str]
     open_accounts: frozenset[str]
 
 
@@ -108,8 +118,8 @@ def assemble(report: AnalyzedReport, results: AnalysisResults) -> dict[str, Any]
         sentences.append(baseline.sentence)
     elif results.compared:
         compared_with = _baseline(baseline, report.started_at)
-        changes = _changes(results.compared, results.open_accounts, results.details, report)
-        sentences += change_sentences(results.compared, report.filter_criteria, results.details)
+        changes = _changes(results.compared, results.open_accounts, results.entries, report)
+        sentences += change_sentences(results.compared, report.filter_criteria, results.entries.details)
         if baseline.report_format != report.format and counts["by_type"].keys() - {"PACKAGE_VULNERABILITY"}:
             sentences.append(Note("compared.formats", before=baseline.report_format, now=report.format))
     return {
@@ -132,9 +142,33 @@ def assemble(report: AnalyzedReport, results: AnalysisResults) -> dict[str, Any]
         "changes": changes,
         "coverage_status": coverage_status.to_dict(),
         "coverage": coverage_status.coverage.to_dict(),
-        "priorities": list(results.priorities),
+        "fix_first": to_fix(results.priorities.report, results.open_findings, NO_OWNER, results.entries),
+        "due_dates": _due_dates(results),
+        "owners": _owners(results.owned, results.owner_pages, sentences) if results.owned else None,
+        "owners_left_out": _owners_left_out(results.owned) if results.owned else None,
+        "known_exploited": dict(results.entries.known_exploited),
         "sentences": sentences,
     }
+
+
+def _due_dates(results: AnalysisResults) -> dict[str, Any] | None:
+    due = results.open_findings.due
+    if due is None:
+        return None
+    listed = [results.entries.open(each) for each in due.most_overdue[None].fingerprints()]
+    return {**due_numbers(due, [due.of()]), "days": dict(due.dates.days), "most_overdue": listed}
+
+
+def _owners(owned: Owned, pages: Mapping[str, str], sentences: list[str]) -> dict[str, Any]:
+    if left_out := owned.left_out():
+        listed = owned.listed()
+        sentences.append(Note("owners.beyond", count=len(listed) + len(left_out), most=len(listed)))
+    return {owner: owned.in_document(owner, pages.get(owner)) for owner in owned.listed()}
+
+
+def _owners_left_out(owned: Owned) -> dict[str, Any] | None:
+    left_out = owned.left_out()
+    return {"owners": len(left_out), **owned.numbers(left_out)} if left_out else None
 
 
 def change_sentences(compared: BaselineComparison, filter_criteria: Mapping[str, Any], details: DetailsByArn) -> list[str]:
@@ -168,10 +202,10 @@ def _baseline(baseline: EarlierRun, started_at: datetime) -> dict[str, Any]:
 
 
 def _changes(
-    compared: BaselineComparison, open_accounts: frozenset[str], details: DetailsByArn, report: AnalyzedReport
+    compared: BaselineComparison, open_accounts: frozenset[str], entries: Entries, report: AnalyzedReport
 ) -> dict[str, Any]:
     changes = compared.changes
-    closed = changes.counts["closed"]
+    closed = changes.closed_with_days
     return {
         "counts": {kind: changes.counts[kind] for kind in KINDS}
         | {
@@ -185,9 +219,7 @@ def _changes(
         "by_account": _by_account(compared, {report.account, *open_accounts}),
         "mean_days_to_close": round(changes.days_to_close / closed, 1) if closed else None,
         "listed_at_most": changes.listed_at_most,
-        "lists": {
-            kind: [_listed(change, details, report.started_at) for change in changes.listed(kind)] for kind in LISTED_KINDS
-        },
+        "lists": {kind: [entries.changed(change) for change in changes.listed(kind)] for kind in LISTED_KINDS},
     }
 
 
@@ -205,29 +237,4 @@ def _by_account(compared: BaselineComparison, accounts: set[str]) -> dict[str, d
     return {
         account: {side: found[account][side] for side in ("appeared", "no_longer_open", STATUS_UNKNOWN)}
         for account in sorted(found)
-    }
-
-
-def _listed(change: Change, details: DetailsByArn, now: datetime) -> dict[str, Any]:
-    fingerprint = change.fingerprint
-    detail = details.get(fingerprint[EXACT], {})
-    first_seen = EPOCH + timedelta(days=day(min(each[FIRST_SEEN] for each in (change.baseline, change.current) if each)))
-    before = details.get(change.baseline[EXACT], {}) if change.baseline and change.current else {}
-    return {
-        "finding_arn": detail.get("finding_arn"),
-        "previous_finding_arn": before.get("finding_arn") if change.kind in {"unchanged_new_arn", "rediscovered"} else None,
-        "title": detail.get("title"),
-        "vulnerability_id": detail.get("vulnerability_id"),
-        "packages": [each for each in dict.fromkeys(detail.get("package_names") or []) if each],
-        "account_id": detail.get("account_id"),
-        "region": detail.get("region"),
-        "resource_type": detail.get("resource_type"),
-        "resource": detail.get("resource_name") or detail.get("resource_id"),
-        "resource_id": detail.get("resource_id"),
-        "severity": severity(fingerprint),
-        "previous_severity": severity(change.baseline) if change.baseline and change.current else None,
-        "exploit_available": has_exploit(fingerprint),
-        "fix_available": FIX_WORDS.get(fix(fingerprint)),
-        "first_seen": f"{first_seen:%Y-%m-%d}",
-        "days_open": max((now - first_seen).days, 0),
     }

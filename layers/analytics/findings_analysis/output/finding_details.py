@@ -4,28 +4,16 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from findings_analysis.comparison.difference import Changes
-from findings_analysis.comparison.fingerprints import EXACT
 from findings_analysis.comparison.sections import ReadableFile
 from findings_analysis.output import names_format
 from findings_analysis.output.names_format import NamesWriter
-from findings_exporter.model.taxonomy import LISTED_KINDS
 
 type DetailsByArn = Mapping[bytes, Mapping[str, Any]]
 """By ARN hash, the columns :data:`~findings_analysis.reading.parquet_columns.DETAIL_COLUMNS`."""
 
 
-def wanted(changes: Changes) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """Return the ARN hashes whose names are listed: of the baseline's findings, and of this run's."""
-    listed = [change for kind in LISTED_KINDS for change in changes.listed(kind)]
-    return (
-        frozenset(change.baseline[EXACT] for change in listed if change.baseline),
-        frozenset(change.current[EXACT] for change in listed if change.current),
-    )
-
-
 def find(source: ReadableFile, arn_hashes: AbstractSet[bytes]) -> dict[bytes, Mapping[str, Any]]:
-    """Return the names of some findings, at most some thousands: :func:`wanted`.
+    """Return the names of some findings, those that are listed (:mod:`findings_analysis.output.listed`).
 
     Raises
     ------

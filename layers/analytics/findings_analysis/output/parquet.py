@@ -8,7 +8,7 @@ from arro3.core import Array, DataType, RecordBatch, RecordBatchReader, Schema, 
 from arro3.io import write_parquet
 
 from findings_analysis.reading.parquet_columns import ARROW_TYPES, SCHEMA
-from findings_analysis.reading.schema import COLUMNS, RUN_STARTED_AT, ArrowColumn, Ragged
+from findings_analysis.reading.schema import COLUMNS, FINDING_KEY, OWNER_COLUMN, RUN_STARTED_AT, ArrowColumn, Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -118,8 +118,10 @@ class _File:
 def record_batch(batch: Batch, started_ms: int | None = None) -> RecordBatch:
     """Return a batch as Arrow has it, with the run's start in milliseconds since 1970 beside each row."""
     arrays = [_array(batch[column.name], column.type) for column in COLUMNS]
-    started = [started_ms] * len(batch[COLUMNS[0].name])
-    return RecordBatch.from_arrays([*arrays, _array(started, RUN_STARTED_AT.type)], schema=SCHEMA)
+    rows = len(batch[COLUMNS[0].name])
+    beside = [_array([started_ms] * rows, RUN_STARTED_AT.type)]
+    beside += [_array(batch.get(column.name) or [None] * rows, column.type) for column in (OWNER_COLUMN, FINDING_KEY)]
+    return RecordBatch.from_arrays([*arrays, *beside], schema=SCHEMA)
 
 
 def _array(values: Sequence[Any], kind: ColumnType) -> Array:

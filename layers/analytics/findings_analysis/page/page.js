@@ -1,9 +1,11 @@
-// The list of changed findings. It writes text, never HTML; a slice of the rows is drawn at a time, so that thousands stay quick.
+// The list of findings: the open ones and the changed ones. It writes text, never HTML; a slice of the rows is drawn at a time,
+// and details when they are opened, so that thousands stay quick. The address has what was chosen, after the #.
 "use strict";
 (() => {
   const place = document.getElementById("list");
   if (!place) return;
   const SLICE = 100;
+  const MOST_CHARACTERS = 200;
   const data = JSON.parse(document.getElementById("data").textContent);
   const language = document.documentElement.lang;
   const collator = new Intl.Collator(language, { numeric: true });
@@ -21,94 +23,127 @@
     element.append(...children);
     return element;
   }
-  const option = (value, text) => make("option", { value, textContent: text });
+  const option = ([value, text]) => make("option", { value, textContent: text });
+  const button = (textContent, act, properties = {}) => {
+    const made = make("button", { type: "button", textContent, ...properties });
+    made.addEventListener("click", act);
+    return made;
+  };
   // What a report says is set apart from the page's own text direction.
   const isolated = (text, className = "") => make("bdi", { textContent: text, className });
+  const link = (href, text) => make("a", { href, rel: "noreferrer noopener" }, isolated(text));
 
   function long(text) {
     if (text.length <= data.cut_after) return [isolated(text)];
     const shown = isolated(`${text.slice(0, data.cut_after)}…`, "whole");
-    const button = make("button", { type: "button", className: "textual", textContent: say("list.text_more"), "aria-expanded": "false" });
-    button.addEventListener("click", () => {
-      const opens = button.getAttribute("aria-expanded") === "false";
+    const turn = button(say("list.text_more"), () => {
+      const opens = turn.getAttribute("aria-expanded") === "false";
       shown.textContent = opens ? text : `${text.slice(0, data.cut_after)}…`;
-      button.textContent = say(opens ? "list.text_less" : "list.text_more");
-      button.setAttribute("aria-expanded", String(opens));
-    });
-    return [shown, button];
+      turn.textContent = say(opens ? "list.text_less" : "list.text_more");
+      turn.setAttribute("aria-expanded", String(opens));
+    }, { className: "textual", "aria-expanded": "false" });
+    return [shown, turn];
   }
 
+  const consoles = new Map(Object.entries(data.consoles));
   const weight = new Map(data.severities.map((severity, place) => [severity, place]));
+  const days = new Map(Object.entries(data.days));
   const rows = data.rows.map((row, order) => {
-    row.order = order;
-    row.weight = weight.get(row.severity) ?? weight.size;
-    row.days_open ??= 0;
-    row.name = row.vulnerability_id ?? row.title ?? "";
-    row.packages ??= [];
-    row.help = (row.exploit_available ? 0 : 4) + (["YES", "PARTIAL", "NO"].indexOf(row.fix_available) + 4) % 4;
-    row.haystack = [
-      row.vulnerability_id, row.title, row.resource, row.account_id, row.region, row.resource_type, known("type", row.resource_type), ...row.packages, row.finding_arn,
-      known("kind", row.kind), known("severity", row.severity),
-    ].join("\n").toLocaleLowerCase(language);
-    return row;
+    const { name: resource, ...where } = data.resources[row.resource];
+    return Object.assign(row, where, {
+      order, resource,
+      exploit_available: Boolean(row.exploit_available),
+      weight: weight.get(row.severity) ?? weight.size,
+      name: row.vulnerability_id ?? row.title ?? "",
+      packages: (row.packages ?? []).map(([name, installed, fixed]) => [name, installed, fixed && `→ ${fixed}`].filter(Boolean).join(" ")),
+      help: (row.exploit_available ? 0 : 4) + (["YES", "PARTIAL", "NO"].indexOf(row.fix_available) + 4) % 4,
+    });
   });
+  const haystack = (row) => (row.haystack ??= [
+    row.vulnerability_id, row.title, row.resource, row.resource_id, row.account_id, row.region, row.resource_type, known("type", row.resource_type),
+    ...row.packages, row.finding_arn, known("severity", row.severity), row.kind && known("kind", row.kind), row.owner, row.previous_owner,
+  ].join("\n").toLocaleLowerCase(language));
 
-  // Columns: name, text, order of two rows, and whether the order begins with the largest.
+  // Filters: name, text, values with their texts (none for a text), whether a row has the value, and the list that alone has it.
+  const words = (text) => text.toLocaleLowerCase(language).split(/\s+/).filter(Boolean);
+  const found = (value) => [...new Set(rows.map(value).filter(Boolean))].sort(collator.compare);
+  const texts = (group, names) => names.map((name) => [name, known(group, name)]);
+  const kinds = data.groups.flatMap((group) => {
+    const members = [...new Set(rows.filter((row) => row.group === group).map((row) => row.kind))];
+    const each = members.length > 1 || group === "stayed" ? members.map((kind) => [kind, `– ${known("kind", kind)}`]) : [];
+    return members.length ? [[group, known("group", group)], ...each] : [];
+  });
+  const filters = [
+    ["text", "list.search", null, (row, value) => words(value).every((word) => haystack(row).includes(word))],
+    ["change", "list.kind", kinds, (row, value) => row.group === value || row.kind === value, "changed"],
+    ["owner", "list.owner", (data.has_owners ? found((row) => row.owner) : []).map((name) => [name, known("owner", name)]), (row, value) => row.owner === value],
+    ["severity", "list.severity", texts("severity", data.severities.filter((each) => rows.some((row) => row.severity === each))), (row, value) => row.severity === value],
+    ["due", "list.due", data.has_due_dates ? texts("due", ["overdue", "soon", "later", "unknown", "none"]) : [], (row, value) => row.due === value],
+    ["exploit", "list.exploit", texts("exploit", ["yes", "no"]), (row, value) => Boolean(row.exploit_available) === (value === "yes")],
+    ["runs", "list.runs", texts("runs", ["REACHABLE", "IN_USE", "NOT_REACHABLE", "UNKNOWN"]), (row, value) => (value === "IN_USE" ? row.in_use_count > 0 : (row.runtime_reachability ?? "UNKNOWN") === value), "open"],
+    ["fix", "list.fix", texts("fix", ["YES", "PARTIAL", "NO"]), (row, value) => row.fix_available === value],
+    ["account", "list.account", found((row) => row.account_id).map((each) => [each, each]), (row, value) => row.account_id === value],
+    ["resource", "list.resource", null, (row, value) => words(value).every((word) => `${row.resource}\n${row.resource_id ?? ""}`.toLocaleLowerCase(language).includes(word))],
+  ].filter(([, , values]) => !values || values.length > 0)
+    .map(([name, text, values, holds, only]) => {
+      const control = values
+        ? make("select", {}, option(["", say("list.all")]), ...values.map(option))
+        : make("input", { type: "search", autocomplete: "off", spellcheck: false, maxLength: MOST_CHARACTERS });
+      if (name === "text") control.placeholder = say("list.search_hint");
+      const label = make("label", { className: name === "text" ? "search" : "" }, make("span", { textContent: say(text) }), control);
+      return { name, control, label, holds, only };
+    });
+
+  // Columns: name, text, order of two rows, whether the order begins with the largest, the list that alone has it, and whether
+  // it is a column or an order alone.
   const worst = (a, b) => a.weight - b.weight;
+  const by = (value) => (a, b) => collator.compare(value(a) ?? "", value(b) ?? "");
+  // What is not known comes last, or first where the order is reversed.
+  const byDays = (a, b) => (a.days_open ?? -1) - (b.days_open ?? -1);
+  const byDue = (a, b) => (a.due_on ?? "9999").localeCompare(b.due_on ?? "9999");
   const columns = [
-    ["kind", "list.kind", (a, b) => a.order - b.order],
+    ["kind", "list.kind", (a, b) => a.order - b.order, false, "changed"],
+    ["priority", "list.priority", (a, b) => (a.priority_score ?? 0) - (b.priority_score ?? 0), true, "open"],
     ["severity", "list.severity", worst],
-    ["finding", "list.finding", (a, b) => collator.compare(a.name, b.name)],
-    ["resource", "list.resource", (a, b) => collator.compare(a.resource ?? "", b.resource ?? "")],
-    ["days", "list.days", (a, b) => a.days_open - b.days_open, true],
+    ["finding", "list.finding", by((row) => row.name)],
+    ["resource", "list.resource", by((row) => row.resource)],
+    ...(data.has_due_dates ? [["due", "list.due", byDue]] : []),
+    ["days", "list.days", byDays, true, null, data.has_due_dates],
+    ...(data.has_owners ? [["owner", "list.owner", by((row) => row.owner), false, null, true]] : []),
     ["help", "list.help", (a, b) => a.help - b.help],
-  ];
-  const sorting = { column: "severity", down: false };
-  let matching = rows;
-  let shown = SLICE;
+  ].map(([name, text, compare, descends = false, only = null, isHidden = false]) => ({ name, text: say(text), compare, descends, only, isHidden }));
+  const START = { open: "priority", changed: "severity" };
+  const state = { list: data.lists[0], sort: "", down: false };
+  let matching = [];
+  let shown = 0;
 
   // Controls
-  const labelled = (text, control, className = "") => make("label", { className }, make("span", { textContent: text }), control);
-  const ticked = (text, control) => make("label", { className: "tick" }, control, make("span", { textContent: text }));
-  const search = make("input", { type: "search", placeholder: say("list.search_hint"), autocomplete: "off", spellcheck: false });
-  const kind = make("select", {}, option("", say("list.all")));
-  for (const group of new Set(rows.map((row) => row.group))) {
-    const kinds = [...new Set(rows.filter((row) => row.group === group).map((row) => row.kind))];
-    kind.append(option(`group:${group}`, say(`group.${group}`)));
-    if (kinds.length > 1 || group === "stayed") for (const each of kinds) kind.append(option(`kind:${each}`, `– ${known("kind", each)}`));
-  }
-  const severity = make("select", {}, option("", say("list.all")));
-  for (const each of data.severities) if (rows.some((row) => row.severity === each)) severity.append(option(each, known("severity", each)));
-  const account = make("select", {}, option("", say("list.all")));
-  for (const each of [...new Set(rows.map((row) => row.account_id).filter(Boolean))].sort(collator.compare)) account.append(option(each, each));
-  const exploit = make("input", { type: "checkbox" });
-  const fix = make("input", { type: "checkbox" });
-  const order = make("select", {}, ...columns.map(([name, text]) => option(name, say(text))));
-  const turn = make("button", { type: "button", textContent: "⇅", title: say("list.order"), "aria-label": say("list.order") });
-  const reset = make("button", { type: "button", textContent: say("list.reset") });
-  const controls = make(
-    "div", { className: "controls", role: "group", "aria-label": say("list.controls") },
-    labelled(say("list.search"), search, "search"), labelled(say("list.kind"), kind), labelled(say("list.severity"), severity),
-    labelled(say("list.account"), account), ticked(say("list.exploit"), exploit), ticked(say("list.fix"), fix), reset,
-    make("div", { className: "order" }, labelled(say("list.sort"), order), turn),
-  );
-
-  // Table; roles are said, since a phone shows rows as blocks, and blocks lose them.
-  const heads = columns.map(([name, text, , descends]) => {
-    const button = make("button", { type: "button", textContent: say(text) });
-    button.addEventListener("click", () => sort(name, sorting.column === name ? !sorting.down : Boolean(descends)));
-    return make("th", { scope: "col", role: "columnheader", className: `c-${name}` }, button, make("span", { className: "plain", textContent: say(text) }));
+  const tabs = data.lists.map((name) => {
+    const count = rows.filter((row) => row.list === name).length;
+    const control = make("input", { type: "radio", name: "list", value: name });
+    control.addEventListener("change", () => { state.list = name; sort(START[name]); });
+    return { name, count, control, label: make("label", {}, control, make("span", { textContent: say(`list.${name}`, { n: count }) })) };
   });
-  const body = make("tbody", { role: "rowgroup" });
-  const table = make(
-    "table", { className: "list", role: "table", "aria-label": place.dataset.name },
-    make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads)), body,
-  );
+  const order = make("select");
+  order.addEventListener("change", () => sort(order.value));
+  const turn = button("⇅", () => sort(state.sort, !state.down), { title: say("list.order"), "aria-label": say("list.order") });
+  const reset = button(say("list.reset"), () => { restore(new URLSearchParams({ list: state.list })); remember(); filters[0].control.focus(); });
+  const controls = make("div", { className: "controls", role: "group", "aria-label": say("list.controls") }, ...filters.map(({ label }) => label), reset);
   const status = make("p", { role: "status", className: "quiet" });
+  const head = make("tr", { role: "row" });
+  const body = make("tbody", { role: "rowgroup" });
+  // Roles are said, since a phone shows rows as blocks, and blocks lose them.
+  const table = make("table", { className: "list", role: "table" }, make("thead", { role: "rowgroup" }, head), body);
   const empty = make("p", { textContent: say("list.empty"), hidden: true });
-  const more = make("button", { type: "button" });
-  const everything = make("button", { type: "button" });
-  place.append(controls, status, table, empty, make("div", { className: "after" }, more, everything));
+  const more = button("", () => show(shown + SLICE));
+  const everything = button("", () => show(matching.length));
+  const download = button("", save);
+  place.append(
+    ...(tabs.length > 1 ? [make("fieldset", { className: "tabs" }, make("legend", { className: "hidden", textContent: say("list.which") }), ...tabs.map(({ label }) => label))] : []),
+    controls,
+    make("div", { className: "bar-above" }, status, make("div", { className: "order" }, make("label", {}, make("span", { textContent: say("list.sort") }), order), turn), download),
+    table, empty, make("div", { className: "after" }, more, everything),
+  );
 
   function advisory(id) {
     if (/^CVE-[0-9]{4}-[0-9]{4,19}$/.test(id)) return `https://nvd.nist.gov/vuln/detail/${id}`;
@@ -118,77 +153,131 @@
   const cell = (name, ...children) => make("td", { role: "cell", className: `c-${name}` }, ...children);
   const sub = (...children) => make("span", { className: "sub" }, ...children);
 
-  function details(row) {
+  function copy(text) {
+    const made = button(say("list.copy"), async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+        made.textContent = say("list.copied");
+      } catch {
+        // Where the browser does not allow it, the text is selected, so that a key copies it.
+        getSelection().selectAllChildren(made.previousElementSibling);
+        made.textContent = say("list.selected");
+      }
+    }, { className: "textual", "aria-live": "polite" });
+    return made;
+  }
+
+  function fill(details, row) {
     const list = make("dl");
-    const fields = [
-      ["list.first_seen", data.days[row.first_seen]], ["list.packages", row.packages.join(", ")], ["list.type", row.resource_type && known("type", row.resource_type)],
-      ["list.previous_severity", row.previous_severity && row.previous_severity !== row.severity ? known("severity", row.previous_severity) : ""],
-      ["list.arn", row.finding_arn], ["list.previous_arn", row.previous_finding_arn],
-    ];
-    for (const [key, text] of fields) if (text) list.append(make("dt", { textContent: say(key) }), make("dd", {}, ...long(text)));
-    return make("details", {}, make("summary", { textContent: say("list.details") }), list);
+    const add = (key, ...children) => list.append(make("dt", { textContent: say(key) }), make("dd", {}, ...children));
+    const console = row.finding_arn && consoles.get(row.finding_arn.split(":", 4).join(":"));
+    if (row.packages.length) add("list.packages", ...long(row.packages.join(", ")));
+    if (row.first_seen) add("list.first_seen", days.get(row.first_seen));
+    if (row.owner && row.previous_owner) add("list.previous_owner", isolated(known("owner", row.previous_owner)));
+    if (row.previous_severity && row.previous_severity !== row.severity) add("list.previous_severity", known("severity", row.previous_severity));
+    if (row.epss_score !== undefined) add("list.epss", row.epss_score.toLocaleString(language, { style: "percent", maximumFractionDigits: 2 }));
+    if (row.resource_type) add("list.type", ...long(known("type", row.resource_type)));
+    if (row.resource_id && row.resource_id !== row.resource) add("list.resource_id", ...long(row.resource_id), copy(row.resource_id));
+    if (row.finding_arn) add("list.arn", ...long(row.finding_arn), copy(row.finding_arn));
+    if (row.previous_finding_arn) add("list.previous_arn", ...long(row.previous_finding_arn));
+    if (console) add("list.console", link(console + encodeURIComponent(row.finding_arn), say("list.inspector")));
+    details.append(list);
+  }
+
+  function dueCell(row) {
+    const children = [];
+    if (row.due_on) children.push(days.get(row.due_on));
+    if (["overdue", "soon"].includes(row.due)) children.push(" ", make("span", { className: row.due, textContent: say(`due.${row.due}`) }));
+    if (row.due === "unknown") children.push(say("due.unknown"));
+    if (row.days_open !== undefined) children.push(sub(say("list.days_open", { n: row.days_open })));
+    const made = cell("due", ...children);
+    made.dataset.name = say("list.due");
+    return made;
+  }
+
+  function daysCell(row) {
+    const made = cell("days", row.days_open === undefined ? "–" : numbers.format(row.days_open));
+    made.dataset.name = say("list.days");
+    return made;
   }
 
   function draw(row) {
-    const link = row.vulnerability_id && advisory(row.vulnerability_id);
+    const address = row.vulnerability_id && advisory(row.vulnerability_id);
     const name = row.name || say("list.unnamed");
-    const finding = link ? [make("a", { href: link, rel: "noreferrer noopener", textContent: name })] : long(name);
+    const finding = address ? [link(address, name)] : long(name);
     // Inspector begins most titles with the vulnerability's id.
     const rest = row.title?.startsWith(row.name) ? row.title.slice(row.name.length).replace(/^ - /, "") : row.title;
-    const title = rest ? [sub(...long(rest))] : [];
+    const details = make("details", {}, make("summary", { textContent: say("list.details") }));
+    details.addEventListener("toggle", () => fill(details, row), { once: true });
+    const resource = row.console && row.resource.length <= data.cut_after ? [link(row.console, row.resource)] : long(row.resource ?? say("list.unnamed"));
     const where = row.account_id ? [...long(row.account_id), ...(row.region ? [" · ", isolated(row.region)] : [])] : [];
     const help = [];
     if (row.exploit_available) help.push(make("span", { className: "sub hot-text", textContent: say("fix.exploit") }));
+    if (["REACHABLE", "NOT_REACHABLE"].includes(row.runtime_reachability)) help.push(sub(known("runs", row.runtime_reachability)));
+    if (row.in_use_count > 0) help.push(sub(known("runs", "IN_USE")));
     if (row.fix_available) help.push(sub(known("fix", row.fix_available)));
-    const days = cell("days", numbers.format(row.days_open));
-    days.dataset.name = say("list.days");
+    const first = row.list === "open"
+      ? cell("priority", ...(row.priority_score === undefined ? [] : [numbers.format(row.priority_score)]))
+      : cell("kind", make("span", { textContent: known("kind", row.kind), title: say(`meaning.${row.kind}`) }));
+    first.dataset.name = say("list.priority");
+    if (row.previous_owner) first.append(sub(say("list.from", { owner: known("owner", row.previous_owner) })));
     return make(
-      "tr", { role: "row" },
-      cell("kind", make("span", { textContent: known("kind", row.kind), title: say(`meaning.${row.kind}`) })),
-      cell("severity", make("span", { className: `severity s-${row.severity.toLowerCase()}`, textContent: known("severity", row.severity) })),
-      cell("finding", ...finding, ...title, details(row)),
-      cell("resource", ...long(row.resource ?? say("list.unnamed")), ...(where.length ? [sub(...where)] : [])),
-      days, cell("help", ...help),
+      "tr", { role: "row" }, first,
+      cell("severity", make("span", { className: `severity s-${weight.has(row.severity) ? row.severity.toLowerCase() : "other"}`, textContent: known("severity", row.severity) })),
+      cell("finding", ...finding, ...(rest ? [sub(...long(rest))] : []), ...(row.packages.length ? [sub(...long(row.packages.join(", ")))] : []), details),
+      cell("resource", ...resource, ...(where.length ? [sub(...where)] : []), ...(row.owner && row.owner !== data.owner ? [sub(isolated(known("owner", row.owner), "owner"))] : [])),
+      data.has_due_dates ? dueCell(row) : daysCell(row), cell("help", ...help),
     );
   }
 
   function drawUpTo(count) {
-    const slice = matching.slice(body.childElementCount, count);
-    body.append(...slice.map(draw));
+    body.append(...matching.slice(body.childElementCount, count).map(draw));
     shown = body.childElementCount;
     const left = matching.length - shown;
+    const all = tabs.find(({ name }) => name === state.list).count;
     more.hidden = left <= SLICE;
     more.textContent = say("list.more", { n: SLICE });
     everything.hidden = left <= 0;
     everything.textContent = say("list.everything", { n: matching.length });
-    status.textContent = say(matching.length === rows.length ? "list.shown" : "list.filtered", { shown, matching: matching.length, all: rows.length });
+    status.textContent = say(matching.length === all ? "list.shown" : "list.filtered", { shown, matching: matching.length, all });
   }
 
   function redraw() {
-    const words = search.value.toLocaleLowerCase(language).split(/\s+/).filter(Boolean);
-    const [what, value] = kind.value.split(":");
-    const compare = columns.find(([name]) => name === sorting.column)[2];
-    const sign = sorting.down ? -1 : 1;
+    const here = columns.filter(({ only }) => !only || only === state.list);
+    const column = here.find(({ name }) => name === state.sort) ?? here.find(({ name }) => name === START[state.list]);
+    state.sort = column.name;
+    for (const { name, control } of tabs) control.checked = name === state.list;
+    for (const { label, only } of filters) label.hidden = Boolean(only) && only !== state.list;
+    order.replaceChildren(...here.map(({ name, text }) => option([name, text])));
+    order.value = state.sort;
+    if (table.dataset.list !== state.list) {
+      table.dataset.list = state.list;
+      table.setAttribute("aria-label", say(`list.name_${state.list}`));
+      head.replaceChildren(...here.filter(({ isHidden }) => !isHidden).map(({ name, text }) =>
+        make("th", { scope: "col", role: "columnheader", className: `c-${name}` },
+          button(text, () => sort(name, name === state.sort ? !state.down : undefined)), make("span", { className: "plain", textContent: text }))));
+    }
+    for (const each of head.children) {
+      if (each.className === `c-${state.sort}`) each.setAttribute("aria-sort", state.down ? "descending" : "ascending");
+      else each.removeAttribute("aria-sort");
+    }
+    const active = filters.filter(({ control, only }) => control.value && (!only || only === state.list));
+    const sign = state.down ? -1 : 1;
     matching = rows
-      .filter((row) => (!value || row[what] === value) && (!severity.value || row.severity === severity.value)
-        && (!account.value || row.account_id === account.value) && (!exploit.checked || row.exploit_available)
-        && (!fix.checked || row.fix_available === "YES") && words.every((word) => row.haystack.includes(word)))
-      .sort((a, b) => sign * compare(a, b) || worst(a, b) || a.order - b.order);
-    columns.forEach(([name], place) => {
-      if (name === sorting.column) heads[place].setAttribute("aria-sort", sorting.down ? "descending" : "ascending");
-      else heads[place].removeAttribute("aria-sort");
-    });
-    order.value = sorting.column;
+      .filter((row) => row.list === state.list && active.every(({ holds, control }) => holds(row, control.value)))
+      .sort((a, b) => sign * column.compare(a, b) || worst(a, b) || a.order - b.order);
     body.replaceChildren();
     empty.hidden = matching.length > 0;
-    table.hidden = matching.length === 0;
+    table.hidden = download.hidden = matching.length === 0;
+    download.textContent = say("list.download", { n: matching.length });
     drawUpTo(SLICE);
   }
 
-  function sort(column, down) {
-    sorting.column = column;
-    sorting.down = down;
+  function sort(column, down = columns.find(({ name }) => name === column).descends) {
+    state.sort = column;
+    state.down = down;
     redraw();
+    remember();
   }
 
   // Buttons go where the focus was: to the first new row's first control.
@@ -197,31 +286,71 @@
     drawUpTo(count);
     body.children[first]?.querySelector("a, summary, button")?.focus();
   }
-  more.addEventListener("click", () => show(shown + SLICE));
-  everything.addEventListener("click", () => show(matching.length));
+
+  // The address after the #: everything that was chosen, so that a copy of the address shows the same.
+  function remember() {
+    const chosen = new URLSearchParams({ list: state.list });
+    for (const { name, control } of filters) if (control.value) chosen.set(name, control.value);
+    if (state.sort !== START[state.list] || state.down !== columns.find(({ name }) => name === state.sort).descends) chosen.set("sort", `${state.down ? "-" : ""}${state.sort}`);
+    history.replaceState(null, "", `#${chosen}`);
+  }
+
+  function restore(chosen) {
+    state.list = data.lists.includes(chosen.get("list")) ? chosen.get("list") : data.lists[0];
+    const sorted = chosen.get("sort") ?? "";
+    const column = columns.find(({ name }) => name === sorted.replace("-", "")) ?? columns.find(({ name }) => name === START[state.list]);
+    state.sort = column.name;
+    state.down = sorted ? sorted.startsWith("-") : column.descends;
+    for (const { name, control } of filters) {
+      const value = (chosen.get(name) ?? "").slice(0, MOST_CHARACTERS);
+      // A value that no finding has finds none, rather than all.
+      if (value && control.options && ![...control.options].some((each) => each.value === value)) control.append(option([value, value]));
+      control.value = value;
+    }
+    redraw();
+  }
+
+  function follow() {
+    const chosen = new URLSearchParams(location.hash.slice(1));
+    if (!chosen.has("list")) return false;
+    restore(chosen);
+    place.closest("details").open = true;
+    place.closest("section").scrollIntoView();
+    return true;
+  }
+
+  const FIELDS = [
+    "list", "kind", "severity", "priority_score", "vulnerability_id", "title", "packages", "owner", "previous_owner", "due_on", "due", "first_seen", "days_open",
+    "account_id", "region", "resource_type", "resource", "resource_id", "exploit_available", "fix_available", "runtime_reachability", "in_use_count", "epss_score", "finding_arn",
+  ];
+  // Rows as CSV. A spreadsheet must not take a text for a formula.
+  function csv(listed) {
+    const field = (value) => {
+      const text = Array.isArray(value) ? value.join("; ") : String(value ?? "");
+      return `"${(typeof value !== "number" && /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+    };
+    return [FIELDS, ...listed.map((row) => FIELDS.map((name) => row[name]))].map((each) => each.map(field).join(",")).join("\r\n");
+  }
+
+  function save() {
+    const address = URL.createObjectURL(new Blob(["\ufeff", csv(matching), "\r\n"], { type: "text/csv;charset=utf-8" }));
+    make("a", { href: address, download: `${data.file}-${state.list}.csv` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  }
+
   let waiting = 0;
-  search.addEventListener("input", () => {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(redraw);
-  });
-  for (const control of [kind, severity, account, exploit, fix]) control.addEventListener("change", redraw);
-  order.addEventListener("change", () => sort(order.value, Boolean(columns.find(([name]) => name === order.value)[3])));
-  turn.addEventListener("click", () => sort(sorting.column, !sorting.down));
-  reset.addEventListener("click", () => {
-    for (const control of [search, kind, severity, account]) control.value = "";
-    exploit.checked = fix.checked = false;
-    sort("severity", false);
-    search.focus();
-  });
-  // A link of a section shows its findings in the list.
-  for (const link of document.querySelectorAll("a[data-group]")) {
-    link.addEventListener("click", () => {
-      place.closest("details").open = true;
-      for (const control of [search, severity, account]) control.value = "";
-      exploit.checked = fix.checked = false;
-      kind.value = `group:${link.dataset.group}`;
-      redraw();
+  const choose = () => { redraw(); remember(); };
+  for (const { control } of filters) {
+    control.addEventListener("input", control.options ? choose : () => {
+      cancelAnimationFrame(waiting);
+      waiting = requestAnimationFrame(choose);
     });
   }
-  redraw();
+  addEventListener("hashchange", follow);
+  // The same link once more shows its findings once more.
+  document.addEventListener("click", (event) => {
+    const clicked = event.target.closest?.('a[href^="#list="]');
+    if (clicked && clicked.hash === location.hash) follow();
+  });
+  if (!follow()) restore(new URLSearchParams());
 })();

@@ -1,18 +1,41 @@
 """The page of a run: its analysis, links to its files, and the trend of the runs before."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from findings_analysis.page.rendering import render
 from findings_exporter.model.config import Config
 from findings_exporter.model.run import Run
 
 TREND_RUNS = 30
+OPEN_FINDINGS_QUERY = "All open findings"
+"""The saved query of the template that lists them all."""
 TREND_LINES_READ = 2_000
 """Lines of the history that are read for it: with more between the runs, a trend is shorter."""
+
+
+class PageOf(NamedTuple):
+    """Whose page it is.
+
+    Attributes
+    ----------
+    owner
+        None for the run's own.
+    owner_links
+        Addresses of the owners' pages, for the run's own.
+    links
+        Addresses of the run's files.
+    open_rows
+        The worst open findings.
+    """
+
+    owner: str | None
+    owner_links: Mapping[str, str]
+    links: Mapping[str, str | None]
+    open_rows: Sequence[Mapping[str, Any]]
 
 
 def page_of(
@@ -21,16 +44,21 @@ def page_of(
     now: datetime,
     analysis: Mapping[str, Any],
     history: Iterable[Mapping[str, Any]],
-    links: Mapping[str, str | None],
+    of: PageOf,
 ) -> str:
-    """Return the page of a run."""
+    """Return the page of a run, or of one of its owners."""
     facts = {
         "deployment": {"account": config.account, "region": config.region, "stack": config.stack},
-        "links": links,
+        "links": of.links,
         "duration_seconds": round((now - run.execution.started_at).total_seconds()),
         "time_zone": config.time_zone,
+        "owner": of.owner,
+        "owner_links": of.owner_links,
+        "athena_query": OPEN_FINDINGS_QUERY if config.has_athena else None,
     }
-    return render(analysis, trend(history, run, analysis), facts, config.language)
+    runs = trend(history, run, analysis) if of.owner is None else []
+    open_findings = {"count": analysis["statistics"]["open"], "rows": of.open_rows}
+    return render(analysis, runs, facts, config.language, open_findings)
 
 
 def trend(history: Iterable[Mapping[str, Any]], run: Run, analysis: Mapping[str, Any]) -> list[dict[str, Any]]:

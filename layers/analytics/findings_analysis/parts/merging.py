@@ -79,6 +79,7 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
     folder: Path,
     names: BinaryIO,
     analyze_again: AnalyzeAgain,
+    owners_etag: str = "",
 ) -> MergedParts:
     """Merge what the parts have left.
 
@@ -87,7 +88,9 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
     folder
         For the fingerprints of the parts and for the merged ones: some 18 bytes a finding each.
     names
-        An empty file, for the names file: some 45 bytes a finding.
+        An empty file, for the names file: some 60 bytes a finding.
+    owners_etag
+        Of the file of owners as it is now.
 
     Raises
     ------
@@ -101,6 +104,8 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
     if not are_whole(parts, size_bytes):
         raise PartFilesError("the parts are not all of the report")
     analyzed = [files.load(part) for part in parts]
+    if {each.owners_etag for each in analyzed} != {owners_etag}:
+        raise PartFilesError("a part was analyzed with another file of owners than the one that is there now, or without it")
     index = _index(files, analyzed, folder)
     repeated = index.repeated(MOST_REPEATED)
     if repeated is None:

@@ -11,10 +11,14 @@ from arro3.core import RecordBatch
 from findings_analysis.assessment.priorities import Priorities
 from findings_analysis.assessment.statistics import Statistics
 from findings_analysis.comparison.arns import Arns
+from findings_analysis.comparison.identity import finding_key
 from findings_analysis.comparison.run_fingerprints import PartFingerprints
 from findings_analysis.output import parquet
 from findings_analysis.output.names_format import NamesWriter
-from findings_analysis.reading.schema import Batch
+from findings_analysis.reading.owners import Owners
+from findings_analysis.reading.schema import FINDING_KEY, Batch
+
+NO_OWNERS = Owners(None)
 
 
 @dataclass
@@ -83,14 +87,21 @@ class PartAnalysis:
     ----------
     table, names
         Empty files, for the Parquet file and the names file.
+    owners
+        Gives each finding its owner.
     earlier
         Of :class:`findings_analysis.comparison.arns.Arns`.
     """
 
     def __init__(
-        self, started_at: datetime, table: BinaryIO, names: BinaryIO, earlier: Mapping[bytes, bool] | None = None
+        self,
+        started_at: datetime,
+        table: BinaryIO,
+        names: BinaryIO,
+        owners: Owners = NO_OWNERS,
+        earlier: Mapping[bytes, bool] | None = None,
     ) -> None:
-        self._started_at, self._table = started_at, table
+        self._started_at, self._table, self._owners = started_at, table, owners
         self.names = NamesWriter(names.write)
         self.arns = Arns(earlier)
         self.fingerprints = PartFingerprints(started_at)
@@ -120,13 +131,13 @@ class PartAnalysis:
     def _counted(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Give each batch to all that count it, then to the caller; an ARN that stood before is left out."""
         for batch in batches:
-            first = self.arns.first_of_each(batch)
+            first = self.arns.first_of_each(self._owners.add_to(batch))
             if first.arn_hashes:
                 self._totals.statistics.add(first.batch)
-                self._totals.priorities.add(first.batch)
+                self._totals.priorities.add(first.batch, first.arn_hashes)
                 self.fingerprints.add(first)
                 self._arn_hashes = first.arn_hashes
-                yield first.batch
+                yield {**first.batch, FINDING_KEY.name: list(map(finding_key, first.arn_hashes))}
 
     def _name(self, record: RecordBatch) -> None:
         self.names.add(self._arn_hashes, record)

@@ -20,9 +20,10 @@ from findings_analysis.output.storage import BINARY, PARQUET, copy, delete, put
 from findings_analysis.parts.part import Part
 from findings_analysis.parts.part_analysis import Totals
 from findings_analysis.reading.errors import AnalysisError, ReportChangedError, ReportUnavailableError
+from findings_analysis.reading.owner_file import OwnerFile, read_owner_file
 from findings_analysis.reading.s3_stream import NOT_AS_PINNED
 from findings_exporter.model.errors import code_of
-from findings_exporter.model.layout import analysis_keys
+from findings_exporter.model.layout import analysis_keys, owner_rules_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -52,6 +53,11 @@ def part_files(config: "Config", s3: "S3Client", run: "Run", delivery: "Delivery
     return PartFiles(s3, run.require_plan().destination, keys_of(config, run), str(delivery.etag))
 
 
+def owner_file_of(config: "Config", s3: "S3Client", run: "Run") -> OwnerFile:
+    """Return who owns what, as the file says now."""
+    return read_owner_file(s3, run.require_plan().destination, owner_rules_key(config.key_prefix), config.owner_tag)
+
+
 class PartFilesError(AnalysisError):
     """What the parts have left is not what the report's analysis needs."""
 
@@ -67,6 +73,8 @@ class WrittenFile(msgspec.Struct, frozen=True):
 class AnalyzedPart(msgspec.Struct, frozen=True):
     """What a part has left, as its JSON file has it.
 
+    ``owners_etag`` is of the file of owners that it was analyzed with: all parts must have had the same.
+
     Its totals are a file, too: those of all parts together may not fit the memory.
     """
 
@@ -74,6 +82,7 @@ class AnalyzedPart(msgspec.Struct, frozen=True):
     begin: int
     end: int
     report_etag: str
+    owners_etag: str
     files: dict[PartFile, WrittenFile]
     format: int = FORMAT
 
@@ -95,7 +104,9 @@ class PartFiles:
     def __init__(self, s3: "S3Client", to: "Destination", keys: "AnalysisKeys", report_etag: str) -> None:
         self._s3, self._to, self._keys, self._report_etag = s3, to, keys, report_etag
 
-    def store(self, part: Part, totals: Totals, files: Mapping[PartFile, BinaryIO], *, again: bool = False) -> AnalyzedPart:
+    def store(
+        self, part: Part, totals: Totals, files: Mapping[PartFile, BinaryIO], owners_etag: str = "", *, again: bool = False
+    ) -> AnalyzedPart:
         """Write what a part leaves.
 
         Parameters
@@ -105,7 +116,7 @@ class PartFiles:
         """
         whole = {**files, "totals": io.BytesIO(msgspec.json.encode(totals.to_stored()))}
         written = {kind: self._written(self._key(part, kind, again=again), kind, file) for kind, file in whole.items()}
-        analyzed = AnalyzedPart(part.number, part.begin, part.end, self._report_etag, written)
+        analyzed = AnalyzedPart(part.number, part.begin, part.end, self._report_etag, owners_etag, written)
         put(self._s3, self._to, self._key(part, "json", again=again), msgspec.json.encode(analyzed), "application/json")
         return analyzed
 

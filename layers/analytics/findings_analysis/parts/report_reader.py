@@ -17,6 +17,8 @@ from findings_analysis.parts.part_files import AnalyzedPart, PartFile, PartFiles
 from findings_analysis.reading.csv_report import read_csv
 from findings_analysis.reading.errors import MalformedReportError, ReportUnavailableError
 from findings_analysis.reading.json_report import read_json
+from findings_analysis.reading.owner_file import OwnerFile
+from findings_analysis.reading.owners import Owners
 from findings_analysis.reading.s3_stream import Pinned, PinnedObject, RangedObject, raise_if_transient
 
 if TYPE_CHECKING:
@@ -57,7 +59,12 @@ class ReportReader:
             return analysis.read(self._batches(reading, part, unreadable_values), unreadable_values)
 
     def analyze(
-        self, part: Part, started_at: datetime, files: PartFiles, earlier: Mapping[bytes, bool] | None = None
+        self,
+        part: Part,
+        started_at: datetime,
+        files: PartFiles,
+        owner_file: OwnerFile,
+        earlier: Mapping[bytes, bool] | None = None,
     ) -> AnalyzedPart:
         """Analyze a part and leave its files.
 
@@ -71,12 +78,12 @@ class ReportReader:
             table, names, fingerprints = (
                 stack.enter_context((folder / name).open("w+b")) for name in ("parquet", "names", "fingerprints")
             )
-            analysis = PartAnalysis(started_at, table, names, earlier)
+            analysis = PartAnalysis(started_at, table, names, Owners(owner_file.rules), earlier)
             totals = self.read(analysis, part)
             analysis.names.finish()
             merging.write_fingerprints(analysis.fingerprints.blocks(), fingerprints)
             left: dict[PartFile, BinaryIO] = {"parquet": table, "names": names, "fingerprints": fingerprints}
-            return files.store(part, totals, left, again=earlier is not None)
+            return files.store(part, totals, left, owner_file.etag, again=earlier is not None)
 
     def _batches(self, reading: ExitStack, part: Part, unreadable_values: Counter[str]) -> Iterator["Batch"]:
         source = reading.enter_context(RangedObject(self.s3, self.pinned, begin=part.begin, end=part.end))

@@ -26,7 +26,7 @@ from arro3.core import DataType, Field, Schema
 from arro3.io import read_csv as read_arrow
 
 from findings_analysis.reading.errors import MalformedReportError
-from findings_analysis.reading.numbers import finite
+from findings_analysis.reading.numbers import finite, whole
 from findings_analysis.reading.resource_names import owner, resource_names
 from findings_analysis.reading.schema import BATCH_ROWS, NAMES, REQUIRED_NAMES, ArrowColumn, Ragged
 from findings_analysis.reading.timestamps import epoch_ms, epoch_ms_column
@@ -87,16 +87,20 @@ _HEADERS = {
     "image_tags": "Container Image Tags",
     "vpc_id": "Resource Vpc",
     "port_begin": "Port Range",
+    "in_use_count": "Image In Use Count",
+    "last_in_use_at": "Image Last In Use At",
 }
 _TEXTS = ("finding_arn", "type", "severity", "status", "title", "description", "remediation", "fix_available",
           "exploit_available", "scoring_vector", "vulnerability_id", "source", "source_url", "vendor_severity",
           "nvd_cvss3_vector", "detector_name", "resource_type", "resource_id", "resource_tags", "vpc_id")  # fmt: skip
-_MOMENTS = ("first_observed_at", "last_observed_at", "updated_at", "last_known_exploit_at", "vendor_created_at")
+_MOMENTS = ("first_observed_at", "last_observed_at", "updated_at", "last_known_exploit_at", "vendor_created_at",
+            "last_in_use_at")  # fmt: skip
 _NUMBERS = ("inspector_score", "epss_score", "nvd_cvss3_score")
 _LISTS = ("package_names", "package_versions", "fixed_in_versions", "package_managers", "file_paths", "image_tags",
           "network_path")  # fmt: skip
 _NO_VALUE = ("score_source", "vendor_updated_at", "detector_id", "rule_id", "start_line", "end_line", "protocol",
-             "resource_count", "further_resource_ids")  # fmt: skip
+             "resource_count", "further_resource_ids", "package_purls", "package_reachabilities", "source_layer_hashes",
+             "runtime_reachability", "runtime_reachability_reason")  # fmt: skip
 _FIELD = rb'(?:"(?:[^"]++|"")*+"|[^",\r\n][^,\r\n]*+|)'
 _ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\r?\n")
 """A whole row as Python's strict reader takes it, too: quotes open a cell at its beginning and close it at its end."""
@@ -397,6 +401,10 @@ class _Cells:
         """Return scores."""
         return [self._read(name, finite, cell or None, row) for row, cell in enumerate(self.raw(name))]
 
+    def counts(self, name: str) -> Sequence[int | None]:
+        """Return whole numbers that a column can hold."""
+        return [self._read(name, _count, cell, row) if cell else None for row, cell in enumerate(self.raw(name))]
+
     def lists(self, name: str) -> Ragged:
         """Return lists of what stands between commas."""
         cells = self.raw(name)
@@ -488,6 +496,10 @@ class _ArrowCells(_Cells):
         return None if refused else ArrowColumn(found)
 
 
+def _count(cell: str) -> int:
+    return whole(cell, 0, 2**31)
+
+
 def _port_range(cell: str) -> tuple[int, int]:
     ports = _PORTS.fullmatch(cell)
     if not ports:
@@ -534,6 +546,7 @@ def _columns(cells: _Cells) -> Batch:
         "image_id": [ami or image for ami, image in zip(amis, images, strict=True)],
         "repository_name": repositories,
         "function_name": functions,
+        "in_use_count": cells.counts("in_use_count"),
         "port_begin": [begin for begin, _ in ports],
         "port_end": [end for _, end in ports],
     }

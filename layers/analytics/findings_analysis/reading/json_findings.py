@@ -6,7 +6,7 @@ column or, where several columns are read from it, by its own name: see :mod:`fi
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from typing import Annotated, Any, Literal, NamedTuple
@@ -19,10 +19,12 @@ from findings_analysis.reading.lenient_json import Take, taker
 from findings_analysis.reading.resource_names import owner, resource_names
 from findings_analysis.reading.schema import REQUIRED_NAMES, Batch, Ragged
 from findings_analysis.reading.timestamps import Timestamp, epoch_ms, epoch_ms_column
+from findings_exporter.model.taxonomy import REACHABILITY_UNKNOWN, REACHABLE
 
 type Text = Annotated[str, msgspec.Meta(min_length=1)]
 type _Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None
 """What a column of whole numbers can hold [AWS: a port is 0 to 65,535]."""
+type _Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)] | None
 _NO_RAW = msgspec.Raw(b"null")
 EXPANSION = 16
 """A byte of JSON takes at most about as much once it is decoded: a text of one letter is four bytes there, and sixty here."""
@@ -70,6 +72,10 @@ class _Package(_Part):
     fixed_in_version: str | None = None
     package_manager: str | None = None
     file_path: str | None = None
+    purl: str | None = None
+    source_layer_hash: str | None = None
+    runtime_reachability: str | None = None
+    runtime_reachability_reason: str | None = None
 
 
 class _Packages(_Part):
@@ -134,6 +140,8 @@ class _Place(_Part):
     image_tags: list[str] | None = None
     image_hash: str | None = None
     image_digest: str | None = None
+    in_use_count: _Count = None
+    last_in_use_at: Timestamp = None
     # a function
     function_name: str | None = None
     serverless_function_name: str | None = None
@@ -213,8 +221,10 @@ _SCORE_DETAILS, _ADJUSTED, _CVSS = _ScoreDetails(), _AdjustedCvss(), _Cvss()
 _PACKAGES, _CODE, _CODE_PATH, _NETWORK, _PORTS, _PATH = _Packages(), _Code(), _CodePath(), _Network(), _Ports(), _NetworkPath()
 _RESOURCE, _PLACE, _FUNCTION_NETWORK = _Resource(), _Place(), _FunctionNetwork()
 
-_decode_resources = msgspec.json.Decoder(list[_Resource] | None).decode
-_decode_cvss = msgspec.json.Decoder(list[_Cvss] | None).decode
+RAW_MEMBERS: Mapping[str, Any] = {"resources": list[_Resource] | None, "cvss": list[_Cvss] | None}
+"""What is in the members that are decoded later, since their contents repeat."""
+_decode_resources: Callable[[bytes], list[_Resource] | None] = msgspec.json.Decoder(RAW_MEMBERS["resources"]).decode
+_decode_cvss: Callable[[bytes], list[_Cvss] | None] = msgspec.json.Decoder(RAW_MEMBERS["cvss"]).decode
 _encode_tags = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -232,6 +242,8 @@ _COLUMN_OF = {
     ("_Package", "fixed_in_version"): "fixed_in_versions",
     ("_Package", "package_manager"): "package_managers",
     ("_Package", "file_path"): "file_paths",
+    ("_Package", "purl"): "package_purls",
+    ("_Package", "source_layer_hash"): "source_layer_hashes",
     ("_Code", "file_path"): "file_paths",
     ("_CodePath", "file_path"): "file_paths",
     ("_NetworkPath", "steps"): "network_path",
@@ -319,6 +331,7 @@ def _columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batch:
     file_paths = Ragged([p.file_path or None for p in packages], package_counts)
     if any(c is not _CODE for c in code):
         file_paths = Ragged.of([paths or _code_path(c) for paths, c in zip(file_paths, code, strict=True)])
+    reachability = [*map(_reachability, package_lists)]
     moments = _moments(
         {
             "first_observed_at": [f.first_observed_at for f in findings],
@@ -363,8 +376,13 @@ def _columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batch:
         "package_versions": Ragged([p.version or None for p in packages], package_counts),
         "fixed_in_versions": Ragged([p.fixed_in_version or None for p in packages], package_counts),
         "package_managers": Ragged([p.package_manager or None for p in packages], package_counts),
+        "package_purls": Ragged([p.purl or None for p in packages], package_counts),
+        "package_reachabilities": Ragged([p.runtime_reachability or None for p in packages], package_counts),
+        "source_layer_hashes": Ragged([p.source_layer_hash or None for p in packages], package_counts),
         "file_paths": file_paths,
         "package_count": package_counts,
+        "runtime_reachability": [word for word, _ in reachability],
+        "runtime_reachability_reason": [reason for _, reason in reachability],
         "detector_name": [c.detector_name or None for c in code],
         "detector_id": [c.detector_id or None for c in code],
         "rule_id": [c.rule_id or None for c in code],
@@ -380,6 +398,8 @@ def _columns(findings: Sequence[_Finding], unreadable: Counter[str]) -> Batch:
         "image_id": resources.image_id,
         "repository_name": resources.repository,
         "image_tags": Ragged.of(resources.image_tags),
+        "in_use_count": resources.in_use_count,
+        "last_in_use_at": resources.last_in_use_at,
         "vpc_id": resources.vpc_id,
         "function_name": resources.function,
         "runtime": resources.runtime,
@@ -414,6 +434,20 @@ def _readable_moments(name: str, values: Sequence[Timestamp], unreadable: Counte
     return times
 
 
+def _reachability(packages: Sequence[_Package]) -> tuple[str | None, str | None]:
+    """Return the runtime reachability of a finding from that of its packages, and Inspector's reason.
+
+    One package that is reachable makes the finding reachable. It is not reachable only if no package can be.
+    """
+    words = {p.runtime_reachability or None for p in packages}
+    mixed = REACHABLE if REACHABLE in words else REACHABILITY_UNKNOWN
+    word = mixed if len(words) > 1 else next(iter(words), None)
+    for p in packages if word else ():
+        if p.runtime_reachability == word and p.runtime_reachability_reason:
+            return word, p.runtime_reachability_reason
+    return word, None
+
+
 class _Resources(NamedTuple):
     """What the columns say of a finding's resources; of many findings' when each member is a column."""
 
@@ -428,6 +462,8 @@ class _Resources(NamedTuple):
     image_id: Any
     repository: Any
     image_tags: Any
+    in_use_count: Any
+    last_in_use_at: Any
     vpc_id: Any
     function: Any
     runtime: Any
@@ -452,6 +488,8 @@ def _listed[Part](
 
 def _read_resources(json: bytes) -> _Resources:
     resources, unreadable = _listed(_Resource, _decode_resources, json, "resources")
+    # Inspector states no order: sorted, the same finding is of the same resource, and owner, in each report.
+    resources = sorted(resources, key=lambda resource: (not resource.id, resource.id or "")) if len(resources) > 1 else resources
     first = resources[0] if resources else _RESOURCE
     place, names = _place(first.details) if first.details else _PLACE, resource_names(first.id)
     return _Resources(
@@ -466,6 +504,8 @@ def _read_resources(json: bytes) -> _Resources:
         image_id=place.image_id or place.image_hash or place.image_digest or place.machine_image_id or names.digest,
         repository=names.repository or place.repository_name or None,
         image_tags=place.image_tags or [],
+        in_use_count=place.in_use_count,
+        last_in_use_at=_readable_moments("last_in_use_at", [place.last_in_use_at], unreadable)[0],
         vpc_id=place.vpc_id or (place.vpc_config or _FUNCTION_NETWORK).vpc_id or place.network_id or None,
         function=names.function or place.function_name or place.serverless_function_name or None,
         runtime=place.runtime or None,

@@ -7,13 +7,14 @@ here, member by member, by the same declarations. Only a required member that is
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
 from findings_analysis.reading.json_elements import ElementError
-from findings_analysis.reading.numbers import finite
+from findings_analysis.reading.numbers import finite, whole
 
 type Take = Callable[[Any, Counter[str]], Any]
 """Takes a value of JSON, and counts by name what is unreadable within it; raises ValueError where that is the value itself."""
@@ -45,7 +46,8 @@ def taker(kind: inspect.Type, names: ColumnNames, name: str = "") -> Take:
         case inspect.StrType():
             return lambda value, _: _text(value, kind.min_length or 0)
         case inspect.IntType():
-            return lambda value, _: _whole(value, kind)
+            least, below = -inf if kind.ge is None else kind.ge, inf if kind.lt is None else kind.lt
+            return lambda value, _: whole(value, least, below)
         case inspect.FloatType():
             return lambda value, _: finite(value)
         case inspect.RawType():
@@ -132,10 +134,3 @@ def _text(value: object, least: int) -> str:
     if not isinstance(value, str) or len(value) < least:
         raise UnreadableError("it is no text" if not isinstance(value, str) else "it is empty")
     return value
-
-
-def _whole(value: object, kind: inspect.IntType) -> int:
-    number = finite(value)
-    if not number.is_integer() or not (kind.ge is None or number >= kind.ge) or not (kind.lt is None or number < kind.lt):
-        raise UnreadableError("it is no whole number that its column can hold")
-    return int(number)

@@ -29,3 +29,17 @@ def finite(value: object) -> float:
     except OverflowError:  # a whole number beyond what a float can hold
         pass
     raise ValueError("it is no number")
+
+
+def whole(value: object, least: float = -inf, below: float = inf) -> int:
+    """Return a value as a whole number that is at least one bound and below another.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    number = finite(value)
+    if not number.is_integer() or not least <= number < below:
+        raise ValueError("it is no whole number that its column can hold")
+    return int(number)

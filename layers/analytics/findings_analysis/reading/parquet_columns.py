@@ -19,6 +19,7 @@ ARROW_TYPES: dict[ColumnType, DataType] = {
     "string": _TEXT,
     "double": DataType.float64(),
     "int": DataType.int32(),
+    "bigint": DataType.int64(),
     "timestamp": DataType.timestamp("ms", tz="UTC"),
     "array<string>": DataType.list(Field("element", _TEXT)),
 }
@@ -34,8 +35,16 @@ DETAIL_COLUMNS = (
     "resource_type",
     "resource_name",
     "resource_id",
+    "package_versions",
+    "fixed_in_versions",
+    "severity",
+    "exploit_available",
+    "fix_available",
+    "epss_score",
+    "runtime_reachability",
+    "in_use_count",
 )
-"""What people need to recognize a finding."""
+"""What people need to recognize a finding, and to fix it."""
 DETAIL_SCHEMA = Schema([SCHEMA.field(name) for name in DETAIL_COLUMNS])
 
 

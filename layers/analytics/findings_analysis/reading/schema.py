@@ -9,7 +9,7 @@ What holds for all of them:
 - Timestamps are whole milliseconds since 1970 in UTC.
 - A list holds one entry a package (a tag, an address). From JSON the lists of packages are aligned, with ``None`` where a
   package lacks the value; in a CSV they are of unequal lengths (seen by third parties), so only their sets mean something.
-- Columns of the resource are of the finding's first one. Exactly one was ever seen; several are allowed.
+- Columns of the resource are of the finding's first one by its id. Exactly one was ever seen; several are allowed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from arro3.core import Array, ChunkedArray, DataType
 type Batch = dict[str, Sequence[Any]]
 """Column name to values; all values of one row stand at the same index."""
 
-type ColumnType = Literal["string", "double", "int", "timestamp", "array<string>"]
-"""Glue's names, which Athena shares. In a batch: str, float, int, int (epoch milliseconds), list of str or None."""
+type ColumnType = Literal["string", "double", "int", "bigint", "timestamp", "array<string>"]
+"""Glue's names, which Athena shares. In a batch: str, float, int, int, int (epoch milliseconds), list of str or None."""
 
 type TextList = list[str | None] | None
 
@@ -241,11 +241,25 @@ COLUMNS = (
            "packageVulnerabilityDetails.vulnerablePackages[].fixedInVersion", "Fixed in Version, cut at commas"),
     Column("package_managers", "array<string>", "OS, JAR, NODEPKG and the like; a CSV names each only once.",
            "packageVulnerabilityDetails.vulnerablePackages[].packageManager", "Package Manager, cut at commas"),
+    Column("package_purls", "array<string>", "Their package URLs (purl); empty from a CSV.",
+           "packageVulnerabilityDetails.vulnerablePackages[].purl"),
+    Column("package_reachabilities", "array<string>", "Runtime reachability of each: REACHABLE, NOT_REACHABLE, UNKNOWN, or newer;"
+           " empty from a CSV.",
+           "packageVulnerabilityDetails.vulnerablePackages[].runtimeReachability"),
+    Column("source_layer_hashes", "array<string>", "The image layers that they are in; Inspector does not say which layers are"
+           " those of the base image. Empty from a CSV.",
+           "packageVulnerabilityDetails.vulnerablePackages[].sourceLayerHash"),
     Column("file_paths", "array<string>", "Where the packages or the code are; operating system packages have none.",
            "packageVulnerabilityDetails.vulnerablePackages[].filePath | codeVulnerabilityDetails.filePath.filePath",
            "File Path, cut at commas"),
     Column("package_count", "int", "How many packages; 0 for network and code findings.",
            "number of packageVulnerabilityDetails.vulnerablePackages", "number of Affected Packages"),
+    Column("runtime_reachability", "string", "REACHABLE if one of the packages is; NOT_REACHABLE, or newer, if all are; else"
+           " UNKNOWN. Empty if Inspector said nothing, and from a CSV.",
+           "made from packageVulnerabilityDetails.vulnerablePackages[].runtimeReachability"),
+    Column("runtime_reachability_reason", "string", "Inspector's evidence for it, such as PROCESS_OBSERVED_IN_EC2_RUNTIME;"
+           " empty from a CSV.",
+           "packageVulnerabilityDetails.vulnerablePackages[the first with runtime_reachability].runtimeReachabilityReason"),
     Column("detector_name", "string", "What found a weakness in code.",
            "codeVulnerabilityDetails.detectorName", "Detector Name"),
     Column("detector_id", "string", "Id of what found a weakness in code.",
@@ -279,6 +293,13 @@ COLUMNS = (
            "made from Resource ID"),
     Column("image_tags", "array<string>", "A container image's tags.",
            "resources[0].details.awsEcrContainerImage.imageTags | .image.imageTags", "Container Image Tags, cut at commas"),
+    Column("in_use_count", "int", "In how many ECS tasks or EKS pods a container image runs; 0 does not exclude other places."
+           " Empty from an older CSV.",
+           "resources[0].details.awsEcrContainerImage.inUseCount | .image.inUseCount",
+           "Image In Use Count, which only newer files are said to have"),
+    Column("last_in_use_at", "timestamp", "When a container image last ran in an ECS task or EKS pod; empty from an older CSV.",
+           "resources[0].details.awsEcrContainerImage.lastInUseAt | .image.lastInUseAt",
+           "Image Last In Use At, which only newer files are said to have"),
     Column("vpc_id", "string", "Network of an instance or function.",
            "resources[0].details.awsEc2Instance.vpcId | .awsLambdaFunction.vpcConfig.vpcId | .vm.networkId"
            " | .serverlessFunction.networkId",
@@ -300,14 +321,22 @@ COLUMNS = (
 )
 # fmt: on
 """A CSV has neither ``score_source``, ``vendor_updated_at``, ``detector_id``, ``rule_id``, ``start_line``, ``end_line``,
-``protocol`` nor ``resource_count``; its older forms (52 columns) lack ``epss_score``, ``detector_name`` and ``package_managers``
-too."""
+``protocol``, ``resource_count``, ``package_purls``, ``source_layer_hashes`` nor anything of reachability; the forms that were
+seen (55 columns) lack ``in_use_count`` and ``last_in_use_at``, and older ones (52) ``epss_score``, ``detector_name`` and
+``package_managers`` too."""
 
 RUN_STARTED_AT = Column(
     "run_started_at", "timestamp", "When the run of this row started; distinguishes the runs of a day.", "the run's own"
 )
 """What Parquet has beside the finding's columns, and batches do not: a file's name does not say the order of runs."""
-TABLE_COLUMNS = (*COLUMNS, RUN_STARTED_AT)
+OWNER_COLUMN = Column(
+    "owner", "string", "Who fixes it, by the rules or the tag of owners; empty where there are none.", "made from the rules"
+)
+"""What a batch gets after it was read."""
+FINDING_KEY = Column(
+    "finding_key", "bigint", "Stands for the ARN in the table of due dates.", "made from findingArn", "made from Finding ARN"
+)
+TABLE_COLUMNS = (*COLUMNS, RUN_STARTED_AT, OWNER_COLUMN, FINDING_KEY)
 """The columns of a Parquet file, and of the table in Athena."""
 
 NAMES = tuple(column.name for column in COLUMNS)

@@ -61,16 +61,37 @@ class StartClients(Clients):
 
 
 @dataclass(frozen=True, slots=True)
-class CleanUpClients(Clients):
-    """What cleaning up needs on top: Step Functions to ask how an execution ended, and SNS to notify."""
+class OwnerClients:
+    """What notifying owners needs: S3 for what the analysis left for them."""
 
-    states: "SFNClient"
+    config: Config
+    table: Table
+    s3: "S3Client"
     sns: "SNSClient"
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Make the clients; once, at a handler's module level."""
-        return cls(*_shared(config), client("stepfunctions"), client("sns"))
+        return cls(config, Table(client("dynamodb"), config.table_name), client("s3"), client("sns"))
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUpClients(Clients):
+    """What cleaning up needs on top: Step Functions to ask how an execution ended, SNS to notify, S3 for messages to owners."""
+
+    states: "SFNClient"
+    sns: "SNSClient"
+    s3: "S3Client"
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make the clients; once, at a handler's module level."""
+        return cls(*_shared(config), client("stepfunctions"), client("sns"), client("s3"))
+
+    @property
+    def of_owners(self) -> OwnerClients:
+        """What notifying owners needs of them."""
+        return OwnerClients(self.config, self.table, self.s3, self.sns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ BY_REPORT = MappingProxyType(
     }
 )
 """Metrics of one report's runs, with the dimensions ``report`` and ``service``."""
+BY_SEVERITY = MappingProxyType({"OverdueFindings": MetricUnit.Count})
+"""Metrics of one report's runs by the lowest severity that they count, with the dimension ``lowest_severity`` on top."""
 BY_STACK = MappingProxyType(
     {
         "ExportsFailed": MetricUnit.Count,
@@ -107,6 +109,21 @@ def count_expectation(report_name: str) -> None:
     that was deployed an hour ago.
     """
     _write_by_report(report_name, {"RegularExportsSucceeded": 0})
+
+
+def count_overdue(report_name: str, overdue_by_lowest_severity: Mapping[str, int]) -> None:
+    """Count the overdue findings of a report's run, for the dashboard and the alarm on them.
+
+    Parameters
+    ----------
+    overdue_by_lowest_severity
+        By severity, how many overdue findings have it or a worse one; what is not one of the four has no metric.
+    """
+    for severity in SEVERITY_METRICS:
+        if severity in overdue_by_lowest_severity:
+            _metrics.add_dimension(name="lowest_severity", value=severity)
+            _metrics.add_dimension(name="report", value=report_name)
+            _write(BY_SEVERITY, {"OverdueFindings": overdue_by_lowest_severity[severity]})
 
 
 def count_failed_step() -> None:

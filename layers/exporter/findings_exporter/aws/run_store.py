@@ -4,6 +4,7 @@ One DynamoDB table (keys ``pk`` and ``sk``, sparse index ``Open``):
 
 ==========================================  ========================================================================
 ``EXECUTION#<id>`` / ``EXECUTION``          one run: start, input, plan, report id, outcome, notification
+``EXECUTION#<id>`` / ``OWNER#<owner>``      the message to an owner about the run: who sends it, when it was sent (expires)
 ``REPORT#<name>`` / ``RUN#<start>#<id>``    its line in the history of its report (expires)
 ``SCHEDULED#<schedule>`` / ``<time>#<input>``  the scheduled time that a run has claimed (expires)
 ``HOURLY_CLEANUP`` / ``HOURLY_CLEANUP``     where the last hourly cleanup stopped, if it could not do all
@@ -11,7 +12,7 @@ One DynamoDB table (keys ``pk`` and ``sk``, sparse index ``Open``):
 ==========================================  ========================================================================
 
 The outcome is decided once (the first writer wins, workflow or clean_up), and notified under a claim that only one notifier
-can hold at a time.
+can hold at a time. So is each message to an owner, under a claim of its own. A run is open until all of them are sent.
 """
 
 import json
@@ -52,6 +53,9 @@ OPEN_AT_ONCE = 1_000
 """Open runs that are read at once."""
 BEFORE_ALL = "0"
 """Sorts before every start."""
+OWNER_ITEM = "OWNER#"
+NOT_CLAIMED = "(attribute_not_exists(notifying_until) OR notifying_until < :now)"
+"""No notifier works on it: none has begun, or the one that had is surely over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def is_known(table: Table, execution: Execution) -> bool:
 
 
 def open_runs(table: Table, after: str = BEFORE_ALL) -> list[Execution]:
-    """Return executions whose outcome was not notified yet, the oldest first; those up to a start come last."""
+    """Return executions of which a notification is pending, the oldest first; those up to a start come last."""
     return [_execution(item) for item in table.query_open(OPEN_AT_ONCE, after)]
 
 
@@ -272,8 +276,7 @@ def claim_notification(table: Table, execution: Execution, notifier: str, now: d
         "SET notifying_until = :until, notifier = :notifier",
         {},
         {":until": _epoch(until), ":notifier": notifier, ":now": _epoch(now)},
-        condition="attribute_exists(outcome) AND attribute_not_exists(notified_at)"
-        " AND (attribute_not_exists(notifying_until) OR notifying_until < :now)",
+        condition=f"attribute_exists(outcome) AND attribute_not_exists(notified_at) AND {NOT_CLAIMED}",
     )
     item = table.get(f"EXECUTION#{execution.id}", "EXECUTION") or {}
     if "outcome" not in item:
@@ -286,10 +289,51 @@ def claim_notification(table: Table, execution: Execution, notifier: str, now: d
     raise NotificationInProgressError(Note("cause.notified_elsewhere", run=execution.id))
 
 
-def release_notification(table: Table, execution: Execution, notifier: str) -> None:
+def claim_owner(table: Table, execution: Execution, owner: str, notifier: str, now: datetime, until: datetime) -> bool:
+    """Claim the message to an owner about a run, as :func:`claim_notification` does the run's own.
+
+    Returns
+    -------
+    bool
+        Whether it is to be sent; False when that was done already.
+
+    Raises
+    ------
+    NotificationInProgressError
+        Another function holds the claim; worth another try after ``until``.
+    """
+    claimed = table.update(
+        _key(execution, owner),
+        "SET notifying_until = :until, notifier = :notifier, expires = :expires",
+        {},
+        {
+            ":until": _epoch(until),
+            ":notifier": notifier,
+            ":now": _epoch(now),
+            ":expires": _epoch(now + EXECUTION_KEPT),
+        },
+        condition=f"attribute_not_exists(notified_at) AND {NOT_CLAIMED}",
+    )
+    if claimed:
+        return True
+    item = table.get(*_key(execution, owner)) or {}
+    if "notified_at" in item:
+        return False
+    if item.get("notifier") == notifier:
+        return True
+    raise NotificationInProgressError(Note("cause.notified_elsewhere", run=execution.id))
+
+
+def notified_owners(table: Table, execution: Execution) -> set[str]:
+    """Return the owners to whom the message about a run was sent."""
+    items = table.beginning_with(f"EXECUTION#{execution.id}", OWNER_ITEM)
+    return {item["sk"].removeprefix(OWNER_ITEM) for item in items if "notified_at" in item}
+
+
+def release_notification(table: Table, execution: Execution, notifier: str, owner: str | None = None) -> None:
     """Give the claim back: this notifier could not publish. Another's claim is left alone."""
     table.update(
-        _key(execution),
+        _key(execution, owner),
         "SET notifying_until = :never",
         {},
         {":never": 0, ":notifier": notifier},
@@ -297,13 +341,32 @@ def release_notification(table: Table, execution: Execution, notifier: str) -> N
     )
 
 
-def mark_notified(table: Table, execution: Execution, now: datetime) -> None:
-    """Record that the outcome was published, and close the run."""
+def mark_notified(table: Table, execution: Execution, now: datetime, *, owners_due: bool = False) -> None:
+    """Record that the outcome was published, and close the run unless messages to owners are due."""
+    if owners_due:
+        table.update(_key(execution), "SET notified_at = :now", {}, {":now": now.isoformat()})
+        return
     table.update(
         _key(execution),
         "SET notified_at = :now, expires = :expires REMOVE #open",
         {"#open": "open"},
         {":now": now.isoformat(), ":expires": _epoch(now + EXECUTION_KEPT)},
+    )
+
+
+def mark_owner_notified(table: Table, execution: Execution, owner: str, now: datetime) -> None:
+    """Record that the message to an owner was published."""
+    table.update(_key(execution, owner), "SET notified_at = :now", {}, {":now": now.isoformat()})
+
+
+def close_owners(table: Table, execution: Execution, now: datetime) -> None:
+    """Record that no message to an owner is left to send, and close the run, whose own notification was sent before."""
+    table.update(
+        _key(execution),
+        "SET owners_done_at = if_not_exists(owners_done_at, :now), expires = :expires REMOVE #open",
+        {"#open": "open"},
+        {":now": now.isoformat(), ":expires": _epoch(now + EXECUTION_KEPT)},
+        condition="attribute_exists(notified_at)",
     )
 
 
@@ -385,8 +448,8 @@ def _analysis_fields(run: Run) -> dict[str, str | int | None]:
     }
 
 
-def _key(execution: Execution) -> tuple[str, str]:
-    return f"EXECUTION#{execution.id}", "EXECUTION"
+def _key(execution: Execution, owner: str | None = None) -> tuple[str, str]:
+    return f"EXECUTION#{execution.id}", "EXECUTION" if owner is None else f"{OWNER_ITEM}{owner}"
 
 
 def _epoch(time: datetime) -> int:
@@ -422,6 +485,7 @@ def _run(item: Mapping[str, Any]) -> Run:
         ended_at=read("ended_at", datetime.fromisoformat),
         notification_id=item.get("notification_id"),
         notified_at=read("notified_at", datetime.fromisoformat),
+        owners_done_at=read("owners_done_at", datetime.fromisoformat),
         notes=tuple(sorted(map(notes.from_text, kept_notes))),
         analysis=read("analysis", _analysis),
         unread=tuple(unread),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 OPEN_INDEX = "Open"
-"""Sparse index of the runs whose outcome was not notified yet."""
+"""Sparse index of the runs of which a notification is pending."""
 PAGE_ITEMS = 200
 """Of a partition; most readers find what they look for among the first."""
 
@@ -79,6 +79,16 @@ class Table:
             ExpressionAttributeValues=_marshalled({":pk": pk}),
             ScanIndexForward=False,
             PaginationConfig={"PageSize": PAGE_ITEMS},
+        )
+        return (_unmarshalled(item) for page in pages for item in page["Items"])
+
+    def beginning_with(self, pk: str, start: str) -> Iterator[dict[str, Any]]:
+        """Read the items of a partition whose sort key begins with a text, consistently."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :start)",
+            ExpressionAttributeValues=_marshalled({":pk": pk, ":start": start}),
+            ConsistentRead=True,
         )
         return (_unmarshalled(item) for page in pages for item in page["Items"])
 

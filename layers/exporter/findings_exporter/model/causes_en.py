@@ -50,6 +50,8 @@ CAUSES = {
     "cause.still_running": "The report {report} was cancelled but still has the status {status}. The exporter tries again.",
     "cause.not_ended": "The execution {run} has not ended yet. The exporter tries again.",
     "cause.notified_elsewhere": "Another function is sending the notification of the execution {run} at this moment.",
+    "cause.owners_left": "Messages to owners of the execution {run} that are not sent yet: {left}. The exporter tries again.",
+    "cause.owners_unusable": "Messages to owners of the execution {run} cannot be sent: {why}.",
     "cause.stopped": "The execution was stopped before it finished.",
     "cause.stopped_text": "The execution was stopped before it finished: {text}",
     "cause.timed_out": "The execution reached the time limit of the state machine before it finished.",

@@ -35,6 +35,8 @@ CAUSES = {
     "cause.still_running": "レポート {report} をキャンセルしましたが、ステータスは {status} のままです。自動で再試行します。",
     "cause.not_ended": "実行 {run} はまだ終了していません。自動で再試行します。",
     "cause.notified_elsewhere": "別の関数が実行 {run} の通知を送信中です。",
+    "cause.owners_left": "実行 {run} の担当者への通知がまだ {left} 件残っています。再試行します。",
+    "cause.owners_unusable": "実行 {run} の担当者への通知を送信できません: {why}。",
     "cause.stopped": "実行は完了前に停止されました。",
     "cause.stopped_text": "実行は完了前に停止されました: {text}",
     "cause.timed_out": "実行は完了前にステートマシンの制限時間に達しました。",

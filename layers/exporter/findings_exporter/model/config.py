@@ -38,6 +38,14 @@ class Config:
         Language and time zone of messages; only the functions that write messages have them.
     expected_report
         Name of the report that the schedule exports, for the hourly cleanup alone; empty where no success is expected.
+    owner_tag
+        Key of the tag that names the owner of what no rule matches; empty where no tag does.
+    owner_messages
+        Which owners get a message: ``OFF``, ``CHANGES`` or ``ALL``.
+    remediation_days
+        Days in which findings are to be fixed, by severity, as the template's parameter has them: text, checked where it is used.
+    has_athena
+        Whether the stack has tables and saved queries.
     """
 
     table_name: str
@@ -51,6 +59,10 @@ class Config:
     language: str = "en"
     time_zone: str = "UTC"
     expected_report: str = ""
+    owner_tag: str = ""
+    owner_messages: str = "OFF"
+    remediation_days: str = ""
+    has_athena: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -83,6 +95,10 @@ class Config:
             language=environ.get("LANGUAGE") or "en",
             time_zone=environ.get("TIME_ZONE") or "UTC",
             expected_report=environ.get("EXPECTED_REPORT") or "",
+            owner_tag=environ.get("OWNER_TAG") or "",
+            owner_messages=environ.get("OWNER_MESSAGES") or "OFF",
+            remediation_days=environ.get("REMEDIATION_DAYS") or "",
+            has_athena=environ.get("ATHENA") == "ON",
         )
 
     @property
@@ -99,6 +115,11 @@ class Config:
     def alarm_topic_arn(self) -> str:
         """The topic of alarms: apart, since SNS matches no filter policy with a message without attributes."""
         return f"arn:{self.partition}:sns:{self.region}:{self.account}:{self.stack}-Alarms"
+
+    @property
+    def owner_topic_arn(self) -> str:
+        """The topic of the messages to owners: apart, so that a filter policy of a team sees no message about the run."""
+        return f"arn:{self.partition}:sns:{self.region}:{self.account}:{self.stack}-Owners"
 
     @property
     def region(self) -> str:

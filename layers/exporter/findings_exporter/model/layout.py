@@ -7,8 +7,11 @@
                                                                     /index.html
                                                                     /findings.fingerprints
                                                                     /findings.names
+                                                                    /owners/<owner>.html, owners.json  (with owners)
                                                                     /parts/0001.json …  (while a large report is analyzed)
     <prefix>/findings/report=<report>/day=YYYY-MM-DD/<execution>/0001.parquet …
+    <prefix>/due/report=<report>/day=YYYY-MM-DD/<execution>/0001.parquet   (with due dates)
+    <prefix>/config/owners.json    (written by people: who owns what)
 
 The day is the UTC day of the execution's start. A report has one Parquet file a part; a report of usual size has one part.
 """
@@ -35,6 +38,10 @@ class AnalysisKeys:
         Of the Parquet files, and of nothing else.
     parts_prefix
         Of what the parts of a large report leave until they are merged.
+    owner_messages
+        What the messages to the owners need.
+    due_dates
+        Of the Parquet file of due dates.
     """
 
     document: str
@@ -43,6 +50,13 @@ class AnalysisKeys:
     names: str
     parquet_prefix: str
     parts_prefix: str
+    owner_messages: str
+    owner_pages_prefix: str
+    due_dates: str
+
+    def owner_page(self, owner: str) -> str:
+        """Return the key of an owner's page."""
+        return f"{self.owner_pages_prefix}{owner}.html"
 
     def parquet(self, part: int) -> str:
         """Return the key of a part's Parquet file; parts count from 1."""
@@ -51,6 +65,11 @@ class AnalysisKeys:
     def of_part(self, part: int, kind: str) -> str:
         """Return the key of what a part of a large report leaves, such as ``parquet``."""
         return f"{self.parts_prefix}{part:04}.{kind}"
+
+
+def owner_rules_key(key_prefix: str) -> str:
+    """Return the key of the file that says who owns what (:mod:`findings_exporter.model.owner_rules`)."""
+    return f"{key_prefix}/config/owners.json"
 
 
 def run_prefix(key_prefix: str, report_name: str, execution: Execution) -> str:
@@ -82,13 +101,17 @@ def analysis_keys(key_prefix: str, report_name: str, execution: Execution, *, is
     """
     folder = _folder(key_prefix, "analyses", report_name, execution)
     partition = report_name if is_regular else f"{report_name}{OTHER_RUNS}"
+    day = f"report={partition}/day={execution.started_at:%Y-%m-%d}/{execution.id}/"
     return AnalysisKeys(
         document=f"{folder}analysis.json",
         page=f"{folder}index.html",
         fingerprints=f"{folder}findings.fingerprints",
         names=f"{folder}findings.names",
-        parquet_prefix=f"{key_prefix}/findings/report={partition}/day={execution.started_at:%Y-%m-%d}/{execution.id}/",
+        parquet_prefix=f"{key_prefix}/findings/{day}",
         parts_prefix=f"{folder}parts/",
+        owner_messages=f"{folder}owners.json",
+        owner_pages_prefix=f"{folder}owners/",
+        due_dates=f"{key_prefix}/due/{day}0001.parquet",
     )
 
 

@@ -30,6 +30,8 @@ class Run:
     ended_at: datetime | None = None
     notification_id: str | None = None
     notified_at: datetime | None = None
+    owners_done_at: datetime | None = None
+    """When the messages to the owners had all been sent, or were given up, which a note says."""
     notes: tuple[str, ...] = ()
     analysis: Mapping[str, Any] | None = None
     """The analysis' headline; of a failed analysis its ``error`` and ``sentence``; None without an analysis."""
@@ -47,6 +49,18 @@ class Run:
         if self.plan is None:
             raise NotRecordedError(Note("cause.no_plan", run=self.execution.id))
         return self.plan
+
+    @property
+    def owners_due(self) -> bool:
+        """Whether messages to owners are to be sent, and are not done yet.
+
+        A run that asked for silence sends none: they are notifications, too.
+        """
+        if self.owners_done_at or self.outcome != "SUCCEEDED" or (self.plan is not None and not self.plan.notify):
+            return False
+        analysis = self.analysis or {}
+        count = analysis.get("owner_message_count")
+        return "error" not in analysis and isinstance(count, int) and count > 0
 
     @property
     def duration_seconds(self) -> int:

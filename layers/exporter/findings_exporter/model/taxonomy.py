@@ -7,6 +7,8 @@ SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED",
 STATUSES = ("ACTIVE", "SUPPRESSED", "CLOSED")
 NOT_OPEN = frozenset(STATUSES[1:])
 """Any other status, also one that is newer than this code, counts as open: a new status hides no finding."""
+REACHABLE, NOT_REACHABLE, REACHABILITY_UNKNOWN = REACHABILITIES = ("REACHABLE", "NOT_REACHABLE", "UNKNOWN")
+"""Whether a vulnerable package runs [AWS: service model, RuntimeReachability]."""
 
 SCAN_TYPES = ("other", "ec2", "ecr", "lambda", "lambdaCode", "codeRepository", "ami", "azure", "gcp")
 """As BatchGetAccountStatus names them [AWS]. ``azure`` and ``gcp`` are the clouds of ListConnectors; ``other`` is in neither
@@ -29,7 +31,9 @@ STAYED = ("still_open", "unchanged_new_arn", "rediscovered")
 APPEARED = ("new", "additional_resource", "reopened", "unsuppressed")
 NO_LONGER_OPEN = ("closed", "suppressed", "resource_removed", "no_longer_reported", "one_fewer_resource")
 STATUS_UNKNOWN = "status_unknown"
-MARKS_CHANGED = ("severity_raised", "severity_lowered", "exploit_became_available", "fix_became_available")
+MOVED = "moved"
+"""Its owner has changed."""
+MARKS_CHANGED = ("severity_raised", "severity_lowered", "exploit_became_available", "fix_became_available", MOVED)
 """Counted besides the kind of a finding that stayed."""
 KINDS = (*STAYED, *APPEARED, *NO_LONGER_OPEN, STATUS_UNKNOWN, *MARKS_CHANGED)
 """The kinds of change, as docs/analysis.md explains them."""

@@ -31,6 +31,8 @@ def clean(text: object, most: int) -> str:
     Unicode lets the characters that go be left out: an emoji is then shown by its parts, a kanji in its standard form.
     """
     shown = str(text)
+    if shown.isascii() and shown.isprintable() and len(shown) <= most and shown == shown.strip() and "  " not in shown:
+        return shown  # as most are
     if not shown.isprintable():
         shown = "".join(each if each.isprintable() else SHOWN_AS.get(unicodedata.category(each), "") for each in shown)
     return cut(" ".join(INVISIBLE.sub("", shown).split()), most)

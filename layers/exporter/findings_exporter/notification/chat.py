@@ -1,4 +1,6 @@
-"""The message for a chat: a custom notification of Amazon Q Developer in chat applications, schema version 1.0.
+"""The message for a chat, of a run or of an owner's findings: a custom notification, schema version 1.0.
+
+It is Amazon Q Developer in chat applications that shows it.
 
 What does not keep the schema is dropped in silence [AWS: custom notifications], so every length is kept by rule.
 """
@@ -6,8 +8,10 @@ What does not keep the schema is dropped in silence [AWS: custom notifications],
 from typing import Any
 
 from findings_exporter.model.config import Config
+from findings_exporter.model.owner_rules import UNOWNED
 from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, cut, in_chat
+from findings_exporter.notification.entry_lines import EntryLines
 from findings_exporter.notification.links import execution_url, report_url
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.mail import subject
@@ -15,10 +19,9 @@ from findings_exporter.notification.phrases import (
     URI_CHARACTERS,
     action_lines,
     action_step,
-    finding_line,
     first_lines,
-    fix_line,
     outcome_lines,
+    owner_lines,
     page_url,
 )
 from findings_exporter.notification.remediation import remediation_for, statements
@@ -28,6 +31,7 @@ from findings_exporter.notification.view import MessageView, analysis_failure, v
 
 CHAT_TITLE_CHARACTERS, DESCRIPTION_CHARACTERS, STEP_CHARACTERS, KEYWORD_CHARACTERS = 250, 8_000, 350, 75
 CHAT_LISTED = 3
+OWNERS_IN_CHAT = 5
 
 
 def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
@@ -36,7 +40,8 @@ def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
     run = for_chat(run, localization.language)
     view, uri = view_of(run), _uri(run)
     name = run.plan.report_name if run.plan else "export"
-    keywords = [name, run.outcome or "", config.region]
+    owner = view.owner if view else None
+    keywords = [name, run.outcome or "", config.region] if owner is None else [owner, name, config.region]
     keywords += [view.state, *(each for each in [worst_severity(view)] if each not in {"NONE", "UNKNOWN"})] if view else []
     return {
         "version": "1.0",
@@ -49,9 +54,9 @@ def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
             "keywords": [cut(word, KEYWORD_CHARACTERS) for word in keywords],
         },
         "metadata": {
-            "threadId": f"inspector-findings-exporter-{config.region}-{name}",
+            "threadId": f"inspector-findings-exporter-{config.region}-{name}" + (f"-{owner}" if owner is not None else ""),
             "summary": cut(subject(run, config), CHAT_TITLE_CHARACTERS),
-            "eventType": "findings-report-export",
+            "eventType": "findings-report-export" if owner is None else "findings-of-an-owner",
             "relatedResources": [text for text in (in_chat(clean(run.execution.arn, URI_CHARACTERS)), uri) if text],
             "additionalContext": {
                 "notification_id": str(run.notification_id),
@@ -65,6 +70,9 @@ def chat(run: Run, config: Config, event_version: str) -> dict[str, Any]:
                 "new": "" if view is None or view.new is None else str(view.new),
                 "no_longer_open": "" if view is None or view.no_longer_open is None else str(view.no_longer_open),
                 "open": "" if view is None else str(view.open),
+                "overdue": str(sum(view.overdue.values())) if view and view.has_due_dates else "",
+                "due_soon": str(sum(view.due_soon.values())) if view and view.has_due_dates else "",
+                "owner": owner or "",
             },
         },
     }
@@ -75,6 +83,8 @@ def _sign(run: Run, view: MessageView | None) -> str:
         return ":warning:"
     if view and not view.is_good:
         return ":rotating_light:" if view.state == "lost" else ":warning:"
+    if view and any(view.overdue.values()):
+        return ":warning:"
     return ":white_check_mark:"
 
 
@@ -94,7 +104,7 @@ def _description(run: Run, view: MessageView | None, config: Config, localizatio
     blocks = [
         f"*{localization.say('statements_to_add', check=check)}*\n```{statement}```" for check, statement in statements_text
     ]
-    for block in (*run.notes, *blocks):
+    for block in (*(run.notes if view is None or view.owner is None else ()), *blocks):
         # Half a statement is of no use: what does not fit is in the mail and in the event.
         if len(f"{description}\n{block}") <= DESCRIPTION_CHARACTERS:
             description = f"{description}\n{block}"
@@ -103,22 +113,34 @@ def _description(run: Run, view: MessageView | None, config: Config, localizatio
 
 def _of_an_analyzed_run(run: Run, view: MessageView, config: Config, localization: Localization) -> list[str]:
     lines = [*action_lines(view, localization), *first_lines(run, view, config, localization)]
-    if run.delivery and run.delivery.nothing_found:
+    if run.delivery and run.delivery.nothing_found and view.owner is None:
         lines.append(localization.say("nothing_matches"))
-    if view.new and view.worst_new:
-        lines.append(f"*{localization.say('worst_new')}*")
-        lines += [f"• {finding_line(each, localization)}" for each in view.worst_new[:CHAT_LISTED]]
-    if view.priorities and not view.has_no_changes:
-        lines.append(f"*{localization.say('priorities')}*")
-        lines += [f"{rank}. {fix_line(each, localization)}" for rank, each in enumerate(view.priorities[:CHAT_LISTED], 1)]
+    entries, listed = EntryLines.of(view, localization), []
+    if not view.has_no_changes or view.owner is not None:
+        listed.append(("fix_first", view.fix_first))
+    if view.new:
+        listed.append(("worst_new", view.worst_new))
+    listed.append(("most_overdue", view.most_overdue))
+    for name, found in listed:
+        if found:
+            lines.append(f"*{localization.say(name)}*")
+        for rank, each in enumerate(found[:CHAT_LISTED], 1):
+            sign = f"{rank}." if name == "fix_first" else "•"
+            lines.append(f"{sign} {localization.say('facts').join(entries.lines(each))}")
+            if each.get("why"):
+                lines.append(localization.say("score", why=each["why"]))
+    if view.owners and not view.has_no_changes:
+        head, *owners, last = owner_lines(view.owners, localization, OWNERS_IN_CHAT)
+        lines += [f"*{head}*", *(f"• {each}" for each in owners), last]
     return lines
 
 
 def _link(run: Run, view: MessageView | None, config: Config, localization: Localization) -> str:
     """Return the link to the page, else to the report, else to the execution."""
+    of_owner = view is not None and view.owner is not None
     urls = {
-        "page": page_url(run, view, config) if view else None,
-        "report": report_url(run, config),
+        "owner_page" if view and view.owner not in {None, UNOWNED} else "page": page_url(run, view, config) if view else None,
+        "report": None if of_owner else report_url(run, config),
         "execution": execution_url(run, config),
     }
     name, url = next((name, url) for name, url in urls.items() if url)

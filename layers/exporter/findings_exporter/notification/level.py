@@ -16,14 +16,16 @@ def level_of(subject: Run | str) -> Level:
     The first row that holds is the level:
 
     =========  ==============================================================================================
-    level      the message is about
+    level      the message is about (of an owner's message: its findings, and the report's scan coverage)
     =========  ==============================================================================================
     PROBLEM    a run that failed, was stopped or timed out
     PROBLEM    a report whose analysis failed
     PROBLEM    scan coverage that is lost or unknown
     PROBLEM    an unusual drop in the number of findings
     PROBLEM    a setup check that failed, or could not be made
-    CHANGES    findings that are new, no longer open, rediscovered, or changed while they stayed open
+    CHANGES    findings that are new, no longer open, rediscovered, newly overdue, or changed while they stayed open; a changed
+               owner is such a change
+    CHANGES    an owner's last message
     CHANGES    a report that was not compared, or not analyzed; but for a first report in which nothing was found
     NONE       no changes, or a first report in which nothing was found; scanning is active
     NONE       a setup check that passed

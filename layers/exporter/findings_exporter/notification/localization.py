@@ -5,13 +5,16 @@ Babel and the time zone's data are imported when the first number is written: a 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from findings_exporter.model.config import Config
 from findings_exporter.model.taxonomy import SEVERITIES
 from findings_exporter.notification import texts_en, texts_ja
 
+type Day = date
 LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": texts_en.TEXTS, "ja": texts_ja.TEXTS}
+NEAR = timedelta(days=180)
+"""A day that is nearer than this is written without its year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,13 @@ class Localization:
         from babel.dates import format_datetime  # noqa: PLC0415 - see the module's docstring
 
         return format_datetime(self._local(time), self.say(pattern), locale=self.language)
+
+    def day(self, day: Day, today: Day | None = None) -> str:
+        """Return a day; without its year where that is clear, since it is less than half a year from today."""
+        from babel.dates import format_date  # noqa: PLC0415 - see the module's docstring
+
+        is_near = today is not None and abs(day - today) < NEAR
+        return format_date(day, self.say("day" if is_near else "date"), locale=self.language)
 
     def time(self, time: datetime) -> str:
         """Return a time with its zone."""

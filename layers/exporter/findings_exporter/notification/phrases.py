@@ -1,26 +1,21 @@
-"""Lines that mail and chat share: the first sentences of a run, a finding, what to fix, a run's facts."""
+"""Lines that mail and chat share: the first sentences of a run or of an owner's findings, due dates, owners, a run's facts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
+from findings_exporter.model.owner_rules import UNOWNED
 from findings_exporter.model.run import Run
-from findings_exporter.model.text import clean, cut_to_line, in_mail, width
+from findings_exporter.model.text import clean, in_mail
 from findings_exporter.notification.links import object_url
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.subject_line import numbers
-from findings_exporter.notification.view import MessageView, analysis_failure
+from findings_exporter.notification.view import MessageView, OwnersView, analysis_failure
 
 URI_CHARACTERS = 2_000
-RESOURCE_COLUMNS, LEAST_COLUMNS = 12, 6
-"""Of a resource's name before packages are cut for it; and of either at least, since with fewer they say nothing."""
 ACCOUNTS_NAMED = 5
-IMAGE = "AWS_ECR_CONTAINER_IMAGE"
-KINDS_OF_RESOURCE = {IMAGE: "image", "AWS_EC2_INSTANCE": "instance", "AWS_LAMBDA_FUNCTION": "function"}
-"""What people call resources, by Inspector's type; others are resources."""
 
 
 def outcome_lines(run: Run, config: Config, localization: Localization) -> list[str]:
@@ -48,6 +43,8 @@ def outcome_lines(run: Run, config: Config, localization: Localization) -> list[
 
 def action_lines(view: MessageView, localization: Localization) -> list[str]:
     """Return why to act; empty where there is no need to."""
+    if view.owner is not None:
+        return _owner_action_lines(view, localization)
     if view.is_good:
         return []
     # Other reasons are notes. The last one says most of why coverage is unknown, the first ones of what is off or dropped.
@@ -60,8 +57,8 @@ def action_lines(view: MessageView, localization: Localization) -> list[str]:
 
 
 def action_step(view: MessageView, localization: Localization) -> str | None:
-    """Return what to do now; None where there is nothing to do."""
-    if view.is_good:
+    """Return what to do now; None where there is nothing to do, or where it is not the reader who can do it."""
+    if view.is_good or view.owner is not None:
         return None
     if view.state == "lost" and view.deactivated:
         named = localization.listed(list(view.deactivated)[:ACCOUNTS_NAMED])
@@ -72,7 +69,7 @@ def action_step(view: MessageView, localization: Localization) -> str | None:
 
 
 def first_lines(run: Run, view: MessageView, config: Config, localization: Localization) -> list[str]:
-    """Return the sums of a run, whose it is, what it was compared with, and what Inspector scans."""
+    """Return the sums, what is overdue, whose it is, what it was compared with, and what Inspector scans."""
     name = run.plan.report_name if run.plan else localization.say("opening.export")
     compared = [] if view.compared == "yes" else [localization.say(f"not_compared.{view.compared}")]
     sums = _sums(view, localization)
@@ -82,14 +79,20 @@ def first_lines(run: Run, view: MessageView, config: Config, localization: Local
             "unchanged" if view.has_no_changes else "compared", time=localization.time(view.baseline_at), age=age
         )
         sums, compared = ([how, *sums[1:]], []) if view.has_no_changes else (sums, [how])
-    lines = [localization.sentences(sums)]
+    place = {"name": name, "account": config.account, "region": config.region}
+    lines = [localization.sentences(sums), *([] if view.is_last else due_lines(view, localization))]
     if view.marks:
-        marks = localization.listed(
+        counts = localization.listed(
             localization.say("count", count=localization.number(count), what=localization.say(f"kind.{kind}"))
             for kind, count in view.marks.items()
         )
-        lines.append(localization.say("marks", counts=marks))
-    lines += [localization.say("report", name=name, account=config.account, region=config.region), *compared]
+        lines.append(localization.say("marks", counts=counts))
+    if view.owner is None or view.is_last:
+        lines += [localization.say("report", **place), *compared]
+    else:
+        # Its reader may know nothing of the export.
+        about = "owner.about_unowned" if view.owner == UNOWNED else "owner.about"
+        lines = [localization.say(about, owner=view.owner, **place), *lines, *compared]
     if view.state == "active":
         lines.append(_scanning(view, localization))
     return lines
@@ -103,58 +106,72 @@ def _sums(view: MessageView, localization: Localization) -> list[str]:
         return [localization.counted("sum.findings", view.open, worst=counted["worst"])]
     again = [localization.say("sum.rediscovered", count=localization.number(view.rediscovered))] if view.rediscovered else []
     new = localization.counted("sum.new", view.new, worst=counted["worst"])
+    moved = {"moved_here": view.moved, "moved_away": view.moved_away} if view.owner is not None else {}
+    again += [localization.say(f"sum.{how}", count=localization.number(count)) for how, count in moved.items() if count]
     return [new, localization.say("sum.no_longer_open", **counted), *again, localization.say("sum.open", **counted)]
 
 
 def _scanning(view: MessageView, localization: Localization) -> str:
     if view.scanned is None or view.not_scanned is None:
         return localization.say("scanning.unread")
-    how = "some" if view.not_scanned else "all"
+    how = ("" if view.owner is None else "owner_") + ("some" if view.not_scanned else "all")
     scanned, not_scanned = localization.counted("resource", view.scanned), localization.number(view.not_scanned)
     return localization.say(f"scanning.{how}", scanned=scanned, not_scanned=not_scanned)
 
 
-def finding_line(finding: Mapping[str, Any], localization: Localization, most: int | None = None) -> str:
-    """Return a finding, or several that are alike, in a line.
-
-    Parameters
-    ----------
-    most
-        The columns that a line has. First the resource's name is cut, then the packages, then that there is a fix is left
-        out, then that it is an exploit that is available is said shorter; the vulnerability's id never is cut.
-    """
-    several = (finding.get("resources") or 1) > 1
-    names = (finding.get("resource_names") if several else None) or [finding.get("resource") or "?"]
-    marks = _marks(finding)
-
-    def line(resource: str, packages: str, mark: str = "") -> str:
-        return localization.say(
-            "finding",
-            severity=localization.severity(str(finding.get("severity"))).upper(),
-            vulnerability=_named(finding, packages),
-            where=_where(finding, resource, len(names), localization),
-            marks=localization.say(f"marks.{mark}") if mark else "",
-        )
-
-    # Of several resources the number says more than examples of names.
-    shown = [localization.listed(names), ""] if several else [localization.listed(names)]
-    tries = [_fitted(partial(line, mark=mark), resource, finding, most) for mark in marks for resource in shown]
-    return next((text for text in tries if most is None or width(text) <= most), tries[-1])
+def _owner_action_lines(view: MessageView, localization: Localization) -> list[str]:
+    """Return what the owner must know before the numbers; the report's own reasons are notes, since they count all owners."""
+    lines = [localization.say("owner.last", owner=view.owner)] if view.is_last else []
+    if not view.is_good:
+        lines.append(localization.say({"lost": "headline.lost", "unknown": "headline.unknown"}.get(view.state, "owner.drop")))
+    if view.status_unknown:
+        lines.append(localization.counted("owner.missing", view.status_unknown))
+    return [*lines, localization.say("owner.last_step")] if view.is_last else lines
 
 
-def fix_line(fix: Mapping[str, Any], localization: Localization, most: int | None = None) -> str:
-    """Return what to fix in a line; ``most`` as for :func:`finding_line`."""
+def due_lines(view: MessageView, localization: Localization) -> list[str]:
+    """Return what is overdue and what is due soon; empty where findings have no due dates."""
+    if not view.has_due_dates:
+        return []
+    if overdue := localization.severities(view.overdue):
+        how = "due.newly_overdue" if view.newly_overdue else "due.overdue"
+        sentences = [localization.say(how, counts=overdue, new=localization.number(view.newly_overdue))]
+    else:
+        # What is missing may be overdue, too.
+        is_all = view.is_good and not view.status_unknown
+        sentences = [
+            localization.say("due.nothing_known" if view.due_unknown else "due.nothing" if is_all else "due.nothing_reported")
+        ]
+    if due_soon := localization.severities(view.due_soon):
+        sentences.append(localization.say("due.soon", counts=due_soon))
+    if view.due_unknown:
+        sentences.append(localization.counted("due.unknown", view.due_unknown))
+    return [localization.sentences(sentences)]
 
-    def line(_: str, packages: str) -> str:
-        return localization.say(
-            "fix",
-            vulnerability=_named(fix, packages),
-            severity=localization.severity(str(fix.get("severity"))).upper(),
-            exploit=localization.say("mark.exploit") if fix.get("exploit_available") else "",
-            resources=localization.counted("resource", fix.get("resources") or 1),
-        )
 
-    return _fitted(line, "", fix, most)
+def owner_lines(owners: OwnersView, localization: Localization, most: int) -> list[str]:
+    """Return a heading, then owners with their numbers, at most so many, then how many more there are, and what has no owner."""
+    lines = [
+        localization.say("owners.head", count=localization.number(owners.count)),
+        *(_owner_line(each, localization) for each in owners.listed[:most]),
+    ]
+    last = []
+    if more := max(owners.count - len(owners.listed[:most]), 0):
+        last.append(localization.counted("owners.more", more))
+    last.append(localization.counted("owners.unowned", owners.unowned) if owners.unowned else localization.say("owners.all"))
+    return [*lines, localization.sentences(last)]
+
+
+def _owner_line(owner: Mapping[str, Any], localization: Localization) -> str:
+    name, critical = owner.get("owner"), owner.get("critical") or 0
+    worst = localization.say("opening.worst", count=localization.number(critical), severity=localization.severity("CRITICAL"))
+    counts = [localization.say("opening.open", open=localization.number(owner.get("open") or 0)) + (worst if critical else "")]
+    if owner.get("new") is not None:
+        counts.append(localization.say("opening.new", new=localization.number(owner["new"]), worst=""))
+    if owner.get("overdue") is not None:
+        counts.append(localization.say("opening.overdue", count=localization.number(owner["overdue"])))
+    shown = localization.say("unowned") if name == UNOWNED else name or "?"
+    return localization.say("owners.line", owner=shown, numbers=localization.listed(counts))
 
 
 def facts(run: Run, localization: Localization) -> list[tuple[str, str]]:
@@ -185,51 +202,3 @@ def file_of(delivery: Delivery, localization: Localization) -> str:
 def bucket_of(run: Run) -> str:
     """Return the bucket of a run's files."""
     return str((run.analysis or {}).get("bucket"))
-
-
-def _marks(finding: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a line may say of exploit and fix, the longest first."""
-    has_fix = finding.get("fix_available") == "YES"
-    if finding.get("exploit_available"):
-        return ("both", "exploit", "short") if has_fix else ("exploit", "short")
-    return ("fix", "") if has_fix else ("",)
-
-
-def _where(finding: Mapping[str, Any], resource: str, names: int, localization: Localization) -> str:
-    """Return where a finding is, or where several that are alike are."""
-    resources, findings = finding.get("resources") or 1, finding.get("findings") or 1
-    if resources == 1:
-        how = "where.one" if findings == 1 else "where.often"
-        return localization.say(how, resource=resource, count=localization.number(findings))
-    count = localization.counted(KINDS_OF_RESOURCE.get(str(finding.get("resource_type")), "resource"), resources)
-    if finding.get("resources_at_least"):
-        count = localization.say("at_least", count=count)
-    how = "in" if finding.get("resource_type") == IMAGE else "on"
-    kind = "" if not resource else "_named" if names == 1 else "_such_as"
-    return localization.say(f"where.{how}{kind}", count=count, resource=resource)
-
-
-def _named(finding: Mapping[str, Any], packages: str) -> str:
-    known_as = finding.get("vulnerability_id")
-    return f"{known_as} ({packages})" if known_as and packages else str(known_as or finding.get("title") or "?")
-
-
-def _packages(finding: Mapping[str, Any]) -> str:
-    """Return what a vulnerability is in: Inspector's titles are mostly "<id> - <packages>"."""
-    start, title = f"{finding.get('vulnerability_id')} - ", str(finding.get("title") or "")
-    return title.removeprefix(start) if title.startswith(start) else ""
-
-
-def _fitted(line: Callable[[str, str], str], resource: str, finding: Mapping[str, Any], most: int | None) -> str:
-    packages = _packages(finding)
-    whole = line(resource, packages)
-    if most is None or width(whole) <= most:
-        return whole
-    least = line(cut_to_line(resource, RESOURCE_COLUMNS), packages)
-    if width(least) > most:
-        left = width(packages) - (width(least) - most)
-        packages = cut_to_line(packages, left) if left >= LEAST_COLUMNS else ""
-    # What the packages leave is the resource's again.
-    over = width(line(resource, packages)) - most
-    shorter = line(cut_to_line(resource, max(width(resource) - over, LEAST_COLUMNS)), packages)
-    return shorter if finding.get("vulnerability_id") else cut_to_line(shorter, most)

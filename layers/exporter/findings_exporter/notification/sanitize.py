@@ -16,14 +16,15 @@ from findings_exporter.model.text import clean, cut, each_text, in_chat, in_mail
 
 TEXT_CHARACTERS = 400
 ERROR_CHARACTERS = 256
+OWNER_NAME_CHARACTERS = 63
 LENGTHS = {
     "error": ERROR_CHARACTERS, "sentence": 1_200, "title": 200, "resource": 200, "resource_names": 80, "vulnerability_id": 80,
-    "packages": 80,
+    "packages": 80, "name": 80, "installed_version": 60, "fixed_version": 60, "owner": OWNER_NAME_CHARACTERS,
 }  # fmt: skip
 """Characters of a text by its field's name, where they are others. Why an analysis failed ends with what to do."""
 CAUSE_CHARACTERS = 3_000
 NOTES_SHOWN = 10
-EXACT_FIELDS = frozenset({"bucket", "analysis_key", "page_key", "parquet_prefix", "fingerprints_key", "statements"})
+EXACT_FIELDS = frozenset({"bucket", "analysis_key", "page_key", "parquet_prefix", "fingerprints_key", "owners_key", "statements"})
 """Fields that are looked up or pasted, so that no character of theirs may change."""
 
 type Escape = Callable[[str], str]

@@ -5,6 +5,7 @@ is a text of the record, cleaned, and what cannot be had is left out.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,13 +14,15 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.run import Run
 from findings_exporter.model.text import clean, in_chat, in_mail, wrapped
-from findings_exporter.notification.event import EVENT_VERSION, export_event
-from findings_exporter.notification.links import execution_url
+from findings_exporter.notification.event import EVENT_VERSION, OWNER_EVENT_VERSION, export_event, owner_event
+from findings_exporter.notification.links import execution_url, object_url
 from findings_exporter.notification.localization import Localization
-from findings_exporter.notification.sanitize import ERROR_CHARACTERS
+from findings_exporter.notification.sanitize import ERROR_CHARACTERS, OWNER_NAME_CHARACTERS
 
 SHORT_NAME_CHARACTERS = 63
 ARN_CHARACTERS = 256
+KEY_CHARACTERS = 1_100
+"""Of a bucket and a key together at most [AWS: S3]."""
 NOTIFIED_OUTCOMES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 
 
@@ -31,25 +34,70 @@ def subject(run: Run, config: Config) -> str:
 
 def bodies(run: Run, config: Config) -> dict[str, str]:
     """Return a body for each protocol."""
-    localization, url = Localization.of(config), execution_url(_bare(run), config)
+    localization = Localization.of(config)
     known = {"outcome": _outcome(run), "report": _report(run), "error": _error(run)}
-    facts = [(localization.say(f"fact.{name}"), value) for name, value in known.items() if value]
-    mail = [wrapped(localization.say("short")), *(f"{name}: {in_mail(value)}" for name, value in facts)]
-    lines = [f"*{localization.say('short')}*", *(f"*{name}* {in_chat(value)}" for name, value in facts)]
-    where = localization.say("link.execution")
+    said = localization.say("short"), _facts(known, localization)
+    where = (localization.say("link.execution"), execution_url(_bare(run), config))
+    return _bodies(run, subject(run, config), said, where, (EVENT_VERSION, _event(run, config)), localization)
+
+
+def owner_subject(run: Run, config: Config) -> str:
+    """Return the subject of a mail to an owner: ASCII, under 100 characters."""
+    text = Localization.of(config, "en").say("short.owner_subject", owner=_owner(run))
+    return text.encode("ascii", "replace").decode()
+
+
+def owner_bodies(run: Run, config: Config) -> dict[str, str]:
+    """Return a body for each protocol, to an owner; the page is linked to where it is known."""
+    localization, page = Localization.of(config), _page_url(run, config)
+    said = localization.say("short.owner"), _facts({"owner": _owner(run), "report": _report(run)}, localization)
+    where = (localization.say("link.owner_page" if page else "link.execution"), page or execution_url(_bare(run), config))
+    bare = replace(_bare(run), analysis={"owner": _owner(run)})
+    event = owner_event(bare, config) | {"page_url": page}
+    return _bodies(run, owner_subject(run, config), said, where, (OWNER_EVENT_VERSION, event), localization)
+
+
+def owner_attributes(run: Run, config: Config) -> dict[str, str]:
+    """Return what the subscribers of the owners' topic may filter by; what is not known is a problem."""
+    return {
+        "owner": _owner(run),
+        "report": _report(run) or "unknown",
+        "region": config.region,
+        "level": "PROBLEM",
+        "worst_new_severity": "UNKNOWN",
+        "overdue": "false",
+    }
+
+
+def _facts(known: Mapping[str, str], localization: Localization) -> list[tuple[str, str]]:
+    return [(localization.say(f"fact.{name}"), value) for name, value in known.items() if value]
+
+
+def _bodies(
+    run: Run,
+    title: str,
+    said: tuple[str, Sequence[tuple[str, str]]],
+    where: tuple[str, str],
+    event: tuple[str, Mapping[str, Any]],
+    localization: Localization,
+) -> dict[str, str]:
+    first, facts = said
+    mail = [wrapped(first), *(f"{name}: {in_mail(value)}" for name, value in facts)]
+    lines = [f"*{first}*", *(f"*{name}* {in_chat(value)}" for name, value in facts)]
+    name, url = where
     chat = {
         "version": "1.0",
         "source": "custom",
         "content": {
             "textType": "client-markdown",
-            "title": f":warning: {in_chat(subject(run, config))}",
-            "description": "\n".join([*lines, f"*{where}* {url}"]),
+            "title": f":warning: {in_chat(title)}",
+            "description": "\n".join([*lines, f"*{name}* {url}"]),
         },
-        "metadata": {"additionalContext": {"notification_id": _id(run), "event_version": EVENT_VERSION}},
+        "metadata": {"additionalContext": {"notification_id": _id(run), "event_version": event[0]}},
     }
     return {
-        "default": json.dumps(_event(run, config)),
-        "email": "\n".join([*mail, f"{where}:\n{url}", wrapped(localization.say("links_stay", id=_id(run)))]) + "\n",
+        "default": json.dumps(event[1]),
+        "email": "\n".join([*mail, f"{name}:\n{url}", wrapped(localization.say("links_stay", id=_id(run)))]) + "\n",
         "https": json.dumps(chat, ensure_ascii=False),
     }
 
@@ -92,3 +140,19 @@ def _error(run: Run) -> str:
 
 def _id(run: Run) -> str:
     return clean(run.notification_id or "", SHORT_NAME_CHARACTERS)
+
+
+def _owner(run: Run) -> str:
+    return (
+        clean(run.analysis.get("owner") or "", OWNER_NAME_CHARACTERS) or "unknown"
+        if isinstance(run.analysis, Mapping)
+        else "unknown"
+    )
+
+
+def _page_url(run: Run, config: Config) -> str | None:
+    found = run.analysis if isinstance(run.analysis, Mapping) else {}
+    bucket, key = found.get("bucket"), found.get("page_key")
+    if not isinstance(bucket, str) or not isinstance(key, str) or not bucket or len(bucket) + len(key) > KEY_CHARACTERS:
+        return None
+    return object_url(clean(bucket, KEY_CHARACTERS), clean(key, KEY_CHARACTERS), config) if key else None

@@ -26,24 +26,28 @@ class Headline:
     Attributes
     ----------
     urgency
-        ``action``, ``failed`` or ``plain``.
+        ``action``, ``failed``, ``plain``, or ``owner`` for the findings of an owner.
     parts
         The most important one first.
+    has_reason
+        Whether the first part is why to act.
     """
 
     urgency: str
     report: str
     parts: Sequence[str]
+    owner: str = ""
+    has_reason: bool = False
 
 
 def title(run: Run, config: Config, localization: Localization, most: int = TITLE_CHARACTERS) -> str:
     """Return a run in a line of at most so many characters."""
     made = _headline(run, config, localization)
-    separator = "action_list" if made.urgency == "action" else "list"
+    separator = "action_list" if made.has_reason else "list"
 
     def line(report: str, parts: Sequence[str]) -> str:
         text = localization.say(separator).join(filter(None, (parts[0], localization.listed(parts[1:]))))
-        return localization.say(f"subject.{made.urgency}", report=report, region=config.region, line=text)
+        return localization.say(f"subject.{made.urgency}", owner=made.owner, report=report, region=config.region, line=text)
 
     return fitted(line, made.report, made.parts, most)
 
@@ -75,13 +79,16 @@ def _headline(run: Run, config: Config, localization: Localization) -> Headline:
     view, size = view_of(run), localization.size(run.delivery.size_bytes if run.delivery else 0)
     if run.failure:
         return Headline("failed", report, [remediation_for(run.failure, config, localization.language).title])
+    if view and view.owner is not None:
+        reason = [] if view.is_good else [_owner_reason(view, localization)]
+        return Headline("owner", report, [*reason, *_owner_numbers(view, localization)], view.owner, has_reason=bool(reason))
     if view:
         reason = [] if view.is_good else [_reason(view, localization)]
-        return Headline("action" if reason else "plain", report, [*reason, *_numbers(view, localization)])
+        parts = [*reason, *_numbers(view, localization)]
+        return Headline("action" if reason else "plain", report, parts, has_reason=bool(reason))
     if analysis_failure(run):
-        return Headline(
-            "action", report, [localization.say("opening.not_analyzed"), localization.say("opening.delivered", size=size)]
-        )
+        parts = [localization.say("opening.not_analyzed"), localization.say("opening.delivered", size=size)]
+        return Headline("action", report, parts, has_reason=True)
     nothing = run.delivery and run.delivery.nothing_found
     return Headline(
         "plain",
@@ -101,18 +108,36 @@ def _reason(view: MessageView, localization: Localization) -> str:
     return localization.say("opening.drop")
 
 
+def _owner_reason(view: MessageView, localization: Localization) -> str:
+    # Which accounts it is about may be of no concern to this owner.
+    return localization.say({"lost": "opening.coverage_lost", "unknown": "opening.unknown"}.get(view.state, "opening.drop"))
+
+
+def _owner_numbers(view: MessageView, localization: Localization) -> list[str]:
+    if view.is_last:
+        return [localization.say("opening.last")]
+    return _numbers(view, localization)
+
+
+def _due(view: MessageView, localization: Localization) -> list[str]:
+    counts = {"overdue": sum(view.overdue.values()), "due_soon": sum(view.due_soon.values())}
+    return [localization.say(f"opening.{name}", count=localization.number(count)) for name, count in counts.items() if count]
+
+
 def _numbers(view: MessageView, localization: Localization) -> list[str]:
     counted = numbers(view, localization)
     if view.has_no_changes:
-        return [localization.say("opening.no_changes", **counted)]
+        return [localization.say("opening.no_changes", **counted), *_due(view, localization)]
     if view.new is None:
         known = view.compared in {"first_run", "filter_changed"} and view.is_good
-        return [localization.say(f"opening.{view.compared if known else 'not_compared'}", **counted)]
+        return [localization.say(f"opening.{view.compared if known else 'not_compared'}", **counted), *_due(view, localization)]
     # Where it is not known which account is not scanned, the missing findings say how much is at stake.
     parts = []
-    if view.status_unknown and not view.is_good and not view.deactivated:
+    if view.status_unknown and not view.is_good and (view.owner is not None or not view.deactivated):
         parts.append(localization.say("opening.missing", count=localization.number(view.status_unknown)))
-    parts.append(localization.say("opening.new", **counted))
+    parts += [localization.say("opening.new", **counted), *_due(view, localization)]
+    moved = {"moved_here": view.moved, "moved_away": view.moved_away} if view.owner is not None else {}
+    parts += [localization.say(f"opening.{how}", count=localization.number(count)) for how, count in moved.items() if count]
     if view.no_longer_open:
         parts.append(localization.say("opening.no_longer_open", **counted))
     if view.rediscovered:

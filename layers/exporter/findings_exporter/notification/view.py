@@ -6,11 +6,12 @@ have passed :mod:`findings_exporter.notification.sanitize`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from findings_exporter.model.run import Run
 from findings_exporter.model.taxonomy import SEVERITIES
+from findings_exporter.notification.entries import Entry, listed
 
 type HowCompared = Literal["yes", "first_run", "filter_changed", "first_notified", "no_analysis", "unreadable"]
 
@@ -35,6 +36,20 @@ class MessageView:
         None when it was not compared.
     status_unknown
         Findings that were open where Inspector no longer scans.
+    owner
+        Whose findings the headline is about; None where it is about all of the report.
+    is_last
+        Whether no rule names this owner any more, so that it gets no further message.
+    owners
+        How many findings each owner has; None where there are no owners.
+    has_due_dates
+        Whether findings have due dates; only then the numbers of overdue ones mean anything.
+    due_unknown
+        Open findings whose due date is unknown, since it is unknown when they were first seen.
+    newly_overdue
+        Those that became overdue since the baseline.
+    today
+        The day that due dates were compared with.
     """
 
     compared: HowCompared
@@ -50,9 +65,10 @@ class MessageView:
     new_by_severity: Mapping[str, int]
     no_longer_open_by_severity: Mapping[str, int]
     kinds: Mapping[str, int]
-    worst_new: Sequence[Mapping[str, Any]]
-    worst_no_longer_open: Sequence[Mapping[str, Any]]
-    priorities: Sequence[Mapping[str, Any]]
+    worst_new: Sequence[Entry]
+    worst_no_longer_open: Sequence[Entry]
+    most_overdue: Sequence[Entry]
+    fix_first: Sequence[Entry]
     deactivated: Mapping[str, Sequence[str]]
     deactivated_accounts: int
     scanned: int | None
@@ -61,17 +77,37 @@ class MessageView:
     reasons: Sequence[str]
     sentences: Sequence[str]
     files: Mapping[str, str]
+    owner: str | None
+    is_last: bool
+    owners: "OwnersView | None"
+    has_due_dates: bool
+    overdue: Mapping[str, int]
+    due_soon: Mapping[str, int]
+    due_unknown: int
+    newly_overdue: int
+    today: date
 
     @property
     def has_no_changes(self) -> bool:
-        """Nothing is new, no longer open, rediscovered or changed, and scanning is active."""
-        same = (self.new, self.no_longer_open, self.rediscovered, len(self.marks)) == (0, 0, 0, 0)
-        return same and self.state == "active" and not self.unusual_drop
+        """Nothing is new, no longer open, rediscovered, changed, moved or newly overdue, and scanning is active."""
+        changed = (self.new, self.no_longer_open, self.rediscovered, len(self.marks), self.moved, self.moved_away)
+        return changed == (0, 0, 0, 0, 0, 0) and not self.newly_overdue and self.is_good and not self.is_last
+
+    @property
+    def moved(self) -> int:
+        """Findings whose owner changed; in an owner's message those that came from others."""
+        return self.kinds.get("moved") or 0
+
+    @property
+    def moved_away(self) -> int:
+        """In an owner's message: findings that went to others."""
+        return self.kinds.get("moved_away") or 0
 
     @property
     def marks(self) -> Mapping[str, int]:
         """What changed in findings that stayed open: how many of each kind, the worst news first."""
-        kinds = ("severity_raised", "exploit_became_available", "severity_lowered", "fix_became_available")
+        kinds: tuple[str, ...] = ("severity_raised", "exploit_became_available", "severity_lowered", "fix_became_available")
+        kinds += ("moved",) if self.owner is None else ()
         return {kind: self.kinds[kind] for kind in kinds if self.kinds.get(kind)}
 
     @property
@@ -85,13 +121,32 @@ class MessageView:
         return self.state == "active" and not self.unusual_drop
 
 
+@dataclass(frozen=True, slots=True)
+class OwnersView:
+    """The owners of a report.
+
+    Attributes
+    ----------
+    count
+        How many there are.
+    unowned
+        Open findings without an owner.
+    listed
+        Those that matter most, each with its numbers.
+    """
+
+    count: int
+    unowned: int
+    listed: Sequence[Mapping[str, Any]]
+
+
 def view_of(run: Run) -> MessageView | None:
     """Return the run, or None when there is no analysis or it failed."""
     headline = run.analysis
     if headline is None or "error" in headline or run.failure:
         return None
     changes, coverage_status, coverage = (_object(headline, name) for name in ("changes", "coverage_status", "coverage"))
-    baseline = _object(headline, "baseline")
+    baseline, due, owners = (_object(headline, name) for name in ("baseline", "due_dates", "owners"))
     has_changes = isinstance(headline.get("changes"), Mapping)
     reason = headline.get("no_baseline")
     state = coverage_status.get("state")
@@ -114,9 +169,10 @@ def view_of(run: Run) -> MessageView | None:
         new_by_severity=_object(changes, "appeared_by_severity"),
         no_longer_open_by_severity=_object(changes, "no_longer_open_by_severity"),
         kinds=_object(changes, "counts"),
-        worst_new=_list(headline, "worst_new"),
-        worst_no_longer_open=_list(headline, "worst_no_longer_open"),
-        priorities=_list(headline, "priorities"),
+        worst_new=listed(headline, "worst_new"),
+        worst_no_longer_open=listed(headline, "worst_no_longer_open"),
+        most_overdue=listed(headline, "most_overdue"),
+        fix_first=listed(headline, "fix_first"),
         deactivated=_object(coverage_status, "deactivated"),
         # A headline names the first ones only.
         deactivated_accounts=coverage_status.get("deactivated_accounts") or len(_object(coverage_status, "deactivated")),
@@ -126,6 +182,21 @@ def view_of(run: Run) -> MessageView | None:
         reasons=_list(coverage_status, "reasons"),
         sentences=tuple(dict.fromkeys((*_list(coverage_status, "reasons"), *_list(headline, "sentences")))),
         files={name: headline[field] for name, field in FILES.items() if bucket and headline.get(field)},
+        owner=headline["owner"] if isinstance(headline.get("owner"), str) else None,
+        is_last=headline.get("last_message") is True,
+        owners=OwnersView(
+            owners.get("count") or 0,
+            owners.get("unowned") or 0,
+            [each for each in _list(owners, "listed") if isinstance(each, Mapping)],
+        )
+        if isinstance(headline.get("owners"), Mapping)
+        else None,
+        has_due_dates=isinstance(headline.get("due_dates"), Mapping),
+        overdue=_object(due, "overdue"),
+        due_soon=_object(due, "due_soon"),
+        due_unknown=due.get("unknown") or 0,
+        newly_overdue=due.get("newly_overdue") or 0,
+        today=day(due.get("today")) or run.execution.started_at.date(),
     )
 
 
@@ -146,6 +217,14 @@ def worst_severity(view: MessageView | None) -> str:
     if not view.new:
         return "NONE"
     return next((each for each in SEVERITIES if view.new_by_severity.get(each)), "UNKNOWN")
+
+
+def day(value: Any) -> date | None:  # noqa: ANN401 - any JSON
+    """Return a day as a headline has it; None where there is none."""
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """Check the setup: what Inspector, the bucket, the key and the rest of the stack need, read and checked.
 
-One module a subject: inspector, bucket, key, roles, topic, schedule. Each check is a pure function from what was read
+One module a subject: inspector, bucket, key, roles, topic, owners, schedule. Each check is a pure function from what was read
 (``reading``) to a ``Check``. Offered: ``check_all``, ``check_report``, ``message``, ``deployment``, ``reading``. The
 only full proof of a setup is a test export (``events/test_export.json``).
 """
@@ -20,6 +20,7 @@ from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.deployment import KEY_ARN
 from findings_exporter.preflight.inspector import anything_scanned, inspector_enabled
 from findings_exporter.preflight.key import key_policy_for_analysis, key_policy_for_exporter, key_policy_for_inspector, key_usable
+from findings_exporter.preflight.owners import due_dates, owner_rules, owners_topic_delivers
 from findings_exporter.preflight.reading import BucketSeen, KeySeen, PreflightClients, Reader, Unread
 from findings_exporter.preflight.roles import permissions
 from findings_exporter.preflight.schedule import schedule_fires
@@ -50,9 +51,22 @@ def check_all(clients: PreflightClients, now: Callable[[], datetime], until: dat
         topic_key_usable(topic, reader.key(arn) if arn else None, deployment),
         permissions("topic_permissions", publish),
         alarms_delivered(reader.topic(deployment.config.alarm_topic_arn), deployment),
+        owner_rules(reader.owner_rules(), deployment.config),
+        due_dates(deployment.config),
+        *_of_owner_messages(reader),
         schedule_fires(reader.schedules(), now()),
         nothing_undelivered(reader.undelivered()),
     ]
+
+
+def _of_owner_messages(reader: Reader) -> list[Check]:
+    deployment = reader.clients.deployment
+    if deployment.config.owner_messages == "OFF":
+        return []
+    topic = reader.topic(deployment.config.owner_topic_arn)
+    arn = topic.get("KmsMasterKeyId") if topic is not None and not isinstance(topic, Unread) else None
+    publish = [reader.permission(each) for each in deployment.owner_permissions(arn, reader.now())]
+    return [owners_topic_delivers(topic, deployment), permissions("owner_permissions", publish)]
 
 
 def _of_the_report(reader: Reader, bucket: BucketSeen, key: KeySeen) -> list[Check]:

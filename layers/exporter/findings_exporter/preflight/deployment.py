@@ -10,7 +10,7 @@ from typing import Any, Self
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import ConfigurationError
 from findings_exporter.model.execution import Execution
-from findings_exporter.model.layout import analysis_keys, run_prefix
+from findings_exporter.model.layout import AnalysisKeys, analysis_keys, owner_rules_key, run_prefix
 from findings_exporter.model.notes import Note
 from findings_exporter.preflight.policy_evaluation import Request
 
@@ -21,7 +21,12 @@ SAMPLE_REPORT = "5e7a9000-0000-4000-8000-000000000000"
 """Stands for a report's id, which is not known before: a policy that names one lets no other report through."""
 BUCKET_ACTIONS = ("s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload")
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
-COVERAGE_ACTIONS = ("inspector2:BatchGetAccountStatus", "inspector2:ListCoverageStatistics", "inspector2:ListMembers")
+ANALYSIS_ACTIONS = (
+    "inspector2:BatchGetAccountStatus",
+    "inspector2:BatchGetFindingDetails",
+    "inspector2:ListCoverageStatistics",
+    "inspector2:ListMembers",
+)
 KEY_ACTION_FAMILY = "kms:GenerateDataKey*"
 """What Inspector's guide asks for; which actions of the family it really uses is not documented."""
 
@@ -50,8 +55,8 @@ class Deployment:
     ----------
     inspector
         The service principal that Inspector writes as in this Region.
-    start_role, verify_role, cut_role, part_role, analysis_role, notify_role
-        ARNs of the roles that bucket, key and topic must let in.
+    start_role, verify_role, cut_role, part_role, analysis_role, notify_role, notify_owners_role
+        ARNs of the roles that bucket, key and topics must let in.
     """
 
     config: Config
@@ -62,6 +67,7 @@ class Deployment:
     part_role: str
     analysis_role: str
     notify_role: str
+    notify_owners_role: str
     dead_letter_queue_url: str
 
     @classmethod
@@ -74,7 +80,8 @@ class Deployment:
             Variables are missing; all of them are named.
         """
         names = ("INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN", "VERIFY_REPORT_ROLE_ARN", "CUT_REPORT_ROLE_ARN",
-                 "ANALYZE_PART_ROLE_ARN", "ANALYZE_REPORT_ROLE_ARN", "NOTIFY_ROLE_ARN", "DEAD_LETTER_QUEUE_URL")  # fmt: skip
+                 "ANALYZE_PART_ROLE_ARN", "ANALYZE_REPORT_ROLE_ARN", "NOTIFY_ROLE_ARN", "NOTIFY_OWNERS_ROLE_ARN",
+                 "DEAD_LETTER_QUEUE_URL")  # fmt: skip
         if missing := [name for name in names if not environ.get(name)]:
             raise ConfigurationError(Note("cause.environment", names=missing))
         return cls(config, *(environ[name] for name in names))
@@ -233,6 +240,11 @@ class Deployment:
         context = self._of_role(self.notify_role, self.config.account)
         return Request(self.notify_role, "sns:Publish", self.config.topic_arn, context)
 
+    def owners_publication(self) -> Request:
+        """Return the exporter's call on the owners' topic."""
+        context = self._of_role(self.notify_owners_role, self.config.account)
+        return Request(self.notify_owners_role, "sns:Publish", self.config.owner_topic_arn, context)
+
     def alarms_publication(self) -> Request:
         """Return the call by which CloudWatch publishes an alarm."""
         config = self.config
@@ -262,7 +274,7 @@ class Deployment:
         """Return what the roles that analyze a report, in parts or whole, must be able to do by their own policies."""
         key_arn = self.config.kms_key_arn
         return [
-            self._permission(self.analysis_role, COVERAGE_ACTIONS, "*"),
+            self._permission(self.analysis_role, ANALYSIS_ACTIONS, "*"),
             *(self._permission(role, actions, f"{self.bucket_arn}/{key}") for role, key, actions in self._analyses_objects(now)),
             *(self._permission(role, actions, key_arn, *self._through("s3")) for role, actions in self._key_users),
         ]
@@ -271,6 +283,16 @@ class Deployment:
         """Return what the role that notifies must be able to do by its own policy."""
         publish = self._permission(self.notify_role, ("sns:Publish",), self.config.topic_arn)
         return [publish, *([self._permission(self.notify_role, KEY_ACTIONS, key_arn, *self._through("sns"))] if key_arn else [])]
+
+    def owner_permissions(self, key_arn: str | None, now: datetime) -> list[Permission]:
+        """Return what the role that notifies owners must be able to do by its own policy."""
+        role, keys = self.notify_owners_role, self._analysis_keys(now)
+        return [
+            self._permission(role, ("s3:GetObject",), f"{self.bucket_arn}/{keys.owner_messages}"),
+            self._permission(role, ("kms:Decrypt",), self.config.kms_key_arn, *self._through("s3")),
+            self._permission(role, ("sns:Publish",), self.config.owner_topic_arn),
+            *([self._permission(role, KEY_ACTIONS, key_arn, *self._through("sns"))] if key_arn else []),
+        ]
 
     def _permission(self, role: str, actions: tuple[str, ...], resource: str, *context: tuple[str, str]) -> Permission:
         """Return a permission with what policies of an organization mostly ask for: the Region and who calls."""
@@ -287,11 +309,12 @@ class Deployment:
         return [(self.cut_role, ("kms:Decrypt",)), (self.part_role, KEY_ACTIONS), (self.analysis_role, KEY_ACTIONS)]
 
     def _analyses_objects(self, now: datetime) -> list[tuple[str, str, tuple[str, ...]]]:
-        """Return by role the report, the parts of a large one, and the analysis' files, which are read as a baseline."""
-        name, report, own = self.config.defaults.report_name, self.report_key(now), ("s3:GetObject", "s3:PutObject")
-        keys = analysis_keys(self.config.key_prefix, name, self._execution(now), is_regular=True)
-        part = keys.of_part(1, "parquet")
+        """Return by role the owner rules, the report, its parts, and the analysis' files, which a later run reads."""
+        report, own = self.report_key(now), ("s3:GetObject", "s3:PutObject")
+        keys = self._analysis_keys(now)
+        part, rules = keys.of_part(1, "parquet"), owner_rules_key(self.config.key_prefix)
         return [
+            *((role, rules, ("s3:GetObject",)) for role in (self.part_role, self.analysis_role)),
             (self.cut_role, report, ("s3:GetObject",)),
             (self.part_role, report, ("s3:GetObject",)),
             (self.part_role, part, ("s3:PutObject",)),
@@ -299,7 +322,11 @@ class Deployment:
             (self.analysis_role, part, ("s3:GetObject", "s3:DeleteObject")),
             (self.analysis_role, keys.document, own),
             (self.analysis_role, keys.parquet(1), (*own, "s3:DeleteObject")),
+            (self.analysis_role, keys.due_dates, own),
         ]
+
+    def _analysis_keys(self, now: datetime) -> AnalysisKeys:
+        return analysis_keys(self.config.key_prefix, self.config.defaults.report_name, self._execution(now), is_regular=True)
 
     def _execution(self, now: datetime) -> Execution:
         """Return an execution that could start now: its keys are those of a run."""

@@ -11,7 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_exporter.aws.handler import client
 from findings_exporter.model.errors import DENIED, code_of, text_of
+from findings_exporter.model.layout import owner_rules_key
 from findings_exporter.model.notes import Note
+from findings_exporter.model.owner_rules import MOST_FILE_BYTES
 from findings_exporter.model.text import cut
 from findings_exporter.preflight.deployment import Deployment, Permission
 
@@ -30,7 +32,7 @@ READ_MARGIN = timedelta(seconds=25)
 """The longest that one read takes: two tries, each with its timeouts."""
 MISSING = frozenset(
     {"404", "NoSuchBucket", "NoSuchBucketPolicy", "NotFoundException", "NotFound", "ResourceNotFoundException",
-     "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NoSuchEntity"},
+     "NoSuchKey", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NoSuchEntity"},
 )  # fmt: skip
 SCHEDULE_PAGES = 10
 """Schedules are listed by the hundred; only reading them all shows which of them start our workflow."""
@@ -199,6 +201,20 @@ class Reader:
         """Return a topic's attributes."""
         answer = self._read(lambda: self.clients.sns.get_topic_attributes(TopicArn=arn))
         return answer if answer is None or isinstance(answer, Unread) else answer["Attributes"]
+
+    def owner_rules(self) -> bytes | Unread | None:
+        """Return the file that says who owns what; None: there is none. Of one that is too long, enough to see that."""
+        s3, config = self.clients.s3, self.clients.deployment.config
+        key, bucket, owner = owner_rules_key(config.key_prefix), config.bucket, config.bucket_owner
+        # S3 answers 403 for a missing object to a role that may not list, so the file is looked for first.
+        listed = self._read(lambda: s3.list_objects_v2(Bucket=bucket, ExpectedBucketOwner=owner, Prefix=key, MaxKeys=1))
+        if listed is None or isinstance(listed, Unread):
+            return NO_SUCH_BUCKET if listed is None else listed
+        if key not in [each["Key"] for each in listed.get("Contents", [])]:
+            return None
+        return self._read(
+            lambda: s3.get_object(Bucket=bucket, ExpectedBucketOwner=owner, Key=key)["Body"].read(MOST_FILE_BYTES + 1)
+        )
 
     def schedules(self) -> list[Mapping[str, Any]] | Unread:
         """Return the schedules that start the workflow."""

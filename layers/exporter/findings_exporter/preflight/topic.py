@@ -1,6 +1,7 @@
 """The topics of notifications and of alarms, the topic's key, and the dead-letter queue of what could not be delivered."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from findings_exporter.aws.alarm_topic import subscriptions
 from findings_exporter.model.notes import Note
@@ -8,32 +9,56 @@ from findings_exporter.preflight.check import Check, unread
 from findings_exporter.preflight.deployment import Deployment
 from findings_exporter.preflight.key import key_state
 from findings_exporter.preflight.policies import Subject, checked, named_statements
-from findings_exporter.preflight.policy_evaluation import decide
+from findings_exporter.preflight.policy_evaluation import Request, decide
 from findings_exporter.preflight.reading import KeySeen, Unread, document
+
+
+@dataclass(frozen=True, slots=True)
+class Delivering:
+    """A topic whose messages are to arrive.
+
+    Attributes
+    ----------
+    name
+        Of the check; its sentences are ``failed.<name>``, ``failed.<name>_no_subscription`` and so on.
+    subscribe
+        The step that helps where no subscription is confirmed.
+    """
+
+    name: str
+    topic: str
+    publication: Request
+    subscribe: str
 
 
 def topic_delivers(attributes: Mapping[str, str] | Unread | None, deployment: Deployment) -> Check:
     """Check whether the topic exists, the exporter may publish to it, and a subscription is confirmed."""
-    name, arn = "topic", deployment.config.topic_arn
+    arn = deployment.config.topic_arn
+    return delivers(attributes, Delivering("topic", arn, deployment.publication(), "fix.topic_subscribe"))
+
+
+def delivers(attributes: Mapping[str, str] | Unread | None, to: Delivering) -> Check:
+    """Check whether a topic exists, the exporter may publish to it, and a subscription is confirmed."""
+    name, arn = to.name, to.topic
     if isinstance(attributes, Unread):
         return unread(name, attributes, topic=arn)
     if attributes is None:
-        return Check(name, "failed", Note("failed.topic", topic=arn), (), (Note("fix.deploy"),))
+        return Check(name, "failed", Note(f"failed.{name}", topic=arn), (), (Note("fix.deploy"),))
     policy = document(attributes.get("Policy", "{}"))
     if isinstance(policy, Unread):
         return unread(name, policy, topic=arn)
-    decision = decide(policy, deployment.publication(), is_allowed_elsewhere=True)
+    decision = decide(policy, to.publication, is_allowed_elsewhere=True)
     confirmed, pending = subscriptions(attributes)
     evidence = (Note("seen.subscriptions", confirmed=confirmed, pending=pending),)
     if decision.outcome == "denied":
-        sentence = Note("failed.topic_denied", statements=named_statements(decision))
+        sentence = Note(f"failed.{name}_denied", statements=named_statements(decision))
         return Check(name, "failed", sentence, evidence, (Note("fix.topic_deny", topic=arn),))
     if confirmed == 0:
-        sentence = Note("failed.topic_no_subscription", pending=pending)
-        return Check(name, "failed", sentence, evidence, (Note("fix.topic_subscribe"),))
+        sentence = Note(f"failed.{name}_no_subscription", pending=pending)
+        return Check(name, "failed", sentence, evidence, (Note(to.subscribe),))
     if decision.outcome == "unknown":
-        return Check(name, "unknown", Note("unknown.topic_statement", statements=named_statements(decision)), evidence)
-    return Check(name, "passed", Note("passed.topic", count=confirmed), evidence)
+        return Check(name, "unknown", Note(f"unknown.{name}_statement", statements=named_statements(decision)), evidence)
+    return Check(name, "passed", Note(f"passed.{name}", count=confirmed), evidence)
 
 
 def alarms_delivered(attributes: Mapping[str, str] | Unread | None, deployment: Deployment) -> Check:

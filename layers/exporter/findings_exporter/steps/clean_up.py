@@ -31,11 +31,12 @@ from findings_exporter.model.errors import (
 )
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
-from findings_exporter.model.run import Outcome
+from findings_exporter.model.run import Outcome, Run
 from findings_exporter.model.text import clean
 from findings_exporter.steps._reports import owner_of
 from findings_exporter.steps.cancel_report import cancel
 from findings_exporter.steps.notify import publish_outcome
+from findings_exporter.steps.notify_owners import give_up, send_to_owners
 from findings_exporter.steps.record_run import record
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ CANCEL_WAIT = timedelta(seconds=15)
 """How long an hourly cleanup waits for one report to stop: others have a right to its time."""
 STOPPED_CHARACTERS = 1_000
 """Of the cause that a person gave for stopping an execution: it may have 32,768."""
+OWNERS_TRIED = timedelta(days=2)
+"""How long messages to owners are tried: they are about that day's findings, and later runs have messages of their own."""
 EVENT_PATIENCE = timedelta(minutes=15)
 """More than a function has: who comes for one run alone waits as long as it can."""
 ENDED_AS: dict[str, Outcome] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
@@ -118,14 +121,14 @@ def clean_up(
     function_deadline: datetime,
     patience: timedelta = EVENT_PATIENCE,
 ) -> str:
-    """Stop the run's own report, release its lock, record its outcome and notify: whatever of that is not done yet.
+    """Stop the run's own report, release its lock, record its outcome, notify it and its owners: whatever is not done yet.
 
     Parameters
     ----------
     function_deadline
         When this function is surely over.
     patience
-        How long to wait for its report to stop, as far as there is time.
+        How long to wait for its report to stop, and how long to send messages to owners, as far as there is time.
 
     Returns
     -------
@@ -144,15 +147,35 @@ def clean_up(
     if run.notified_at and not holds_lock:
         # Whoever recorded the outcome may have failed right after it.
         run_store.keep_history(clients.table, run)
+        if run.owners_due:
+            _notify_owners(clients, run, now, patience, function_deadline)
+            return "CLEANED_UP"
         if run.outcome in {"SUCCEEDED", "DUPLICATE"}:
             return "NOTHING_LEFT"
         return _stop_notified(clients, execution, now, until)
     trouble = _stop(clients, execution, now, until)
-    record(clients.table, execution, ENDED_AS.get(ended.status, "FAILED"), ended.failure, None, now())
+    run = record(clients.table, execution, ENDED_AS.get(ended.status, "FAILED"), ended.failure, None, now())
     publish_outcome(clients.table, clients.sns, clients.config, execution, now(), function_deadline)
+    if run.owners_due:
+        _notify_owners(clients, run, now, patience, function_deadline)
     if trouble:
         raise trouble
     return "CLEANED_UP"
+
+
+def _notify_owners(
+    clients: CleanUpClients, run: Run, now: Callable[[], datetime], patience: timedelta, function_deadline: datetime
+) -> None:
+    """Send the messages to owners that are missing; what cannot be sent for two days is given up, after alarms all that time."""
+    owners, until = clients.of_owners, min(now() + patience, function_deadline - TIME_TO_NOTIFY)
+    try:
+        send_to_owners(owners, run, now, until, function_deadline)
+    except (ExporterError, ClientError) as error:
+        if now() < (run.ended_at or run.execution.started_at) + OWNERS_TRIED:
+            raise
+        logger.error("the messages to the owners are given up: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
+        why = Note("run.owners_given_up", hours=int(OWNERS_TRIED.total_seconds() / 3600), error=type(error).__name__)
+        give_up(owners, run, why, now())
 
 
 def _stop(clients: Clients, execution: Execution, now: Callable[[], datetime], until: datetime) -> Exception | None:

@@ -28,13 +28,18 @@ def notify(
     Returns
     -------
     Result
-        ``state``: ``NOTIFIED`` or ``ALREADY_NOTIFIED``; ``failure``: what was recorded, and how the workflow ends.
+        ``state``: ``NOTIFIED`` or ``ALREADY_NOTIFIED``; ``failure``: what was recorded, and how the workflow ends;
+        ``owners_due``: whether messages to owners are to be sent.
     """
     notified = publish_outcome(table, sns, config, execution, now, function_deadline)
     run = run_store.load(table, execution)
     # Record Run may have failed right after it had decided the outcome.
     run_store.keep_history(table, run)
-    return {"state": "NOTIFIED" if notified else "ALREADY_NOTIFIED", "failure": ended_failure(run, config)}
+    return {
+        "state": "NOTIFIED" if notified else "ALREADY_NOTIFIED",
+        "failure": ended_failure(run, config),
+        "owners_due": run.owners_due,
+    }
 
 
 def publish_outcome(
@@ -67,5 +72,5 @@ def publish_outcome(
         # Whatever became of it, this notifier publishes no more: whoever tries again need not wait for the claim to run out.
         run_store.release_notification(table, execution, notifier)
         raise
-    run_store.mark_notified(table, execution, now)
+    run_store.mark_notified(table, execution, now, owners_due=run.owners_due)
     return True

@@ -11,8 +11,9 @@ Guard: test_plain_ministack_still_lacks_findings_reports.
 def install() -> None:
     """Register the calls, where MiniStack enforces IAM, and the control routes."""
     # Here, because the pure modules of this package are also imported where there is no MiniStack.
-    from tests.local_aws.emulator.inspector import reports, routes, scanning
+    from tests.local_aws.emulator.inspector import details, reports, routes, scanning
 
     reports.install()
     scanning.install()
+    details.install()
     routes.install()

@@ -10,6 +10,7 @@ import gzip
 import json
 import string
 from dataclasses import dataclass, field
+from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,19 @@ _PROJECTS = {
     "JAR": ("org.apache.logging.log4j:log4j-core", "org.springframework:spring-web"),
     "GOBINARY": ("golang.org/x/net", "stdlib"),
 }
+_PURL_TYPES = {"OS": "rpm", "PYTHONPKG": "pypi", "NODEPKG": "npm", "JAR": "maven", "GOBINARY": "golang"}
+_REACHABILITIES = ("REACHABLE", "REACHABLE", "NOT_REACHABLE", "NOT_REACHABLE", "NOT_REACHABLE", "UNKNOWN", "UNKNOWN", "")
+_REACHABILITY_REASONS = {
+    "AWS_EC2_INSTANCE": {
+        "REACHABLE": "PROCESS_OBSERVED_IN_EC2_RUNTIME",
+        "NOT_REACHABLE": "PROCESS_NOT_OBSERVED_IN_EC2_RUNTIME",
+    },
+    "AWS_ECR_CONTAINER_IMAGE": {
+        "REACHABLE": "PACKAGE_IN_DOCKERFILE_WORKLOAD_PATH",
+        "NOT_REACHABLE": "PACKAGE_NOT_IN_DOCKERFILE_WORKLOAD_PATH",
+    },
+}
+"""AWS: only packages of instances and container images are evaluated."""
 _WORDS = [
     "a",
     "flaw",
@@ -506,16 +520,39 @@ def _vulnerability(random: Random, places: Sequence[_Place], manager: str, now: 
         members["inspectorScore"] = score
         members["inspectorScoreDetails"] = {"adjustedCvss": {**adjusted, "scoringVector": f"CVSS:3.1/{vector}", "version": "3.1"}}
     return [
-        _finding(
-            random,
-            place,
-            now,
-            **members,
-            packageVulnerabilityDetails={**details, "vulnerablePackages": _packages(random, place, packages, manager, fix)},
-            **_advice(random, packages[0]),
+        _with_reachability(
+            _finding(
+                random,
+                place,
+                now,
+                **members,
+                packageVulnerabilityDetails={**details, "vulnerablePackages": _packages(random, place, packages, manager, fix)},
+                **_advice(random, packages[0]),
+            )
         )
         for place in places
     ]
+
+
+def _with_reachability(finding: Finding) -> Finding:
+    """Return a package finding with purls, and with runtime reachability where its resource has it.
+
+    All of it follows from the ARN: the other members are drawn as before. No one has counted real shares.
+    """
+    drawn = sha256(finding["findingArn"].encode()).digest()
+    reasons = _REACHABILITY_REASONS.get(finding["resources"][0]["type"])
+    packages = []
+    for number, package in enumerate(finding["packageVulnerabilityDetails"]["vulnerablePackages"]):
+        kind, name = _PURL_TYPES[package["packageManager"]], package["name"].replace(":", "/").replace("@", "%40")
+        made = {**package, "purl": f"pkg:{kind}/{name}@{package['version']}"}
+        reachability = _REACHABILITIES[drawn[number] % len(_REACHABILITIES)]
+        # AWS: older findings do not have it yet, and what is UNKNOWN has no reason.
+        if reasons and reachability:
+            made["runtimeReachability"] = reachability
+            if reason := reasons.get(reachability):
+                made["runtimeReachabilityReason"] = reason
+        packages.append(dict(sorted(made.items())))
+    return {**finding, "packageVulnerabilityDetails": {**finding["packageVulnerabilityDetails"], "vulnerablePackages": packages}}
 
 
 def _advice(random: Random, package: str) -> dict[str, Any]:

@@ -31,6 +31,8 @@ CSV_COLUMNS = (
 )
 # fmt: on
 """Seen by third parties: 55 columns, of which AWS' guide names 52."""
+NEWER_CSV_COLUMNS = (*CSV_COLUMNS, "Image Last In Use At", "Image In Use Count")
+"""What newer files are said to have: none was seen."""
 
 
 def json_report(findings: Iterable[Finding], timestamps: Timestamps = "iso") -> bytes:
@@ -50,7 +52,7 @@ def json_report(findings: Iterable[Finding], timestamps: Timestamps = "iso") -> 
     return b'{"findings":[' + ",".join(texts).encode() + b"]}"
 
 
-def csv_report(findings: Iterable[Finding], now: float, style: CsvStyle = "plain") -> bytes:
+def csv_report(findings: Iterable[Finding], now: float, style: CsvStyle = "plain", columns: Sequence[str] = CSV_COLUMNS) -> bytes:
     """Return one row a finding, in UTF-8 without a byte-order mark.
 
     Parameters
@@ -64,10 +66,10 @@ def csv_report(findings: Iterable[Finding], now: float, style: CsvStyle = "plain
     text = io.StringIO()
     quoted = style == "quoted"
     writer = csv.writer(text, lineterminator="\r\n" if quoted else "\n", quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL)
-    writer.writerow(CSV_COLUMNS)
+    writer.writerow(columns)
     for finding in findings:
         cells = _cells(finding, now, ", " if quoted else ",")
-        writer.writerow([cells.get(column, "") for column in CSV_COLUMNS])
+        writer.writerow([cells.get(column, "") for column in columns])
     return text.getvalue().encode()
 
 
@@ -150,6 +152,8 @@ def _cells(finding: Finding, now: float, separator: str) -> dict[str, object]:
         "Resource Tags": join(f"{key}:{value}" for key, value in resource.get("tags", {}).items()),
         "Platform": place.get("platform", place.get("runtime", "")),
         "Container Image Tags": join(place.get("imageTags", ())),
+        "Image Last In Use At": _time(place, "lastInUseAt"),
+        "Image In Use Count": place.get("inUseCount", ""),
         "Ami": place.get("imageId", ""),
         "Resource Public Ipv4": join(public),
         "Resource Private Ipv4": join(private),

@@ -129,6 +129,8 @@ class Place:
         self.accounts: tuple[str, ...] = ()
         self.switched_off: frozenset[tuple[str, str]] = frozenset()
         """Accounts with the scan type that is deactivated in them; an empty scan type means all."""
+        self.kev: dict[str, dict[str, Any]] = {}
+        """By vulnerability id, what CISA's catalog of known exploited vulnerabilities has of it: see `details`."""
         self.settings = Settings()
         self.misbehaviour = Misbehaviour()
         self.is_held = False

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.local_aws.emulator.control_routes import on_reset, route
 from tests.local_aws.emulator.inspector import criteria, reports
+from tests.local_aws.emulator.inspector.details import KEV_MEMBERS
 from tests.local_aws.emulator.inspector.findings import evolve, generate, load
 from tests.local_aws.emulator.inspector.misbehaviour import CALL_FAULTS, Fault, Misbehaviour
 from tests.local_aws.emulator.inspector.scanning import SCAN_TYPES
@@ -89,6 +90,18 @@ def _switch(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     with here.changed:
         here.switched_off = here.switched_off - places if given.get("on") else here.switched_off | places
     return {}
+
+
+@route("/_local/inspector/kev")
+def _kev(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    given = _settings(body, "vulnerability_id", *KEV_MEMBERS)
+    vulnerability_id = given.pop("vulnerability_id", "")
+    if not vulnerability_id or "dateAdded" not in given:
+        raise ValueError("vulnerability_id and dateAdded are required; dates are epoch seconds")
+    here = reports.place(account, region)
+    with here.changed:
+        here.kev = here.kev | {vulnerability_id: given}
+    return {"findings": sum(_vulnerability_of(finding) == vulnerability_id for finding in here.findings)}
 
 
 @route("/_local/inspector/findings")
@@ -198,6 +211,10 @@ def _record(_body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
             "most_in_progress": here.most_in_progress,
             "calls": [dict(call) for call in here.calls],
         }
+
+
+def _vulnerability_of(finding: dict[str, Any]) -> str:
+    return str((finding.get("packageVulnerabilityDetails") or {}).get("vulnerabilityId", ""))
 
 
 def _counted(here: reports.Place) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.assessment.statistics import AGE_BANDS, NO_VALUE, Statistics, Tally
+from findings_analysis.parts.part_analysis import NO_OWNERS
 from findings_analysis.reading.json_report import read_json
 from tests.builders.report_builders import FINDINGS, NOW_MS, Stream, expected_row, json_reports
 
@@ -23,7 +24,7 @@ DAY = 86_400_000
 PLAIN = {
     "severity": "HIGH", "type": "T", "status": "ACTIVE", "resource_type": None, "fix_available": None,
     "exploit_available": None, "account_id": "1", "first_observed_at": NOW_MS, "epss_score": None, "resource_id": None,
-    "further_resource_ids": None, "vulnerability_id": None, "package_names": None,
+    "further_resource_ids": None, "vulnerability_id": None, "package_names": None, "owner": None,
 }  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def counted(*rows: dict[str, Any], now_ms: int = NOW_MS) -> dict[str, Any]:
 def test_a_report_is_counted_as_its_findings_are(data: st.DataObject, findings: list[Any]) -> None:
     counts = Statistics(NOW_MS)
     for batch in read_json(Stream(data.draw(json_reports(findings))), buffer_bytes=1000):
-        counts.add(batch)
+        counts.add(NO_OWNERS.add_to(batch))
     result, rows = counts.to_dict(), [expected_row(finding) for finding in findings]
     assert result["total"] == len(rows)
     assert result["by_status"] == Counter(row["status"] for row in rows)
@@ -113,7 +114,7 @@ def test_a_status_of_tomorrow_is_open_also_beside_closed_findings() -> None:
     statuses = ["CLOSED", "OF_TOMORROW", "ACTIVE", "SUPPRESSED"]
     counts = Statistics(NOW_MS)
     plain = dict.fromkeys(("resource_type", "fix_available", "exploit_available", "epss_score", "resource_id", "further_resource_ids",
-                           "vulnerability_id", "package_names"), [None] * 4)  # fmt: skip
+                           "vulnerability_id", "package_names", "owner"), [None] * 4)  # fmt: skip
     result: dict[str, Any] = {
         "severity": ["LOW", "HIGH", "HIGH", "LOW"],
         "type": ["T"] * 4,
@@ -162,7 +163,7 @@ def columns(rows: list[dict[str, Any]]) -> Batch:
 def test_parts_that_were_stored_and_merged_are_the_whole(parts: int) -> None:
     rows = [
         {"severity": ["HIGH", "LOW", None][n % 3], "account_id": str(n % 4), "epss_score": [None, 0.2, 0.7][n % 3], "status": ["ACTIVE", "CLOSED"][n % 5 == 0],
-         "first_observed_at": NOW_MS - n * 86_400_000, "resource_id": f"r{n % 7}", "vulnerability_id": f"v{n % 6}", "package_names": [f"p{n % 3}", "q"]}
+         "first_observed_at": NOW_MS - n * 86_400_000, "resource_id": f"r{n % 7}", "vulnerability_id": f"v{n % 6}", "package_names": [f"p{n % 3}", "q"], "owner": f"o{n % 4}"}
         for n in range(60)
     ]  # fmt: skip
     whole, merged = Statistics(NOW_MS), Statistics(NOW_MS)
@@ -172,3 +173,7 @@ def test_parts_that_were_stored_and_merged_are_the_whole(parts: int) -> None:
         part.add(columns(rows[number::parts]))
         merged.merge(Statistics.from_stored(NOW_MS, json.loads(json.dumps(part.to_stored()))))
     assert merged.to_dict() == whole.to_dict()
+    assert {name: each.to_dict() for name, each in merged.by_owner().items()} == {
+        name: counted(*[row for row in rows if row["owner"] == name]) | {"top": Statistics(0).to_dict()["top"]}
+        for name in ("o0", "o1", "o2", "o3")
+    }

@@ -22,6 +22,7 @@ from findings_analysis.comparison.fingerprints import (
     EXACT,
     FIRST_SEEN,
     LOGICAL,
+    NO_OWNER,
     OPEN,
     OWNER,
     SCAN_TYPE,
@@ -30,6 +31,7 @@ from findings_analysis.comparison.fingerprints import (
     day,
 )
 from findings_analysis.comparison.identity import ACCOUNT, ON_RESOURCE, RESOURCE, account_hash, vulnerability_hash
+from findings_analysis.comparison.watch import OpenFindings, Watched
 from findings_exporter.model.taxonomy import (
     APPEARED,
     LISTED_KINDS,
@@ -197,7 +199,7 @@ class TestKinds:
 
     def test_a_finding_that_a_baseline_holds_twice_has_not_moved_where_the_report_has_it_once(self) -> None:
         once = records(finding("a"))
-        assert not compare(iter([once * 2]), iter([once]), len, arns=CountingArns([once[0][EXACT]])).moved
+        assert not compare(iter([once * 2]), iter([once]), len, arns=CountingArns([once[0][EXACT]])).elsewhere
 
     @pytest.mark.parametrize(
         ("before", "after", "marks"),
@@ -300,7 +302,7 @@ class TestSummary:
             )
         ]
         random.Random(1).shuffle(rows)
-        found = compare(iter(()), iter([records(*rows)]), len, listed_at_most=60).changes
+        found = compare(iter(()), iter([records(*rows)]), len, changes=Changes(60)).changes
         assert found is not None
         days = [day(each.current[FIRST_SEEN]) for each in found.listed("new")]
         assert days == [*range(3, 200, 5), *range(1, 200, 5)][:60]
@@ -326,7 +328,9 @@ class TestSummary:
             finding("other", vulnerability_id="CVE-2", resource_name="r9"),
         ]
         for baseline in (None, iter(())):
-            assert compare(baseline, iter([records(*rows)]), len, watched=watched).resources == {vulnerability_hash("CVE-1"): 3}
+            found = OpenFindings(Watched({NO_OWNER: watched}))
+            compare(baseline, iter([records(*rows)]), len, visit=found.add)
+            assert {known: each.resources for known, each in found.of().items()} == {vulnerability_hash("CVE-1"): 3}
 
 
 class TestOwners:
@@ -372,7 +376,7 @@ def test_the_reports_arns_are_asked_for_what_is_absent_and_once_for_many_groups(
         if of_days:
             moved = set(difference.moved_days(iter([current]), iter([baseline]), arns))
         else:
-            moved = set(compare(iter([baseline]), iter([current]), len, arns=arns).moved)
+            moved = set(compare(iter([baseline]), iter([current]), len, arns=arns).elsewhere)
         assert moved == {daily_runs.record("40")[EXACT]}
         assert len(arns.asked) <= 3
         assert set().union(*arns.asked) == absent
@@ -476,13 +480,13 @@ def test_a_walk_in_small_windows_finds_what_each_group_by_itself_has(name: str) 
             kept.extend,
             arns=CountingArns(each[EXACT] for each in current),
             not_scanned=not_scanned,
-            listed_at_most=most,
+            changes=Changes(most),
         )
         expected, expected_kept, moved = group_by_group(baseline, current, not_scanned, most)
         found = walked.changes
         assert found is not None
         assert kept == expected_kept
-        assert walked.moved == moved
+        assert walked.elsewhere == moved
         assert found.counts == expected.counts
         assert (found.by_severity, found.by_place) == (expected.by_severity, expected.by_place)
         assert found.days_to_close == expected.days_to_close
@@ -570,13 +574,13 @@ class TestHistories:
         logical = {each[EXACT]: each[LOGICAL] for block in current.blocks() for each in block}
         arns = Arns()
         arns.hashes.update(logical)
-        found = compare(iter(before), current.blocks(), kept.append, arns=arns, not_scanned=not_scanned, listed_at_most=1_000)
-        if found.moved:
+        found = compare(iter(before), current.blocks(), kept.append, arns=arns, not_scanned=not_scanned, changes=Changes(1_000))
+        if found.elsewhere:
             kept.clear()
-            moved = {exact: logical[exact] for exact in found.moved}
+            moved = {exact: logical[exact] for exact in found.elsewhere}
             again = difference.rekeyed(lambda: iter(before), moved)
-            found = compare(again, current.blocks(), kept.append, arns=arns, not_scanned=not_scanned, listed_at_most=1_000)
-        assert not found.moved
+            found = compare(again, current.blocks(), kept.append, arns=arns, not_scanned=not_scanned, changes=Changes(1_000))
+        assert not found.elsewhere
         return found
 
     @staticmethod

@@ -72,7 +72,7 @@ def test_a_status_can_be_changed_and_nothing_else_is() -> None:
         (TODAY * DAY_MS + 7, TODAY),
         (-DAY_MS, 0),
         (10**17, fingerprints.LAST_DAY),
-        (None, TODAY),
+        (None, 65_535),
     ],
 )
 def test_the_first_seen_day_is_the_utc_day_within_two_bytes(milliseconds: int | None, expected: int) -> None:

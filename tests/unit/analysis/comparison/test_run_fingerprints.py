@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.assessment.coverage import AccountScanning, Coverage
-from findings_analysis.assessment.priorities import Priorities
+from findings_analysis.assessment.priorities import WORST_LISTED, Priorities, Ranked
 from findings_analysis.assessment.resumption import surely_scanned
 from findings_analysis.comparison import difference
 from findings_analysis.comparison.arns import Arns
@@ -27,6 +27,7 @@ from findings_analysis.comparison.fingerprints import DAY_MS
 from findings_analysis.comparison.identity import exact_hashes
 from findings_analysis.comparison.run_fingerprints import BaselineComparison, PartFingerprints, RunFingerprints
 from findings_analysis.output import finding_details
+from findings_analysis.output.listed import Listed, watched_of, worst_open
 from findings_analysis.reading import schema
 from findings_analysis.reading.json_report import read_json
 from findings_exporter.model.taxonomy import APPEARED, NO_LONGER_OPEN
@@ -50,9 +51,10 @@ class Kept:
     """What a run left."""
 
     compared: BaselineComparison | None
-    priorities: list[dict[str, Any]]
+    priorities: list[Ranked]
     keys: bytes
     open: dict[tuple[str, str], int]
+    listed: Listed
 
     @property
     def changes(self) -> Changes:
@@ -81,14 +83,18 @@ def live(
     file = io.BytesIO()
     arns, part, priorities = Arns(), PartFingerprints(NOW), Priorities()
     for each in batches:
-        first = arns.first_of_each(each)
+        first = arns.first_of_each({schema.OWNER_COLUMN.name: [None] * len(each["finding_arn"]), **each})
         part.add(first)
-        priorities.add(first.batch)
+        priorities.add(first.batch, first.arn_hashes)
     before = fingerprint_file(baseline) if baseline else None
     others = [fingerprint_file(each) for each in days_from]
     current = RunFingerprints(part.blocks, arns, part.open)
-    found = current.compare(header(), file, before, others, off, priorities.watched())
-    return Kept(found.with_baseline, priorities.ranked(found.resources), file.getvalue(), dict(current.open))
+    worst = worst_open(priorities)
+    found = current.compare(header(), file, before, others, off, watched_of(priorities, worst))
+    listed = Listed.of(found, priorities, worst)
+    return Kept(
+        found.with_baseline, priorities.report.ranked(found.open_findings.of()), file.getvalue(), dict(current.open), listed
+    )
 
 
 def not_scanned(*accounts: str) -> NotScanned:
@@ -148,7 +154,9 @@ class TestBaselines:
         first, second = arns.first_of_each(twice), arns.first_of_each(again)
         part.add(first)
         assert (first.batch["finding_arn"], second.arn_hashes) == ([daily_runs.arn("a"), daily_runs.arn("b")], [])
-        assert {name: len(values) for name, values in first.batch.items()} == dict.fromkeys(schema.NAMES, 2)
+        assert {name: len(values) for name, values in first.batch.items()} == dict.fromkeys(
+            (*schema.NAMES, schema.OWNER_COLUMN.name), 2
+        )
         assert (arns.duplicates, dict(part.open)) == (2, {(ACCOUNT, "ecr"): 2})
         current = RunFingerprints(part.blocks, arns, part.open)
         found = current.compare(header(), io.BytesIO(), fingerprint_file(live([batch(finding("a"))]).keys))
@@ -239,14 +247,14 @@ class TestSummaries:
         rows = [finding(f"{number}", resource_name=f"r{number % 5}", vulnerability_id="CVE-1") for number in range(10)]
         for baseline in (None, live([]).keys):
             (entry,) = live([batch(*rows)], baseline).priorities
-            assert (entry["vulnerability_id"], entry["resources"]) == ("CVE-1", 5)
+            assert (entry.name, entry.resources) == ("CVE-1", 5)
 
 
 class TestNames:
     def test_so_few_are_wanted_that_they_fit_into_memory(self) -> None:
         rows = [finding(f"{number}", vulnerability_id=f"v{number}") for number in range(1_000)]
-        _, of_current = finding_details.wanted(live([batch(*rows)], live([]).keys).changes)
-        assert len(of_current) == difference.CHANGES_LISTED
+        listed = live([batch(*rows)], live([]).keys).listed
+        assert len(listed.current) <= difference.CHANGES_LISTED + WORST_LISTED
 
 
 def batches_of(findings: list[dict[str, Any]]) -> list[schema.Batch]:
@@ -351,14 +359,14 @@ def test_real_findings_are_compared_as_their_raw_json_says() -> None:
     assert counts["still_open"] == len(arns[0] & arns[1])
     assert sum(counts[kind] for kind in NO_LONGER_OPEN) == len(arns[0] - arns[1]) - rebuilt
     assert sum(counts[kind] for kind in APPEARED) == 0
-    of_baseline, of_current = finding_details.wanted(found.changes)
+    of_baseline, of_current = found.listed.baseline, found.listed.current
     names = {
         **finding_details.find(names_file_of(batches_of(before)), of_baseline),
         **finding_details.find(names_file_of(batches_of(after)), of_current),
     }
     assert len(names) == len(of_baseline | of_current)
     assert all(each["resource_name"] and each["title"] for each in names.values())
-    assert found.priorities[0]["severity"] == "CRITICAL"
+    assert names[found.priorities[0].worst]["severity"] == "CRITICAL"
 
 
 @settings(max_examples=25, deadline=None)

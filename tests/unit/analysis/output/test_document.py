@@ -20,11 +20,16 @@ from findings_analysis.assessment.statistics import Statistics
 from findings_analysis.comparison.arns import Arns
 from findings_analysis.comparison.baseline import EarlierRun, NoBaseline, NoBaselineReason, StoredFile
 from findings_analysis.comparison.difference import NotScanned
+from findings_analysis.comparison.due import DueDates
 from findings_analysis.comparison.fingerprint_format import Header
 from findings_analysis.comparison.fingerprints import DAY_MS
+from findings_analysis.comparison.identity import owner_hash
 from findings_analysis.comparison.run_fingerprints import PartFingerprints, RunFingerprints
 from findings_analysis.output import finding_details
 from findings_analysis.output.document import AnalysisResults, AnalyzedReport, assemble, statuses_asked
+from findings_analysis.output.entries import Entries
+from findings_analysis.output.listed import Listed, watched_of, worst_open
+from findings_analysis.output.owned import Owned
 from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
 from tests.builders.daily_runs import ACCOUNT, OTHER_ACCOUNT, REGION, TODAY, arn, batch, finding, names_file
 from tests.unit.analysis.comparison.test_run_fingerprints import NOW, fingerprint_file
@@ -71,6 +76,7 @@ def analysis(
     baseline: EarlierRun | NoBaseline = BASELINE,
     criteria_before: dict[str, Any] | None = None,
     named: bool = True,
+    due_dates: DueDates | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
     """The analysis of a run, made as the workflow's function makes it, and held against the schema."""
@@ -80,45 +86,64 @@ def analysis(
     if before is not None:
         part = PartFingerprints(NOW - timedelta(days=1))
         part.add(Arns().first_of_each(batch(*before)))
+        owners_before = owners_in(before)
         header = Header("nightly", "run-0", "", "h", criteria_before or dict(of.filter_criteria), {})
-        RunFingerprints(part.blocks, Arns(), part.open).compare(header, written)
+        RunFingerprints(part.blocks, Arns(), part.open, owners_before).compare(header, written)
         keys_before = written.getvalue()
     scanned = surely_scanned(coverage, {}, (), NOW)
     arns, priorities = Arns(), Priorities()
     part = PartFingerprints(NOW)
     first = arns.first_of_each(batch(*current))
     part.add(first)
-    priorities.add(first.batch)
+    priorities.add(first.batch, first.arn_hashes)
     counts.add(first.batch)
-    fingerprints = RunFingerprints(part.blocks, arns, part.open)
+    owners = owners_in(current)
+    fingerprints = RunFingerprints(part.blocks, arns, part.open, owners)
+    worst = worst_open(priorities)
+    file_before = fingerprint_file(keys_before, 0) if keys_before is not None else None
     comparison = fingerprints.compare(
         Header("nightly", "run-1", "", "h", of.filter_criteria, scanned.states),
         io.BytesIO(),
-        fingerprint_file(keys_before, 0) if keys_before is not None else None,
+        file_before,
         not_scanned=NotScanned(scanned.uncertain(), scanned.off()),
-        watched=priorities.watched(),
+        watched=replace(watched_of(priorities, worst), due_dates=due_dates),
     )
     compared = comparison.with_baseline
+    listed = Listed.of(comparison, priorities, worst)
     names: dict[bytes, Any] = {}
-    if compared and named:
-        of_baseline, of_current = finding_details.wanted(compared.changes)
+    if named:
         names = {
-            **finding_details.find(names_file(*(before or [])), of_baseline),
-            **finding_details.find(names_file(*current), of_current),
+            **finding_details.find(names_file(*(before or [])), listed.baseline),
+            **finding_details.find(names_file(*current), listed.current),
         }
+    known = file_before.summary.owners if file_before else None
+    owner_names = {bytes.fromhex(each): name for each, name in (known or {}).items()}
+    owner_names |= {owner_hash(owner): owner for owner in owners or ()}
+    entries = Entries(names, NOW, owner_names if owners is not None else None, due_dates)
+    changes = compared.changes if compared else None
+    of_owners = counts.by_owner()
+    owned = Owned(of_owners, priorities, changes, comparison.open_findings, entries, owner_names) if owners is not None else None
     coverage_status = assess(fingerprints.open, coverage, (compared.header, compared.summary) if compared else None)
     results = AnalysisResults(
         counts=counts.to_dict(),
         baseline=baseline if before is not None else NONE,
         compared=compared,
-        details=names,
+        entries=entries,
         coverage_status=coverage_status,
-        priorities=priorities.ranked(comparison.resources),
+        priorities=priorities,
+        open_findings=comparison.open_findings,
+        owned=owned,
+        owner_pages={},
         open_accounts=frozenset(account for account, _ in fingerprints.open),
     )
     made = assemble(of, results)
     check(made)
     return made
+
+
+def owners_in(rows: list[dict[str, Any]]) -> frozenset[str] | None:
+    """The owners of rows; None where none has any."""
+    return frozenset(row["owner"] for row in rows if row["owner"]) or None
 
 
 def check(made: dict[str, Any]) -> None:
@@ -175,11 +200,11 @@ class TestFirstRun:
         assert (made["baseline"], made["changes"], made["no_baseline"]) == (None, None, "first_run")
         assert (made["statistics"]["total"], made["statistics"]["by_status"]) == (2, {"ACTIVE": 1, "CLOSED": 1})
         assert made["sentences"] == ["This is the first one."]
-        assert [entry["vulnerability_id"] for entry in made["priorities"]] == ["CVE-2026-1"]
+        assert [entry["vulnerability_id"] for entry in made["fix_first"]] == ["CVE-2026-1"]
 
     def test_a_run_without_findings_has_an_analysis_too(self) -> None:
         made = analysis([], key=None)
-        assert (made["statistics"]["total"], made["priorities"], made["report"]["key"]) == (0, [], None)
+        assert (made["statistics"]["total"], made["fix_first"], made["report"]["key"]) == (0, [], None)
         assert "The report has no open findings. Scanning is active" in text(made)
 
     def test_it_names_the_baseline_and_its_age(self) -> None:
@@ -202,7 +227,7 @@ class TestFirstRun:
             "previous_finding_arn": arn("a"),
             "title": "CVE-2026-1 - openssl",
             "vulnerability_id": "CVE-2026-1",
-            "packages": ["openssl"],
+            "packages": [{"name": "openssl", "installed_version": None, "fixed_version": None}],
             "account_id": ACCOUNT,
             "region": REGION,
             "resource_type": "AWS_ECR_CONTAINER_IMAGE",
@@ -214,6 +239,9 @@ class TestFirstRun:
             "fix_available": "YES",
             "first_seen": "2026-08-15",
             "days_open": 100,
+            "owner": None,
+            "previous_owner": None,
+            "due_on": None,
         }
         assert made["changes"]["lists"]["unchanged_new_arn"] == [expected]
         for kind in ("severity_raised", "fix_became_available"):

@@ -25,18 +25,24 @@ HOSTILE = [
     "\ud800" * 900,
     "\u202e\u2067a" * 400,
 ]
-FINDING = {"severity": str, "vulnerability_id": str, "title": str, "resource": str, "resource_type": str, "resource_names": list, "resources": int,
-           "resources_at_least": bool, "findings": int, "account_id": str, "region": str, "packages": list,
-           "fix_available": str, "exploit_available": bool, "first_seen": str}  # fmt: skip
+RESOURCE = {"name": str, "resource_type": str, "account_id": str, "region": str, "owner": None, "due_on": None}
+PACKAGE = {"name": str, "installed_version": None, "fixed_version": None}
+FINDING = {"severity": str, "vulnerability_id": str, "title": str, "resource": str, "resource_type": str, "resources": [RESOURCE],
+           "resource_count": int, "resource_count_at_least": bool, "findings": int, "account_id": str, "region": str, "owner": None,
+           "packages": [PACKAGE], "fix_available": str, "exploit_available": bool, "in_kev": bool, "kev_due_on": None,
+           "first_seen": str, "due_on": None}  # fmt: skip
 FORM: dict[str, Any] = {
     "schema_version": str, "bucket": str, "analysis_key": str, "page_key": None, "parquet_prefix": str, "fingerprints_key": str, "fingerprints_etag": str,
     "names_key": str, "names_etag": str, "total": int, "open": int, "by_severity": dict, "by_status": dict, "baseline": {"execution": str, "started_at": str, "age": str},
     "no_baseline": None,
     "changes": {"appeared": int, "no_longer_open": int, "counts": dict, "appeared_by_severity": dict, "no_longer_open_by_severity": dict},
     "worst_new": [FINDING], "worst_no_longer_open": [FINDING],
-    "priorities": [{"rank": int, "priority_score": int, "vulnerability_id": str, "title": str, "severity": str, "exploit_available": bool, "resources": int, "why": str}],
+    "fix_first": [{"rank": int, "priority_score": int, "vulnerability_id": str, "title": str, "severity": str, "exploit_available": bool,
+                   "runtime_reachability": None, "packages": [PACKAGE], "resource_count": int, "resources": [RESOURCE], "due_on": None,
+                   "in_kev": bool, "kev_due_on": None, "why": str}],
+    "due_dates": None, "most_overdue": list, "owners": None, "owners_key": None, "owner_message_count": int,
     "coverage_status": {"state": str, "unusual_drop": bool, "deactivated": dict, "deactivated_accounts": int, "reasons": list}, "coverage": {"scanned": int, "not_scanned": int},
-    "sentences": list,
+    "sentences": list, "owner": None,
 }  # fmt: skip
 
 
@@ -105,7 +111,7 @@ def test_the_worst_come_first_and_few() -> None:
     ]
     made = make_headline(analysis(current, daily_run(9, severity="MEDIUM")), STORED)
     assert [each["vulnerability_id"] for each in made["worst_new"]][:3] == ["critical", "exploited", "fixable"]
-    assert (len(made["worst_new"]), len(made["worst_no_longer_open"]), len(made["priorities"])) == (5, 3, 5)
+    assert (len(made["worst_new"]), len(made["worst_no_longer_open"]), len(made["fix_first"])) == (5, 3, 5)
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:4]))
@@ -117,10 +123,18 @@ def test_whatever_texts_findings_have_it_stays_small_and_on_one_line(text: str) 
             "title": text,
             "resource": text,
             "vulnerability_id": text,
-            "packages": [text] * 50,
+            "packages": [dict.fromkeys(("name", "installed_version", "fixed_version"), text)] * 50,
+            "owner": text,
+            "account_id": text,
         }
         whole["changes"]["lists"][kind] = [example] * 25 if kind in {*APPEARED, *NO_LONGER_OPEN} else listed
-    whole["priorities"] = [whole["priorities"][0] | {"title": text, "vulnerability_id": text, "severity": text, "why": text}] * 10
+    to_fix = whole["fix_first"][0]
+    to_fix |= dict.fromkeys(("title", "vulnerability_id", "severity", "runtime_reachability", "why"), text)
+    to_fix["packages"] = [dict.fromkeys(("name", "installed_version", "fixed_version"), text)] * 50
+    to_fix["resources"] = [
+        each | dict.fromkeys(("name", "resource_type", "account_id", "region", "owner"), text) for each in to_fix["resources"] * 9
+    ]
+    whole["fix_first"] = [to_fix] * 10
     whole["sentences"] = [text] * 500
     whole["coverage_status"] |= {
         "reasons": [text] * 500,
@@ -170,13 +184,14 @@ def test_findings_that_would_read_the_same_are_one_entry_with_their_number() -> 
     result = worst_new(*[image(each) for each in "abcd"], *[other(f"9{number}", severity="HIGH") for number in range(6)])
     assert len({each["vulnerability_id"] for each in result}) == len(result) == 5
     first = result[0]
-    assert (first["resources"], first["findings"], first["resource"], first["resource_names"]) == (
+    names = [each["name"] for each in first["resources"]]
+    assert (first["resource_count"], first["findings"], first["resource"], names) == (
         4,
         4,
         "shop/cart",
         ["shop/cart"],
     )
-    assert (first["resources_at_least"], first["resource_type"]) == (False, "AWS_ECR_CONTAINER_IMAGE")
+    assert (first["resource_count_at_least"], first["resource_type"]) == (False, "AWS_ECR_CONTAINER_IMAGE")
 
 
 def test_so_are_those_on_other_resources_with_some_names_and_what_they_have_in_common() -> None:
@@ -186,9 +201,9 @@ def test_so_are_those_on_other_resources_with_some_names_and_what_they_have_in_c
         for each, account in (("a", ACCOUNT), ("b", "444455556666"), ("c", ACCOUNT), ("d", ACCOUNT))
     ]  # fmt: skip
     (result,) = worst_new(*instances)
-    assert (result["resources"], len(result["resource_names"]), result["resource"]) == (4, 3, result["resource_names"][0])
+    assert (result["resource_count"], len(result["resources"]), result["resource"]) == (4, 4, result["resources"][0]["name"])
     assert (result["account_id"], result["region"]) == (None, "eu-central-1")
-    assert sorted(result["packages"]) == ["package-a", "package-b", "package-c", "package-d"]
+    assert sorted(each["name"] for each in result["packages"]) == ["package-a", "package-b", "package-c", "package-d"]
 
 
 @pytest.mark.parametrize(
@@ -210,14 +225,14 @@ def test_several_findings_on_one_resource_are_not_several_resources() -> None:
     }  # fmt: skip
     result = worst_new(*[finding(each, **code) for each in "abc"])
     assert sum(each["findings"] for each in result) == 3
-    assert [each["resources"] for each in result] == [1]
+    assert [each["resource_count"] for each in result] == [1]
 
 
 def test_a_list_that_is_cut_gives_numbers_that_may_be_too_low_and_says_so() -> None:
     whole = analysis([*[image(each) for each in "ab"], *[image(each, severity="LOW") for each in "cd"]], [other("999")])
-    assert [each["resources_at_least"] for each in make_headline(whole, STORED)["worst_new"]] == [False, False]
+    assert [each["resource_count_at_least"] for each in make_headline(whole, STORED)["worst_new"]] == [False, False]
     whole["changes"]["counts"]["new"] += 1
-    assert [each["resources_at_least"] for each in make_headline(whole, STORED)["worst_new"]] == [False, True]
+    assert [each["resource_count_at_least"] for each in make_headline(whole, STORED)["worst_new"]] == [False, True]
 
 
 def test_the_longest_open_of_a_group_is_its_first_day() -> None:

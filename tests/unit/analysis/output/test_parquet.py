@@ -77,11 +77,12 @@ def test_the_file_has_the_documented_types() -> None:
     kinds = {
         "string": DataType.is_string,
         "double": DataType.is_floating,
-        "int": DataType.is_integer,
+        "int": DataType.is_int32,
+        "bigint": DataType.is_int64,
         "timestamp": DataType.is_timestamp,
         "array<string>": DataType.is_list,
     }
-    assert tuple(schema.names) == (*NAMES, "run_started_at")
+    assert tuple(schema.names) == (*NAMES, "run_started_at", "owner", "finding_key")
     for column in TABLE_COLUMNS:
         assert kinds[column.type](schema.field(column.name).type), column.name
 

@@ -3,7 +3,8 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Mapping
+from datetime import date
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import Any, get_args
 import botocore.session
 import pytest
 
-from findings_analysis.page import PAGE_LANGUAGES, render
+from findings_analysis.page import PAGE_LANGUAGES, consoles, render
 from findings_analysis.page.localization import TEXTS, page_localization
 from findings_analysis.page.rendering import (
     GROUPS,
     LISTED_IN_GROUP,
     PAGE_TEXT_CHARACTERS,
     SHOWN_AT_FIRST,
+    DueSection,
     answer,
     score,
 )
@@ -26,17 +28,12 @@ from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUN
 from findings_exporter.model.run import Outcome
 from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
 from findings_exporter.model.text import clean
+from findings_exporter.notification import links
 from tests.builders import page_samples
+from tests.builders.daily_runs import arn
 
 FOLDER = Path("layers/analytics/findings_analysis/page")
-DAILY_RUNS: dict[str, Callable[[], dict[str, Any]]] = {
-    "ordinary": page_samples.ordinary,
-    "deactivated": page_samples.deactivated,
-    "first": page_samples.first,
-    "no-changes": page_samples.no_changes,
-    "unknown": page_samples.unknown,
-    "hostile": page_samples.hostile,
-}
+ALL_SAMPLES = pytest.mark.parametrize("sample", page_samples.SAMPLES)
 
 
 class Page(HTMLParser):
@@ -81,6 +78,10 @@ class Page(HTMLParser):
     def data(self) -> dict[str, Any]:
         (data,) = self.inline["data"]
         return dict(json.loads(data))
+
+
+def page_of(sample: str | page_samples.Sample, language: str = "en") -> Page:
+    return Page((page_samples.SAMPLES[sample]() if isinstance(sample, str) else sample).html(language))
 
 
 def page(analysis: dict[str, Any], runs: int = 30, language: str = "en", **facts: Any) -> Page:
@@ -137,9 +138,9 @@ class TestTheAnswer:
 
 
 class TestOneFile:
-    @pytest.mark.parametrize("daily_run", DAILY_RUNS)
-    def test_the_policy_allows_exactly_the_own_style_and_script(self, daily_run: str) -> None:
-        shown = page(DAILY_RUNS[daily_run]())
+    @ALL_SAMPLES
+    def test_the_policy_allows_exactly_the_own_style_and_script(self, sample: str) -> None:
+        shown = page_of(sample)
         for kind in ("script", "style"):
             (text,) = shown.inline[kind]
             allowed = f"{kind}-src 'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
@@ -147,9 +148,9 @@ class TestOneFile:
         assert "default-src 'none'" in shown.policy
         assert "unsafe" not in shown.policy
 
-    @pytest.mark.parametrize("daily_run", DAILY_RUNS)
-    def test_nothing_is_loaded_from_anywhere(self, daily_run: str) -> None:
-        shown = page(DAILY_RUNS[daily_run]())
+    @ALL_SAMPLES
+    def test_nothing_is_loaded_from_anywhere(self, sample: str) -> None:
+        shown = page_of(sample)
         for tag, attributes in shown.elements:
             assert not {"src", "srcset", "style", "action", "background", "poster", "ping"} & attributes.keys()
             assert not [name for name in attributes if name.startswith("on")]
@@ -189,12 +190,12 @@ class TestHostileTexts:
 
     def test_the_rows_reach_the_script_cleaned_and_otherwise_as_they_were_reported(self) -> None:
         daily_run = page_samples.hostile()
+        data = page(daily_run).data
         result = [
-            (row["title"], row["vulnerability_id"], row["packages"], row["resource"]) for row in page(daily_run).data["rows"]
+            (row["title"], row["vulnerability_id"], row["packages"][0][0], data["resources"][row["resource"]]["name"])
+            for row in data["rows"]
         ]
-        assert result == [
-            (text, text, [text], text) for text in (clean(each, PAGE_TEXT_CHARACTERS) for each in page_samples.HOSTILE)
-        ]
+        assert result == [(text,) * 4 for text in (clean(each, PAGE_TEXT_CHARACTERS) for each in page_samples.HOSTILE)]
 
     def test_no_row_can_end_the_script_that_holds_it(self) -> None:
         html = render(page_samples.hostile(), [], page_samples.facts())
@@ -220,37 +221,48 @@ class TestHostileTexts:
 
     def test_only_a_well_known_id_becomes_a_link(self) -> None:
         daily_run = page_samples.first()
-        daily_run["priorities"] = [
-            daily_run["priorities"][0] | {"vulnerability_id": each}
+        daily_run["fix_first"] = [
+            daily_run["fix_first"][0] | {"vulnerability_id": each}
             for each in ("CVE-2026-1234", "GHSA-abcd-1234-wxyz", "CVE-2026-1234/../x", "CVE-2026-١٢٣٤", None)
         ]
-        links = [attributes["href"] for tag, attributes in page(daily_run).elements if tag == "a" and attributes.get("rel")]
-        assert links[:2] == [
+        links = [attributes["href"] or "" for tag, attributes in page(daily_run).elements if tag == "a" and attributes.get("rel")]
+        assert [each for each in links if ".console.aws.amazon.com/" not in each] == [
             "https://nvd.nist.gov/vuln/detail/CVE-2026-1234",
             "https://github.com/advisories/GHSA-abcd-1234-wxyz",
         ]
-        assert len(links) == 2 + 4  # and the four links of the facts
 
 
 class TestOrder:
-    SECTIONS = ("fix", "new", "no_longer_open", "changes", "coverage", "trend", "age", "where", "facts")
+    SECTIONS = (
+        "fix", "due", "new", "no_longer_open", "owners", "changes", "findings", "coverage", "trend", "age", "where", "facts",
+    )  # fmt: skip
+    LEFT_OUT: Mapping[str, frozenset[str]] = {
+        "owners": frozenset(),
+        "hostile-owners": frozenset(),
+        "owner": frozenset({"owners", "coverage", "trend"}),
+        "hostile-owner": frozenset({"owners", "coverage", "trend"}),
+        "first": frozenset({"due", "owners", "findings"}),
+        "no-changes": frozenset({"due", "owners", "findings"}),
+    }
+    """Sections without data; the other samples have neither owners nor due dates."""
 
-    @pytest.mark.parametrize("daily_run", DAILY_RUNS)
-    def test_every_page_has_all_sections_in_the_order_of_what_to_do_first(self, daily_run: str) -> None:
-        shown = page(DAILY_RUNS[daily_run]())
-        assert [attributes["aria-labelledby"] for tag, attributes in shown.elements if tag == "section"] == [*self.SECTIONS]
-        menu = [attributes["href"] for tag, attributes in shown.elements if tag == "a" and str(attributes["href"])[0] == "#"]
-        links = [each for each in menu if each not in {"#main", "#search"}]
-        assert links == [f"#{section}" for section in self.SECTIONS]
+    @ALL_SAMPLES
+    def test_every_page_has_its_sections_in_the_order_of_what_to_do_first(self, sample: str) -> None:
+        html = page_samples.SAMPLES[sample]().html()
+        shown = Page(html)
+        left_out = self.LEFT_OUT.get(sample, frozenset({"due", "owners"}))
+        expected = [section for section in self.SECTIONS if section not in left_out]
+        assert [attributes["aria-labelledby"] for tag, attributes in shown.elements if tag == "section"] == expected
+        assert re.findall(r'href="#(\w+)"', html[html.index("<nav") : html.index("</nav>")]) == expected
         ids = [attributes["id"] for _, attributes in shown.elements if attributes.get("id")]
         assert len(ids) == len(set(ids))
 
     @pytest.mark.parametrize("language", PAGE_LANGUAGES)
-    @pytest.mark.parametrize("daily_run", DAILY_RUNS)
-    def test_no_two_headings_of_a_page_are_the_same(self, daily_run: str, language: str) -> None:
-        html = render(DAILY_RUNS[daily_run](), page_samples.trend(DAILY_RUNS[daily_run]()), page_samples.facts(), language)
+    @ALL_SAMPLES
+    def test_no_two_headings_of_a_page_are_the_same(self, sample: str, language: str) -> None:
+        html = page_samples.SAMPLES[sample]().html(language)
         headings = re.findall(r"<h[1-6][^>]*>(.*?)</h[1-6]>", html)
-        assert len(headings) > len(self.SECTIONS)
+        assert len(headings) > 6
         assert len(headings) == len(set(headings))
 
     def test_the_most_severe_findings_of_all_kinds_come_first_in_new_and_in_no_longer_open(self) -> None:
@@ -279,7 +291,7 @@ class TestOrder:
         assert "Search and filter the 500 new findings listed" in new
         fix = html[html.index('<h2 id="fix">') : html.index('<h2 id="new">')]
         assert fix.split('<details class="more">')[0].count('<div class="what">') == SHOWN_AT_FIRST
-        assert fix.count('<div class="what">') == len(made["priorities"])
+        assert fix.count('<div class="what">') == len(made["fix_first"])
         assert re.findall(r'<ol class="fixes" start="(\d+)">', fix) == ["1", str(SHOWN_AT_FIRST + 1)]
 
     def test_many_accounts_open_by_a_click(self) -> None:
@@ -299,9 +311,9 @@ CODES = re.compile(
 
 class TestWords:
     @pytest.mark.parametrize("language", PAGE_LANGUAGES)
-    @pytest.mark.parametrize("daily_run", [daily_run for daily_run in DAILY_RUNS if daily_run != "hostile"])
-    def test_codes_of_the_analysis_and_of_aws_are_words(self, daily_run: str, language: str) -> None:
-        shown = page(DAILY_RUNS[daily_run](), language=language)
+    @pytest.mark.parametrize("sample", sorted(page_samples.SAMPLES.keys() - page_samples.HOSTILE_SAMPLES))
+    def test_codes_of_the_analysis_and_of_aws_are_words(self, sample: str, language: str) -> None:
+        shown = page_of(sample, language)
         assert CODES.findall(shown.text) == []
         assert not re.search(r"\b(lambdaCode|codeRepository|status_unknown|appeared)\b", shown.text)
 
@@ -355,11 +367,11 @@ class TestWords:
         )
 
     def test_a_priority_score_adds_up_in_words(self) -> None:
-        for entry in page_samples.ordinary()["priorities"]:
+        for entry in page_samples.ordinary()["fix_first"]:
             result = score(entry, page_localization("en", "UTC"))
             terms, total = result.split(" = ")
             assert sum(int(term.split()[-1]) for term in terms.split(" + ")) == int(total) == entry["priority_score"]
-        top = page_samples.ordinary()["priorities"][0]
+        top = page_samples.ordinary()["fix_first"][0]
         result = score(top, page_localization("en", "UTC"))
         assert result == "Critical 40 + exploit available 25 + EPSS 6.58% 1 + fix available 10 + 1 resource 0 = 76"
         assert score(top, page_localization("ja", "UTC")).startswith("重大 40 + 悪用コードあり 25 + ")
@@ -535,7 +547,7 @@ class TestLanguages:
         for texts in TEXTS.values():
             assert {f"kind.{kind}" for kind in KINDS} | {f"meaning.{kind}" for kind in KINDS} <= texts.keys()
             assert {f"severity.{severity}" for severity in SEVERITIES} <= texts.keys()
-        assert sorted(kind for kinds in GROUPS.values() for kind in kinds) == sorted(LISTED_KINDS)
+        assert sorted(kind for kinds in GROUPS.values() for kind in kinds) == sorted({*LISTED_KINDS, "moved", "moved_away"})
 
     def test_every_text_is_used(self) -> None:
         by_name = (
@@ -557,6 +569,14 @@ class TestLanguages:
             "scan_type.",
             "account.",
             "title.",
+            "runs.",
+            "exploit.",
+            "due.later",
+            "due.none",
+            "owner.unowned",
+            "list.open",
+            "list.changed",
+            "list.name_",
         )
         source = "".join(
             (FOLDER / name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.js", "rendering.py", "localization.py")
@@ -565,9 +585,9 @@ class TestLanguages:
             name = re.sub(r"\.(one|other)$", "", key)
             assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"{key} is not used"
 
-    @pytest.mark.parametrize("daily_run", DAILY_RUNS)
-    def test_every_run_can_be_shown_in_japanese(self, daily_run: str) -> None:
-        shown = page(DAILY_RUNS[daily_run](), language="ja")
+    @ALL_SAMPLES
+    def test_every_run_can_be_shown_in_japanese(self, sample: str) -> None:
+        shown = page_of(sample, "ja")
         assert ("html", {"lang": "ja"}) in shown.elements
         assert "優先して修正" in shown.text
 
@@ -585,3 +605,280 @@ class TestLanguages:
     def test_another_language_is_refused_with_those_that_there_are(self) -> None:
         with pytest.raises(ValueError, match=r"no language 'fr'. Use one of en, ja"):
             render(page_samples.no_changes(), [], page_samples.facts(), "fr")
+
+
+def part(html: str, section: str) -> str:
+    """What people read in a section of a page."""
+    return Page(html[html.index(f'<h2 id="{section}">') :].split("</section>", maxsplit=1)[0]).text
+
+
+class TestFixFirst:
+    def test_an_entry_says_what_to_update_where_whose_it_is_and_until_when(self) -> None:
+        sample = page_samples.owners_run()
+        sample.analysis["fix_first"] = [
+            {
+                "rank": 1,
+                "priority_score": 103,
+                "vulnerability_id": "CVE-2026-1",
+                "title": "CVE-2026-1 - openssl: buffer overflow",
+                "packages": [
+                    {"name": "openssl", "installed_version": "3.0.1", "fixed_version": "3.0.7"},
+                    {"name": "libssl", "installed_version": "3.0.1", "fixed_version": None},
+                ],
+                "severity": "CRITICAL",
+                "exploit_available": "YES",
+                "epss_score": 0.5,
+                "fix_available": "YES",
+                "runtime_reachability": "REACHABLE",
+                "in_use_count": 2,
+                "resource_count": 7,
+                "resources": [place("shop/api", "shop", "2026-11-11"), place("i-0ab", "platform", "2026-11-30")],
+                "due_on": "2026-11-11",
+                "kev": {"added_on": "2026-11-10", "due_on": "2026-12-01", "action": None},
+                "finding_arn": arn("a"),
+                "why": "",
+            }
+        ]
+        shown = part(sample.html(), "fix")
+        for said in (
+            "Critical CVE-2026-1 12 days overdue (due 11 Nov 2026) openssl: buffer overflow",
+            "openssl 3.0.1 → 3.0.7, libssl 3.0.1",
+            "exploited (KEV), due 1 Dec 2026 exploit available EPSS 50% reachable at runtime and in use fix available",
+            "shop/api · shop · 111122223333 · 12 days overdue i-0ab · platform · 111122223333 · due 30 Nov 2026",
+            "and 5 more",
+            "Priority score 103 Critical 40 + exploit available 25 + EPSS 50% 10 + reachable at runtime and in use 10",
+            "+ fix available 10 + 7 resources 8 = 103",
+        ):
+            assert said in shown
+
+    def test_a_new_finding_that_is_known_to_be_exploited_says_so(self) -> None:
+        sample = page_samples.owners_run()
+        rows = {"new": [page_samples.listed(1), page_samples.listed(2)]}
+        sample.analysis = page_samples.with_listed(sample.analysis, rows)
+        sample.analysis["known_exploited"] = {"CVE-2026-10002": {"added_on": "2026-11-10", "due_on": None, "action": None}}
+        assert part(sample.html(), "new").count("exploited (KEV)") == 1
+
+    def test_without_owners_and_due_dates_none_are_said(self) -> None:
+        shown = page_of("ordinary").text
+        assert "overdue" not in shown.lower()
+        assert "owner" not in shown.lower()
+
+
+def place(name: str, owner: str, due_on: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "resource_type": None,
+        "resource_id": None,
+        "account_id": "111122223333",
+        "region": "eu-central-1",
+        "owner": owner,
+        "first_seen": "2026-10-01",
+        "due_on": due_on,
+        "finding_arn": None,
+    }
+
+
+class TestDueDates:
+    def test_overdue_and_due_soon_are_counted_by_severity_and_the_most_overdue_listed(self) -> None:
+        sample = page_samples.owners_run()
+        due = sample.analysis["due_dates"]
+        html = sample.html()
+        shown = part(html, "due")
+        for severity, word in (("CRITICAL", "Critical"), ("HIGH", "High"), ("MEDIUM", "Medium")):
+            assert f"{word} {due['overdue'][severity]} {due['due_soon'][severity]}" in shown
+        overdue, due_soon = (sum(due[name].values()) for name in ("overdue", "due_soon"))
+        assert f"All {overdue} {due_soon}" in shown
+        assert f"Overdue {overdue} {due['newly_overdue']} since the baseline Due within 7 days {due_soon}" in Page(html).text
+        assert shown.index("Most overdue") < shown.index(due["most_overdue"][0]["vulnerability_id"])
+        assert "Critical 15, High 30, Medium 90" in shown
+
+    def test_what_is_unknown_is_said_and_counted_apart(self) -> None:
+        assert "The due dates of 3 findings are unknown" in part(page_samples.owners_run().html(), "due")
+
+    def test_where_nothing_is_late_it_says_so_of_known_due_dates_and_there_are_no_tiles(self) -> None:
+        sample = page_samples.owners_run()
+        sample.analysis["due_dates"] |= {"overdue": {}, "due_soon": {}, "newly_overdue": 0, "most_overdue": []}
+        html = sample.html()
+        assert "No finding with a known due date is overdue or due within 7 days." in part(html, "due")
+        assert "Overdue" not in Page(html[: html.index("<nav")]).text
+
+    @pytest.mark.parametrize(
+        ("due_on", "severity", "state"),
+        [
+            ("2026-11-22", "HIGH", "overdue"),
+            ("2026-11-23", "HIGH", "soon"),
+            ("2026-11-30", "HIGH", "soon"),
+            ("2026-12-01", "HIGH", "later"),
+            (None, "HIGH", "unknown"),
+            (None, "LOW", "none"),
+        ],
+    )
+    def test_a_finding_is_overdue_after_its_day(self, due_on: str | None, severity: str, state: str) -> None:
+        assert DueSection(date(2026, 11, 23), {"HIGH": 30}).state(due_on, severity) == state
+
+    def test_what_is_no_longer_open_is_not_overdue(self) -> None:
+        sample = page_samples.owners_run()
+        late = {"due_on": "2026-01-01", "severity": "HIGH"}
+        rows = {"new": [page_samples.listed(1, **late)], "closed": [page_samples.listed(2, **late)]}
+        sample.analysis = page_samples.with_listed(sample.analysis, rows)
+        html = sample.html()
+        changed = [row for row in Page(html).data["rows"] if row["list"] == "changed"]
+        assert [row.get("due") for row in changed] == ["overdue", None]
+        assert "overdue" in part(html, "new")
+        assert "overdue" not in part(html, "no_longer_open")
+
+
+class TestOwners:
+    def test_the_sums_of_the_owners_are_those_of_the_report(self) -> None:
+        html = page_samples.owners_run().html()
+        table = html[html.index('<h2 id="owners">') :].split("</table>")[0]
+        rows = [[int(each) for each in re.findall(r">(\d+)<", row)] for row in table.split("<tr")[2:]]
+        *owners, everything = rows
+        assert len(owners) == 4
+        assert [sum(column) for column in zip(*owners, strict=True)] == everything
+        assert everything[0] == page_samples.owners_run().analysis["statistics"]["open"]
+
+    def test_owners_beyond_those_that_are_listed_are_in_the_sum(self) -> None:
+        sample = page_samples.owners_run()
+        beyond = sample.analysis["owners"].pop("payments")
+        sample.analysis["owners_left_out"] = {"owners": 12, **{each: beyond[each] for each in ("counts", "changes", "due_dates")}}
+        assert f"12 other owners {beyond['counts']['open']} " in part(sample.html(), "owners")
+
+    def test_an_owner_is_linked_to_its_page_or_without_one_to_its_findings_in_the_list(self) -> None:
+        sample = page_samples.owners_run()
+        del sample.facts["owner_links"]["shop"]
+        links = [attributes["href"] for tag, attributes in page_of(sample).elements if tag == "a"]
+        assert "https://eu-central-1.console.aws.amazon.com/s3/object/findings?prefix=owners/platform.html" in links
+        assert "#list=open&owner=shop" in links
+
+    def test_a_finding_that_changed_its_owner_is_listed_with_the_previous_one(self) -> None:
+        shown = page_of("owners")
+        moved = [row for row in shown.data["rows"] if row.get("kind") == "moved"]
+        assert [(row["owner"], row["previous_owner"], row["group"]) for row in moved] == [
+            ("platform", "shop", "owner_changed")
+        ] * 4
+        assert "owner changed still open, and its owner is another one than before" in shown.text
+
+    def test_the_page_of_an_owner_says_whose_it_is_and_leads_to_the_whole_report(self) -> None:
+        sample = page_samples.owner_page()
+        html = sample.html()
+        assert Page(html).text.startswith("shop: findings of 23 Nov 2026 (nightly)")
+        heading = Page(html[html.index("<h1>") : html.index("</h1>")]).text
+        assert (
+            heading == f"Findings of shop 9 new, 17 no longer open; {sample.analysis['statistics']['open']} open (29 critical)."
+        )
+        assert f'href="{sample.facts["links"]["report_page"]}"' in html
+        assert "4 findings went to other owners." in Page(html).text
+        assert "By repository" not in Page(html).text
+        assert "went to another owner" in part(html, "changes")
+
+    def test_the_page_of_an_owner_without_a_baseline_has_no_changes(self) -> None:
+        sample = page_samples.owner_page()
+        sample.analysis |= {"changes": None, "baseline": None, "no_baseline": "first_run"}
+        assert "No longer open" not in re.findall(r"<h2[^>]*>(.*?)</h2>", sample.html())
+
+    @pytest.mark.parametrize("language", PAGE_LANGUAGES)
+    def test_what_has_no_owner_is_named_in_words(self, language: str) -> None:
+        shown = page_of(page_samples.owner_page("unowned"), language)
+        assert TEXTS[language]["owner.unowned"] in shown.text
+
+
+class TestOpenFindings:
+    def test_it_says_how_many_more_there_are_and_what_lists_all_of_them(self) -> None:
+        sample = page_samples.owners_run()
+        shown = part(sample.html(), "findings")
+        assert "The list has the 405 open findings with the highest priority scores, of 540." in shown
+        assert "135 more: the saved Athena query “Open findings by owner” lists all of them." in shown
+        sample.facts["athena_query"] = None
+        assert "135 more are in the Parquet file." in part(sample.html(), "findings")
+        assert "The list has all 146 open findings." in part(page_samples.owner_page().html(), "findings")
+
+    def test_they_travel_with_the_page_the_worst_first(self) -> None:
+        rows = [row for row in page_of("owners").data["rows"] if row["list"] == "open"]
+        scores = [row["priority_score"] for row in rows]
+        assert len(rows) == 405
+        assert scores == sorted(scores, reverse=True)
+        assert {row.get("due") for row in rows} >= {"overdue", "soon", "later", "none"}
+
+    def test_what_is_zero_is_kept_and_what_is_unknown_is_left_out(self) -> None:
+        sample = page_samples.owners_run()
+        assert sample.open_findings
+        sample.open_findings["rows"] = [
+            sample.open_findings["rows"][0] | {"days_open": days, "first_seen": None, "priority_score": 0, "epss_score": None}
+            for days in (0, None)
+        ]
+        zero, unknown = (row for row in page_of(sample).data["rows"] if row["list"] == "open")
+        assert (zero["days_open"], zero["priority_score"]) == (0, 0)
+        assert not {"days_open", "first_seen", "epss_score"} & unknown.keys()
+
+
+class TestConsoles:
+    FINDING = "arn:{}:inspector2:{}:111122223333:finding/0abc"
+    IMAGE = "arn:aws-cn:ecr:cn-north-1:111122223333:repository/shop/api/sha256:" + "0" * 64
+
+    def test_the_consoles_are_those_of_the_messages(self) -> None:
+        assert consoles.CONSOLE_HOSTS == links.CONSOLES
+
+    @pytest.mark.parametrize(
+        ("arn", "address"),
+        [
+            (
+                FINDING.format("aws", "eu-central-1"),
+                "https://eu-central-1.console.aws.amazon.com/inspector/v2/home?region=eu-central-1",
+            ),
+            (
+                FINDING.format("aws-us-gov", "us-gov-west-1"),
+                "https://us-gov-west-1.console.amazonaws-us-gov.com/inspector/v2/home",
+            ),
+            (
+                FINDING.format("aws-cn", "cn-north-1"),
+                "https://cn-north-1.console.amazonaws.cn/inspector/v2/home?region=cn-north-1",
+            ),
+            (FINDING.format("aws-iso", "us-iso-east-1"), None),
+            (FINDING.format("aws", "evil.example/"), None),
+            (FINDING.format("aws", "eu-central-1") + "/../x", None),
+            ("javascript:alert(1)", None),
+            (None, None),
+        ],
+    )
+    def test_a_finding_is_opened_in_the_console_of_its_partition_and_region(self, arn: str | None, address: str | None) -> None:
+        found = consoles.findings_url(arn)
+        assert found is None if address is None else found and found.startswith(address)
+
+    @pytest.mark.parametrize(
+        ("resource_type", "resource_id", "address"),
+        [
+            (
+                "AWS_EC2_INSTANCE",
+                "i-0abc",
+                "https://us-gov-west-1.console.amazonaws-us-gov.com/ec2/home?region=us-gov-west-1#InstanceDetails:instanceId=i-0abc",
+            ),
+            (
+                "AWS_ECR_CONTAINER_IMAGE",
+                IMAGE,
+                "https://cn-north-1.console.amazonaws.cn/ecr/repositories/private/111122223333/shop/api/_/image/sha256:"
+                + "0" * 64
+                + "/details?region=cn-north-1",
+            ),
+            (
+                "AWS_ECR_REPOSITORY",
+                "arn:aws:ecr:eu-west-1:111122223333:repository/shop/api",
+                "https://eu-west-1.console.aws.amazon.com/ecr/repositories/private/111122223333/shop/api?region=eu-west-1",
+            ),
+            (
+                "AWS_LAMBDA_FUNCTION",
+                "arn:aws:lambda:eu-west-1:111122223333:function:resize:$LATEST",
+                "https://eu-west-1.console.aws.amazon.com/lambda/home?region=eu-west-1#/functions/resize",
+            ),
+            ("AWS_LAMBDA_FUNCTION", "arn:aws:lambda:eu-west-1:111122223333:function:a/../b", None),
+            ("AWS_EC2_INSTANCE", "i-0abc&x=1", None),
+            ("AWS_ECR_CONTAINER_IMAGE", "https://evil.example/", None),
+            ("CODE_REPOSITORY", IMAGE, None),
+            (None, None, None),
+        ],
+    )
+    def test_a_resource_is_opened_where_the_console_has_a_page_of_it(
+        self, resource_type: str | None, resource_id: str | None, address: str | None
+    ) -> None:
+        resource = {"resource_type": resource_type, "resource_id": resource_id}
+        assert consoles.resource_url(resource | {"finding_arn": self.FINDING.format("aws-us-gov", "us-gov-west-1")}) == address

@@ -161,7 +161,8 @@ def test_an_error_in_a_part_names_its_place_in_the_report() -> None:
     findings = generate(30, seed=2, now=1.78e9, accounts=["1"], region="eu-west-1")
     content = json.dumps({"findings": findings}).encode()
     parts = cutting.cut(reading(content), len(content), len(content) // 3, "JSON")
-    broken = content.index(b'"severity"', parts[1].begin + 8_000)
+    # A colon: half a pair of quotation marks would be noticed at the end of whatever is read.
+    broken = content.index(b'"severity":', parts[1].begin + 8_000) + len(b'"severity"')
     damaged = content[:broken] + b"?" + content[broken + 1 :]
     with pytest.raises(MalformedReportError) as whole:
         rows_of_part(damaged, Part(1, 0, len(content)), "JSON")

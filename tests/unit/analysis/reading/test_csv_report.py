@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_analysis.assessment.statistics import Statistics
+from findings_analysis.parts.part_analysis import NO_OWNERS
 from findings_analysis.reading.csv_report import header_of, leading_rows, read_csv
 from findings_analysis.reading.errors import MalformedReportError
 from findings_analysis.reading.json_report import read_json
@@ -24,7 +25,7 @@ from findings_exporter.model.report_completeness import is_blank
 from tests.builders import plain_csv
 from tests.builders.report_builders import NOW_MS, Stream, hang_guard, hostile_texts, rows_of, tags_read
 from tests.local_aws.emulator.inspector.findings import Finding, generate, load
-from tests.local_aws.emulator.inspector.report_files import CSV_COLUMNS, csv_report, json_report
+from tests.local_aws.emulator.inspector.report_files import CSV_COLUMNS, NEWER_CSV_COLUMNS, csv_report, json_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ REAL_FINDINGS = Path(os.environ.get("REAL_FINDINGS", "tests/data/real-findings.j
 NOW = NOW_MS / 1000
 HOSTILE_REPORTS, HOSTILE_SEED = int(os.environ.get("HOSTILE_REPORTS", "400")), int(os.environ.get("HOSTILE_SEED", "1"))
 """More of them, and others, are read by setting these."""
-NEW_COLUMNS = ("Image Last In Use At", "Image In Use Count")
+NEW_COLUMNS = NEWER_CSV_COLUMNS[len(CSV_COLUMNS) :]
 OLD_COLUMNS = tuple(name for name in CSV_COLUMNS if name not in {"Epss Score", "Detector Name", "Package Manager"})
 LISTS = {column.name for column in COLUMNS if column.type == "array<string>"}
 NOT_IN_CSV = {column.name for column in COLUMNS if not column.csv} - {"further_resource_ids"}
@@ -58,7 +59,7 @@ def read(content: bytes, **settings: Any) -> list[dict[str, Any]]:
 def counts_of(batches: Any) -> dict[str, Any]:
     counts = Statistics(NOW_MS)
     for batch in batches:
-        counts.add(batch)
+        counts.add(NO_OWNERS.add_to(batch))
     return counts.to_dict()
 
 
@@ -85,7 +86,7 @@ def test_json_and_csv_of_the_same_findings_are_counted_alike(style: Any) -> None
 def test_json_and_csv_of_the_same_findings_give_the_same_columns_but_where_a_csv_cannot_hold_them() -> None:
     findings = make(800)
     from_json = tags_read(rows_of(read_json(Stream(json_report(findings)))))
-    for result, known in zip(read(csv_report(findings, NOW)), from_json, strict=True):
+    for result, known in zip(read(csv_report(findings, NOW, columns=NEWER_CSV_COLUMNS)), from_json, strict=True):
         for name in NAMES:
             if name in NOT_IN_CSV:
                 assert result[name] is None
@@ -128,6 +129,12 @@ def test_the_52_columns_of_the_guide_are_enough() -> None:
     assert len(OLD_COLUMNS) == 52
     assert len(rows) == len(findings)
     assert {row["epss_score"] for row in rows} == {row["package_managers"] for row in rows} == {None}
+
+
+def test_a_file_without_the_newer_columns_has_all_findings_and_no_use_of_an_image() -> None:
+    rows = read(csv_report(make(100), NOW))
+    assert len(rows) == len(make(100))
+    assert {row["in_use_count"] for row in rows} == {row["last_in_use_at"] for row in rows} == {None}
 
 
 @pytest.mark.parametrize("separator", [",", ", ", " , "])
@@ -327,7 +334,7 @@ def agrees_with_plain(content: bytes, pieces: list[int], chunk_bytes: int) -> st
 
 def test_hostile_reports_are_read_as_a_plain_reader_reads_them_or_refused_with_its_words() -> None:
     chance = random.Random(HOSTILE_SEED)
-    table = list(csv.reader(io.StringIO(csv_report(make(40), NOW).decode(), newline="")))
+    table = list(csv.reader(io.StringIO(csv_report(make(40), NOW, columns=NEWER_CSV_COLUMNS).decode(), newline="")))
     result = Counter(
         agrees_with_plain(
             plain_csv.hostile(chance, table),
@@ -390,7 +397,7 @@ def test_whole_rows_are_walked_over_up_to_the_first_that_is_not_whole(content: b
 
 def test_a_walk_over_rows_finds_those_that_a_plain_reader_finds() -> None:
     chance = random.Random(3)
-    table = list(csv.reader(io.StringIO(csv_report(make(40), NOW).decode(), newline="")))
+    table = list(csv.reader(io.StringIO(csv_report(make(40), NOW, columns=NEWER_CSV_COLUMNS).decode(), newline="")))
     result = Counter[bool]()
     for _ in range(200):
         content = plain_csv.hostile(chance, table)

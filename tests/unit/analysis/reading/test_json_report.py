@@ -106,6 +106,29 @@ def test_an_unreadable_timestamp_is_counted_where_nothing_is_counted_by_it() -> 
     assert unreadable == {"updated_at": 1}
 
 
+@pytest.mark.parametrize(
+    ("words", "result"),
+    [
+        ([], None),
+        ([None, ""], None),
+        (["REACHABLE"], ("REACHABLE", "of REACHABLE 0")),
+        (["NOT_REACHABLE", None, "REACHABLE"], ("REACHABLE", "of REACHABLE 2")),
+        (["NOT_REACHABLE", "NOT_REACHABLE"], ("NOT_REACHABLE", "of NOT_REACHABLE 0")),
+        (["NOT_REACHABLE", "UNKNOWN"], ("UNKNOWN", "of UNKNOWN 1")),
+        (["NOT_REACHABLE", None], ("UNKNOWN", None)),
+        (["NEWER", "NEWER"], ("NEWER", "of NEWER 0")),
+        (["NEWER", "NOT_REACHABLE"], ("UNKNOWN", None)),
+    ],
+)
+def test_one_reachable_package_makes_a_finding_reachable_and_one_unknown_leaves_it_open(words: Any, result: Any) -> None:
+    packages = [
+        {"runtimeReachability": word, "runtimeReachabilityReason": f"of {word} {number}"} for number, word in enumerate(words)
+    ]
+    (row,) = read(report(SMALLEST | {"packageVulnerabilityDetails": {"vulnerablePackages": packages}}))
+    assert (row["runtime_reachability"], row["runtime_reachability_reason"]) == (result or (None, None))
+    assert (row["package_reachabilities"] or []) == [word or None for word in words]
+
+
 def fault(content: bytes, **settings: Any) -> MalformedReportError:
     with pytest.raises(MalformedReportError) as raised:
         read(content, **settings)

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -22,7 +22,7 @@ from findings_analysis.reading.numbers import MAX_DIGITS, finite
 from findings_analysis.reading.schema import NAMES, REQUIRED_NAMES
 from tests.builders.report_builders import NOW_MS, Stream, rows_of
 from tests.local_aws.emulator.inspector.findings import generate
-from tests.local_aws.emulator.inspector.report_files import csv_report, json_report
+from tests.local_aws.emulator.inspector.report_files import NEWER_CSV_COLUMNS, csv_report, json_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,6 @@ type Path = tuple[str, ...]
 
 WHOLE = {"findingArn": "arn:aws:inspector2:eu-west-1:111122223333:finding/1", "type": "T", "severity": "HIGH",
          "status": "ACTIVE", "firstObservedAt": 1.5e9}  # fmt: skip
-RAW = {"resources": list[json_findings._Resource], "cvss": list[json_findings._Cvss]}
 FITTING = {"source": "NVD", "version": "3.1"}
 """Without these an entry of ``cvss`` is none that a column is read from."""
 
@@ -44,7 +43,8 @@ def members(kind: inspect.Type, path: Path = ()) -> Iterator[tuple[Path, inspect
         yield from members(kind.item_type, (*path, "[]"))
     if isinstance(kind, inspect.StructType):
         for field in kind.fields:
-            of = inspect.type_info(RAW[field.name]) if field.name in RAW else field.type
+            raw = json_findings.RAW_MEMBERS.get(field.name)
+            of = inspect.type_info(raw) if raw else field.type
             if not field.required:
                 yield (*path, field.encode_name), of
             yield from members(of, (*path, field.encode_name))
@@ -169,22 +169,26 @@ NUMBERS = [
     "5" * 500,
 ]
 TIMES = ["2026-11-01T00:00:00Z", "1.6e9", "1600000000000", "NaN", "1e999", "the other day", "", "10000-01-01T00:00:00Z", "true"]
+IMAGE = ("resources", "details", "awsEcrContainerImage")
 CELLS = {
     "inspector_score": ("Inspector Score", ("inspectorScore",), NUMBERS),
     "epss_score": ("Epss Score", ("epss", "score"), NUMBERS),
     "last_observed_at": ("Last Seen", ("lastObservedAt",), TIMES),
     "vendor_created_at": ("Vendor Advisory Published", ("packageVulnerabilityDetails", "vendorCreatedAt"), TIMES),
+    "in_use_count": ("Image In Use Count", (*IMAGE, "inUseCount"), [*NUMBERS, "-1", "2147483647", "2147483648", "3.0"]),
+    "last_in_use_at": ("Image Last In Use At", (*IMAGE, "lastInUseAt"), TIMES),
 }
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_a_text_for_a_number_or_a_time_is_read_alike_in_json_and_in_a_csv(name: str) -> None:
     header, path, texts = CELLS[name]
+    readable = "2026-11-01" if texts is TIMES else "1"
     now = NOW_MS / 1000
     findings = generate(1, seed=1, now=now, accounts=["111122223333"], region="eu-west-1")[:1]
     for text in texts:
-        for beside in ("", "0.5" if "score" in name else "2026-11-01"):  # which makes Arrow read the column, or refuse it
-            row = next(csv.DictReader(io.StringIO(csv_report(findings, now).decode(), newline="")))
+        for beside in ("", readable):  # which makes Arrow read the column, or refuse it
+            row = next(csv.DictReader(io.StringIO(csv_report(findings, now, columns=NEWER_CSV_COLUMNS).decode(), newline="")))
             table = io.StringIO()
             writer = csv.DictWriter(table, row)
             writer.writeheader()
@@ -194,10 +198,17 @@ def test_a_text_for_a_number_or_a_time_is_read_alike_in_json_and_in_a_csv(name: 
             finding = json.loads(json_report(findings))["findings"][0]
             inner = finding
             for each in path[:-1]:
-                inner = inner.setdefault(each, {})
+                inner = inner[each][0] if each == "resources" else inner.setdefault(each, {})
             inner[path[-1]] = text
             rows, of_json = read(finding)
             assert (rows[0][name], of_json) == (from_csv, of_csv), text
+
+
+@pytest.mark.parametrize("count", [-1, -0.5, 2**31])
+def test_an_image_is_in_use_a_number_of_times_that_its_column_can_hold(count: float) -> None:
+    image = {"awsEcrContainerImage": {"inUseCount": count, "imageTags": ["a"]}}
+    rows, unreadable = read(WHOLE | {"resources": [{"details": image}]})
+    assert (rows[0]["in_use_count"], rows[0]["image_tags"], unreadable) == (None, ["a"], {"in_use_count": 1})
 
 
 @pytest.mark.parametrize("text", ["0.5", 0.5, 7, "7", " 7 ", "1" * 300])
@@ -216,7 +227,8 @@ def test_every_name_of_a_column_is_one() -> None:
     for structure, member in json_findings._COLUMN_OF:
         assert member in getattr(json_findings, structure).__struct_fields__
     assert issubclass(json_findings._Finding, msgspec.Struct)
-    assert get_args(RAW["cvss"]) == (json_findings._Cvss,)
+    assert json_findings.RAW_MEMBERS.keys() <= {field for each in (json_findings._Finding, json_findings._Packages)
+                                                for field in each.__struct_fields__}  # fmt: skip
 
 
 @pytest.mark.parametrize("member", ["inspectorScore", "updatedAt", "title", "aMember"])

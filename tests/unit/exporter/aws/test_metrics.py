@@ -15,6 +15,7 @@ from findings_exporter.aws.metrics import (
     count_analysis,
     count_expectation,
     count_failed_step,
+    count_overdue,
     count_run,
     count_status_check,
 )
@@ -151,3 +152,29 @@ def test_a_number_that_cloudwatch_refuses_is_left_out_and_the_others_are_written
 def test_a_speed_that_is_no_finite_number_is_not_written(seconds: float, size: int, capsys: pytest.CaptureFixture[str]) -> None:
     count_analysis("nightly", seconds, size)
     assert not re.search("AnalysisSpeed|NaN|Infinity", capsys.readouterr().out)
+
+
+def test_overdue_findings_are_counted_by_the_lowest_severity_beside_those_of_the_report(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    count_overdue("nightly", {"CRITICAL": 1, "HIGH": 3, "MEDIUM": 3, "LOW": 7})
+    counted_lines = lines(capsys)
+    assert [(line["lowest_severity"], line["OverdueFindings"]) for line in counted_lines] == [
+        ("CRITICAL", [1.0]), ("HIGH", [3.0]), ("MEDIUM", [3.0]), ("LOW", [7.0]),
+    ]  # fmt: skip
+    for line in counted_lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert sorted(directive["Dimensions"][0]) == ["lowest_severity", "report", "service"]
+        assert line["report"] == "nightly"
+
+
+def test_no_overdue_finding_is_a_zero_and_what_has_no_metric_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    count_overdue("nightly", {"CRITICAL": 0, "INFORMATIONAL": 4})
+    (line,) = lines(capsys)
+    assert (line["lowest_severity"], line["OverdueFindings"]) == ("CRITICAL", [0.0])
+
+
+def test_a_later_metric_has_no_dimension_of_overdue_findings(capsys: pytest.CaptureFixture[str]) -> None:
+    count_overdue("nightly", {"CRITICAL": 1})
+    count_expectation("nightly")
+    assert "lowest_severity" not in lines(capsys)[-1]

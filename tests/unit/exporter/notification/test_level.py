@@ -25,6 +25,7 @@ NO_CHANGE = {
 }
 LEVELS_OF = {
     "changes": "CHANGES",
+    "owners-and-due-dates": "CHANGES",
     "another-report": "CHANGES",
     "several-places": "CHANGES",
     "without-a-page": "CHANGES",
@@ -59,7 +60,7 @@ def first(**fields: Any) -> Run:
         "by_severity": {},
         "worst_new": [],
         "worst_no_longer_open": [],
-        "priorities": [],
+        "fix_first": [],
     }
     analysis = headline(**empty, changes=None, baseline=None, no_baseline="first_run")
     return gallery.daily_run(analysis | fields, delivery=nothing("no_findings"))
@@ -94,10 +95,24 @@ def test_a_success_with_a_failure_is_a_problem() -> None:
         ({"counts": {"severity_lowered": 1}}, "CHANGES"),
         ({"counts": {"exploit_became_available": 1}}, "CHANGES"),
         ({"counts": {"fix_became_available": 1}}, "CHANGES"),
+        ({"counts": {"moved": 1}}, "CHANGES"),
+        ({"counts": {"moved_away": 1}}, "CHANGES"),
     ],
 )
 def test_every_change_counts(fields: dict[str, Any], level: str) -> None:
     assert level_of(compared(**fields)) == level
+
+
+@pytest.mark.parametrize(("newly", "level"), [(0, "NONE"), (1, "CHANGES")])
+def test_what_became_overdue_is_a_change_and_what_was_so_before_is_none(newly: int, level: str) -> None:
+    analysis = headline(changes=NO_CHANGE, due_dates=gallery.due({"CRITICAL": 5}, {}, newly=newly))
+    assert level_of(gallery.daily_run(analysis)) == level
+
+
+def test_an_owners_last_message_is_a_change() -> None:
+    unchanged = headline(changes=NO_CHANGE, owner="search", last_message=True)
+    assert level_of(gallery.daily_run(unchanged)) == "CHANGES"
+    assert level_of(gallery.daily_run(unchanged | {"last_message": False})) == "NONE"
 
 
 def test_a_first_report_has_no_level_only_when_nothing_was_found_and_scanning_is_active() -> None:

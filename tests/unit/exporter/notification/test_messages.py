@@ -37,6 +37,7 @@ from tests.tools import gallery
 
 SNS_BYTES = 256 * 1024
 EVENT_SCHEMA = json.loads(Path("docs/export-event.schema.json").read_text(encoding="utf-8"))
+OWNER_EVENT_SCHEMA = json.loads(Path("docs/owner-event.schema.json").read_text(encoding="utf-8"))
 CHAT_SCHEMA = json.loads(Path("tests/contract/custom-notification.schema.json").read_text(encoding="utf-8"))
 BROKEN = Failure("Report.INVALID_PERMISSIONS", f"The report {REPORT_ID} ended as FAILED.")
 STATEMENTS: list[dict[str, Any]] = [
@@ -300,10 +301,11 @@ class TestEvent:
         event = json.loads(json.dumps(notification.export_event(run, config())))
         Draft202012Validator(EVENT_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(event)
 
-    def test_the_schema_describes_and_requires_every_field_and_allows_no_other(self) -> None:
-        Draft202012Validator.check_schema(EVENT_SCHEMA)
-        objects = list(parts(EVENT_SCHEMA))
-        assert len(objects) == 17
+    @pytest.mark.parametrize(("schema", "count"), [(EVENT_SCHEMA, 29), (OWNER_EVENT_SCHEMA, 21)])
+    def test_a_schema_describes_and_requires_every_field_and_allows_no_other(self, schema: dict[str, Any], count: int) -> None:
+        Draft202012Validator.check_schema(schema)
+        objects = list(parts(schema))
+        assert len(objects) == count
         for each in objects:
             assert each["additionalProperties"] is False
             assert sorted(each["required"]) == sorted(each["properties"])

@@ -13,10 +13,25 @@ from hypothesis import strategies as st
 from findings_exporter import notification
 from findings_exporter.model.notes import in_language
 from findings_exporter.model.run import Run
+from findings_exporter.model.taxonomy import SEVERITIES
 from findings_exporter.model.text import LINE_CHARACTERS, shown_lines, width
 from findings_exporter.notification.subject_line import fitted
 from findings_exporter.notification.view import view_of
-from tests.builders.exporter import config, delivery, ended_run, failed_run, finding, fix, headline, nothing, plan
+from tests.builders.exporter import (
+    config,
+    delivery,
+    ended_run,
+    failed_run,
+    finding,
+    fix,
+    headline,
+    instance,
+    nothing,
+    on,
+    package,
+    plan,
+    resource,
+)
 from tests.tools import gallery
 from tests.unit.exporter.notification.test_messages import BROKEN, SNS_BYTES
 
@@ -24,15 +39,16 @@ OTHER = gallery.OTHER
 IMAGE, INSTANCE, FUNCTION = "AWS_ECR_CONTAINER_IMAGE", "AWS_EC2_INSTANCE", "AWS_LAMBDA_FUNCTION"
 ALONE: dict[str, Any] = {"baseline": None, "changes": None, "worst_new": [], "worst_no_longer_open": []}
 SEVERAL = [
-    finding(resource_type=IMAGE, resource_names=["shop/api"], resources=4, findings=4),
+    finding(**on(*["shop/api"] * 4), findings=4),
     finding(
-        vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=["libxml2"], exploit_available=False,
-        resource_type=INSTANCE, resource="i-0abc1234def567890", resources=137, findings=137, resources_at_least=True,
-        resource_names=["i-0abc1234def567890", "i-0abc1234def567891", "i-0abc1234def567892"], account_id=None,
+        vulnerability_id="CVE-2026-20311", title="CVE-2026-20311 - libxml2", packages=[gallery.LIBXML2], exploit_available=False,
+        **instance(*(f"i-0abc1234def56789{number}" for number in range(5)), count=137), findings=137, resource_count_at_least=True,
+        account_id=None,
     ),
     finding(
         severity="HIGH", vulnerability_id=None, title="CWE-798 - Hardcoded credentials", packages=[], fix_available=None,
         exploit_available=False, resource_type=FUNCTION, resource="web-user-manager-api-stage-healthCheck", findings=3,
+        **on("web-user-manager-api-stage-healthCheck", resource_type=FUNCTION),
     ),
 ]  # fmt: skip
 DAILY_RUNS = {name: run for name, run in gallery.runs().items() if not run.failure} | {
@@ -54,7 +70,13 @@ DAILY_RUNS = {name: run for name, run in gallery.runs().items() if not run.failu
 }  # fmt: skip
 LANGUAGES = pytest.mark.parametrize("language", ["en", "ja"])
 HOSTILE = '💥<!channel> "\\\x01\n\u2028\u202e\u2067' * 60
-LONG = [finding(vulnerability_id=HOSTILE, title=HOSTILE, resource=HOSTILE, packages=[HOSTILE] * 9) for _ in range(5)]
+LONG = [
+    finding(
+        vulnerability_id=HOSTILE, title=HOSTILE, resource=HOSTILE, packages=[package(HOSTILE, HOSTILE, HOSTILE)] * 5, owner=HOSTILE,
+        **on(*[HOSTILE] * 5, owner=HOSTILE, due_on="2026-11-01"), due_on="2026-11-01", in_kev=True, kev_due_on="2026-11-01",
+    )
+    for _ in range(5)
+]  # fmt: skip
 
 
 def deactivated(places: dict[str, list[str]], reasons: Sequence[str] = ()) -> dict[str, Any]:
@@ -73,7 +95,14 @@ LARGEST = headline(
     total=2_000_000,
     worst_new=LONG,
     worst_no_longer_open=LONG[:3],
-    priorities=[fix(vulnerability_id=HOSTILE, title=HOSTILE, why=HOSTILE, resources=100_000) for _ in range(5)],
+    most_overdue=LONG[:3],
+    fix_first=[LONG[0] | fix(vulnerability_id=HOSTILE, title=HOSTILE, why=HOSTILE, resource_count=100_000) for _ in range(5)],
+    due_dates=gallery.due(dict.fromkeys(SEVERITIES, 10**6), dict.fromkeys(SEVERITIES, 10**6), 10**6, 10**6),
+    owners={
+        "count": 200,
+        "unowned": 10**6,
+        "listed": [{"owner": HOSTILE, "open": 10**6, "critical": 10**6, "new": 10**6, "overdue": 10**6}] * 10,
+    },
     sentences=[f"{number}{HOSTILE}" for number in range(10)],
     coverage_status=deactivated({f"{number:012}": ["ec2", "ecr"] for number in range(100)}, [HOSTILE] * 5),
     by_severity={"CRITICAL": 2_000_000},
@@ -280,8 +309,12 @@ class TestEmail:
             "Scanning is active: 412 resources scanned, 6 not scanned.",
         ]
         assert "New, worst first (2 critical, 4 high, 6 medium)" in lines
-        assert "- CRITICAL, exploit + fix available, on shop/api: CVE-2026-21001" in lines
-        assert "2. CRITICAL on 3 resources, exploit available: CVE-2026-21001 (openssl)" in lines
+        first = lines.index("Fix first")
+        assert lines[first + 3 : first + 5] == [
+            "2. CRITICAL openssl 3.0.1 → 3.0.7 on shop/api, shop/web, shop/cart",
+            "   CVE-2026-21001; exploit available",
+        ]
+        assert "- CRITICAL openssl, openssl-libs 3.0.1 → 3.0.7 on shop/api" in lines
         assert any(line.endswith("/index.html") for line in lines)
 
     def test_without_a_page_the_link_leads_to_the_analysis(self) -> None:
@@ -381,93 +414,247 @@ class TestEmail:
         assert text.replace("\n", "").isprintable()
 
 
-ONE, MANY = (
-    ["team/group/storefront-service/storefront-service"],
-    ["i-0abc1234def567890", "i-0abc1234def567891", "i-0abc1234def567892"],
-)
+FAR = "team/group/storefront-service/storefront-service"
+NAMES = ["i-1", "i-0abc1234def567890", "web-user-manager-api-stage-healthCheck-EXAMPLE1ABCD", FAR, "夜" * 60]
+LOG4J = "org.apache.logging.log4j:log4j-core"
+
+
+def listed(each: dict[str, Any], language: str = "en", **fields: Any) -> list[str]:
+    """The lines of an entry on the screen of a mail, which lists it as new and as the first to fix."""
+    numbers = {"vulnerability_id", "title", "packages", "resources", "resource_count", "due_on", "in_kev", "kev_due_on"}
+    to_fix = fix(**{name: value for name, value in each.items() if name in numbers})
+    run = gallery.daily_run(headline(worst_new=[each], fix_first=[to_fix], **fields))
+    return screen(run, language).split("\n- ")[1].split("\n\n")[0].splitlines()
 
 
 class TestLines:
     @LANGUAGES
     @pytest.mark.parametrize("vulnerability", ["CVE-2026-22222", "GHSA-abcd-1234-wxyz"])
     @pytest.mark.parametrize(
-        "packages", ["", "openssl", "org.apache.logging.log4j:log4j-core, org.apache.logging.log4j:log4j-api"]
+        "packages",
+        [[], [package(LOG4J, "2.14.1", "2.17.1")], [package("夜" * 40, "9" * 60, "9" * 60), package("b")]],
     )
+    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("count", [1, 4, 1_234])
     @pytest.mark.parametrize(
-        "resource", ["i-1", "i-0abc1234def567890", "web-user-manager-api-stage-healthCheck-EXAMPLE1ABCD", ONE[0], "夜" * 60]
+        "urgent",
+        [
+            {},
+            {"exploit_available": False},
+            {"severity": "HIGH", "fix_available": "NO", "in_kev": True, "kev_due_on": "2021-12-24"},
+        ],
     )
-    @pytest.mark.parametrize(
-        "several",
-        [{}, {"resources": 4, "resource_type": IMAGE}, {"resources": 1_234, "resources_at_least": True, "resource_names": MANY}],
-    )
-    @pytest.mark.parametrize(
-        "marks", [{}, {"exploit_available": False}, {"severity": "HIGH", "exploit_available": False, "fix_available": None}]
-    )
-    def test_a_line_of_the_screen_names_the_vulnerability_whatever_else_is_long(
-        self, language: str, vulnerability: str, packages: str, resource: str, several: dict[str, Any], marks: dict[str, Any]
+    def test_two_lines_of_the_screen_say_what_and_where_however_long_it_is(
+        self, language: str, vulnerability: str, packages: list[Any], name: str, count: int, urgent: dict[str, Any]
     ) -> None:
+        owner = {"owner": "payments-and-other-services", "due_on": "2026-11-03"}
         each = finding(
-            vulnerability_id=vulnerability, title=f"{vulnerability} - {packages}", resource=resource, **several | marks
-        )
-        lines = screen(
-            gallery.daily_run(headline(worst_new=[each], priorities=[fix(vulnerability_id=vulnerability, title=each["title"])])),
-            language,
-        )
-        (new, to_fix) = [line for line in lines.splitlines() if line.startswith(("- ", "1. "))]
-        for line in (new, to_fix):
-            assert vulnerability in line
-            assert width(line) <= LINE_CHARACTERS
+            vulnerability_id=vulnerability, title=f"{vulnerability} - openssl", packages=packages, due_on="2026-11-03",
+            **on(name, f"{name}-2", count=count, **owner) | urgent,
+        )  # fmt: skip
+        lines = screen(gallery.daily_run(headline(worst_new=[each], fix_first=[], due_dates=gallery.due({}, {}))), language)
+        first, second = lines.split("\n- ")[1].split("\n\n")[0].splitlines()
+        assert width(f"- {first}") <= LINE_CHARACTERS
+        assert width(second) <= LINE_CHARACTERS
+        assert second.startswith(f"  {vulnerability}")
+        assert ("overdue since 3 Nov" if language == "en" else "期限超過 11月3日") in second
+        assert "payments" in second
+        assert name[:4] in first
+        if urgent.get("in_kev"):
+            assert "KEV" in second
 
     @pytest.mark.parametrize(
         ("of", "line"),
         [
-            ({"resource": ONE[0], "exploit_available": False}, "- CRITICAL, fix available, on team/group/storefro…: CVE-2026-1 (openssl)"),
-            ({"resource": ONE[0]}, "- CRITICAL, exploit + fix available, on team/group/storefro…: CVE-2026-1"),
-            ({"vulnerability_id": "CVE-2026-12345", "title": "CVE-2026-12345 - openssl", "resource": "i-0abc1234def567890"},
-             "- CRITICAL, exploit + fix available, on i-0abc1234def56…: CVE-2026-12345"),
-            ({"vulnerability_id": None, "title": "CWE-798 - Hardcoded credentials", "resource": ONE[0]},
-             "- CRITICAL, exploit + fix available, on team/…: CWE-798 - Hardcoded cre…"),
+            ({}, "CRITICAL openssl 3.0.1 → 3.0.7 on shop/api"),
+            (on(FAR), "CRITICAL openssl 3.0.1 → 3.0.7 on team/group/storefront-service/store…"),
+            (on("shop/api", "i-0abc1234def567890", "shop/web", count=5), "CRITICAL openssl 3.0.1 → 3.0.7 on shop/api, i-0abc1234def567890 (+3)"),
+            (on("shop/api") | {"packages": [package(LOG4J, "2.14.1", "2.17.1")]}, "CRITICAL log4j-core 2.14.1 → 2.17.1 on shop/api"),
+            ({"packages": [package("curl", "8.4.0"), package("libcurl", "8.3.0")]}, "CRITICAL curl 8.4.0 (+1) on shop/api"),
+            ({"packages": [package("p" * 80, "1.0.0", "1.0.1")]}, f"CRITICAL {'p' * 34}… 1.0.0 → 1.0.1 on shop/api"),
+            ({"packages": [package("curl", None, "8.5.0")]}, "CRITICAL curl → 8.5.0 on shop/api"),
+            ({"packages": [package("curl", "8.4.0", "NotAvailable")]}, "CRITICAL curl 8.4.0 on shop/api"),
+            ({"packages": [], "title": "CWE-798 - Hardcoded credentials", "vulnerability_id": None}, "CRITICAL CWE-798 - Hardcoded credentials on shop/api"),
+            ({"packages": [], "title": None}, "CRITICAL CVE-2026-1 on shop/api"),
         ],
     )  # fmt: skip
-    def test_first_the_resource_is_cut_then_the_packages(self, of: dict[str, Any], line: str) -> None:
-        each = finding(**{"vulnerability_id": "CVE-2026-1", "title": "CVE-2026-1 - openssl"} | of)
-        assert line in screen(gallery.daily_run(headline(worst_new=[each]))).splitlines()
+    def test_names_of_resources_are_cut_before_versions(self, of: dict[str, Any], line: str) -> None:
+        each = finding(**{"vulnerability_id": "CVE-2026-1", "title": "CVE-2026-1 - openssl", "packages": [package()]} | of)
+        assert listed(each)[0] == line
+
+    @pytest.mark.parametrize(
+        ("of", "line"),
+        [
+            ({}, "CVE-2026-1; due 8 Dec; exploit available"),
+            ({"due_on": "2026-11-23"}, "CVE-2026-1; due today; exploit available"),
+            ({"due_on": "2026-11-22"}, "CVE-2026-1; overdue since 22 Nov; exploit available"),
+            ({"due_on": "2024-11-22"}, "CVE-2026-1; overdue since 22 Nov 2024; exploit available"),
+            ({"due_on": None, "first_seen": None}, "CVE-2026-1; no known due date; exploit available"),
+            ({"due_on": None}, "CVE-2026-1; exploit available"),
+            ({"exploit_available": False}, "CVE-2026-1; due 8 Dec"),
+            ({"exploit_available": None, "fix_available": "NO"}, "CVE-2026-1; due 8 Dec; no fix yet"),
+            ({"exploit_available": None, "fix_available": "PARTIAL"}, "CVE-2026-1; due 8 Dec; fix for a part"),
+            ({"exploit_available": None, "packages": [package("curl")]}, "CVE-2026-1; due 8 Dec; fix available"),
+            ({"in_kev": True}, "CVE-2026-1; due 8 Dec; known exploited (KEV)"),
+            ({"in_kev": True, "kev_due_on": "2026-12-01"}, "CVE-2026-1; due 8 Dec; known exploited (KEV date 1 Dec)"),
+            ({"owner": "payments"}, "CVE-2026-1; owner: payments; due 8 Dec; exploit available"),
+            ({"owner": "unowned"}, "CVE-2026-1; owner: none; due 8 Dec; exploit available"),
+            ({"runtime_reachability": "REACHABLE"}, "CVE-2026-1; due 8 Dec; exploit available; reachable at runtime"),
+            ({"runtime_reachability": "NOT_REACHABLE"}, "CVE-2026-1; due 8 Dec; exploit available"),
+            ({"findings": 3}, "CVE-2026-1; due 8 Dec; exploit available; 3 findings"),
+            ({"resources": [resource("a", owner="web"), resource("b", owner="api")], "resource_count": 2},
+             "CVE-2026-1; owner: web, api; due 8 Dec; exploit available"),
+            ({"resources": [resource("a", owner="web"), resource("b", owner="api")], "resource_count": 9},
+             "CVE-2026-1; owner: web, api, …; due 8 Dec; exploit available"),
+            ({"owner": "o" * 60}, "CVE-2026-1; owner: ooooooooooo…; due 8 Dec; exploit available"),
+        ],
+    )  # fmt: skip
+    def test_the_second_line_says_whose_it_is_until_when_and_how_urgent(self, of: dict[str, Any], line: str) -> None:
+        each = finding(**{"vulnerability_id": "CVE-2026-1", "title": "CVE-2026-1 - openssl", "due_on": "2026-12-08"} | of)
+        assert listed(each, due_dates=gallery.due({}, {}, unknown=1))[1] == f"  {line}"
+
+    @pytest.mark.parametrize("due_dates", [None, gallery.due({}, {})])
+    def test_no_due_date_is_said_to_be_unknown_where_none_is(self, due_dates: Any) -> None:
+        assert listed(finding(first_seen=None), due_dates=due_dates) == [
+            "CRITICAL openssl, openssl-libs 3.0.1 → 3.0.7 on shop/api",
+            "  CVE-2026-21001; exploit available",
+        ]
+
+    def test_what_is_no_longer_open_is_not_overdue(self) -> None:
+        closed = finding(vulnerability_id="CVE-2020-1", due_on="2026-11-03")
+        text = notification.email(
+            gallery.daily_run(headline(worst_no_longer_open=[closed], due_dates=gallery.due({}, {}))), config()
+        )
+        assert "CVE-2020-1; exploit available\n" in text
 
     def test_an_id_that_is_longer_than_a_line_stands_whole(self) -> None:
-        each = finding(vulnerability_id="X" * 80, title="x")
-        assert f": {'X' * 80}\n" in screen(gallery.daily_run(headline(worst_new=[each])))
+        assert listed(finding(vulnerability_id="X" * 80, title="x"))[1] == f"  {'X' * 80}"
 
     @pytest.mark.parametrize(
         ("of", "english", "japanese"),
         [
-            ({"resources": 4, "resource_type": IMAGE, "resource_names": ["shop/api"]}, "in 4 images of shop/api", "shop/api の 4 イメージ"),
-            ({"resources": 4, "resource_type": IMAGE, "resource_names": ["a", "b"]}, "in 4 images (a, b)", "4 イメージ（a、b）"),
-            ({"resources": 2, "resource_type": INSTANCE, "resource_names": ["i-1", "i-2"]}, "on 2 instances (i-1, i-2)", "2 インスタンス（i-1、i-2）"),
-            ({"resources": 3, "resource_type": FUNCTION, "resource_names": ["f"]}, "on 3 functions named f", "f の 3 関数"),
-            ({"resources": 3, "resource_type": "CODE_REPOSITORY", "resource_names": ["r", "s"]}, "on 3 resources (r, s)", "3 リソース（r、s）"),
-            ({"resources": 300, "resource_type": INSTANCE, "resource_names": ["i", "j"], "resources_at_least": True},
-             "on at least 300 instances (i, j)", "300 インスタンス以上（i、j）"),
-            ({"resources": 1, "findings": 3, "resource": "resize"}, "3 times on resize", "resize（3 件）"),
-            ({"resources": None, "findings": None, "resource": "resize"}, "on resize", "resize"),
+            (on(*["shop/api"] * 4), "4 images of shop/api", "shop/api の 4 イメージ"),
+            (on("a", "b", count=4), "a, b (+2)", "a、b ほか 2"),
+            (instance("i-1", "i-2"), "i-1, i-2", "i-1、i-2"),
+            (on("f", "f", "f", resource_type=FUNCTION), "3 functions of f", "f の 3 関数"),
+            (on("r", "r", "s", resource_type="CODE_REPOSITORY"), "2 resources of r, s", "r の 2 リソース、s"),
+            (on("i", count=300) | {"resource_count_at_least": True}, "i (+299 or more)", "i ほか 299 以上"),
+            (on("i") | {"resource_count_at_least": True}, "i (and maybe more)", "i（ほかにもある可能性）"),
+            ({"resources": None, "resource_count": None, "findings": None, "resource": "resize"}, "resize", "resize"),
+            ({"resources": [], "resource_count": 7}, "shop/api (+6)", "shop/api ほか 6"),
+            ({"resources": 7, "resource_names": ["a", "b"]}, "a, b (+5)", "a、b ほか 5"),
         ],
     )  # fmt: skip
-    def test_what_reads_the_same_is_listed_once_with_its_number_in_every_list(
+    def test_resources_are_named_and_the_others_counted_in_every_list(
         self, of: dict[str, Any], english: str, japanese: str
     ) -> None:
         each = finding(severity="HIGH", exploit_available=False, fix_available="NO", **of)
         run = gallery.daily_run(headline(worst_new=[each], worst_no_longer_open=[each]))
-        for language, line in (("en", f"HIGH {english}: CVE"), ("ja", f"高、{japanese}: CVE")):
+        for language, line in (("en", f"3.0.7 on {english}"), ("ja", f"3.0.7、対象 {japanese}")):
             mail = notification.email(run, config(LANGUAGE=language))
-            assert mail.count(f"- {line}") == 3
-            assert f"• {line}" in notification.chat_message(run, config(LANGUAGE=language))["content"]["description"]
+            assert mail.count(f"{line}\n") == 3
+            assert (
+                f"{line}{'; ' if language == 'en' else ' / '}CVE"
+                in notification.chat_message(run, config(LANGUAGE=language))["content"]["description"]
+            )
 
-    def test_the_name_of_one_resource_stands_whole_among_the_details(self) -> None:
-        each = finding(resource="r" * 150, resource_names=["r" * 79 + "…"])
-        assert "r" * 150 in notification.email(gallery.daily_run(headline(worst_new=[each])), config())
+    def test_the_names_of_resources_stand_whole_among_the_details(self) -> None:
+        each = finding(**on(*(letter * 70 for letter in "abcde")))
+        text = notification.email(gallery.daily_run(headline(worst_new=[each])), config())
+        assert all(letter * 70 in text for letter in "abcde")
+
+    def test_the_details_name_each_resource_where_they_differ(self) -> None:
+        text = " ".join(notification.email(DAILY_RUNS["owners-and-due-dates"], config()).split())
+        for line in (
+            "shop/api: account 123456789012, eu-central-1; owner: payments; overdue since 3 Nov",
+            "web/front: account 444455556666, eu-central-1; owner: web; due 8 Dec",
+        ):
+            assert line in text
+
+    def test_different_versions_stand_among_the_details(self) -> None:
+        each = finding(packages=[package("curl", "8.4.0", "8.5.0"), package("libcurl", "8.3.0", "8.5.0")])
+        text = " ".join(notification.email(gallery.daily_run(headline(worst_new=[each])), config()).split())
+        assert "packages: curl 8.4.0 → 8.5.0, libcurl 8.3.0 → 8.5.0" in text
 
     def test_several_accounts_are_not_shown_as_an_unknown_one(self) -> None:
         each = finding(resources=2, resource_names=["a", "b"], account_id=None)
         assert "account (several), eu-central-1" in notification.email(gallery.daily_run(headline(worst_new=[each])), config())
+
+
+class TestDueDates:
+    @pytest.mark.parametrize(
+        ("due_dates", "line"),
+        [
+            (gallery.due({"HIGH": 12, "CRITICAL": 3}, {"LOW": 4}, newly=2, unknown=1),
+             "Overdue: 3 critical, 12 high (2 since the last report). Due within 7 days: 4 low. The due date of 1 open finding is unknown."),
+            (gallery.due({"HIGH": 1_200}, {}), "Overdue: 1,200 high."),
+            (gallery.due({"HIGH": 0}, {}), "Nothing is overdue."),
+            (gallery.due({}, {}, unknown=2_000), "Nothing with a known due date is overdue. The due date of 2,000 open findings is unknown."),
+        ],
+    )  # fmt: skip
+    def test_mail_and_chat_say_what_is_overdue_due_soon_and_unknown(self, due_dates: dict[str, Any], line: str) -> None:
+        run = gallery.daily_run(headline(due_dates=due_dates))
+        assert f" {line} " in " ".join(screen(run).split())
+        assert line in notification.chat_message(run, config())["content"]["description"].split("\n")
+
+    def test_without_due_dates_there_is_no_word_of_them(self) -> None:
+        for text in (notification.subject(DAILY_RUNS["changes"], config()), notification.email(DAILY_RUNS["changes"], config())):
+            assert "due" not in text.lower()
+
+    def test_nothing_overdue_is_not_said_of_what_is_missing(self) -> None:
+        run = gallery.daily_run(headline(due_dates=gallery.due({}, {}), coverage_status=deactivated({OTHER: ["ec2"]})))
+        assert "Nothing in the report is overdue." in screen(run)
+
+    @pytest.mark.parametrize(
+        ("fields", "subject"),
+        [
+            ({}, "12 new (2 critical), 5 overdue, 3 due soon, 30 no longer open"),
+            ({"due_dates": gallery.due({"HIGH": 5}, {})}, "12 new (2 critical), 5 overdue, 30 no longer open, 1,204 open"),
+            ({"due_dates": gallery.due({}, {})}, "12 new (2 critical), 30 no longer open, 1,204 open"),
+            ({"changes": None, "baseline": None, "no_baseline": "first_run"}, "first report, 1,204 open (3 critical), 5 overdue"),
+            ({"changes": {"appeared": 0, "no_longer_open": 0, "counts": {}}}, "no changes, 1,204 open, 5 overdue, 3 due soon"),
+            ({"changes": {"appeared": 0, "no_longer_open": 0, "counts": {"moved": 4}}},
+             "0 new, 5 overdue, 3 due soon, 4 moved to another owner"),
+        ],
+    )  # fmt: skip
+    def test_the_subject_says_so_only_where_there_are_some(self, fields: dict[str, Any], subject: str) -> None:
+        due_dates = gallery.due({"HIGH": 4, "LOW": 1}, {"HIGH": 3})
+        run = gallery.daily_run(headline(**{"due_dates": due_dates} | fields))
+        assert notification.subject(run, config()).startswith(f"Inspector nightly, eu-central-1: {subject}")
+
+    def test_a_day_without_changes_lists_what_is_most_overdue(self) -> None:
+        changes = {"appeared": 0, "no_longer_open": 0, "counts": {}}
+        late = finding(owner="payments", due_on="2026-11-03")
+        run = gallery.daily_run(headline(changes=changes, due_dates=gallery.due({"CRITICAL": 1}, {}), most_overdue=[late]))
+        for text in (notification.email(run, config()), notification.chat_message(run, config())["content"]["description"]):
+            assert "Most overdue" in text
+            assert "CVE-2026-21001; owner: payments; overdue since 3 Nov" in text
+
+    def test_what_is_overdue_is_not_shown_as_good(self) -> None:
+        assert notification.chat_message(DAILY_RUNS["owners-and-due-dates"], config())["content"]["title"].startswith(
+            ":warning: "
+        )
+        context = notification.chat_message(DAILY_RUNS["owners-and-due-dates"], config())["metadata"]["additionalContext"]
+        assert (context["overdue"], context["due_soon"]) == ("2", "5")
+
+
+class TestOwnersOfARun:
+    def test_the_owners_are_a_short_block(self) -> None:
+        block = [
+            "Owners (4)",
+            "- payments: 45 open (5 critical), 3 new, 2 overdue",
+            "- web: 640 open (11 critical), 6 new, 0 overdue",
+            "- unowned: 61 open (2 critical), 3 new, 0 overdue",
+            "  1 more owner is on the page. 61 open findings have no owner.",
+        ]
+        assert "\n".join(block) in notification.email(DAILY_RUNS["owners-and-due-dates"], config())
+        chat = notification.chat_message(DAILY_RUNS["owners-and-due-dates"], config())["content"]["description"]
+        assert "*Owners (4)*\n• payments: 45 open" in chat
+
+    def test_numbers_that_are_not_known_are_left_out_and_that_all_have_an_owner_is_said(self) -> None:
+        owners = {"count": 1, "unowned": 0, "listed": [{"owner": "web", "open": 7, "critical": 0, "new": None, "overdue": None}]}
+        text = notification.email(gallery.daily_run(headline(owners=owners)), config())
+        assert "Owners (1)\n- web: 7 open\n  Every open finding has an owner.\n" in text
 
 
 class TestChat:
@@ -477,7 +664,11 @@ class TestChat:
         assert lines[0] == "*12 new findings (2 critical). 30 no longer open. 1,204 open.*"
         assert "Scanning is active: 412 resources scanned, 6 not scanned." in lines
         assert sum(line.startswith("• ") for line in lines) == 3
-        assert "1. CRITICAL on 14 resources, exploit available: CVE-2021-44228 (org.apache.logging.log4j:log4j-core)" in lines
+        assert lines[lines.index("*Fix first*") + 1].startswith(
+            "1. CRITICAL org.apache.logging.log4j:log4j-core 2.14.1 → 2.17.1 on shop/api, shop/web, shop/cart, shop/search, shop/mail"
+            " (+9); CVE-2021-44228; exploit available"
+        )
+        assert lines[lines.index("*Fix first*") + 2].startswith("Score: CRITICAL 40 + exploit available 25 + ")
         assert [line for line in lines if line.startswith("4. ")] == []
         assert lines[-1].startswith("*Page* https://")
         assert lines[-1].endswith("/index.html")
@@ -517,7 +708,8 @@ class TestEvent:
     def test_it_has_the_headline(self) -> None:
         event = notification.export_event(DAILY_RUNS["changes"], config())
         analysis = DAILY_RUNS["changes"].analysis or {}
-        assert event["analysis"] == {name: value for name, value in analysis.items() if not name.startswith("names_")}
+        left_out = {"names_key", "names_etag", "owner", "owners_key"}
+        assert event["analysis"] == {name: value for name, value in analysis.items() if name not in left_out}
         assert event["analysis_failure"] is None
 
     def test_a_failed_analysis_is_distinguished_from_none(self) -> None:
@@ -565,7 +757,7 @@ class TestPublication:
 
     def test_a_headline_of_another_release_is_shown_as_far_as_it_is_understood(self) -> None:
         run = gallery.daily_run(
-            {"bucket": "b", "coverage_status": {"state": "new-word"}, "worst_new": [{}], "priorities": [{}], "open": 7}
+            {"bucket": "b", "coverage_status": {"state": "new-word"}, "worst_new": [{}], "fix_first": [{}], "open": 7}
         )
         assert notification.subject(run, config()) == "ACTION: nightly, eu-central-1: coverage unknown; not compared, 7 open"
         assert json.loads(notification.publication(run, config())["Message"])["email"]

@@ -20,7 +20,7 @@ from findings_exporter.notification.remediation import OF_THE_SETUP
 from findings_exporter.preflight import message
 from findings_exporter.preflight.check import Check
 from findings_exporter.steps import record_run
-from tests.builders.exporter import START, config, delivery, ended_run, execution, failed_run, finding, fix, headline, plan
+from tests.builders.exporter import START, config, delivery, ended_run, execution, failed_run, finding, fix, headline, on, plan
 from tests.builders.setup_builders import deployment
 from tests.unit.exporter.notification.test_messages import CHAT_SCHEMA
 
@@ -37,20 +37,29 @@ SETUP = {
     "failed": [{"check": "key", "sentence": HOSTILE, "evidence": [HOSTILE], "fix": [HOSTILE], "statements": [{"Sid": "Ours"}]}],
     "unknown": [{"check": "key", "sentence": HOSTILE}],
 }
-KEPT = {"state", "no_baseline", "started_at", "severity", "fix_available", "resource_type"}
+KEPT = {"state", "no_baseline", "started_at", "severity", "fix_available", "resource_type", "today"}
 """Fields of a headline whose words decide what is said: each is replaced in a run of its own."""
 
 
 def hostile_headline(**fields: Any) -> dict[str, Any]:
     """A headline whose every text is hostile, names of fields that are anybody's included."""
-    listed = [finding(resource_names=["x", "y"], resources=7)] * 2
-    made = headline(worst_new=listed, worst_no_longer_open=listed, priorities=[fix()] * 2, **fields)
+    listed = [finding(**on("x", "y", count=7, owner="z"), owner="z")] * 2
+    made = headline(worst_new=listed, worst_no_longer_open=listed, fix_first=[fix()] * 2, **fields)
     made["coverage_status"] = made["coverage_status"] | {
         "deactivated": {HOSTILE: [HOSTILE]},
         "deactivated_accounts": 1,
         "reasons": [HOSTILE],
     }
     made["by_severity"] = {HOSTILE: 7}
+    made["owners"] = {"count": 7, "unowned": 1, "listed": [{"owner": "z", "open": 7, "critical": 1, "new": None, "overdue": 2}]}
+    made["due_dates"] = {
+        "overdue": {HOSTILE: 7},
+        "due_soon": {HOSTILE: 1},
+        "newly_overdue": 1,
+        "unknown": 1,
+        "today": "2026-11-23",
+    }
+    made["most_overdue"] = listed
     made["changes"]["appeared_by_severity"] = {HOSTILE: 7, "CRITICAL": 1}
     exact = frozenset({name for name in made if name.endswith(("_key", "_prefix"))} | {"bucket"} | KEPT)
     replaced: dict[str, Any] = each_text(made, lambda name, text: HOSTILE if name else text, exact)

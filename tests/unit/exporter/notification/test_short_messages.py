@@ -31,6 +31,7 @@ from tests.builders.exporter import (
     finding,
     headline,
     minutes,
+    package,
     plan,
     planned,
 )
@@ -80,6 +81,11 @@ INVALID_PARTS: list[dict[str, Any]] = [
     {"execution": execution("\ud800" * 99, datetime(1, 1, 1, tzinfo=UTC))},
     {"execution": execution("x", datetime.max.replace(tzinfo=UTC))},
 ]
+WHOLE = headline(
+    most_overdue=[],
+    due_dates=gallery.due({"HIGH": 1}, {"LOW": 1}),
+    owners={"count": 1, "unowned": 0, "listed": [{"owner": "web", "open": 7, "critical": 1, "new": 2, "overdue": 1}]},
+)
 SHORT = "This is a short message"
 
 
@@ -123,11 +129,11 @@ def with_value(value: Any, path: tuple[Any, ...], put: Any) -> Any:
 
 class TestPublication:
     @pytest.mark.parametrize(
-        "path", [path for path in places(headline()) if not any(isinstance(step, int) and step for step in path)], ids=str
+        "path", [path for path in places(WHOLE) if not any(isinstance(step, int) and step for step in path)], ids=str
     )
     def test_no_value_of_a_headline_prevents_a_notification(self, path: tuple[Any, ...]) -> None:
         for put in ABSURD:
-            run = gallery.daily_run(with_value(headline(), path, put))
+            run = gallery.daily_run(with_value(WHOLE, path, put))
             bodies = assert_taken(notification.publication(run, config(LANGUAGE="ja")))
             assert "nightly" in bodies["email"]
             assert run.execution.name in bodies["email"]
@@ -223,15 +229,20 @@ class TestPublication:
     def test_a_message_near_the_limit_is_counted_in_bytes_and_not_in_characters(self, language: str) -> None:
         def of(count: int) -> Run:
             return gallery.daily_run(
-                headline(worst_new=[finding(vulnerability_id=None, title="脆弱性" * 60, packages=["夜" * 80] * 5)] * count)
+                headline(
+                    worst_new=[finding(vulnerability_id=None, title="脆弱性" * 60, packages=[package("夜" * 80)] * 5)] * count
+                )
             )
 
         counts = [
             count
             for count in range(20, 200, 10)
-            if len(json.dumps(notification.export_event(of(count), config()), ensure_ascii=False)) < 90_000
+            if len(json.dumps(notification.export_event(of(count), config()), ensure_ascii=False)) < 150_000
         ]
-        whole = {count: notification._message(of(count), config(LANGUAGE=language)) for count in counts}
+        whole = {
+            count: notification._message(of(count), config(LANGUAGE=language), notification._of_runs(config()))
+            for count in counts
+        }
         between = [count for count, text in whole.items() if len(text) < notification.MESSAGE_BYTES < len(text.encode())]
         assert between
         for count in between:

@@ -405,6 +405,7 @@ class TestPermissions:
             (HERE.part_role, "kms:GenerateDataKey"),
             (HERE.analysis_role, "s3:DeleteObject"),
             (HERE.analysis_role, "inspector2:BatchGetAccountStatus"),
+            (HERE.analysis_role, "inspector2:BatchGetFindingDetails"),
             (HERE.analysis_role, "inspector2:ListCoverageStatistics"),
             (HERE.analysis_role, "inspector2:ListMembers"),
             (HERE.analysis_role, "s3:GetObject"),
@@ -414,6 +415,10 @@ class TestPermissions:
         }
         assert [each.actions for each in HERE.topic_permissions(None)] == [("sns:Publish",)]
         assert {each.role for each in HERE.topic_permissions(KEY)} == {HERE.notify_role}
+        assert [each.actions for each in HERE.owner_permissions(KEY, START)] == [
+            ("s3:GetObject",), ("kms:Decrypt",), ("sns:Publish",), ("kms:Decrypt", "kms:GenerateDataKey"),
+        ]  # fmt: skip
+        assert {each.role for each in HERE.owner_permissions(KEY, START)} == {HERE.notify_owners_role}
 
 
 class TestTopic:

@@ -1,5 +1,6 @@
 """What a setup check reads, against AWS' own models; what cannot be read never fails the check."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,8 +12,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
+from findings_exporter.model.owner_rules import MOST_FILE_BYTES
 from findings_exporter.preflight import check_all, check_report
 from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.reading import READ_MARGIN, BucketSeen, PreflightClients, Reader, Unread
@@ -21,6 +24,7 @@ from tests.builders.setup_builders import FIT_KEY, QUEUE, deployment, place
 from tests.builders.setup_rows import document, encrypts, root, writes
 
 HERE = place(deployment())
+OWNERS_KEY = "inspector/config/owners.json"
 SERVICES = ("inspector2", "s3", "kms", "iam", "sns", "scheduler", "sqs")
 POLICY = document([writes(HERE)])
 KEY_POLICY = document([root(HERE), encrypts(HERE)])
@@ -99,6 +103,13 @@ def a_right_report(aws: Aws) -> None:
         simulated(aws, permission.role, *permission.actions)
 
 
+def no_owner_rules(aws: Aws) -> None:
+    """The bucket has no file of owners: one of a longer name is none."""
+    listed = {"Contents": [{"Key": "inspector/config/owners.json.bak"}]}
+    place = {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT}
+    aws.answers("s3", "list_objects_v2", listed, **place, Prefix=OWNERS_KEY, MaxKeys=1)
+
+
 def simulated(aws: Aws, role: str, *actions: str) -> None:
     """IAM simulates a role's calls as allowed."""
     results = [{"EvalActionName": action, "EvalResourceName": "arn", "EvalDecision": "allowed"} for action in actions]
@@ -133,13 +144,14 @@ def test_a_run_whose_setup_is_right_has_only_passed_checks(aws: Aws) -> None:
     for permission in [*deployment().analysis_permissions(START), *deployment().topic_permissions(KEY)]:
         simulated(aws, permission.role, *permission.actions)
     aws.answers("sns", "get_topic_attributes", {"Attributes": ALARM_TOPIC_ATTRIBUTES}, TopicArn=ALARM_TOPIC)
+    no_owner_rules(aws)
     aws.answers("scheduler", "list_schedules", {"Schedules": [SCHEDULE]}, GroupName="default", MaxResults=100)
     aws.answers("scheduler", "get_schedule", FULL_SCHEDULE, GroupName="default", Name="nightly")
     counts = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
     aws.answers("sqs", "get_queue_attributes", {"Attributes": counts}, QueueUrl=QUEUE, AttributeNames=ANY)
     found = check_all(aws.clients, lambda: START, minutes(5))
     assert set(results(found).values()) == {"passed"}
-    assert len({check.name for check in found}) == len(found) == 19
+    assert len({check.name for check in found}) == len(found) == 21
 
 
 def test_a_key_that_cannot_be_right_is_not_asked_for(aws: Aws) -> None:
@@ -325,3 +337,36 @@ def test_messages_that_a_consumer_has_received_are_counted_too(aws: Aws) -> None
     counts = {"ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "1"}
     aws.answers("sqs", "get_queue_attributes", {"Attributes": counts})
     assert aws.reader.undelivered() == 3
+
+
+def test_the_file_of_the_owners_is_read_as_far_as_it_may_be_long(aws: Aws) -> None:
+    place, body = {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT}, b"x" * (MOST_FILE_BYTES + 10)
+    aws.answers("s3", "list_objects_v2", {"Contents": [{"Key": OWNERS_KEY}]}, **place, Prefix=OWNERS_KEY, MaxKeys=1)
+    aws.answers("s3", "get_object", {"Body": StreamingBody(io.BytesIO(body), len(body))}, **place, Key=OWNERS_KEY)
+    content = aws.reader.owner_rules()
+    assert isinstance(content, bytes)
+    assert len(content) == MOST_FILE_BYTES + 1
+
+
+def test_a_file_of_owners_that_is_missing_differs_from_one_that_may_not_be_read(aws: Aws) -> None:
+    no_owner_rules(aws)
+    assert aws.reader.owner_rules() is None
+    aws.refuses("s3", "list_objects_v2", "AccessDenied")
+    assert isinstance(aws.reader.owner_rules(), Unread)
+    aws.refuses("s3", "list_objects_v2", "NoSuchBucket", 404)
+    assert isinstance(aws.reader.owner_rules(), Unread)
+    place = {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT}
+    aws.answers("s3", "list_objects_v2", {"Contents": [{"Key": OWNERS_KEY}]}, **place, Prefix=OWNERS_KEY, MaxKeys=1)
+    aws.refuses("s3", "get_object", "AccessDenied")
+    assert isinstance(aws.reader.owner_rules(), Unread)
+
+
+def test_the_topic_of_the_owners_is_checked_only_where_they_get_messages(aws: Aws) -> None:
+    def names(messages: str) -> set[str]:
+        others = (getattr(aws.clients, name) for name in PreflightClients.__slots__[1:])
+        return {
+            each.name for each in check_all(PreflightClients(deployment(OWNER_MESSAGES=messages), *others), lambda: START, START)
+        }
+
+    assert names("ALL") - names("OFF") == {"owner_topic", "owner_permissions"}
+    assert {"owners", "due_dates"} <= names("OFF")

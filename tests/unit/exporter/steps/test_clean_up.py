@@ -1,6 +1,7 @@
 """What is left to do for executions that ended outside the workflow, by event and by hourly cleanup."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from findings_exporter.model.errors import (
     AccessDeniedError,
     Failure,
     NotificationInProgressError,
+    NotRecordedError,
     ServiceUnavailableError,
     StillCreatingError,
     StillRunningError,
@@ -32,14 +34,20 @@ from tests.builders.exporter import (
     Clock,
     FakeInspector,
     FakeStates,
+    client,
     client_error,
     config,
     delivery,
     execution,
+    headline,
     items,
+    make_bucket,
     minutes,
     planned,
 )
+from tests.unit.exporter.steps.test_notify_owners import KEY as OWNERS_KEY
+from tests.unit.exporter.steps.test_notify_owners import ME as OWNERS_RUN
+from tests.unit.exporter.steps.test_notify_owners import entries, put_messages
 
 ME, OTHER = execution("run-1"), execution("run-2")
 
@@ -75,7 +83,7 @@ class FakeTopic:
 def cleaning(clients: Clients, topic: FakeTopic, states: FakeStates | None = None) -> CleanUpClients:
     """What a cleanup works with."""
     asked = (states or FakeStates()).client
-    return CleanUpClients(clients.config, clients.table, clients.lock, clients.inspector, asked, topic.client)
+    return CleanUpClients(clients.config, clients.table, clients.lock, clients.inspector, asked, topic.client, client("s3"))
 
 
 @pytest.fixture
@@ -804,3 +812,100 @@ def test_an_hourly_cleanup_counts_an_hour_in_which_a_success_is_expected_even_wh
         cleaned_up(expecting, states, topic)
     counted = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
     assert [(line["report"], line["RegularExportsSucceeded"]) for line in counted] == ([("nightly", [0.0])] if report else [])
+
+
+class TestOwners:
+    """Messages to owners that the workflow did not send."""
+
+    @staticmethod
+    def waiting(clients: Clients, *owners: str, at: float = 12, notified: bool = True) -> Clients:
+        """Leave a notified success behind whose owners were not notified; return the clients that would."""
+        notifying = replace(clients, config=config(OWNER_MESSAGES="ALL"))
+        make_bucket()
+        put_messages({"owners": entries(*owners)})
+        planned(clients.table, OWNERS_RUN)
+        run_store.note_analysis(clients.table, OWNERS_RUN, headline(owners_key=OWNERS_KEY, owner_message_count=len(owners)))
+        run_store.record(clients.table, OWNERS_RUN, "SUCCEEDED", None, delivery(), minutes(at))
+        if notified:
+            run_store.mark_notified(clients.table, OWNERS_RUN, minutes(at + 1), owners_due=True)
+        return notifying
+
+    @staticmethod
+    def owners(topic: FakeTopic) -> list[str]:
+        """The owners that were notified, in order."""
+        attributes = [each["MessageAttributes"] for each in topic.published]
+        return [each["owner"]["StringValue"] for each in attributes if "owner" in each]
+
+    @pytest.mark.parametrize("status", ["SUCCEEDED", "ABORTED", "FAILED", "TIMED_OUT"])
+    def test_the_hourly_cleanup_sends_what_is_missing_of_a_run_that_has_ended(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, status: str
+    ) -> None:
+        notifying = self.waiting(clients, "payments", "shop")
+        states.add(OWNERS_RUN, status)
+        assert cleaned_up(notifying, states, topic) == ["me"]
+        assert self.owners(topic) == ["payments", "shop"]
+        assert run_store.open_runs(clients.table) == []
+        assert cleaned_up(notifying, states, topic, at=120) == []
+        assert len(topic.published) == 2
+
+    def test_a_run_that_still_works_notifies_its_owners_itself(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic
+    ) -> None:
+        notifying = self.waiting(clients, "shop")
+        states.add(OWNERS_RUN)
+        assert cleaned_up(notifying, states, topic) == []
+        assert topic.published == []
+
+    def test_a_run_that_was_stopped_before_its_notification_has_both_sent_its_own_first(
+        self, clients: Clients, topic: FakeTopic
+    ) -> None:
+        notifying = self.waiting(clients, "shop", notified=False)
+        assert cleaned(notifying, topic, ended(OWNERS_RUN)) == "CLEANED_UP"
+        assert ["owner" in each["MessageAttributes"] for each in topic.published] == [False, True]
+        assert run_store.open_runs(clients.table) == []
+
+    def test_an_owners_topic_that_refuses_keeps_no_other_run_from_its_notification(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic
+    ) -> None:
+        notifying = self.waiting(clients, "shop")
+        states.add(OWNERS_RUN, "SUCCEEDED")
+        planned(clients.table, OTHER)
+        states.add(OTHER, "ABORTED")
+        topic.errors.append(client_error("AuthorizationError", 403, "Publish"))
+        with pytest.raises(AccessDeniedError):
+            cleaned_up(notifying, states, topic)
+        assert len(topic.published) == 1  # the one that came second
+        cleaned_up(notifying, states, topic, at=120)
+        assert self.owners(topic) == ["shop"]
+        assert run_store.open_runs(clients.table) == []
+
+    @pytest.mark.parametrize(("hours", "is_open"), [(47.5, True), (48.5, False)])
+    def test_what_cannot_be_sent_is_tried_for_two_days_and_then_given_up_with_a_note(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, hours: float, is_open: bool
+    ) -> None:
+        notifying = self.waiting(clients, "shop", at=0)
+        put_messages(b"broken")
+        states.add(OWNERS_RUN, "SUCCEEDED")
+        if is_open:
+            with pytest.raises(NotRecordedError):
+                cleaned_up(notifying, states, topic, at=hours * 60)
+        else:
+            cleaned_up(notifying, states, topic, at=hours * 60)
+        assert bool(run_store.open_runs(clients.table)) is is_open
+        notes = run_store.load(clients.table, OWNERS_RUN).notes
+        assert any("48 hours of tries failed (NotRecordedError)" in note for note in notes) is not is_open
+
+    def test_many_owners_take_no_more_than_their_share_of_an_hourly_cleanup_and_the_next_one_goes_on(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic
+    ) -> None:
+        notifying = self.waiting(clients, *(f"team-{number}" for number in range(30)))
+        states.add(OWNERS_RUN, "SUCCEEDED")
+        with pytest.raises(NotificationInProgressError):  # the clock goes on a second at each look
+            cleaned_up(notifying, states, topic)
+        sent = len(topic.published)
+        assert 0 < sent < 15
+        for at in range(120, 600, 60):
+            with suppress(NotificationInProgressError):
+                cleaned_up(notifying, states, topic, at=at)
+        assert sorted(self.owners(topic)) == sorted(f"team-{number}" for number in range(30))
+        assert run_store.open_runs(clients.table) == []

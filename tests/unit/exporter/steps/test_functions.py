@@ -45,7 +45,7 @@ CONTEXT: Any = FakeContext()
 ME = execution("run-1", handler.utc_now())
 STEPS = [
     "plan_export", "acquire_lock", "start_report", "check_report", "cancel_report", "release_lock", "verify_report",
-    "cut_report", "analyze_part", "analyze_report", "record_run", "notify",
+    "cut_report", "analyze_part", "analyze_report", "record_run", "notify", "notify_owners",
 ]  # fmt: skip
 SECRET = "SECRET-FINDING-TEXT"
 MAIL = "someone@example.com"
@@ -138,12 +138,12 @@ def export(inspector: FakeInspector) -> None:
     assert call("analyze_report", delivery=verified["delivery"]) == {"state": "ANALYZED"}
     recorded = call("record_run", failure=None, delivery=verified["delivery"], duplicate=False, analysis_failure=None)
     assert recorded == {"state": "NOTIFICATION_PENDING", "outcome": "SUCCEEDED", "failure": None}
-    assert call("notify") == {"state": "NOTIFIED", "failure": None}
+    assert call("notify") == {"state": "NOTIFIED", "failure": None, "owners_due": False}
 
 
 def test_a_run_is_planned_exported_verified_recorded_and_notified(account: Table, inspector: FakeInspector) -> None:
     export(inspector)
-    assert call("notify") == {"state": "ALREADY_NOTIFIED", "failure": None}
+    assert call("notify") == {"state": "ALREADY_NOTIFIED", "failure": None, "owners_due": False}
     (published,) = published_events()
     assert (published["outcome"], published["delivery"]["nothing_found"]) == ("SUCCEEDED", None)
 
@@ -177,7 +177,7 @@ def test_a_failed_run_is_cancelled_released_recorded_and_notified(account: Table
     failure = {"error": "Workflow.Timeout", "cause": ""}
     recorded = call("record_run", failure=failure, delivery=None, duplicate=False)
     assert (recorded["outcome"], recorded["failure"]["error"]) == ("FAILED", "Workflow.Timeout")
-    assert call("notify") == {"state": "NOTIFIED", "failure": recorded["failure"]}
+    assert call("notify") == {"state": "NOTIFIED", "failure": recorded["failure"], "owners_due": False}
     assert [each["outcome"] for each in published_events()] == ["FAILED"]
 
 

@@ -16,8 +16,8 @@ from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import NotificationInProgressError, NotRecordedError
 from findings_exporter.model.run import Run
 from findings_exporter.notification import publication
-from findings_exporter.steps.notify import publish_outcome
-from tests.builders.exporter import config, delivery, execution, minutes, planned
+from findings_exporter.steps.notify import notify, publish_outcome
+from tests.builders.exporter import config, delivery, execution, headline, minutes, planned
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -102,7 +102,7 @@ def test_no_notification_is_sent_while_another_is_in_progress(table: Table, clie
 def test_a_notification_that_died_before_its_mark_is_repeated_with_the_same_message(
     table: Table, client: "SNSClient", sns: Stubber, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise SystemExit
 
     for _ in range(2):
@@ -129,7 +129,7 @@ def test_a_silent_success_is_not_notified(table: Table, client: "SNSClient", sns
 def test_a_claim_lasts_longer_than_its_function_since_clocks_differ(
     table: Table, client: "SNSClient", sns: Stubber, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise SystemExit
 
     function_deadline = minutes(13.5)
@@ -142,3 +142,17 @@ def test_a_claim_lasts_longer_than_its_function_since_clocks_differ(
         publish_outcome(table, client, config(), ME, function_deadline + timedelta(seconds=9), minutes(15))
     sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
     assert publish_outcome(table, client, config(), ME, function_deadline + timedelta(seconds=11), minutes(15))
+
+
+@pytest.mark.parametrize(("count", "is_due"), [(2, True), (0, False)])
+def test_a_run_whose_owners_are_to_be_notified_stays_open_after_its_own_notification_and_the_answer_says_so(
+    table: Table, client: "SNSClient", sns: Stubber, count: int, is_due: bool
+) -> None:
+    planned(table, ME)
+    run_store.note_analysis(table, ME, headline(owners_key="x/owners.json", owner_message_count=count))
+    run = run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))[0]
+    sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
+    for state in ("NOTIFIED", "ALREADY_NOTIFIED"):
+        answer = notify(table, client, config(), ME, minutes(13), minutes(13.5))
+        assert answer == {"state": state, "failure": None, "owners_due": is_due}
+        assert bool(run_store.open_runs(table)) is is_due
