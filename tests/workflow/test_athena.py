@@ -57,11 +57,13 @@ class Run:
 
     def due_file(self) -> bytes:
         """The Parquet file of due dates: 30 days after Inspector's first observation, for criticals alone."""
-        rows, file = io.BytesIO(), io.BytesIO()
-        for each in self.open():
-            first = each["first_observed_at"] // DAY_MS
-            due = first + DAYS if each["severity"] == "CRITICAL" else 0
-            rows.write(each["finding_key"].to_bytes(8, signed=True) + first.to_bytes(2) + due.to_bytes(4))
+        rows, file, found = io.BytesIO(), io.BytesIO(), self.open()
+        first = [each["first_observed_at"] // DAY_MS for each in found]
+        rows.write(len(found).to_bytes(4))
+        rows.write(b"".join(each["finding_key"].to_bytes(8, signed=True) for each in found))
+        rows.write(b"".join(day.to_bytes(2) for day in first))
+        due = [day + DAYS if each["severity"] == "CRITICAL" else 0 for each, day in zip(found, first, strict=True)]
+        rows.write(b"".join(day.to_bytes(4) for day in due))
         due_table.write(rows, file, self.started_at)
         return file.getvalue()
 

@@ -6,15 +6,18 @@ date, and it is counted apart.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, MARKS, NOT_KNOWN, OWNER, RANKED, day, severity
+from findings_analysis.comparison.fingerprints import DATED, EXACT, FIRST_SEEN, MARKS, NOT_KNOWN, OWNER, RANKED, day, severity
 from findings_exporter.model.due_dates import DUE_SOON_DAYS
 
 MOST_OVERDUE_LISTED = 10
+NO_STATE, OVERDUE, NEWLY_OVERDUE, DUE_SOON, UNKNOWN = range(5)
+FAR = 1 << 30
+"""A day that is never reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,11 @@ class DueDates:
 
     def due_on(self, fingerprint: bytes) -> int | None:
         """Return a finding's due day since 1970; None where it has none, or none that is known."""
-        days, first_seen = self.days.get(severity(fingerprint)), fingerprint[FIRST_SEEN]
+        return self.due_day(severity(fingerprint), fingerprint[FIRST_SEEN])
+
+    def due_day(self, word: str, first_seen: bytes) -> int | None:
+        """Return the same of a severity and a first-seen day."""
+        days = self.days.get(word)
         return None if days is None or first_seen == NOT_KNOWN else day(first_seen) + days
 
     def is_due(self, word: str) -> bool:
@@ -65,9 +72,10 @@ class MostOverdue:
             self._kept.sort()
             del self._kept[self._most :]
 
-    def may_take(self, due_on: int) -> bool:
-        """Tell whether a finding of a due day can be among them."""
-        return len(self._kept) < self._most or due_on <= self._kept[-1][0]
+    @property
+    def latest(self) -> int:
+        """The latest due day that can come in."""
+        return self._kept[-1][0] if len(self._kept) == self._most else FAR
 
     def fingerprints(self) -> list[bytes]:
         """Return them in order."""
@@ -83,6 +91,46 @@ class DueCount(NamedTuple):
     unknown: int
 
 
+class _State(NamedTuple):
+    """What follows from a finding's severity and first-seen day.
+
+    Attributes
+    ----------
+    counted
+        Severity and state as two bytes: findings are counted by it.
+    late_since
+        The due day of one that is overdue; else a day that is never reached.
+    due_on
+        The due day in four bytes, 0 for none that is known.
+    """
+
+    counted: bytes
+    late_since: int
+    due_on: bytes
+
+
+class _States(dict[bytes, _State]):
+    """By :data:`~findings_analysis.comparison.fingerprints.DATED`: there are some thousand, for millions of findings."""
+
+    def __init__(self, dates: DueDates) -> None:
+        super().__init__()
+        self._dates = dates
+
+    def __missing__(self, dated: bytes) -> _State:
+        word, first_seen, dates = RANKED[dated[0] >> 5], dated[FIRST_SEEN.start - DATED.start :], self._dates
+        due_on = dates.due_day(word, first_seen)
+        state, late_since = NO_STATE, FAR
+        if due_on is None:
+            state = UNKNOWN if dates.is_due(word) else NO_STATE
+        elif due_on < dates.today:
+            is_new = dates.before is not None and due_on >= dates.before
+            state, late_since = NEWLY_OVERDUE if is_new else OVERDUE, due_on
+        elif due_on <= dates.today + DUE_SOON_DAYS:
+            state = DUE_SOON
+        made = self[dated] = _State(bytes((dated[0] >> 5, state)), late_since, max(due_on or 0, 0).to_bytes(4))
+        return made
+
+
 @dataclass(slots=True)
 class DueFindings:
     """What is due, by owner; the keys are the owners' bytes in the fingerprints."""
@@ -92,35 +140,46 @@ class DueFindings:
     due_soon: Counter[tuple[bytes, str]] = field(default_factory=Counter)
     newly_overdue: Counter[bytes] = field(default_factory=Counter)
     unknown: Counter[bytes] = field(default_factory=Counter)
-    most_overdue: dict[bytes | None, MostOverdue] = field(default_factory=lambda: {None: MostOverdue()})
-    """None stands for the whole report."""
+    most_overdue_of: dict[bytes, MostOverdue] = field(default_factory=dict)
+    _states: _States = field(init=False)
 
-    def add(self, fingerprints: Iterable[bytes]) -> None:
+    def __post_init__(self) -> None:
+        """Make ready."""
+        self._states = _States(self.dates)
+
+    def add(self, fingerprints: Sequence[bytes]) -> None:
         """Take open findings, with the first-seen days that survived."""
-        alike: dict[bytes, list[bytes]] = {}
-        for each in fingerprints:
-            alike.setdefault(each[MARKS:], []).append(each)
-        for same in alike.values():
-            first = same[0]
-            owner, word = first[OWNER], severity(first)
-            if not self.dates.is_due(word):
-                continue
-            due_on = self.dates.due_on(first)
-            if due_on is None:
-                self.unknown[owner] += len(same)
-            elif due_on < self.dates.today:
-                self._add_overdue(owner, word, due_on, same)
-            elif due_on <= self.dates.today + DUE_SOON_DAYS:
-                self.due_soon[owner, word] += len(same)
+        states = self._states
+        for counted, number in Counter([each[OWNER] + states[each[DATED]].counted for each in fingerprints]).items():
+            self._count(counted[:-2], RANKED[counted[-2]], counted[-1], number)
+        latest = {owner: listed.latest for owner, listed in self.most_overdue_of.items()}
+        for each in [each for each in fingerprints if states[each[DATED]].late_since <= latest.get(each[OWNER], FAR - 1)]:
+            self.most_overdue_of.setdefault(each[OWNER], MostOverdue()).add(states[each[DATED]].late_since, each)
 
-    def _add_overdue(self, owner: bytes, word: str, due_on: int, same: list[bytes]) -> None:
-        self.overdue[owner, word] += len(same)
-        if self.dates.before is not None and due_on >= self.dates.before:
-            self.newly_overdue[owner] += len(same)
-        for listed in (self.most_overdue[None], self.most_overdue.setdefault(owner, MostOverdue())):
-            if listed.may_take(due_on):
-                for each in same:
-                    listed.add(due_on, each)
+    def _count(self, owner: bytes, word: str, state: int, number: int) -> None:
+        if state in {OVERDUE, NEWLY_OVERDUE}:
+            self.overdue[owner, word] += number
+        if state == NEWLY_OVERDUE:
+            self.newly_overdue[owner] += number
+        elif state == DUE_SOON:
+            self.due_soon[owner, word] += number
+        elif state == UNKNOWN:
+            self.unknown[owner] += number
+
+    def due_days(self, fingerprints: Sequence[bytes]) -> bytes:
+        """Return the due days of findings, four bytes each, 0 for none that is known."""
+        return b"".join([self._states[each[DATED]].due_on for each in fingerprints])
+
+    def most_overdue(self, owner: bytes | None = None) -> list[bytes]:
+        """Return the findings that are overdue for longest, of an owner or of the whole report."""
+        if owner is not None:
+            return self.most_overdue_of[owner].fingerprints() if owner in self.most_overdue_of else []
+        # The report's are among those of its owners.
+        together = MostOverdue()
+        for listed in self.most_overdue_of.values():
+            for each in listed.fingerprints():
+                together.add(self._states[each[DATED]].late_since, each)
+        return together.fingerprints()
 
     def of(self, owner: bytes | None = None) -> DueCount:
         """Return what is due of an owner, or of the whole report."""

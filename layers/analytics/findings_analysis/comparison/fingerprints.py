@@ -27,6 +27,8 @@ CLOSED = slice(28, 30)
 OWNER = slice(30, 34)
 AFTER_FIRST_SEEN = slice(28, 34)
 BEFORE_OWNER = slice(0, 30)
+DATED = slice(24, 28)
+"""Marks, scan type and first-seen day: what a due date follows from."""
 NO_OWNER = b"\0\0\0\0"
 
 OPEN, SUPPRESSED, CLOSED_STATUS, UNKNOWN_STATUS = range(4)

@@ -7,10 +7,8 @@ from typing import BinaryIO
 
 from findings_analysis.comparison.due import DueDates, DueFindings
 from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, MARKS, NO_OWNER, OWNER
-from findings_analysis.comparison.identity import EXACT_BYTES, ON_RESOURCE, VULNERABILITY
+from findings_analysis.comparison.identity import ON_RESOURCE, VULNERABILITY
 
-DUE_ROW_BYTES = EXACT_BYTES + 2 + 4
-"""Of a row of due dates: ARN hash, first-seen day, due day (0 for none that is known)."""
 RESOURCES_LISTED = 5
 """So many resources of a vulnerability are named."""
 
@@ -62,7 +60,8 @@ class Watched:
     due_dates
         None where findings have none.
     due_rows
-        An empty file, for the due dates of all open findings.
+        An empty file, for the due dates of all open findings: blocks of their number (4 bytes), their ARN hashes (8 each),
+        first-seen days (2) and due days (4, 0 for none that is known).
     """
 
     vulnerabilities: Mapping[bytes, AbstractSet[bytes]] = field(default_factory=dict)
@@ -102,10 +101,9 @@ class OpenFindings:
             self._add_vulnerabilities([each for each in fingerprints if each[VULNERABILITY] in self._any])
         if self.due:
             self.due.add(fingerprints)
-            if self._due_rows:
-                dates = self.due.dates
-                rows = [each[EXACT] + each[FIRST_SEEN] + (dates.due_on(each) or 0).to_bytes(4) for each in fingerprints]
-                self._due_rows.write(b"".join(rows))
+            if self._due_rows and fingerprints:
+                columns = b"".join([each[EXACT] for each in fingerprints]), b"".join([each[FIRST_SEEN] for each in fingerprints])
+                self._due_rows.write(len(fingerprints).to_bytes(4) + b"".join(columns) + self.due.due_days(fingerprints))
 
     def _add_vulnerabilities(self, fingerprints: list[bytes]) -> None:
         worst: dict[tuple[bytes, bytes], bytes] = {}

@@ -155,7 +155,7 @@ def _due_dates(results: AnalysisResults) -> dict[str, Any] | None:
     due = results.open_findings.due
     if due is None:
         return None
-    listed = [results.entries.open(each) for each in due.most_overdue[None].fingerprints()]
+    listed = [results.entries.open(each) for each in due.most_overdue()]
     return {**due_numbers(due, [due.of()]), "days": dict(due.dates.days), "most_overdue": listed}
 
 

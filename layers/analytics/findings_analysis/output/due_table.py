@@ -4,6 +4,8 @@ A finding's due date follows from the day on which it was first seen, which only
 tables have the column ``finding_key``, by which a query joins them.
 """
 
+import sys
+from array import array
 from collections.abc import Iterator
 from datetime import datetime
 from typing import BinaryIO
@@ -11,11 +13,9 @@ from typing import BinaryIO
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
 from findings_analysis.comparison.fingerprints import NOT_KNOWN, day
-from findings_analysis.comparison.identity import EXACT_BYTES, finding_key
-from findings_analysis.comparison.watch import DUE_ROW_BYTES
+from findings_analysis.comparison.identity import EXACT_BYTES
 from findings_analysis.output.parquet import write_records
 
-ROWS_AT_ONCE = 16_384
 _DATE = DataType.date32()
 DUE_SCHEMA = Schema(
     [
@@ -34,17 +34,26 @@ def write(rows: BinaryIO, file: BinaryIO, run_started_at: datetime) -> None:
 
 def _records(rows: BinaryIO, started_ms: int) -> Iterator[RecordBatch]:
     rows.seek(0)
-    while content := rows.read(DUE_ROW_BYTES * ROWS_AT_ONCE):
-        each = [content[at : at + DUE_ROW_BYTES] for at in range(0, len(content), DUE_ROW_BYTES)]
-        keys = [finding_key(row[:EXACT_BYTES]) for row in each]
-        first_seen = [row[EXACT_BYTES : EXACT_BYTES + 2] for row in each]
+    while head := rows.read(4):
+        count = int.from_bytes(head)
+        keys = _numbers("q", rows.read(EXACT_BYTES * count))
+        first_seen = _numbers("H", rows.read(2 * count))
+        due = _numbers("I", rows.read(4 * count))
         columns = [
             Array(keys, DataType.int64()),
-            _dates([None if days == NOT_KNOWN else day(days) for days in first_seen]),
-            _dates([int.from_bytes(row[EXACT_BYTES + 2 :]) or None for row in each]),
-            Array([started_ms] * len(each), DataType.int64()).cast(DUE_SCHEMA.field("run_started_at").type),
+            _dates([None if days == day(NOT_KNOWN) else days for days in first_seen]),
+            _dates([days or None for days in due]),
+            Array([started_ms] * count, DataType.int64()).cast(DUE_SCHEMA.field("run_started_at").type),
         ]
         yield RecordBatch.from_arrays(columns, schema=DUE_SCHEMA)
+
+
+def _numbers(kind: str, content: bytes) -> list[int]:
+    """Return numbers that are side by side, the most significant byte first."""
+    numbers = array(kind, content)
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers.tolist()
 
 
 def _dates(days: list[int | None]) -> Array:

@@ -60,7 +60,7 @@ class Listed:
         rankings = [(NO_OWNER, priorities.report), *((owner_hash(owner), each) for owner, each in priorities.owners.items())]
         to_fix = list(dict.fromkeys(arn_hash for owner, ranking in rankings for arn_hash in _worst(found, owner, ranking)))
         resources = [each for owner, ranking in rankings for each in _resources(found, owner, ranking)]
-        overdue = [each for listed in found.due.most_overdue.values() for each in listed.fingerprints()] if found.due else []
+        overdue = [each for listed in found.due.most_overdue_of.values() for each in listed.fingerprints()] if found.due else []
         return cls(
             to_fix,
             changes,

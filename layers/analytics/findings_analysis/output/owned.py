@@ -137,8 +137,7 @@ class Owned:
     def most_overdue(self, owner: str) -> list[dict[str, Any]]:
         """Return the findings that are overdue for longest."""
         due = self._open_findings.due
-        found = due.most_overdue.get(owner_hash(owner)) if due else None
-        return [self.entries.open(each) for each in found.fingerprints()] if found else []
+        return [self.entries.open(each) for each in due.most_overdue(owner_hash(owner))] if due else []
 
     def _due(self, owners: Iterable[str]) -> dict[str, Any] | None:
         due = self._open_findings.due
