@@ -81,7 +81,7 @@ class Pages:
             has_page = self._stores_page(key, document, links | {"report_page": self._link(self._keys.page)}, owner)
             if self._is_notified(owner):
                 headline = make_headline(document, replace(stored, page_key=key if has_page else None), owner)
-                messages.append(_for_owner(headline) | {"last_message": self.owned.has_none_left(owner)})
+                messages.append(_for_owner(headline) | {"last_message": self.owned.has_vanished(owner)})
         return self._with_messages(stored, sorted(messages, key=lambda each: each["owner"])) if messages else stored
 
     def _stores_page(

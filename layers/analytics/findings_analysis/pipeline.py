@@ -235,7 +235,7 @@ class _Analysis:
         details, detail_notes = self._find_details(earlier, report, comparison.with_baseline, listed)
         known_exploited, kev_notes = read_known_exploited(self.clients.inspector2, listed.to_ask_about(details))
         entries = self._entries(earlier, report, details, due_dates, known_exploited)
-        owned = self._owned(earlier, report, comparison, entries)
+        owned = self._owned(earlier, report, comparison, entries, owner_file)
         analysis = self._document(earlier, report, comparison, status, entries, owned)
         analysis["sentences"] += [*owner_file.notes, *due_notes, *detail_notes, *kev_notes, *_left_out(report.totals)]
         if owned and earlier.baseline_file and earlier.baseline_file.summary.owners is None:
@@ -376,8 +376,10 @@ class _Analysis:
             are_aligned=formats == {"JSON"},
         )
 
-    def _owned(self, earlier: _Earlier, report: _ReadReport, comparison: RunComparison, entries: Entries) -> Owned | None:
-        if report.fingerprints.owners is None:
+    def _owned(
+        self, earlier: _Earlier, report: _ReadReport, comparison: RunComparison, entries: Entries, owner_file: OwnerFile
+    ) -> Owned | None:
+        if owner_file.rules is None:
             return None
         return Owned(
             report.owner_statistics,
@@ -386,6 +388,7 @@ class _Analysis:
             comparison.open_findings,
             entries,
             _owner_names(earlier, report),
+            owner_file.rules.names,
         )
 
     def _document(

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from arro3.io import read_parquet
 
+from findings_analysis.assessment.priorities import MOST_OWNERS
 from findings_analysis.comparison.identity import exact_hashes, finding_key
 from findings_analysis.reading import parquet_columns
-from findings_analysis.reading.owners import MOST_OWNERS, tags_in
+from findings_analysis.reading.owners import tags_in
 from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.table import Table
 from tests.builders.exporter import ACCOUNT, REGION, START, FakeInspector, client_error, config
@@ -119,6 +120,14 @@ def test_a_finding_whose_owner_changes_is_in_both_messages_and_who_vanished_gets
     # It is the last one.
     put_owners([{"owner": "web", "repositories": ["shop/*"]}, OWNERS[1]])
     assert messages_of(daily_run(clients, "run-2", START + DAY, findings=ACTIVE)) == {}
+
+
+def test_who_has_fixed_everything_gets_no_last_message(clients: AnalysisClients) -> None:
+    daily_run(clients, "run-0", START - DAY, findings=ACTIVE)
+    kept = [each for each in ACTIVE if owner_of(each) != "shop"]
+    notified = messages_of(daily_run(clients, findings=kept))
+    assert {owner: each["last_message"] for owner, each in notified.items()} == {"shop": False}
+    assert notified["shop"]["changes"]["no_longer_open"] > 0
 
 
 def test_a_silent_run_notifies_no_owner(clients: AnalysisClients) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from findings_analysis.assessment import priorities
 from findings_analysis.part_pipeline import analyze_part_of_run, cut_run
 from findings_analysis.parts import merging
 from findings_analysis.parts.part_analysis import Totals
@@ -367,3 +368,12 @@ def test_parts_that_were_analyzed_with_different_rules_are_not_merged(clients: A
     assert "another file of owners" in headline_of(clients, run)["sentence"]
     # Another try finds the same rules everywhere.
     assert in_parts(clients, run, delivery, 3) == {"state": "ANALYZED"}
+
+
+def test_parts_that_together_have_too_many_owners_are_an_explained_failure(
+    clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(priorities, "MOST_OWNERS", 3)
+    by_owner = sorted(FINDINGS, key=lambda each: each["resources"][0]["id"])
+    run, delivery = delivered(clients, "run-1", START, report_of(by_owner, "JSON"))
+    assert in_parts(clients, run, delivery, 20) == {"state": "NOT_ANALYZED", "error": "Analysis.TooLarge"}

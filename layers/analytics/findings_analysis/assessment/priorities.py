@@ -26,6 +26,8 @@ WORST_LISTED = 2_000
 """Open findings that the page of a run lists."""
 WORST_OF_OWNERS = 20_000
 """Open findings that the pages of all owners list together."""
+MOST_OWNERS = 1_000
+"""A tag may have any number of values; of each owner numbers and what to fix first are held in memory, some 100 kB."""
 MOST_OWNERS_LISTED = 200
 """Owners with a page of their own."""
 
@@ -172,7 +174,7 @@ class Priorities:
         Raises
         ------
         TooLargeError
-            Memory cannot hold those that could come into the lists.
+            Memory cannot hold those that could come into the lists, or so many owners.
         """
         owners, least = batch[OWNER_COLUMN.name], self.report.least
         # In their order, not that of a set: two processes that analyze one part leave the same bytes.
@@ -190,6 +192,8 @@ class Priorities:
         if owner not in self.owners:
             before = self.worst_of_an_owner
             self.owners[owner] = Ranking(self._listed, before)
+            if len(self.owners) > MOST_OWNERS:
+                raise TooLargeError(f"it has more than {MOST_OWNERS:,} owners: OwnerTag names a tag with too many values")
             if (now := self.worst_of_an_owner) < before:
                 for each in self.owners.values():
                     each.list_fewer(now)

@@ -15,7 +15,7 @@ from findings_analysis.comparison.fingerprints import DATED, EXACT, FIRST_SEEN, 
 from findings_exporter.model.due_dates import DUE_SOON_DAYS
 
 MOST_OVERDUE_LISTED = 10
-NO_STATE, OVERDUE, NEWLY_OVERDUE, DUE_SOON, UNKNOWN = range(5)
+NO_STATE, IS_OVERDUE, IS_NEWLY_OVERDUE, IS_DUE_SOON, IS_UNKNOWN = range(5)
 FAR = 1 << 30
 """A day that is never reached."""
 
@@ -121,12 +121,12 @@ class _States(dict[bytes, _State]):
         due_on = dates.due_day(word, first_seen)
         state, late_since = NO_STATE, FAR
         if due_on is None:
-            state = UNKNOWN if dates.is_due(word) else NO_STATE
+            state = IS_UNKNOWN if dates.is_due(word) else NO_STATE
         elif due_on < dates.today:
             is_new = dates.before is not None and due_on >= dates.before
-            state, late_since = NEWLY_OVERDUE if is_new else OVERDUE, due_on
+            state, late_since = IS_NEWLY_OVERDUE if is_new else IS_OVERDUE, due_on
         elif due_on <= dates.today + DUE_SOON_DAYS:
-            state = DUE_SOON
+            state = IS_DUE_SOON
         made = self[dated] = _State(bytes((dated[0] >> 5, state)), late_since, max(due_on or 0, 0).to_bytes(4))
         return made
 
@@ -157,13 +157,13 @@ class DueFindings:
             self.most_overdue_of.setdefault(each[OWNER], MostOverdue()).add(states[each[DATED]].late_since, each)
 
     def _count(self, owner: bytes, word: str, state: int, number: int) -> None:
-        if state in {OVERDUE, NEWLY_OVERDUE}:
+        if state in {IS_OVERDUE, IS_NEWLY_OVERDUE}:
             self.overdue[owner, word] += number
-        if state == NEWLY_OVERDUE:
+        if state == IS_NEWLY_OVERDUE:
             self.newly_overdue[owner] += number
-        elif state == DUE_SOON:
+        elif state == IS_DUE_SOON:
             self.due_soon[owner, word] += number
-        elif state == UNKNOWN:
+        elif state == IS_UNKNOWN:
             self.unknown[owner] += number
 
     def due_days(self, fingerprints: Sequence[bytes]) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from findings_analysis.assessment.priorities import MOST_OWNERS_LISTED, Priorities, Ranking
@@ -31,9 +32,11 @@ class Owned:
         None without a baseline.
     names
         Of this run's owners and of the baseline's, by their bytes in the fingerprints.
+    in_rules
+        Owners that a rule names, with findings or without.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the results of the stages
         self,
         statistics: Mapping[str, Statistics],
         priorities: Priorities,
@@ -41,8 +44,9 @@ class Owned:
         open_findings: OpenFindings,
         entries: Entries,
         names: Mapping[bytes, str],
+        in_rules: AbstractSet[str] = frozenset(),
     ) -> None:
-        self.statistics, self.entries = statistics, entries
+        self.statistics, self.entries, self._in_rules = statistics, entries, in_rules
         self._priorities, self._changes, self._open_findings = priorities, changes, open_findings
         self._counts: dict[str, Counter[tuple[str, str]]] = {}
         """Changes by owner, then by kind and severity."""
@@ -68,9 +72,10 @@ class Owned:
         due = self._due([owner])
         return bool(counts and any(counts[kind] for kind in CHANGED)) or bool(due and due["newly_overdue"])
 
-    def has_none_left(self, owner: str) -> bool:
-        """Tell whether an owner had findings before and has none in this report, whatever their status."""
-        return owner not in self.statistics
+    def has_vanished(self, owner: str) -> bool:
+        """Tell whether an owner is not one any more: no rule names it, and what it had has other owners now."""
+        is_named = owner in self._in_rules or owner == UNOWNED
+        return not is_named and owner not in self.statistics and (self.change_counts([owner]) or {}).get(MOVED_AWAY, 0) > 0
 
     def in_document(self, owner: str, page_key: str | None) -> dict[str, Any]:
         """Return what the document says of an owner."""

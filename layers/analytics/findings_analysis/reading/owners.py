@@ -5,12 +5,8 @@ from collections.abc import Mapping
 from itertools import repeat
 
 from findings_analysis.reading.bounded_cache import Remembered
-from findings_analysis.reading.errors import TooLargeError
 from findings_analysis.reading.schema import OWNER_COLUMN, Batch
 from findings_exporter.model.owner_rules import OwnerRules, Resource
-
-MOST_OWNERS = 1_000
-"""A tag may have any number of values; of each owner numbers and what to fix first are held in memory, some 100 kB."""
 
 
 class Owners:
@@ -27,26 +23,15 @@ class Owners:
         self._needs_tags = rules is not None and rules.need_tags
         self._owners = Remembered[tuple[str | None, ...], str](self._owner_of)
         self._tags = Remembered[str | None, Mapping[str, str]](tags_in)
-        self._known: set[str] = set()
 
     def add_to(self, batch: Batch) -> Batch:
-        """Return a batch with the column ``owner``.
-
-        Raises
-        ------
-        TooLargeError
-            There are more owners than memory holds.
-        """
+        """Return a batch with the column ``owner``."""
         count = len(batch["finding_arn"])
         if self._rules is None:
             return {**batch, OWNER_COLUMN.name: [None] * count}
         names = ("account_id", "region", "resource_type", "repository_name", "resource_id", "resource_name")
         tags = batch["resource_tags"] if self._needs_tags else repeat(None, count)
-        owners = self._owners.of(zip(*(batch[name] for name in names), tags, strict=True))
-        self._known.update(owners)
-        if len(self._known) > MOST_OWNERS:
-            raise TooLargeError(f"it has more than {MOST_OWNERS:,} owners: OwnerTag names a tag with too many values")
-        return {**batch, OWNER_COLUMN.name: owners}
+        return {**batch, OWNER_COLUMN.name: self._owners.of(zip(*(batch[name] for name in names), tags, strict=True))}
 
     def _owner_of(self, place: tuple[str | None, ...]) -> str:
         assert self._rules is not None

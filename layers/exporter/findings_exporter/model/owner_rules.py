@@ -195,6 +195,11 @@ class OwnerRules:
         return cls(rules, tag)
 
     @property
+    def names(self) -> frozenset[str]:
+        """The owners that the rules name."""
+        return frozenset(rule.owner for rule in self.rules)
+
+    @property
     def need_tags(self) -> bool:
         """Whether an owner can depend on tags."""
         return bool(self.tag) or any(rule.tags is not None for rule in self.rules)
