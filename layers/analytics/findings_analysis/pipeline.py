@@ -426,6 +426,7 @@ class _Analysis:
         else:
             put(s3, to, keys.parquet(1), self.work.table, PARQUET)
         if has_due_dates:
+            self.work.names.truncate(0)  # it is stored, and the table of due dates needs room
             due_table.write(self.work.due_rows, self.work.due_table, self.run.execution.started_at)
             put(s3, to, keys.due_dates, self.work.due_table, PARQUET)
         stored = put(s3, to, keys.document, text, "application/json")

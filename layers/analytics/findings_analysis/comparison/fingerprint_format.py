@@ -1,4 +1,4 @@
-"""The fingerprint file: what the next run is compared with. One fingerprint a finding, sorted, about 18 bytes each.
+"""The fingerprint file: what the next run is compared with. One fingerprint a finding, sorted, about 19 bytes each.
 
 ::
 

@@ -86,9 +86,9 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
     Parameters
     ----------
     folder
-        For the fingerprints of the parts and for the merged ones: some 18 bytes a finding each.
+        For the fingerprints of the parts and for the merged ones: some 19 bytes a finding each.
     names
-        An empty file, for the names file: some 60 bytes a finding.
+        An empty file, for the names file: some 54 bytes a finding.
     owners_etag
         Of the file of owners as it is now.
 
