@@ -74,14 +74,17 @@ class Pages:
         owner_links = {owner: self._link(self._keys.owner_page(owner)) for owner in owners}
         if self._stores_page(self._keys.page, self.analysis, links, None, owner_links):
             stored = replace(stored, page_key=self._keys.page)
-        messages = []
+        messages, with_page = [], set()
         for owner in owners:
             assert self.owned
             document, key = owner_document(self.analysis, self.owned, owner), self._keys.owner_page(owner)
             has_page = self._stores_page(key, document, links | {"report_page": self._link(self._keys.page)}, owner)
+            if has_page:
+                with_page.add(owner)
             if self._is_notified(owner):
                 headline = make_headline(document, replace(stored, page_key=key if has_page else None), owner)
                 messages.append(_for_owner(headline) | {"last_message": self.owned.has_vanished(owner)})
+        stored = replace(stored, owners_with_page=frozenset(with_page))
         return self._with_messages(stored, sorted(messages, key=lambda each: each["owner"])) if messages else stored
 
     def _stores_page(

@@ -242,10 +242,12 @@ class _Analysis:
             analysis["sentences"].append(Note("owners.baseline"))
         if not earlier.fingerprint_files and any(each.fingerprints for each in self._earlier_runs()):
             analysis["sentences"].append(Note("compared.no_first_seen"))
-        stored = self._store(analysis, report, has_due_dates=due_dates is not None)
+        stored = self._store_files(report, has_due_dates=due_dates is not None)
         run = replace(self.run, delivery=self.delivery)
         pages = Pages(self.clients, run, self.history, analysis, owned, OpenList(worst, comparison.open_findings, entries))
-        return make_headline(analysis, pages.store(stored))
+        stored = pages.store(stored)
+        self._store_document(analysis, stored)
+        return make_headline(analysis, stored)
 
     def _find_earlier(self) -> _Earlier:
         plan = self.run.require_plan()
@@ -415,10 +417,8 @@ class _Analysis:
         )
         return assemble(_report(self.clients.config, self.run, self.delivery), results)
 
-    def _store(self, analysis: Mapping[str, Any], report: _ReadReport, *, has_due_dates: bool) -> StoredAnalysis:
-        """Write the files, analysis.json last: where it lies, the others do, too."""
+    def _store_files(self, report: _ReadReport, *, has_due_dates: bool) -> StoredAnalysis:
         s3, to, keys = self.clients.s3, self.run.require_plan().destination, self._keys
-        text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
         fingerprints = put(s3, to, keys.fingerprints, self.work.fingerprint_file, BINARY)
         names = put(s3, to, keys.names, self.work.names, BINARY)
         if report.parts:
@@ -429,8 +429,14 @@ class _Analysis:
             self.work.names.truncate(0)  # it is stored, and the table of due dates needs room
             due_table.write(self.work.due_rows, self.work.due_table, self.run.execution.started_at)
             put(s3, to, keys.due_dates, self.work.due_table, PARQUET)
-        stored = put(s3, to, keys.document, text, "application/json")
-        return StoredAnalysis(to.bucket, stored.key, keys.parquet_prefix, fingerprints, names)
+        return StoredAnalysis(to.bucket, keys.document, keys.parquet_prefix, fingerprints, names)
+
+    def _store_document(self, analysis: Mapping[str, Any], stored: StoredAnalysis) -> None:
+        """Write analysis.json, last: where it lies, the others do, too."""
+        for owner, each in (analysis["owners"] or {}).items():
+            each["page_key"] = self._keys.owner_page(owner) if owner in stored.owners_with_page else None
+        text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+        put(self.clients.s3, self.run.require_plan().destination, self._keys.document, text, "application/json")
 
     @property
     def _keys(self) -> AnalysisKeys:

@@ -11,6 +11,7 @@ from arro3.io import read_parquet
 
 from findings_analysis.assessment.priorities import MOST_OWNERS
 from findings_analysis.comparison.identity import exact_hashes, finding_key
+from findings_analysis.page import run_page
 from findings_analysis.reading import parquet_columns
 from findings_analysis.reading.owners import tags_in
 from findings_exporter.aws.clients import AnalysisClients
@@ -97,6 +98,24 @@ def test_rules_that_may_not_be_read_are_not_guessed(clients: AnalysisClients, s3
     document = document_of(daily_run(clients, findings=ACTIVE))
     assert list(document["owners"]) == ["unowned"]
     assert "config/owners.json cannot be read" in " ".join(document["sentences"])
+
+
+def test_an_owner_whose_page_cannot_be_made_has_a_message_without_a_link(
+    clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = run_page.page_of
+
+    def broken(*arguments: Any) -> str:
+        if arguments[-1].owner == "shop":
+            raise ValueError("a template that fails")
+        return made(*arguments)
+
+    monkeypatch.setattr(run_page, "page_of", broken)
+    headline = daily_run(clients, findings=ACTIVE)
+    document = document_of(headline)
+    assert document["owners"]["shop"]["page_key"] is None
+    assert document["owners"]["platform"]["page_key"]
+    assert headline["page_key"]
 
 
 def test_owners_are_notified_of_changes_and_of_nothing_else(clients: AnalysisClients) -> None:

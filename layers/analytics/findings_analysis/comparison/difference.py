@@ -224,12 +224,12 @@ class Changes:
         self._count_of_owners(kind, pairs)
 
     def _count_of_owners(self, kind: str, pairs: Collection[Pair]) -> None:
+        if not self.owned:
+            return
         of_owners: dict[bytes, list[Pair]] = {}
         for pair in pairs:
             before, after = pair
             of_owners.setdefault((before if before and kind in OF_BASELINE else after or before)[OWNER], []).append(pair)
-        if of_owners.keys() == {NO_OWNER} and not self.owned:
-            return
         for owner, owned in of_owners.items():
             for rank, count in Counter([(after or before)[MARKS] >> 5 for before, after in owned]).items():
                 self.by_owner[owner, kind, RANKED[rank]] += count

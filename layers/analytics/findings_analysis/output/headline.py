@@ -41,6 +41,8 @@ class StoredAnalysis:
     ----------
     owners_key, owner_message_count
         What the messages to owners need, and how many are due; None and 0 where none is.
+    owners_with_page
+        Owners whose page was made.
     """
 
     bucket: str
@@ -51,6 +53,7 @@ class StoredAnalysis:
     page_key: str | None = None
     owners_key: str | None = None
     owner_message_count: int = 0
+    owners_with_page: frozenset[str] = frozenset()
 
 
 def make_headline(analysis: Mapping[str, Any], stored: StoredAnalysis, owner: str | None = None) -> dict[str, Any]:
