@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -90,6 +90,7 @@ VALUES = st.one_of(
 RULES = st.dictionaries(st.sampled_from(["owner", *CONDITIONS, "other"]), VALUES | st.just([TAG]) | st.just("shop"), max_size=4)
 
 
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(RULES, max_size=3))
 def test_both_decide_alike_on_any_rules(document: Any) -> None:
     assert VALIDATOR.is_valid(document) == is_taken(document)

@@ -66,7 +66,7 @@ def is_open(each: dict[str, Any]) -> bool:
     return bool(each["status"] == "ACTIVE")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(rows_before, what_happened, rows_new)
 def test_every_number_of_the_report_is_the_sum_over_its_owners(before: list[Any], happened: list[Any], new: list[Any]) -> None:
     first, second = two_reports(before, happened, new)
@@ -90,7 +90,7 @@ def test_every_number_of_the_report_is_the_sum_over_its_owners(before: list[Any]
         assert sum(each["due_dates"][name] for each in owners) == due[name]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(rows_before, what_happened, rows_new)
 def test_an_owners_changes_are_those_of_its_findings_alone(before: list[Any], happened: list[Any], new: list[Any]) -> None:
     first, second = two_reports(before, happened, new)
