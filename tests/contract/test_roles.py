@@ -16,7 +16,7 @@ FUNCTION = """
 """Every function's: its log and its trace."""
 PUBLISH = "sns:Publish kms:Decrypt kms:GenerateDataKey*"
 OWNER_RULES = " s3:GetObject s3:ListBucket "
-"""Who owns what; a missing file is told from one that may not be read."""
+"""Who owns what; a missing file is distinguished from one that may not be read."""
 ROLES = {
     "ScheduleRole": "states:StartExecution sqs:SendMessage",
     "HourlyCleanupScheduleRole": "lambda:InvokeFunction sqs:SendMessage",

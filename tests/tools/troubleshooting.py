@@ -224,6 +224,22 @@ ANALYSIS = {
          "If the report names too many things, narrow its filter, or make several reports."],
         "The message names what there is too much of.",
     ),
+    "Analysis.TooManyOwners": (
+        "the findings have more owners than memory holds",
+        "`OwnerTag` names a tag with a value for each resource, such as `Name`. A report has at most 1,000 owners; rules are at most 500.",
+        ["Name a tag in `OwnerTag` that has one value for each team, or leave `OwnerTag` empty and write rules in `config/owners.json`.",
+         "Start a new execution."],
+        "The tags of a finding in the report: `resources[].tags`.",
+    ),
+    "Analysis.OwnersChanged": (
+        "the parts of a large report were not all read with the same rules of owners",
+        ("`config/owners.json` was written while the parts of the report were analyzed, or one of the two functions cannot read it. The"
+         " numbers of owners would not fit together."),
+        ["Start a new execution.",
+         "If it happens again, allow the roles of AnalyzePart and AnalyzeReport to read the file in the bucket policy and key policy."],
+        ("`aws s3api head-object --bucket <BucketName> --key <prefix>/config/owners.json`; the log groups"
+         " `/aws/lambda/<stack>-AnalyzePart` and `-AnalyzeReport`."),
+    ),
     "Analysis.FindingsRepeated": (
         "too many findings are in several parts of a large report",
         ("Each finding counts once. The parts that repeat findings of earlier ones are read once more, but not more than 8 of them. No"

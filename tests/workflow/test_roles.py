@@ -126,7 +126,8 @@ def owners_of_parts_are_unread(exporter: Exporter, _: InspectorControl) -> None:
     exporter.put_owner_rules([{"owner": "shop", "accounts": ["*"]}])
     with exporter.with_parts_of(PART_BYTES):
         analysis = json.loads(exporter.run_item(exporter.run({}, seconds=90).arn)["analysis"])
-    assert "another file of owners" in json.dumps(analysis["sentence"])
+    assert analysis["error"] == "Analysis.OwnersChanged"
+    assert "may both read config/owners.json" in json.dumps(analysis["sentence"])
 
 
 def kev_dates_are_unknown(exporter: Exporter, inspector: InspectorControl) -> None:

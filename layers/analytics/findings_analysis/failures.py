@@ -7,9 +7,11 @@ from findings_analysis.reading.errors import (
     AnalysisError,
     FindingsRepeatedError,
     MalformedReportError,
+    OwnersChangedError,
     ReportChangedError,
     ReportUnavailableError,
     TooLargeError,
+    TooManyOwnersError,
 )
 from findings_exporter.model.notes import Note
 
@@ -31,6 +33,10 @@ def failed_analysis(error: Exception) -> dict[str, str]:
             name, do = "Analysis.ReportUnreadable", "unreadable"
         case TooLargeError():
             name, do = "Analysis.TooLarge", "too_large"
+        case TooManyOwnersError():
+            name, do = "Analysis.TooManyOwners", "too_many_owners"
+        case OwnersChangedError():
+            name, do = "Analysis.OwnersChanged", "owners_changed"
         case FindingsRepeatedError():
             name, do = "Analysis.FindingsRepeated", "repeated"
         case PartFilesError() | DamagedFileError():

@@ -230,7 +230,10 @@ def test_more_owners_than_memory_holds_are_an_explained_failure(clients: Analysi
          "resources": [{"type": "AWS_LAMBDA_FUNCTION", "id": f"f{n}", "tags": {"team": f"t{n}"}}]}
         for n in range(MOST_OWNERS + 1)
     ]  # fmt: skip
-    assert daily_run(clients, findings=many)["error"] == "Analysis.TooLarge"
+    failed = daily_run(clients, findings=many)
+    assert failed["error"] == "Analysis.TooManyOwners"
+    assert "more than 1,000 owners" in failed["sentence"]
+    assert "name another one in OwnerTag" in failed["sentence"]
 
 
 def test_beyond_two_hundred_owners_the_rest_is_summed_up(clients: AnalysisClients) -> None:

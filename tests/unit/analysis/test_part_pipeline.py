@@ -364,8 +364,8 @@ class TestFailures:
 def test_parts_that_were_analyzed_with_different_rules_are_not_merged(clients: AnalysisClients) -> None:
     run, delivery = delivered(clients, "run-1", START, report_of(FINDINGS, "JSON"))
     answer = in_parts(clients, run, delivery, 3, between=lambda: put_owners(OWNERS[:1]))
-    assert answer == {"state": "NOT_ANALYZED", "error": "Analysis.PartsUnusable"}
-    assert "another file of owners" in headline_of(clients, run)["sentence"]
+    assert answer == {"state": "NOT_ANALYZED", "error": "Analysis.OwnersChanged"}
+    assert "Start a new execution" in headline_of(clients, run)["sentence"]
     # Another try finds the same rules everywhere.
     assert in_parts(clients, run, delivery, 3) == {"state": "ANALYZED"}
 
@@ -376,4 +376,4 @@ def test_parts_that_together_have_too_many_owners_are_an_explained_failure(
     monkeypatch.setattr(priorities, "MOST_OWNERS", 3)
     by_owner = sorted(FINDINGS, key=lambda each: each["resources"][0]["id"])
     run, delivery = delivered(clients, "run-1", START, report_of(by_owner, "JSON"))
-    assert in_parts(clients, run, delivery, 20) == {"state": "NOT_ANALYZED", "error": "Analysis.TooLarge"}
+    assert in_parts(clients, run, delivery, 20) == {"state": "NOT_ANALYZED", "error": "Analysis.TooManyOwners"}

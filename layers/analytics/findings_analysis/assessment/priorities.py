@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 from findings_analysis.assessment.scores import LEAST_SCORE, MAX_RESOURCE_SCORE, resource_score, scored
 from findings_analysis.comparison.identity import vulnerability_hash
 from findings_analysis.comparison.watch import OpenVulnerability
-from findings_analysis.reading.errors import TooLargeError
+from findings_analysis.reading.errors import TooLargeError, TooManyOwnersError
 from findings_analysis.reading.schema import OWNER_COLUMN, Batch
 
 RANKS_LISTED = 10
@@ -174,7 +174,9 @@ class Priorities:
         Raises
         ------
         TooLargeError
-            Memory cannot hold those that could come into the lists, or so many owners.
+            Memory cannot hold those that could come into the lists.
+        TooManyOwnersError
+            They have more owners than memory holds.
         """
         owners, least = batch[OWNER_COLUMN.name], self.report.least
         # In their order, not that of a set: two processes that analyze one part leave the same bytes.
@@ -193,7 +195,7 @@ class Priorities:
             before = self.worst_of_an_owner
             self.owners[owner] = Ranking(self._listed, before)
             if len(self.owners) > MOST_OWNERS:
-                raise TooLargeError(f"it has more than {MOST_OWNERS:,} owners: OwnerTag names a tag with too many values")
+                raise TooManyOwnersError(f"its findings have more than {MOST_OWNERS:,} owners")
             if (now := self.worst_of_an_owner) < before:
                 for each in self.owners.values():
                     each.list_fewer(now)

@@ -15,7 +15,7 @@ from findings_analysis.parts.arn_index import SortedArnIndex
 from findings_analysis.parts.part import Part, are_whole
 from findings_analysis.parts.part_analysis import Totals
 from findings_analysis.parts.part_files import AnalyzedPart, PartFiles, PartFilesError
-from findings_analysis.reading.errors import FindingsRepeatedError
+from findings_analysis.reading.errors import FindingsRepeatedError, OwnersChangedError
 
 PART_BLOCK_RECORDS = 4_096
 """Fingerprints in a block of a part's file: merging holds a block of each part, some 400 kB."""
@@ -96,6 +96,8 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
     ------
     PartFilesError
         The parts are not all of the report, or what one has left is not there as it was written.
+    OwnersChangedError
+        A part was analyzed with another file of owners than the one that is there now, or without it.
     FindingsRepeatedError
         Too many parts repeat findings of earlier ones.
     DamagedFileError
@@ -105,7 +107,7 @@ def merge(  # noqa: PLR0913 - what is merged, where, and how a part is analyzed 
         raise PartFilesError("the parts are not all of the report")
     analyzed = [files.load(part) for part in parts]
     if {each.owners_etag for each in analyzed} != {owners_etag}:
-        raise PartFilesError("a part was analyzed with another file of owners than the one that is there now, or without it")
+        raise OwnersChangedError("config/owners.json changed, or a step could not read it, while the parts were analyzed")
     index = _index(files, analyzed, folder)
     repeated = index.repeated(MOST_REPEATED)
     if repeated is None:

@@ -7,6 +7,8 @@
     ├── ReportChangedError       the object was replaced or deleted while it was read
     ├── ReportUnavailableError   S3 did not give a part of it, however often it was asked
     ├── TooLargeError            memory cannot hold what it names
+    ├── TooManyOwnersError       its findings have more owners than memory holds
+    ├── OwnersChangedError       its parts were not all read with the same rules of owners
     └── FindingsRepeatedError    too many of its findings stand in several of its parts
 """
 
@@ -58,6 +60,14 @@ class ReportUnavailableError(AnalysisError):
 
 class TooLargeError(AnalysisError):
     """Memory cannot hold what a part of the report, or the report, names."""
+
+
+class TooManyOwnersError(AnalysisError):
+    """The findings of a part of the report, or of the report, have more owners than memory holds."""
+
+
+class OwnersChangedError(AnalysisError):
+    """A part of the report was read with other rules of owners than the merge, or could not read them."""
 
 
 class FindingsRepeatedError(AnalysisError):

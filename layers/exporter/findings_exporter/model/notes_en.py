@@ -143,6 +143,10 @@ NOTES = {
     "analysis.changed": "A mixture of two reports is not analyzed. Find out which role writes to the bucket.",
     "analysis.unreadable": "Check whether the steps of the analysis may read the bucket and use the key.",
     "analysis.too_large": "Narrow the filter of the report. For too many findings in one part, lower PartBytes in template.yaml.",
+    "analysis.too_many_owners": "Their names come from a tag: name another one in OwnerTag, with one value for each team, or"
+    " leave OwnerTag empty.",
+    "analysis.owners_changed": "Start a new execution. If it happens again, check whether AnalyzePart and AnalyzeReport may both"
+    " read config/owners.json.",
     "analysis.repeated": "Start a new execution. If it happens again, increase PartBytes: fewer parts repeat less.",
     "analysis.parts": "Start a new execution. If it happens again, look at who else writes under the prefix analyses/.",
     "analysis.not_stored": "Check whether the steps of the analysis may write into the bucket and use the key.",

@@ -116,6 +116,8 @@ NOTES = {
     "analysis.changed": "2 つのレポートが混在した状態では分析しません。バケットに書き込んでいるロールを確認してください。",
     "analysis.unreadable": "分析の各ステップがバケットを読み取り、キーを使用できるか確認してください。",
     "analysis.too_large": "レポートのフィルターを絞り込んでください。1 つのパートの検出結果が多すぎる場合は、template.yaml の PartBytes を小さくしてください。",
+    "analysis.too_many_owners": "担当者名はタグの値です。OwnerTag にはチームごとに 1 つの値を持つ別のタグを指定するか、OwnerTag を空にしてください。",
+    "analysis.owners_changed": "もう一度実行してください。再び発生する場合は、AnalyzePart と AnalyzeReport の両方が config/owners.json を読み取れるか確認してください。",
     "analysis.repeated": "もう一度実行してください。再び発生する場合は、template.yaml の PartBytes を大きくしてください。パートが少ないほど重複も減ります。",
     "analysis.parts": "もう一度実行してください。再び発生する場合は、プレフィックス analyses/ にほかに何が書き込んでいるか確認してください。",
     "analysis.not_stored": "分析の各ステップがバケットに書き込み、キーを使用できるか確認してください。",
