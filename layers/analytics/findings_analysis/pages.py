@@ -71,9 +71,6 @@ class Pages:
         """
         links = self._links(stored)
         owners = self.owned.listed() if self.owned else []
-        owner_links = {owner: self._link(self._keys.owner_page(owner)) for owner in owners}
-        if self._stores_page(self._keys.page, self.analysis, links, None, owner_links):
-            stored = replace(stored, page_key=self._keys.page)
         messages, with_page = [], set()
         for owner in owners:
             assert self.owned
@@ -85,6 +82,10 @@ class Pages:
                 headline = make_headline(document, replace(stored, page_key=key if has_page else None), owner)
                 messages.append(_for_owner(headline) | {"last_message": self.owned.has_vanished(owner)})
         stored = replace(stored, owners_with_page=frozenset(with_page))
+        # After the owners' pages, since it links to them: a link leads to a page that is there.
+        owner_links = {owner: self._link(self._keys.owner_page(owner)) for owner in with_page}
+        if self._stores_page(self._keys.page, self.analysis, links, None, owner_links):
+            stored = replace(stored, page_key=self._keys.page)
         return self._with_messages(stored, sorted(messages, key=lambda each: each["owner"])) if messages else stored
 
     def _stores_page(

@@ -412,7 +412,6 @@ class _Analysis:
             priorities=totals.priorities,
             open_findings=comparison.open_findings,
             owned=owned,
-            owner_pages={owner: self._keys.owner_page(owner) for owner in owned.listed()} if owned else {},
             open_accounts=frozenset(account for account, _ in totals.open),
         )
         return assemble(_report(self.clients.config, self.run, self.delivery), results)
@@ -433,8 +432,8 @@ class _Analysis:
 
     def _store_document(self, analysis: Mapping[str, Any], stored: StoredAnalysis) -> None:
         """Write analysis.json, last: where it lies, the others do, too."""
-        for owner, each in (analysis["owners"] or {}).items():
-            each["page_key"] = self._keys.owner_page(owner) if owner in stored.owners_with_page else None
+        for owner in stored.owners_with_page:
+            analysis["owners"][owner]["page_key"] = self._keys.owner_page(owner)
         text = json.dumps(analysis, ensure_ascii=False, indent=1).encode("utf-8", "replace")
         put(self.clients.s3, self.run.require_plan().destination, self._keys.document, text, "application/json")
 

@@ -115,7 +115,9 @@ def test_an_owner_whose_page_cannot_be_made_has_a_message_without_a_link(
     document = document_of(headline)
     assert document["owners"]["shop"]["page_key"] is None
     assert document["owners"]["platform"]["page_key"]
-    assert headline["page_key"]
+    page = content_of(headline["page_key"]).decode()
+    assert "/owners/platform.html" in page
+    assert "/owners/shop.html" not in page
 
 
 def test_owners_are_notified_of_changes_and_of_nothing_else(clients: AnalysisClients) -> None:

@@ -71,8 +71,6 @@ class AnalysisResults:
         What to fix first, and what the walk through the fingerprints found of it.
     owned
         None where the run knows no owners.
-    owner_pages
-        Keys of the owners' pages.
     open_accounts
         Accounts with open findings.
     """
@@ -85,7 +83,6 @@ class AnalysisResults:
     priorities: Priorities
     open_findings: OpenFindings
     owned: Owned | None
-    owner_pages: Mapping[str, str]
     open_accounts: frozenset[str]
 
 
@@ -144,7 +141,7 @@ def assemble(report: AnalyzedReport, results: AnalysisResults) -> dict[str, Any]
         "coverage": coverage_status.coverage.to_dict(),
         "fix_first": to_fix(results.priorities.report, results.open_findings, NO_OWNER, results.entries),
         "due_dates": _due_dates(results),
-        "owners": _owners(results.owned, results.owner_pages, sentences) if results.owned else None,
+        "owners": _owners(results.owned, sentences) if results.owned else None,
         "owners_left_out": _owners_left_out(results.owned) if results.owned else None,
         "known_exploited": dict(results.entries.known_exploited),
         "sentences": sentences,
@@ -159,11 +156,11 @@ def _due_dates(results: AnalysisResults) -> dict[str, Any] | None:
     return {**due_numbers(due, [due.of()]), "days": dict(due.dates.days), "most_overdue": listed}
 
 
-def _owners(owned: Owned, pages: Mapping[str, str], sentences: list[str]) -> dict[str, Any]:
+def _owners(owned: Owned, sentences: list[str]) -> dict[str, Any]:
     if left_out := owned.left_out():
         listed = owned.listed()
         sentences.append(Note("owners.beyond", count=len(listed) + len(left_out), most=len(listed)))
-    return {owner: owned.in_document(owner, pages.get(owner)) for owner in owned.listed()}
+    return {owner: owned.in_document(owner) for owner in owned.listed()}
 
 
 def _owners_left_out(owned: Owned) -> dict[str, Any] | None:

@@ -77,11 +77,15 @@ class Owned:
         is_named = owner in self._in_rules or owner == UNOWNED
         return not is_named and owner not in self.statistics and (self.change_counts([owner]) or {}).get(MOVED_AWAY, 0) > 0
 
-    def in_document(self, owner: str, page_key: str | None) -> dict[str, Any]:
-        """Return what the document says of an owner."""
+    def in_document(self, owner: str) -> dict[str, Any]:
+        """Return what the document says of an owner; the key of the page is known when the page is stored."""
         appeared = self.worst_appeared(owner)[:WORST_NEW_LISTED]
-        return {"page_key": page_key, **self.numbers([owner]), "fix_first": self.to_fix(owner), "worst_new": appeared} | {
-            "most_overdue": self.most_overdue(owner)
+        return {
+            "page_key": None,
+            **self.numbers([owner]),
+            "fix_first": self.to_fix(owner),
+            "worst_new": appeared,
+            "most_overdue": self.most_overdue(owner),
         }
 
     def numbers(self, owners: Iterable[str]) -> dict[str, Any]:

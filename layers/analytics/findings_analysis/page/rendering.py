@@ -65,7 +65,7 @@ PAGE_TEXT_CHARACTERS = 2_000
 CUT_AFTER = 160
 """A longer text is cut here; a click shows all of it."""
 
-NUMBERS_OF_OWNERS = ("page_key", "counts", "changes", "due_dates")
+NUMBERS_OF_OWNERS = ("counts", "changes", "due_dates")
 _cleaned = Remembered[str, str](lambda text: clean(text, PAGE_TEXT_CHARACTERS))
 """The same names come on the page of the run and on those of its owners, again and again."""
 _FOLDER = Path(__file__).parent

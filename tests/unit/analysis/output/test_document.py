@@ -133,7 +133,6 @@ def analysis(
         priorities=priorities,
         open_findings=comparison.open_findings,
         owned=owned,
-        owner_pages={},
         open_accounts=frozenset(account for account, _ in fingerprints.open),
     )
     made = assemble(of, results)
