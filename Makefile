@@ -50,7 +50,7 @@ build: .venv-sam/.synced ## Build the functions and layers that make deploy depl
 .PHONY: test
 test: linux install build emulator .venv-security/.synced ## Run all tests and report code coverage (TESTS=path runs some of them)
 	@$(MAKE) --no-print-directory browser || echo 'The tests of the page in a browser are skipped: there is none.' >&2
-	.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(TESTS)
+	.venv/bin/python -m pytest -n 3 --dist loadgroup --cov --cov-report= $(TESTS)
 	.venv/bin/coverage report
 
 .PHONY: lint

@@ -238,11 +238,11 @@ async def _strike(fault: Fault, call: calls.Call, worker: Any, working: invocati
             await dispatch()
             return _NO_ANSWER
         case "killed_before":
-            worker._proc.kill()
+            await asyncio.to_thread(worker.kill)
             return _NO_ANSWER
         case "killed_after":
             await dispatch()
-            worker._proc.kill()
+            await asyncio.to_thread(worker.kill)
             return _NO_ANSWER
         case "stopped":
             _stop(working.execution)

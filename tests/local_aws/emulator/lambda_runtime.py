@@ -2,27 +2,41 @@
 
 With it every exception arrives as `Runtime.HandlerError`, a dependency that the layer forgot is found among the
 emulator's packages, and JSON logging does nothing. This patch runs functions on AWS' own runtime client, awslambdaric,
-in an environment that holds nothing else: error names, log lines and missing modules then show as on AWS.
+in an environment that holds nothing else: error names, log lines and missing modules then show as on AWS. A process of a function
+is a fork of one that has its layers' libraries (:mod:`tests.local_aws.emulator.forked_runtime`).
 
 A burst of invocations starts a process for each one, which takes a laptop far longer than AWS. LAMBDA_PROCESSES limits the
 processes of a function. A further invocation then waits for one of them, which looks like a slow cold start.
 
 Guards: test_a_function_s_exception_keeps_its_class_name, test_a_function_sees_only_its_layers_and_its_own_code,
 test_a_function_that_cannot_be_imported_says_so, test_a_function_has_lambda_s_environment,
-test_a_burst_of_invocations_shares_a_few_processes.
+test_a_burst_of_invocations_shares_a_few_processes, test_a_function_that_is_timed_out_works_no_more,
+test_processes_of_functions_have_hash_seeds_and_modules_of_their_own.
 """
 
 import io
+import itertools
 import os
+import subprocess
+import tempfile
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime as workers
 from ministack.services import lambda_svc, sts
 
-_BOOTSTRAP = f'#!/bin/sh\nexec "{os.environ.get("LAMBDA_RUNTIME_PYTHON", "python3")}" -m awslambdaric "$_HANDLER"\n'
+from tests.local_aws.emulator import forked_runtime
+
+_PYTHON = os.environ.get("LAMBDA_RUNTIME_PYTHON", "python3")
+_BOOTSTRAP = f'#!/bin/sh\nexec "{_PYTHON}" -I -S "{forked_runtime.__file__}"\n'
+_SERVERS_OF_LAYERS = 2
+"""Each has another seed for hashes, as processes of a function have: what depends on the order of a set shows."""
+_SERVER_START_SECONDS = 30
+_KILL_SECONDS = 5
 
 _TURN_SECONDS = 0.01
 
@@ -53,6 +67,13 @@ class RuntimeClientWorker(workers.ProvidedWorker):  # type: ignore[misc]  # Mini
             archive.writestr(zipfile.ZipInfo("bootstrap"), _BOOTSTRAP)
         super().__init__(func_name, config, package.getvalue())
 
+    def kill(self) -> None:
+        """Kill the process, and return when it is dead: the fork ends after the process that asked for it."""
+        process, output = self._proc, self._log_thread
+        process.kill()
+        # Their output ends with the last of them.
+        output.join(_KILL_SECONDS)
+
     def _build_handler_class(self, *arguments: Any) -> Any:
         handler = super()._build_handler_class(*arguments)
         # The event's headers and body are two writes: else the second one waits 40 ms for the first one's ACK.
@@ -73,8 +94,8 @@ def _is_python(config: dict[str, Any]) -> bool:
     return str(config.get("Runtime", "")).startswith("python")
 
 
-def _search_path(config: dict[str, Any], code_dir: str) -> str:
-    directories = [code_dir]
+def _layer_path(config: dict[str, Any]) -> str:
+    directories = []
     # A later layer lies over an earlier one in /opt.
     for layer in reversed(config.get("Layers", [])):
         root = lambda_svc._provided_runtime_code_dir(lambda_svc._resolve_layer_zip(layer))
@@ -100,8 +121,46 @@ def _environment(config: dict[str, Any], code_dir: str, inherited: dict[str, str
         **{name: inherited[name] for name in _RUNTIME_NAMES if name in inherited},
         # Not Lambda's: these two make up for /opt and for AWS' own addresses.
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}",
-        "PYTHONPATH": _search_path(config, code_dir),
+        "PYTHONPATH": os.pathsep.join(filter(None, (code_dir, _layer_path(config)))),
+        forked_runtime.SOCKET_VARIABLE: _server_of(_layer_path(config), config["Runtime"]),
     }
+
+
+_servers: dict[str, Iterator[str]] = {}
+"""The sockets of the servers of each set of layers, in turn."""
+_starting_server = threading.Lock()
+
+
+def _server_of(layer_path: str, runtime: str) -> str:
+    with _starting_server:
+        if layer_path not in _servers:
+            started = [_start_server(layer_path, runtime) for _ in range(_SERVERS_OF_LAYERS)]
+            _servers[layer_path] = itertools.cycle(started)
+        return next(_servers[layer_path])
+
+
+def _start_server(layer_path: str, runtime: str) -> str:
+    path = tempfile.mkdtemp(prefix="runtime-") + "/socket"
+    server = subprocess.Popen(
+        # Without the folder of the script, and without the emulator's own environment.
+        [_PYTHON, "-P", forked_runtime.__file__, "serve", path],
+        env={
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "LANG": "en_US.UTF-8",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "PYTHONPATH": layer_path,
+            "TZ": ":UTC",
+        },
+        # Never written to. It closes when the emulator ends, and that ends the server.
+        stdin=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + _SERVER_START_SECONDS
+    while not Path(path).exists():
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("the server of forked runtimes did not start")
+        time.sleep(_TURN_SECONDS)
+    return path
 
 
 def install() -> None:

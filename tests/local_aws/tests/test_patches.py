@@ -348,6 +348,25 @@ class TestLambdaRuntime:
         assert seen["AWS_ENDPOINT_URL"] == full.aws.endpoint_url
         assert any('"message": "checked"' in line and json.loads(line)["level"] == "INFO" for line in full.log_lines("check"))
 
+    def test_processes_of_functions_have_hash_seeds_and_modules_of_their_own(self, full: Sandbox) -> None:
+        code = "import app\ndef handler(event, context): return [hash('one text'), getattr(app, 'kept', None)]\n"
+        for name in ("one", "other"):
+            full.function(name, code + f"kept = {name!r}\n")
+        (one_hash, one), (other_hash, other) = full.invoke("one"), full.invoke("other")
+        assert (one, other) == ("one", "other")
+        assert one_hash != other_hash
+
+    def test_a_function_that_is_timed_out_works_no_more(self, full: Sandbox, tmp_path: Path) -> None:
+        written = tmp_path / "written"
+        code = (
+            "import time\ndef handler(event, context):\n"
+            f"    while True:\n        open({str(written)!r}, 'a').write('.')\n        time.sleep(0.01)\n"
+        )
+        assert full.run(_task(full.function("slow", code, Timeout=1)))["error"] == "Sandbox.Timedout"
+        size = written.stat().st_size
+        time.sleep(0.1)
+        assert 0 < size == written.stat().st_size
+
     def test_a_burst_of_invocations_shares_a_few_processes(self, tmp_path: Path) -> None:
         with LocalAws(tmp_path / "emulator.log", processes=2) as aws:
             answers = _burst(Sandbox(aws, str(next(_accounts))), size=6)

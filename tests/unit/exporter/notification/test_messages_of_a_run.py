@@ -201,7 +201,7 @@ class TestSubject:
         assert start == name or (start.endswith("...") and name.startswith(start[:-3]) and len(start) >= 12)
         first = {
             "scan-coverage-lost": f"in {accounts:,} account",
-            "changes": f"{new:,} new",
+            "changes": f"{new:,} new" if new or no_longer_open else "no changes",
             "first-report": f"{now_open:,} open",
             "unusual-drop": "unusual drop",
         }
