@@ -30,7 +30,7 @@ class AthenaReader:
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         role = iam.create_role(RoleName="athena-reader", AssumeRolePolicyDocument=document)["Role"]["Arn"]
         iam.attach_role_policy(RoleName="athena-reader", PolicyArn=exporter.outputs["AthenaReaderPolicyArn"])
-        self.athena = exporter.aws.role_client("athena", role, account=account)
+        self.athena = exporter.aws.role_client("athena", role, account=account, region=exporter.region)
         self.by_id = exporter.client("athena")
         self.workgroup = exporter.stack_name
 

@@ -14,7 +14,7 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.builders.cloudformation import read_template
-from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, REPOSITORY
+from tests.local_aws.server import DEFAULT_ACCOUNT, DEFAULT_REGION, REPOSITORY, location_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -123,7 +123,7 @@ class Exporter:
         s3 = aws.client("s3", account=account, region=region)
         bucket = f"packages-{account}-{region}"
         if bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
-            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+            s3.create_bucket(Bucket=bucket, **location_of(region))
         for key, content in packages().items():
             s3.put_object(Bucket=bucket, Key=key, Body=content)
         s3.put_object(Bucket=bucket, Key="template.json", Body=packaged_template(bucket).encode())
@@ -231,7 +231,8 @@ class Exporter:
         time that lies the difference in the past.
         """
         if isinstance(run_input, dict) and 0 < (seconds := run_input.get("deadline_hours", 1) * 3600) < MINUTE_SECONDS:
-            self.aws.control("/_local/next_start", {"account": self.account, "seconds_ago": MINUTE_SECONDS - seconds})
+            place = {"account": self.account, "region": self.region}
+            self.aws.control("/_local/next_start", {**place, "seconds_ago": MINUTE_SECONDS - seconds})
             run_input = run_input | {"deadline_hours": MINUTE_SECONDS / 3600}
         text = run_input if isinstance(run_input, str) else json.dumps({} if run_input is None else run_input)
         named = {"name": name} if name else {}

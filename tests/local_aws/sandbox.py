@@ -1,4 +1,4 @@
-"""An account of its own for a test of the emulator, with short ways to create functions, roles, queues and executions."""
+"""An account of its own for a test of the emulator, in one Region, with short ways to create functions, roles, queues and executions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import time
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from tests.local_aws.server import DEFAULT_REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,18 +41,23 @@ def zipped(files: dict[str, str]) -> bytes:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """One account of an embedded AWS."""
+    """One account of an embedded AWS, in one Region."""
 
     aws: LocalAws
     account: str
+    region: str = DEFAULT_REGION
 
     def client(self, service: str) -> Any:
         """Return a client with all rights."""
-        return self.aws.client(service, account=self.account)
+        return self.aws.client(service, account=self.account, region=self.region)
+
+    def role_client(self, service: str, role_arn: str) -> Any:
+        """Return a client that may do what a role may do."""
+        return self.aws.role_client(service, role_arn, account=self.account, region=self.region)
 
     def control(self, path: str, **body: Any) -> dict[str, Any]:
-        """Post to a control route in this account's name."""
-        return self.aws.control(path, {"account": self.account, **body})
+        """Post to a control route in this account's and Region's name."""
+        return self.aws.control(path, {"account": self.account, "region": self.region, **body})
 
     def role(self, name: str, *statements: dict[str, Any], service: str = "lambda.amazonaws.com") -> str:
         """Make a role that a service may assume, and return its ARN."""
@@ -110,7 +117,7 @@ class Sandbox:
     def queue(self, name: str) -> tuple[str, str]:
         """Create a queue that any principal may write to; return its URL and its ARN."""
         sqs = self.client("sqs")
-        arn = f"arn:aws:sqs:eu-west-1:{self.account}:{name}"
+        arn = f"arn:aws:sqs:{self.region}:{self.account}:{name}"
         every_principal = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
         url: str = sqs.create_queue(QueueName=name, Attributes={"Policy": policy(every_principal)})["QueueUrl"]
         return url, arn
@@ -135,7 +142,8 @@ class Sandbox:
         created = eventually(check)
         listed = cloudformation.describe_stack_resources(StackName="stack")["StackResources"]
         if created["StackStatus"] != "CREATE_COMPLETE":
-            raise AssertionError([resource.get("ResourceStatusReason") for resource in listed])
+            events = cloudformation.describe_stack_events(StackName="stack")["StackEvents"]
+            raise AssertionError([event.get("ResourceStatusReason") for event in events if "FAILED" in event["ResourceStatus"]])
         return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed}
 
 

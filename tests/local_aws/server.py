@@ -172,11 +172,11 @@ class LocalAws:
         self.control("/_ministack/reset")
 
     @contextlib.contextmanager
-    def batch(self, account: str) -> Iterator[Batch]:
-        """Collect control requests of one account, and send them as one when the context ends."""
+    def batch(self, account: str, region: str = DEFAULT_REGION) -> Iterator[Batch]:
+        """Collect control requests of one account in a Region, and send them as one when the context ends."""
         batch = Batch()
         yield batch
-        self.control("/_local/batch", {"account": account, "posts": batch.posts})
+        self.control("/_local/batch", {"account": account, "region": region, "posts": batch.posts})
 
     def _environment(self) -> dict[str, str]:
         # Built from nothing, so that no AWS or emulator setting of the developer's shell changes a test.
@@ -218,6 +218,11 @@ class LocalAws:
                 return bool(response.status == 200)
         except OSError:
             return False
+
+
+def location_of(region: str) -> dict[str, Any]:
+    """Return what CreateBucket takes beside the name. In us-east-1, and only there, S3 refuses to be given the Region."""
+    return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
 
 
 def _free_port() -> int:

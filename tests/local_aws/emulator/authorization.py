@@ -14,8 +14,11 @@ from ministack.core.responses import get_account_id, get_region
 from tests.local_aws.emulator.control_routes import route
 
 
-def denial(role_arn: str, session: str, action: str, resource_arn: str) -> str | None:
-    """Return AWS' access-denied sentence when a role's policies do not allow an action, else None."""
+def denial(role_arn: str, session: str, action: str, resource_arn: str, *, ask_resource: bool = False) -> str | None:
+    """Return AWS' access-denied sentence when a role's policies do not allow an action, else None.
+
+    With `ask_resource`, the resource's own policy counts, too.
+    """
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     principal = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
     context = iam.EvalContext(
@@ -27,7 +30,10 @@ def denial(role_arn: str, session: str, action: str, resource_arn: str) -> str |
         region=get_region(),
         secure_transport=True,
     )
-    if iam.evaluate(context, iam._gather_role_policies(name, account)).decision == "Allow":
+    result = iam.evaluate(context, iam._gather_role_policies(name, account))
+    if ask_resource and (found := iam._resource_policy(action.partition(":")[0], resource_arn)):
+        result = iam.combine_resource_policy(result, context, *found)
+    if result.decision == "Allow":
         return None
     return f"User: {principal} is not authorized to perform: {action} on resource: {resource_arn}"
 

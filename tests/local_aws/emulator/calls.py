@@ -1,9 +1,10 @@
 """Gap: there is no record of the AWS calls that functions make, and the emulated CloudTrail names no role.
 
 Records each API call that was made with a role's session (functions, and tests that assumed a role), with the execution
-that it was made for, and shows the record at the control route `/_local/calls`.
+that it was made for, and shows the record at the control route `/_local/calls`. A function's calls are in the record of the Region
+that the function is in, whichever Region they went to.
 
-Guard: test_the_calls_of_a_function_are_recorded.
+Guards: test_the_calls_of_a_function_are_recorded, test_records_and_faults_of_two_regions_are_kept_apart.
 """
 
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 import ministack.app as gateway
 from ministack.core.iam_actions import extract_iam_action
-from ministack.core.router import detect_service, extract_access_key_id
+from ministack.core.router import detect_service, extract_access_key_id, extract_region
 from ministack.services import sts
 
 from tests.local_aws.emulator import invocations
@@ -28,10 +29,10 @@ current: ContextVar[Call | None] = ContextVar("call", default=None)
 
 
 @route("/_local/calls")
-def _show(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
-    found = _calls.of(account)
+def _show(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    found = _calls.of(account, region)
     if body.get("clear"):
-        _calls.forget(account)
+        _calls.forget(account, region)
     return {"calls": found}
 
 
@@ -56,6 +57,7 @@ def install() -> None:
             "service": service,
             "method": method,
             "account": arn.split(":")[4],
+            "region": extract_region(headers, query),
             "role": role,
             "session": name,
             "function": function[1].function if function else "",
@@ -65,7 +67,7 @@ def install() -> None:
             "status": None,
             "fault": "",
         }
-        _calls.add(call["account"], call)
+        _calls.add(call["account"], function[1].region if function else call["region"], call)
         current.set(call)
         response = await dispatch(method, path, headers, body, query, request_id)
         call["status"] = response[0]

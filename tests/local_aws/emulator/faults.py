@@ -1,7 +1,7 @@
 """Gap: the emulator's calls always succeed, so a test cannot see what a function does when they fail.
 
 Puts a fault on a call that a function makes (chosen by function, IAM action and how many to let pass), or on a step of
-a state machine. Faults of a call, for `times` calls or for all of them:
+a state machine. A function is the one of the Region that the request names, whichever Region it calls. Faults of a call, for `times` calls or for all of them:
 
 - `throttle`, `server_error`, `denied`: refused before any effect, in the service's own protocol and words.
 - `lost_answer`: the effect happens, and the connection is closed without an answer; `short_answer`: the answer breaks
@@ -21,16 +21,18 @@ Faults of a step, by function: `result_lost` (the function succeeded, but Step F
 Control routes: `/_local/faults/put`, `/_local/faults/clear`, `/_local/faults`, which lists where faults took effect, and
 `/_local/faults/at_work`, which lists what has not ended yet.
 
-Guards: test_call_faults.
+Guards: test_call_faults, test_records_and_faults_of_two_regions_are_kept_apart,
+test_an_execution_is_stopped_in_the_midst_of_a_call_to_another_region.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import dataclasses
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for_first
 from typing import Any
@@ -38,7 +40,7 @@ from typing import Any
 import ministack.app as gateway
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
-from ministack.core.responses import StreamingResponse, error_response_json, get_account_id
+from ministack.core.responses import StreamingResponse, error_response_json, get_account_id, get_region, set_request_region
 from ministack.core.router import extract_access_key_id
 from ministack.services import lambda_svc, stepfunctions
 
@@ -102,6 +104,7 @@ class Fault:
 
     kind: str
     account: str
+    region: str
     function: str = ""
     """The name of the function; empty for any."""
     action: str = ""
@@ -131,6 +134,7 @@ class _Struck:
     """One time that a fault took effect."""
 
     account: str
+    region: str
     kind: str
     function: str
     action: str
@@ -142,13 +146,13 @@ class _Struck:
 _lock = threading.Lock()
 _faults: list[Fault] = []
 _struck: list[_Struck] = []
-_held: dict[str, int] = {}
-_abandon: dict[tuple[str, str], Future[Any]] = {}
-"""By function and event: set to make a step stop waiting for its function, so that it is repeated early."""
+_held: dict[tuple[str, str], int] = {}
+_abandon: dict[tuple[str, ...], Future[Any]] = {}
+"""By step: set to make a step stop waiting for its function, so that it is repeated early."""
 
 
 @route("/_local/faults/put")
-def _put(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+def _put(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     known = {member.name for member in dataclasses.fields(Fault)}
     given = {name: value for name, value in body.items() if name not in ("account", "region")}
     if unknown := sorted(given.keys() - known):
@@ -156,30 +160,31 @@ def _put(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
     if "kind" not in given:
         raise ValueError("kind is required")
     with _lock:
-        _faults.append(Fault(**given, account=account))
+        _faults.append(Fault(**given, account=account, region=region))
     return {}
 
 
 @route("/_local/faults/clear")
-def _clear(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+def _clear(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     with _lock:
-        _faults[:] = [fault for fault in _faults if fault.account != account]
+        _faults[:] = [fault for fault in _faults if (fault.account, fault.region) != (account, region)]
         if body.get("forget"):
-            _struck[:] = [struck for struck in _struck if struck.account != account]
+            _struck[:] = [struck for struck in _struck if (struck.account, struck.region) != (account, region)]
     return {}
 
 
 @route("/_local/faults")
-def _show(_body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+def _show(_body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     with _lock:
-        struck = [dataclasses.asdict(each) for each in _struck if each.account == account]
+        struck = [dataclasses.asdict(each) for each in _struck if (each.account, each.region) == (account, region)]
     return {"struck": struck}
 
 
 @route("/_local/faults/at_work")
-def _show_work(_body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+def _show_work(_body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     running = [arn for arn, execution in stepfunctions._executions.items() if execution["status"] == "RUNNING"]
-    return {"executions": running, "functions": invocations.working(account), "held_calls": _held.get(account, 0)}
+    held = _held.get((account, region), 0)
+    return {"executions": running, "functions": invocations.working(account, region), "held_calls": held}
 
 
 def _forget() -> None:
@@ -187,10 +192,10 @@ def _forget() -> None:
     _struck.clear()
 
 
-def _due(kinds: tuple[str, ...], account: str, execution: str, event: Any = None, **met: str) -> Fault | None:
+def _due(kinds: tuple[str, ...], place: tuple[str, str], execution: str, event: Any = None, **met: str) -> Fault | None:
     with _lock:
         for fault in _faults:
-            wanted = fault.account == account and fault.kind in kinds and fault.times != 0
+            wanted = (fault.account, fault.region) == place and fault.kind in kinds and fault.times != 0
             wanted = wanted and fault.execution in ("", execution) and _holds(event, fault.event)
             if not wanted or any(getattr(fault, name) not in ("", value) for name, value in met.items()):
                 continue
@@ -200,7 +205,7 @@ def _due(kinds: tuple[str, ...], account: str, execution: str, event: Any = None
             if fault.times is not None:
                 fault.times -= 1
             where = {"function": "", "action": "", "state": ""} | met
-            _struck.append(_Struck(account, fault.kind, execution=execution, time=time.time(), **where))
+            _struck.append(_Struck(*place, fault.kind, execution=execution, time=time.time(), **where))
             return fault
     return None
 
@@ -212,9 +217,9 @@ def _holds(event: Any, wanted: Any) -> bool:
     return wanted == {} or bool(event == wanted)
 
 
-def _step(function: str, event: Any) -> tuple[str, str]:
+def _step(place: tuple[str, str], function: str, event: Any) -> tuple[str, ...]:
     """Name a step: the event of one of a Map's items differs from those of the others."""
-    return function, json.dumps(event, sort_keys=True)
+    return *place, function, json.dumps(event, sort_keys=True)
 
 
 # ---- faults of calls
@@ -288,26 +293,40 @@ def _cut(answer: Answer) -> Answer:
 
 
 def _stop(execution_arn: str) -> None:
-    # Refused if it has ended in the meantime, which is right.
-    stepfunctions._stop_execution({"executionArn": execution_arn, "error": "Operator", "cause": "stopped by a fault"})
+    region = execution_arn.split(":")[3] if execution_arn else get_region()
+    with _in_region(region):
+        # Refused if it has ended in the meantime, which is right.
+        stepfunctions._stop_execution({"executionArn": execution_arn, "error": "Operator", "cause": "stopped by a fault"})
+
+
+@contextlib.contextmanager
+def _in_region(region: str) -> Iterator[None]:
+    """Act in a Region other than the one that the call goes to."""
+    of_the_call = get_region()
+    set_request_region(region)
+    try:
+        yield
+    finally:
+        set_request_region(of_the_call)
 
 
 async def _repeat(working: invocations.Invocation) -> None:
     moment = time.time()
-    abandoned = _abandon.get(_step(working.function, working.event))
+    abandoned = _abandon.get(_step((working.account, working.region), working.function, working.event))
     if abandoned and not abandoned.done():
         abandoned.set_result(None)
     else:
         # No step invoked the function: repeat the event, as at-least-once delivery may.
-        function, config, _ = lambda_svc._get_func_record_for_ref(working.function)
-        lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), working.event)
+        with _in_region(working.region):
+            function, config, _ = lambda_svc._get_func_record_for_ref(working.function)
+            lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), working.event)
     await _until_back(working, moment, other_function=False)
 
 
 async def _until_back(working: invocations.Invocation, moment: float, *, other_function: bool) -> None:
     deadline = time.monotonic() + _HOLD_SECONDS
     while time.monotonic() < deadline:
-        for other in invocations.since(moment, working.account, working.execution):
+        for other in invocations.since(moment, working.account, working.region, working.execution):
             is_other = other.function != working.function
             if other.ended_at and is_other == other_function and (is_other or other.event == working.event):
                 return
@@ -319,32 +338,32 @@ async def _until_back(working: invocations.Invocation, moment: float, *, other_f
 
 def _called_step(reference: str, event: Any, call: Callable[[str, Any], Any]) -> Any:
     _, config, _ = lambda_svc._get_func_record_for_ref(reference)
-    function, account = str((config or {}).get("FunctionName", "")), get_account_id()
+    function, place = str((config or {}).get("FunctionName", "")), (get_account_id(), get_region())
     execution = invocations.execution_of(event)
-    fault = _due(STEP_FAULTS, account, execution, event, function=function)
+    fault = _due(STEP_FAULTS, place, execution, event, function=function)
     if fault and fault.kind == "lambda_throttled":
         cause = json.dumps({"errorType": "TooManyRequestsException", "errorMessage": "Rate Exceeded."})
         raise stepfunctions._ExecutionError("Lambda.TooManyRequestsException", cause)
     if fault:
         call(reference, event)
         raise stepfunctions._ExecutionError(fault.error, "the connection was lost")
-    if not _may_overlap(account, function):
+    if not _may_overlap(place, function):
         return call(reference, event)
-    return _call_until_abandoned(_step(function, event), lambda: call(reference, event))
+    return _call_until_abandoned(_step(place, function, event), lambda: call(reference, event))
 
 
-def _may_overlap(account: str, function: str) -> bool:
+def _may_overlap(place: tuple[str, str], function: str) -> bool:
     with _lock:
         return any(
             fault.kind.startswith("overlap")
-            and fault.account == account
+            and (fault.account, fault.region) == place
             and fault.function in ("", function)
             and fault.times != 0
             for fault in _faults
         )
 
 
-def _call_until_abandoned(step: tuple[str, str], call: Callable[[], Any]) -> Any:
+def _call_until_abandoned(step: tuple[str, ...], call: Callable[[], Any]) -> Any:
     abandoned = _abandon[step] = Future[Any]()
     pool = ThreadPoolExecutor(max_workers=1)
     result = pool.submit(contextvars.copy_context().run, call)
@@ -371,21 +390,22 @@ def install() -> None:
             return await effect()
         worker, working = found
         met = {"function": working.function, "action": call["action"]}
-        fault = _due(CALL_FAULTS, working.account, working.execution, working.event, **met)
+        place = working.account, working.region
+        fault = _due(CALL_FAULTS, place, working.execution, working.event, **met)
         if fault is None:
             return await effect()
         call["fault"] = fault.kind
-        _held[working.account] = _held.get(working.account, 0) + 1
+        _held[place] = _held.get(place, 0) + 1
         try:
             return await _strike(fault, call, worker, working, effect)
         finally:
-            _held[working.account] -= 1
+            _held[place] -= 1
 
     def add_event_or_stop(execution: dict[str, Any], kind: str, details: Any = None) -> Any:
         event = add_event(execution, kind, details)
         if kind.endswith("StateEntered"):
-            arn = execution["executionArn"]
-            if _due(STATE_FAULTS, get_account_id(), arn, state=details["stateEnteredEventDetails"]["name"]):
+            arn, place = execution["executionArn"], (get_account_id(), get_region())
+            if _due(STATE_FAULTS, place, arn, state=details["stateEnteredEventDetails"]["name"]):
                 _stop(arn)
         return event
 

@@ -32,6 +32,7 @@ class Invocation:
     id: str
     function: str
     account: str
+    region: str
     execution: str
     """The ARN of the execution that it works for, where its event names one."""
     started_at: float
@@ -49,18 +50,18 @@ def of_access_key(access_key: str) -> tuple[Any, Invocation] | None:
     return (worker, invocation) if invocation else None
 
 
-def since(moment: float, account: str, execution: str) -> Iterator[Invocation]:
+def since(moment: float, account: str, region: str, execution: str) -> Iterator[Invocation]:
     """Yield what was invoked for an execution since then, the latest first."""
-    for invocation in reversed(_recorded.of(account)):
+    for invocation in reversed(_recorded.of(account, region)):
         if invocation.started_at < moment:
             return
         if invocation.execution == execution:
             yield invocation
 
 
-def working(account: str) -> int:
-    """Return how many functions of an account work now."""
-    return sum(invocation.ended_at is None for invocation in _recorded.of(account))
+def working(account: str, region: str) -> int:
+    """Return how many functions of an account work now in a Region."""
+    return sum(invocation.ended_at is None for invocation in _recorded.of(account, region))
 
 
 def execution_of(event: Any) -> str:
@@ -72,10 +73,10 @@ def execution_of(event: Any) -> str:
 
 
 @route("/_local/invocations")
-def _show(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
-    found = _recorded.of(account)
+def _show(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    found = _recorded.of(account, region)
     if body.get("clear"):
-        _recorded.forget(account)
+        _recorded.forget(account, region)
     return {"invocations": [dataclasses.asdict(invocation) for invocation in found]}
 
 
@@ -86,9 +87,9 @@ def install() -> None:
     invoke, environment = workers.ProvidedWorker.invoke, lambda_svc._provided_worker_env
 
     def recorded(self: Any, event: Any, request_id: str, **options: Any) -> Any:
-        account = self.config["FunctionArn"].split(":")[4]
-        self.invocation = Invocation(request_id, self.func_name, account, execution_of(event), time.time(), event=event)
-        _recorded.add(account, self.invocation)
+        region, account = self.config["FunctionArn"].split(":")[3:5]
+        self.invocation = Invocation(request_id, self.func_name, account, region, execution_of(event), time.time(), event=event)
+        _recorded.add(account, region, self.invocation)
         _working.set(self)  # should its process have to be started first, which happens on this thread
         try:
             answer = invoke(self, event, request_id, **options)

@@ -51,6 +51,12 @@ _map: ContextVar[_Map | None] = ContextVar("map", default=None)
 _lock = threading.RLock()
 
 
+def is_aborted() -> bool:
+    """Return whether this thread works for a Map that has failed."""
+    around = _map.get()
+    return around is not None and around.is_over
+
+
 def _write(execution: Execution, kind: str, name: str, index: int) -> None:
     details = {f"mapIteration{kind}EventDetails": {"name": name, "index": index}}
     stepfunctions._add_event(execution, f"MapIteration{kind}", details)
@@ -137,8 +143,7 @@ def install() -> None:
         return (_run_map if is_inline and "Items" in state else run_items)(state, given, execution, context)
 
     def add_event_unless_aborted(execution: Execution, kind: str, details: Any = None) -> Any:
-        around = _map.get()
-        if around is not None and around.is_over:
+        if is_aborted():
             raise _AbortedError
         with _lock:  # an event's number is the length of the list
             return add_event(execution, kind, details)

@@ -23,10 +23,10 @@ _SUBJECT = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
 
 
 @route("/_local/sns/published")
-def _show(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
-    found = _published.of(account)
+def _show(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    found = _published.of(account, region)
     if body.get("clear"):
-        _published.forget(account)
+        _published.forget(account, region)
     return {"messages": found}
 
 
@@ -57,8 +57,10 @@ def install() -> None:
             raise sns.SnsPublishError("InvalidParameter", "Invalid parameter: Subject")
         bodies = _bodies(message, structure) if isinstance(message, str) else {"default": json.dumps(message)}
         result = publish(topic_arn, message, subject, **options)
+        region, account = topic_arn.split(":")[3:5]
         _published.add(
-            topic_arn.split(":")[4],
+            account,
+            region,
             {
                 "topic_arn": topic_arn,
                 "subject": subject,

@@ -7,7 +7,7 @@
 - The machine's TimeoutSeconds does nothing. Here it counts in scaled time, but never ends an execution before
   `_SHORTEST_TIMEOUT` real seconds (or the time-out itself, when that is shorter), because only waits are scaled: the
   work between them takes its real time. The control route `/_local/executions/time_out` ends one at once.
-- Executions are kept forever. The control route `/_local/executions/forget` removes an account's ended ones.
+- Executions are kept forever. The control route `/_local/executions/forget` removes an account's ended ones in a Region.
 - An execution that was stopped continues: it writes events, retries its task, and turns FAILED when that task fails.
 
 Guards: test_succeed_has_an_output, test_assign_sees_the_values_of_before, test_a_condition_must_be_a_boolean,
@@ -85,9 +85,9 @@ def _time_out_now(body: dict[str, Any], _account: str, _region: str) -> dict[str
 
 
 @route("/_local/executions/forget")
-def _forget_ended(_body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
+def _forget_ended(_body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
     executions = stepfunctions._executions._data
-    ended = [key for key, each in executions.items() if key[0] == account and each["status"] != "RUNNING"]
+    ended = [key for key, each in executions.items() if key[:2] == (account, region) and each["status"] != "RUNNING"]
     for key in ended:
         del executions[key]
     return {"forgotten": len(ended)}

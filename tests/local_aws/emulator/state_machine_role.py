@@ -3,7 +3,7 @@
 Evaluates the role's policies before each task calls its service, and fails the task as AWS does. It knows the resources of
 Lambda and of the services in `_RESOURCES`. A call to another service is allowed only when the role allows it on `*`.
 
-Guard: test_a_state_machine_may_do_only_what_its_role_allows.
+Guards: test_a_state_machine_may_do_only_what_its_role_allows, test_a_parent_needs_rights_on_its_child.
 """
 
 import re
@@ -24,6 +24,8 @@ _RESOURCES = {
     "states": ("StateMachineArn", "{value}"),
 }
 _DENIED = {"lambda": "Lambda.AWSLambdaException", "sns": "SNS.AuthorizationErrorException"}
+_DENIED_CHILD = "StepFunctions.AWSStepFunctionsException"
+"""Of the integration for nested executions, which is not the SDK's."""
 _SERVICE_NAMES = {"dynamodb": "DynamoDB", "states": "Sfn"}
 
 _role: ContextVar[str] = ContextVar("state_machine_role")
@@ -49,7 +51,8 @@ def _require_permission(resource: str, arguments: Any) -> None:
     if permission and (denied := authorization.denial(_role.get(), "states", *permission)):
         service = permission[0].split(":", 1)[0]
         name = _SERVICE_NAMES.get(service, service.capitalize())
-        raise stepfunctions._ExecutionError(_DENIED.get(service, f"{name}.AccessDeniedException"), denied)
+        error = _DENIED_CHILD if ":states:::states:" in resource else _DENIED.get(service, f"{name}.AccessDeniedException")
+        raise stepfunctions._ExecutionError(error, denied)
 
 
 def install() -> None:

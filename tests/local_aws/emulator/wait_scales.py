@@ -1,12 +1,12 @@
 """Gap: one factor scales all waits of all accounts, so no wait can keep its real length while others are shortened.
 
 A function's clock is not scaled: `creating_until` and `notifying_until` pass in real seconds, so a retry that waits for
-them has to wait as long as on AWS. The control route `/_local/wait_scales` gives an account factors of its own:
+them has to wait as long as on AWS. The control route `/_local/wait_scales` gives an account in a Region factors of its own:
 {"scales": {"StillCreatingError": 1, "Wait for Report": 1, "*": 0.02}}, by the error that is retried, by the state that
 waits, and for all others.
 
 A deadline cannot be scaled either, and is at least a minute. `/_local/next_start` {"seconds_ago": 58} moves the start time
-of the account's next execution so far into the past, as if its first step had started late.
+of the next execution there so far into the past, as if its first step had started late.
 
 Guards: test_a_wait_can_have_a_pace_of_its_own, test_an_execution_can_have_begun_long_ago.
 """
@@ -17,27 +17,27 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
-from ministack.core.responses import get_account_id
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import stepfunctions
 
 from tests.local_aws.emulator.control_routes import on_reset, route
 
-_scales: dict[str, dict[str, float]] = {}
-_seconds_ago: dict[str, float] = {}
+_scales: dict[tuple[str, str], dict[str, float]] = {}
+_seconds_ago: dict[tuple[str, str], float] = {}
 _begins = threading.local()
 _reason: ContextVar[str] = ContextVar("reason", default="*")
 
 
 @route("/_local/wait_scales")
-def _set(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
-    _scales[account] = {str(reason): float(scale) for reason, scale in body.get("scales", {}).items()}
-    return {"scales": _scales[account]}
+def _set(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    _scales[account, region] = {str(reason): float(scale) for reason, scale in body.get("scales", {}).items()}
+    return {"scales": _scales[account, region]}
 
 
 @route("/_local/next_start")
-def _begun(body: dict[str, Any], account: str, _region: str) -> dict[str, Any]:
-    _seconds_ago[account] = float(body["seconds_ago"])
-    return {"seconds_ago": _seconds_ago[account]}
+def _begun(body: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    _seconds_ago[account, region] = float(body["seconds_ago"])
+    return {"seconds_ago": _seconds_ago[account, region]}
 
 
 def install() -> None:
@@ -47,7 +47,7 @@ def install() -> None:
     start, now_iso = stepfunctions._start_execution, stepfunctions.now_iso
 
     def start_earlier(data: dict[str, Any]) -> Any:
-        _begins.seconds_ago = _seconds_ago.pop(get_account_id(), 0.0)
+        _begins.seconds_ago = _seconds_ago.pop((get_account_id(), get_region()), 0.0)
         try:
             return start(data)
         finally:
@@ -73,7 +73,7 @@ def install() -> None:
         return wait(state, state_input, context)
 
     def sleep(seconds: float) -> None:
-        scales = _scales.get(get_account_id(), {})
+        scales = _scales.get((get_account_id(), get_region()), {})
         scale = scales.get(_reason.get(), scales.get("*", stepfunctions._SFN_WAIT_SCALE))
         if seconds * scale > 0:
             time.sleep(seconds * scale)
