@@ -21,13 +21,13 @@ RANKS_LISTED = 10
 FIRST_ROOM = 200
 """With more candidates than this, those that cannot come into the list are dropped for the first time."""
 MOST_KEPT = 1_000_000
-"""Vulnerabilities that are held in memory, those of all owners together: some 250 bytes each."""
+"""Vulnerabilities that are held in memory, those of all owners together: some 210 bytes each."""
 WORST_LISTED = 2_000
 """Open findings that the page of a run lists."""
 WORST_OF_OWNERS = 20_000
 """Open findings that the pages of all owners list together."""
 MOST_OWNERS = 1_000
-"""A tag may have any number of values; of each owner numbers and what to fix first are held in memory, some 100 kB."""
+"""A tag may have any number of values; of each owner numbers and what to fix first are held in memory, up to 300 kB."""
 MOST_OWNERS_LISTED = 200
 """Owners with a page of their own."""
 
@@ -185,7 +185,8 @@ class Priorities:
         ids, titles = batch["vulnerability_id"], batch["title"]
         for row, score in scored(batch, asked):
             name, arn_hash = ids[row] or titles[row] or "", arn_hashes[row]
-            self.report.add(name, score, arn_hash)
+            if score >= least:  # most that come into an owner's lists do not come into the report's
+                self.report.add(name, score, arn_hash)
             if (owner := owners[row]) is not None:
                 self.owners[owner].add(name, score, arn_hash)
         self._make_room(leasts)

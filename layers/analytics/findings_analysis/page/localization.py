@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
@@ -11,6 +12,8 @@ from babel.numbers import format_decimal, format_percent
 
 from findings_analysis.page import texts_en, texts_ja
 
+MOST_NUMBERS = 10_000
+"""That are remembered as they are written: the pages of owners have the same ones again and again."""
 TEXTS: Mapping[str, Mapping[str, str]] = {"en": texts_en.TEXTS, "ja": texts_ja.TEXTS}
 
 
@@ -48,7 +51,7 @@ class PageLocalization:
 
     def number(self, value: float) -> str:
         """Return a number with the separators of the language."""
-        return format_decimal(value, locale=self.locale)
+        return _formatted(value, self.locale)
 
     def share(self, value: float) -> str:
         """Return a share from 0 to 1 as per cent, to a hundredth."""
@@ -80,6 +83,11 @@ class PageLocalization:
         except OverflowError:
             # In some time zones the first and the last possible day are outside of the calendar.
             return moment.astimezone(UTC)
+
+
+@lru_cache(MOST_NUMBERS)
+def _formatted(value: float, locale: Locale) -> str:
+    return format_decimal(value, locale=locale)
 
 
 def page_localization(language: str, time_zone: str) -> PageLocalization:
