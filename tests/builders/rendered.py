@@ -79,6 +79,7 @@ OWNERS = {
     "RemediationDays": '{"CRITICAL": 15, "HIGH": 30}',
     "OverdueAlarm": "CRITICAL",
 }
+REGIONS = {"HomeRegion": "eu-west-1", "Regions": "eu-west-1,us-east-1", "Reports": "FILE"}
 CHINA = Place("cn-north-1", "aws-cn", "amazonaws.com.cn", CHAT)
 GOV = Place("us-gov-west-1", "aws-us-gov", "amazonaws.com", CHAT)
 VARIANTS = {
@@ -89,6 +90,9 @@ VARIANTS = {
     "owners": Place(parameters=OWNERS),
     "chat": Place(parameters=CHAT),
     "Athena on an existing bucket and key": Place(parameters=EXISTING | {"Athena": "ON"}),
+    "home Region": Place(parameters=REGIONS),
+    "Region beside home": Place(region="us-east-1", parameters=REGIONS),
+    "several reports": Place(parameters={"Reports": "FILE"}),
     "China": CHINA,
     "GovCloud": GOV,
 }
@@ -199,7 +203,8 @@ class Rendered:
         if name in pseudo:
             return pseudo[name]
         if name in self._values:
-            return self._values[name]
+            is_list = self._template["Parameters"][name]["Type"] == "CommaDelimitedList"
+            return self._values[name].split(",") if is_list else self._values[name]
         resource = self._template["Resources"][name]
         if resource["Type"] in CATALOGUED:
             return self._filled(resource["Properties"][CATALOGUED[resource["Type"]]]["Name"])

@@ -27,8 +27,9 @@ def test_the_gallery_is_current() -> None:
 def test_it_has_a_message_of_each_kind_in_each_language() -> None:
     assert set(gallery.runs()) == set(gallery.SHOWN)
     assert set(gallery.of_owners()) == set(gallery.TO_OWNERS)
+    assert set(gallery.summaries()) == set(gallery.SUMMARIES)
     subjects = [each.split("\n")[0] for path, each in gallery.render().items() if path.suffix == ".txt"]
-    assert len(set(subjects)) == len(gallery.SHOWN | gallery.TO_OWNERS)
+    assert len(set(subjects)) == len(gallery.SHOWN | gallery.TO_OWNERS | gallery.SUMMARIES)
     for start in ("Subject: Inspector ", "Subject: ACTION: ", "Subject: FAILED: "):
         assert [each for each in subjects if each.startswith(start)]
 

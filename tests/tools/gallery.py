@@ -19,13 +19,17 @@ from findings_analysis.reading.errors import ReportUnavailableError
 from findings_exporter import notification
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
+from findings_exporter.model.home_messages import HomeMessage, OwnerNumbers
 from findings_exporter.model.layout import analysis_keys
 from findings_exporter.model.notes import Note, from_stored
 from findings_exporter.model.plan import make_plan
 from findings_exporter.model.run import Run
+from findings_exporter.model.summary import Expected, ReportsSummary
 from findings_exporter.model.taxonomy import OWN_SCAN_TYPES
+from findings_exporter.notification import links, summary_message
 from findings_exporter.preflight import message
 from findings_exporter.preflight.bucket import bucket_policy_for_inspector
+from tests.builders import summaries as said
 from tests.builders.exporter import (
     INSTANCE,
     REPORT_ID,
@@ -512,6 +516,60 @@ def runs() -> dict[str, Run]:
     return {name: every[name] for name in SHOWN}
 
 
+SUMMARIES = {
+    "summary-all-well": "Summary of two Regions: all reports have come, nothing has changed",
+    "summary-changes": "Summary: findings have changed; numbers by owner",
+    "summary-region-failed": "Summary: the report of one Region failed",
+    "summary-region-silent": "Summary: one Region was not heard from",
+    "summary-coverage-lost": "Summary: scan coverage is lost in one Region",
+    "summary-two-reports": "Summary: two reports in each Region, one of them still running",
+    "summary-supplement": "Supplement: a Region that was not heard from has reported",
+}
+"""The messages about all reports and Regions of a scheduled time."""
+
+
+def summaries() -> dict[str, ReportsSummary]:
+    """Every summary of the gallery, by its name."""
+    begun = [said.start(said.HOME), said.start(said.OTHER)]
+    owners = (OwnerNumbers("shop", 610, 8, 1, 2), OwnerNumbers("platform", 390, 2, 2, 0))
+    changed = said.ended(
+        said.HOME, new=3, new_by_severity={"CRITICAL": 1, "HIGH": 2}, no_longer_open=12, level="CHANGES",
+        overdue={"CRITICAL": 2}, due_soon={"HIGH": 4}, owners=owners,
+    )  # fmt: skip
+    lost = said.ended(said.OTHER, coverage="lost", deactivated_accounts=2, status_unknown=55, level="PROBLEM")
+    both = Expected((said.HOME, said.OTHER), ("nightly", "weekly-critical"), by_home=True)
+    names = both.reports
+    two: list[HomeMessage] = [
+        said.start(said.HOME, *names),
+        said.start(said.OTHER, *names),
+        changed,
+        said.ended(said.HOME, names[1], open=70),
+        said.ended(said.OTHER),
+    ]
+    late = said.ended(said.OTHER)
+    every = {
+        "summary-all-well": said.summary(*begun, said.ended(said.HOME), late),
+        "summary-changes": said.summary(*begun, changed, late),
+        "summary-region-failed": said.summary(*begun, changed, said.failed(said.OTHER)),
+        "summary-region-silent": said.summary(begun[0], changed),
+        "summary-coverage-lost": said.summary(*begun, said.ended(said.HOME), lost),
+        "summary-two-reports": said.summary(*two, expected=both),
+        "summary-supplement": said.summary(*begun, changed, late, number=1, new=frozenset({late.key})),
+    }
+    return {name: every[name] for name in SUMMARIES}
+
+
+def summary_mail(summary: ReportsSummary, of: Config) -> str:
+    """A mail as its reader sees it."""
+    return (
+        f"Subject: {summary_message.summary_subject(summary, of)}\n\n{summary_message.summary_email(summary, of, _page_of(of))}"
+    )
+
+
+def _page_of(of: Config) -> str:
+    return links.object_url(of.bucket, "inspector/summaries/2026-11-30/0300/index.html", of)
+
+
 def mail(run: Run, of: Config) -> str:
     """A mail as its reader sees it."""
     return f"Subject: {notification.subject(run, of)}\n\n{notification.email(run, of)}"
@@ -526,7 +584,8 @@ def index() -> str:
         "",
         "What mails and chat messages look like, in English and Japanese (parameter `Language`). The `.txt` files are mails; the",
         "`.json` files have the chat message and, since they are the same in every language, the English ones also the message",
-        "attributes and the event for programs, of a [run](../export-event.schema.json) or an [owner](../owner-event.schema.json).",
+        "attributes and the event for programs, of a [run](../export-event.schema.json), an [owner](../owner-event.schema.json) or a",
+        "[summary](../summary-event.schema.json).",
         "`make messages` renders them from the code; findings, accounts and names are made up.",
         "",
         "| Message | Mail subject | Files |",
@@ -535,6 +594,9 @@ def index() -> str:
     for name, run in (runs() | of_owners()).items():
         files = ", ".join(f"[{language}]({language}/{name}.txt) ([chat]({language}/{name}.json))" for language in LANGUAGES)
         lines.append(f"| {(SHOWN | TO_OWNERS)[name]} | {notification.subject(run, LANGUAGES['en'])} | {files} |")
+    for name, summary in summaries().items():
+        files = ", ".join(f"[{language}]({language}/{name}.txt) ([chat]({language}/{name}.json))" for language in LANGUAGES)
+        lines.append(f"| {SUMMARIES[name]} | {summary_message.summary_subject(summary, LANGUAGES['en'])} | {files} |")
     for name in PICTURED:
         lines += ["", f"{SHOWN[name]}", "", f"![{SHOWN[name]}](pictures/{name}.png)"]
     return "\n".join(lines) + "\n"
@@ -553,6 +615,12 @@ def render() -> dict[Path, str]:
                 result |= {"attributes": notification.attributes(run, of), "event": notification.export_event(run, of)}
             files[FOLDER / language / f"{kind}.txt"] = mail(run, of)
             files[FOLDER / language / f"{kind}.json"] = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+        for name, summary in summaries().items():
+            shown: dict[str, Any] = {"chat": summary_message.summary_chat(summary, of, _page_of(of))}
+            if language == "en":
+                shown |= {"event": summary_message.summary_event(summary, of, _page_of(of))}
+            files[FOLDER / language / f"{name}.txt"] = summary_mail(summary, of)
+            files[FOLDER / language / f"{name}.json"] = json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
     return files
 
 

@@ -1,8 +1,10 @@
 """What the deployment decides, read once from the environment."""
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from hashlib import sha256
 
 from findings_exporter.model.errors import ConfigurationError
 from findings_exporter.model.notes import Note
@@ -38,6 +40,8 @@ class Config:
         Language and time zone of messages; only the functions that write messages have them.
     expected_report
         Name of the report that the schedule exports, for the hourly cleanup alone; empty where no success is expected.
+    expected_hours
+        Within which each report of the file is expected to succeed, for the hourly cleanup alone; 0 where none is.
     owner_tag
         Key of the tag that names the owner of what no rule matches; empty where no tag does.
     owner_messages
@@ -46,6 +50,12 @@ class Config:
         Days in which findings are to be fixed, by severity, as the template's parameter has them: text, checked where it is used.
     has_athena
         Whether the stack has tables and saved queries.
+    home_region, regions
+        The Region that summarizes, and all that it summarizes; both empty where this Region stands for itself.
+    reports
+        ``ONE``: the report of the parameters; ``FILE``: those of ``config/reports.json``.
+    summary_hours
+        How long after the scheduled time the summary waits for reports that are missing.
     """
 
     table_name: str
@@ -59,10 +69,15 @@ class Config:
     language: str = "en"
     time_zone: str = "UTC"
     expected_report: str = ""
+    expected_hours: float = 0
     owner_tag: str = ""
     owner_messages: str = "OFF"
     remediation_days: str = ""
     has_athena: bool = False
+    home_region: str = ""
+    regions: tuple[str, ...] = ()
+    reports: str = "ONE"
+    summary_hours: float = 8.0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -95,11 +110,53 @@ class Config:
             language=environ.get("LANGUAGE") or "en",
             time_zone=environ.get("TIME_ZONE") or "UTC",
             expected_report=environ.get("EXPECTED_REPORT") or "",
+            expected_hours=float(environ.get("EXPECTED_HOURS") or 0),
             owner_tag=environ.get("OWNER_TAG") or "",
             owner_messages=environ.get("OWNER_MESSAGES") or "OFF",
             remediation_days=environ.get("REMEDIATION_DAYS") or "",
             has_athena=environ.get("ATHENA") == "ON",
+            home_region=environ.get("HOME_REGION") or "",
+            regions=tuple(filter(None, (each.strip() for each in environ.get("REGIONS", "").split(",")))),
+            reports=environ.get("REPORTS") or "ONE",
+            summary_hours=float(environ.get("SUMMARY_HOURS") or 8),
         )
+
+    @property
+    def has_summary(self) -> bool:
+        """Whether several reports or Regions are summarized."""
+        return bool(self.home_region) or self.reports == "FILE"
+
+    @property
+    def home(self) -> str:
+        """The Region that summarizes: this one where no other is named."""
+        return self.home_region or self.region
+
+    @property
+    def is_home(self) -> bool:
+        """Whether this Region summarizes."""
+        return self.has_summary and self.home == self.region
+
+    @property
+    def expected_regions(self) -> tuple[str, ...]:
+        """The Regions that a summary is of, home first."""
+        return tuple(dict.fromkeys((self.home, *self.regions)))
+
+    @property
+    def home_queue_url(self) -> str:
+        """The queue in the home Region that takes what Regions say home."""
+        suffix = ".cn" if self.partition == "aws-cn" else ""
+        return f"https://sqs.{self.home}.amazonaws.com{suffix}/{self.account}/{self.stack}-Headlines"
+
+    @property
+    def all_reports_arn(self) -> str:
+        """The state machine that starts all reports of this Region."""
+        return f"{self.state_machine_arn.removesuffix('-ExportFindings')}-ExportAllReports"
+
+    @property
+    def config_hash(self) -> str:
+        """Of what decides what is exported in each Region, without the file of reports."""
+        same = (*astuple(self.defaults), self.key_prefix, self.reports, *self.expected_regions)
+        return sha256(json.dumps(same).encode()).hexdigest()[:16]
 
     @property
     def partition(self) -> str:

@@ -12,12 +12,15 @@
     <prefix>/findings/report=<report>/day=YYYY-MM-DD/<execution>/0001.parquet …
     <prefix>/due/report=<report>/day=YYYY-MM-DD/<execution>/0001.parquet   (with due dates)
     <prefix>/config/owners.json    (written by people: who owns what)
+    <prefix>/config/reports.json   (written by people: several reports)
+    <prefix>/summaries/YYYY-MM-DD/HHMM/index.html, summary.json   (in the home Region; of a supplement: index-1.html, …)
 
 The day is the UTC day of the execution's start. A report has one Parquet file a part; a report of usual size has one part.
 """
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from findings_exporter.model.execution import Execution
 
@@ -70,6 +73,17 @@ class AnalysisKeys:
 def owner_rules_key(key_prefix: str) -> str:
     """Return the key of the file that says who owns what (:mod:`findings_exporter.model.owner_rules`)."""
     return f"{key_prefix}/config/owners.json"
+
+
+def reports_key(key_prefix: str) -> str:
+    """Return the key of the file that says which reports the schedule starts (:mod:`findings_exporter.model.reports`)."""
+    return f"{key_prefix}/config/reports.json"
+
+
+def summary_keys(key_prefix: str, scheduled_for: datetime, number: int) -> tuple[str, str]:
+    """Return the keys of a summary's page and document; a supplement has its number in them."""
+    folder, more = f"{key_prefix}/summaries/{scheduled_for:%Y-%m-%d/%H%M}/", f"-{number}" if number else ""
+    return f"{folder}index{more}.html", f"{folder}summary{more}.json"
 
 
 def run_prefix(key_prefix: str, report_name: str, execution: Execution) -> str:

@@ -176,4 +176,18 @@ NOTES = {
     "due.severity": "{name} is not one of: {choices}",
     "due.days": "{name} must be a whole number of days from 1 to 3650, not {found}",
     "kev.unknown": "Which vulnerabilities are known to be exploited (CISA KEV) could not be read: {why}.",
+    # Several reports, and their start.
+    "reports.list": "it must be a list of reports, not {found}",
+    "reports.count": "it has {count} reports; 1 to {most} are allowed",
+    "reports.entry": "must be a report (an object), not {found}",
+    "reports.no_name": 'has no "name"',
+    "reports.twice": "two reports have the name {name}",
+    "reports.other_filter": "has the name of the parameter ReportName ({name}) and another filter than FilterCriteria; give it"
+    " another name",
+    "reports.missing": "There is no {key}, so the report of the parameters was exported. Upload it with make config.",
+    "reports.not_used": "{key} cannot be used, so the report of the parameters was exported: {faults}.",
+    "reports.unread": "{key} cannot be read, so the report of the parameters was exported: {why}.",
+    "reports.unknown": "must be a list of names of reports; there are: {known}",
+    "reports.input": 'the input may have the field "reports", and nothing else',
+    "reports.stopped": "The start was stopped before this report began.",
 }

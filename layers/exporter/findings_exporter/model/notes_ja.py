@@ -145,4 +145,17 @@ NOTES = {
     "due.severity": "{name} は次のいずれでもありません: {choices}",
     "due.days": "{name} には 1～3650 の整数（日数）を指定してください（現在の値: {found}）",
     "kev.unknown": "悪用が確認されている脆弱性（CISA KEV）を読み取れませんでした: {why}。",
+    # Several reports, and their start.
+    "reports.list": "レポートのリストでなければなりません ({found} でした)",
+    "reports.count": "レポートが {count} 件あります。1 から {most} 件まで指定できます",
+    "reports.entry": "レポート (オブジェクト) でなければなりません ({found} でした)",
+    "reports.no_name": "「name」がありません",
+    "reports.twice": "{name} という名前のレポートが 2 つあります",
+    "reports.other_filter": "パラメータ ReportName の名前 ({name}) ですが、フィルタがパラメータ FilterCriteria と異なります。別の名前にしてください",
+    "reports.missing": "{key} がないため、パラメータのレポートをエクスポートしました。make config でアップロードしてください。",
+    "reports.not_used": "{key} は使用できないため、パラメータのレポートをエクスポートしました: {faults}。",
+    "reports.unread": "{key} を読み取れないため、パラメータのレポートをエクスポートしました: {why}。",
+    "reports.unknown": "レポートの名前のリストでなければなりません。次のレポートがあります: {known}",
+    "reports.input": "入力に指定できるのはフィールド「reports」だけです",
+    "reports.stopped": "このレポートが始まる前に、開始が停止されました。",
 }

@@ -26,7 +26,7 @@ MIN_DEADLINE_HOURS, MAX_DEADLINE_HOURS = 1 / 60, 24
 """A minute, and under the state machine's own 32 hours, so that our deadline fires first."""
 SCHEDULE_BACK, SCHEDULE_AHEAD = timedelta(days=400), timedelta(minutes=5)
 """A run cannot claim a later scheduled time: it would silence the run that it belongs to."""
-KEYS = ["report", "on_busy", "deadline_hours", "notify", "schedule"]
+KEYS = ["report", "on_busy", "deadline_hours", "notify", "schedule", "replaces"]
 REPORT_KEYS = ["name", "format", "filter_criteria"]
 SCHEDULE_KEYS = ["scheduled_for", "arn"]
 IGNORED_KEYS = {"Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"}
@@ -81,6 +81,8 @@ class Plan:
     is_regular
         Whether the run may stand for the report of its name: people are notified of it, and it has the deployment's filter,
         unless its name is another one than the deployment's.
+    replaces
+        The scheduled time whose run this one stands for in the summary; a person started it.
     """
 
     report_name: str
@@ -95,6 +97,7 @@ class Plan:
     schedule: str | None
     destination: Destination
     is_regular: bool = True
+    replaces: str | None = None
 
     @property
     def is_scheduled(self) -> bool:
@@ -163,7 +166,9 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
         deadline_at=execution.started_at + timedelta(hours=hours),
         deadline_hours=hours,
         notify=notify,
-        scheduled_for=_scheduled_for(schedule, execution.started_at, fault),
+        scheduled_for=_time(schedule.get("scheduled_for"), "schedule.scheduled_for", execution.started_at, fault)
+        if schedule
+        else None,
         schedule=_schedule_arn(schedule, fault),
         destination=Destination(
             bucket=config.bucket,
@@ -171,6 +176,7 @@ def make_plan(run_input: object, config: Config, execution: Execution) -> Plan |
             kms_key_arn=config.kms_key_arn,
             owner=config.bucket_owner,
         ),
+        replaces=_time(fields["replaces"], "replaces", execution.started_at, fault) if "replaces" in fields else None,
         is_regular=notify and (name != config.defaults.report_name or filter_hash == _default_hash(config)),
     )
     return _invalid(faults) if faults else plan
@@ -276,22 +282,19 @@ def _boolean(value: object, path: str, fault: Fault) -> bool:
     return value
 
 
-def _scheduled_for(schedule: Mapping[str, Any], started_at: datetime, fault: Fault) -> str | None:
-    if not schedule:
-        return None
-    value = schedule.get("scheduled_for")
+def _time(value: object, path: str, started_at: datetime, fault: Fault) -> str | None:
     try:
         written = datetime.fromisoformat(value) if isinstance(value, str) else None
         time = written.astimezone(UTC) if written and written.tzinfo else None
     except (ValueError, OverflowError):  # the year 1 or 9999 may have no UTC
         time = None
     if time is None:
-        fault("schedule.scheduled_for", Note("input.time", found=kind_of(value)))
+        fault(path, Note("input.time", found=kind_of(value)))
         return None
     if time > started_at + SCHEDULE_AHEAD:
-        fault("schedule.scheduled_for", Note("input.future"))
+        fault(path, Note("input.future"))
     if time < started_at - SCHEDULE_BACK:
-        fault("schedule.scheduled_for", Note("input.past", days=SCHEDULE_BACK.days))
+        fault(path, Note("input.past", days=SCHEDULE_BACK.days))
     return time.isoformat()
 
 

@@ -1,0 +1,210 @@
+"""The message about all reports and Regions: what was not heard from is as loud as lost coverage, and every report is in it."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from findings_exporter.model.config import Config
+from findings_exporter.model.home_messages import HomeMessage, OwnerNumbers, ReportHeadline, to_json
+from findings_exporter.model.summary import Expected, ReportsSummary
+from findings_exporter.notification.level import LEVELS
+from findings_exporter.notification.localization import Localization
+from findings_exporter.notification.summary_message import (
+    SUMMARY_BYTES,
+    notification_id,
+    summary_chat,
+    summary_email,
+    summary_event,
+    summary_publication,
+    summary_subject,
+)
+from tests.builders.exporter import config
+from tests.builders.summaries import HOME, OTHER, THIRD, ended, failed, start, summary
+
+EVENT_SCHEMA = Draft202012Validator(json.loads(Path("docs/summary-event.schema.json").read_text(encoding="utf-8")))
+HOME_SCHEMA = Draft202012Validator(json.loads(Path("docs/home-message.schema.json").read_text(encoding="utf-8")))
+CHAT_SCHEMA = Draft202012Validator(json.loads(Path("tests/contract/custom-notification.schema.json").read_text(encoding="utf-8")))
+PAGE = "https://eu-west-1.console.aws.amazon.com/s3/object/reports?region=eu-west-1&prefix=summaries/index.html"
+LOST = ended(OTHER, coverage="lost", deactivated_accounts=2, status_unknown=55, level="PROBLEM")
+STARTS = [start(HOME), start(OTHER)]
+CASES: dict[str, list[HomeMessage]] = {
+    "all-well": [*STARTS, ended(HOME), ended(OTHER)],
+    "changes": [
+        *STARTS,
+        ended(
+            HOME,
+            new=3,
+            new_by_severity={"CRITICAL": 1, "HIGH": 2},
+            no_longer_open=12,
+            level="CHANGES",
+            overdue={"HIGH": 2},
+            due_soon={},
+        ),
+        ended(OTHER, new=2, level="CHANGES", owners=(OwnerNumbers("shop", 600, 8, 1, 2),)),
+    ],
+    "failed": [*STARTS, failed(HOME), ended(OTHER)],
+    "silent": [start(HOME), ended(HOME)],
+    "lost-coverage": [*STARTS, ended(HOME), LOST],
+    "running": [*STARTS, ended(HOME)],
+    "not-started": [
+        *STARTS,
+        ended(HOME),
+        failed(OTHER, outcome="NOT_STARTED", cause="The start was stopped before this report began."),
+    ],
+    "not-analyzed": [
+        *STARTS,
+        ended(HOME),
+        ended(OTHER, analysis="FAILED", coverage="unknown", open=None, new=None, no_longer_open=None),
+    ],
+    "first-report": [
+        *STARTS,
+        ended(HOME, new=None, no_longer_open=None, level="CHANGES"),
+        ended(OTHER, new=None, no_longer_open=None, level="CHANGES"),
+    ],
+    "nothing-heard": [],
+}
+
+
+def home(language: str = "en") -> Config:
+    """The deployment of the home Region."""
+    return config(HOME_REGION=HOME, REGIONS=f"{HOME},{OTHER}", LANGUAGE=language, TIME_ZONE="Europe/Berlin")
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("case", CASES)
+class TestEveryCase:
+    def test_each_body_keeps_its_form_and_names_every_report(self, case: str, language: str) -> None:
+        made = summary(*CASES[case])
+        published = summary_publication(made, home(language), PAGE)
+        bodies = json.loads(published["Message"])
+        assert list(EVENT_SCHEMA.iter_errors(json.loads(bodies["default"]))) == []
+        assert list(CHAT_SCHEMA.iter_errors(json.loads(bodies["https"]))) == []
+        assert published["Subject"].isascii()
+        assert 0 < len(published["Subject"]) < 100
+        for row in made.rows:
+            place = Localization(language).say("summary.place", region=row.region, report=row.report)
+            assert place in bodies["email"].replace("\n  ", " ")
+            assert row.region in json.loads(bodies["https"])["content"]["description"]
+        attributes = {name: each["StringValue"] for name, each in published["MessageAttributes"].items()}
+        assert attributes == {"kind": "summary", "level": made.level, "region": home().region}
+        assert made.level in LEVELS
+
+
+@pytest.mark.parametrize(
+    ("case", "subject"),
+    [
+        ("all-well", "Inspector summary, 2 Regions: no changes, 2,000 open"),
+        ("changes", "Inspector summary, 2 Regions: 5 new (1 critical), 2 overdue, 12 no longer open, 2,000 open"),
+        ("failed", "FAILED: Inspector summary, 2 Regions: 1 of 2 reports failed; 0 new, 1,000 open"),
+        ("silent", "ACTION: Inspector summary, 2 Regions: not heard from us-east-1; 0 new, 1,000 open"),
+        ("lost-coverage", "ACTION: Inspector summary, 2 Regions: scan coverage lost in us-east-1; 0 new, 2,000 open"),
+        ("running", "ACTION: Inspector summary, 2 Regions: 1 still running; 0 new, 1,000 open"),
+        ("not-analyzed", "ACTION: Inspector summary, 2 Regions: 1 not analyzed; 0 new, 1,000 open"),
+        ("nothing-heard", "ACTION: Inspector summary, 2 Regions: not heard from eu-west-1, us-east-1"),
+    ],
+)
+def test_the_subject_says_the_worst_first(case: str, subject: str) -> None:
+    assert summary_subject(summary(*CASES[case]), home()) == subject
+
+
+def test_a_mail_begins_with_what_to_act_on() -> None:
+    mail = summary_email(
+        summary(start(HOME), failed(HOME), ended(THIRD), expected=Expected((HOME, OTHER), ("nightly",), by_home=True)),
+        home(),
+        PAGE,
+    )
+    first, second = mail.split("\n\n")[:2]
+    assert first.startswith("Not heard from: us-east-1 (nightly).")
+    assert "Failed: eu-west-1 (nightly): Inspector cannot write the report." in first
+    assert "These numbers are of 1 of 3 Regions." in second
+    assert "ap-northeast-1 (nightly), not expected: " in mail
+
+
+def test_where_home_did_not_begin_the_time_the_message_says_so() -> None:
+    guessed = Expected((HOME, OTHER), ("nightly",), by_home=False)
+    assert "did not begin this time" in summary_email(summary(ended(OTHER), expected=guessed), home(), PAGE)
+
+
+def test_a_supplement_has_another_name_and_another_id() -> None:
+    made, later = summary(*CASES["silent"]), summary(*CASES["all-well"], number=1, new=frozenset({ended(OTHER).key}))
+    assert summary_subject(later, home()) == "Inspector supplement, 1 Region: no changes, 1,000 open"
+    assert notification_id(made, home()) != notification_id(later, home())
+    assert notification_id(made, home()) == notification_id(summary(*CASES["all-well"]), home())
+
+
+def test_several_reports_of_a_region_are_not_added_up_and_the_mail_says_so() -> None:
+    expected = Expected((HOME,), ("nightly", "weekly"), by_home=True)
+    mail = summary_email(summary(ended(HOME, open=10), ended(HOME, "weekly", open=500), expected=expected), home(), PAGE)
+    assert "10 open." in mail
+    assert "Numbers of several reports are not added up" in mail
+
+
+def test_what_a_region_writes_is_only_text() -> None:
+    hostile = failed(HOME, cause="see https://evil.example <!channel> *x* @here `rm`", error="Weird.Error", outcome="NOT_STARTED")
+    made = summary(
+        hostile, ended(OTHER, owners=(OwnerNumbers("<b>@all www.evil.example", 3),)), start(HOME, notes=("http://evil.example",))
+    )
+    mail, chat = summary_email(made, home(), PAGE), summary_chat(made, home(), PAGE)["content"]["description"]
+    assert "https://evil" not in mail
+    assert "http://evil" not in mail
+    assert "www.evil" not in mail
+    assert not set("<>`@") & set(chat.replace(PAGE, ""))
+
+
+def test_two_hundred_reports_of_twenty_regions_fit_into_one_message() -> None:
+    regions = tuple(f"ap-southeast-{number}" for number in range(20))
+    reports = tuple(f"report-{'x' * 50}-{number}" for number in range(10))
+    owners = tuple(OwnerNumbers(f"owner-{number}-" + "y" * 40, 10**6, 10, 10, 10) for number in range(50))
+    came = [ended(region, report, owners=owners, page_url=PAGE + "z" * 900) for region in regions for report in reports]
+    made = summary(*came, expected=Expected(regions, reports, by_home=True))
+    message = summary_publication(made, home(), PAGE)["Message"]
+    assert len(message.encode()) < SUMMARY_BYTES
+    assert "20 Regions" in json.loads(message)["email"]
+
+
+@pytest.mark.parametrize(
+    "message", [*CASES["changes"], failed(), start(HOME, state="PREVIOUS_RUNNING", notes=("no file",)), LOST]
+)
+def test_what_regions_send_keeps_its_schema(message: HomeMessage) -> None:
+    assert list(HOME_SCHEMA.iter_errors(json.loads(to_json(message)))) == []
+
+
+def _any_headline(region: str) -> st.SearchStrategy[ReportHeadline]:
+    counts = st.none() | st.integers(0, 10**9)
+    by_severity = st.dictionaries(st.sampled_from(["CRITICAL", "HIGH", "LOW"]), st.integers(0, 10**9))
+    return st.builds(
+        lambda **fields: ended(region, **fields),
+        report=st.sampled_from(["nightly", "x" * 63]),
+        outcome=st.sampled_from(["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "NOT_STARTED"]),
+        level=st.sampled_from(LEVELS),
+        analysis=st.sampled_from(["DONE", "FAILED", "NONE"]),
+        coverage=st.sampled_from(["active", "lost", "unknown"]),
+        unusual_drop=st.booleans(),
+        open=counts,
+        new=counts,
+        no_longer_open=counts,
+        by_severity=by_severity,
+        new_by_severity=by_severity,
+        overdue=st.none() | by_severity,
+        error=st.none() | st.text(max_size=80),
+        cause=st.none() | st.text(max_size=80),
+    )
+
+
+@given(st.lists(st.sampled_from([HOME, OTHER, THIRD, "us-gov-west-1"]).flatmap(_any_headline), max_size=6), st.integers(0, 2))
+def test_any_headlines_give_a_message_that_sns_takes(headlines: list[ReportHeadline], number: int) -> None:
+    made: ReportsSummary = summary(*headlines, number=number)
+    published: dict[str, Any] = summary_publication(made, home(), PAGE)
+    assert published["Subject"].isascii()
+    assert 0 < len(published["Subject"]) < 100
+    bodies = json.loads(published["Message"])
+    assert list(EVENT_SCHEMA.iter_errors(json.loads(bodies["default"]))) == []
+    assert list(CHAT_SCHEMA.iter_errors(json.loads(bodies["https"]))) == []
+    event = summary_event(made, home(), PAGE)
+    assert event["totals"] == json.loads(json.dumps(asdict(made.totals)))
