@@ -29,6 +29,10 @@ EXCEPTIONS = {
     ("PERMISSIONS_MANAGEMENT_ACTIONS", "ExportFindingsRole", "logs:putresourcepolicy"): (
         "log delivery of a state machine asks for it [AWS: Step Functions developer guide, logging to CloudWatch Logs]"
     ),
+    ("PERMISSIONS_MANAGEMENT_ACTIONS", "ExportAllReportsRole", "logs:putresourcepolicy"): "as for the other state machine",
+    ("RESOURCE_MISMATCH", "ExportAllReportsRole", "states:DescribeExecution"): "express executions are not followed",
+    ("RESOURCE_MISMATCH", "PlanReportsFunctionRole", "states:DescribeExecution"): "express executions are not asked for",
+    ("RESOURCE_MISMATCH", "FinishReportsFunctionRole", "states:DescribeExecution"): "express executions are not asked for",
     ("RESOURCE_MISMATCH", "AcquireLockFunctionRole", "states:DescribeExecution"): "express executions are not asked for",
     ("RESOURCE_MISMATCH", "StartReportFunctionRole", "states:DescribeExecution"): "express executions are not asked for",
     ("RESOURCE_MISMATCH", "CleanUpFunctionRole", "states:DescribeExecution"): "express executions are not asked for",

@@ -5,6 +5,11 @@ import socket
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# CI takes 15 minutes at most. Examples are drawn anew in each run, so that fewer of them are not fewer in the long run.
+settings.register_profile("ci", max_examples=50)
+settings.load_profile("ci")
 
 
 @pytest.fixture

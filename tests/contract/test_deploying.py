@@ -4,6 +4,8 @@ import json
 import os
 import re
 import subprocess
+import textwrap
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
@@ -16,11 +18,13 @@ import yaml
 
 from tests.builders.rendered import VARIANTS, Place, Rendered
 from tests.contract.parts import TEMPLATE, listed
+from tests.tools import regions
 
 MAKEFILE = Path("Makefile").read_text(encoding="utf-8")
 SAMCONFIG = Path("samconfig.toml").read_text(encoding="utf-8")
 DOCUMENT = Path("docs/ci.md").read_text(encoding="utf-8")
 OPERATIONS = Path("docs/operations.md").read_text(encoding="utf-8")
+ORGANISATION = Path("docs/organisation.md").read_text(encoding="utf-8")
 
 # ---------------------------------------------------------------------------------------------------------------------
 # make
@@ -47,6 +51,29 @@ def test_a_deployment_asks_unless_yes_is_set() -> None:
     assert steps("deploy").splitlines()[-1].split()[-2:] == ["sam", "deploy"]
     unattended = steps("deploy", "YES=1").splitlines()[-1]
     assert unattended.endswith("sam deploy --no-confirm-changeset --no-fail-on-empty-changeset")
+
+
+def test_with_regions_the_tool_deploys_them_with_the_sam_cli_s_environment() -> None:
+    planned = steps("deploy", "REGIONS=eu-west-1 us-east-1", "YES=1")
+    assert planned.splitlines()[-1] == ".venv-sam/bin/python -m tests.tools.regions deploy eu-west-1 us-east-1 --yes"
+    assert set(re.findall(r"UV_PROJECT_ENVIRONMENT=(\S+)", planned)) == {".venv-sam"}
+    undeploy = steps("undeploy", "REGIONS=us-east-1", "STACK=mine")
+    assert undeploy.splitlines()[-1].endswith("-m tests.tools.regions undeploy us-east-1  --stack 'mine'")
+    assert set(re.findall(r"UV_PROJECT_ENVIRONMENT=(\S+)", undeploy)) == {".venv-sam"}
+
+
+def test_the_tool_needs_nothing_but_what_the_sam_cli_installs() -> None:
+    command = [".venv-sam/bin/python", "-m", "tests.tools.regions", "--help"]
+    assert "home Region" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("target", ["config", "undeploy"])
+def test_without_regions_it_says_how_to_name_them(target: str) -> None:
+    command = ["make", "--old-file=install", "--old-file=.venv-sam/.synced", target]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "REGIONS"}
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert ended.returncode != 0
+    assert f'Name the Regions: make {target} REGIONS="eu-west-1 us-east-1"' in ended.stderr
 
 
 def test_make_help_describes_every_target() -> None:
@@ -136,6 +163,24 @@ def test_the_second_stack_of_the_operations_page_has_values_of_its_own(tmp_path:
     assert {"ReportName", "AthenaDatabase"} <= set(given["parameter_overrides"])
 
 
+def test_the_regions_of_the_organisation_page_can_be_deployed_by_the_command_beside_them() -> None:
+    text = ORGANISATION.partition("## Several Regions, one summary")[2]
+    blocks = [textwrap.dedent(block) for block in re.findall(r"^ *```toml\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)]
+    shared, own = blocks[:2]
+    samconfig = tomllib.loads(f"[default.global.parameters]\nstack_name = 'x'\n{shared}\n{own}")
+    (command,) = set(re.findall(r'make deploy REGIONS="([^"]+)"', text))
+    settings = {region: regions.settings_of(samconfig, region) for region in regions.named([command])}
+    assert len(settings) == 5
+    assert regions.faults(settings) == []
+    assert {each.parameters.get("Dashboard") for each in settings.values()} == {None, "OFF"}
+    for each in settings.values():
+        for name, value in each.parameters.items():
+            parameter = TEMPLATE["Parameters"][name]
+            parts = value.split(",") if parameter["Type"] == "CommaDelimitedList" else [value]
+            assert all(re.fullmatch(parameter.get("AllowedPattern", ".*"), part) for part in parts), name
+            assert value in parameter.get("AllowedValues", [value])
+
+
 @pytest.mark.parametrize(
     ("overrides", "read"),
     [
@@ -179,6 +224,7 @@ ARNS = {
     "AWS::IAM::Role": [f"{IAM}:role/{STACK}/{CUT}", f"{IAM}:role/{CUT}", f"{IAM}:role/{STACK}-chat/{CUT}"],
     "AWS::KMS::Alias": [f"arn:aws:kms:{PLACE}:alias/{STACK}", f"arn:aws:kms:{PLACE}:key/0000"],
     "AWS::KMS::Key": [f"arn:aws:kms:{PLACE}:key/0000"],
+    "AWS::Lambda::EventSourceMapping": [f"arn:aws:lambda:{PLACE}:event-source-mapping:00000000-0000"],
     "AWS::Lambda::Function": [f"arn:aws:lambda:{PLACE}:function:{CUT}"],
     "AWS::Lambda::LayerVersion": [f"arn:aws:lambda:{PLACE}:layer:{name}Layer:1" for name in ("Exporter", "Analytics")],
     "AWS::Lambda::Permission": [f"arn:aws:lambda:{PLACE}:function:{CUT}"],
@@ -301,7 +347,7 @@ def test_the_policy_gives_no_access_to_findings() -> None:
 
 def test_everything_is_named_but_what_no_name_confines() -> None:
     everywhere = {statement["Sid"] for statement in STATEMENTS if "*" in listed(statement["Resource"])}
-    assert everywhere == {"ChatChannels", "LogDeliveryAndQueries", "NewKey", "Subscriptions"}
+    assert everywhere == {"ChatChannels", "LogDeliveryAndQueries", "NewKey", "QueueOfTheSummary", "Subscriptions"}
     keys = next(each for each in STATEMENTS if each["Sid"] == "KeysThroughCloudFormation")
     assert keys["Condition"] == {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
 

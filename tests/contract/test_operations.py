@@ -17,7 +17,9 @@ from tests.contract.parts import ANALYTICS, PACKAGE, TEMPLATE
 
 OVERDUE = {"RemediationDays": '{"CRITICAL": 15}', "OverdueAlarm": "HIGH"}
 RENDERED = Rendered(Place(parameters=OVERDUE))
-ALARMS = RENDERED.of_type("AWS::CloudWatch::Alarm")
+SEVERAL = Rendered(Place(parameters={**OVERDUE, "Reports": "FILE"}))
+ONE = RENDERED.of_type("AWS::CloudWatch::Alarm")
+ALARMS = ONE | SEVERAL.of_type("AWS::CloudWatch::Alarm")
 ALARM_NAMES = [alarm["AlarmName"].replace(f"{STACK}-", "<stack>-", 1) for alarm in ALARMS.values()]
 """As documents write them."""
 QUERIES = RENDERED.of_type("AWS::Logs::QueryDefinition")
@@ -73,7 +75,7 @@ def test_the_alarm_of_a_missing_report_names_the_report_and_the_hours() -> None:
 
 
 def test_alarms_have_names_of_their_own() -> None:
-    assert len({alarm["AlarmName"] for alarm in ALARMS.values()}) == len(ALARMS) == 10
+    assert len({alarm["AlarmName"] for alarm in ALARMS.values()}) == len(ALARMS) == 12
 
 
 @pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == NAMESPACE])
@@ -107,7 +109,11 @@ def test_the_dashboard_is_within_the_free_tier() -> None:
 
 def test_the_dashboard_shows_every_alarm() -> None:
     (shown,) = [widget["properties"]["alarms"] for widget in dashboard()["widgets"] if widget["type"] == "alarm"]
-    assert sorted(shown) == sorted(map(RENDERED.arn, ALARMS))
+    assert sorted(shown) == sorted(map(RENDERED.arn, RENDERED.of_type("AWS::CloudWatch::Alarm")))
+    several = SEVERAL.of_type("AWS::CloudWatch::Alarm")
+    (shown,) = [each["properties"]["alarms"] for each in dashboard(SEVERAL.place)["widgets"] if each["type"] == "alarm"]
+    assert {"MissingReportsAlarm", "MissingSummaryAlarm"} <= several.keys()
+    assert sorted(shown) == sorted(map(SEVERAL.arn, several))
 
 
 def test_the_dashboards_widgets_lie_beside_each_other() -> None:
@@ -137,7 +143,7 @@ def test_the_alarm_on_overdue_findings_watches_the_severity_that_was_chosen_and_
 
 def test_without_a_choice_no_alarm_watches_overdue_findings_and_the_dashboard_shows_none() -> None:
     off = Rendered()
-    assert set(ALARMS) - set(off.of_type("AWS::CloudWatch::Alarm")) == {"OverdueFindingsAlarm"}
+    assert set(ONE) - set(off.of_type("AWS::CloudWatch::Alarm")) == {"OverdueFindingsAlarm"}
     (shown,) = [each["properties"]["alarms"] for each in dashboard(Place())["widgets"] if each["type"] == "alarm"]
     assert sorted(shown) == sorted(map(off.arn, off.of_type("AWS::CloudWatch::Alarm")))
 
@@ -146,7 +152,9 @@ def test_without_a_choice_no_alarm_watches_overdue_findings_and_the_dashboard_sh
 def test_where_no_export_is_expected_none_is_missed(parameters: dict[str, str]) -> None:
     place = Place(parameters=OVERDUE | parameters)
     quiet = Rendered(place)
-    assert set(ALARMS) - set(quiet.of_type("AWS::CloudWatch::Alarm")) == {"NoExportAlarm"}
+    assert set(ONE) - set(quiet.of_type("AWS::CloudWatch::Alarm")) == {"NoExportAlarm"}
+    several = Rendered(Place(parameters={**place.parameters, "Reports": "FILE"})).of_type("AWS::CloudWatch::Alarm")
+    assert not {"NoExportAlarm", "MissingReportsAlarm", "MissingSummaryAlarm"} & several.keys()
     variables = quiet.of_type("AWS::Lambda::Function")["CleanUpFunction"]["Environment"]["Variables"]
     assert variables["EXPECTED_REPORT"] == ""
     (shown,) = [widget["properties"]["alarms"] for widget in dashboard(place)["widgets"] if widget["type"] == "alarm"]
@@ -229,7 +237,7 @@ def test_the_second_schedule_of_the_document_is_one_that_the_workflow_accepts() 
 def test_the_cost_counts_the_metrics_alarms_and_dashboard_that_exist() -> None:
     cost = OPERATIONS.split("## Cost")[1]
     alarms = Rendered().of_type("AWS::CloudWatch::Alarm")  # that every stack has
-    seldom = {"StepsFailed"}
+    seldom = {"StepsFailed", "ReportsMissing", "SummariesMissing", "SummariesSent"}
     others = len(BY_REPORT) - 1 + len(BY_STACK) - len(seldom)
     assert f"| {others} other metrics ({len(BY_REPORT) - 1} by report, {len(BY_STACK) - len(seldom)} of the stack)" in cost
     assert f"| {len(alarms)} alarms | {len(alarms) * 0.10:.2f} (0.10 each) |" in cost

@@ -32,6 +32,7 @@ SERVICES = {
     "AWS::S3": ["S3"],
     "AWS::SNS": ["SNS"],
     "AWS::SQS": ["SQS"],
+    "AWS::Scheduler": ["Scheduler"],
     # SAM makes of them functions and layers, the rule and the schedules, and the state machine.
     "AWS::Serverless": ["Lambda", "EventBridge", "Scheduler", "Step Functions"],
 }

@@ -17,6 +17,8 @@ FUNCTION = """
 PUBLISH = "sns:Publish kms:Decrypt kms:GenerateDataKey*"
 OWNER_RULES = " s3:GetObject s3:ListBucket "
 """Who owns what; a missing file is distinguished from one that may not be read."""
+OUTBOX = " dynamodb:PutItem/OUTBOX dynamodb:Query/OUTBOX dynamodb:DeleteItem/OUTBOX sqs:SendMessage "
+"""What is said to the home Region."""
 ROLES = {
     "ScheduleRole": "states:StartExecution sqs:SendMessage",
     "HourlyCleanupScheduleRole": "lambda:InvokeFunction sqs:SendMessage",
@@ -107,6 +109,29 @@ ROLES = {
         sqs:SendMessage
         states:DescribeExecution states:ListExecutions
     """,
+    "ExportAllReportsRole": """
+        events:DescribeRule events:PutRule events:PutTargets
+        lambda:InvokeFunction
+        states:DescribeExecution states:StartExecution states:StopExecution
+        logs:CreateLogDelivery logs:DeleteLogDelivery logs:DescribeLogGroups logs:DescribeResourcePolicies
+        logs:GetLogDelivery logs:ListLogDeliveries logs:PutResourcePolicy logs:UpdateLogDelivery
+        xray:GetSamplingRules xray:GetSamplingTargets xray:PutTelemetryRecords xray:PutTraceSegments
+    """,
+    "PlanReportsFunctionRole": FUNCTION + OUTBOX + """
+        dynamodb:PutItem/SCHEDULED dynamodb:PutItem/STARTS dynamodb:Query/STARTS dynamodb:PutItem/REPORTS
+        s3:GetObject s3:ListBucket kms:Decrypt
+        states:DescribeExecution
+    """,
+    "FinishReportsFunctionRole": FUNCTION + OUTBOX + """
+        dynamodb:Query/STARTS dynamodb:DeleteItem/STARTS
+        states:DescribeExecution
+    """,
+    "SummarizeFunctionRole": FUNCTION + PUBLISH + """
+        dynamodb:GetItem/SUMMARY dynamodb:PutItem/SUMMARY dynamodb:UpdateItem/SUMMARY dynamodb:Query/SUMMARY dynamodb:Query
+        s3:PutObject kms:GenerateDataKey
+        sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes sqs:SendMessage
+    """,
+    "SummarizeScheduleRole": "lambda:InvokeFunction sqs:SendMessage",
     "ChatRole": "",
     "AthenaReaderPolicy": """
         athena:BatchGetNamedQuery athena:BatchGetQueryExecution athena:GetDataCatalog athena:GetDatabase athena:GetNamedQuery
@@ -124,7 +149,20 @@ ROLES = {
 BOUNDARY = "arn:aws:iam::123456789012:policy/teams/developer-boundary"
 WITH_OWNER_MESSAGES = {"NotifyOwnersFunctionRole": "sns:Publish"}
 """What roles may do on top where owners get messages."""
-OF_VARIANTS = {"AthenaReaderPolicy", "ChatRole"}
+WITH_SUMMARY = {
+    "NotifyFunctionRole": OUTBOX,
+    "CleanUpFunctionRole": OUTBOX + "dynamodb:Query/STARTS dynamodb:DeleteItem/STARTS",
+}
+"""Where several reports or Regions are summarized."""
+WITH_REPORTS_FILE = {
+    "CleanUpFunctionRole": "dynamodb:GetItem/REPORTS dynamodb:Query/REPORTS dynamodb:GetItem/REPORT dynamodb:Query/REPORT"
+}
+AT_HOME = {"PlanReportsFunctionRole": "dynamodb:PutItem/SUMMARY dynamodb:UpdateItem/SUMMARY"}
+"""Where the summary is made."""
+OF_VARIANTS = {
+    *("AthenaReaderPolicy", "ChatRole", "ExportAllReportsRole", "PlanReportsFunctionRole", "FinishReportsFunctionRole"),
+    *("SummarizeFunctionRole", "SummarizeScheduleRole"),
+}
 """Those that only some stacks have."""
 
 
@@ -156,10 +194,35 @@ def test_each_role_may_do_what_the_table_says_and_nothing_else(variant: str) -> 
     for role, action in allowed(rendered):
         found.setdefault(role, set()).add(action)
     assert found.keys() - OF_VARIANTS == ROLES.keys() - OF_VARIANTS
-    more = WITH_OWNER_MESSAGES if "OwnerTopic" in rendered.resources else {}
+    resources = rendered.resources
+    extras = [
+        each
+        for each, is_there in (
+            (WITH_OWNER_MESSAGES, "OwnerTopic" in resources),
+            (WITH_SUMMARY, "ExportAllReports" in resources),
+            (WITH_REPORTS_FILE, "MissingReportsAlarm" in resources),
+            (AT_HOME, "HeadlinesQueue" in resources),
+        )
+        if is_there
+    ]
     assert {role: sorted(actions) for role, actions in found.items()} == {
-        role: sorted({*ROLES[role].split(), *more.get(role, "").split()}) for role in found
+        role: sorted({*ROLES[role].split(), *(action for more in extras for action in more.get(role, "").split())})
+        for role in found
     }
+
+
+def test_a_region_that_is_not_home_has_no_queue_and_no_summary() -> None:
+    beside = Rendered(VARIANTS["Region beside home"]).resources
+    assert not {"HeadlinesQueue", "SummarizeFunction", "SummarizeFunctionRole", "MissingSummaryAlarm"} & beside.keys()
+    assert {"HeadlinesQueue", "SummarizeFunction", "MissingSummaryAlarm"} <= Rendered(VARIANTS["home Region"]).resources.keys()
+
+
+def test_nothing_more_is_deployed_for_one_report_in_one_region() -> None:
+    rendered = Rendered()
+    more = ("Reports", "Summar", "Headlines")
+    assert [name for name in rendered.resources if any(each in name for each in more)] == []
+    (machine,) = rendered.of_type("AWS::StepFunctions::StateMachine")
+    assert machine == "ExportFindings"
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

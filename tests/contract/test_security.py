@@ -27,6 +27,7 @@ FAMILIES = {
     ("NotifyFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
     ("NotifyOwnersFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
     ("CleanUpFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
+    ("SummarizeFunctionRole", "kms:GenerateDataKey*"): SNS_GUIDE,
 }
 """Wildcards in actions of roles, with the guide that names them: one action with and without its plain text."""
 INSPECTOR, LOGS, SCHEDULER, TRACES = (
@@ -93,7 +94,8 @@ class TestRoles:
             for action in listed(statement["Action"])
             if "*" in action
         }
-        assert wild == set(FAMILIES)
+        roles = Rendered(VARIANTS[variant]).of_type("AWS::IAM::Role")
+        assert wild == {(role, action) for role, action in FAMILIES if role in roles}
 
     def test_every_resource_is_named_where_the_service_knows_one(self) -> None:
         everywhere = {

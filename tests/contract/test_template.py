@@ -210,7 +210,7 @@ class TestFunctions:
 
     def test_every_log_group_has_a_retention(self) -> None:
         groups = of_type("AWS::Logs::LogGroup")
-        assert len(groups) == len(LAMBDAS) + 1
+        assert len(groups) == len(LAMBDAS) + len(of_type("AWS::Serverless::StateMachine"))
         assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
 
     def test_the_environment_is_what_the_code_reads(self) -> None:
@@ -218,11 +218,21 @@ class TestFunctions:
         assert set(variables) == set(VARIABLES) | {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
         own = {name: function["Environment"]["Variables"] for name, function in LAMBDAS.items() if "Environment" in function}
         assert set(own) == {
-            f"{name}Function" for name in ("CheckSetup", "CleanUp", "AnalyzePart", "AnalyzeReport", "Notify", "NotifyOwners")
+            f"{name}Function"
+            for name in (
+                *("CheckSetup", "CleanUp", "AnalyzePart", "AnalyzeReport", "Notify", "NotifyOwners"),
+                *("PlanReports", "FinishReports", "Summarize"),
+            )
         }
         # The language and the time zone of people, for the functions that write to them; the code has defaults for the others.
         result = {"LANGUAGE": {"Ref": "Language"}, "TIME_ZONE": {"Ref": "ScheduleTimezone"}}
-        assert own["NotifyFunction"] == result
+        # Where what is said home goes to, for whoever says something.
+        home = {"HOME_REGION": {"Ref": "HomeRegion"}, "REPORTS": {"Ref": "Reports"}}
+        assert own["NotifyFunction"] == result | home
+        assert own["FinishReportsFunction"] == home
+        regions = {"REGIONS": {"Fn::Join": [",", {"Ref": "Regions"}]}, "SUMMARY_HOURS": {"Ref": "SummaryHours"}}
+        assert own["PlanReportsFunction"] == home | regions | {"KMS_KEY_ARN": "-"}
+        assert own["SummarizeFunction"] == result | home | regions | {"FILTER_CRITERIA": "{}"}
         # What finds owners has their tag; what notifies them knows whether that is wanted.
         tag, messages = {"OWNER_TAG": {"Ref": "OwnerTag"}}, {"OWNER_MESSAGES": {"Ref": "OwnerMessages"}}
         owners = tag | messages | {"REMEDIATION_DAYS": {"Ref": "RemediationDays"}}
@@ -230,10 +240,14 @@ class TestFunctions:
         assert own["AnalyzeReportFunction"] == result | owners | {"ATHENA": {"Ref": "Athena"}, "FILTER_CRITERIA": "{}"}
         assert own["NotifyOwnersFunction"] == result | messages
         # And which report's success the hourly cleanup may expect.
-        expected = {"EXPECTED_REPORT": {"Fn::If": ["ExpectExports", {"Ref": "ReportName"}, ""]}}
-        assert own["CleanUpFunction"] == result | messages | expected | {"FILTER_CRITERIA": "{}"}
+        expected = {
+            "EXPECTED_REPORT": {"Fn::If": ["ExpectTheReport", {"Ref": "ReportName"}, ""]},
+            "EXPECTED_HOURS": {"Fn::If": ["ExpectReports", {"Ref": "ExpectedExportHours"}, ""]},
+        }
+        assert own["CleanUpFunction"] == result | messages | expected | home | {"FILTER_CRITERIA": "{}"}
         # The reports' filter makes room for the rest: a function has 4 kB for all its variables.
-        assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | {"FILTER_CRITERIA", "LANGUAGE", *owners}
+        of_check = {"FILTER_CRITERIA", "LANGUAGE", "REPORTS", *owners}
+        assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | of_check
         assert own["CheckSetupFunction"]["LANGUAGE"] == result["LANGUAGE"]
         assert own["CheckSetupFunction"].items() >= owners.items()
 
@@ -268,6 +282,11 @@ class TestFunctions:
             "EXPECTED_REPORT": "r" * 63,
             "OWNER_TAG": "t" * 128,
             "OWNER_MESSAGES": "CHANGES",
+            "HOME_REGION": region,
+            "REPORTS": "FILE",
+            "REGIONS": ",".join([region] * 15),
+            "SUMMARY_HOURS": "168.25",
+            "EXPECTED_HOURS": "168",
             **{
                 name: f"arn:aws-us-gov:iam::{ACCOUNT}:role/{stack}/{'r' * 64}"
                 for name in setup_builders.SETUP_VARIABLES
@@ -590,7 +609,7 @@ class TestStarts:
     INPUTS = sorted(set(Path("events").glob("*.json")) - {Path("events/check_setup.json")})  # which is a function's
 
     def test_the_schedules_input_is_planned_once_its_variables_are_filled_in(self) -> None:
-        text = RESOURCES["ExportFindings"]["Properties"]["Events"]["Nightly"]["Properties"]["Input"]
+        text = RESOURCES["ExportFindingsNightly"]["Properties"]["Target"]["Input"]
         sent = text.replace("<aws.scheduler.scheduled-time>", "2026-11-23T03:00:00Z").replace(
             "<aws.scheduler.schedule-arn>", SCHEDULE
         )
@@ -599,7 +618,7 @@ class TestStarts:
         assert (made.scheduled_for, made.schedule) == ("2026-11-23T03:00:00+00:00", SCHEDULE)
 
     def test_the_example_of_a_run_has_the_form_that_the_schedule_sends(self) -> None:
-        sent = json.loads(RESOURCES["ExportFindings"]["Properties"]["Events"]["Nightly"]["Properties"]["Input"])
+        sent = json.loads(RESOURCES["ExportFindingsNightly"]["Properties"]["Target"]["Input"])
         example = json.loads(Path("events/nightly.json").read_text(encoding="utf-8"))
         del example["Comment"]
         assert shape(example) == shape(sent)
@@ -611,13 +630,20 @@ class TestStarts:
     def test_every_end_without_success_is_cleaned_up(self) -> None:
         events = LAMBDAS["CleanUpFunction"]["Events"]
         detail = events["ExecutionEnded"]["Properties"]["Pattern"]["detail"]
-        assert detail == {"stateMachineArn": [{"Ref": "ExportFindings"}], "status": ["ABORTED", "FAILED", "TIMED_OUT"]}
+        only, both = [{"Ref": "ExportFindings"}], [{"Ref": "ExportFindings"}, {"Ref": "ExportAllReports"}]
+        assert detail == {"stateMachineArn": {"Fn::If": ["HasSummary", both, only]}, "status": ["ABORTED", "FAILED", "TIMED_OUT"]}
         assert events["HourlyCleanup"]["Properties"]["ScheduleExpression"] == "rate(1 hour)"
 
     def test_a_second_stack_in_the_region_is_possible(self) -> None:
-        for event in (RESOURCES["ExportFindings"], RESOURCES["CleanUpFunction"]):
-            schedules = [each for each in event["Properties"]["Events"].values() if each["Type"] == "ScheduleV2"]
-            assert all(each["Properties"]["OmitName"] is True for each in schedules)
+        for function in ("CleanUpFunction", "SummarizeFunction"):
+            events = RESOURCES[function]["Properties"]["Events"].values()
+            schedules = [each for each in events if each["Type"] == "ScheduleV2"]
+            assert [each["Properties"]["OmitName"] for each in schedules] == [True]
+        assert "Name" not in RESOURCES["ExportFindingsNightly"]["Properties"]
+
+    def test_the_schedule_starts_one_report_or_all(self) -> None:
+        target = RESOURCES["ExportFindingsNightly"]["Properties"]["Target"]["Arn"]
+        assert target == {"Fn::If": ["HasSummary", {"Ref": "ExportAllReports"}, {"Ref": "ExportFindings"}]}
 
 
 @pytest.mark.parametrize("name", TEMPLATE["Outputs"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders.rendered import CHINA, GOV, Place, Rendered
+from tests.builders.rendered import CHINA, GOV, REGIONS, Place, Rendered
 from tests.contract.parts import TEMPLATE, of_type
 
 REPORTS_KEY = {"Fn::If": ["UseStackKey", {"Fn::GetAtt": ["Key", "Arn"]}, {"Ref": "ExistingKeyArn"}]}
@@ -47,16 +47,22 @@ def test_each_function_may_send_its_trace(step: str) -> None:
 
 @pytest.mark.parametrize(
     ("place", "mode", "enabled"),
-    [(Place(), "Active", True), (GOV, "Active", True), (CHINA, "PassThrough", False)],
-    ids=["aws", "aws-us-gov", "aws-cn"],
+    [
+        (Place(), "Active", True),
+        (GOV, "Active", True),
+        (CHINA, "PassThrough", False),
+        (Place(parameters=REGIONS), "Active", True),
+    ],
+    ids=["aws", "aws-us-gov", "aws-cn", "home"],
 )
 def test_every_function_and_the_workflow_are_traced_where_aws_can(place: Place, mode: str, enabled: bool) -> None:
     rendered = Rendered(place)
     functions = rendered.of_type("AWS::Lambda::Function").values()
-    assert len(functions) == len(STEPS)
+    machines = rendered.of_type("AWS::StepFunctions::StateMachine").values()
+    of_all_reports = 3 if len(machines) > 1 else 0
+    assert len(functions) == len(STEPS) - 3 + of_all_reports
     assert {each["TracingConfig"]["Mode"] for each in functions} == {mode}
-    (machine,) = rendered.of_type("AWS::StepFunctions::StateMachine").values()
-    assert machine["TracingConfiguration"] == {"Enabled": enabled}
+    assert all(machine["TracingConfiguration"] == {"Enabled": enabled} for machine in machines)
 
 
 @pytest.mark.parametrize(

@@ -416,7 +416,7 @@ class Exporter:
             self.invoke("CleanUpFunction", {})
         except FunctionFailedError:
             return None  # the cleanup that the event started is still running
-        return None if any("open" in item for item in self.items().values()) else True
+        return None if any(item.get("open") == "OPEN" for item in self.items().values()) else True
 
 
 class FunctionFailedError(Exception):

@@ -3,8 +3,11 @@
 Buckets lose their encryption and lifecycle, topics their key, functions their dead-letter queue, schedules everything
 beyond expression, target and state. This patch passes these properties to the services that support them.
 
+Conditions do not know the Region, the partition or the account: ``!Equals [!Ref AWS::Region, eu-west-1]`` is false everywhere.
+
 Guards: test_a_stack_s_bucket_keeps_its_encryption_and_lifecycle, test_a_stack_s_topic_keeps_its_key,
-test_a_stack_s_schedule_keeps_its_time_zone, test_a_stack_s_function_keeps_its_dead_letter_queue.
+test_a_stack_s_schedule_keeps_its_time_zone, test_a_stack_s_function_keeps_its_dead_letter_queue,
+test_a_condition_knows_the_region.
 """
 
 import json
@@ -12,8 +15,9 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc, s3, scheduler, sns
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 type Properties = dict[str, Any]
 
@@ -53,8 +57,8 @@ def _lifecycle_xml(properties: Properties) -> bytes:
 
 def then(resource_type: str, keep: Callable[[str, Properties], None]) -> None:
     """Call a function with the physical id and properties of each created or updated resource."""
-    handlers = provisioners._RESOURCE_HANDLERS[resource_type]
-    create, update = handlers["create"], handlers["update"]
+    of_type = provisioners._RESOURCE_HANDLERS[resource_type]
+    create, update = of_type["create"], of_type["update"]
 
     def create_and_keep(logical_id: str, properties: Properties, stack: str) -> Any:
         created = create(logical_id, properties, stack)
@@ -66,7 +70,7 @@ def then(resource_type: str, keep: Callable[[str, Properties], None]) -> None:
         keep(updated[0], new)
         return updated
 
-    handlers.update(create=create_and_keep, update=update_and_keep)
+    of_type.update(create=create_and_keep, update=update_and_keep)
 
 
 def _keep_topic_key(topic_arn: str, properties: Properties) -> None:
@@ -85,8 +89,17 @@ def _keep_schedule(name: str, properties: Properties) -> None:
         raise ValueError(f"AWS::Scheduler::Schedule: {json.loads(body)['Message']}")
 
 
+def _place() -> dict[str, dict[str, str]]:
+    values = {"AWS::Region": get_region(), "AWS::AccountId": get_account_id(), "AWS::Partition": "aws"}
+    return {name: {"Value": value} for name, value in values.items()}
+
+
 def install() -> None:
-    """Add the dropped properties to the handlers of their resource types."""
+    """Add the dropped properties to the handlers of their resource types, and the place to conditions."""
+    evaluate = engine._evaluate_conditions
+    for module in (engine, handlers, changesets, stacks):
+        if hasattr(module, "_evaluate_conditions"):
+            module._evaluate_conditions = lambda template, params: evaluate(template, {**_place(), **params})
     provisioners._S3_BUCKET_CONFIGURATIONS += (
         ("BucketEncryption", _encryption_xml, s3._put_bucket_encryption, s3._delete_bucket_encryption),
         ("LifecycleConfiguration", _lifecycle_xml, s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),

@@ -123,4 +123,5 @@ def run(asking: socket.socket, request: dict[str, Any], outputs: list[int]) -> N
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         serve(sys.argv[2])
+        sys.exit()
     sys.exit(ask(os.environ[SOCKET_VARIABLE]))

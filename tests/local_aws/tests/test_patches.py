@@ -932,6 +932,22 @@ class TestSavedQueries:
 
 
 class TestCloudFormation:
+    def test_a_condition_knows_the_region(self, plain: Sandbox, full: Sandbox) -> None:
+        template = {
+            "Conditions": {"Here": {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-west-1"]}},
+            "Resources": {"Here": {"Type": "AWS::SQS::Queue", "Condition": "Here"}, "Always": {"Type": "AWS::SQS::Queue"}},
+        }
+
+        def created(sandbox: Sandbox) -> list[str]:
+            formation = sandbox.client("cloudformation")
+            formation.create_stack(StackName="placed", TemplateBody=json.dumps(template))
+            eventually(lambda: formation.describe_stacks(StackName="placed")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE")
+            listed = formation.describe_stack_resources(StackName="placed")["StackResources"]
+            return sorted(each["LogicalResourceId"] for each in listed)
+
+        assert created(plain) == ["Always"]
+        assert created(full) == ["Always", "Here"]
+
     def test_a_stack_s_bucket_keeps_its_encryption_and_lifecycle(self, plain: Sandbox, full: Sandbox) -> None:
         def configured(sandbox: Sandbox) -> list[str]:
             encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/key"}

@@ -5,9 +5,10 @@ A bundle has what its functions need and no more: each role allows only that.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from findings_exporter.aws import outbox
 from findings_exporter.aws.handler import client, utc_now
 from findings_exporter.aws.inspector import Inspector
 from findings_exporter.aws.lock import Lock
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
+
+SEND = timedelta(seconds=5)
+"""How long the home Region is sent to, beside a call that hangs: what it does not take now, the hourly cleanup sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,37 @@ class StartClients(Clients):
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """The way to the home Region.
+
+    Attributes
+    ----------
+    sqs
+        None where nothing is summarized.
+    now
+        The clock, for how long sending takes.
+    """
+
+    sqs: "SQSClient | None"
+    queue_url: str
+    now: Callable[[], datetime] = utc_now
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make the client, of the home Region."""
+        # Tried once: a Region that is down must not take the time of the function.
+        return cls(client("sqs", attempts=1, region=config.home) if config.has_summary else None, config.home_queue_url)
+
+    def send_all(self, table: Table, most: timedelta = SEND) -> int:
+        """Send what the home Region has not been sent yet, for so long at most, and return how many messages are left."""
+        return outbox.send_all(table, self.sqs, self.queue_url, self.now, self.now() + most) if self.sqs else 0
+
+
+NO_HOME = Home(None, "")
+"""Where nothing is summarized."""
+
+
+@dataclass(frozen=True, slots=True)
 class OwnerClients:
     """What notifying owners needs: S3 for what the analysis left for them."""
 
@@ -82,16 +118,58 @@ class CleanUpClients(Clients):
     states: "SFNClient"
     sns: "SNSClient"
     s3: "S3Client"
+    home: Home = NO_HOME
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Make the clients; once, at a handler's module level."""
-        return cls(*_shared(config), client("stepfunctions"), client("sns"), client("s3"))
+        return cls(*_shared(config), client("stepfunctions"), client("sns"), client("s3"), Home.from_config(config))
 
     @property
     def of_owners(self) -> OwnerClients:
         """What notifying owners needs of them."""
         return OwnerClients(self.config, self.table, self.s3, self.sns)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsClients:
+    """What starting all reports of a Region needs.
+
+    Attributes
+    ----------
+    s3
+        For the file of reports.
+    states
+        To ask whether another start, or one of its reports, is there.
+    """
+
+    config: Config
+    table: Table
+    s3: "S3Client"
+    states: "SFNClient"
+    home: Home
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make the clients; once, at a handler's module level."""
+        return cls(
+            config, Table(client("dynamodb"), config.table_name), client("s3"), client("stepfunctions"), Home.from_config(config)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryClients:
+    """What the summary needs: the messages of the Regions, S3 for its page, SNS to notify."""
+
+    config: Config
+    table: Table
+    s3: "S3Client"
+    sns: "SNSClient"
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make the clients; once, at a handler's module level."""
+        return cls(config, Table(client("dynamodb"), config.table_name), client("s3"), client("sns"))
 
 
 @dataclass(frozen=True, slots=True)

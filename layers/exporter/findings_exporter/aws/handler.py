@@ -59,17 +59,17 @@ def client(service: Literal["scheduler"], attempts: int = ...) -> "EventBridgeSc
 @overload
 def client(service: Literal["sns"], attempts: int = ...) -> "SNSClient": ...
 @overload
-def client(service: Literal["sqs"], attempts: int = ...) -> "SQSClient": ...
+def client(service: Literal["sqs"], attempts: int = ..., region: str | None = ...) -> "SQSClient": ...
 @overload
 def client(service: Literal["stepfunctions"]) -> "SFNClient": ...
-def client(service: Any, attempts: int = ATTEMPTS) -> Any:
-    """Make an AWS client with bounded retries and timeouts; handlers make theirs once, at module level."""
+def client(service: Any, attempts: int = ATTEMPTS, region: str | None = None) -> Any:
+    """Make an AWS client with bounded retries and timeouts, of this Region or another; handlers make theirs at module level."""
     config = ClientConfig(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
-    made = boto3.client(service, config=config)
+    made = boto3.client(service, region_name=region, config=config)
     made.meta.events.register("before-parse", refuse_short_answer)
     return made
 

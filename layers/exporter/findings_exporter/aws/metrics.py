@@ -49,6 +49,9 @@ BY_STACK = MappingProxyType(
         "AnalysesFailed": MetricUnit.Count,
         "AccountsNotScanned": MetricUnit.Count,
         "StepsFailed": MetricUnit.Count,
+        "ReportsMissing": MetricUnit.Count,
+        "SummariesMissing": MetricUnit.Count,
+        "SummariesSent": MetricUnit.Count,
     }
 )
 """Metrics of all reports together, with the dimension ``service`` alone: what alarms watch."""
@@ -129,6 +132,21 @@ def count_overdue(report_name: str, overdue_by_lowest_severity: Mapping[str, int
 def count_failed_step() -> None:
     """Count an error that ended a function."""
     _write_by_stack({"StepsFailed": 1})
+
+
+def count_missing_reports(count: int) -> None:
+    """Count the reports without a recent success, once an hour: what the alarm on missing reports watches."""
+    _write_by_stack({"ReportsMissing": count})
+
+
+def count_missing_summaries(count: int) -> None:
+    """Count the scheduled times whose summary is missing, once an hour; and let the sum of those that were sent exist."""
+    _write_by_stack({"SummariesMissing": count, "SummariesSent": 0})
+
+
+def count_summary() -> None:
+    """Count a message about a scheduled time."""
+    _write_by_stack({"SummariesSent": 1})
 
 
 def _of_analysis(analysis: Mapping[str, Any] | None) -> dict[str, int | None]:

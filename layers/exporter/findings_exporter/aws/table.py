@@ -46,6 +46,10 @@ class Table:
             return refused_item(error)
         return None
 
+    def delete(self, pk: str, sk: str) -> None:
+        """Delete an item, if it is there."""
+        self.client.delete_item(TableName=self.name, Key=_marshalled({"pk": pk, "sk": sk}))
+
     def update(
         self,
         key: tuple[str, str],
@@ -60,10 +64,12 @@ class Table:
             "Key": _marshalled({"pk": key[0], "sk": key[1]}),
             "UpdateExpression": expression,
             "ConditionExpression": condition,
-            "ExpressionAttributeValues": _marshalled(values),
         }
+        # DynamoDB takes neither of them empty.
         if names:
             request["ExpressionAttributeNames"] = dict(names)
+        if values:
+            request["ExpressionAttributeValues"] = _marshalled(values)
         try:
             self.client.update_item(**request)
         except ClientError as error:
@@ -82,18 +88,24 @@ class Table:
         )
         return (_unmarshalled(item) for page in pages for item in page["Items"])
 
-    def beginning_with(self, pk: str, start: str) -> Iterator[dict[str, Any]]:
-        """Read the items of a partition whose sort key begins with a text, consistently."""
+    def beginning_with(self, pk: str, start: str = "") -> Iterator[dict[str, Any]]:
+        """Read the items of a partition in order, consistently; with a text, those whose sort key begins with it."""
         pages = self.client.get_paginator("query").paginate(
             TableName=self.name,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :start)",
-            ExpressionAttributeValues=_marshalled({":pk": pk, ":start": start}),
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :start)" if start else "pk = :pk",
+            ExpressionAttributeValues=_marshalled({":pk": pk} | ({":start": start} if start else {})),
             ConsistentRead=True,
         )
         return (_unmarshalled(item) for page in pages for item in page["Items"])
 
-    def query_open(self, most: int, after: str = "0") -> list[dict[str, Any]]:
-        """Read who the open runs are from the sparse index, by their start: from behind one on, then those up to it."""
+    def query_open(self, most: int, after: str = "0", kind: str = "OPEN") -> list[dict[str, Any]]:
+        """Read what is open from the sparse index, by its start: from behind one on, then those up to it.
+
+        Parameters
+        ----------
+        kind
+            ``OPEN`` for runs, ``SUMMARY`` for summaries.
+        """
         items: list[dict[str, Any]] = []
         for side in (">", "<="):
             pages = self.client.get_paginator("query").paginate(
@@ -101,7 +113,7 @@ class Table:
                 IndexName=OPEN_INDEX,
                 KeyConditionExpression=f"#open = :open AND started_at {side} :after",
                 ExpressionAttributeNames={"#open": "open"},
-                ExpressionAttributeValues=_marshalled({":open": "OPEN", ":after": after}),
+                ExpressionAttributeValues=_marshalled({":open": kind, ":after": after}),
                 ProjectionExpression="pk, sk, arn, started_at",
                 PaginationConfig={"MaxItems": most - len(items)},
             )

@@ -1,7 +1,7 @@
 """Check the setup: what Inspector, the bucket, the key and the rest of the stack need, read and checked.
 
-One module a subject: inspector, bucket, key, roles, topic, owners, schedule. Each check is a pure function from what was read
-(``reading``) to a ``Check``. Offered: ``check_all``, ``check_report``, ``message``, ``deployment``, ``reading``. The
+One module a subject: inspector, bucket, key, roles, topic, owners, reports, schedule. Each check is a pure function from what was
+read (``reading``) to a ``Check``. Offered: ``check_all``, ``check_report``, ``message``, ``deployment``, ``reading``. The
 only full proof of a setup is a test export (``events/test_export.json``).
 """
 
@@ -22,6 +22,7 @@ from findings_exporter.preflight.inspector import anything_scanned, inspector_en
 from findings_exporter.preflight.key import key_policy_for_analysis, key_policy_for_exporter, key_policy_for_inspector, key_usable
 from findings_exporter.preflight.owners import due_dates, owner_rules, owners_topic_delivers
 from findings_exporter.preflight.reading import BucketSeen, KeySeen, PreflightClients, Reader, Unread
+from findings_exporter.preflight.reports import reports_file
 from findings_exporter.preflight.roles import permissions
 from findings_exporter.preflight.schedule import schedule_fires
 from findings_exporter.preflight.topic import alarms_delivered, nothing_undelivered, topic_delivers, topic_key_usable
@@ -54,6 +55,7 @@ def check_all(clients: PreflightClients, now: Callable[[], datetime], until: dat
         owner_rules(reader.owner_rules(), deployment.config),
         due_dates(deployment.config),
         *_of_owner_messages(reader),
+        *([reports_file(reader.reports_file(), deployment.config, at)] if deployment.config.reports == "FILE" else []),
         schedule_fires(reader.schedules(), now()),
         nothing_undelivered(reader.undelivered()),
     ]

@@ -11,9 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from findings_exporter.aws.handler import client
 from findings_exporter.model.errors import DENIED, code_of, text_of
-from findings_exporter.model.layout import owner_rules_key
+from findings_exporter.model.layout import owner_rules_key, reports_key
 from findings_exporter.model.notes import Note
 from findings_exporter.model.owner_rules import MOST_FILE_BYTES
+from findings_exporter.model.reports import MOST_REPORTS_BYTES
 from findings_exporter.model.text import cut
 from findings_exporter.preflight.deployment import Deployment, Permission
 
@@ -204,21 +205,27 @@ class Reader:
 
     def owner_rules(self) -> bytes | Unread | None:
         """Return the file that says who owns what; None: there is none. Of one that is too long, enough to see that."""
+        return self._file(owner_rules_key(self.clients.deployment.config.key_prefix), MOST_FILE_BYTES)
+
+    def reports_file(self) -> bytes | Unread | None:
+        """Return the file of reports; None: there is none. Of one that is too long, enough to see that."""
+        return self._file(reports_key(self.clients.deployment.config.key_prefix), MOST_REPORTS_BYTES)
+
+    def _file(self, key: str, most_bytes: int) -> bytes | Unread | None:
         s3, config = self.clients.s3, self.clients.deployment.config
-        key, bucket, owner = owner_rules_key(config.key_prefix), config.bucket, config.bucket_owner
+        bucket, owner = config.bucket, config.bucket_owner
         # S3 answers 403 for a missing object to a role that may not list, so the file is looked for first.
         listed = self._read(lambda: s3.list_objects_v2(Bucket=bucket, ExpectedBucketOwner=owner, Prefix=key, MaxKeys=1))
         if listed is None or isinstance(listed, Unread):
             return NO_SUCH_BUCKET if listed is None else listed
         if key not in [each["Key"] for each in listed.get("Contents", [])]:
             return None
-        return self._read(
-            lambda: s3.get_object(Bucket=bucket, ExpectedBucketOwner=owner, Key=key)["Body"].read(MOST_FILE_BYTES + 1)
-        )
+        return self._read(lambda: s3.get_object(Bucket=bucket, ExpectedBucketOwner=owner, Key=key)["Body"].read(most_bytes + 1))
 
     def schedules(self) -> list[Mapping[str, Any]] | Unread:
-        """Return the schedules that start the workflow."""
-        scheduler, machine = self.clients.scheduler, self.clients.deployment.config.state_machine_arn
+        """Return the schedules that start the workflow, or that of all reports."""
+        scheduler, config = self.clients.scheduler, self.clients.deployment.config
+        machines = {config.state_machine_arn, config.all_reports_arn}
         pages = iter(scheduler.get_paginator("list_schedules").paginate(GroupName="default", PaginationConfig={"PageSize": 100}))
         schedules: list[Mapping[str, Any]] = []
         for _ in range(SCHEDULE_PAGES):
@@ -228,7 +235,7 @@ class Reader:
             if page["Schedules"] is None:
                 return schedules
             for each in page["Schedules"]:
-                if each["Target"]["Arn"] != machine:
+                if each["Target"]["Arn"] not in machines:
                     continue
                 schedule = self._read(partial(scheduler.get_schedule, GroupName=each["GroupName"], Name=each["Name"]))
                 if isinstance(schedule, Unread):

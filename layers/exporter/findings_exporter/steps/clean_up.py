@@ -6,7 +6,8 @@ failure path ran: each part asks before it acts.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from findings_exporter import notification
-from findings_exporter.aws import run_store
+from findings_exporter.aws import run_store, start_store
 from findings_exporter.aws.clients import CleanUpClients, Clients
 from findings_exporter.aws.handler import named
 from findings_exporter.aws.lock import ENDED, EXECUTION_TIMEOUT, EXPIRY_MARGIN
-from findings_exporter.aws.metrics import count_expectation
+from findings_exporter.aws.metrics import count_expectation, count_missing_reports
 from findings_exporter.aws.run_store import CleanupMark
 from findings_exporter.model.errors import (
     AccessDeniedError,
@@ -35,6 +36,7 @@ from findings_exporter.model.run import Outcome, Run
 from findings_exporter.model.text import clean
 from findings_exporter.steps._reports import owner_of
 from findings_exporter.steps.cancel_report import cancel
+from findings_exporter.steps.finish_reports import finish_ended
 from findings_exporter.steps.notify import publish_outcome
 from findings_exporter.steps.notify_owners import give_up, send_to_owners
 from findings_exporter.steps.record_run import record
@@ -111,6 +113,10 @@ def clean_up_event(
     ended = _ended(clients.states, execution, now())
     if ended is None:
         raise StillRunningError(Note("cause.not_ended", run=execution.id))
+    if ":execution:" in execution.arn and execution.arn.split(":")[-2] == clients.config.all_reports_arn.split(":")[-1]:
+        finish_ended(clients, now())
+        clients.home.send_all(clients.table)
+        return "CLEANED_UP"
     return clean_up(clients, ended, now, function_deadline)
 
 
@@ -156,6 +162,7 @@ def clean_up(
     trouble = _stop(clients, execution, now, until)
     run = record(clients.table, execution, ENDED_AS.get(ended.status, "FAILED"), ended.failure, None, now())
     publish_outcome(clients.table, clients.sns, clients.config, execution, now(), function_deadline)
+    clients.home.send_all(clients.table)
     if run.owners_due:
         _notify_owners(clients, run, now, patience, function_deadline)
     if trouble:
@@ -233,21 +240,33 @@ def hourly_cleanup(clients: CleanUpClients, now: Callable[[], datetime], functio
     if clients.config.expected_report:
         count_expectation(clients.config.expected_report)
     cleanup = _HourlyCleanup(clients, now, function_deadline)
+    with cleanup.going_on():
+        _watch_starts(clients, now())
     before = run_store.cleanup_mark(clients.table)
     mark = cleanup.open_runs(before)
     cleanup.cleaned += _cancel_report_of_ended_run(clients, now, function_deadline)
-    try:
-        with translated():
-            mark = cleanup.unwritten(mark)
-    except (ExporterError, ClientError) as error:
-        cleanup.errors.append(error)
+    with cleanup.going_on():
+        mark = cleanup.unwritten(mark)
     if mark != before:
         run_store.keep_cleanup_mark(clients.table, mark)
+    # Last: what was cleaned up is to be said home, too.
+    clients.home.send_all(clients.table, function_deadline - TIME_TO_NOTIFY - now())
     if cleanup.stopped or mark != CleanupMark():
         logger.warning("the hourly cleanup stopped before its end, to end in time: the next one goes on from there")
     if cleanup.errors:
         raise cleanup.errors[0]
     return cleanup.cleaned
+
+
+def _watch_starts(clients: CleanUpClients, now: datetime) -> None:
+    """Finish starts of all reports that did not do so themselves, and count the reports that are missing."""
+    if clients.config.has_summary:
+        finish_ended(clients, now)
+    if within := clients.config.expected_hours:
+        missing = start_store.missing_reports(clients.table, now, timedelta(hours=within))
+        count_missing_reports(len(missing))
+        if missing:
+            logger.warning("reports missing: %s", ", ".join(missing))
 
 
 @dataclass(slots=True)
@@ -262,6 +281,15 @@ class _HourlyCleanup:
     seen: set[str] = field(default_factory=set)
     stopped: bool = False
     """Whether its time was over before its end."""
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Go on after an error; it is raised at the end."""
+        try:
+            with translated():
+                yield
+        except (ExporterError, ClientError) as error:
+            self.errors.append(error)
 
     def open_runs(self, mark: CleanupMark) -> CleanupMark:
         """Clean up after the lock's holder and the open runs, in half of the time at most."""

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from findings_exporter import notification
-from findings_exporter.aws import alarm_topic, run_store
+from findings_exporter.aws import alarm_topic, outbox, run_store
+from findings_exporter.aws.clients import NO_HOME, Home
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
+from findings_exporter.notification.home_headline import home_headline
 from findings_exporter.steps._results import Result
 from findings_exporter.steps.record_run import ended_failure
 
@@ -20,10 +22,16 @@ CLAIM_MARGIN = timedelta(seconds=10)
 """How much longer a claim lasts than the function that holds it: clocks differ."""
 
 
-def notify(
-    table: Table, sns: "SNSClient", config: Config, execution: Execution, now: datetime, function_deadline: datetime
+def notify(  # noqa: PLR0913 - what it works with, and the clock
+    table: Table,
+    sns: "SNSClient",
+    config: Config,
+    execution: Execution,
+    now: datetime,
+    function_deadline: datetime,
+    home: Home = NO_HOME,
 ) -> Result:
-    """Publish the run's outcome, unless it was published already.
+    """Publish the run's outcome, unless it was published already; and say home how it ended, where there is a summary.
 
     Returns
     -------
@@ -32,6 +40,7 @@ def notify(
         ``owners_due``: whether messages to owners are to be sent.
     """
     notified = publish_outcome(table, sns, config, execution, now, function_deadline)
+    home.send_all(table)
     run = run_store.load(table, execution)
     # Record Run may have failed right after it had decided the outcome.
     run_store.keep_history(table, run)
@@ -65,6 +74,9 @@ def publish_outcome(
     if run is None:
         return False
     try:
+        if config.has_summary and (headline := home_headline(run, config)):
+            # Before the run is closed: from here on the hourly cleanup sends it, whatever becomes of this function.
+            outbox.keep(table, headline, now)
         note = alarm_topic.unconfirmed_note(sns, config)
         noted = replace(run, notes=(note, *run.notes)) if note else run
         sns.publish(**notification.publication(noted, config))

@@ -15,6 +15,8 @@ from findings_exporter.aws.metrics import (
     count_analysis,
     count_expectation,
     count_failed_step,
+    count_missing_reports,
+    count_missing_summaries,
     count_overdue,
     count_run,
     count_status_check,
@@ -55,6 +57,8 @@ def test_every_metric_that_is_known_is_written_with_its_unit_and_dimensions_and_
     count_expectation("nightly")
     count_status_check("nightly")
     count_failed_step()
+    count_missing_reports(1)
+    count_missing_summaries(1)
     by_report = {(name, ("report", "service"), unit.value) for name, unit in BY_REPORT.items()}
     assert seen(capsys) == by_report | {(name, ("service",), unit.value) for name, unit in BY_STACK.items()}
     assert not set(BY_REPORT) & set(BY_STACK)

@@ -302,7 +302,7 @@ def test_a_function_makes_no_client_that_its_role_has_no_use_for(
 
 def test_every_function_is_a_folder_with_one_short_file() -> None:
     folders = sorted(path.parent.name for path in Path("functions").glob("*/app.py"))
-    assert folders == sorted([*STEPS, "check_setup", "clean_up"])
+    assert folders == sorted([*STEPS, "check_setup", "clean_up", "plan_reports", "finish_reports", "summarize"])
     assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 60 for path in Path("functions").glob("*/app.py"))
 
 
