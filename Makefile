@@ -39,8 +39,23 @@ deploy: export AWS_DEFAULT_REGION ?= $(AWS_REGION)
 endif
 
 .PHONY: deploy
-deploy: build ## Deploy to the AWS account of your credentials; asks before it changes anything (YES=1 does not ask, for CI)
+deploy: build ## Deploy to the AWS account of your credentials; asks before it changes anything (YES=1 does not ask, for CI; REGIONS="eu-west-1 us-east-1")
+ifdef REGIONS
+	.venv-sam/bin/python -m tests.tools.regions deploy $(REGIONS) $(if $(YES),--yes)
+else
 	$(sam) deploy $(if $(YES),--no-confirm-changeset --no-fail-on-empty-changeset)
+endif
+
+.PHONY: config
+config: install ## Check config/owners.json and config/reports.json, and upload them to the buckets (REGIONS="eu-west-1 us-east-1"; CONFIG=folder, STACK=)
+	@[ -n "$(REGIONS)" ] || { echo 'Name the Regions: make config REGIONS="eu-west-1 us-east-1"' >&2; exit 1; }
+	PYTHONPATH=layers/exporter .venv/bin/python -m tests.tools.config_files $(REGIONS) $(if $(CONFIG),--folder '$(CONFIG)') \
+		$(if $(STACK),--stack '$(STACK)')
+
+.PHONY: undeploy
+undeploy: .venv-sam/.synced ## Delete the stacks, but keep reports and keys (REGIONS="eu-west-1 us-east-1"; STACK=; YES=1 does not ask)
+	@[ -n "$(REGIONS)" ] || { echo 'Name the Regions: make undeploy REGIONS="eu-west-1 us-east-1"' >&2; exit 1; }
+	.venv-sam/bin/python -m tests.tools.regions undeploy $(REGIONS) $(if $(YES),--yes) $(if $(STACK),--stack '$(STACK)')
 
 .PHONY: build
 build: .venv-sam/.synced ## Build the functions and layers that make deploy deploys
@@ -59,6 +74,7 @@ lint: install .venv-security/.synced ## Check code style, types, words, the temp
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/python .ci/check_state_machine.py statemachine/export_findings.asl.json
+	.venv/bin/python .ci/check_state_machine.py statemachine/export_all_reports.asl.json
 	.venv/bin/python .ci/check_words.py
 	.venv/bin/cfn-lint template.yaml
 	$(sam) validate --lint --region eu-west-1
@@ -71,9 +87,10 @@ format: install ## Format the code and fix what ruff can fix
 	.venv/bin/ruff format .
 
 .PHONY: faults
-faults: linux install build emulator ## Inject faults into every step and check the six invariants (CELL=, HISTORY= run one; HISTORIES=, LOAD= say how many; LANES=, SEED=)
+faults: linux install build emulator ## Inject faults into every step and check the rules (CELL=, HISTORY=, REGION_HISTORY= run one; HISTORIES=, REGION_HISTORIES=, LOAD= say how many; LANES=, SEED=)
 	PYTHONPATH=layers/exporter .venv/bin/python -m tests.faults $(if $(CELL),--cell '$(CELL)') $(if $(HISTORY),--history '$(HISTORY)') \
-		$(if $(HISTORIES),--histories $(HISTORIES)) $(if $(LOAD),--load $(LOAD)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(REGION_HISTORY),--region-history '$(REGION_HISTORY)') $(if $(HISTORIES),--histories $(HISTORIES)) \
+		$(if $(REGION_HISTORIES),--region-histories $(REGION_HISTORIES)) $(if $(LOAD),--load $(LOAD)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(LANES),--lanes $(LANES))
 
 .PHONY: bench

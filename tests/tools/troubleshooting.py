@@ -127,6 +127,8 @@ FIXES = {
     "failed.topic": ["fix.deploy"],
     "failed.topic_denied": ["fix.topic_deny"],
     "failed.topic_no_subscription": ["fix.topic_subscribe"],
+    "failed.reports": ["fix.reports"],
+    "failed.reports_none": ["fix.reports"],
     "failed.alarm_topic": ["fix.deploy"],
     "failed.alarm_topic_pending": ["fix.alarm_topic_confirm"],
     "failed.alarm_topic_no_subscription": ["fix.alarm_topic_subscribe"],
@@ -336,7 +338,9 @@ def _setup() -> Iterator[str]:
 
 def _alarms() -> Iterator[str]:
     yield "## Alarms\n\nThe description of an alarm, with the values of your stack in place of `<…>`:\n"
-    for alarm in Rendered(PLACE).of_type("AWS::CloudWatch::Alarm").values():
+    several = Place(parameters={**PLACE.parameters, "Reports": "FILE"})
+    alarms = Rendered(PLACE).of_type("AWS::CloudWatch::Alarm")
+    for alarm in (alarms | Rendered(several).of_type("AWS::CloudWatch::Alarm")).values():
         name, result = alarm["AlarmName"], alarm["AlarmDescription"]
         for value, placeholder in PLACEHOLDERS.items():
             name, result = name.replace(value, placeholder), result.replace(value, placeholder)
