@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tests.local_aws.deployed_exporter import Exporter
 from tests.local_aws.fault_control import FaultControl
 from tests.local_aws.inspector_control import InspectorControl
-from tests.local_aws.server import LocalAws
+from tests.local_aws.server import DEFAULT_REGION, LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,15 +42,15 @@ class Lane:
         self._events_come = True
 
     @classmethod
-    def deploy(cls, aws: LocalAws, number: int) -> Lane:
-        """Make a lane."""
-        parameters = {"OwnerMessages": "ALL"}
-        return cls(Exporter.deploy(aws, f"lane{number}", account=str(FIRST_ACCOUNT + number), parameters=parameters))
+    def deploy(cls, aws: LocalAws, number: int, region: str = DEFAULT_REGION, **parameters: str) -> Lane:
+        """Make a lane, or in another Region a part of one."""
+        account, given = str(FIRST_ACCOUNT + number), {"OwnerMessages": "ALL", **parameters}
+        return cls(Exporter.deploy(aws, f"lane{number}", account=account, region=region, parameters=given))
 
     def clear(self) -> None:
         """Clear what the run before left, and remove all faults."""
         exporter = self.exporter
-        with exporter.aws.batch(exporter.account) as batch:
+        with exporter.aws.batch(exporter.account, exporter.region) as batch:
             faults, inspector = FaultControl(exporter, batch), InspectorControl(batch, exporter.account, exporter.region)
             faults.forget()
             faults.set_wait_scales(WAIT_SCALES)

@@ -27,9 +27,14 @@ if TYPE_CHECKING:
 
 type Place = tuple[str, str, str]
 """Step, call and method."""
-type Scenario = Literal["nightly", "parts", "deadline", "refused", "stopped", "swept"]
+type Scenario = Literal[
+    "nightly", "parts", "deadline", "refused", "stopped", "swept", "reports", "report-stopped", "start-stopped"
+]
 
-SCENARIOS: tuple[Scenario, ...] = get_args(Scenario.__value__)
+OF_REPORTS: tuple[Scenario, ...] = ("reports", "report-stopped", "start-stopped")
+"""Those of several reports with one summary: `tests/faults/region_cells.py`."""
+ALL_SCENARIOS: tuple[Scenario, ...] = get_args(Scenario.__value__)
+SCENARIOS: tuple[Scenario, ...] = tuple(each for each in ALL_SCENARIOS if each not in OF_REPORTS)
 """A scheduled run that succeeds; one whose report is analyzed in parts; a run that its deadline ends; one whose setup is wrong; one
 that is stopped while it waits; the same, but the event of its end is lost."""
 USUAL = {
@@ -64,6 +69,9 @@ ONLY: dict[Scenario, tuple[str, ...]] = {
     "refused": ("throttle", "short", "denied-on", "killed-bef", "stopped"),
     # The hourly cleanup calls the same clean_up as the event does.
     "swept": ("error", "lost-3", "denied-on", "late", "killed-bef", "killed-aft", "overlap-bef", "overlap-aft"),
+    # clean_up does for home what Notify and Finish Reports do.
+    "report-stopped": ("error-on", "lost-3", "denied-on", "late", "killed-bef", "killed-aft", "overlap-aft"),
+    "start-stopped": ("error-on", "lost-3", "denied-on", "late", "killed-bef", "killed-aft", "overlap-aft"),
 }
 """The kinds that test something new for a scenario's calls; all kinds, where none are named."""
 FEWEST_PARTS, LATER_PART = 3, 3
@@ -179,7 +187,7 @@ class Cell:
         scenario, step, call, kind_name = name.split("/")
         kinds = {STEP: STEP_KINDS, STATE: STATE_KINDS}.get(call, tuple(KINDS.values()))
         kind = next(kind for kind in kinds if kind.name == kind_name)
-        return cls(next(each for each in SCENARIOS if each == scenario), step.replace("_", " "), call, kind)
+        return cls(next(each for each in ALL_SCENARIOS if each == scenario), step.replace("_", " "), call, kind)
 
 
 @dataclass(frozen=True)
@@ -210,17 +218,17 @@ def cells(lane: Lane) -> list[Cell]:
         # The hourly cleanup works for no single execution; where the event arrives, nothing is left for it to do.
         worked_for = "" if scenario == "swept" else seen.executions[0].arn
         calls = [call for call in lane.faults.calls() if call["execution"] == worked_for]
-        places = _places_of_parts(lane, calls) if scenario == "parts" else list(_places(calls, {}))
+        places = _places_of_parts(lane, calls) if scenario == "parts" else list(places_of(calls, {}))
         steps = {invocation.function for invocation in seen.invocations if invocation.function != "CleanUpFunction"}
-        first = _first_at_services(places)
-        hangs = [cell for cell in _hangs_on(scenario, first) if scenario != "swept" and _at_service(cell) not in hung]
+        first = first_at_services(places)
+        hangs = [cell for cell in hangs_on(scenario, first) if scenario != "swept" and at_service(cell) not in hung]
         hangs = [cell for cell in hangs if cell.part <= 1]
-        hung |= {_at_service(cell) for cell in hangs}
+        hung |= {at_service(cell) for cell in hangs}
         found = [
             *(
                 Cell(scenario, step, call, kind)
                 for step, call, method in places
-                for kind in _kinds_of_call(scenario, step, call, method, is_first=(step, call) in first)
+                for kind in kinds_of_call(scenario, step, call, method, is_first=(step, call) in first)
             ),
             *hangs,
             *(Cell(scenario, _short(step), STEP, kind) for step in sorted(steps) for kind in STEP_KINDS),
@@ -236,7 +244,7 @@ def cells(lane: Lane) -> list[Cell]:
     return made
 
 
-def _places(calls: Iterable[Call], parts: Mapping[str, int]) -> Iterator[Place]:
+def places_of(calls: Iterable[Call], parts: Mapping[str, int]) -> Iterator[Place]:
     """Yield step, call and method of each call; an invocation for a part has the part's number behind the step."""
     counts: dict[tuple[str, str], int] = {}
     for call in calls:
@@ -253,14 +261,15 @@ def _places_of_parts(lane: Lane, calls: Iterable[Call]) -> list[Place]:
         raise AssertionError(f"the report was divided into {len(parts)} parts")
     places = [
         (step, call, method)
-        for step, call, method in _places(calls, parts)
+        for step, call, method in places_of(calls, parts)
         if step.partition(".")[2] in ("", "1", str(LATER_PART)) and not AS_IN_NIGHTLY.match(f"{step}/{call}")
     ]
     last = {(step, call.partition("#")[0]): call for step, call, _ in places}
     return [each for each in places if each[1].endswith("#1") or last[each[0], each[1].partition("#")[0]] == each[1]]
 
 
-def _kinds_of_call(scenario: Scenario, step: str, call: str, method: str, *, is_first: bool) -> Iterator[Kind]:
+def kinds_of_call(scenario: Scenario, step: str, call: str, method: str, *, is_first: bool) -> Iterator[Kind]:
+    """Yield the ways in which a call is broken."""
     for kind in CALL_KINDS:
         if kind.is_stop and step == "CleanUp":
             continue  # its execution has ended
@@ -272,17 +281,19 @@ def _kinds_of_call(scenario: Scenario, step: str, call: str, method: str, *, is_
             yield kind
 
 
-def _first_at_services(places: Iterable[Place]) -> list[tuple[str, str]]:
+def first_at_services(places: Iterable[Place]) -> list[tuple[str, str]]:
     """Return each step's first call at each service."""
     first = {(step, call.split(":")[0]): call for step, call, _ in reversed(list(places))}
     return [(step, call) for (step, _), call in first.items()]
 
 
-def _hangs_on(scenario: Scenario, first: Iterable[tuple[str, str]]) -> Iterator[Cell]:
+def hangs_on(scenario: Scenario, first: Iterable[tuple[str, str]]) -> Iterator[Cell]:
+    """Yield the cells in which a service never answers."""
     return (Cell(scenario, step, call, HANG_ON) for step, call in first)
 
 
-def _at_service(cell: Cell) -> tuple[str, str]:
+def at_service(cell: Cell) -> tuple[str, str]:
+    """Return the step and the service that a cell breaks."""
     return cell.step, cell.call.partition(":")[0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tests.faults.matrix import SCENARIOS
+from tests.faults.matrix import ALL_SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ LONGEST = 12
 
 def table(results: Iterable[Result]) -> Iterator[str]:
     """Yield the lines of one table for each scenario and sort of fault: step and call down, faults across."""
-    in_tables = sorted(results, key=lambda each: (SCENARIOS.index(each.cell.scenario), _sort(each.cell)))
+    in_tables = sorted(results, key=lambda each: (ALL_SCENARIOS.index(each.cell.scenario), _sort(each.cell)))
     for (scenario, sort), group in groupby(in_tables, key=lambda each: (each.cell.scenario, _sort(each.cell))):
         found = list(group)
         kinds = list(dict.fromkeys(each.cell.kind.name for each in found))

@@ -53,11 +53,18 @@ class TableStream:
 
     def read(self) -> list[Written]:
         """Return what was written to the lock, to runs and to the items of their owners."""
-        records: list[dict[str, Any]] = []
+        return [written for change in self._changes() for written in _written(change)]
+
+    def images(self) -> list[tuple[float, Item]]:
+        """Return what was written, in order: each time and the item as it was then."""
+        return [(_time_of(change), _plain(change["NewImage"])) for change in self._changes() if change.get("NewImage")]
+
+    def _changes(self) -> list[Mapping[str, Any]]:
+        changes: list[Mapping[str, Any]] = []
         while page := (answer := self._streams.get_records(ShardIterator=self._iterator))["Records"]:
-            records += page
+            changes += [record["dynamodb"] for record in page]
             self._iterator = answer["NextShardIterator"]
-        return [written for record in records for written in _written(record["dynamodb"])]
+        return changes
 
     def _now(self) -> str:
         (shard,) = self._streams.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
@@ -66,7 +73,7 @@ class TableStream:
 
 
 def _written(change: Mapping[str, Any]) -> Iterator[Written]:
-    at = int(change["SequenceNumber"][:MILLISECOND_DIGITS]) / 1000
+    at = _time_of(change)
     before, after = _plain(change.get("OldImage")), _plain(change.get("NewImage"))
     match (before or after)["sk"]:
         case "LOCK":
@@ -76,6 +83,10 @@ def _written(change: Mapping[str, Any]) -> Iterator[Written]:
         case sk if after and sk.startswith("OWNER#"):
             run, owner = after["pk"].removeprefix("EXECUTION#"), sk.removeprefix("OWNER#")
             yield OwnerWritten(at, run, owner, "notified_at" in after)
+
+
+def _time_of(change: Mapping[str, Any]) -> float:
+    return int(change["SequenceNumber"][:MILLISECOND_DIGITS]) / 1000
 
 
 def _plain(image: Mapping[str, Any] | None) -> Item:
