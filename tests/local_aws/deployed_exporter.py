@@ -328,6 +328,22 @@ class Exporter:
         key = f"{KEY_PREFIX}/config/owners.json"
         self.client("s3").put_object(Bucket=self.outputs["BucketName"], Key=key, Body=json.dumps(rules).encode())
 
+    def put_reports(self, content: object) -> None:
+        """Put the file of reports."""
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.client("s3").put_object(Bucket=self.outputs["BucketName"], Key=f"{KEY_PREFIX}/config/reports.json", Body=body)
+
+    def start_reports(self, run_input: object, name: str | None = None) -> str:
+        """Start all reports of the Region and return the ARN of the execution."""
+        named = {"name": name} if name else {}
+        machine = self.outputs["AllReportsStateMachineArn"]
+        return str(self.states.start_execution(stateMachineArn=machine, input=json.dumps(run_input), **named)["executionArn"])
+
+    def summaries(self) -> list[dict[str, Any]]:
+        """Return what was published about scheduled times, as SNS got it, the oldest first."""
+        published = self.aws.control("/_local/sns/published", {"account": self.account, "region": self.region})["messages"]
+        return [each for each in published if each["attributes"].get("kind", {}).get("StringValue") == "summary"]
+
     def message_of(self, arn: str, seconds: float = 20) -> Message:
         """Wait for the message about an execution, and fail if there is more than one."""
         name = arn.rsplit(":", 1)[-1]

@@ -2,7 +2,7 @@
 
 Deploys the real stack with the SAM CLI, lets the schedule start an export, and starts a second run by hand while the first
 one is in progress. Then findings change, an image is rebuilt, scanning is deactivated in one account, and the schedule starts
-the next run, whose analysis must report exactly these changes. Prints what an operator would see and leaves the files in
+the next run, whose analysis must report exactly these changes. Then two Regions with two reports each give one summary. Prints what an operator would see and leaves the files in
 `.demo/`. Exits with 0 only if everything happened as described.
 """
 
@@ -26,7 +26,7 @@ from tests.local_aws.athena_reader import AthenaReader, QueryFailedError
 from tests.local_aws.deployed_exporter import Execution, Exporter, NotInTimeError, wait_until
 from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import DEFAULT_REGION, REPOSITORY, LocalAws
-from tests.tools import demo_expectations, screenshot
+from tests.tools import demo_expectations, demo_regions, screenshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +69,8 @@ def main() -> int:
         with LocalAws(DEMO / "local-aws.log", wait_scale=WAIT_SCALE) as aws:
             exporter = deploy(aws)
             show(exporter)
+            heading("Two Regions with two reports each, one summary")
+            demo_regions.show_regions(aws, DEMO, say, check)
             say(f"\nDone: everything happened as described, in {time.monotonic() - began:.0f} s. The files are in .demo/")
             if "--keep" in sys.argv:
                 keep(aws, exporter)

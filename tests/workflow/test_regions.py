@@ -49,13 +49,11 @@ class Regions:
     def start(self, stack: Exporter, name: str | None = None) -> str:
         """Start all reports of a Region as its schedule does; return the execution's ARN."""
         run_input = {"schedule": {"scheduled_for": self.time.isoformat(), "arn": SCHEDULE.format(region=stack.region)}}
-        return start_all(stack, run_input, name)
+        return stack.start_reports(run_input, name)
 
     def summaries(self) -> list[dict[str, Any]]:
         """The messages about scheduled times, the oldest first."""
-        place = {"account": ACCOUNT, "region": HOME}
-        published = self.home.aws.control("/_local/sns/published", place)["messages"]
-        return [each for each in published if each["attributes"].get("kind", {}).get("StringValue") == "summary"]
+        return self.home.summaries()
 
     def summary(self, number: int = 0) -> dict[str, Any]:
         """Wait for a message about the scheduled time, and return its event."""
@@ -88,21 +86,6 @@ class Regions:
         self.home.invoke("SummarizeFunction", {})
 
 
-def start_all(stack: Exporter, run_input: object, name: str | None = None) -> str:
-    """Start the state machine of all reports."""
-    named = {"name": name} if name else {}
-    started = stack.states.start_execution(
-        stateMachineArn=stack.outputs["AllReportsStateMachineArn"], input=json.dumps(run_input), **named
-    )
-    return str(started["executionArn"])
-
-
-def put_reports(stack: Exporter, content: object) -> None:
-    """Put the file of reports."""
-    body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    stack.client("s3").put_object(Bucket=stack.outputs["BucketName"], Key="inspector/config/reports.json", Body=body)
-
-
 def states_of(event: dict[str, Any]) -> dict[tuple[str, str], str]:
     """What a summary says of each report."""
     return {(each["region"], each["report"]): each["state"] for each in event["reports"]}
@@ -133,7 +116,7 @@ def regions(two: tuple[Exporter, Exporter]) -> Iterator[Regions]:
         control.reset()
         control.seed(findings=30, seed=1)
         control.configure(base_seconds=0.2, seconds_per_1000=0.0)
-        put_reports(stack, REPORTS)
+        stack.put_reports(REPORTS)
     # What an earlier test left may still be on its way home.
     made.home.client("sqs").purge_queue(QueueUrl=made.home.resource("HeadlinesQueue"))
     made.home.delete_items(lambda item: item["pk"].startswith("SUMMARY#"))
@@ -176,7 +159,7 @@ def test_a_schedule_that_is_delivered_twice_starts_its_reports_once(regions: Reg
 
 def test_one_report_that_fails_stops_no_other_and_is_in_the_summary_with_its_cause(regions: Regions) -> None:
     wrong = {"name": "criticals", "deadline_hours": 1}
-    put_reports(regions.home, [wrong, {"name": "nightly"}])
+    regions.home.put_reports([wrong, {"name": "nightly"}])
     FaultControl(regions.home).put("denied", function="StartReportFunction", action="inspector2:CreateFindingsReport", times=1)
     arn = regions.start(regions.home)
     other = regions.start(regions.other)
@@ -278,10 +261,10 @@ def test_a_start_while_the_one_before_is_still_running_starts_nothing_and_says_s
 
 
 def test_by_hand_all_or_some_reports_are_exported_without_a_summary(regions: Regions) -> None:
-    arn = start_all(regions.home, {"reports": ["criticals"]})
+    arn = regions.home.start_reports({"reports": ["criticals"]})
     assert regions.home.ended(arn, 60).status == "SUCCEEDED"
     assert len(regions.home.executions()) == 1
-    assert regions.home.ended(start_all(regions.home, {}), 60).status == "SUCCEEDED"
+    assert regions.home.ended(regions.home.start_reports({}), 60).status == "SUCCEEDED"
     assert len(regions.home.executions()) == 3
     assert not [key for key in regions.home.items() if key[0].startswith(("SUMMARY#", "OUTBOX"))]
 
@@ -291,7 +274,7 @@ def test_by_hand_all_or_some_reports_are_exported_without_a_summary(regions: Reg
     [({"reports": ["weekly"]}, "nightly"), ({"report": "nightly"}, "report"), ([], "input"), ({"reports": "nightly"}, "reports")],
 )
 def test_a_wrong_input_is_refused_in_words(regions: Regions, run_input: object, said: str) -> None:
-    ended = regions.home.ended(start_all(regions.home, run_input))
+    ended = regions.home.ended(regions.home.start_reports(run_input))
     assert (ended.status, ended.error) == ("FAILED", "InvalidInput")
     assert said in str(ended.cause)
     assert regions.home.executions() == []
@@ -299,7 +282,7 @@ def test_a_wrong_input_is_refused_in_words(regions: Regions, run_input: object, 
 
 def test_a_file_that_cannot_be_used_exports_the_report_of_the_parameters_with_a_note(regions: Regions) -> None:
     for stack in regions.stacks:
-        put_reports(stack, b'[{"name": "a/b"}]')
+        stack.put_reports(b'[{"name": "a/b"}]')
     for stack in regions.stacks:
         assert stack.ended(regions.start(stack), 60).status == "SUCCEEDED"
     event = regions.summary()
