@@ -12,6 +12,25 @@ settings.register_profile("ci", max_examples=50)
 settings.load_profile("ci")
 
 
+SLOW = (
+    "test_region_histories",
+    "test_deploying_regions",
+    "test_histories",
+    "test_page_in_browser",
+    "test_regions",
+    "test_faults",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that take longest: at the end, they would run while the other workers have nothing to do."""
+
+    def place(item: pytest.Item) -> int:
+        return next((place for place, name in enumerate(SLOW) if f"/{name}.py" in item.nodeid), len(SLOW))
+
+    items.sort(key=place)
+
+
 @pytest.fixture
 def sealed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clear the environment and refuse sockets: for tests that need neither AWS nor its emulation."""

@@ -22,7 +22,7 @@ def test_a_run_that_began_under_the_release_before_ends_well_after_a_deployment(
 
     exporter.states.update_state_machine(stateMachineArn=exporter.state_machine, definition=machine)
     for function, package in packages().items():
-        if function.endswith("Function"):
+        if function in exporter.functions():  # those of several Regions are not deployed
             exporter.client("lambda").update_function_code(FunctionName=exporter.resource(function), ZipFile=package)
     new = exporter.start({})
     inspector.release()

@@ -156,7 +156,7 @@ PREFLIGHT = {
     "fix.topic_subscribe": "SNS から届いたメールのリンクを開いてサブスクリプションを確認するか、トピックにアドレスをサブスクライブしてください。",
     "fix.alarm_topic_confirm": "アラームトピックについて SNS から届いたメールのリンクを開いてください。通知トピックのメールとは別に届きます。",
     "fix.alarm_topic_subscribe": "アラームトピックに、フィルターポリシーなしでアドレスをサブスクライブし、SNS から届いたメールのリンクを開いてください。",
-    "fix.reports": "ファイル {key} を修正し、make config でアップロードしてください。JSON スキーマは docs/reports.schema.json です。",
+    "fix.reports": "ファイル {key} を修正し、make config でアップロードしてください（JSON スキーマ: docs/reports.schema.json）。",
     "fix.owners": "ファイル {key} を修正し、再度アップロードしてください（JSON スキーマ: docs/owners.schema.json）。",
     "fix.owners_none": "ルールを {key} としてアップロードするか、パラメータ OwnerTag を設定してください。通知を送信しない場合は、OwnerMessages を OFF にしてください。",
     "fix.due_dates": "パラメータ RemediationDays を修正し、スタックをデプロイしてください。",

@@ -24,6 +24,7 @@ from findings_analysis.page.rendering import (
     answer,
     score,
 )
+from findings_analysis.page.summary_page import NUMBERS_OF_OWNERS_SHOWN, NUMBERS_OF_REPORTS
 from findings_analysis.page.trend import FEWEST_PLACES, HEIGHT, PLACE_WIDTH, RUNS, strips
 from findings_exporter.model.run import Outcome
 from findings_exporter.model.taxonomy import KINDS, LISTED_KINDS, SCAN_TYPES, SEVERITIES
@@ -578,12 +579,15 @@ class TestLanguages:
             "list.changed",
             "list.name_",
         )
-        source = "".join(
-            (FOLDER / name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.js", "rendering.py", "localization.py")
+        of_tables = tuple(f"summary.{name}" for name in (*NUMBERS_OF_REPORTS, *NUMBERS_OF_OWNERS_SHOWN))
+        of_summary = ("summary.html.j2", "summary_page.py")
+        files = ("page.html.j2", "page.js", "rendering.py", "localization.py", *of_summary)
+        source = (
+            "".join((FOLDER / name).read_text(encoding="utf-8") for name in files).replace("say('", 'say("').replace("')", '")')
         )
         for key in TEXTS["en"]:
             name = re.sub(r"\.(one|other)$", "", key)
-            assert f'"{name}"' in source or key.startswith((*by_name, "headline.none_")), f"{key} is not used"
+            assert f'"{name}"' in source or key.startswith((*by_name, *of_tables, "headline.none_")), f"{key} is not used"
 
     @ALL_SAMPLES
     def test_every_run_can_be_shown_in_japanese(self, sample: str) -> None:
