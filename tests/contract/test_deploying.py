@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from findings_exporter.model.layout import owner_rules_key, reports_key
 from tests.builders.rendered import VARIANTS, Place, Rendered
 from tests.contract.parts import TEMPLATE, listed
 from tests.tools import regions
@@ -202,8 +203,8 @@ def test_the_other_form_loses_what_its_comment_says(overrides: str, read: dict[s
 # ---------------------------------------------------------------------------------------------------------------------
 
 JSON_BLOCKS = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)]
-TRUST, POLICY, ATHENA, CHAT, BOUNDARY = JSON_BLOCKS
-STATEMENTS: list[dict[str, Any]] = [*POLICY["Statement"], *ATHENA, *CHAT]
+TRUST, POLICY, ATHENA, CHAT, CONFIG_FILES, BOUNDARY = JSON_BLOCKS
+STATEMENTS: list[dict[str, Any]] = [*POLICY["Statement"], *ATHENA, *CHAT, *CONFIG_FILES]
 (WORKFLOW,) = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)]
 STACK, PLACE = "inspector-findings-exporter", "eu-west-1:123456789012"
 CUT = f"{STACK[:24]}-Resource-ABCDEFGHIJKL"
@@ -319,6 +320,14 @@ def is_needed(action: str) -> bool:
     return not any(fnmatchcase(action, pattern) for pattern in PATTERNS)
 
 
+def test_the_role_may_upload_the_files_of_config_and_nothing_else_into_the_bucket() -> None:
+    bucket = f"arn:aws:s3:::{STACK}-bucket-abcdef"
+    for key in (owner_rules_key("inspector"), reports_key("inspector")):
+        assert [each["Sid"] for each in allowing("s3:PutObject", f"{bucket}/{key}")] == ["ConfigFiles"]
+    assert not list(allowing("s3:PutObject", f"{bucket}/inspector/reports/report.json"))
+    assert [each["Sid"] for each in allowing("kms:GenerateDataKey", f"arn:aws:kms:{PLACE}:key/0000")] == ["ConfigKey"]
+
+
 def test_every_type_of_resource_is_known_with_its_permissions() -> None:
     assert set(declared()) == set(ARNS) == TYPES
 
@@ -347,8 +356,8 @@ def test_the_policy_gives_no_access_to_findings() -> None:
 
 def test_everything_is_named_but_what_no_name_confines() -> None:
     everywhere = {statement["Sid"] for statement in STATEMENTS if "*" in listed(statement["Resource"])}
-    assert everywhere == {"ChatChannels", "LogDeliveryAndQueries", "NewKey", "QueueOfTheSummary", "Subscriptions"}
-    keys = next(each for each in STATEMENTS if each["Sid"] == "KeysThroughCloudFormation")
+    assert everywhere == {"ChatChannels", "LogDelivery", "NewKey", "SummaryQueue", "Subscriptions"}
+    keys = next(each for each in STATEMENTS if each["Sid"] == "KeysOfStack")
     assert keys["Condition"] == {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
 
 

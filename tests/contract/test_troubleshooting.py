@@ -1,17 +1,29 @@
 """docs/troubleshooting.md is made from the texts that people see, and what it adds to them is complete and exists."""
 
 import re
+from typing import get_args
 
 import pytest
 
 from findings_exporter.model.notes import NOTE_TEXTS, Note
+from findings_exporter.model.summary import State
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN
 from tests.builders.exporter import client
 from tests.builders.rendered import Rendered
 from tests.builders.setup_rows import Row
 from tests.contract.parts import ANALYTICS, TEMPLATE, of_type
 from tests.tools import troubleshooting
-from tests.tools.troubleshooting import ANY_OTHER, FIXES, SENTENCES, WHERE_TO_LOOK
+from tests.tools.troubleshooting import (
+    ANY_OTHER,
+    FILES,
+    FIXES,
+    NOTES,
+    PARTS_OF_NOTES,
+    SENTENCES,
+    SUMMARY,
+    WHERE_TO_LOOK,
+    shown,
+)
 from tests.unit.exporter.preflight.test_policy_evaluation import ROWS, policy_checks
 
 DOCUMENT = troubleshooting.DOCUMENT.read_text(encoding="utf-8")
@@ -43,6 +55,20 @@ def test_every_sentence_that_says_what_happened_belongs_to_an_error() -> None:
     result = [name for names in SENTENCES.values() for name in names]
     assert sorted(result) == sorted(name for name in ENGLISH if name.startswith("cause."))
     assert {*SENTENCES, *WHERE_TO_LOOK} <= {*REMEDIATIONS, ANY_OTHER}
+
+
+def test_every_sentence_that_a_message_has_besides_is_in_the_document() -> None:
+    """Whatever a run, a comparison or a file of the deployment can say of itself."""
+    said = [name for name in ENGLISH if name.startswith((*NOTES, *FILES)) and not name.endswith(".one")]
+    assert len(said) > 50
+    missing = [name for name in said if f"`{shown(ENGLISH[name])}`" not in DOCUMENT]
+    assert missing == list(PARTS_OF_NOTES)
+
+
+def test_every_problem_that_a_summary_names_says_what_to_do() -> None:
+    states = {state.lower() for state in get_args(State.__value__)} - {"succeeded"}
+    of_a_report = {"not_analyzed", "lost", "lost_accounts", "unknown", "drop"}
+    assert set(SUMMARY) == states | of_a_report | {"differing", "not_begun"}
 
 
 def test_every_check_that_fails_has_its_steps_and_every_step_belongs_to_one() -> None:

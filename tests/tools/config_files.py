@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         samconfig = tools.read(chosen.samconfig)
         files = read_files(chosen.folder)
         _stop_at(faults(files, config_of({}, {}), chosen.folder))
+        print(f"Correct, as far as can be seen without AWS: {', '.join(str(chosen.folder / name) for name in files)}")
         targets = _targets({region: tools.settings_of(samconfig, region, chosen.stack) for region in regions})
         of_a_stack = {target: faults(files, target.config, chosen.folder) for target in targets}
         _stop_at([f"{target.region}: {each}" for target, found in of_a_stack.items() for each in found])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from findings_exporter.model.notes import NOTE_TEXTS
 from findings_exporter.notification import NOTHING_FOUND
+from findings_exporter.notification.localization import LANGUAGES
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN, Remediation
 from tests.builders.cloudformation import read_template
 from tests.builders.rendered import STACK, Place, Rendered
@@ -151,6 +152,33 @@ FIXES = {
     "unknown.organization": ["fix.organization"],
 }
 """By sentence of a setup check, its steps, as far as it comes with any."""
+NOTES = (
+    "run.", "alarms.", "lost.", "drop", "coverage.", "missing_unknown", "baseline.", "compared.", "read.", "kev.", "owners.not_used",
+    "owners.unread", "owners.unknown", "owners.baseline", "owners.beyond", "due.not_used", "reports.missing", "reports.not_used",
+    "reports.unread", "reports.stopped",
+)  # fmt: skip
+"""Beginnings of the names of what a message says besides."""
+PARTS_OF_NOTES = ("compared.or",)
+FILES = ("owners.", "due.", "reports.")
+SUMMARY = {
+    "silent": "See in that Region how the execution of *Export All Reports* ended, and whether the schedule is enabled. If nothing was started,"
+    " start the reports by hand with `replaces`. If all ended well, the headlines wait there for the hourly cleanup: see its log.",
+    "running": "Wait for the supplement. If it is often so, set `SummaryHours` to at least the sum of the reports' deadlines.",
+    "previous_running": "Shorten the reports' deadlines, or start them less often: the reports of a start are exported one after the other.",
+    "not_configured": "Run `make config` with all Regions, so that they have the same `config/reports.json`.",
+    "not_started": "The sentence says why. Start the report by hand, with `replaces`.",
+    "failed": "The message of that Region has cause and fix. Start the report by hand, with `replaces`.",
+    "timed_out": "Raise `deadline_hours` of that report, or narrow its filter. Start it by hand, with `replaces`.",
+    "aborted": "A user has stopped the execution. Start the report by hand, with `replaces`.",
+    "not_analyzed": "The message of that Region says why: [Failed analyses](#failed-analyses).",
+    "lost": "Activate scanning again in that Region: `aws inspector2 enable --resource-types <types>`.",
+    "lost_accounts": "Activate scanning again for these accounts in that Region: `aws inspector2 enable --resource-types <types> --account-ids <account>`.",
+    "unknown": "Run the command in the output `CheckSetupCommand` of that Region.",
+    "drop": "Find out whether resources were deleted or a filter or suppression rule was added, before you take it for progress.",
+    "differing": "Run `make deploy` with all Regions, and `make config` if you use its files.",
+    "not_begun": "See in the home Region whether the schedule `ExportFindingsNightly` is enabled, and what is in the dead-letter queue.",
+}
+"""By line of a summary, what to do."""
 BY_HAND = "Check it in the console, or run a test export."
 HEAD = """# Troubleshooting
 
@@ -165,6 +193,8 @@ Search this page for the text that you see; `<…>` stands for what differs from
 | a damaged report file | [Damaged report files](#damaged-report-files) |
 | a report without findings | [Empty reports](#empty-reports) |
 | a note in a message | [Notes](#notes) |
+| a fault of `config/owners.json`, `config/reports.json` or `RemediationDays` | [Faults of the files](#faults-of-the-files) |
+| a summary that names what is missing | [Summaries](#summaries) |
 | a report that could not be analyzed | [Failed analyses](#failed-analyses) |
 | a result of the setup check | [Setup checks](#setup-checks) |
 | an alarm | [Alarms](#alarms) |
@@ -174,8 +204,8 @@ Search this page for the text that you see; `<…>` stands for what differs from
 | a deployment that fails | [Deployments](#deployments) |
 
 `<…>` in a command is an output of the stack, or what the message names. To start a new execution, open the state machine (output
-`StateMachineConsole`), choose *Start execution* and enter `{}`. To check the setup, run the command in the output
-`CheckSetupCommand`.
+`StateMachineConsole`; with `Reports: FILE` or `HomeRegion` that of all reports, `AllReportsConsole`), choose *Start execution* and
+enter `{}`. To check the setup, run the command in the output `CheckSetupCommand`.
 """
 RUNS = """## Failed runs
 
@@ -274,7 +304,9 @@ def document() -> str:
     parts = [
         HEAD, RUNS, *_runs(), *_texts("Input faults", "input.", "After the name of the field:"),
         *_texts("Damaged report files", "form.", "After *is not a complete findings report: it*:"),
-        EMPTY, _table(NOTHING_FOUND.values()), *_texts("Notes", ("run.", "alarms."), "What happened besides, in a message:"),
+        EMPTY, _table(NOTHING_FOUND.values()), *_texts("Notes", NOTES, "What happened besides, in a message:"),
+        *_texts("Faults of the files", FILES, "After the name of the file or parameter, and the place in it. Correct it, and run `make config`:"),
+        *_summaries(),
         ANALYSES, *(_entry(f"`{error}`" if "." in error else error, *result) for error, result in ANALYSIS.items()), *_setup(), *_alarms(),
         *_parameters(), OTHER.read_text(encoding="utf-8"),
     ]  # fmt: skip
@@ -321,7 +353,17 @@ def _table(texts: Iterable[str]) -> str:
 
 def _texts(head: str, prefix: str | tuple[str, ...], intro: str) -> Iterator[str]:
     yield f"## {head}\n\n{intro}\n"
-    yield _table(text for name, text in TEXTS.items() if name.startswith(prefix))
+    names = [name for name in TEXTS if name.startswith(prefix) and not name.endswith(".one") and name not in PARTS_OF_NOTES]
+    yield _table(TEXTS[name] for name in names if prefix is not FILES or not name.startswith(NOTES))
+
+
+def _summaries() -> Iterator[str]:
+    yield (
+        "## Summaries\n\nWhat a summary names before its numbers. *By hand, with `replaces`*:"
+        " [Start reports by hand](operations.md#start-reports-by-hand).\n"
+    )
+    rows = (f"| `{shown(LANGUAGES['en'][f'summary.{name}'])}` | {step} |" for name, step in SUMMARY.items())
+    yield "| text | what to do |\n|---|---|\n" + "\n".join(rows)
 
 
 def _setup() -> Iterator[str]:

@@ -94,8 +94,9 @@ def read_reports(content: bytes, config: Config, execution: Execution, *, knows_
             # Its runs would count as tries with another filter: never as what later ones are compared with.
             wrong = Note("reports.other_filter", name=report.name)
             faults.append(Note("owners.fault", path=f"[{place}]", wrong=wrong))
-    names = [report.name for report in reports if report]
-    faults += [Note("reports.twice", name=name) for name in dict.fromkeys(names) if names.count(name) > 1]
+    names = [str(entry["name"]) for entry in listed if isinstance(entry, dict) and "name" in entry]
+    twice = [clean(name, EXECUTION_NAME_CHARACTERS) for name in dict.fromkeys(names) if names.count(name) > 1]
+    faults += [Note("reports.twice", name=name) for name in twice]
     if faults:
         raise ReportsError(faults[:MOST_REPORTS_FAULTS])
     return tuple(filter(None, reports))
@@ -121,9 +122,13 @@ def _report(entry: object, place: str, config: Config, execution: Execution, fau
     run_input = {"report": report} | {name: entry[name] for name in OPTIONS if name in entry}
     plan = make_plan(run_input, config, execution)
     if isinstance(plan, Failure):
-        wrong = plan.cause.values["faults"] if isinstance(plan.cause, Note) else [plan.cause]
-        for each in wrong:
-            fault(place, clean(each, REPORTS_FAULT_CHARACTERS))
+        for each in plan.cause.values["faults"] if isinstance(plan.cause, Note) else [plan.cause]:
+            values = each.values if isinstance(each, Note) else {}
+            if "path" in values:
+                # An input has a report's name, format and filter in its field "report"; an entry of the file has them itself.
+                fault(f"{place}.{values['path'].removeprefix('report.')}", values["fault"])
+            else:
+                fault(place, each)
         return None
     return Report(plan.report_name, run_input)
 

@@ -36,7 +36,7 @@ def test_a_missing_file_fails_with_what_to_do() -> None:
 def test_each_fault_is_named_with_its_place() -> None:
     made = check([{"name": "a/b"}, {"format": "CSV"}])
     assert made.result == "failed"
-    assert [line.split()[0] for line in made.evidence] == ["[0]", "[1]"]
+    assert [line.split()[0] for line in made.evidence] == ["[0].name", "[1]"]
 
 
 def test_a_filter_of_the_name_of_the_parameters_is_left_to_the_start_which_knows_the_parameters_filter() -> None:
