@@ -1,4 +1,4 @@
-"""The workflow diagram in docs/architecture.md, drawn from the state machine's definition. `make pictures` draws it anew."""
+"""The diagrams in docs/architecture.md, drawn from the definitions of the state machines. `make pictures` draws them anew."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DOCUMENT = Path("docs/architecture.md")
-DEFINITION = Path("statemachine/export_findings.asl.json")
-PLACE = re.compile(r"(?<=<!-- the workflow: make pictures -->\n).*?(?=<!-- end -->)", re.DOTALL)
+DEFINITIONS = sorted(Path("statemachine").glob("*.asl.json"))
+BEGIN, END = "<!-- {}: make pictures -->\n", "<!-- end -->"
+"""Around a diagram, with the name of the definition."""
 SHAPES = {"Task": '["{}"]', "Pass": '["{}"]', "Wait": '(["{}"])', "Choice": '{{"{}"}}', "Succeed": '(("{}"))', "Fail": '(("{}"))'}
 """The shape of each type of state in a Mermaid flowchart."""
 VARIABLES = {"$duplicate": "duplicate", "$delivery": "report verified"}
@@ -61,10 +62,13 @@ def _label(condition: str) -> str:
     return ", ".join(words or of_variables) or "yes"
 
 
-def redrawn(text: str, definition: dict[str, Any]) -> str:
-    """Return the document with the diagram as it should be."""
-    return PLACE.sub(lambda _: picture(definition), text)
+def redrawn(text: str) -> str:
+    """Return the document with the diagrams as they should be."""
+    for path in DEFINITIONS:
+        before, begin, after = text.partition(BEGIN.format(path.name))
+        text = before + begin + picture(json.loads(path.read_text("utf-8"))) + END + after.partition(END)[2]
+    return text
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(redrawn(DOCUMENT.read_text("utf-8"), json.loads(DEFINITION.read_text("utf-8"))), "utf-8")
+    DOCUMENT.write_text(redrawn(DOCUMENT.read_text("utf-8")), "utf-8")
