@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.faults import histories, load, region_histories, table
+from tests.faults import histories, load, region_histories, region_load, table
 from tests.faults.lanes import lanes
 from tests.faults.load import RUNS
 from tests.faults.matrix import OF_REPORTS, Cell, cells, try_cell
@@ -87,7 +87,9 @@ def main() -> int:
     parser.add_argument("--region-history", help="drive this history of Regions alone, as it is printed or by its number")
     parser.add_argument("--region-histories", type=int, default=REGION_HISTORIES, help="how many histories of Regions to drive")
     parser.add_argument("--histories", type=int, default=HISTORIES, help="how many histories to drive")
-    parser.add_argument("--load", type=int, default=RUNS, help="how many runs to start at once")
+    parser.add_argument(
+        "--load", type=int, default=RUNS, help="how many runs to start at once; 0 leaves out the headlines at once, too"
+    )
     parser.add_argument(
         "--seed", type=int, default=random.randrange(10**6), help="of the histories, and of the order of the cells"
     )
@@ -96,7 +98,7 @@ def main() -> int:
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    parts = [run_matrix, run_region_matrix, drive_histories, drive_region_histories, load_it]
+    parts = [run_matrix, run_region_matrix, drive_histories, drive_region_histories, load_it, load_home]
     if chosen.history:
         is_right = drive_alone(chosen.history, folder)
     elif chosen.region_history:
@@ -202,6 +204,16 @@ def load_it(chosen: argparse.Namespace, folder: Path) -> bool:
         became = load.run_load(lane, chosen.load)
     print(*load.section(became), sep="\n", flush=True)
     return not became.troubles
+
+
+def load_home(chosen: argparse.Namespace, folder: Path) -> bool:
+    """Send home the headlines of many Regions at once; return whether one summary has them all."""
+    if not chosen.load:
+        return True
+    with region_load.fresh_home(folder) as home:
+        result = region_load.send_headlines(home)
+    print("", *region_load.section(result), sep="\n", flush=True)
+    return not result.troubles
 
 
 if __name__ == "__main__":
