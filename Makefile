@@ -61,6 +61,11 @@ undeploy: .venv-sam/.synced ## Delete the stacks, but keep reports and keys (REG
 build: .venv-sam/.synced ## Build the functions and layers that make deploy deploys
 	@mkdir -p .aws-sam && $(sam) build --cached --parallel > .aws-sam/build.log 2>&1 || { cat .aws-sam/build.log; exit 1; }
 
+.PHONY: release
+release: install build ## Make the files of a release in dist/ (VERSION=0.1.0; TRIAL=1 also with uncommitted changes or without a date in CHANGELOG.md)
+	@[ -n "$(VERSION)" ] || { echo 'Name the version: make release VERSION=0.1.0' >&2; exit 1; }
+	.venv/bin/python -m tests.tools.release '$(VERSION)' $(if $(TRIAL),--trial)
+
 ##@ Develop
 .PHONY: test
 test: linux install build emulator .venv-security/.synced ## Run all tests and report code coverage (TESTS=path runs some of them)
@@ -124,7 +129,7 @@ lock: $(UV) ## Update uv.lock and the pinned requirements of the layers
 
 .PHONY: clean
 clean: ## Remove everything that the other targets created
-	rm -rf .analysis .aws-sam .bench .demo .venv .venv-* .uv .coverage* .*_cache .hypothesis
+	rm -rf .analysis .aws-sam .bench .demo .dist-* dist .venv .venv-* .uv .coverage* .*_cache .hypothesis
 
 # The tests of the page use a real browser. /usr/bin/chromium is where Debian installs it.
 export CHROMIUM ?= /usr/bin/chromium

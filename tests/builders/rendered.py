@@ -112,7 +112,7 @@ class Rendered:
 
     def __init__(self, place: Place | None = None, template: Mapping[str, Any] | None = None) -> None:
         self.place = place or Place()
-        self._template = _transformed(dict(template or read_template(TEMPLATE)), self.place.region)
+        self._template = transformed(_with_code(dict(template or read_template(TEMPLATE))), self.place.region)
         defaults = {name: str(parameter["Default"]) for name, parameter in self._template["Parameters"].items()}
         self._values = {**defaults, **self.place.parameters}
         self.resources: dict[str, dict[str, Any]] = self._present(self._template["Resources"])
@@ -225,8 +225,16 @@ class Rendered:
         return re.sub(r"\$\{([\w:.]+)\}", value, text).replace("${!", "${")
 
 
-def _transformed(template: dict[str, Any], region: str) -> dict[str, Any]:
-    """Apply SAM's transform. It takes code from buckets only, so that each local folder gets one."""
+def transformed(template: dict[str, Any], region: str) -> dict[str, Any]:
+    """Apply SAM's transform to a template whose code is in buckets, or in the template."""
+    translator = Translator({}, Parser(), boto_session=Session(region_name=region))
+    translated: dict[str, Any] = translator.translate(template, {})
+    translator.metrics.publish()  # to no one, else it warns that they were not
+    return translated
+
+
+def _with_code(template: dict[str, Any]) -> dict[str, Any]:
+    """Name a bucket for each local folder, because SAM's transform takes code from buckets only."""
     for name, resource in template["Resources"].items():
         for key in ("CodeUri", "ContentUri"):
             if key in resource["Properties"]:
@@ -234,10 +242,7 @@ def _transformed(template: dict[str, Any], region: str) -> dict[str, Any]:
         if "DefinitionUri" in resource["Properties"]:
             definition = Path(resource["Properties"].pop("DefinitionUri"))
             resource["Properties"]["Definition"] = json.loads(definition.read_text("utf-8"))
-    translator = Translator({}, Parser(), boto_session=Session(region_name=region))
-    translated: dict[str, Any] = translator.translate(template, {})
-    translator.metrics.publish()  # to no one, else it warns that they were not
-    return translated
+    return template
 
 
 def main() -> None:

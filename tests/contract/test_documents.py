@@ -21,16 +21,21 @@ BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"(?<!`)`((?:aws|make|\.venv-sam/bin/sam) [^`\n]+)`(?!`)")
 GLOBAL = {"query", "output", "region", "profile", "cli-binary-format", "no-cli-pager", "max-items"}
 """Options that every command of the AWS CLI has, or every one that gives its answer in pages."""
-OF_THE_CLI_ALONE = {"s3 cp", "logs tail"}
+OF_THE_CLI_ALONE = {"cloudformation deploy", "logs tail", "s3 cp", "s3 mb"}
 """Commands that the AWS CLI makes of several calls."""
 RENAMED = {"s3api": "s3", "notification-endpoint": "endpoint"}
 """What the AWS CLI calls otherwise than the API."""
 ARCHITECTURE = TEXTS[Path("docs/architecture.md")]
 
 
+def joined(block: str) -> list[str]:
+    """The lines of a block, with those that go on in the next one."""
+    return re.sub(r" *\\\n *", " ", block).splitlines()
+
+
 def commands(program: str) -> list[str]:
     """Every command of a program in the documents, in blocks and within sentences."""
-    lines = [line.strip() for text in TEXTS.values() for block in BLOCK.findall(text) for line in block.splitlines()]
+    lines = [line.strip() for text in TEXTS.values() for block in BLOCK.findall(text) for line in joined(block)]
     lines += [line for text in TEXTS.values() for line in TYPED.findall(text)]
     return sorted({line.partition("  #")[0].strip() for line in lines if line.startswith(f"{program} ")})
 

@@ -127,13 +127,29 @@ class Exporter:
         for key, content in packages().items():
             s3.put_object(Bucket=bucket, Key=key, Body=content)
         s3.put_object(Bucket=bucket, Key="template.json", Body=packaged_template(bucket).encode())
+        template_url = f"{aws.endpoint_url}/{bucket}/template.json"
+        return cls.create(aws, stack_name, template_url, account=account, region=region, parameters=parameters, has_macro=True)
+
+    @classmethod
+    def create(
+        cls,
+        aws: LocalAws,
+        stack_name: str,
+        template_url: str,
+        *,
+        account: str = DEFAULT_ACCOUNT,
+        region: str = DEFAULT_REGION,
+        parameters: Mapping[str, str] | None = None,
+        has_macro: bool = False,
+    ) -> Self:
+        """Create the stack from a template in a bucket, and wait until it is complete."""
         cloudformation = aws.client("cloudformation", account=account, region=region)
         # The schedules are disabled: a test that runs at 03:00 must not meet the scheduled export.
         given = {"Architecture": "x86_64", "ScheduleState": "DISABLED", **(parameters or {})}
         cloudformation.create_stack(
             StackName=stack_name,
-            TemplateURL=f"{aws.endpoint_url}/{bucket}/template.json",
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            TemplateURL=template_url,
+            Capabilities=["CAPABILITY_IAM", *(["CAPABILITY_AUTO_EXPAND"] if has_macro else [])],
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
         )
 
