@@ -74,17 +74,27 @@ test: linux install build emulator .venv-security/.synced ## Run all tests and r
 	.venv/bin/coverage report
 
 .PHONY: lint
-lint: install .venv-security/.synced ## Check code style, types, words, the template, its IAM policies and the state machine
+lint: install .venv-security/.synced ## Check code style, types, words, the template, its IAM policies and the state machines
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint-style lint-types lint-template lint-sam lint-policies lint-checkov
+
+# The parts of make lint, which run side by side.
+.PHONY: lint-style lint-types lint-template lint-sam lint-policies lint-checkov
+lint-style:
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/python .ci/check_words.py
+lint-types:
 	.venv/bin/mypy
+lint-template:
 	.venv/bin/python .ci/check_state_machine.py statemachine/export_findings.asl.json
 	.venv/bin/python .ci/check_state_machine.py statemachine/export_all_reports.asl.json
-	.venv/bin/python .ci/check_words.py
 	.venv/bin/cfn-lint template.yaml
+lint-sam:
 	$(sam) validate --lint --region eu-west-1
-	.venv-security/bin/checkov --config-file .checkov.yaml
+lint-policies:
 	.venv/bin/python -m tests.builders.rendered | .venv-security/bin/python -W ignore .ci/check_policies.py
+lint-checkov:
+	.venv-security/bin/checkov --config-file .checkov.yaml
 
 .PHONY: format
 format: install ## Format the code and fix what ruff can fix
