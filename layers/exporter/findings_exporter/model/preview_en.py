@@ -21,7 +21,7 @@ PREVIEW = {
     " inspector2:ListFindings.",
     "preview_stopped.failed": "The count stopped: {why}. Try again.",
     "preview.all_findings": "All of them",
-    "preview.some_findings": "{count} of them",
+    "preview.some_findings": "{count} of them, the worst of those that Inspector lists first",
     "preview.resource": "{type}, account {account}",
     "preview.recent": "Recent successful runs with this report name and filter",
     "preview.run": "{time}: {facts}",

@@ -21,7 +21,7 @@ PREVIEW = {
     "preview_stopped.denied": "集計が止まりました: {why}。関数のロールと、それを制限するすべてのポリシーで inspector2:ListFindings を許可する必要があります。",
     "preview_stopped.failed": "集計が止まりました: {why}。再度お試しください。",
     "preview.all_findings": "一致する検出結果（すべて）",
-    "preview.some_findings": "一致する検出結果のうち {count} 件",
+    "preview.some_findings": "一致する検出結果のうち {count} 件（Inspector が最初に返したもののうち重要度の高い順）",
     "preview.resource": "{type}（アカウント {account}）",
     "preview.recent": "同じレポート名とフィルターで最近成功した実行",
     "preview.run": "{time} 開始: {facts}",

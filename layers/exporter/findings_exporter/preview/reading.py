@@ -71,10 +71,15 @@ def recent_runs(clients: PreviewClients, plan: Plan, attempts: Attempts) -> list
 
     def found() -> list[RecentRun]:
         lines = islice(run_store.history(clients.table, plan.report_name), LINES_READ)
-        alike = (line for line in lines if line.get("outcome") == "SUCCEEDED" and line.get("filter_hash") == plan.filter_hash)
-        return list(islice(map(_recent_run, alike), RECENT_RUNS))
+        return list(islice(map(_recent_run, (line for line in lines if _is_alike(line, plan))), RECENT_RUNS))
 
     return attempts.read(found) or []
+
+
+def _is_alike(line: Mapping[str, Any], plan: Plan) -> bool:
+    # Another release may have written the line.
+    is_success = line.get("outcome") == "SUCCEEDED" and isinstance(line.get("duration_seconds"), int)
+    return is_success and line.get("filter_hash") == plan.filter_hash
 
 
 def _recent_run(line: Mapping[str, Any]) -> RecentRun:

@@ -153,6 +153,10 @@ def test_only_successful_runs_with_the_same_name_and_filter_say_how_long_it_take
     for number, run_input in enumerate(inputs):
         of = execution(f"run-{number}", minutes(number))
         run_store.write_history(table, ended_run(execution=of, plan=plan(run_input, of), analysis=headline(open=number)))
+    of = execution("of-another-release", minutes(30))
+    line = {**run_store.history_line(ended_run(execution=of, plan=plan({}, of)))}
+    del line["duration_seconds"]
+    table.put(line)
     of = execution("failed", minutes(20))
     run_store.write_history(table, failed_run(Failure("X", "x"), execution=of, plan=plan({}, of)))
     runs = preview(clients, {})["recent_runs"]["runs"]
