@@ -21,6 +21,7 @@ FUNCTIONS = Path("functions")
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     f"{EXPORTER}.steps": frozenset({"notification", "aws", "model"}),
     f"{EXPORTER}.preflight": frozenset({"notification", "aws", "model"}),
+    f"{EXPORTER}.preview": frozenset({"notification", "aws", "model"}),
     f"{EXPORTER}.notification": frozenset({"model"}),
     f"{EXPORTER}.aws": frozenset({"model"}),
     f"{EXPORTER}.model": frozenset(),

@@ -68,6 +68,11 @@ ROLES = {
         sns:GetTopicAttributes
         sqs:GetQueueAttributes
     """,
+    "PreviewExportFunctionRole": FUNCTION + """
+        dynamodb:Query/REPORT
+        inspector2:GetFindingsReportStatus inspector2:ListFindingAggregations inspector2:ListFindings
+        scheduler:GetSchedule scheduler:ListSchedules
+    """,
     "CutReportFunctionRole": FUNCTION + """
         dynamodb:GetItem/EXECUTION dynamodb:UpdateItem/EXECUTION
         s3:GetObject kms:Decrypt

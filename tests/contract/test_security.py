@@ -42,6 +42,7 @@ KNOW_NO_RESOURCE = {
     "inspector2:GetFindingsReportStatus": INSPECTOR,
     "inspector2:ListConnectors": INSPECTOR,
     "inspector2:ListCoverageStatistics": INSPECTOR,
+    "inspector2:ListFindingAggregations": INSPECTOR,
     "inspector2:ListFindings": INSPECTOR,
     "inspector2:ListMembers": INSPECTOR,
     "logs:CreateLogDelivery": LOGS,

@@ -221,7 +221,7 @@ class TestFunctions:
             f"{name}Function"
             for name in (
                 *("CheckSetup", "CleanUp", "AnalyzePart", "AnalyzeReport", "Notify", "NotifyOwners"),
-                *("PlanReports", "FinishReports", "Summarize"),
+                *("PlanReports", "FinishReports", "Summarize", "PreviewExport"),
             )
         }
         # The language and the time zone of people, for the functions that write to them; the code has defaults for the others.
@@ -229,6 +229,7 @@ class TestFunctions:
         # Where what is said home goes to, for whoever says something.
         home = {"HOME_REGION": {"Ref": "HomeRegion"}, "REPORTS": {"Ref": "Reports"}}
         assert own["NotifyFunction"] == result | home
+        assert own["PreviewExportFunction"] == result
         assert own["FinishReportsFunction"] == home
         regions = {"REGIONS": {"Fn::Join": [",", {"Ref": "Regions"}]}, "SUMMARY_HOURS": {"Ref": "SummaryHours"}}
         assert own["PlanReportsFunction"] == home | regions | {"KMS_KEY_ARN": "-"}

@@ -125,6 +125,7 @@ def show(exporter: Exporter) -> None:
     say(f"  {seeded['active']:,} active findings in the accounts {', '.join(seeded['accounts'])}")
     put_owners(exporter)
     check_setup(exporter)
+    preview(exporter, inspector)
 
     runs = first_run_and_run_by_hand(exporter, inspector)
     before = inspector.findings()
@@ -203,6 +204,21 @@ def check_setup(exporter: Exporter) -> None:
         say(f"  {each['result']}: {each['sentence']} {' '.join(each['fix'])}".rstrip())
     failed = [each["name"] for each in result["checks"] if each["result"] != "passed"]
     check(failed == [], f"every check of the setup passes, except for {failed}")
+
+
+def preview(exporter: Exporter, inspector: InspectorControl) -> None:
+    """Preview the first export, as an operator does before it, and check its numbers."""
+    heading("Preview the export (aws lambda invoke preview_export)")
+    answer = exporter.invoke("PreviewExportFunction", {})
+    write_json(DEMO / "preview.json", answer)
+    for line in answer["text"]:
+        say(f"  {line}".rstrip())
+    held = Counter(each["severity"] for each in inspector.findings())
+    counted = {severity: count for severity, count in answer["count"]["by_severity"].items() if count}
+    check(
+        answer["count"]["is_exact"] and counted == held, f"the preview counts the findings of the export, {held}, not {counted}"
+    )
+    check(exporter.executions() == [], "a preview starts no export")
 
 
 def start_by_schedule(exporter: Exporter) -> str:

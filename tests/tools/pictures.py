@@ -1,4 +1,4 @@
-"""Pictures of messages and of the page: `make pictures`, which needs Chromium.
+"""Pictures of messages, of a preview and of the page: `make pictures`, which needs Chromium.
 
 sources.json has the hash of what each picture was drawn from, so that a test finds an outdated one without drawing it.
 """
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from findings_analysis.page import render
 from findings_exporter import notification
-from tests.builders import page_samples
+from findings_exporter.preview.message import previewed
+from tests.builders import exporter, page_samples, previews
 from tests.tools import gallery
 from tests.tools.screenshot import ARGUMENTS, chromium
 
@@ -27,6 +28,7 @@ SHOWN = ("changes", "no-changes", "scan-coverage-lost", "coverage-unknown", "fai
 """Of the gallery's messages, in English: not every machine has letters for Japanese."""
 SIZES = {"page-desktop.png": (1100, 1000), "page-phone.png": (390, 844)}
 MESSAGE_SIZE = (1240, 760)
+PREVIEW_SIZE = (1100, 820)
 SIGNS = {":white_check_mark:": "✔", ":warning:": "⚠", ":rotating_light:": "✖"}
 """A chat shows these as coloured signs, for which not every machine has letters."""
 STYLE = """
@@ -55,6 +57,18 @@ def message(run: Run) -> str:
     )
 
 
+def preview() -> str:
+    """Return the answer of a preview as the Lambda console shows it, indented JSON from its beginning, as HTML."""
+    run_input = json.loads(Path("events/test_export.json").read_text(encoding="utf-8"))
+    answer = previewed(exporter.plan(run_input), previews.seen(), exporter.config(TIME_ZONE="Europe/Berlin"), exporter.START)
+    shown = json.dumps(answer, indent=2, ensure_ascii=False)
+    return (
+        f"<!doctype html><meta charset=utf-8><style>{STYLE} body {{ display: block; }} pre {{ white-space: pre; }}</style>"
+        f"<article><header><small>Test event: events/test_export.json</small>Response</header>"
+        f"<pre>{html.escape(shown)}</pre></article>"
+    )
+
+
 def _chat_text(text: str) -> str:
     shown = html.escape(text)
     for sign, letter in SIGNS.items():
@@ -68,6 +82,7 @@ def pages() -> dict[Path, tuple[str, tuple[int, int]]]:
     daily_run = page_samples.ordinary()
     page = render(daily_run, page_samples.trend(daily_run), page_samples.facts())
     found = {DOCS / name: (page, size) for name, size in SIZES.items()}
+    found[DOCS / "preview.png"] = (preview(), PREVIEW_SIZE)
     runs = gallery.runs()
     return found | {SOURCES.with_name(f"{name}.png"): (message(runs[name]), MESSAGE_SIZE) for name in SHOWN}
 

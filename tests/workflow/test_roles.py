@@ -19,7 +19,7 @@ from tests.local_aws.server import REPOSITORY
 type Scenario = Callable[[Exporter, InspectorControl], None]
 
 STEPS = ("PlanExport", "AcquireLock", "StartReport", "CheckReport", "CancelReport", "ReleaseLock", "VerifyReport", "CutReport",
-         "AnalyzePart", "AnalyzeReport", "RecordRun", "Notify", "NotifyOwners", "CleanUp")  # fmt: skip
+         "AnalyzePart", "AnalyzeReport", "RecordRun", "Notify", "NotifyOwners", "CleanUp", "PreviewExport")  # fmt: skip
 """The functions that use the table."""
 SHORT = {"deadline_hours": 0.0005}
 PART_BYTES = 50_000
@@ -215,6 +215,25 @@ def check_cannot_be_published(exporter: Exporter, _: InspectorControl) -> None:
     assert raised.value.type == "AccessDeniedError"
 
 
+def preview_is_unknown(name: str) -> Scenario:
+    """What the preview may not read is unknown, and all else is shown as before."""
+
+    def scenario(exporter: Exporter, _: InspectorControl) -> None:
+        made = exporter.invoke("PreviewExportFunction", {})
+        known = {each: made[each]["is_known"] for each in ("in_progress", "recent_runs", "schedules")}
+        assert known == dict.fromkeys(known, True) | {name: False}
+        assert "AWS refused" in made[name]["why"]
+        assert made["count"]["is_exact"]
+
+    return scenario
+
+
+def preview_counts_nothing(exporter: Exporter, _: InspectorControl) -> None:
+    count = exporter.invoke("PreviewExportFunction", {})["count"]
+    assert (count["is_exact"], count["total"], count["stopped_by"]) == (False, 0, "denied")
+    assert "ListFindings" in count["why"]
+
+
 def run_does_not_say_that_alarms_are_not_delivered(exporter: Exporter, _: InspectorControl) -> None:
     with exporter.without_alarm_subscription():
         assert exporter.message_of(exporter.run({}).arn).event["notes"] == []
@@ -286,6 +305,11 @@ NEEDED: dict[tuple[str, str], Scenario] = {
     ("CheckSetupFunctionRole", "ReadTheSchedule"): check_is_unknown("schedule"),
     ("CheckSetupFunctionRole", "ReadTheDeadLetterQueue"): check_is_unknown("dead_letter_queue"),
     ("CheckSetupFunctionRole", "PublishToTheTopic"): check_cannot_be_published,
+    ("PreviewExportFunctionRole", "CountFindings"): preview_counts_nothing,
+    ("PreviewExportFunctionRole", "ReadTheReportInProgress"): preview_is_unknown("in_progress"),
+    ("PreviewExportFunctionRole", "ReadHistory"): preview_is_unknown("recent_runs"),
+    ("PreviewExportFunctionRole", "FindTheSchedule"): preview_is_unknown("schedules"),
+    ("PreviewExportFunctionRole", "ReadTheSchedule"): preview_is_unknown("schedules"),
     ("CutReportFunctionRole", "KeepRecords"): analysis_of_parts_fails("AccessDeniedError"),
     ("CutReportFunctionRole", "ReadTheReport"): analysis_of_parts_fails("Analysis.ReportUnreadable"),
     ("AnalyzePartFunctionRole", "ReadOwnerRules"): owners_of_parts_are_unread,
@@ -416,6 +440,7 @@ def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Expo
     inspector.hold()
     exporter.run(SHORT, seconds=90)  # what a failure needs, too
     exporter.invoke("CheckSetupFunction", {"notify": True})
+    exporter.invoke("PreviewExportFunction", {})
 
     made: dict[str, set[str]] = {}
     for call in exporter.aws.control("/_local/calls", of_account)["calls"]:
@@ -428,8 +453,18 @@ def test_each_step_runs_with_its_own_role_and_keeps_to_its_policy(exporter: Expo
 
 
 STRANGERS = {
-    "EXECUTION#": {"ReleaseLock"},
-    "LOCK#": {"PlanExport", "VerifyReport", "CutReport", "AnalyzePart", "AnalyzeReport", "RecordRun", "Notify", "NotifyOwners"},
+    "EXECUTION#": {"ReleaseLock", "PreviewExport"},
+    "LOCK#": {
+        "PlanExport",
+        "VerifyReport",
+        "CutReport",
+        "AnalyzePart",
+        "AnalyzeReport",
+        "RecordRun",
+        "Notify",
+        "NotifyOwners",
+        "PreviewExport",
+    },
     "REPORT#": {
         "PlanExport",
         "AcquireLock",

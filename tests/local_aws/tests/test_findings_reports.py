@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -526,6 +527,23 @@ class TestListing:
             # Past botocore's own check of members, to see the emulator's.
             lax.meta.events.register("before-call", lambda params, body=body, **_: params.update(body=body))
             assert kind(refusal(lax.list_findings)) == (400, "ValidationException", "FIELD_VALIDATION_FAILED")
+
+    def test_findings_are_counted_by_account_page_by_page(self, inspector: InspectorAccount) -> None:
+        confined = {"findingType": "PACKAGE_VULNERABILITY", "resourceType": "AWS_EC2_INSTANCE"}
+        wanted = inspector.control.findings({name: equals(value) for name, value in confined.items()})
+        pages = inspector.client.get_paginator("list_finding_aggregations").paginate(
+            aggregationType="ACCOUNT", aggregationRequest={"accountAggregation": confined}, PaginationConfig={"PageSize": 1}
+        )
+        rows = [each["accountAggregation"] for page in pages for each in page["responses"]]
+        by_account = Counter(finding["awsAccountId"] for finding in wanted)
+        assert {each["accountId"]: each["severityCounts"]["all"] for each in rows} == by_account
+        assert len(rows) > 1
+        high = sum(finding["severity"] == "HIGH" for finding in wanted)
+        assert sum(each["severityCounts"]["high"] for each in rows) == high
+
+    def test_an_aggregation_that_is_not_emulated_is_refused(self, inspector: InspectorAccount) -> None:
+        refused = refusal(lambda: inspector.client.list_finding_aggregations(aggregationType="TITLE"))
+        assert kind(refused) == (400, "ValidationException", "FIELD_VALIDATION_FAILED")
 
     def test_it_can_be_broken_as_any_call_can(self, inspector: InspectorAccount) -> None:
         inspector.control.misbehave("throttle", operation="list")

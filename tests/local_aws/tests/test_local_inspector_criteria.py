@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 
-from tests.local_aws.emulator.inspector import criteria
+from tests.local_aws.emulator.inspector import aggregation, criteria
 from tests.local_aws.emulator.inspector.criteria import matcher, problems, request_problems
 
 pytestmark = pytest.mark.usefixtures("sealed")
@@ -255,3 +255,9 @@ def test_requests_that_the_service_refuses_are_refused_by_field(changes: dict[st
     request: dict[str, Any] = {"reportFormat": "CSV", "s3Destination": {"bucketName": "b", "kmsKeyArn": "k"}}
     assert request_problems(request) == []
     assert [name for name, _ in request_problems({**request, **changes})] == [field]
+
+
+def test_what_an_aggregation_by_account_can_be_confined_to_is_that_of_the_service_model() -> None:
+    members: Any = get_session().get_service_model("inspector2").shape_for("AccountAggregation")
+    assert list(aggregation.FINDING_TYPES) == members.members["findingType"].enum
+    assert list(aggregation.RESOURCE_TYPES) == members.members["resourceType"].enum

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ACTIVE: Mapping[str, Any] = {"findingStatus": [{"comparison": "EQUALS", "value": "ACTIVE"}]}
+"""A report holds active findings unless its filter names a status; what ListFindings does is not known."""
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 """Statuses of a report that has ended. Any other one, also an unknown one, counts as in progress."""
 
@@ -130,9 +132,8 @@ def matches_any(client: "Inspector2Client", filter_criteria: Mapping[str, Any]) 
     ConnectionClosedError
         The answer is empty, which says nothing of findings.
     """
-    # A report holds active findings unless its filter names a status; what ListFindings does is not known.
-    active: Any = {"findingStatus": [{"comparison": "EQUALS", "value": "ACTIVE"}]}
-    answer = client.list_findings(filterCriteria=active | filter_criteria, maxResults=1)
+    criteria: Any = {**ACTIVE, **filter_criteria}
+    answer = client.list_findings(filterCriteria=criteria, maxResults=1)
     if "findings" not in answer:
         raise ConnectionClosedError(endpoint_url=client.meta.endpoint_url)
     if answer["findings"]:

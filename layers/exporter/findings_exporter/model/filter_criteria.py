@@ -110,6 +110,24 @@ def _enumerations(shape: Any, parent: str, seen: set[tuple[str, str]]) -> Iterat
         yield from _enumerations(member, name, seen)
 
 
+@cache
+def aggregation_values(name: str) -> list[str]:
+    """Return to which values of a filter (``findingType``, ``resourceType``) an aggregation by account can be confined."""
+    members: Any = _model().shape_for("AccountAggregation")
+    return list(members.members[name].enum)
+
+
+def with_dates(criteria: Mapping[str, Any]) -> dict[str, Any]:
+    """Return resolved criteria with dates as ISO 8601: for people, and valid as an input."""
+    members: Any = _model().shape_for("FilterCriteria")
+    dates = {name for name, shape in members.members.items() if shape.member.name == "DateFilter"}
+
+    def shown(filters: list[Mapping[str, float]]) -> list[dict[str, str]]:
+        return [{side: datetime.fromtimestamp(at, UTC).isoformat() for side, at in each.items()} for each in filters]
+
+    return {name: shown(filters) if name in dates else filters for name, filters in criteria.items()}
+
+
 def suggestion(word: str, known: list[str]) -> str:
     """Return ``. Did you mean "x"?`` when a known word is near, else nothing."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)

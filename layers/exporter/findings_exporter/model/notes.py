@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from findings_exporter.model import causes_en, causes_ja, notes_en, notes_ja, preflight_en, preflight_ja
+from findings_exporter.model import causes_en, causes_ja, notes_en, notes_ja, preflight_en, preflight_ja, preview_en, preview_ja
 from findings_exporter.model.text import clean, each_text
 
 NOTE_TEXTS: Mapping[str, Mapping[str, str]] = {
-    "en": notes_en.NOTES | causes_en.CAUSES | preflight_en.PREFLIGHT,
-    "ja": notes_ja.NOTES | causes_ja.CAUSES | preflight_ja.PREFLIGHT,
+    "en": notes_en.NOTES | causes_en.CAUSES | preflight_en.PREFLIGHT | preview_en.PREVIEW,
+    "ja": notes_ja.NOTES | causes_ja.CAUSES | preflight_ja.PREFLIGHT | preview_ja.PREVIEW,
 }
 SUM, TIME = "terms", "at"
 """Names of values that are written in another way: terms of a sum, and a time as ISO 8601 has it."""

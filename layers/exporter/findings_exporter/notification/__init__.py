@@ -6,7 +6,8 @@ the custom-notification schema [AWS: Amazon Q Developer in chat applications], a
 cause is cut before anything else.
 
 Offered beside the names below: ``remediation`` and ``sanitize`` for the Fail state's cause, ``chat`` and ``level`` for the
-setup check's message, ``links`` for the page; ``home_headline`` for what a run says to the home Region, and ``summary_message``.
+setup check's message, ``links`` for the page, ``localization`` for
+the preview; ``home_headline`` for what a run says to the home Region, and ``summary_message``.
 """
 
 import json

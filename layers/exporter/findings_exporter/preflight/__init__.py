@@ -8,6 +8,7 @@ only full proof of a setup is a test export (``events/test_export.json``).
 from collections.abc import Callable
 from datetime import datetime
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.notes import Note
 from findings_exporter.preflight.bucket import (
     bucket_exists,
@@ -21,7 +22,7 @@ from findings_exporter.preflight.deployment import KEY_ARN
 from findings_exporter.preflight.inspector import anything_scanned, inspector_enabled
 from findings_exporter.preflight.key import key_policy_for_analysis, key_policy_for_exporter, key_policy_for_inspector, key_usable
 from findings_exporter.preflight.owners import due_dates, owner_rules, owners_topic_delivers
-from findings_exporter.preflight.reading import BucketSeen, KeySeen, PreflightClients, Reader, Unread
+from findings_exporter.preflight.reading import BucketSeen, KeySeen, PreflightClients, Reader
 from findings_exporter.preflight.reports import reports_file
 from findings_exporter.preflight.roles import permissions
 from findings_exporter.preflight.schedule import schedule_fires

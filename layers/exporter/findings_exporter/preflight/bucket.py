@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.notes import Note
 from findings_exporter.preflight.check import Check, unread
 from findings_exporter.preflight.deployment import Deployment
 from findings_exporter.preflight.policies import Subject, checked, open_to_others
-from findings_exporter.preflight.reading import BucketSeen, Unread
+from findings_exporter.preflight.reading import BucketSeen
 
 
 def bucket_exists(bucket: BucketSeen, deployment: Deployment) -> Check:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.notes import Note
-from findings_exporter.preflight.reading import Unread
 
 type CheckResult = Literal["passed", "failed", "unknown"]
 type Document = Mapping[str, Any]

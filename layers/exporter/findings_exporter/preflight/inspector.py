@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.notes import Note
 from findings_exporter.preflight.check import Check, unread
 from findings_exporter.preflight.deployment import Deployment
-from findings_exporter.preflight.reading import Unread
 
 
 def inspector_enabled(account: Mapping[str, Any] | Unread | None, deployment: Deployment) -> Check:

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.notes import Note
 from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.deployment import KEY_ARN, Deployment
 from findings_exporter.preflight.policies import Subject, checked, open_to_others, with_statements
 from findings_exporter.preflight.policy_evaluation import decide
-from findings_exporter.preflight.reading import KeySeen, Unread
+from findings_exporter.preflight.reading import KeySeen
 
 KEY_NEEDS = (
     ("KeyManager", "CUSTOMER", "key.not_customer_managed"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.config import Config
 from findings_exporter.model.due_dates import RemediationDays, RemediationDaysError
 from findings_exporter.model.layout import owner_rules_key
@@ -9,7 +10,6 @@ from findings_exporter.model.notes import Note
 from findings_exporter.model.owner_rules import OwnerRules, OwnerRulesError
 from findings_exporter.preflight.check import Check, unread
 from findings_exporter.preflight.deployment import Deployment
-from findings_exporter.preflight.reading import Unread
 from findings_exporter.preflight.topic import Delivering, delivers
 
 

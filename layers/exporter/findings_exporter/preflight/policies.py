@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import Any
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.notes import Note
 from findings_exporter.model.text import cut
 from findings_exporter.preflight import policy_evaluation
 from findings_exporter.preflight.check import Check, Document
 from findings_exporter.preflight.policy_evaluation import Decision, Request, decide
-from findings_exporter.preflight.reading import Unread
 
 SOURCE_KEYS, OTHER_SOURCE = ("aws:sourceaccount", "aws:sourcearn"), "another-account"
 MOST_QUOTES, QUOTE_CHARACTERS = 3, 1_000

@@ -1,21 +1,19 @@
-"""What a setup check reads. Whatever cannot be read is :class:`Unread`, with the reason, and never fails the check."""
+"""What a setup check reads. Whatever cannot be read is ``Unread``, with the reason, and never fails the check."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from findings_exporter.aws.attempts import READ_ATTEMPTS, Attempts, Unread, schedules, why_unread
 from findings_exporter.aws.handler import client
-from findings_exporter.model.errors import DENIED, code_of, text_of
 from findings_exporter.model.layout import owner_rules_key, reports_key
 from findings_exporter.model.notes import Note
 from findings_exporter.model.owner_rules import MOST_FILE_BYTES
 from findings_exporter.model.reports import MOST_REPORTS_BYTES
-from findings_exporter.model.text import cut
 from findings_exporter.preflight.deployment import Deployment, Permission
 
 if TYPE_CHECKING:
@@ -27,27 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-READ_ATTEMPTS = 2
-"""A hanging service must not keep the failure path waiting: what does not answer twice is unknown this time."""
-READ_MARGIN = timedelta(seconds=25)
-"""The longest that one read takes: two tries, each with its timeouts."""
-MISSING = frozenset(
-    {"404", "NoSuchBucket", "NoSuchBucketPolicy", "NotFoundException", "NotFound", "ResourceNotFoundException",
-     "NoSuchKey", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NoSuchEntity"},
-)  # fmt: skip
-SCHEDULE_PAGES = 10
-"""Schedules are listed by the hundred; only reading them all shows which of them start our workflow."""
 REGIONS = {"": "us-east-1", "EU": "eu-west-1"}
 """How S3 calls its first Region, and sometimes its second."""
-WHY_CHARACTERS = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """What could not be read, and why."""
-
-    why: str
-    is_refused: bool = False
 
 
 NO_SUCH_BUCKET, NO_SUCH_KEY = Unread(Note("why.no_bucket")), Unread(Note("why.no_key"))
@@ -139,7 +118,7 @@ class Reader:
         if answer is None or isinstance(answer, Unread):
             return answer
         failed = [
-            Unread(_why("why.inspector_refused", str(each.get("errorMessage")), code=str(each.get("errorCode"))))
+            Unread(why_unread("why.inspector_refused", str(each.get("errorMessage")), code=str(each.get("errorCode"))))
             for each in answer.get("failedAccounts", [])
         ]
         if failed:
@@ -224,24 +203,7 @@ class Reader:
 
     def schedules(self) -> list[Mapping[str, Any]] | Unread:
         """Return the schedules that start the workflow, or that of all reports."""
-        scheduler, config = self.clients.scheduler, self.clients.deployment.config
-        machines = {config.state_machine_arn, config.all_reports_arn}
-        pages = iter(scheduler.get_paginator("list_schedules").paginate(GroupName="default", PaginationConfig={"PageSize": 100}))
-        schedules: list[Mapping[str, Any]] = []
-        for _ in range(SCHEDULE_PAGES):
-            page = self._read(lambda: next(pages, {"Schedules": None}))
-            if page is None or isinstance(page, Unread):
-                return page or Unread(Note("why.no_schedules"))
-            if page["Schedules"] is None:
-                return schedules
-            for each in page["Schedules"]:
-                if each["Target"]["Arn"] not in machines:
-                    continue
-                schedule = self._read(partial(scheduler.get_schedule, GroupName=each["GroupName"], Name=each["Name"]))
-                if isinstance(schedule, Unread):
-                    return schedule
-                schedules += [schedule] if schedule else []
-        return Unread(Note("why.many_schedules", count=SCHEDULE_PAGES * 100))
+        return schedules(self.clients.scheduler, self.clients.deployment.config, self._attempts)
 
     def undelivered(self) -> int | Unread | None:
         """Return how many messages lie in the dead-letter queue."""
@@ -271,24 +233,11 @@ class Reader:
 
     def _read[T](self, call: Callable[[], T]) -> T | Unread | None:
         """Return an answer, or None when AWS knows no such thing."""
-        if self.now() + READ_MARGIN > self.until:
-            return Unread(Note("why.no_time"))
-        try:
-            return call()
-        except ClientError as error:
-            code = code_of(error)
-            if code in MISSING:
-                return None
-            if code in DENIED:
-                return Unread(_why("why.refused", text_of(error), call=error.operation_name), is_refused=True)
-            return Unread(_why("why.failed", text_of(error), call=error.operation_name, code=code))
-        except BotoCoreError as error:
-            return Unread(_why("why.no_answer", str(error)))
+        return self._attempts.read(call)
 
-
-def _why(name: str, text: str, **values: str) -> Note:
-    # The sentence around it ends with a full stop of its own.
-    return Note(name, text=cut(text, WHY_CHARACTERS).removesuffix("."), **values)
+    @property
+    def _attempts(self) -> Attempts:
+        return Attempts(self.now, self.until)
 
 
 def document(policy: str) -> Mapping[str, Any] | Unread:

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.config import Config
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.layout import reports_key
 from findings_exporter.model.notes import Note
 from findings_exporter.model.reports import ReportsError, read_reports
 from findings_exporter.preflight.check import Check, unread
-from findings_exporter.preflight.reading import Unread
 
 
 def reports_file(content: bytes | Unread | None, config: Config, now: datetime) -> Check:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.notes import Note
 from findings_exporter.preflight.check import Check, Document, unread
 from findings_exporter.preflight.deployment import Permission
-from findings_exporter.preflight.reading import PermissionSeen, Unread
+from findings_exporter.preflight.reading import PermissionSeen
 
 
 def permissions(name: str, seen: Sequence[PermissionSeen]) -> Check:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from findings_exporter.aws.alarm_topic import subscriptions
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.notes import Note
 from findings_exporter.preflight.check import Check, unread
 from findings_exporter.preflight.deployment import Deployment
 from findings_exporter.preflight.key import key_state
 from findings_exporter.preflight.policies import Subject, checked, named_statements
 from findings_exporter.preflight.policy_evaluation import Request, decide
-from findings_exporter.preflight.reading import KeySeen, Unread, document
+from findings_exporter.preflight.reading import KeySeen, document
 
 
 @dataclass(frozen=True, slots=True)

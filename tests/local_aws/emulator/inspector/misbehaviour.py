@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-type Operation = Literal["create", "status", "cancel", "list"]
+type Operation = Literal["create", "status", "cancel", "list", "aggregate"]
 type CallFault = Literal["throttle", "server_error", "lose_answer", "hang"]
 type ReportFault = Literal[
     "fail", "cancel_itself", "unknown_status", "hold", "no_object", "broken_object", "other_prefix", "other_key"

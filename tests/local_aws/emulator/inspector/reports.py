@@ -1,4 +1,4 @@
-"""A report from its creation to its end, the three calls for it, and ListFindings."""
+"""A report from its creation to its end, the three calls for it, ListFindings, and ListFindingAggregations by account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ministack.core.responses import StreamingResponse, error_response_json, get
 from ministack.services import inspector2
 
 from tests.local_aws.emulator import calls
-from tests.local_aws.emulator.inspector import criteria, delivery, report_files
+from tests.local_aws.emulator.inspector import aggregation, criteria, delivery, report_files
 from tests.local_aws.emulator.inspector.misbehaviour import Fault, Misbehaviour
 
 if TYPE_CHECKING:
@@ -367,6 +367,18 @@ def _list(here: Place, request: dict[str, Any], _caller: str) -> Answer:
     return answer
 
 
+def _aggregate(here: Place, request: dict[str, Any], _caller: str) -> Answer:
+    problems = aggregation.problems(request)
+    if problems:
+        return _invalid(problems)
+    counted = aggregation.by_account(here.findings, request)
+    most, start = request.get("maxResults", aggregation.MOST_ROWS), int(request.get("nextToken") or 0)
+    more = {"nextToken": str(start + most)} if start + most < len(counted) else {}
+    rows = [{"accountAggregation": row} for row in counted[start : start + most]]
+    answer: Answer = json_response({"aggregationType": request["aggregationType"], "responses": rows, **more})
+    return answer
+
+
 def _call(operation: str, act: Callable[[Place, dict[str, Any], str], Answer]) -> Handler:
     async def handle(request: dict[str, Any], account: str) -> Answer:
         here, caller = place(account, get_region()), caller_arn()
@@ -419,6 +431,7 @@ def install() -> None:
         "/reporting/status/get": _call("status", _status),
         "/reporting/cancel": _call("cancel", _cancel),
         "/findings/list": _call("list", _list),
+        "/findings/aggregation/list": _call("aggregate", _aggregate),
     }
     inspector2._path_handlers.update(handlers)
     inspector2._async_handlers.update(handlers)

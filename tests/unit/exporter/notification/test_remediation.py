@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from findings_exporter import notification
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model import errors
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import NOTE_TEXTS, Note, to_stored
@@ -19,7 +20,6 @@ from findings_exporter.preflight.bucket import bucket_policy_for_exporter, bucke
 from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.inspector import inspector_enabled
 from findings_exporter.preflight.key import key_usable
-from findings_exporter.preflight.reading import Unread
 from findings_exporter.preflight.schedule import schedule_fires
 from findings_exporter.preflight.topic import topic_delivers
 from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, START, client, config, execution, failed_run

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.owners import due_dates, owner_rules, owners_topic_delivers
-from findings_exporter.preflight.reading import Unread
 from tests.builders.exporter import config
 from tests.builders.setup_builders import deployment
 from tests.builders.setup_rows import document

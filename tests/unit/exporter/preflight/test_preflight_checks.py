@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.errors import ConfigurationError
 from findings_exporter.preflight.bucket import (
     bucket_exists,
@@ -20,7 +21,7 @@ from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.deployment import Deployment, Permission
 from findings_exporter.preflight.inspector import anything_scanned, inspector_enabled
 from findings_exporter.preflight.key import key_policy_for_analysis, key_policy_for_exporter, key_policy_for_inspector, key_usable
-from findings_exporter.preflight.reading import BucketSeen, KeySeen, PermissionSeen, Unread
+from findings_exporter.preflight.reading import BucketSeen, KeySeen, PermissionSeen
 from findings_exporter.preflight.roles import permissions
 from findings_exporter.preflight.schedule import schedule_fires
 from findings_exporter.preflight.topic import alarms_delivered, nothing_undelivered, topic_delivers, topic_key_usable

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.model.notes import from_stored
 from findings_exporter.preflight import message
 from findings_exporter.preflight.bucket import bucket_exists, bucket_policy_for_exporter, bucket_policy_for_inspector
 from findings_exporter.preflight.check import Check
 from findings_exporter.preflight.key import key_usable
-from findings_exporter.preflight.reading import Unread
 from tests.builders.exporter import ACCOUNT, BUCKET, REGION, START, TOPIC
 from tests.builders.setup_builders import bucket, deployment, key, place
 from tests.builders.setup_rows import denies, document, writes

@@ -15,10 +15,11 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
+from findings_exporter.aws.attempts import READ_MARGIN, Unread
 from findings_exporter.model.owner_rules import MOST_FILE_BYTES
 from findings_exporter.preflight import check_all, check_report
 from findings_exporter.preflight.check import Check
-from findings_exporter.preflight.reading import READ_MARGIN, BucketSeen, PreflightClients, Reader, Unread
+from findings_exporter.preflight.reading import BucketSeen, PreflightClients, Reader
 from tests.builders.exporter import ACCOUNT, ALARM_TOPIC, BUCKET, KEY, MACHINE, REGION, START, TOPIC, Clock, minutes
 from tests.builders.setup_builders import FIT_KEY, QUEUE, deployment, place
 from tests.builders.setup_rows import document, encrypts, root, writes
@@ -172,12 +173,12 @@ def test_a_key_that_cannot_be_right_is_not_asked_for(aws: Aws) -> None:
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "AuthorizationError"])
 def test_a_refusal_is_returned_and_does_no_harm(aws: Aws, code: str) -> None:
     aws.refuses("sns", "get_topic_attributes", code)
-    assert aws.reader.topic(TOPIC) == Unread("AWS refused GetTopicAttributes: said AWS", is_refused=True)
+    assert aws.reader.topic(TOPIC) == Unread("AWS refused GetTopicAttributes: said AWS", is_refused=True, code=code)
 
 
 def test_whatever_else_goes_wrong_is_returned_and_does_no_harm(aws: Aws) -> None:
     aws.refuses("sns", "get_topic_attributes", "Throttling", 400)
-    assert aws.reader.topic(TOPIC) == Unread("GetTopicAttributes failed (Throttling): said AWS")
+    assert aws.reader.topic(TOPIC) == Unread("GetTopicAttributes failed (Throttling): said AWS", code="Throttling")
     aws.clients.sns.meta.events.register("before-parameter-build", partial(fail, EndpointConnectionError(endpoint_url="sns")))
     topic = aws.reader.topic(TOPIC)
     assert isinstance(topic, Unread)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from findings_exporter.aws.attempts import Unread
 from findings_exporter.preflight.check import Check
-from findings_exporter.preflight.reading import Unread
 from findings_exporter.preflight.reports import reports_file
 from tests.builders.exporter import config
 

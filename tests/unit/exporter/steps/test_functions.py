@@ -275,14 +275,14 @@ def test_a_run_that_began_under_a_release_that_may_still_run_ends_well(
     assert [each["outcome"] for each in published_events()] == ["SUCCEEDED"]
 
 
-@pytest.mark.parametrize("folder", [*STEPS, "check_setup", "clean_up"])
+@pytest.mark.parametrize("folder", [*STEPS, "check_setup", "preview_export", "clean_up"])
 def test_a_function_without_its_environment_says_so_when_it_starts(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TABLE_NAME")
     with pytest.raises(ConfigurationError, match="TABLE_NAME"):
         load(folder)
 
 
-@pytest.mark.parametrize("folder", [*STEPS, "clean_up"])
+@pytest.mark.parametrize("folder", [*STEPS, "preview_export", "clean_up"])
 def test_a_function_makes_no_client_that_its_role_has_no_use_for(
     folder: str, account: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,7 +302,7 @@ def test_a_function_makes_no_client_that_its_role_has_no_use_for(
 
 def test_every_function_is_a_folder_with_one_short_file() -> None:
     folders = sorted(path.parent.name for path in Path("functions").glob("*/app.py"))
-    assert folders == sorted([*STEPS, "check_setup", "clean_up", "plan_reports", "finish_reports", "summarize"])
+    assert folders == sorted([*STEPS, "check_setup", "preview_export", "clean_up", "plan_reports", "finish_reports", "summarize"])
     assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 60 for path in Path("functions").glob("*/app.py"))
 
 
