@@ -32,9 +32,12 @@ ARGUMENTS = [
 DESKTOP, PHONE = (1280, 900), (390, 844)
 SAMPLES: Mapping[str, Callable[[], page_samples.Sample]] = {
     **page_samples.SAMPLES,
-    "ordinary": lambda: page_samples.Sample(page_samples.ordinary(80)),
-    "owners": lambda: page_samples.owners_run(60),
-    "owner": lambda: page_samples.owner_page(findings=60),
+    # What checks accessibility takes a second for some hundred rows, and a row is like another.
+    "ordinary": lambda: page_samples.Sample(page_samples.ordinary(70)),
+    "deactivated": lambda: page_samples.Sample(page_samples.deactivated(40)),
+    "unknown": lambda: page_samples.Sample(page_samples.unknown(20)),
+    "owners": lambda: page_samples.owners_run(30),
+    "owner": lambda: page_samples.owner_page(findings=30),
     "busy": lambda: page_samples.Sample(page_samples.busy(1_000)),
     "workplace": lambda: page_samples.workplace(1_000, 200),
 }
@@ -474,7 +477,7 @@ class TestWorkplace:
         assert {row["exploit_available"] for row in rows} == {"true", "false"}
 
     def test_a_finding_opens_in_the_consoles_and_its_arn_is_copied(self, open_page: Open) -> None:
-        shown = open_page("workplace", chosen="#list=open&text=i-0")
+        shown = open_page("workplace", chosen="#list=open&text=i-0&severity=CRITICAL")
         shown.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         row = shown.page.locator(".list tbody tr").first
         row.get_by_text("Details").click()

@@ -154,9 +154,9 @@ def ordinary(findings: int = 400) -> dict[str, Any]:
     )
 
 
-def deactivated() -> dict[str, Any]:
-    """A run in which one account's scanning is off: half the findings are missing, and their status is unknown."""
-    stay, uncertain = rows(60, 5), rows(90, 6, OTHER_ACCOUNT)
+def deactivated(findings: int = 150) -> dict[str, Any]:
+    """A run in which one account's scanning is off: over half the findings are missing, and their status is unknown."""
+    stay, uncertain = rows(findings * 2 // 5, 5), rows(findings * 3 // 5, 6, OTHER_ACCOUNT)
     return analysis(stay, [*stay, *uncertain], coverage=DEACTIVATED, filter_criteria={})
 
 
@@ -169,14 +169,14 @@ def no_changes() -> dict[str, Any]:
     return analysis([], [], coverage=ON, filter_criteria={}, key=None)
 
 
-def unknown() -> dict[str, Any]:
+def unknown(findings: int = 60) -> dict[str, Any]:
     why = "the account status could not be read: AccessDeniedException"
     unread = Coverage(
         ACCOUNT,
         {ACCOUNT: AccountScanning("unknown", why=why)},
         notes=(f"Whether Inspector scans is unknown in the account {ACCOUNT} ({why}).",),
     )
-    return analysis([], rows(60, 8), coverage=unread, filter_criteria={}, key=None)
+    return analysis([], rows(findings, 8), coverage=unread, filter_criteria={}, key=None)
 
 
 def listed(number: int, text: str | None = None, **values: Any) -> dict[str, Any]:

@@ -247,7 +247,7 @@ class TestFunctions:
         }
         assert own["CleanUpFunction"] == result | messages | expected | home | {"FILTER_CRITERIA": "{}"}
         # The reports' filter makes room for the rest: a function has 4 kB for all its variables.
-        of_check = {"FILTER_CRITERIA", "LANGUAGE", "REPORTS", *owners}
+        of_check = {"FILTER_CRITERIA", "HOME_REGION", "LANGUAGE", "REPORTS", *owners}
         assert set(own["CheckSetupFunction"]) == set(setup_builders.SETUP_VARIABLES) | of_check
         assert own["CheckSetupFunction"]["LANGUAGE"] == result["LANGUAGE"]
         assert own["CheckSetupFunction"].items() >= owners.items()

@@ -144,6 +144,7 @@ FIXES = {
     "failed.schedule": ["fix.deploy"],
     "failed.schedule_disabled": ["fix.schedule_enable"],
     "failed.schedule_over": ["fix.schedule_expression"],
+    "failed.schedule_rate": ["fix.schedule_cron"],
     "failed.dead_letter_queue": ["fix.deploy"],
     "failed.dead_letter_queue_messages": ["fix.dead_letter_queue"],
     "unknown.policy": ["fix.make_sure"],

@@ -118,6 +118,8 @@ PREFLIGHT = {
     "failed.schedule": "No schedule starts the workflow.",
     "failed.schedule_disabled": "The schedule is disabled, so exports start only by hand.",
     "failed.schedule_over": "The schedule has no future run.",
+    "failed.schedule_rate": "The schedule is a rate, which begins in each Region at another time, so the Regions have no scheduled time"
+    " in common that a summary could be about.",
     "failed.dead_letter_queue": "The dead-letter queue does not exist.",
     "failed.dead_letter_queue_messages": "The dead-letter queue contains {count} messages: an export could not be started, or the"
     " cleanup after a run failed.",
@@ -184,6 +186,7 @@ PREFLIGHT = {
     "fix.owner_topic_subscribe": "Let each team subscribe to the topic of the owners, with a filter policy on the attribute owner.",
     "fix.schedule_enable": "Set the parameter ScheduleState to ENABLED and deploy the stack, unless the schedule is disabled on"
     " purpose.",
+    "fix.schedule_cron": "Set the parameter ScheduleExpression to cron(...), such as cron(0 3 * * ? *), and deploy all Regions.",
     "fix.schedule_expression": "Correct the parameter ScheduleExpression and deploy the stack.",
     "fix.dead_letter_queue": "Read the reason in the attributes of the messages, fix it, and purge the queue.",
     # ---- parts of sentences

@@ -57,7 +57,7 @@ def check_all(clients: PreflightClients, now: Callable[[], datetime], until: dat
         due_dates(deployment.config),
         *_of_owner_messages(reader),
         *([reports_file(reader.reports_file(), deployment.config, at)] if deployment.config.reports == "FILE" else []),
-        schedule_fires(reader.schedules(), now()),
+        schedule_fires(reader.schedules(), now(), has_home=bool(deployment.config.home_region)),
         nothing_undelivered(reader.undelivered()),
     ]
 

@@ -32,8 +32,14 @@ class NotUnderstoodError(Exception):
         self.why = why
 
 
-def schedule_fires(schedules: Sequence[Mapping[str, Any]] | Unread, now: datetime) -> Check:
-    """Check whether a schedule starts exports, and when it does next."""
+def schedule_fires(schedules: Sequence[Mapping[str, Any]] | Unread, now: datetime, *, has_home: bool = False) -> Check:
+    """Check whether a schedule starts exports, and when it does next.
+
+    Parameters
+    ----------
+    has_home
+        Whether the exports of several Regions at one scheduled time are summarized.
+    """
     name = "schedule"
     if isinstance(schedules, Unread):
         return unread(name, schedules)
@@ -46,6 +52,9 @@ def schedule_fires(schedules: Sequence[Mapping[str, Any]] | Unread, now: datetim
     )
     if not on:
         return Check(name, "failed", Note("failed.schedule_disabled"), evidence, (Note("fix.schedule_enable"),))
+    if has_home and any(each["ScheduleExpression"].startswith("rate(") for each in on):
+        # A rate counts from the deployment of each stack, so that a time of one Region is none of another.
+        return Check(name, "failed", Note("failed.schedule_rate"), evidence, (Note("fix.schedule_cron"),))
     try:
         times = [due for each in on if (due := next_time(each, now))]
     except NotUnderstoodError as error:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.preflight.schedule import NotUnderstoodError, next_time
+from findings_exporter.preflight.schedule import NotUnderstoodError, next_time, schedule_fires
 
 NOW = datetime(2026, 11, 23, 3, 0, 30, tzinfo=UTC)
 CREATED = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -99,3 +99,21 @@ class TestBeginAndEnd:
     def test_from_when_a_changed_rate_counts_is_not_known(self) -> None:
         with pytest.raises(NotUnderstoodError, match="AWS does not return"):
             fires_at("rate(1 day)", LastModificationDate=CREATED + timedelta(days=1))
+
+
+class TestSummary:
+    """With a home Region, a scheduled time is one of all Regions."""
+
+    @pytest.mark.parametrize(
+        ("expression", "has_home", "result"),
+        [
+            ("rate(1 day)", True, "failed"),
+            ("rate(1 day)", False, "passed"),
+            ("cron(0 3 * * ? *)", True, "passed"),
+        ],
+    )
+    def test_a_rate_is_no_time_in_common(self, expression: str, has_home: bool, result: str) -> None:
+        given = schedule(expression, Name="nightly", State="ENABLED", FlexibleTimeWindow={"Mode": "OFF"})
+        check = schedule_fires([given], NOW, has_home=has_home)
+        assert check.result == result
+        assert ("cron(0 3 * * ? *)" in " ".join(check.fix)) is (result == "failed")
