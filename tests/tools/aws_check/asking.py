@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from tests.tools.aws_check import calls, rules
@@ -37,8 +38,9 @@ def everything(aws: Deployed) -> list[Answer]:
     answers.append(rules.preview_count(preview, csv, forms[0]))
     answers += [*rules.of_export(csv, "CSV"), *rules.of_export(json, "JSON"), rules.duplicate_arn(forms)]
     aws.say("Topics; SNS sends its metrics every five minutes …")
-    answers.append(rules.topic("run-topic", observed(lambda: calls.topic(aws, "TopicArn", began))))
-    answers.append(rules.topic("alarm-topic", observed(lambda: calls.topic(aws, "AlarmTopicArn", began))))
+    until = datetime.now(UTC) + timedelta(seconds=aws.patience.metrics)
+    for name, output in (("run-topic", "TopicArn"), ("alarm-topic", "AlarmTopicArn")):
+        answers.append(rules.topic(name, observed(partial(calls.topic, aws, output, began, until))))
     order = list(QUESTIONS)
     return sorted(answers, key=lambda answer: order.index(answer.id))
 

@@ -465,15 +465,14 @@ def _put_back(aws: Deployed, cloudwatch: Any, name: str, state: str) -> bool:
     return True
 
 
-def topic(aws: Deployed, output: str, began: datetime) -> Topic | Unanswered:
-    """Return the subscriptions of a topic, and what it took and delivered since then; wait for the metrics."""
+def topic(aws: Deployed, output: str, began: datetime, until: datetime) -> Topic | Unanswered:
+    """Return the subscriptions of a topic, and what it took and delivered since aws-check began; wait for the metrics."""
     arn = aws.outputs[output]
     pages = aws.client("sns", TRIES).get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
     subscriptions = [each for page in pages for each in page["Subscriptions"]]
     pending = [each["Protocol"] for each in subscriptions if each["SubscriptionArn"] == "PendingConfirmation"]
     confirmed = [each["Protocol"] for each in subscriptions if each["SubscriptionArn"] != "PendingConfirmation"]
     cloudwatch = aws.client("cloudwatch", TRIES)
-    until = began + timedelta(seconds=aws.patience.metrics)
     while (sums := _sums(cloudwatch, arn.rpartition(":")[2], began)) is None and datetime.now(UTC) < until:
         time.sleep(max(aws.patience.pause, 1))
     return Topic(confirmed, pending, *sums) if sums else Unanswered(Reason.NO_METRIC)

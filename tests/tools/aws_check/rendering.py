@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TYPE, VERSION = "inspector-findings-exporter.aws-check", "1.0"
 REGION = pattern(r"[a-z]{2,8}(?:-[a-z]{2,12}){1,3}-\d")
 ARCHITECTURE = one_of("arm64", "x86_64")
-WIDTHS = (24, 34, 34)
+WIDTHS = (32, 32, 38)
 
 
 def document(answers: Sequence[Answer], *, region: str, architecture: str, checked_at: datetime) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _call(entry: dict[str, Any]) -> str:
 
 
 def _row(question: str, expected: str, seen: str, result: str) -> list[str]:
-    cells = [wrap(text, width) for text, width in zip((question, expected, seen), WIDTHS, strict=True)]
+    cells = [wrap(text, width, break_on_hyphens=False) for text, width in zip((question, expected, seen), WIDTHS, strict=True)]
     height = max(map(len, cells))
     padded = [[*cell, *[""] * (height - len(cell))] for cell in cells]
     lines = []

@@ -19,6 +19,8 @@ OF_THE_SETUP = ("bucket", "bucket_owner", "bucket_policy_for_inspector", "key", 
 """The checks of what Inspector needs to write a report."""
 SETUP_ERRORS = ("INVALID_PERMISSIONS", "BUCKET_NOT_FOUND", "INCOMPATIBLE_BUCKET_REGION", "MALFORMED_KMS_KEY")
 COVERAGE_GROUP = "RESOURCE_TYPE"
+BUSY_ERRORS = ("LockNotObtained", "InspectorBusy")
+TOO_LATE = "DeadlineExceeded"
 CHANGED_MEANWHILE = 0.05
 """So much may the number of findings change between a preview and its export."""
 
@@ -273,6 +275,12 @@ def _export(name: str, export: Export) -> Answer:
         seen["error"] = export.error
     if export.outcome == "SUCCEEDED":
         seen["findings"] = export.nothing_found or "some"
+    # Another report, a slow Inspector or a person who stops the run say nothing of what a run can do.
+    was_in_progress = isinstance(export.in_progress, Status)
+    if export.error in BUSY_ERRORS or (export.error == TOO_LATE and not was_in_progress):
+        return unknown(name, Unanswered(Reason.OTHER_REPORT), seen)
+    if export.error == TOO_LATE or export.outcome == "ABORTED":
+        return unknown(name, Unanswered(Reason.NOT_ENDED), seen)
     return _answer(name, seen, expected=export.outcome == "SUCCEEDED")
 
 

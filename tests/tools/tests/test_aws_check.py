@@ -182,6 +182,54 @@ def test_an_object_that_is_not_as_expected_is_different(changes: dict[str, Any])
     assert result(answers, "json-object") is DIFFERENT
 
 
+@pytest.mark.parametrize(
+    ("error", "outcome", "in_progress", "reason"),
+    [
+        ("LockNotObtained", "FAILED", Unanswered(Reason.NOT_IN_PROGRESS), Reason.OTHER_REPORT),
+        ("DeadlineExceeded", "FAILED", Unanswered(Reason.NOT_IN_PROGRESS), Reason.OTHER_REPORT),
+        ("DeadlineExceeded", "FAILED", RUNNING, Reason.NOT_ENDED),
+        ("", "ABORTED", RUNNING, Reason.NOT_ENDED),
+        ("CreateRefused", "FAILED", RUNNING, None),
+    ],
+)
+def test_a_run_that_only_had_no_time_is_unknown(error: str, outcome: str, in_progress: Any, reason: Reason | None) -> None:
+    export = exported(error=error, outcome=outcome, in_progress=in_progress, file=ReportObject(0))
+    answer, *rest = rules.of_export(export, "JSON")
+    assert (answer.result, answer.reason) == (UNKNOWN if reason else DIFFERENT, reason)
+    assert {each.reason for each in rest} == {Reason.NOT_STARTED}
+
+
+class Topics:
+    """SNS with two subscriptions, and CloudWatch with the sums of a topic's metrics."""
+
+    def __init__(self, *sums: int | None) -> None:
+        self.sums = dict(zip(calls.METRICS, sums, strict=True))
+
+    def get_paginator(self, _: str) -> Any:
+        return self
+
+    def paginate(self, **_: str) -> list[Any]:
+        pending = {"Protocol": "https", "SubscriptionArn": "PendingConfirmation"}
+        return [{"Subscriptions": [{"Protocol": "email", "SubscriptionArn": ARN}, pending]}]
+
+    def get_metric_statistics(self, **request: Any) -> Any:
+        found = self.sums[request["MetricName"]]
+        return {"Datapoints": [] if found is None else [{"Sum": float(found)}, {"Sum": 1.0}]}
+
+
+@pytest.mark.parametrize(
+    ("sums", "found"),
+    [
+        ((1, 0, None), Topic(["email"], ["https"], 2, 1, 0)),
+        ((1, None, None), Unanswered(Reason.NO_METRIC)),
+        ((None, None, None), Unanswered(Reason.NO_METRIC)),
+    ],
+)
+def test_what_a_topic_took_is_read_from_its_metrics(sums: Any, found: Any) -> None:
+    topics, now = Topics(*sums), datetime.now(UTC)
+    assert calls.topic(deployed(sns=topics, cloudwatch=topics), "TopicArn", now, now) == found
+
+
 # ---- the bytes of a report
 
 
@@ -344,8 +392,14 @@ def test_a_second_report_that_is_refused_needs_no_cancelling() -> None:
 
 
 def test_a_second_report_that_is_accepted_is_cancelled() -> None:
-    inspector = Inspector(lambda: {"reportId": SECOND})
-    assert calls.second_report(deployed(inspector2=inspector), FIRST) == ACCEPTED
+    inspector, tries = Inspector(lambda: {"reportId": SECOND}), set[int]()
+
+    def client(_: str, most: int) -> Inspector:
+        tries.add(most)
+        return inspector
+
+    assert calls.second_report(replace(deployed(), client=client), FIRST) == ACCEPTED
+    assert min(tries) == 1
     assert inspector.cancelled == [SECOND]
     destination = inspector.request["s3Destination"]
     assert (destination["bucketName"], destination["keyPrefix"]) == (BUCKET, f"inspector/reports/aws-check/{FIRST}/")
