@@ -341,7 +341,9 @@ def export(aws: Deployed, run_input: Mapping[str, Any], *, with_second: bool) ->
             if with_second and isinstance(in_progress, Status):
                 second = observed(partial(second_report, aws, in_progress.report_id))
         time.sleep(aws.patience.pause)
-        execution = states.describe_execution(executionArn=arn)
+        # One answer that is missing in half an hour does not end the wait.
+        described = observed(partial(states.describe_execution, executionArn=arn))
+        execution = execution if isinstance(described, Unanswered) else described
     succeeded = execution["status"] == "SUCCEEDED"
     output = json.loads(execution.get("output") or "{}") if succeeded else {}
     return Export(

@@ -424,6 +424,35 @@ def test_a_report_of_others_is_never_cancelled() -> None:
     assert inspector.cancelled == []
 
 
+class States:
+    """Step Functions with one execution, whose second description fails."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def start_execution(self, **_: str) -> dict[str, str]:
+        return {"executionArn": f"arn:aws:states:eu-west-1:{ACCOUNT}:execution:x-ExportFindings:run"}
+
+    def describe_execution(self, **_: str) -> dict[str, Any]:
+        self.asked += 1
+        if self.asked == 2:
+            raise ReadTimeoutError(endpoint_url="x")
+        times = {"startDate": datetime(2026, 12, 1, 3, tzinfo=UTC), "stopDate": datetime(2026, 12, 1, 3, 2, tzinfo=UTC)}
+        return {**times, "status": "RUNNING" if self.asked == 1 else "SUCCEEDED"}
+
+
+def test_a_description_that_fails_does_not_end_an_export() -> None:
+    inspector = Inspector(
+        raises(error("ValidationException", "CreateFindingsReport", "Cannot have multiple reports in-progress"))
+    )
+    aws = deployed(stepfunctions=States(), inspector2=inspector)
+    found = calls.export(aws, calls.test_inputs("JSON", notify=False)[0], with_second=True)
+    assert isinstance(found, Export)
+    assert (found.outcome, found.seconds, found.prefix, found.second) == ("SUCCEEDED", 120, PREFIX, REFUSED)
+    assert isinstance(found.in_progress, Status)
+    assert isinstance(found.file, Unanswered)  # there is no S3 here, which costs the export nothing else
+
+
 class CloudWatch:
     """CloudWatch with one alarm."""
 
