@@ -52,6 +52,11 @@ config: install ## Check config/owners.json and config/reports.json, and upload 
 	PYTHONPATH=layers/exporter .venv/bin/python -m tests.tools.config_files $(REGIONS) $(if $(CONFIG),--folder '$(CONFIG)') \
 		$(if $(STACK),--stack '$(STACK)')
 
+.PHONY: aws-check
+aws-check: install ## Compare what your account answers with what the code expects, after make deploy; asks before it begins (REGION=, STACK=; YES=1)
+	@PYTHONPATH=layers/exporter:layers/analytics .venv/bin/python -m tests.tools.aws_check $(if $(REGION),--region '$(REGION)') \
+		$(if $(STACK),--stack '$(STACK)') $(if $(YES),--yes)
+
 .PHONY: undeploy
 undeploy: .venv-sam/.synced ## Delete the stacks, but keep reports and keys (REGIONS="eu-west-1 us-east-1"; STACK=; YES=1 does not ask)
 	@[ -n "$(REGIONS)" ] || { echo 'Name the Regions: make undeploy REGIONS="eu-west-1 us-east-1"' >&2; exit 1; }

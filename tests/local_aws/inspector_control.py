@@ -29,6 +29,7 @@ class Settings(TypedDict, total=False):
     seconds_per_1000: float
     cancel_seconds: float
     fewest_checks: int
+    reports_at_a_time: int
     without_report: Literal["not_found", "empty", "last"]
     when_nothing_found: Literal["fail", "no_object", "empty_object", "header_only", "malformed"]
     timestamps: Literal["iso", "epoch"]

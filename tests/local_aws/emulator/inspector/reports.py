@@ -47,6 +47,8 @@ class Settings:
     """From the cancel call until the report is CANCELLED; until then it counts as the one report in progress."""
     fewest_checks: int = 0
     """A report does not succeed before so many status checks by its id, however slow the caller is."""
+    reports_at_a_time: int = 1
+    """AWS: one. More are for tests of what notices that."""
     without_report: str = "not_found"
     """The answer to a status call without an id when no report is in progress: "not_found", "empty" or "last"."""
     when_nothing_found: str = "fail"
@@ -68,7 +70,7 @@ class Settings:
             if name in words and value not in words[name]:
                 raise ValueError(f"{name} must be one of {', '.join(words[name])}")
             if name not in words and not (isinstance(value, int | float) and value >= 0):
-                raise ValueError(f"{name} must be a number of seconds")
+                raise ValueError(f"{name} must be a number")
         vars(self).update(changes)
 
 
@@ -146,11 +148,14 @@ class Place:
         """Return the report in progress. AWS: one at a time in an account and Region."""
         return next((report for report in self.reports.values() if report.status == IN_PROGRESS), None)
 
+    def count_in_progress(self) -> int:
+        """Return how many reports are in progress."""
+        return sum(report.status == IN_PROGRESS for report in self.reports.values())
+
     def add(self, report: Report) -> None:
         """Start a report. The caller holds `changed`."""
         self.reports[report.id] = report
-        count = sum(other.status == IN_PROGRESS for other in self.reports.values())
-        self.most_in_progress = max(self.most_in_progress, count)
+        self.most_in_progress = max(self.most_in_progress, self.count_in_progress())
         life = contextvars.copy_context()
         threading.Thread(target=life.run, args=(_live, self, report), name=f"report {report.id}", daemon=True).start()
 
@@ -295,7 +300,7 @@ def _invalid_report_id(request: Mapping[str, Any], *, is_required: bool) -> Answ
 def _create(here: Place, request: dict[str, Any], caller: str) -> Answer:
     if problems := criteria.request_problems(request):
         return _invalid(problems)
-    if here.in_progress():
+    if here.count_in_progress() >= here.settings.reports_at_a_time:
         # AWS: the text. That it is a ValidationException with this reason is a guess.
         return _refused("Cannot have multiple reports in-progress")
     report = Report(
