@@ -9,7 +9,7 @@ import pytest
 from botocore.session import Session
 
 from findings_exporter.model import plan
-from tests.contract.parts import RESOURCES, TEMPLATE
+from tests.contract.parts import RESOURCES, TASKS, TEMPLATE, folder_of, of_type
 
 README = Path("README.md").read_text(encoding="utf-8")
 FIRST_SCREEN = "\n".join(README.splitlines()[:40])
@@ -158,3 +158,10 @@ def test_everything_is_installed_into_the_projects_folder() -> None:
     folders = [Path(line) for line in result.stdout.splitlines()]
     assert len(folders) == 2
     assert all(folder.is_relative_to(Path.cwd() / ".uv") for folder in folders)
+
+
+def test_the_numbers_of_functions_are_those_of_workflow_and_template() -> None:
+    words = {4: "four", 5: "five", 6: "six", 13: "thirteen", 14: "fourteen", 15: "fifteen"}
+    steps = {folder_of(task) for task in TASKS}
+    others = len(of_type("AWS::Serverless::Function")) - len(steps)
+    assert f"A Step Functions workflow of {words[len(steps)]} Lambda functions, {words[others]} more" in README
