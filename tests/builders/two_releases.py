@@ -6,6 +6,7 @@ Both have the libraries of this working tree's ``sam build``, whatever the last 
 """
 
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -92,7 +93,7 @@ def number_of(source: Path) -> int:
 
 
 def build_of(source: Path, folder: Path) -> Path:
-    """Return a folder like the one of sam build: the code of the sources, with links to the libraries of this working tree's build."""
+    """Return a folder like the one of sam build: the code of the sources, with links to the libraries of this tree's build."""
     for logical_id, place in code_of(read_template(source / "template.yaml")).items():
         if place.endswith(".json"):
             continue
@@ -101,7 +102,12 @@ def build_of(source: Path, folder: Path) -> Path:
             continue
         (packages := folder / logical_id / "python").mkdir(parents=True)
         for library in (BUILT / logical_id / "python").iterdir():
-            (packages / library.name).symlink_to(library)
+            # The embedded AWS runs on x86_64; the arm64 libraries are half of the analytics layer.
+            if any(library.rglob("*aarch64*")):
+                ignored = shutil.ignore_patterns("*aarch64*")
+                shutil.copytree(library, packages / library.name, copy_function=os.symlink, ignore=ignored)
+            else:
+                (packages / library.name).symlink_to(library)
         for own in (source / place).iterdir():
             if own.is_dir():
                 (packages / own.name).unlink(missing_ok=True)

@@ -6,7 +6,7 @@ One stack goes through it all, and its fixtures are the steps, in this order: a 
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -18,11 +18,12 @@ import pytest
 from findings_analysis.comparison.fingerprint_format import FingerprintReader
 from findings_analysis.comparison.fingerprints import EXACT, FIRST_SEEN, LOGICAL
 from tests.builders import two_releases
+from tests.builders.cloudformation import read_template
 from tests.local_aws.deployed_exporter import Execution, Exporter
 from tests.local_aws.inspector_control import InspectorControl
 from tests.local_aws.server import DEFAULT_REGION, LocalAws, location_of
 from tests.tools import release
-from tests.tools.release_template import PARAMETER
+from tests.tools.release_template import PARAMETER, release_template, text_of
 
 pytestmark = pytest.mark.xdist_group("upgrade")
 
@@ -30,7 +31,7 @@ ACCOUNT = "210987654321"
 PREFIX = "example-artifacts"
 BUCKET = f"{PREFIX}-{DEFAULT_REGION}"
 LAST, NEXT = "0.1.0", "0.2.0"
-KEPT = {"Table", "Bucket", "Key", "Topic", "AlarmTopic", "DeadLetterQueue", "ExportFindings"}
+KEPT = {"Table", "Bucket", "Key", "Topic", "AlarmTopic", "DeadLetterQueue", "ExportFindings", "ExportFindingsNightly"}
 """What holds data, or is named by subscriptions and by what people built on it."""
 MADE_AT = datetime(2026, 12, 1, tzinfo=UTC)
 ONLY_CRITICAL = {"worst_new_severity": ["CRITICAL"]}
@@ -42,14 +43,25 @@ class Artifacts:
 
     aws: LocalAws
 
-    def upload(self, version: str, source: Path, folder: Path) -> str:
-        """Make the files of a release, upload them, and return the URL of its template."""
-        made = release.Release(version, MADE_AT, "")
+    def upload_release(self, version: str, source: Path, folder: Path) -> str:
+        """Upload all files of a release, as make release makes them, and return the URL of the template."""
         (folder / "dist").mkdir()
+        made = release.Release(version, MADE_AT, "")
         release.write(made, folder / "dist", two_releases.build_of(source, folder / "build"), source)
+        return self._upload(made, {path.name: path.read_bytes() for path in (folder / "dist").iterdir()})
+
+    def upload_deployed(self, version: str, source: Path, folder: Path) -> str:
+        """Upload what is deployed of a release: without its SBOM and checksums, which take a while."""
+        made, template = release.Release(version, MADE_AT, ""), read_template(source / release.TEMPLATE)
+        code = release.code(template, two_releases.build_of(source, folder / "build"), MADE_AT, source)
+        keys = {logical_id: made.prefix + name for logical_id, (name, _) in code.items()}
+        text = text_of(release_template(template, keys, version)).encode()
+        return self._upload(made, {release.TEMPLATE: text, **dict(code.values())})
+
+    def _upload(self, made: release.Release, files: Mapping[str, bytes]) -> str:
         s3 = self.aws.client("s3", account=ACCOUNT)
-        for path in (folder / "dist").iterdir():
-            s3.put_object(Bucket=BUCKET, Key=made.prefix + path.name, Body=path.read_bytes())
+        for name, content in files.items():
+            s3.put_object(Bucket=BUCKET, Key=made.prefix + name, Body=content)
         return f"{self.aws.endpoint_url}/{BUCKET}/{made.prefix}template.yaml"
 
 
@@ -108,9 +120,8 @@ def deployed_release(artifacts: Artifacts, tmp_path_factory: pytest.TempPathFact
     folders = {version: tmp_path_factory.mktemp(version) for version in (LAST, NEXT)}
     last = two_releases.source_of(two_releases.last_release(), folders[LAST] / "source")
     following = two_releases.source_of_next(last, folders[NEXT] / "source")
-    last_url, next_url = (
-        artifacts.upload(version, source, folders[version]) for version, source in ((LAST, last), (NEXT, following))
-    )
+    last_url = artifacts.upload_release(LAST, last, folders[LAST])
+    next_url = artifacts.upload_deployed(NEXT, following, folders[NEXT])
     parameters = {PARAMETER: PREFIX, "NotificationEmail": "security@example.com", "NotifyOn": "CHANGES"}
     exporter = Exporter.create(artifacts.aws, "released", last_url, account=ACCOUNT, parameters=parameters)
     exporter.client("sns").subscribe(
