@@ -134,7 +134,7 @@ def test_every_key_of_an_input_is_explained() -> None:
 
 def test_the_first_screen_says_what_it_is_how_far_it_is_and_how_to_try_it() -> None:
     assert len(README.splitlines()) < 200
-    assert "**Status: pre-release, not yet run on a real AWS account.**" in FIRST_SCREEN
+    assert "**Status: 0.1.0, not yet run on a real AWS account.**" in FIRST_SCREEN
     assert "](docs/limits.md)" in FIRST_SCREEN
     assert "](docs/page-desktop.png)" in FIRST_SCREEN
     assert len(re.findall(r"^- \*\*", FIRST_SCREEN, re.MULTILINE)) == 6
