@@ -24,6 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "eu-west-1"
 
+IDLE_SECONDS = 20.0
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 
@@ -59,15 +60,24 @@ class LocalAws:
         How many processes a function may have at once; further invocations wait for one. 0 sets no bound.
     concurrency
         How many functions may run at once in all; further invocations are throttled, as AWS does it. 0 sets no bound.
+    idle_seconds
+        After which a function's process that is not used ends. The fault matrix would hold some 400 of them, 20 GB.
     """
 
     def __init__(
-        self, log: Path, *, patches: str = "all", wait_scale: float = 1.0, processes: int = 0, concurrency: int = 0
+        self,
+        log: Path,
+        *,
+        patches: str = "all",
+        wait_scale: float = 1.0,
+        processes: int = 0,
+        concurrency: int = 0,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._log = log
         self._patches = patches
         self._wait_scale = wait_scale
-        self._processes, self._concurrency = processes, concurrency
+        self._processes, self._concurrency, self._idle_seconds = processes, concurrency, idle_seconds
         self._port = _free_port()
         self._scratch = tempfile.TemporaryDirectory(prefix="local-aws-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
@@ -189,8 +199,7 @@ class LocalAws:
             "IOT_MTLS_ENABLED": "0",
             **({"LAMBDA_ACCOUNT_CONCURRENCY": str(self._concurrency)} if self._concurrency else {}),
             "LAMBDA_PROCESSES": str(self._processes),
-            # Of a function's processes all but one end when they are idle for so long: the fault matrix would hold some 400, 20 GB.
-            "LAMBDA_WARM_TTL_SECONDS": "20",
+            "LAMBDA_IDLE_SECONDS": str(self._idle_seconds),
             "LAMBDA_RUNTIME_PYTHON": str(REPOSITORY / ".venv-runtime/bin/python"),
             "MINISTACK_REGION": DEFAULT_REGION,
             "PATH": "/usr/local/bin:/usr/bin:/bin",

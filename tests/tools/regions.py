@@ -411,7 +411,7 @@ def _undeploy(settings: Mapping[str, Settings], *, yes: bool) -> int:
     present = [region for region in order if stacks[region].status != NO_STACK]
     if home in order and (left := [each for each in listed(settings[home].parameters.get("Regions", "")) if each not in order]):
         print(f"{home} is the home Region of {_and(left)}, too: without it there is no summary of them.", flush=True)
-    if present and not yes and not _is_confirmed(f"Delete {_count(present)}?"):
+    if present and not yes and not is_confirmed(f"Delete {_count(present)}?"):
         print("Nothing was deleted.")
         return 1
     states = []
@@ -478,7 +478,8 @@ def what_stays(stacks: Mapping[str, Found]) -> list[str]:
     return lines
 
 
-def _is_confirmed(question: str) -> bool:
+def is_confirmed(question: str) -> bool:
+    """Ask a person; without a terminal the answer is no."""
     try:
         return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:

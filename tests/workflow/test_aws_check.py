@@ -23,7 +23,7 @@ from tests.tools.aws_check.observations import Export, Preview
 from tests.tools.aws_check.questions import QUESTIONS, Answer, Reason, Result
 
 ROLE = "aws-check"
-QUICK = Patience(pause=0.05, export=20, history=0.1, metrics=0)
+QUICK = Patience(pause=0.05, export=60, history=0.1, metrics=0)
 NOT_ON_THE_EMBEDDED_AWS = {
     "alarm-action": Reason.NO_HISTORY,
     "list-page": Reason.TOO_FEW,

@@ -16,6 +16,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -25,12 +26,12 @@ from botocore.exceptions import ClientError
 
 from findings_analysis.output import parquet
 from findings_analysis.reading.schema import NAMES
+from tests.local_aws.deployed_exporter import wait_until
 from tests.local_aws.sandbox import ANYTHING, Sandbox, eventually, policy, zipped
 from tests.local_aws.server import REPOSITORY, LocalAws, LocalAwsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _accounts = itertools.count(100_000_000_001)
 _RETURN = "def handler(event, context):\n    return {'handled': event}\n"
@@ -371,6 +372,19 @@ class TestLambdaRuntime:
         with LocalAws(tmp_path / "emulator.log", processes=2) as aws:
             answers = _burst(Sandbox(aws, str(next(_accounts))), size=6)
         assert len(set(answers)) == 2
+
+    def test_a_process_that_is_not_used_ends_and_another_one_comes(self, tmp_path: Path) -> None:
+        with LocalAws(tmp_path / "emulator.log", idle_seconds=1) as aws:
+            sandbox = Sandbox(aws, str(next(_accounts)))
+            sandbox.function("process", "import os\ndef handler(event, context): return os.getpid()\n")
+
+            def process() -> int:
+                return int(json.load(sandbox.client("lambda").invoke(FunctionName="process")["Payload"]))
+
+            first = process()
+            assert process() == first
+            wait_until(lambda: not Path(f"/proc/{first}").exists() or None, "the process to end", 10)
+            assert process() != first
 
     def test_more_invocations_than_an_account_may_run_at_once_are_throttled(self, tmp_path: Path) -> None:
         with LocalAws(tmp_path / "emulator.log", concurrency=2) as aws:

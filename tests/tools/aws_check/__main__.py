@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"make aws-check: nothing was asked.\n{error}", file=sys.stderr)
         return 1
     print(WHAT_IT_DOES.format(region=region, stack=aws.stack, alarm=calls.ALARM, file=chosen.out))
-    if not chosen.yes and input("Begin? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not chosen.yes and not regions.is_confirmed("Begin?"):
         print("Nothing was asked.")
         return 1
     return run(aws, chosen.out)

@@ -562,6 +562,15 @@ def test_it_says_what_it_does_and_costs_and_asks_before_it_begins(
     assert len(stack) == 2
 
 
+def test_without_a_terminal_nothing_begins(stack: list[Deployed], monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_terminal(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", no_terminal)
+    assert aws_check.main(["--region", "eu-west-1"]) == 1
+    assert stack == []
+
+
 def test_without_a_region_or_a_stack_nothing_is_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
