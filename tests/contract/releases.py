@@ -1,7 +1,8 @@
 """What an execution that began under a release sends to the steps, and reads of their answers.
 
 Such an execution goes on with its own state machine, while a deployment gives it new code. `releases.json` holds what was
-released; it is added to, never changed.
+released; it is added to, never changed. After ``RELEASE`` was raised, ``python -m tests.contract.releases`` adds the events of that
+release and takes out those that no execution can have any more.
 """
 
 import json
@@ -14,7 +15,8 @@ from findings_exporter import RELEASE
 from tests.contract.interpreter import StepError, Walk, expressions, states_named
 from tests.contract.parts import PART_BYTES, STATES, TASKS
 
-FROZEN: dict[str, dict[str, Any]] = json.loads(Path("tests/contract/releases.json").read_text(encoding="utf-8"))
+PATH = Path("tests/contract/releases.json")
+FROZEN: dict[str, dict[str, Any]] = json.loads(PATH.read_text(encoding="utf-8"))
 """By release and task: ``events``, and ``reads``: the members of an answer, and the values of its ``state``."""
 
 DELIVERY = {
@@ -108,3 +110,13 @@ def shape(value: Any) -> Any:
 def shapes(events: list[Any]) -> list[Any]:
     """Return the forms of events, in an order of their own."""
     return sorted((shape(event) for event in events), key=lambda each: json.dumps(each, sort_keys=True))
+
+
+def add_this_release() -> None:
+    """Write the events of this release beside those of the release before it. What was released stays as it is."""
+    with_this = FROZEN | {str(RELEASE): FROZEN.get(str(RELEASE)) or {task: released(task) for task in TASKS}}
+    PATH.write_text(json.dumps({release: with_this[release] for release in kept()}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    add_this_release()

@@ -9,7 +9,7 @@ import pytest
 from botocore.session import Session
 
 from findings_exporter.model import plan
-from tests.contract.parts import RESOURCES, TEMPLATE
+from tests.contract.parts import RESOURCES, TASKS, TEMPLATE, folder_of, of_type
 
 README = Path("README.md").read_text(encoding="utf-8")
 FIRST_SCREEN = "\n".join(README.splitlines()[:40])
@@ -146,7 +146,7 @@ def test_every_key_of_an_input_is_explained() -> None:
 
 def test_the_first_screen_says_what_it_is_how_far_it_is_and_how_to_try_it() -> None:
     assert len(README.splitlines()) < 200
-    assert "**Status: pre-release, not yet run on a real AWS account.**" in FIRST_SCREEN
+    assert "**Status: 0.1.0, not yet run on a real AWS account.**" in FIRST_SCREEN
     assert "](docs/limits.md)" in FIRST_SCREEN
     assert "](docs/page-desktop.png)" in FIRST_SCREEN
     assert len(re.findall(r"^- \*\*", FIRST_SCREEN, re.MULTILINE)) == 6
@@ -170,3 +170,10 @@ def test_everything_is_installed_into_the_projects_folder() -> None:
     folders = [Path(line) for line in result.stdout.splitlines()]
     assert len(folders) == 2
     assert all(folder.is_relative_to(Path.cwd() / ".uv") for folder in folders)
+
+
+def test_the_numbers_of_functions_are_those_of_workflow_and_template() -> None:
+    words = {4: "four", 5: "five", 6: "six", 13: "thirteen", 14: "fourteen", 15: "fifteen"}
+    steps = {folder_of(task) for task in TASKS}
+    others = len(of_type("AWS::Serverless::Function")) - len(steps)
+    assert f"A Step Functions workflow of {words[len(steps)]} Lambda functions, {words[others]} more" in README

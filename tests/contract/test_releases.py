@@ -7,23 +7,24 @@ from findings_exporter.aws import handler
 from tests.contract.parts import TASKS
 from tests.contract.releases import FROZEN, kept, released, shapes
 
+RAISE = "raise RELEASE, unless that was done since the last release, and run python -m tests.contract.releases (CONTRIBUTING.md, Formats)"
 EVERY_TASK = pytest.mark.parametrize("task", TASKS)
 
 
 def test_this_release_and_the_one_before_are_kept() -> None:
     assert [str(release) for release in handler.RELEASES if release >= 1] == kept()
-    assert sorted(FROZEN, key=int) == kept(), "raise RELEASE, add its events to releases.json, and take out those before the last"
+    assert sorted(FROZEN, key=int) == kept(), "run python -m tests.contract.releases"
 
 
 @EVERY_TASK
 def test_the_events_of_a_release_do_not_change(task: str) -> None:
     frozen = FROZEN[str(RELEASE)][task]["events"]
-    assert shapes(released(task)["events"]) == shapes(frozen), "raise RELEASE and add the new events to releases.json"
+    assert shapes(released(task)["events"]) == shapes(frozen), RAISE
 
 
 @EVERY_TASK
 def test_what_a_release_reads_of_answers_does_not_change(task: str) -> None:
-    assert released(task)["reads"] == FROZEN[str(RELEASE)][task]["reads"], "raise RELEASE and add what it reads to releases.json"
+    assert released(task)["reads"] == FROZEN[str(RELEASE)][task]["reads"], RAISE
 
 
 @EVERY_TASK

@@ -23,6 +23,7 @@ from tests.faults.invariants import violations
 from tests.faults.lanes import WAIT_SCALES
 from tests.faults.model import HOWS, RUNS, End, Event, History, broken_laws, disagreements, needs_hourly_cleanup
 from tests.faults.observe import clean_up_hourly, come_to_rest, is_anything_left, snapshot, summary
+from tests.faults.table import counted
 from tests.faults.trace import TableStream, outcome_of, trace
 from tests.local_aws.server import LocalAwsError
 
@@ -343,8 +344,8 @@ def section(of_seed: int, results: Sequence[Result], histories: Sequence[History
     failed = [(number, result) for number, result in enumerate(results) if result.troubles]
     yield f"Histories of seed {of_seed}: {len(results)}, with {sum(ends.values())} runs, in {seconds:.0f} s"
     yield f"  one takes {median(durations):.1f} s, the longest {durations[-1]:.1f} s"
-    yield f"  what happened: {_counted(happened)}"
-    yield f"  what became of the runs: {_counted(ends)}"
+    yield f"  what happened: {counted(happened)}"
+    yield f"  what became of the runs: {counted(ends)}"
     yield f"  {len(failed)} disagree with the model"
     for number, result in failed:
         yield f"  {of_seed}.{number}: {histories[number]}"
@@ -358,7 +359,3 @@ def story(result: Result) -> Iterator[str]:
     for run, end in result.ends.items():
         yield f"run {run}: {end.outcome or 'no outcome'}, {end.notifications} notifications"
     yield from (line[:LINE_CHARACTERS] for line in result.seen.splitlines())
-
-
-def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{name or 'nothing'} {count}" for name, count in counts.most_common())

@@ -35,6 +35,7 @@ from tests.faults.region_invariants import (
     TimeSeen,
     broken_rules,
 )
+from tests.faults.table import counted
 from tests.faults.trace import TableStream, outcome_of
 from tests.local_aws.deployed_exporter import FunctionFailedError, NotInTimeError, wait_until
 from tests.local_aws.server import LocalAws
@@ -654,8 +655,8 @@ def section(of_seed: int, results: Sequence[Result], histories: Sequence[RegionH
     failed = [(number, result) for number, result in enumerate(results) if result.troubles]
     yield f"Histories of Regions of seed {of_seed}: {len(results)}, with {sum(each.summaries for each in results)} messages, in {seconds:.0f} s"
     yield f"  one takes {median(durations):.1f} s, the longest {durations[-1]:.1f} s, and {max(each.hours for each in results)} hourly calls"
-    yield f"  what happened: {_counted(happened)}"
-    yield f"  what was said of the reports in the end: {_counted(said)}"
+    yield f"  what happened: {counted(happened)}"
+    yield f"  what was said of the reports in the end: {counted(said)}"
     yield f"  {len(failed)} break a rule"
     for number, result in failed:
         yield f"  {of_seed}.{number}: {histories[number]}"
@@ -667,7 +668,3 @@ def story(result: Result) -> Iterator[str]:
     """Yield the lines about one history."""
     yield from result.troubles
     yield from result.seen.splitlines()
-
-
-def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{name or 'nothing'} {count}" for name, count in counts.most_common())

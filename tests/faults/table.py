@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tests.faults.matrix import ALL_SCENARIOS
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator, Sequence
 
     from tests.faults.matrix import Cell, Result
@@ -64,3 +65,8 @@ def _word(result: Result) -> str:
 
 def _sort(cell: Cell) -> str:
     return {"step": "steps", "state": "states"}.get(cell.call, "calls")
+
+
+def counted(counts: Counter[str]) -> str:
+    """Return names with how often each was counted, the most frequent first."""
+    return ", ".join(f"{name or 'nothing'} {count}" for name, count in counts.most_common())

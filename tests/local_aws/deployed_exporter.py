@@ -153,14 +153,29 @@ class Exporter:
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
         )
 
-        def created() -> bool | None:
-            stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
-            if "FAILED" in stack["StackStatus"] or "ROLLBACK" in stack["StackStatus"]:
-                raise NotInTimeError(f"the stack could not be created: {stack.get('StackStatusReason', stack['StackStatus'])}")
-            return True if stack["StackStatus"] == "CREATE_COMPLETE" else None
-
-        wait_until(created, "the stack to be created", seconds=60)
+        settled(cloudformation, stack_name, "CREATE_COMPLETE")
         return cls(aws, stack_name, account, region)
+
+    def update(self, template_url: str, ends: str = "UPDATE_COMPLETE") -> None:
+        """Update the stack to a template without macro, with the parameters that it has, and wait until it has a status."""
+        cloudformation = self.client("cloudformation")
+        parameters = cloudformation.describe_stacks(StackName=self.stack_name)["Stacks"][0]["Parameters"]
+        cloudformation.update_stack(
+            StackName=self.stack_name,
+            TemplateURL=template_url,
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[{"ParameterKey": each["ParameterKey"], "UsePreviousValue": True} for each in parameters],
+        )
+        stack = settled(cloudformation, self.stack_name, ends)
+        self.outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+        self._resources.clear()
+
+    def delete(self) -> None:
+        """Delete the stack, and wait for that."""
+        cloudformation = self.client("cloudformation")
+        stack_id = cloudformation.describe_stacks(StackName=self.stack_name)["Stacks"][0]["StackId"]
+        cloudformation.delete_stack(StackName=self.stack_name)
+        settled(cloudformation, stack_id, "DELETE_COMPLETE")
 
     def client(self, service: str) -> Any:
         """Return a client with all rights in the stack's account."""
@@ -171,6 +186,10 @@ class Exporter:
     def resource(self, logical_id: str) -> str:
         """Return the physical id of one of the stack's resources."""
         return self._listed()[logical_id][1]
+
+    def resources(self) -> dict[str, str]:
+        """Return the physical ids of the stack's resources, by logical id."""
+        return {logical_id: name for logical_id, (_, name) in self._listed().items()}
 
     def functions(self) -> dict[str, str]:
         """Return the names of the stack's functions, by logical id."""
@@ -467,6 +486,22 @@ def wait_until[T](check: Callable[[], T | None], what: str, seconds: float = 20)
             raise NotInTimeError(f"waited {seconds} s for {what}")
         time.sleep(CHECK_SECONDS)
     return seen
+
+
+def settled(cloudformation: Any, stack: str, ends: str) -> dict[str, Any]:
+    """Wait until a stack has a status, fail at once where it ends with another one, and return its description."""
+
+    def described() -> dict[str, Any] | None:
+        found: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        if found["StackStatus"] == ends:
+            return found
+        if not found["StackStatus"].endswith("IN_PROGRESS"):
+            raise NotInTimeError(
+                f"the stack ended as {found['StackStatus']}: {found.get('StackStatusReason', 'without a reason')}"
+            )
+        return None
+
+    return wait_until(described, f"the stack to be {ends}", seconds=60)
 
 
 @cache

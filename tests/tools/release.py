@@ -171,21 +171,23 @@ def _git(repository: Path, *arguments: str) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def write(release: Release, folder: Path, built: Path = BUILT) -> None:
+def write(release: Release, folder: Path, built: Path = BUILT, repository: Path = REPOSITORY) -> None:
     """Write the files of a release into an empty folder.
 
     Parameters
     ----------
     built
         What sam build made of this commit.
+    repository
+        Where the template and the workflows are.
 
     Raises
     ------
     UnusableError
         There is no build, or it holds what should not be shipped.
     """
-    source = read_template(REPOSITORY / TEMPLATE)
-    contents = code(source, built, release.made_at)
+    source = read_template(repository / TEMPLATE)
+    contents = code(source, built, release.made_at, repository)
     names = {logical_id: name for logical_id, (name, _) in contents.items()}
     for name, content in contents.values():
         (folder / name).write_bytes(content)
@@ -212,7 +214,9 @@ def write(release: Release, folder: Path, built: Path = BUILT) -> None:
         os.utime(path, (release.made_at.timestamp(),) * 2)
 
 
-def code(template: Mapping[str, Any], built: Path, made_at: datetime) -> dict[str, tuple[str, bytes]]:
+def code(
+    template: Mapping[str, Any], built: Path, made_at: datetime, repository: Path = REPOSITORY
+) -> dict[str, tuple[str, bytes]]:
     """Return the file of each resource that has code: its name and content, by logical id.
 
     Raises
@@ -222,7 +226,7 @@ def code(template: Mapping[str, Any], built: Path, made_at: datetime) -> dict[st
     """
     found = {}
     for logical_id, place in code_of(template).items():
-        path = built / logical_id if not place.endswith(".json") else REPOSITORY / place
+        path = built / logical_id if not place.endswith(".json") else repository / place
         if not path.exists():
             raise UnusableError(f"- The build has no {logical_id}. Run make build.")
         content = archive(path, made_at) if path.is_dir() else path.read_bytes()
@@ -234,7 +238,7 @@ def code(template: Mapping[str, Any], built: Path, made_at: datetime) -> dict[st
 def archive(folder: Path, made_at: datetime) -> bytes:
     """Return the files of a folder as an archive, without compiled Python."""
     buffer = io.BytesIO()
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*", recurse_symlinks=True) if path.is_file()}
     with zipfile.ZipFile(buffer, "w") as zipped:
         for name, path in sorted(files.items()):
             if path.suffix != ".pyc":

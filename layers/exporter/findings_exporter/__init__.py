@@ -4,6 +4,6 @@ Rules are pure functions over dataclasses with the clock passed in; the function
 and call one function here. ``docs/decisions.md`` says why it is so.
 """
 
-RELEASE = 2
+RELEASE = 3
 """The release of the events' shape. A step accepts this one and the previous one, so that an execution that started
 before a deployment ends well after it."""

@@ -18,7 +18,7 @@ ends the step; the state machine retries the transient leaves by their class nam
         └── NotificationInProgressError        another function is sending this notification now
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -185,3 +185,17 @@ def translated() -> Iterator[None]:
         raise
     except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
         raise ServiceUnavailableError(Note("cause.no_answer", text=str(error))) from error
+
+
+class ConfigFileError(Exception):
+    """A file of the deployment cannot be used. Whoever reads it catches this: it ends no step.
+
+    Attributes
+    ----------
+    faults
+        Each with its place.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)

@@ -12,6 +12,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple, Self
 
+from findings_exporter.model.errors import ConfigFileError
 from findings_exporter.model.filter_criteria import kind_of, suggestion
 from findings_exporter.model.layout import REPORT_NAME
 from findings_exporter.model.notes import Note
@@ -32,18 +33,8 @@ _NOT_IN_OWNER = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
 _OWNER_OF_TAG = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{OWNER_CHARACTERS - 1}}}\.[0-9a-f]{{{HASH_CHARACTERS}}}", re.ASCII)
 
 
-class OwnerRulesError(Exception):
-    """The file of the owners cannot be used.
-
-    Attributes
-    ----------
-    faults
-        Each with its place.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = tuple(faults)
+class OwnerRulesError(ConfigFileError):
+    """The file of the owners cannot be used."""
 
 
 class Resource(NamedTuple):

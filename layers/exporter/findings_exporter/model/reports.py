@@ -5,13 +5,13 @@ docs/reports.schema.json. Each entry is checked as an input is, so that what is 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from findings_exporter.model.config import Config
-from findings_exporter.model.errors import Failure
+from findings_exporter.model.errors import ConfigFileError, Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.filter_criteria import kind_of, suggestion
 from findings_exporter.model.notes import Note
@@ -27,18 +27,8 @@ EXECUTION_NAME_CHARACTERS = 47
 """Of a report's name in the name of an execution, which has 80 characters [AWS: StartExecution]."""
 
 
-class ReportsError(Exception):
-    """The file of reports cannot be used.
-
-    Attributes
-    ----------
-    faults
-        Each with its place.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = tuple(faults)
+class ReportsError(ConfigFileError):
+    """The file of reports cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from findings_exporter.model.errors import AccessDeniedError, ConfigurationError
 from tests.builders.exporter import (
     ACCOUNT,
     ALARM_TOPIC,
+    BUCKET,
     KEY,
     REGION,
     REPORT_ID,
@@ -31,7 +32,9 @@ from tests.builders.exporter import (
     FakeContext,
     FakeInspector,
     FakeStates,
+    client,
     client_error,
+    delivery,
     execution,
     make_bucket,
     nothing,
@@ -246,7 +249,17 @@ def test_an_event_of_the_release_before_is_accepted(account: Table, inspector: F
     if folder == "notify":
         call("record_run", failure=None, delivery=None, duplicate=True)
     delivered = nothing("no_findings").to_dict() if folder == "analyze_report" else None
-    assert call(folder, input={}, found_nothing=False, failure=None, delivery=delivered, duplicate=False, release=RELEASE - 1)
+    if folder in {"cut_report", "analyze_part"}:
+        found = client("s3").head_object(Bucket=BUCKET, Key=put_report(REPORT.encode()))
+        delivered = delivery(size_bytes=found["ContentLength"], etag=found["ETag"], version_id=None).to_dict()
+    fields = {
+        "found_nothing": False,
+        "failure": None,
+        "duplicate": False,
+        "part": {"number": 1, "begin": 0, "end": len(REPORT)},
+        "part_bytes": 1 << 29,
+    }
+    assert call(folder, input={}, delivery=delivered, release=RELEASE - 1, **fields)
 
 
 @pytest.mark.parametrize("release", kept())
