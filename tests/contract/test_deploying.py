@@ -435,7 +435,11 @@ def test_the_workflow_takes_the_role_and_deploys_unattended() -> None:
     # Two updates of one stack at a time are refused by CloudFormation.
     assert WORKFLOW["concurrency"]["cancel-in-progress"] is False
     assert "CheckSetupCommand" in TEMPLATE["Outputs"]
-    assert "OutputKey=='CheckSetupCommand'" in steps_of_the_job[-1]["run"]
+    check = steps_of_the_job[-1]["run"]
+    assert "OutputKey=='CheckSetupCommand'" in check
+    assert f"for region in {credentials['aws-region']};" in check
+    assert '--region "$region"' in check
+    assert subprocess.run(["bash", "-n"], input=check, text=True, check=False).returncode == 0
     (invoke,) = allowing("lambda:InvokeFunction", f"arn:aws:lambda:{PLACE}:function:{CUT}")
     assert invoke["Effect"] == "Allow"
 

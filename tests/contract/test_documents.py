@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"(?<!`)`((?:aws|make|\.venv-sam/bin/sam) [^`\n]+)`(?!`)")
 GLOBAL = {"query", "output", "region", "profile", "cli-binary-format", "no-cli-pager", "max-items"}
 """Options that every command of the AWS CLI has, or every one that gives its answer in pages."""
-OF_THE_CLI_ALONE = {"cloudformation deploy", "logs tail", "s3 cp", "s3 mb"}
+OF_THE_CLI_ALONE = {"cloudformation deploy", "logs tail", "s3 cp", "s3 mb", "s3 rb"}
 """Commands that the AWS CLI makes of several calls."""
 RENAMED = {"s3api": "s3", "notification-endpoint": "endpoint"}
 """What the AWS CLI calls otherwise than the API."""
@@ -54,6 +54,9 @@ def test_a_command_of_the_aws_cli_is_one_that_aws_has(command: str) -> None:
     assert operation in names, f"{service} has no {operation}"
     shape = model.operation_model(names[operation]).input_shape
     members = {xform_name(member, "-") for member in (shape.members if shape else {})}
+    members |= {
+        f"no-{xform_name(name, '-')}" for name, each in (shape.members if shape else {}).items() if each.type_name == "boolean"
+    }
     result = {part[2:].partition("=")[0] for part in rest if part.startswith("--")}
     options = {RENAMED.get(option, option) for option in result}
     assert options <= members | GLOBAL, f"{service} {operation} has {', '.join(sorted(members))}"

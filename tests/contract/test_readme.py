@@ -84,6 +84,18 @@ def test_the_permissions_to_deploy_name_every_service_that_the_template_has_reso
     assert [service for service, words in SERVICES.items() if not all(word in said for word in words)] == []
 
 
+def test_what_comes_after_a_deployment_needs_permissions_of_its_own() -> None:
+    (said,) = re.findall(r"^To deploy, a principal needs .*?\n\n", README, re.MULTILINE | re.DOTALL)
+    assert "`states:StartExecution`" in said
+    assert "`lambda:InvokeFunction`" in said
+
+
+def test_the_address_is_set_in_the_clone_before_the_deployment() -> None:
+    (block,) = [block for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL) if "git clone" in block]
+    steps = [block.index(each) for each in ("git clone", "NotificationEmail", "make deploy")]
+    assert steps == sorted(steps)
+
+
 def test_an_exported_region_is_one_that_the_sam_cli_reads() -> None:
     _, variable, *_ = Session.SESSION_VARIABLES["region"]
     exported = [line.split()[1].split("=")[0] for line in COMMANDS if line.startswith("export ")]

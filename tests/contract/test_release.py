@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import subprocess
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from copy import deepcopy
@@ -133,12 +134,18 @@ def test_the_changelog_has_notes_of_the_version_or_of_what_becomes_it() -> None:
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for _, block in found]
+
+
+def block_with(language: str, text: str) -> str:
+    (found,) = [block for block in blocks(language) if text in block]
+    return found
 
 
 def commands() -> list[str]:
     """The commands of the AWS CLI that are one call of an API."""
-    lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
+    lines = [line for block in blocks("sh") for line in re.sub(r"<\w+>", "X", block).replace("\\\n", " ").splitlines()]
     return [line for line in lines if line.startswith("aws ") and not re.match(r"aws (s3|cloudformation deploy) ", line)]
 
 
@@ -178,8 +185,11 @@ def test_a_call_by_the_cli_has_the_members_and_types_of_the_api(command: str) ->
     shape = model.operation_model({xform_name(name, "-"): name for name in model.operation_names}[operation]).input_shape
     assert shape
     members = {xform_name(member, "-"): member for member in shape.members}
-    given = {name: words for name, words in options(rest).items() if name != "region"}
-    request = {members[name]: typed(words, shape.members[members[name]]) for name, words in given.items()}
+    given = {name: words for name, words in options(rest).items() if name not in {"region", "query", "output"}}
+    request: dict[str, Any] = {}
+    for option, words in given.items():
+        name = option if option in members else option.removeprefix("no-")
+        request[members[name]] = typed(words, shape.members[members[name]]) if name == option else False
     assert not (report := ParamValidator().validate(request, shape)).has_errors(), report.generate_report()
     for parameter in request.get("Parameters", []):
         assert parameter["ParameterKey"] in RELEASED["Parameters"]
@@ -200,6 +210,13 @@ def test_terraform_reads_its_example() -> None:
     assert set(resource["parameters"][0]) <= set(RELEASED["Parameters"])
     assert PARAMETER in resource["parameters"][0]
     assert resource["capabilities"] == [["CAPABILITY_IAM"]]
+    (files,) = [each["aws_s3_object"]["release"] for each in read["resource"] if "aws_s3_object" in each]
+    assert files["lifecycle"] == [{"create_before_destroy": [True]}], "a rollback reads the files of the earlier version"
+    assert "source_hash" in files, "a trial that was made again has other files of the same names"
+    assert resource["depends_on"] == [["${aws_s3_object.release}"]]
+    (bucket,) = [each["aws_s3_bucket"]["artifacts"]["bucket"][0] for each in read["resource"] if "aws_s3_bucket" in each]
+    (provider,) = read["provider"]
+    assert bucket == f"{resource['parameters'][0][PARAMETER]}-{provider['aws']['region'][0]}"
 
 
 def test_the_example_of_the_cdk_is_python_and_sets_parameters_that_exist() -> None:
@@ -216,13 +233,13 @@ def test_the_example_of_the_cdk_is_python_and_sets_parameters_that_exist() -> No
 
 
 def test_the_workflow_of_ci_uploads_before_it_deploys_and_checks_the_files_first() -> None:
-    (block,) = blocks("yaml")
-    workflow = yaml.safe_load(block)
+    workflow = yaml.safe_load(block_with("yaml", "jobs:"))
     (job,) = workflow["jobs"].values()
     runs = " ".join(step["run"] for step in job["steps"] if "run" in step)
     order = [runs.index(each) for each in ("sha256sum -c SHA256SUMS", "aws s3 cp", "aws cloudformation deploy")]
     assert order == sorted(order)
     assert f"--parameter-overrides {PARAMETER}=" in runs
+    assert "NotificationEmail=" in runs
     assert workflow["permissions"] == {"contents": "read", "id-token": "write"}
 
 
@@ -235,6 +252,68 @@ def test_every_deployment_by_command_names_the_bucket_prefix_and_the_capability(
     for line in deployments:
         assert PARAMETER in line, line
         assert "CAPABILITY_IAM" in line, line
+
+
+def test_an_upgrade_keeps_the_parameters_that_the_first_deployment_set() -> None:
+    set_first, kept = (
+        {frozenset(re.findall(rf"ParameterKey=(\w+),{value}", command)) for command in commands() if f" {verb}-stack" in command}
+        - {frozenset()}
+        for verb, value in (("create", "ParameterValue="), ("update", "UsePreviousValue=true"))
+    )
+    assert set_first == kept
+    assert len([command for command in commands() if " update-stack" in command]) == 2
+
+
+def test_what_creates_a_stack_has_what_deletes_it() -> None:
+    operations = {command.split()[2] for command in commands()}
+    for created in ("stack", "stack-set", "stack-instances"):
+        assert {f"create-{created}", f"delete-{created}"} <= operations
+    uninstall = DOCUMENT.partition("## Uninstall a release")[2]
+    for command in ("terraform destroy", "cdk destroy", "aws s3 rb"):
+        assert command in uninstall
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if " cloudformation " in command])
+def test_a_command_names_the_region_of_its_stack_or_stack_set(command: str) -> None:
+    assert re.search(r" --region [a-z]+-[a-z]+-\d\b", command)
+
+
+CRITICAL = {"severity": [{"comparison": "EQUALS", "value": "CRITICAL"}]}
+
+
+def test_a_value_that_is_json_is_right_in_each_way() -> None:
+    table = dict(re.findall(r"^\| (.+?) \| (.*FilterCriteria.*|.*the JSON as it is.*) \|$", DOCUMENT, re.MULTILINE))
+    assert json.loads(table["console"].split("`")[1]) == CRITICAL
+    (word,) = shlex.split(table["`aws cloudformation deploy`, CI"].split("`")[3])
+    assert json.loads(word.split("=", 1)[1]) == CRITICAL
+    assert json.loads(ast.literal_eval("{" + table["CDK"].strip("`") + "}")["FilterCriteria"]) == CRITICAL
+    assert 'FilterCriteria = jsonencode({ severity = [{ comparison = "EQUALS", value = "CRITICAL" }] })' in table["Terraform"]
+    read_by_sam = yaml.safe_load(block_with("yaml", "FilterCriteria"))
+    read_by_the_api = json.loads(block_with("json", "ParameterKey"))
+    assert read_by_sam == {each["ParameterKey"]: each["ParameterValue"] for each in read_by_the_api}
+    assert json.loads(read_by_sam.pop("FilterCriteria")) == CRITICAL
+    assert set(read_by_sam) == {PARAMETER, "NotificationEmail"}
+
+
+def test_the_input_of_the_test_export_is_that_of_the_clone() -> None:
+    assert json.loads(block_with("json", "deadline_hours")) == json.loads(
+        Path("events/test_export.json").read_text(encoding="utf-8")
+    )
+
+
+def test_the_outputs_that_are_named_exist() -> None:
+    named = set(re.findall(r"output\s+`(\w+)`", DOCUMENT))
+    assert {"CheckSetupCommand", "PreviewCommand", "StateMachineConsole"} <= named <= set(RELEASED["Outputs"])
+
+
+def test_the_workflows_role_may_write_and_read_the_files_and_nothing_else() -> None:
+    statement = json.loads(block_with("json", "ReleaseFiles"))
+    job = yaml.safe_load(block_with("yaml", "jobs:"))["jobs"]["deploy"]
+    assert statement["Action"] == ["s3:GetObject", "s3:PutObject"]
+    assert statement["Resource"] == f"arn:aws:s3:::{job['env']['BUCKET']}/inspector-findings-exporter/*"
+    template_prefix = re.search(r"--s3-prefix (\S+)", json.dumps(job))
+    assert template_prefix
+    assert template_prefix[1].startswith("inspector-findings-exporter/")
 
 
 def test_what_the_bucket_lets_other_accounts_do_is_to_read() -> None:

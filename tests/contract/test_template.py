@@ -38,8 +38,25 @@ INSPECTOR_PRINCIPAL = {"Service": {"Fn::FindInMap": ["InspectorPrincipal", {"Ref
 BUCKET_ACTIONS = ["s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload"]
 KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey*"]
 BUCKET = "arn:${AWS::Partition}:s3:::${ExistingBucketName}"
-LONGEST_STACK_NAME = 80 - len("-ExportFindings")
-"""The state machine is named after the stack, and its name has at most 80 characters."""
+LONGEST_NAMES = {
+    ("AWS::Athena::WorkGroup", "Name"): 128,
+    ("AWS::Chatbot::MicrosoftTeamsChannelConfiguration", "ConfigurationName"): 128,
+    ("AWS::Chatbot::SlackChannelConfiguration", "ConfigurationName"): 128,
+    ("AWS::CloudWatch::Alarm", "AlarmName"): 255,
+    ("AWS::CloudWatch::Dashboard", "DashboardName"): 255,
+    ("AWS::IAM::Role", "Path"): 512,
+    ("AWS::KMS::Alias", "AliasName"): 256,
+    ("AWS::Logs::LogGroup", "LogGroupName"): 512,
+    ("AWS::Logs::QueryDefinition", "Name"): 255,
+    ("AWS::SNS::Topic", "TopicName"): 256,
+    ("AWS::SQS::Queue", "QueueName"): 80,
+    ("AWS::Serverless::StateMachine", "Name"): 80,
+}
+"""How many characters a name may have that has the stack's name in it [AWS: API reference of each service]."""
+LONGEST_STACK_NAME = 80 - len("-ExportAllReports")
+"""The state machines are named after the stack, and a name of one has at most 80 characters."""
+ADDED_BY_STACK_SETS = len("StackSet--") + 36
+"""StackSets makes the name of a stack of the stack set's name and a UUID."""
 SUFFIX = "x" * 13
 """What CloudFormation adds to a name."""
 ROLES_OF_ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role"
@@ -181,6 +198,39 @@ class TestParameters:
     @pytest.mark.parametrize("rule", TEMPLATE["Rules"])
     def test_a_rule_says_what_it_asserts(self, rule: str) -> None:
         assert all(each["AssertDescription"] for each in TEMPLATE["Rules"][rule]["Assertions"])
+
+
+class TestNames:
+    def test_the_longest_name_of_a_stack_is_the_one_that_every_name_made_of_it_allows(self) -> None:
+        region = max(TEMPLATE["Mappings"]["InspectorPrincipal"], key=len)
+        allowed = {}
+        for logical_id, resource in RESOURCES.items():
+            for name, value in resource.get("Properties", {}).items():
+                written = value.get("Fn::Sub") or f"${{{value.get('Ref')}}}" if isinstance(value, dict) else ""
+                if (name == "Path" or name.endswith("Name")) and isinstance(written, str) and "${AWS::StackName}" in written:
+                    assert (resource["Type"], name) in LONGEST_NAMES, "how long may this name be?"
+                    rest = written.replace("${AWS::StackName}", "").replace("${AWS::Region}", region)
+                    assert "${" not in rest
+                    allowed[logical_id] = LONGEST_NAMES[resource["Type"], name] - len(rest)
+        assert len(allowed) > 40
+        assert min(allowed.values()) == LONGEST_STACK_NAME == allowed["ExportAllReports"]
+
+    def test_the_documents_say_how_long_the_name_of_a_stack_and_of_a_stack_set_may_be(self) -> None:
+        limits, deploying, organisation = (
+            Path(f"docs/{name}.md").read_text(encoding="utf-8") for name in ("limits", "deploying", "organisation")
+        )
+        of_stack_set = LONGEST_STACK_NAME - ADDED_BY_STACK_SETS
+        assert f"The name of a stack can have at most {LONGEST_STACK_NAME} characters" in limits
+        assert f"StackSets adds {ADDED_BY_STACK_SETS} characters" in limits
+        assert f"at most {of_stack_set}." in limits
+        assert f"at most {of_stack_set} characters" in deploying
+        assert f"at most {of_stack_set} characters" in organisation
+        assert set(re.findall(r"at most (\d+)(?: characters)?\]\(limits\.md#runs\)", deploying + organisation)) == {
+            str(LONGEST_STACK_NAME)
+        }
+        names = set(re.findall(r"--stack-set-name (\S+)", deploying))
+        assert names
+        assert [name for name in names if len(name) > of_stack_set] == []
 
 
 class TestFunctions:

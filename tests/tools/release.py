@@ -139,14 +139,16 @@ def read_release(repository: Path, version: str, *, trial: bool = False) -> Rele
         )
     heading = f"# Inspector Findings Exporter {version}\n"
     warning = "\n**This is a trial, not a release.**\n" if trial else ""
-    return Release(version, datetime.fromtimestamp(int(epoch), UTC), f"{heading}{warning}\n{notes}\n{AFTER_NOTES}")
+    after = AFTER_NOTES.format(documents="the same commit" if trial else f"the tag [`v{version}`](../../tree/v{version}/docs)")
+    return Release(version, datetime.fromtimestamp(int(epoch), UTC), f"{heading}{warning}\n{notes}\n{after}")
 
 
 AFTER_NOTES = """
 ## Deploy
 
-`docs/deploying.md` has the steps for the console, the AWS CLI, SAM, StackSets, Terraform, the CDK and CI. Check the files first: `sha256sum -c SHA256SUMS`.
+`docs/deploying.md` at {documents} has the steps for the console, the AWS CLI, SAM, StackSets, Terraform, the CDK and CI. Check the files first: `sha256sum -c SHA256SUMS`.
 """
+"""The link leads from the page of the release on GitHub, `<repository>/releases/tag/<tag>`, to the documents of its tag."""
 
 
 def notes_of(changelog: str, version: str) -> str:

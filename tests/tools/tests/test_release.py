@@ -66,6 +66,7 @@ def test_a_release_has_the_time_of_its_commit_and_the_notes_of_its_version(repos
     assert read.made_at == datetime.fromtimestamp(1_700_000_000, UTC)
     assert read.prefix == "inspector-findings-exporter/1.2.0/"
     assert "- New." in read.notes
+    assert "the tag [`v1.2.0`](../../tree/v1.2.0/docs)" in read.notes
     assert "Later" not in read.notes
     assert "Old" not in read.notes
     assert "trial" not in read.notes
@@ -101,6 +102,7 @@ def test_it_refuses_a_version_without_a_dated_section_that_says_something(reposi
     trial = release.read_release(repository, "1.2.0", trial=True)
     assert "**This is a trial, not a release.**" in trial.notes
     assert "- Later." in trial.notes
+    assert "](" not in trial.notes, "a trial has no tag to lead to"
 
 
 def test_it_refuses_what_is_not_committed_unless_it_is_a_trial(repository: Path) -> None:
