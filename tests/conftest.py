@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 # CI takes 15 minutes at most. Examples are drawn anew in each run, so that fewer of them are not fewer in the long run.
-settings.register_profile("ci", max_examples=50)
+settings.register_profile("ci", max_examples=30)
 settings.load_profile("ci")
 
 

@@ -157,7 +157,6 @@ def test_it_is_accessible_in_both_themes_and_nothing_is_wider_than_the_screen(op
         for opened in (False, True):
             shown.page.evaluate(f"for (const each of document.querySelectorAll('details')) each.open = {str(opened).lower()}")
             assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
-        assert len(shown.page.screenshot()) > 10_000
 
 
 def choice(shown: Opened, name: str) -> Locator:

@@ -12,19 +12,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE = (
-    "nightly/PlanExport/dynamodb:PutItem#2/lost",
     "nightly/AcquireLock/dynamodb:UpdateItem#1/overlap-aft",
     "nightly/StartReport/inspector2:CreateFindingsReport#1/lost",
     "nightly/StartReport/inspector2:CreateFindingsReport#1/stop-held",
-    "nightly/StartReport/inspector2:CreateFindingsReport#1/killed-aft",
     "nightly/CheckReport/inspector2:GetFindingsReportStatus#1/short",
     "nightly/VerifyReport/s3:ListBucket#1/throttle-on",
     "nightly/RecordRun/step/result-lost",
     "nightly/Notify/sns:Publish#1/denied-on",
     "nightly/Notify/state/stop-without-event",
-    "parts/AnalyzePart.1/s3:GetObject#1/denied-on",
     "parts/AnalyzePart.3/s3:PutObject#1/killed-aft",
-    "parts/Analyze_Part/state/stop-without-event",
     "deadline/CancelReport/inspector2:CancelFindingsReport#1/error",
     "stopped/CleanUp/dynamodb:DeleteItem#1/lost-3",
 )

@@ -12,7 +12,7 @@ from tests.faults.load import run_load, section
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEED, HISTORIES, LANES, RUNS = 17, 15, 2, 6
+SEED, HISTORIES, LANES, RUNS = 17, 10, 2, 4
 
 
 @pytest.fixture(scope="module")

@@ -271,7 +271,7 @@ class _Reader:
 
     def _maybe(self, name: str, most: int) -> str | None:
         value = self._content.get(name)
-        return clean(value, most) if isinstance(value, str) and value else None
+        return (clean(value, most) if isinstance(value, str) else "") or None
 
     def _url(self, name: str) -> str | None:
         value = self._content.get(name)
