@@ -20,6 +20,7 @@ PATCHES = (
     "principal_arn",
     "policy_simulation",
     "lambda_runtime",
+    "process_lifetime",
     "invocations",
     "asynchronous_invocation",
     "metrics",

@@ -8,13 +8,10 @@ is a fork of one that has its layers' libraries (:mod:`tests.local_aws.emulator.
 A burst of invocations starts a process for each one, which takes a laptop far longer than AWS. LAMBDA_PROCESSES limits the
 processes of a function. A further invocation then waits for one of them, which looks like a slow cold start.
 
-MiniStack keeps one process of each function for good. With a dozen stacks, hundreds of them would lie in memory and wake up twice a
-second. Here each process ends when it was not used for LAMBDA_IDLE_SECONDS.
-
 Guards: test_a_function_s_exception_keeps_its_class_name, test_a_function_sees_only_its_layers_and_its_own_code,
 test_a_function_that_cannot_be_imported_says_so, test_a_function_has_lambda_s_environment,
 test_a_burst_of_invocations_shares_a_few_processes, test_a_function_that_is_timed_out_works_no_more,
-test_processes_of_functions_have_hash_seeds_and_modules_of_their_own, test_a_process_that_is_not_used_ends_and_another_one_comes.
+test_processes_of_functions_have_hash_seeds_and_modules_of_their_own.
 """
 
 import io
@@ -166,23 +163,6 @@ def _start_server(layer_path: str, runtime: str) -> str:
     return path
 
 
-def _end_idle_processes(idle_seconds: float) -> None:
-    """End the processes of functions that were not used for so long, again and again."""
-    while True:
-        time.sleep(idle_seconds / 2)
-        since = time.time() - idle_seconds
-        with workers._lock:
-            idle = [
-                (entries, each)
-                for entries in workers._workers.values()
-                for each in entries
-                if not each.in_use and each.last_used < since
-            ]
-            for entries, each in idle:
-                entries.remove(each)
-        workers.kill_workers([each for _, each in idle])
-
-
 def install() -> None:
     """Run Python functions on the runtime client."""
     worker_class, environment = workers._worker_class_for, lambda_svc._provided_worker_env
@@ -213,7 +193,6 @@ def install() -> None:
     lambda_svc._provided_worker_env = python_environment
     lambda_svc._execute_function_warm = execute_python
     sts.register_session = register_alone
-    threading.Thread(target=_end_idle_processes, args=(float(os.environ["LAMBDA_IDLE_SECONDS"]),), daemon=True).start()
     if processes := int(os.environ.get("LAMBDA_PROCESSES", "0")):
         workers._LOCAL_MAX_WORKERS = processes
         lambda_svc.acquire_worker = acquire_in_turn

@@ -378,13 +378,30 @@ class TestLambdaRuntime:
             sandbox = Sandbox(aws, str(next(_accounts)))
             sandbox.function("process", "import os\ndef handler(event, context): return os.getpid()\n")
 
-            def process() -> int:
-                return int(json.load(sandbox.client("lambda").invoke(FunctionName="process")["Payload"]))
-
-            first = process()
-            assert process() == first
+            first = sandbox.invoke("process")
+            assert sandbox.invoke("process") == first
             wait_until(lambda: not Path(f"/proc/{first}").exists() or None, "the process to end", 10)
-            assert process() != first
+            assert sandbox.invoke("process") != first
+
+    def test_an_update_lets_an_invocation_in_progress_end_with_its_code(self, full: Sandbox, tmp_path: Path) -> None:
+        begun, may_end = tmp_path / "begun", tmp_path / "may-end"
+        code = (
+            "import os, time\ndef handler(event, context):\n"
+            f"    open({str(begun)!r}, 'w').close()\n"
+            f"    while not os.path.exists({str(may_end)!r}): time.sleep(0.01)\n"
+            "    return 'before'\n"
+        )
+        full.function("updated", code, Timeout=20)
+        with ThreadPoolExecutor(1) as pool:
+            in_progress = pool.submit(full.invoke, "updated")
+            wait_until(lambda: begun.exists() or None, "the function to begin")
+            after = zipped({"app.py": "def handler(event, context): return 'after'\n"})
+            full.client("lambda").update_function_code(FunctionName="updated", ZipFile=after)
+            full.client("lambda").update_function_configuration(FunctionName="updated", Timeout=10)
+            assert full.invoke("updated") == "after"
+            may_end.touch()
+            assert in_progress.result() == "before"
+        assert full.invoke("updated") == "after"
 
     def test_more_invocations_than_an_account_may_run_at_once_are_throttled(self, tmp_path: Path) -> None:
         with LocalAws(tmp_path / "emulator.log", concurrency=2) as aws:
