@@ -46,6 +46,7 @@ ALLOWED = [
     (r"\w*look(?:s_like|s_up|ed_up|_up|s?_alikes?|ing_up)\w*", "*.py", "ordinary English"),
     (r"night \{day\}", "tests/local_aws/emulator/inspector/findings.py", "a seed: another text would give other findings"),
     (r"\b\w+\.tell\(", "*.py", "a file's method"),
+    (r"_sweep_extract_cache", "tests/local_aws/emulator/process_lifetime.py", "MiniStack's name"),
     (r"look_for_it|to_look_at|look_into|where_to_look|to_look_for|WHERE_TO_LOOK", "*.py", "ordinary English"),
 ]
 """What may stay: a pattern, where it may stand, and the reason."""

@@ -62,9 +62,14 @@ class Attempts:
     now: Callable[[], datetime]
     until: datetime
 
+    @property
+    def is_late(self) -> bool:
+        """Whether there is no time for another read."""
+        return self.now() + READ_MARGIN > self.until
+
     def read[T](self, call: Callable[[], T]) -> T | Unread | None:
         """Return an answer, or None when AWS knows no such thing."""
-        if self.now() + READ_MARGIN > self.until:
+        if self.is_late:
             return Unread(Note("why.no_time"))
         try:
             return call()

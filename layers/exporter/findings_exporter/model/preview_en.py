@@ -39,5 +39,6 @@ PREVIEW = {
     "preview.no_schedule": "none starts an export",
     "preview.schedule_unknown": "Schedule: unknown, because {why}.",
     "count.pages": "{pages} pages were read",
+    "why.no_table": "the table of the runs does not exist",
     "why.no_page": "Inspector returned no page of findings",
 }

@@ -38,5 +38,6 @@ PREVIEW = {
     "preview.no_schedule": "エクスポートを開始するスケジュールはありません",
     "preview.schedule_unknown": "スケジュール: 不明（{why}）。",
     "count.pages": "{pages} ページを読み取りました",
+    "why.no_table": "実行のテーブルが存在しません",
     "why.no_page": "Inspector が検出結果のページを返しませんでした",
 }

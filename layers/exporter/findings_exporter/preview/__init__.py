@@ -36,10 +36,11 @@ def preview_export(clients: PreviewClients, run_input: object, now: Callable[[],
     if isinstance(plan, Failure):
         return invalid(plan, config, at)
     attempts = Attempts(now, until)
+    # In this order: a history can be long.
     seen = Seen(
-        matches(clients.inspector2, plan.filter_criteria, attempts),
-        in_progress(clients, attempts),
-        recent_runs(clients, plan, attempts),
-        schedules(clients.scheduler, config, attempts),
+        matches=matches(clients.inspector2, plan.filter_criteria, attempts),
+        in_progress=in_progress(clients, attempts),
+        schedules=schedules(clients.scheduler, config, attempts),
+        recent_runs=recent_runs(clients, plan, attempts),
     )
     return previewed(plan, seen, config, at)

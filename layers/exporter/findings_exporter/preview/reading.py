@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from findings_exporter.aws import run_store
@@ -12,14 +11,14 @@ from findings_exporter.aws.handler import client
 from findings_exporter.aws.inspector import Inspector, InspectorReport
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
+from findings_exporter.model.notes import Note
 from findings_exporter.model.plan import Plan
 
 if TYPE_CHECKING:
     from mypy_boto3_inspector2 import Inspector2Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
-RECENT_RUNS, LINES_READ = 5, 400
-"""How many runs are shown, and among how many of the report's last ones they are looked for: those of a year, run daily."""
+RECENT_RUNS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +66,23 @@ def in_progress(clients: PreviewClients, attempts: Attempts) -> InspectorReport 
 
 
 def recent_runs(clients: PreviewClients, plan: Plan, attempts: Attempts) -> list[RecentRun] | Unread:
-    """Return the last successful runs with the plan's report name and filter, the newest first."""
+    """Return the last successful runs with the plan's report name and filter, the newest first.
 
-    def found() -> list[RecentRun]:
-        lines = islice(run_store.history(clients.table, plan.report_name), LINES_READ)
-        return list(islice(map(_recent_run, (line for line in lines if _is_alike(line, plan))), RECENT_RUNS))
+    They are looked for among all runs of the report, as far as there is time: others, however many, do not hide them.
+    """
 
-    return attempts.read(found) or []
+    def found() -> list[RecentRun] | Unread:
+        runs: list[RecentRun] = []
+        for line in run_store.history(clients.table, plan.report_name):
+            if len(runs) == RECENT_RUNS:
+                break
+            if attempts.is_late:
+                return runs or Unread(Note("why.no_time"))
+            runs += [_recent_run(line)] if _is_alike(line, plan) else []
+        return runs
+
+    runs = attempts.read(found)
+    return Unread(Note("why.no_table")) if runs is None else runs
 
 
 def _is_alike(line: Mapping[str, Any], plan: Plan) -> bool:

@@ -1,6 +1,8 @@
 """The function preview_export: an execution's input in, what it would export out, and nothing changed."""
 
 import json
+from datetime import timedelta
+from itertools import count, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +14,7 @@ from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.plan import make_plan
 from findings_exporter.preview import preview_export
-from findings_exporter.preview.reading import LINES_READ, RECENT_RUNS, PreviewClients
+from findings_exporter.preview.reading import RECENT_RUNS, PreviewClients
 from tests.builders.exporter import (
     MACHINE,
     OTHER_ID,
@@ -167,19 +169,29 @@ def test_only_successful_runs_with_the_same_name_and_filter_say_how_long_it_take
     assert preview(clients, {"report": {"name": "new"}})["recent_runs"]["runs"] == []
 
 
-def test_no_more_of_a_long_history_is_read_than_the_bound(clients: PreviewClients, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[int] = []
+def test_any_number_of_other_runs_hides_none(clients: PreviewClients, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = execution("alike", minutes(1))
+    alike = run_store.history_line(ended_run(execution=of, plan=plan({}, of), analysis=headline(open=7)))
+    monkeypatch.setattr(run_store, "history", lambda *_: iter([{"outcome": "FAILED"}] * 5_000 + [alike]))
+    assert [each["open_findings"] for each in preview(clients, {})["recent_runs"]["runs"]] == [7]
 
-    def endless(*_: object) -> Any:
-        number = 0
-        while True:
-            read.append(number)
-            yield {"outcome": "FAILED"}
-            number += 1
 
-    monkeypatch.setattr(run_store, "history", endless)
-    assert preview(clients, {})["recent_runs"]["runs"] == []
-    assert len(read) == LINES_READ
+def test_a_history_that_cannot_be_read_to_its_end_is_unknown_and_not_empty(
+    clients: PreviewClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_store, "history", lambda *_: repeat({"outcome": "FAILED"}))
+    ticks = count()
+    answer = preview_export(clients, {}, lambda: START + timedelta(milliseconds=next(ticks)), minutes(1))
+    recent = answer["recent_runs"]
+    assert (recent["is_known"], recent["why"], recent["runs"]) == (False, "there was no time left", [])
+    # The schedule is read first.
+    assert answer["schedules"]["is_known"]
+
+
+def test_without_the_table_recent_runs_are_unknown(clients: PreviewClients) -> None:
+    clients.table.client.delete_table(TableName=clients.table.name)
+    recent = preview(clients, {})["recent_runs"]
+    assert (recent["is_known"], recent["why"]) == (False, "the table of the runs does not exist")
 
 
 def test_the_function_answers_whatever_it_is_sent(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
