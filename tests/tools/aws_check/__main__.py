@@ -66,8 +66,8 @@ def run(aws: calls.Deployed, out: Path) -> int:
     try:
         answers = asking.everything(aws)
     except KeyboardInterrupt:
-        print("\nmake aws-check: interrupted. The alarm is put back and no second report is left. A test export that was begun ends"
-              " by itself, within half an hour.", file=sys.stderr)  # fmt: skip
+        print("\nmake aws-check: interrupted. The alarm was put back and the second report cancelled, unless a line above says"
+              " otherwise. A test export that was begun ends by itself, within half an hour.", file=sys.stderr)  # fmt: skip
         return regions.INTERRUPTED
     architecture = aws.parameters.get("Architecture", "arm64")
     made = rendering.document(answers, region=aws.region, architecture=architecture, checked_at=datetime.now(UTC))
