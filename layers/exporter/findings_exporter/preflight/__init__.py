@@ -8,7 +8,7 @@ only full proof of a setup is a test export (``events/test_export.json``).
 from collections.abc import Callable
 from datetime import datetime
 
-from findings_exporter.aws.attempts import Unread
+from findings_exporter.aws.attempts import Attempts, Unread
 from findings_exporter.model.notes import Note
 from findings_exporter.preflight.bucket import (
     bucket_exists,
@@ -31,13 +31,13 @@ from findings_exporter.preflight.topic import alarms_delivered, nothing_undelive
 
 def check_report(clients: PreflightClients, now: Callable[[], datetime], until: datetime) -> list[Check]:
     """Check what a report needs: Inspector, the bucket, the key, and the permissions of the exporter's roles."""
-    reader = Reader(clients, now, until)
+    reader = Reader(clients, Attempts(now, until))
     return _of_the_report(reader, reader.bucket(), _reports_key(reader))
 
 
 def check_all(clients: PreflightClients, now: Callable[[], datetime], until: datetime) -> list[Check]:
     """Check all that a scheduled run needs."""
-    reader, deployment, at = Reader(clients, now, until), clients.deployment, now()
+    reader, deployment, at = Reader(clients, Attempts(now, until)), clients.deployment, now()
     bucket, key = reader.bucket(), _reports_key(reader)
     report = _of_the_report(reader, bucket, key)
     keep = [reader.permission(each) for each in deployment.analysis_permissions(at)]
@@ -68,12 +68,12 @@ def _of_owner_messages(reader: Reader) -> list[Check]:
         return []
     topic = reader.topic(deployment.config.owner_topic_arn)
     arn = topic.get("KmsMasterKeyId") if topic is not None and not isinstance(topic, Unread) else None
-    publish = [reader.permission(each) for each in deployment.owner_permissions(arn, reader.now())]
+    publish = [reader.permission(each) for each in deployment.owner_permissions(arn, reader.attempts.now())]
     return [owners_topic_delivers(topic, deployment), permissions("owner_permissions", publish)]
 
 
 def _of_the_report(reader: Reader, bucket: BucketSeen, key: KeySeen) -> list[Check]:
-    deployment, at = reader.clients.deployment, reader.now()
+    deployment, at = reader.clients.deployment, reader.attempts.now()
     return [
         inspector_enabled(reader.account(), deployment),
         anything_scanned(reader.scanned()),

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -97,19 +96,10 @@ class PreflightClients:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads for as long as there is time.
-
-    Attributes
-    ----------
-    now
-        The clock; reading takes time.
-    until
-        When the function is surely over.
-    """
+    """What the setup check reads."""
 
     clients: PreflightClients
-    now: Callable[[], datetime]
-    until: datetime
+    attempts: Attempts
 
     def account(self) -> Mapping[str, Any] | Unread | None:
         """Return the state of Inspector in the account; None when Inspector does not know the account."""
@@ -203,7 +193,7 @@ class Reader:
 
     def schedules(self) -> list[Mapping[str, Any]] | Unread:
         """Return the schedules that start the workflow, or that of all reports."""
-        return schedules(self.clients.scheduler, self.clients.deployment.config, self._attempts)
+        return schedules(self.clients.scheduler, self.clients.deployment.config, self.attempts)
 
     def undelivered(self) -> int | Unread | None:
         """Return how many messages lie in the dead-letter queue."""
@@ -232,12 +222,7 @@ class Reader:
         return answer if answer is None or isinstance(answer, Unread) else document(answer["Policy"])
 
     def _read[T](self, call: Callable[[], T]) -> T | Unread | None:
-        """Return an answer, or None when AWS knows no such thing."""
-        return self._attempts.read(call)
-
-    @property
-    def _attempts(self) -> Attempts:
-        return Attempts(self.now, self.until)
+        return self.attempts.read(call)
 
 
 def document(policy: str) -> Mapping[str, Any] | Unread:

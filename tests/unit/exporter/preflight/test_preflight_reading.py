@@ -15,7 +15,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
-from findings_exporter.aws.attempts import READ_MARGIN, Unread
+from findings_exporter.aws.attempts import READ_MARGIN, Attempts, Unread
 from findings_exporter.model.owner_rules import MOST_FILE_BYTES
 from findings_exporter.preflight import check_all, check_report
 from findings_exporter.preflight.check import Check
@@ -70,7 +70,7 @@ class Aws:
 
     @property
     def reader(self) -> Reader:
-        return Reader(self.clients, lambda: START, minutes(5))
+        return Reader(self.clients, Attempts(lambda: START, minutes(5)))
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_key_that_cannot_be_right_is_not_asked_for(aws: Aws) -> None:
         clients = PreflightClients(
             deployment(KMS_KEY_ARN=arn), *(getattr(aws.clients, name) for name in PreflightClients.__slots__[1:])
         )
-        no_time = Reader(clients, lambda: START, START)
+        no_time = Reader(clients, Attempts(lambda: START, START))
         assert isinstance(no_time.bucket().region, Unread)
         return results(check_report(clients, lambda: START, START))
 
@@ -205,9 +205,9 @@ def test_what_is_not_there_is_none(aws: Aws, service: str, call: str, code: str,
 
 
 def test_nothing_is_read_when_the_function_is_nearly_over(aws: Aws) -> None:
-    late = Reader(aws.clients, Clock(), START + READ_MARGIN)
+    late = Reader(aws.clients, Attempts(Clock(), START + READ_MARGIN))
     assert late.topic(TOPIC) == Unread("there was no time left")
-    in_time = Reader(aws.clients, Clock(), START + READ_MARGIN + timedelta(seconds=1))
+    in_time = Reader(aws.clients, Attempts(Clock(), START + READ_MARGIN + timedelta(seconds=1)))
     aws.answers("sns", "get_topic_attributes", {"Attributes": {"a": "b"}})
     assert in_time.topic(TOPIC) == {"a": "b"}
 
