@@ -269,14 +269,17 @@ TEXTS = {
     "summary.previous_running": "Not started, because the start before was still running: {places}.",
     "summary.not_configured": "Not in the file of reports of that Region: {places}.",
     "summary.not_started": "Not started: {place}. {why}",
-    "summary.failed": "Failed: {place}: {why}.",
-    "summary.timed_out": "Timed out: {place}: {why}.",
-    "summary.aborted": "Stopped: {place}: {why}.",
-    "summary.not_analyzed": "Delivered, but not analyzed: {place}. Changes there are unknown.",
-    "summary.lost": "Scan coverage lost: {place}. Fewer findings do not mean fewer vulnerabilities.",
-    "summary.lost_accounts": "Scan coverage lost: {place}, {accounts}. Fewer findings do not mean fewer vulnerabilities.",
-    "summary.unknown": "Scan coverage unknown: {place}. It is not certain that Inspector scans everything.",
-    "summary.drop": "Unusual drop: {place} has far fewer open findings than before.",
+    "summary.failed": "Failed: {place}: {why}. Its own message says what to do.",
+    "summary.timed_out": "Timed out: {place}: {why}. Its own message says what to do.",
+    "summary.aborted": "Stopped: {place}: {why}. Start it again if you need it.",
+    "summary.not_analyzed": "Delivered, but not analyzed: {place}. Changes there are unknown; its own message says why.",
+    "summary.lost": "Scan coverage lost: {place}. Activate scanning there. Fewer findings do not mean fewer vulnerabilities.",
+    "summary.lost_accounts": "Scan coverage lost: {place}, {accounts}. Activate scanning there. Fewer findings do not mean fewer"
+    " vulnerabilities.",
+    "summary.unknown": "Scan coverage unknown: {place}. It is not certain that Inspector scans everything."
+    " Run the setup check there.",
+    "summary.drop": "Unusual drop: {place} has far fewer open findings than before. Find out why before you"
+    " take it for progress.",
     "summary.missing_one": "The status of 1 missing finding is unknown.",
     "summary.missing_other": "The status of {count} missing findings is unknown.",
     "summary.differing": "Configured in another way than the home Region: {regions}. Run make deploy with the same parameters and"

@@ -254,14 +254,17 @@ TEXTS = {
     "summary.previous_running": "前回の開始がまだ実行中のため、開始されませんでした: {places}。",
     "summary.not_configured": "そのリージョンのレポートのファイルにありません: {places}。",
     "summary.not_started": "開始されませんでした: {place}。{why}",
-    "summary.failed": "失敗しました: {place}: {why}。",
-    "summary.timed_out": "タイムアウトしました: {place}: {why}。",
-    "summary.aborted": "停止されました: {place}: {why}。",
-    "summary.not_analyzed": "配信されましたが、分析されていません: {place}。変化は不明です。",
-    "summary.lost": "スキャン範囲が失われました: {place}。検出結果が減っても、脆弱性が減ったとは限りません。",
-    "summary.lost_accounts": "スキャン範囲が失われました: {place}、{accounts}。検出結果が減っても、脆弱性が減ったとは限りません。",
-    "summary.unknown": "スキャン範囲が不明です: {place}。Inspector がすべてをスキャンしているかどうか確かではありません。",
-    "summary.drop": "異常な減少: {place} の未解決の検出結果が以前より大幅に減っています。",
+    "summary.failed": "失敗しました: {place}: {why}。対処方法は、このレポートの通知に記載されています。",
+    "summary.timed_out": "タイムアウトしました: {place}: {why}。対処方法は、このレポートの通知に記載されています。",
+    "summary.aborted": "停止されました: {place}: {why}。必要な場合は、手動で再度開始してください。",
+    "summary.not_analyzed": "配信されましたが、分析されていません: {place}。変化は不明です。理由は、このレポートの通知に記載されています。",
+    "summary.lost": "スキャン範囲が失われました: {place}。スキャンを有効にしてください。検出結果が減っても、脆弱性が減ったとは限りません。",
+    "summary.lost_accounts": "スキャン範囲が失われました: {place}、{accounts}。スキャンを有効にしてください。検出結果が減っても、"
+    "脆弱性が減ったとは限りません。",
+    "summary.unknown": "スキャン範囲が不明です: {place}。Inspector がすべてをスキャンしているかどうか確かではありません。"
+    "セットアップチェックを実行してください。",
+    "summary.drop": "異常な減少: {place} の未解決の検出結果が以前より大幅に減っています。"
+    "改善とみなす前に、原因を確認してください。",
     "summary.missing_one": "見つからない検出結果 1 件の状態は不明です。",
     "summary.missing_other": "見つからない検出結果 {count} 件の状態は不明です。",
     "summary.differing": "ホームリージョンと設定が異なります: {regions}。すべてのリージョンで、同じパラメータで make deploy を、同じファイルで"

@@ -208,3 +208,24 @@ def test_any_headlines_give_a_message_that_sns_takes(headlines: list[ReportHeadl
     assert list(CHAT_SCHEMA.iter_errors(json.loads(bodies["https"]))) == []
     event = summary_event(made, home(), PAGE)
     assert event["totals"] == json.loads(json.dumps(asdict(made.totals)))
+
+
+@pytest.mark.parametrize(
+    ("came", "step"),
+    [
+        (failed(OTHER), "Its own message says what to do."),
+        (failed(OTHER, outcome="TIMED_OUT"), "Its own message says what to do."),
+        (failed(OTHER, outcome="ABORTED"), "Start it again if you need it."),
+        (
+            ended(OTHER, analysis="FAILED", coverage="unknown", open=None, new=None, no_longer_open=None),
+            "its own message says why.",
+        ),
+        (ended(OTHER, level="PROBLEM", coverage="lost"), "Activate scanning there."),
+        (ended(OTHER, level="PROBLEM", coverage="lost", deactivated_accounts=2), "Activate scanning there."),
+        (ended(OTHER, level="PROBLEM", coverage="unknown"), "Run the setup check there."),
+        (ended(OTHER, level="PROBLEM", unusual_drop=True), "Find out why before you take it for progress."),
+    ],
+)
+def test_a_problem_comes_with_what_to_do(came: HomeMessage, step: str) -> None:
+    mail = summary_email(summary(*STARTS, ended(HOME), came), home(), PAGE)
+    assert step in mail.split("\n\n", maxsplit=1)[0].replace("\n", " ")
