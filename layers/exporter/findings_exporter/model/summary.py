@@ -94,12 +94,12 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class SummaryTotals:
-    """Numbers of the first report of each Region.
+    """Numbers of the first expected report of each expected Region.
 
     Attributes
     ----------
     regions, of_regions
-        How many Regions they are of, and of how many they should be.
+        How many Regions they are of, and how many of the expected ones the message is about.
     new, no_longer_open
         Of the Regions that were compared; None when none was.
     overdue
@@ -177,19 +177,23 @@ class ReportsSummary:
         return "CHANGES" if "CHANGES" in levels else "NONE"
 
     @property
+    def regions(self) -> set[str]:
+        """Return the Regions that it is about: the expected ones, or where it has none of them, the others."""
+        return {row.region for row in self.rows if row.is_expected} or {row.region for row in self.rows}
+
+    @property
+    def unexpected(self) -> list[ReportRow]:
+        """Return the rows that home does not expect: they are in no sum."""
+        return [row for row in self.rows if not row.is_expected]
+
+    @property
     def firsts(self) -> list[ReportRow]:
-        """Return the row of each Region's first report."""
-        found: dict[str, ReportRow] = {}
-        order = {report: place for place, report in enumerate(self.expected.reports)}
-        for row in self.rows:
-            best = found.get(row.region)
-            if best is None or order.get(row.report, len(order)) < order.get(best.report, len(order)):
-                found[row.region] = row
-        return list(found.values())
+        """Return the rows of the first expected report. A supplement can have none: another report does not stand for it."""
+        return [row for row in self.rows if row.is_expected and row.report in self.expected.reports[:1]]
 
     @property
     def totals(self) -> SummaryTotals:
-        """Add up the first reports of the Regions."""
+        """Add up the first reports of the expected Regions."""
         counted = [
             row.headline for row in self.firsts if row.headline and row.headline.open is not None and row.state == "SUCCEEDED"
         ]
@@ -197,7 +201,7 @@ class ReportsSummary:
         dated = [each for each in counted if each.overdue is not None]
         return SummaryTotals(
             regions=len(counted),
-            of_regions=len({row.region for row in self.rows}),
+            of_regions=len({row.region for row in self.rows if row.is_expected}),
             open=sum(each.open or 0 for each in counted),
             by_severity=_together(each.by_severity for each in counted),
             new=sum(each.new or 0 for each in compared) if compared else None,

@@ -77,7 +77,7 @@ def summary_email(summary: ReportsSummary, config: Config, page_url: str | None,
     problems = [wrapped(line) for line in problem_lines(summary, config, localization, in_mail)]
     lines = [f"- {line}" for line in _row_lines(summary.rows[:rows], localization, in_mail)]
     if more := len(summary.rows) - rows:
-        lines += [wrapped(localization.counted("summary.more", more))] if more > 0 else []
+        lines += [wrapped(_more(more, page_url, localization))] if more > 0 else []
     parts = [
         "\n".join(problems),
         "\n".join(wrapped(line) for line in first_lines(summary, config, localization)),
@@ -99,7 +99,7 @@ def summary_chat(summary: ReportsSummary, config: Config, page_url: str | None) 
     first, *rest = [*problems, *first_lines(summary, config, localization)]
     lines = [f"*{first}*", *rest, *(f"• {line}" for line in _row_lines(summary.rows[:ROWS_IN_CHAT], localization, in_chat))]
     if (more := len(summary.rows) - ROWS_IN_CHAT) > 0:
-        lines.append(localization.counted("summary.more", more))
+        lines.append(_more(more, page_url, localization))
     link = f"{localization.say('link.summary_page')} {page_url}" if page_url else localization.say("link_in_mail")
     title = in_chat(_title(summary, localization, SUMMARY_TITLE_CHARACTERS - len(sign) - 1))
     return {
@@ -170,7 +170,7 @@ def _page_words(row: ReportRow, localization: Localization) -> str:
 def _about(summary: ReportsSummary, config: Config, localization: Localization) -> str:
     return localization.say(
         "summary.supplement" if summary.number else "summary.about",
-        regions=localization.counted("summary.region", summary.totals.of_regions),
+        regions=localization.counted("summary.region", len(summary.regions)),
         time=localization.time(datetime.fromisoformat(summary.scheduled_for)),
         account=config.account,
     )
@@ -249,6 +249,8 @@ def first_lines(summary: ReportsSummary, config: Config, localization: Localizat
         )
     if len(summary.expected.reports) > 1:
         lines.append(say("summary.first_report", report=summary.expected.reports[0]))
+    if summary.unexpected:
+        lines.append(say("summary.unexpected", places=_places(summary.unexpected, localization)))
     return lines
 
 
@@ -292,14 +294,14 @@ def _title(summary: ReportsSummary, localization: Localization, most: int) -> st
     if failed := summary.not_analyzed:
         reasons.append(say("summary.title_not_analyzed", count=localization.number(len(failed))))
     urgency = "action" if silent or running or (reasons and not ended_badly) else "failed" if ended_badly else "plain"
-    parts = [*reasons, *_number_parts(summary, totals, localization)] or [say("summary.title_nothing")]
+    parts = [*reasons, *_number_parts(summary, totals, localization)] or [_delivered(summary, localization)]
 
     def line(regions: str, kept: Sequence[str]) -> str:
         text = say("action_list" if reasons else "list").join(filter(None, (kept[0], localization.listed(kept[1:]))))
         what = say("summary.name_supplement" if summary.number else "summary.name")
         return say(f"summary.subject_{urgency}", what=what, regions=regions, line=text)
 
-    return fitted(line, localization.counted("summary.region", totals.of_regions), parts, most)
+    return fitted(line, localization.counted("summary.region", len(summary.regions)), parts, most)
 
 
 def _number_parts(summary: ReportsSummary, totals: SummaryTotals, localization: Localization) -> list[str]:
@@ -316,6 +318,17 @@ def _number_parts(summary: ReportsSummary, totals: SummaryTotals, localization: 
     if totals.no_longer_open:
         parts.append(say("opening.no_longer_open", no_longer_open=localization.number(totals.no_longer_open)))
     return [*parts, say("opening.open", open=localization.number(totals.open))]
+
+
+def _delivered(summary: ReportsSummary, localization: Localization) -> str:
+    """Return what a title says where all is well and there are no sums: a supplement need not have a first report."""
+    if analyzed := sum(row.headline is not None and row.headline.open is not None for row in summary.rows):
+        return localization.counted("summary.title_delivered", analyzed)
+    return localization.say("summary.title_nothing")
+
+
+def _more(count: int, page_url: str | None, localization: Localization) -> str:
+    return localization.counted("summary.more" if page_url else "summary.unlisted", count)
 
 
 def _worst(counts: Mapping[str, int], localization: Localization) -> str:

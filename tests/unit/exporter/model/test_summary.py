@@ -85,6 +85,21 @@ class TestNumbers:
         totals = summary(ended(HOME, open=10)).totals
         assert (totals.open, totals.regions, totals.of_regions) == (10, 1, 2)
 
+    def test_a_region_that_is_not_expected_is_in_no_sum(self) -> None:
+        stranger = ended(THIRD, open=800, owners=(OwnerNumbers("shop", 800),))
+        made = summary(ended(HOME, open=10), stranger)
+        assert (made.totals.open, made.totals.regions, made.totals.of_regions) == (10, 1, 2)
+        assert made.regions == {HOME, OTHER}
+        assert made.owners == []
+        assert [row.region for row in made.unexpected] == [THIRD]
+
+    def test_in_a_supplement_another_report_does_not_stand_for_the_first_one(self) -> None:
+        expected = Expected((HOME,), ("all", "critical"), by_home=True)
+        in_time, late = ended(HOME, "all", open=800), ended(HOME, "critical", open=7, owners=(OwnerNumbers("shop", 7),))
+        made = summary(in_time, late, expected=expected, number=1, new=frozenset({late.key}))
+        assert (made.totals.open, made.totals.new, made.totals.regions) == (0, None, 0)
+        assert made.owners == []
+
     def test_where_nothing_was_compared_the_new_are_unknown(self) -> None:
         assert summary(ended(HOME, new=None, no_longer_open=None)).totals.new is None
 

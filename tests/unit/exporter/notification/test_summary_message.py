@@ -122,8 +122,35 @@ def test_a_mail_begins_with_what_to_act_on() -> None:
     first, second = mail.split("\n\n")[:2]
     assert first.startswith("Not heard from: us-east-1 (nightly).")
     assert "Failed: eu-west-1 (nightly): Inspector cannot write the report." in first
-    assert "These numbers are of 1 of 3 Regions." in second
+    assert second.startswith("Summary of 2 Regions, scheduled for")
     assert "ap-northeast-1 (nightly), not expected: " in mail
+
+
+def test_the_sums_are_of_the_expected_regions_and_say_who_is_not_in_them() -> None:
+    made = summary(ended(HOME, open=900), ended(THIRD, open=800), start(OTHER))
+    mail = summary_email(made, home(), PAGE)
+    assert "900 open." in mail
+    assert "These numbers are of 1 of 2 Regions." in mail
+    assert "Not expected, and not in the sums: ap-northeast-1 (nightly)." in mail
+    assert summary_subject(made, home()) == "ACTION: Inspector summary, 2 Regions: 1 still running; 0 new, 900 open"
+
+
+def test_a_supplement_without_a_first_report_has_no_sums() -> None:
+    expected = Expected((HOME,), ("all", "critical"), by_home=True)
+    in_time, late = ended(HOME, "all", open=800), ended(HOME, "critical", open=7, new=1, level="CHANGES")
+    made = summary(in_time, late, expected=expected, number=1, new=frozenset({late.key}))
+    mail = summary_email(made, home(), PAGE)
+    assert summary_subject(made, home()) == "Inspector supplement, 1 Region: 1 report delivered"
+    assert "- eu-west-1 (critical): 1 new, 0 no longer open, 7 open" in mail
+    assert "the sums are of the report" not in mail
+
+
+@pytest.mark.parametrize(("page_url", "said"), [(PAGE, "more reports are on the page."), (None, "more reports are not listed here.")])
+def test_what_is_not_listed_is_said_to_be_on_the_page_only_if_there_is_one(page_url: str | None, said: str) -> None:
+    reports = tuple(f"report-{number}" for number in range(30))
+    made = summary(*(ended(HOME, report) for report in reports), expected=Expected((HOME,), reports, by_home=True))
+    assert f"10 {said}" in summary_chat(made, home(), page_url)["content"]["description"]
+    assert f"5 {said}" in summary_email(made, home(), page_url, rows=25)
 
 
 def test_where_home_did_not_begin_the_time_the_message_says_so() -> None:
