@@ -15,6 +15,7 @@ from findings_exporter.model.errors import Failure
 from findings_exporter.model.filter_criteria import with_dates
 from findings_exporter.model.notes import Note, in_language
 from findings_exporter.model.plan import Plan
+from findings_exporter.model.schedule_times import NotUnderstoodError, next_time
 from findings_exporter.model.text import clean, each_text, in_mail, wrapped
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.remediation import remediation_for
@@ -59,7 +60,7 @@ def previewed(plan: Plan, seen: Seen, config: Config, now: datetime) -> dict[str
         _finding_lines(seen.matches, localization),
         _recent_lines(seen.recent_runs, localization),
         _in_progress_lines(seen.in_progress, localization),
-        _schedule_lines(seen.schedules, localization),
+        _schedule_lines(seen.schedules, now, localization),
     ]
     return _answer("previewed", config, now, text) | {
         "plan": _plan(plan),
@@ -201,7 +202,8 @@ def _finding_lines(matches: Matches, localization: Localization) -> list[str]:
         where = Note("preview.resource", type=each["resource_type"], account=each["account"])
         lines += [f"- {localization.severity(each['severity'])}  {in_mail(each['title'])}"]
         lines += [f"  {in_mail(where.said(localization.language))}", f"  {in_mail(each['resource'])}"]
-    some = "preview.all_findings" if len(matches.findings) == matches.count.total else "preview.some_findings"
+    has_all = matches.count.is_exact and len(matches.findings) == matches.count.total
+    some = "preview.all_findings" if has_all else "preview.some_findings"
     return [*_wrapped([Note(some, count=len(matches.findings))], localization), *lines]
 
 
@@ -229,19 +231,23 @@ def _in_progress_lines(report: InspectorReport | Unread | None, localization: Lo
     return _wrapped([Note("preview.in_progress", report=_shown(report.id), place=place)], localization)
 
 
-def _schedule_lines(schedules: Sequence[Mapping[str, Any]] | Unread, localization: Localization) -> list[str]:
+def _schedule_lines(schedules: Sequence[Mapping[str, Any]] | Unread, now: datetime, localization: Localization) -> list[str]:
     if isinstance(schedules, Unread):
         return _unknown("preview.schedule_unknown", schedules, localization)
-    lines = [
-        Note(
-            f"preview_schedule.{'on' if each['state'] == 'ENABLED' else 'off'}",
-            expression=each["expression"],
-            zone=each["time_zone"],
-            state=each["state"],
-        )
-        for each in map(_schedule, schedules)
-    ]
+    lines = [_schedule_line(each, now, localization) for each in schedules]
     return _section("preview.schedule", lines or [Note("preview.no_schedule")], localization)
+
+
+def _schedule_line(schedule: Mapping[str, Any], now: datetime, localization: Localization) -> Note:
+    name, expression, zone, state = map(in_mail, _schedule(schedule).values())
+    what = {"name": name, "expression": expression, "zone": zone, "state": state}
+    if schedule["State"] != "ENABLED":
+        return Note("preview_schedule.off", **what)
+    try:
+        due = next_time(schedule, now)
+    except NotUnderstoodError as error:
+        return Note("preview_schedule.unknown", why=in_language(error.why, localization.language), **what)
+    return Note("preview_schedule.on", time=localization.time(due), **what) if due else Note("preview_schedule.over", **what)
 
 
 def _section(head: str, lines: Sequence[str], localization: Localization) -> list[str]:
@@ -268,7 +274,7 @@ def _wrapped(sentences: Sequence[str], localization: Localization) -> list[str]:
 
 def _folder(plan: Plan) -> str:
     """Return the prefix of the plan's report; the execution's own part, which a preview has not, is left out."""
-    return plan.destination.prefix.split("/year=")[0] + "/"
+    return plan.destination.prefix.rsplit("/year=", 1)[0] + "/"
 
 
 def _why(text: str) -> str:

@@ -145,7 +145,9 @@ def test_a_supplement_without_a_first_report_has_no_sums() -> None:
     assert "the sums are of the report" not in mail
 
 
-@pytest.mark.parametrize(("page_url", "said"), [(PAGE, "more reports are on the page."), (None, "more reports are not listed here.")])
+@pytest.mark.parametrize(
+    ("page_url", "said"), [(PAGE, "more reports are on the page."), (None, "more reports are not listed here.")]
+)
 def test_what_is_not_listed_is_said_to_be_on_the_page_only_if_there_is_one(page_url: str | None, said: str) -> None:
     reports = tuple(f"report-{number}" for number in range(30))
     made = summary(*(ended(HOME, report) for report in reports), expected=Expected((HOME,), reports, by_home=True))

@@ -86,7 +86,7 @@ def test_the_text_says_what_is_exported_what_matches_and_what_it_took() -> None:
         f"- critical CVE-2026-21001 - org.apache.logging.log4j:log4j-core AWS_ECR_CONTAINER_IMAGE, account {ACCOUNT} arn:aws:ecr:",
         "- 22 Nov 2026, 04:00 CET: 5 min 13 s, Inspector 4 min 1 s, 6 open - 21 Nov",
         "In progress at Inspector now: no report.",
-        "- cron(0 3 * * ? *), time zone Europe/Berlin, ENABLED",
+        "- findings-ExportFindingsNightly: cron(0 3 * * ? *), time zone Europe/Berlin, ENABLED, next 24 Nov 2026, 03:00 CET",
     ):
         assert part in said
 
@@ -116,7 +116,7 @@ def test_an_empty_filter_and_an_empty_history_are_said() -> None:
     assert "- Filter: none, all active findings" in said
     assert "exactly 0" in said
     assert "- none yet, so how long an export takes is unknown" in said
-    assert "- none starts an export" in said
+    assert "- none in this group starts an export" in said
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_what_could_not_be_read_is_unknown_with_the_reason() -> None:
     for name, word in (
         ("in_progress", "In progress at Inspector now"),
         ("recent_runs", "Recent runs"),
-        ("schedules", "Schedule"),
+        ("schedules", "Schedules of this deployment"),
     ):
         assert (made[name]["is_known"], made[name]["why"]) == (False, reason)
         assert f"{word}: unknown, because {reason}." in text(made)
@@ -161,9 +161,32 @@ def test_the_report_in_progress_is_named() -> None:
     assert f"In progress at Inspector now: the report {OTHER_ID}, to s3://their-bucket/by-hand/." in text(made)
 
 
-def test_a_schedule_that_is_off_is_said_to_start_nothing() -> None:
-    off = seen(schedules=[SCHEDULE_READ | {"State": "DISABLED"}])
-    assert "DISABLED: it starts no export" in text(previewed(plan(), off, config(), START))
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "ENABLED, next 24 Nov 2026, 02:00 UTC"),
+        ({"State": "DISABLED"}, "DISABLED: it starts no export"),
+        ({"ScheduleExpression": "at(2026-11-01T10:00:00)"}, "ENABLED, but over: it starts no export"),
+        ({"ScheduleExpression": "cron(0 3 L * ? *)"}, "ENABLED, next unknown ("),
+    ],
+)
+def test_a_schedule_says_when_it_starts_the_next_export(fields: dict[str, str], said: str) -> None:
+    read = seen(schedules=[SCHEDULE_READ | {"Name": "nightly"} | fields])
+    made = text(previewed(plan(), read, config(), START))
+    assert f"- nightly: {fields.get('ScheduleExpression', 'cron(0 3 * * ? *)')}, time zone Europe/Berlin, {said}" in made
+
+
+def test_that_all_are_shown_is_said_only_where_the_count_is_exact() -> None:
+    listed = tuple(listed_finding() for _ in range(3))
+    counts = NONE | {"CRITICAL": 3}
+    for by, is_said in ((None, True), ("throttled", False)):
+        made = seen(matches=Matches(Count(counts, "ListFindings", by, "x" if by else ""), listed))
+        assert ("All of them" in text(previewed(plan(), made, config(), START))) is is_said
+
+
+def test_a_prefix_with_the_word_of_a_partition_is_shown_whole() -> None:
+    made = previewed(plan(KEY_PREFIX="archive/year=all/inspector"), seen(), config(), START)
+    assert made["plan"]["destination"]["prefix"].startswith("archive/year=all/inspector/")
 
 
 def test_what_others_have_written_is_cleaned_and_no_link() -> None:
