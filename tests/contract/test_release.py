@@ -122,6 +122,12 @@ def test_its_text_is_what_cloudformation_reads() -> None:
     assert 51_200 < len(text.encode()) < MAX_BYTES, "docs/deploying.md says that it needs a URL in S3"
 
 
+def test_a_stack_names_the_version_that_is_deployed() -> None:
+    version = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert SOURCE["Outputs"]["Version"]["Value"] == version
+    assert RELEASED["Outputs"]["Version"]["Value"] == "0.1.0"
+
+
 def test_the_changelog_has_notes_of_the_version_or_of_what_becomes_it() -> None:
     changelog = Path("CHANGELOG.md").read_text(encoding="utf-8")
     version = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]

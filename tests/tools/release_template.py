@@ -66,7 +66,7 @@ def release_template(template: Mapping[str, Any], keys: Mapping[str, str], versi
     made["Parameters"] = {**made["Parameters"], PARAMETER: _parameter()}
     *_, deployment = made["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     deployment["Parameters"] = [PARAMETER, *deployment["Parameters"]]
-    made["Metadata"]["InspectorFindingsExporter"] = {"Version": version}
+    made["Outputs"]["Version"]["Value"] = version
     order = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions")
     return {name: made[name] for name in (*order, *(name for name in made if name not in order))}
 

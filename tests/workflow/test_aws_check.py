@@ -77,6 +77,7 @@ def test_nothing_is_different_as_it_is(
     assert {
         each["id"] for each in found["answers"] if each["result"] == "AS_EXPECTED"
     } == QUESTIONS.keys() - NOT_ON_THE_EMBEDDED_AWS
+    assert found["release"] == found["checked_with"]
     seen = {each["id"]: each["seen"] for each in found["answers"]}
     assert seen["second-report"] == {"answer": "refused", "code": "ValidationException", "text": "as expected"}
     assert (seen["csv-form"]["columns"], seen["csv-form"]["quotes"]) == ("55", "where needed")

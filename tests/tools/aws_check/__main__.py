@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 RESULT_FILE = Path("aws-check.json")
 WHAT_IT_DOES = """\
 make aws-check asks {region} what only a real account can show. It
-- exports two small reports (events/test_export.json, as CSV and as JSON), one after the other: each takes Inspector minutes, at the
-  latest it gives up after half an hour. The subscribers of the topic get one message;
+- exports two reports, one as CSV, then one as JSON: the critical findings of the last 30 days (events/test_export.json); if there are
+  none, all critical ones; if there are none, all active findings. Each takes Inspector minutes, at the latest it gives up after
+  half an hour. The subscribers of the topic get one message, and one more if the JSON export fails. Owners who get messages get one;
 - tries to create a second report while the first is in progress, which Inspector should refuse. If not, it cancels it;
 - sets the alarm {stack}-{alarm} by hand and back. The subscribers of the alarm topic get an email that says so;
 - invokes check_setup and preview_export, reads both reports, and makes some fifty calls that read.
@@ -67,12 +69,24 @@ def run(aws: calls.Deployed, out: Path) -> int:
         answers = asking.everything(aws)
     except KeyboardInterrupt:
         print("\nmake aws-check: interrupted. The alarm was put back and the second report cancelled, unless a line above says"
-              " otherwise. A test export that was begun ends by itself, within half an hour.", file=sys.stderr)  # fmt: skip
+              f" otherwise. A test export that was begun ends by itself, within half an hour. {out} was not written.",
+              file=sys.stderr)  # fmt: skip
         return regions.INTERRUPTED
     architecture = aws.parameters.get("Architecture", "arm64")
-    made = rendering.document(answers, region=aws.region, architecture=architecture, checked_at=datetime.now(UTC))
-    out.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    made = rendering.document(
+        answers,
+        release=aws.outputs.get("Version", ""),
+        region=aws.region,
+        architecture=architecture,
+        checked_at=datetime.now(UTC),
+    )
     print(rendering.table(answers))
+    text = json.dumps(made, indent=2)
+    try:
+        out.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        print(f"{text}\nmake aws-check: {out} could not be written: {error}. Its content is above.", file=sys.stderr)
+        return 1
     print(f"Written to {out}. Attach it to a bug report: it has no account ids, names or findings.")
     return 1 if any(answer.result is Result.DIFFERENT for answer in answers) else 0
 
@@ -92,4 +106,7 @@ def clients(region: str, profile: str | None) -> Callable[[str, int], Any]:
 
 
 if __name__ == "__main__":
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # What was changed is put back as after Ctrl-C.
+        signal.signal(ending, signal.default_int_handler)
     sys.exit(main())

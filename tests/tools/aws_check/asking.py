@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tests.tools.aws_check import calls, rules
 from tests.tools.aws_check.calls import observed
-from tests.tools.aws_check.observations import Export, FileForm, Preview, Unanswered, form_of
+from tests.tools.aws_check.observations import Alarm, Export, FileForm, Preview, Unanswered, form_of
 from tests.tools.aws_check.questions import QUESTIONS, Reason
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ def everything(aws: Deployed) -> list[Answer]:
     """Return the answers to all questions, in the order of the questions."""
     began = datetime.now(UTC)
     aws.say("Alarm …")
-    answers = [rules.alarm_action(observed(lambda: calls.alarm(aws)))]
+    alarm = observed(lambda: calls.alarm(aws))
+    answers = [rules.alarm_action(alarm)]
     aws.say("Inspector, setup and bucket …")
     before = observed(lambda: calls.status(aws))
     answers += listing(aws)
@@ -39,8 +40,13 @@ def everything(aws: Deployed) -> list[Answer]:
     answers += [*rules.of_export(csv, "CSV"), *rules.of_export(json, "JSON"), rules.duplicate_arn(forms)]
     aws.say("Topics; SNS sends its metrics every five minutes …")
     until = datetime.now(UTC) + timedelta(seconds=aws.patience.metrics)
-    for name, output in (("run-topic", "TopicArn"), ("alarm-topic", "AlarmTopicArn")):
-        answers.append(rules.topic(name, observed(partial(calls.topic, aws, output, began, until))))
+    alarm_was_set = isinstance(alarm, Alarm) or alarm.reason is Reason.NO_HISTORY
+    for name, output, was_sent in (
+        ("run-topic", "TopicArn", isinstance(csv, Export)),
+        ("alarm-topic", "AlarmTopicArn", alarm_was_set),
+    ):
+        seen = observed(partial(calls.topic, aws, output, began, until)) if was_sent else Unanswered(Reason.NOTHING_SENT)
+        answers.append(rules.topic(name, seen))
     order = list(QUESTIONS)
     return sorted(answers, key=lambda answer: order.index(answer.id))
 

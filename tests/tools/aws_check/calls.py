@@ -1,7 +1,7 @@
 """Asks AWS, with the credentials of the person who runs aws-check, and returns plain observations.
 
-Two things are changed, and both are put back, whatever happens: an alarm is set by hand, and a second report is created where
-Inspector should refuse it.
+Two things are changed, and both are put back, also after an error or Ctrl-C: an alarm is set by hand, and a second report is
+created where Inspector should refuse it. What cannot be put back is said.
 """
 
 from __future__ import annotations
@@ -256,17 +256,19 @@ def second_report(aws: Deployed, first: str) -> SecondReport:
 
 def _cancelled(aws: Deployed, report_id: str, prefix: str) -> bool:
     """Cancel the second report, which is found by its prefix where the answer of its create is missing."""
+    why_not = "interrupted"
     try:
-        if not report_id:
-            current = status(aws)
-            if current.prefix.rstrip("/") != prefix.rstrip("/"):
-                return False
+        if not report_id and (current := status(aws)).prefix.rstrip("/") == prefix.rstrip("/"):
             report_id = current.report_id
-        aws.client("inspector2", TRIES).cancel_findings_report(reportId=report_id)
+        if report_id:
+            aws.client("inspector2", TRIES).cancel_findings_report(reportId=report_id)
+        why_not = "" if report_id else "whether Inspector has created it is unknown"
     except (ClientError, BotoCoreError) as error:
-        aws.say(f"The second report {report_id} could not be cancelled: {error}. It matches no finding, so it ends by itself.")
-        return False
-    return True
+        why_not = str(error)
+    finally:
+        if why_not:
+            aws.say(f"The second report {report_id} was not cancelled: {why_not}. It matches no finding, so it ends by itself.")
+    return not why_not
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -427,14 +429,18 @@ def alarm(aws: Deployed) -> Alarm | Unanswered:
         return Unanswered(Reason.ALARM_ON)
     began = datetime.now(UTC) - timedelta(seconds=2)
     is_executed: bool | None = None
-    is_put_back = False
+    is_put_back = was_refused = False
     try:
-        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason=ALARM_REASON)
+        try:
+            cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason=ALARM_REASON)
+        except ClientError as error:
+            was_refused = is_refused(error)
+            raise
         until = time.monotonic() + aws.patience.history
         while (is_executed := _executed(cloudwatch, name, began)) is None and time.monotonic() < until:
             time.sleep(aws.patience.pause)
     finally:
-        is_put_back = _put_back(aws, cloudwatch, name, before)
+        is_put_back = not was_refused and _put_back(aws, cloudwatch, name, before)
     if is_executed is None:
         return Unanswered(Reason.NO_HISTORY)
     return Alarm(is_executed, is_put_back)
@@ -459,12 +465,16 @@ def _executed(cloudwatch: Any, name: str, began: datetime) -> bool | None:
 
 def _put_back(aws: Deployed, cloudwatch: Any, name: str, state: str) -> bool:
     """Set an alarm to what it was; CloudWatch may have done so by itself meanwhile."""
+    why_not = "interrupted"
     try:
         cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=PUT_BACK_REASON)
+        why_not = ""
     except (ClientError, BotoCoreError) as error:
-        aws.say(f"The alarm {name} could not be put back to {state}: {error}. CloudWatch does so when it evaluates it next.")
-        return False
-    return True
+        why_not = str(error)
+    finally:
+        if why_not:
+            aws.say(f"The alarm {name} was not put back to {state}: {why_not}. CloudWatch does so when it evaluates it next.")
+    return not why_not
 
 
 def topic(aws: Deployed, output: str, began: datetime, until: datetime) -> Topic | Unanswered:

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     ALARM_ON = "the alarm is on, so it was not changed"
     NO_HISTORY = "the alarm's history does not show it yet"
     NO_METRIC = "CloudWatch does not have the topic's metrics yet"
+    NOTHING_SENT = "nothing was sent to the topic"
     NOT_DELIVERED = "no delivery was counted: no subscription is confirmed, or a filter policy holds the message back"
 
 

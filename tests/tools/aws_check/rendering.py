@@ -17,16 +17,24 @@ if TYPE_CHECKING:
 
 TYPE, VERSION = "inspector-findings-exporter.aws-check", "1.0"
 REGION = pattern(r"[a-z]{2,8}(?:-[a-z]{2,12}){1,3}-\d")
+RELEASE = pattern(r"\d{1,4}\.\d{1,4}\.\d{1,4}")
 ARCHITECTURE = one_of("arm64", "x86_64")
 WIDTHS = (32, 32, 38)
 
 
-def document(answers: Sequence[Answer], *, region: str, architecture: str, checked_at: datetime) -> dict[str, Any]:
-    """Return what aws-check.json holds: no account id, ARN, name, address or finding."""
+def document(answers: Sequence[Answer], *, release: str, region: str, architecture: str, checked_at: datetime) -> dict[str, Any]:
+    """Return what aws-check.json holds: no account id, ARN, name, address or finding.
+
+    Parameters
+    ----------
+    release
+        The version that is deployed; that of this clone, which asks, can be another one.
+    """
     return {
         "type": TYPE,
         "version": VERSION,
-        "release": tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"],
+        "release": _only(RELEASE, release),
+        "checked_with": tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"],
         "checked_at": f"{checked_at:%Y-%m-%dT%H:%M:%SZ}",
         "region": _only(REGION, region),
         "architecture": _only(ARCHITECTURE, architecture),

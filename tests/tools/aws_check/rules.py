@@ -182,8 +182,10 @@ def setup_check(checks: Mapping[str, str] | Unanswered, export: Export | Unanswe
         return unknown(name, Unanswered(Reason.UNDECIDED), seen)
     if export.nothing_found:
         return unknown(name, Unanswered(Reason.NOTHING_FOUND), seen)
-    agrees = ended != "failed because of the setup" if result == "passed" else ended != "succeeded"
-    return _answer(name, seen, expected=agrees)
+    if ended == "failed otherwise":
+        # Whether Inspector came as far as to need the bucket and the key is not known.
+        return unknown(name, Unanswered(Reason.NOT_STARTED), seen)
+    return _answer(name, seen, expected=(result == "passed") is (ended == "succeeded"))
 
 
 def preview_count(preview: Preview | Unanswered, export: Export | Unanswered, form: FileForm | None) -> Answer:

@@ -1,6 +1,7 @@
 """aws-check: each answer is compared with what the code expects, nothing private is shown, and what was changed is put back."""
 
 import json
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -141,7 +142,9 @@ REFUSED_EXPORT = exported(outcome="FAILED", error="Report.INVALID_PERMISSIONS", 
         (FAILED, exported(), DIFFERENT),
         (PASSED | {"key": "unknown"}, exported(), UNKNOWN),
         (FAILED, exported(nothing_found="no_findings"), UNKNOWN),
-        (PASSED, replace(REFUSED_EXPORT, error="Report.INTERNAL_ERROR"), AS_EXPECTED),
+        (PASSED, replace(REFUSED_EXPORT, error="Report.INTERNAL_ERROR"), UNKNOWN),
+        (PASSED, exported(outcome="ABORTED"), UNKNOWN),
+        (FAILED, exported(outcome="FAILED", error="LockNotObtained"), UNKNOWN),
     ],
 )
 def test_the_setup_check_and_the_export_agree(checks: dict[str, str], export: Export, expected: Result) -> None:
@@ -331,7 +334,9 @@ def test_nothing_but_the_forms_of_a_question_is_shown(question: Question) -> Non
     for secret in SECRETS:
         seen = dict.fromkeys(question.facts, secret)
         answer = Answer(question.id, DIFFERENT, seen, Reason.DENIED, secret, secret)
-        shown = json.dumps(rendering.document([answer], region=secret, architecture=secret, checked_at=datetime.now(UTC)))
+        shown = json.dumps(
+            rendering.document([answer], release=secret, region=secret, architecture=secret, checked_at=datetime.now(UTC))
+        )
         assert secret not in shown + rendering.table([answer])
         assert set(json.loads(shown)["answers"][0]["seen"].values()) <= {OTHER}
 
@@ -374,7 +379,8 @@ class Inspector:
 def deployed(**services: Any) -> Deployed:
     quick = Patience(pause=0, export=1, history=0, metrics=0)
     config = config_of({"KeyPrefix": "inspector"}, OUTPUTS)
-    return Deployed(STACK, "eu-west-1", config, {}, OUTPUTS, {}, lambda service, _: services[service], quick, lambda _: None)
+    say = services.pop("say", lambda _: None)
+    return Deployed(STACK, "eu-west-1", config, {}, OUTPUTS, {}, lambda service, _: services[service], quick, say)
 
 
 def raises(problem: BaseException) -> Callable[[], Any]:
@@ -417,11 +423,13 @@ def test_a_second_report_whose_answer_is_lost_is_found_by_its_prefix(problem: Ba
     assert inspector.cancelled == [SECOND]
 
 
-def test_a_report_of_others_is_never_cancelled() -> None:
-    inspector = Inspector(raises(ReadTimeoutError(endpoint_url="x")))
-    with pytest.raises(ReadTimeoutError):
-        calls.second_report(deployed(inspector2=inspector), FIRST)
+@pytest.mark.parametrize("problem", [KeyboardInterrupt(), ReadTimeoutError(endpoint_url="x")])
+def test_a_report_of_others_is_never_cancelled_and_that_one_may_be_left_is_said(problem: BaseException) -> None:
+    inspector, said = Inspector(raises(problem)), list[str]()
+    with pytest.raises(type(problem)):
+        calls.second_report(deployed(inspector2=inspector, say=said.append), FIRST)
     assert inspector.cancelled == []
+    assert "was not cancelled: whether Inspector has created it is unknown" in said[0]
 
 
 class States:
@@ -492,6 +500,46 @@ def test_an_alarm_is_put_back_whatever_happens(problem: BaseException) -> None:
     assert cloudwatch.states == ["ALARM", "OK"]
 
 
+def test_an_alarm_that_cannot_be_put_back_is_said_also_after_ctrl_c() -> None:
+    class Stuck(CloudWatch):
+        """It takes the first state, and no other."""
+
+        def set_alarm_state(self, **request: str) -> None:
+            super().set_alarm_state(**request)
+            if len(self.states) > 1:
+                raise KeyboardInterrupt
+
+    said = list[str]()
+    with pytest.raises(KeyboardInterrupt):
+        calls.alarm(deployed(cloudwatch=Stuck(), say=said.append))
+    assert said == [
+        f"The alarm {STACK}-deadline-near was not put back to OK: interrupted. CloudWatch does so when it evaluates it next."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("problem", "states"),
+    [
+        (error("AccessDenied", "SetAlarmState", status=403), ["ALARM"]),
+        (error("InternalFailure", "SetAlarmState", status=500), ["ALARM", "OK"]),
+        (ReadTimeoutError(endpoint_url="x"), ["ALARM", "OK"]),
+    ],
+)
+def test_an_alarm_is_put_back_unless_aws_refused_to_change_it(problem: Exception, states: list[str]) -> None:
+    class Failing(CloudWatch):
+        """Its first change fails."""
+
+        def set_alarm_state(self, **request: str) -> None:
+            super().set_alarm_state(**request)
+            if len(self.states) == 1:
+                raise problem
+
+    cloudwatch, said = Failing(), list[str]()
+    with pytest.raises(type(problem)):
+        calls.alarm(deployed(cloudwatch=cloudwatch, say=said.append))
+    assert (cloudwatch.states, said) == (states, [])
+
+
 def test_an_alarm_that_is_on_is_not_touched() -> None:
     cloudwatch = CloudWatch("ALARM")
     assert calls.alarm(deployed(cloudwatch=cloudwatch)) == Unanswered(Reason.ALARM_ON)
@@ -527,6 +575,8 @@ def test_where_every_call_is_denied_every_question_is_unknown(tmp_path: Path, ca
     assert {answer["id"] for answer in answers} == QUESTIONS.keys()
     assert {answer["result"] for answer in answers} == {"UNKNOWN"}
     assert f"0 AS_EXPECTED, 0 DIFFERENT, {len(QUESTIONS)} UNKNOWN" in capsys.readouterr().out
+    # Nothing was published, so that there are no metrics to wait for.
+    assert {answer["reason"] for answer in answers if answer["id"].endswith("-topic")} == {"nothing was sent to the topic"}
 
 
 # ---- the command
@@ -591,8 +641,31 @@ def test_only_a_different_answer_fails_the_command(
     assert aws_check.run(deployed(), tmp_path / "aws-check.json") == code
 
 
+def test_answers_whose_file_cannot_be_written_are_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(asking, "everything", lambda _: [rules.second_report(REFUSED)])
+    assert aws_check.run(deployed(), tmp_path) == 1
+    printed = capsys.readouterr()
+    assert "1 AS_EXPECTED" in printed.out
+    content, _, said = printed.err.partition("make aws-check: ")
+    assert json.loads(content)["answers"][0]["id"] == "second-report"
+    assert "could not be written" in said
+
+
+def test_the_file_names_the_release_that_is_deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(asking, "everything", lambda _: [])
+    aws = deployed()
+    assert aws_check.run(replace(aws, outputs={**aws.outputs, "Version": "0.0.9"}), tmp_path / "aws-check.json") == 0
+    written = json.loads((tmp_path / "aws-check.json").read_text())
+    version = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
+    assert (written["release"], written["checked_with"]) == ("0.0.9", version)
+
+
 def test_ctrl_c_says_what_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(asking, "everything", lambda _: raises(KeyboardInterrupt())())
     assert aws_check.run(deployed(), tmp_path / "aws-check.json") == regions.INTERRUPTED
-    assert "the second report cancelled" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "the second report cancelled" in printed
+    assert "aws-check.json was not written." in printed
     assert not (tmp_path / "aws-check.json").exists()
