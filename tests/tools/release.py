@@ -78,9 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with TemporaryDirectory(dir=REPOSITORY, prefix=".dist-") as folder:
             made = Path(folder) / "dist"
             made.mkdir()
+            before = state_of(BUILT)
             write(release, made)
-            shutil.rmtree(DESTINATION, ignore_errors=True)
-            made.rename(DESTINATION)
+            if state_of(BUILT) != before:
+                raise UnusableError(
+                    f"- {BUILT.relative_to(REPOSITORY)} changed while it was read: another make in this folder builds. Run it again when"
+                    " that has ended."
+                )
+            replace(DESTINATION, made)
     except UnusableError as error:
         print(f"make release: dist/ was not changed.\n{error}", file=sys.stderr)
         return 1
@@ -129,6 +134,12 @@ def read_release(repository: Path, version: str, *, trial: bool = False) -> Rele
         found.append(
             f"- {len(changes.splitlines())} files are not committed ({listed}). A release is made from a commit. Commit or stash them."
         )
+    if not trial and (ignored := [each for each in _ignored(repository) if not each.endswith(".pyc")]):
+        listed = ", ".join(ignored[:5])
+        found.append(
+            f"- {len(ignored)} files that git ignores would be shipped ({listed}), but are not in the commit. Delete them, or run it in a"
+            " fresh clone."
+        )
     if found:
         advice = [] if trial else [f"To try the files before the release: make release VERSION={written} TRIAL=1"]
         raise UnusableError("\n".join([*found, *advice]))
@@ -156,6 +167,11 @@ def notes_of(changelog: str, version: str) -> str:
     head = re.escape(version) + ("" if version == UNRELEASED else r"\] - \d{4}-\d{2}-\d{2}")
     found = re.search(rf"^## \[{head}\]?\n(.*?)(?=^## |^\[[^]]+\]: |\Z)", changelog, re.MULTILINE | re.DOTALL)
     return found[1].strip() if found else ""
+
+
+def _ignored(repository: Path) -> list[str]:
+    """Return what lies in the folders of the code, but is in no commit: the git settings of a person can ignore it."""
+    return _git(repository, "ls-files", "--others", "--ignored", "--exclude-standard", "--", "functions", "layers").splitlines()
 
 
 def _git(repository: Path, *arguments: str) -> str:
@@ -246,6 +262,28 @@ def archive(folder: Path, made_at: datetime) -> bytes:
                 entry.create_system, entry.external_attr, entry.compress_type = UNIX, FILE_MODE << 16, COMPRESSION
                 zipped.writestr(entry, path.read_bytes())
     return buffer.getvalue()
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return size and time of change of each file in a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.as_posix(): (found.st_size, found.st_mtime_ns) for path in files for found in [path.stat()]}
+
+
+def replace(folder: Path, made: Path) -> None:
+    """Put what was made into the place of a folder.
+
+    Raises
+    ------
+    UnusableError
+        The folder cannot be replaced.
+    """
+    try:
+        if folder.exists():
+            folder.rename(made.parent / "earlier")
+        made.rename(folder)
+    except OSError as error:
+        raise UnusableError(f"- {folder.name}/ could not be replaced: {error}. Is another make release running?") from error
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -112,6 +112,52 @@ def test_it_refuses_what_is_not_committed_unless_it_is_a_trial(repository: Path)
     assert "- New." in release.read_release(repository, "1.2.0", trial=True).notes
 
 
+def test_it_refuses_what_git_ignores_below_the_code_because_it_would_be_shipped(repository: Path) -> None:
+    write(repository, {"functions/notify/.env": "SECRET=1", "functions/notify/app.pyc": "", ".git/info/exclude": ".env\n*.pyc\n"})
+    with pytest.raises(UnusableError, match=r"1 files that git ignores would be shipped \(functions/notify/\.env\)"):
+        release.read_release(repository, "1.2.0")
+    assert release.read_release(repository, "1.2.0", trial=True)
+
+
+@pytest.mark.parametrize("has_earlier", [True, False])
+def test_what_was_made_takes_the_place_of_what_was_there(tmp_path: Path, has_earlier: bool) -> None:
+    write(tmp_path, {"new/made/file": "new"} | ({"dist/file": "old", "dist/more": "old"} if has_earlier else {}))
+    release.replace(tmp_path / "dist", tmp_path / "new/made")
+    assert {path.name: path.read_text() for path in (tmp_path / "dist").iterdir()} == {"file": "new"}
+
+
+def test_a_folder_that_another_release_has_just_written_is_not_mixed_with_ours(tmp_path: Path) -> None:
+    write(tmp_path, {"dist/file": "other", "new/earlier/file": "x", "new/made/file": "new"})
+    with pytest.raises(UnusableError, match=r"dist/ could not be replaced: .*Is another make release running"):
+        release.replace(tmp_path / "dist", tmp_path / "new/made")
+    assert (tmp_path / "dist/file").read_text() == "other"
+
+
+@pytest.mark.parametrize("is_built_meanwhile", [True, False])
+def test_a_build_that_changes_while_it_is_read_makes_no_release(
+    is_built_meanwhile: bool,
+    tmp_path: Path,
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(repository, {".gitignore": "/built\n/dist\n/.dist-*\n", "built/Layer/module.py": "x"})
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message=ignore")
+    for name, value in (("REPOSITORY", repository), ("BUILT", repository / "built"), ("DESTINATION", repository / "dist")):
+        monkeypatch.setattr(release, name, value)
+
+    def wrote(_: release.Release, folder: Path) -> None:
+        write(folder, {"file": "x"})
+        if is_built_meanwhile:
+            write(repository, {"built/Layer/module.py": "changed"})
+
+    monkeypatch.setattr(release, "write", wrote)
+    assert release.main(["1.2.0"]) == (1 if is_built_meanwhile else 0)
+    assert (repository / "dist/file").exists() is not is_built_meanwhile
+    assert ("changed while it was read" in capsys.readouterr().err) is is_built_meanwhile
+
+
 def test_all_faults_are_named_at_once_and_dist_stays(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
