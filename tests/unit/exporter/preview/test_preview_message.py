@@ -116,7 +116,7 @@ def test_an_empty_filter_and_an_empty_history_are_said() -> None:
     assert "- Filter: none, all active findings" in said
     assert "exactly 0" in said
     assert "- none yet, so how long an export takes is unknown" in said
-    assert "- none in this group starts an export" in said
+    assert "- none in the group default starts an export" in said
 
 
 @pytest.mark.parametrize(
