@@ -61,7 +61,7 @@ from findings_exporter.aws.metrics import count_analysis, count_overdue
 from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
 from findings_exporter.model.due_dates import RemediationDays, RemediationDaysError, day_in_zone
-from findings_exporter.model.layout import AnalysisKeys
+from findings_exporter.model.layout import AnalysisKeys, owner_rules_key
 from findings_exporter.model.notes import Note
 from findings_exporter.model.run import Run
 from findings_exporter.model.taxonomy import SEVERITIES
@@ -238,8 +238,8 @@ class _Analysis:
         owned = self._owned(earlier, report, comparison, entries, owner_file)
         analysis = self._document(earlier, report, comparison, status, entries, owned)
         analysis["sentences"] += [*owner_file.notes, *due_notes, *detail_notes, *kev_notes, *_left_out(report.totals)]
-        if owned and earlier.baseline_file and earlier.baseline_file.summary.owners is None:
-            analysis["sentences"].append(Note("owners.baseline"))
+        if note := self._compared_owners(earlier, owner_file):
+            analysis["sentences"].append(note)
         if not earlier.fingerprint_files and any(each.fingerprints for each in self._earlier_runs()):
             analysis["sentences"].append(Note("compared.no_first_seen"))
         stored = self._store_files(report, has_due_dates=due_dates is not None)
@@ -392,6 +392,15 @@ class _Analysis:
             _owner_names(earlier, report),
             owner_file.rules.names,
         )
+
+    def _compared_owners(self, earlier: _Earlier, owner_file: OwnerFile) -> Note | None:
+        """Say where only one of the two runs had owners, unless what is said of the file does."""
+        if not earlier.baseline_file or owner_file.notes:
+            return None
+        had_owners = earlier.baseline_file.summary.owners is not None
+        if had_owners is (owner_file.rules is not None):
+            return None
+        return Note("owners.gone", key=owner_rules_key(self.clients.config.key_prefix)) if had_owners else Note("owners.baseline")
 
     def _document(
         self,

@@ -16,7 +16,7 @@ from findings_analysis.reading import parquet_columns
 from findings_analysis.reading.owners import tags_in
 from findings_exporter.aws.clients import AnalysisClients
 from findings_exporter.aws.table import Table
-from tests.builders.exporter import ACCOUNT, REGION, START, FakeInspector, client_error, config
+from tests.builders.exporter import ACCOUNT, BUCKET, REGION, START, FakeInspector, client, client_error, config
 from tests.local_aws.emulator.inspector.findings import generate
 from tests.unit.analysis.test_part_pipeline import OWNERS, keys_under, put_owners
 from tests.unit.analysis.test_pipeline import S3, content_of, daily_run, s3
@@ -86,17 +86,39 @@ def test_without_rules_and_tag_there_are_no_owners_and_nothing_is_said(table: Ta
     ("rules", "note"),
     [({"a": 1}, "it must be a list of rules"), ([{"owner": "x", "account": ["1"]}], "[0].account is not a known field")],
 )
-def test_rules_that_are_wrong_leave_everything_unowned_and_are_named(clients: AnalysisClients, rules: object, note: str) -> None:
+def test_rules_that_are_wrong_leave_the_owners_unknown_and_are_named(clients: AnalysisClients, rules: object, note: str) -> None:
     put_owners(rules)
     document = document_of(daily_run(clients, findings=ACTIVE))
-    assert {owner: each["counts"]["total"] for owner, each in document["owners"].items()} == {"unowned": len(ACTIVE)}
+    assert document["owners"] is None
     assert note in " ".join(document["sentences"])
+
+
+def test_a_run_with_wrong_rules_notifies_no_owner_and_nothing_moves_to_it_or_back(clients: AnalysisClients) -> None:
+    daily_run(clients, "run-0", START - 2 * DAY, findings=ACTIVE)
+    put_owners({"a": 1})
+    wrong = daily_run(clients, "run-1", START - DAY, findings=ACTIVE[:-1])
+    assert (messages_of(wrong), wrong["owner_message_count"]) == ({}, 0)
+    put_owners(OWNERS)
+    document = document_of(daily_run(clients, "run-2", findings=ACTIVE[:-1]))
+    assert (document["changes"]["counts"]["moved"], document["changes"]["counts"]["appeared"]) == (0, 0)
+    assert "knew no owners" in " ".join(document["sentences"])
+
+
+def test_that_the_rules_are_gone_is_said_once(table: Table, s3: S3, inspector: FakeInspector) -> None:
+    put_owners(OWNERS)
+    clients = clients_of(table, s3, inspector)
+    daily_run(clients, "run-0", START - 2 * DAY, findings=ACTIVE)
+    client("s3").delete_object(Bucket=BUCKET, Key="inspector/config/owners.json")
+    for day, is_said in ((1, True), (0, False)):
+        document = document_of(daily_run(clients, f"run-{2 - day}", START - day * DAY, findings=ACTIVE))
+        assert document["owners"] is None
+        assert ("there is no inspector/config/owners.json" in " ".join(document["sentences"])) is is_said
 
 
 def test_rules_that_may_not_be_read_are_not_guessed(clients: AnalysisClients, s3: S3) -> None:
     s3.errors["get_object", "config/owners.json"] = client_error("AccessDenied", 403)
     document = document_of(daily_run(clients, findings=ACTIVE))
-    assert list(document["owners"]) == ["unowned"]
+    assert document["owners"] is None
     assert "config/owners.json cannot be read" in " ".join(document["sentences"])
 
 
@@ -141,6 +163,20 @@ def test_a_finding_whose_owner_changes_is_in_both_messages_and_who_vanished_gets
     # It is the last one.
     put_owners([{"owner": "web", "repositories": ["shop/*"]}, OWNERS[1]])
     assert messages_of(daily_run(clients, "run-2", START + DAY, findings=ACTIVE)) == {}
+
+
+def test_who_has_findings_of_unknown_status_gets_no_last_message(
+    clients: AnalysisClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daily_run(clients, "run-0", START - DAY, findings=ACTIVE)
+    put_owners([{"owner": "web", "repositories": ["shop/*"]}, OWNERS[1]])
+    on, off = ({"status": status, "errorCode": "", "errorMessage": ""} for status in ("ENABLED", "DISABLED"))
+    account = {"accountId": ACCOUNT, "state": on, "resourceState": {"ec2": on, "ecr": off, "lambda": on, "lambdaCode": on}}
+    monkeypatch.setattr(FakeInspector, "batch_get_account_status", lambda *_, **__: {"accounts": [account]})
+    missing = next(each for each in ACTIVE if owner_of(each) == "shop")
+    notified = messages_of(daily_run(clients, findings=[each for each in ACTIVE if each is not missing]))
+    assert notified["shop"]["changes"]["counts"]["status_unknown"] == 1
+    assert notified["shop"]["last_message"] is False
 
 
 def test_who_has_fixed_everything_gets_no_last_message(clients: AnalysisClients) -> None:

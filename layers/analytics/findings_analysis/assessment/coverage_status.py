@@ -94,9 +94,13 @@ def assess(
     deactivated = _deactivated_places(before, scanning, coverage)
     if deactivated:
         reasons += _lost(deactivated, status_unknown)
-    # Lost coverage explains the drop there.
-    still_scanned = {place: count for place, count in before.items() if place[1] not in deactivated.get(place[0], ())}
-    drops = _drops(still_scanned, current)
+    # Lost coverage explains the drop there. What is still reported from there hides no drop elsewhere.
+    drops = _drops(
+        *(
+            {place: count for place, count in each.items() if place[1] not in deactivated.get(place[0], ())}
+            for each in (before, current)
+        )
+    )
     accounts = sorted(coverage.accounts)
     is_empty = not sum(current.values())
     assessed: Iterable[str] = accounts if is_empty or coverage.scans_nothing or WHOLE in drops else drops
@@ -173,7 +177,15 @@ def _assessed(accounts: Iterable[str], coverage: Coverage) -> tuple[Literal["act
     if unknown:
         return "unknown", Note("coverage.unknown_in", places=_named(unknown))
     if not states:
-        return "unknown", Note("coverage.unknown")
+        left = [account for account in assessed if account not in members]
+        return (
+            ("active", Note("coverage.left", places=_named(dict.fromkeys(left, ""))))
+            if left
+            else (
+                "unknown",
+                Note("coverage.unknown"),
+            )
+        )
     if coverage.scanned:
         return "active", Note("coverage.active", count=coverage.scanned)
     if coverage.scanned is None or coverage.not_scanned is None:

@@ -197,8 +197,8 @@ class Changes:
             self.by_owner[alike[1:], "still_open", RANKED[alike[0] >> 5]] += count
 
     def add_moved(self, pairs: Collection[Pair]) -> None:
-        """Count open findings whose owner has changed."""
-        if pairs:
+        """Count open findings whose owner has changed; one that was carried over from a run without owners had none."""
+        if pairs := [(before, after) for before, after in pairs if before[OWNER] != NO_OWNER]:
             self._count(MOVED, pairs)
             self._count_of_owners(MOVED_AWAY, pairs)
 

@@ -74,8 +74,8 @@ class MostOverdue:
 
     @property
     def latest(self) -> int:
-        """The latest due day that can come in."""
-        return self._kept[-1][0] if len(self._kept) == self._most else FAR
+        """The latest due day that can come in: of a list that is not full, any that is reached."""
+        return self._kept[-1][0] if len(self._kept) == self._most else FAR - 1
 
     def fingerprints(self) -> list[bytes]:
         """Return them in order."""

@@ -136,7 +136,7 @@ def _by_severity(by_severity: Mapping[str, Mapping[str, int]], kinds: Iterable[s
 def _worst(analysis: Mapping[str, Any], kinds: Sequence[str], entries: int, most: int) -> list[dict[str, Any]]:
     """Return the worst of several lists, in the order that each list has: severity, exploit, fix, the longest open.
 
-    Findings that differ only in their resource are one entry.
+    Findings that differ only in their resource are one entry. What no file has the name of is left out: it is counted.
     """
     changes = analysis["changes"]
     lists = changes["lists"]
@@ -160,7 +160,8 @@ def _most_overdue(analysis: Mapping[str, Any], most: int) -> list[dict[str, Any]
 def _alike(listed: Iterable[ListedFinding]) -> list[list[ListedFinding]]:
     alike: dict[tuple[Any, ...], list[ListedFinding]] = {}
     for each in listed:
-        alike.setdefault((*_rank(each), each["resource_type"], each["vulnerability_id"] or each["title"]), []).append(each)
+        if each["vulnerability_id"] or each["title"]:
+            alike.setdefault((*_rank(each), each["resource_type"], each["vulnerability_id"] or each["title"]), []).append(each)
     return list(alike.values())
 
 

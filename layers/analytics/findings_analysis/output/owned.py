@@ -14,7 +14,7 @@ from findings_analysis.comparison.identity import owner_hash, vulnerability_hash
 from findings_analysis.comparison.watch import OpenFindings
 from findings_analysis.output.entries import Entries
 from findings_exporter.model.owner_rules import UNOWNED
-from findings_exporter.model.taxonomy import APPEARED, KINDS, LISTED_KINDS, NO_LONGER_OPEN, SEVERITIES
+from findings_exporter.model.taxonomy import APPEARED, KINDS, LISTED_KINDS, NO_LONGER_OPEN, SEVERITIES, STATUS_UNKNOWN
 
 WORST_NEW_LISTED = 10
 CHANGED = frozenset(KINDS[1:]) - {"unchanged_new_arn"} | {MOVED_AWAY}
@@ -73,9 +73,12 @@ class Owned:
         return bool(counts and any(counts[kind] for kind in CHANGED)) or bool(due and due["newly_overdue"])
 
     def has_vanished(self, owner: str) -> bool:
-        """Tell whether an owner is not one any more: no rule names it, and what it had has other owners now."""
-        is_named = owner in self._in_rules or owner == UNOWNED
-        return not is_named and owner not in self.statistics and (self.change_counts([owner]) or {}).get(MOVED_AWAY, 0) > 0
+        """Tell whether an owner is not one any more: no rule names it, and all that it had has other owners now."""
+        if owner in self._in_rules or owner == UNOWNED or owner in self.statistics:
+            return False
+        counts = self.change_counts([owner]) or {}
+        # What is missing, and may be open, is still this owner's.
+        return counts.get(MOVED_AWAY, 0) > 0 and not counts.get(STATUS_UNKNOWN, 0)
 
     def in_document(self, owner: str) -> dict[str, Any]:
         """Return what the document says of an owner; the key of the page is known when the page is stored."""

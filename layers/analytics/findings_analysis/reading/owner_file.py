@@ -24,7 +24,8 @@ class OwnerFile:
     Attributes
     ----------
     rules
-        None where no owners are wanted: there is neither a file nor a tag.
+        None where there are no owners: neither a file nor a tag, or a file that cannot be used. A tag does not stand for such a
+        file: its rules come first.
     etag
         Of the file; empty where none was read. All parts of a report must have read the same.
     notes
@@ -39,7 +40,7 @@ class OwnerFile:
 def read_owner_file(s3: "S3Client", destination: "Destination", key: str, tag: str) -> OwnerFile:
     """Read the file, if there is one.
 
-    A file that cannot be used never fails an analysis: everything is unowned then, and a note says what is wrong.
+    A file that cannot be used never fails an analysis: the owners are unknown then, and a note says what is wrong.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def read_owner_file(s3: "S3Client", destination: "Destination", key: str, tag: s
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1, ExpectedBucketOwner=owner).get("Contents", [])
     except ClientError as error:
         why = _refusal(error)
-        return OwnerFile(OwnerRules() if tag else None, notes=(Note("owners.unknown", key=key, why=why),))
+        return OwnerFile(notes=(Note("owners.unknown", key=key, why=why),))
     if not any(each["Key"] == key for each in listed):
         return OwnerFile(OwnerRules(tag=tag) if tag else None)
     try:
@@ -61,11 +62,11 @@ def read_owner_file(s3: "S3Client", destination: "Destination", key: str, tag: s
     except ClientError as error:
         if code_of(error) == "NoSuchKey":  # deleted since it was listed
             return OwnerFile(OwnerRules(tag=tag) if tag else None)
-        return OwnerFile(OwnerRules(), notes=(Note("owners.unread", key=key, why=_refusal(error)),))
+        return OwnerFile(notes=(Note("owners.unread", key=key, why=_refusal(error)),))
     try:
         return OwnerFile(OwnerRules.parse(content, tag), answer["ETag"])
     except OwnerRulesError as error:
-        return OwnerFile(OwnerRules(), answer["ETag"], (Note("owners.not_used", key=key, faults=list(error.faults)),))
+        return OwnerFile(None, answer["ETag"], (Note("owners.not_used", key=key, faults=list(error.faults)),))
 
 
 def _refusal(error: ClientError) -> str:

@@ -106,7 +106,7 @@ PREFLIGHT = {
     "failed.alarm_topic_no_subscription": "No alarm is delivered: the alarm topic {topic} has no subscription.",
     "failed.reports": "The file {key} cannot be used, so that a start exports the report of the parameters alone.",
     "failed.reports_none": "Reports is FILE, but there is no file {key}, so that a start exports the report of the parameters alone.",
-    "failed.owners": "The file {key} cannot be used, so that all findings count as unowned.",
+    "failed.owners": "The file {key} cannot be used, so that the owners of findings are unknown.",
     "failed.owners_none": "OwnerMessages is {choice}, but there are no owners: neither the file {key} nor OwnerTag.",
     "failed.owners_empty": "OwnerMessages is {choice}, but there are no owners: the file {key} has no rules, and there is no OwnerTag.",
     "failed.due_dates": "There are no due dates: RemediationDays cannot be used: {wrong}.",

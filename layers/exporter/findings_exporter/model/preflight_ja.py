@@ -97,7 +97,7 @@ PREFLIGHT = {
     "failed.alarm_topic_no_subscription": "アラームは配信されません。アラームトピック {topic} にサブスクリプションがありません。",
     "failed.reports": "ファイル {key} は使用できないため、パラメータのレポートだけがエクスポートされます。",
     "failed.reports_none": "Reports は FILE ですが、ファイル {key} がないため、パラメータのレポートだけがエクスポートされます。",
-    "failed.owners": "ファイル {key} を使用できないため、すべての検出結果を担当者なし（unowned）として数えます。",
+    "failed.owners": "ファイル {key} を使用できないため、検出結果の担当者は不明です。",
     "failed.owners_none": "OwnerMessages は {choice} ですが、担当者の設定がありません。ファイル {key} も OwnerTag もありません。",
     "failed.owners_empty": "OwnerMessages は {choice} ですが、担当者の設定がありません。ファイル {key} にルールがなく、OwnerTag もありません。",
     "failed.due_dates": "修正期限はありません。RemediationDays を使用できません: {wrong}。",

@@ -127,6 +127,21 @@ class TestUnusualDrop:
     def test_an_account_that_inspector_no_longer_knows_is_unknown(self) -> None:
         assert assess(current(a=900), coverage(a="on"), baseline({ACCOUNT: 900, OTHER_ACCOUNT: 40})).state == "unknown"
 
+    def test_what_is_still_reported_where_coverage_is_lost_hides_no_fall_elsewhere(self) -> None:
+        header, _ = baseline({})
+        before = Summary(200, {ACCOUNT: {"ec2": 100, "ecr": 100}}, {})
+        ec2_off: dict[str, Scanning] = {"ec2": "off", "ecr": "on"}
+        now = {(ACCOUNT, "ec2"): 100, (ACCOUNT, "ecr"): 2}
+        coverage_status = assess(now, coverage(a=ec2_off), (header, before))
+        assert (coverage_status.state, coverage_status.unusual_drop) == ("lost", True)
+        assert "Unusual drop: 100 open findings when last scanned, 2 now." in text(coverage_status)
+
+    def test_the_fall_of_an_account_that_has_left_is_said_to_be_that(self) -> None:
+        accounts = {ACCOUNT: AccountScanning("on"), OTHER_ACCOUNT: AccountScanning("unknown", is_member=False)}
+        coverage_status = assess(current(a=100), Coverage(ACCOUNT, accounts, 10, 0), baseline({ACCOUNT: 100, OTHER_ACCOUNT: 30}))
+        assert (coverage_status.state, coverage_status.unusual_drop) == ("active", True)
+        assert text(coverage_status).endswith("Many findings are missing. No longer a member account of Inspector: 444455556666.")
+
     def test_what_is_lost_explains_the_fall(self) -> None:
         coverage_status = assess(current(a=30), coverage(a="on", b="off"), baseline({ACCOUNT: 30, OTHER_ACCOUNT: 40}))
         assert (coverage_status.state, coverage_status.unusual_drop, len(coverage_status.reasons)) == ("lost", False, 2)

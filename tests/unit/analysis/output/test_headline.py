@@ -235,6 +235,11 @@ def test_a_list_that_is_cut_gives_numbers_that_may_be_too_low_and_says_so() -> N
     assert [each["resource_count_at_least"] for each in make_headline(whole, STORED)["worst_new"]] == [False, True]
 
 
+def test_what_no_file_has_the_name_of_is_counted_and_not_shown_as_one_finding() -> None:
+    made = make_headline(analysis([other("3")], [other("1"), other("2"), other("3")], named=False), STORED)
+    assert (made["changes"]["no_longer_open"], made["worst_no_longer_open"]) == (2, [])
+
+
 def test_the_longest_open_of_a_group_is_its_first_day() -> None:
     days = [image("a", first_observed_at=(TODAY - 3) * DAY_MS), image("b", first_observed_at=(TODAY - 9) * DAY_MS)]
     (result,) = worst_new(*days)

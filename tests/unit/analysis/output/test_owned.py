@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from findings_analysis.comparison.difference import Changes
 from findings_analysis.comparison.due import DueDates, DueFindings
 from findings_analysis.comparison.fingerprints import DAY_MS, FIRST_SEEN, NOT_KNOWN
 from findings_exporter.model.taxonomy import APPEARED, KINDS, LISTED_KINDS, NO_LONGER_OPEN, SEVERITIES
@@ -167,6 +168,26 @@ def test_a_finding_is_overdue_after_its_day_and_due_soon_seven_days_before(age: 
     found = {"overdue": sum(due["overdue"].values()), "due_soon": sum(due["due_soon"].values()), "unknown": due["unknown"]}
     assert {name for name, count in found.items() if count} == ({expected} if expected else set())
     assert due["newly_overdue"] == int(expected == "overdue")
+
+
+def test_only_overdue_findings_are_listed_as_such_however_they_are_read() -> None:
+    ages = [20, 10, 3, 0]
+    rows = [finding(f"{age:02}", severity="CRITICAL", first_observed_at=(TODAY - age) * DAY_MS) for age in ages]
+    rows.append(finding("99", severity="LOW", first_observed_at=0))
+    due = DueFindings(DUE)
+    for record in records(*rows):
+        due.add([record])
+    assert due.of().overdue == Counter(CRITICAL=1)
+    assert len(due.most_overdue()) == 1
+
+
+def test_what_was_carried_over_from_a_run_without_owners_has_not_moved() -> None:
+    changes = Changes(owned=True, knows_owners=True)
+    (unknown,), (now,), (before,) = (records(row(1, owner)) for owner in (None, "platform", "payments"))  # type: ignore[arg-type]
+    changes.add("rediscovered", [(unknown, now)])
+    assert changes.counts["moved"] == 0
+    changes.add("rediscovered", [(before, now)])
+    assert changes.counts["moved"] == 1
 
 
 def test_where_the_first_seen_day_is_not_known_the_due_date_is_not_either() -> None:

@@ -645,7 +645,7 @@ class TestOwnersOfARun:
             "- payments: 45 open (5 critical), 3 new, 2 overdue",
             "- web: 640 open (11 critical), 6 new, 0 overdue",
             "- unowned: 61 open (2 critical), 3 new, 0 overdue",
-            "  1 more owner is on the page. 61 open findings have no owner.",
+            "  1 more owner is not listed here. 61 open findings have no owner.",
         ]
         assert "\n".join(block) in notification.email(DAILY_RUNS["owners-and-due-dates"], config())
         chat = notification.chat_message(DAILY_RUNS["owners-and-due-dates"], config())["content"]["description"]

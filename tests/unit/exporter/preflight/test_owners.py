@@ -49,7 +49,7 @@ class TestRules:
         check = rules([RULE, {"owner": "a b", "accounts": ["1"]}, {"owner": "x"}, {"owner": "y", "region": ["eu-west-1"]}])
         assert (check.result, check.sentence) == (
             "failed",
-            f"The file {KEY} cannot be used, so that all findings count as unowned.",
+            f"The file {KEY} cannot be used, so that the owners of findings are unknown.",
         )
         assert [line.split()[0] for line in check.evidence] == ["[1].owner", "[2]", "[3].region", "[3]"]
 
