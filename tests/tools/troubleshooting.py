@@ -155,8 +155,8 @@ FIXES = {
 """By sentence of a setup check, its steps, as far as it comes with any."""
 NOTES = (
     "run.", "alarms.", "lost.", "drop", "coverage.", "missing_unknown", "baseline.", "compared.", "read.", "kev.", "owners.not_used",
-    "owners.unread", "owners.unknown", "owners.baseline", "owners.beyond", "due.not_used", "reports.missing", "reports.not_used",
-    "reports.unread", "reports.stopped",
+    "owners.unread", "owners.unknown", "owners.baseline", "owners.no_file", "owners.beyond", "due.not_used", "reports.missing",
+    "reports.not_used", "reports.unread", "reports.stopped",
 )  # fmt: skip
 """Beginnings of the names of what a message says besides."""
 PARTS_OF_NOTES = ("compared.or",)

@@ -104,7 +104,7 @@ def test_a_run_with_wrong_rules_notifies_no_owner_and_nothing_moves_to_it_or_bac
     assert "knew no owners" in " ".join(document["sentences"])
 
 
-def test_that_the_rules_are_gone_is_said_once(table: Table, s3: S3, inspector: FakeInspector) -> None:
+def test_that_the_rules_are_missing_is_said_once(table: Table, s3: S3, inspector: FakeInspector) -> None:
     put_owners(OWNERS)
     clients = clients_of(table, s3, inspector)
     daily_run(clients, "run-0", START - 2 * DAY, findings=ACTIVE)

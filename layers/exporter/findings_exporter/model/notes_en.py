@@ -171,7 +171,7 @@ NOTES = {
     "owners.unknown": "It is not known whether there are rules for owners: {key} cannot be looked for: {why}.",
     "owners.baseline": "The report that this one is compared with knew no owners: what is no longer open counts as unowned, and"
     " nothing as moved.",
-    "owners.gone": "The report that this one is compared with had owners. This one has none: there is no {key}.",
+    "owners.no_file": "The report that this one is compared with had owners. This one has none: there is no {key}.",
     "owners.beyond": "There are {count} owners. Only {most} of them have a page and can get messages: unowned, and those with"
     " the most open findings.",
     "due.not_used": "There are no due dates: RemediationDays cannot be used: {wrong}.",
