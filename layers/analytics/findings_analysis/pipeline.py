@@ -400,7 +400,8 @@ class _Analysis:
         had_owners = earlier.baseline_file.summary.owners is not None
         if had_owners is (owner_file.rules is not None):
             return None
-        return Note("owners.no_file", key=owner_rules_key(self.clients.config.key_prefix)) if had_owners else Note("owners.baseline")
+        key = owner_rules_key(self.clients.config.key_prefix)
+        return Note("owners.no_file", key=key) if had_owners else Note("owners.baseline")
 
     def _document(
         self,

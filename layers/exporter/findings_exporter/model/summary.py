@@ -192,6 +192,14 @@ class ReportsSummary:
         return [row for row in self.rows if row.is_expected and row.report in self.expected.reports[:1]]
 
     @property
+    def new_elsewhere(self) -> list[ReportRow]:
+        """Return the rows outside the sums that have new findings, where the sums have none."""
+        if self.totals.new:
+            return []
+        firsts = self.firsts
+        return [row for row in self.rows if row not in firsts and row.headline and row.headline.new]
+
+    @property
     def totals(self) -> SummaryTotals:
         """Add up the first reports of the expected Regions."""
         counted = [

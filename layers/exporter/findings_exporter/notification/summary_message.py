@@ -242,6 +242,8 @@ def first_lines(summary: ReportsSummary, config: Config, localization: Localizat
                 "summary.overdue", overdue=localization.number(totals.overdue), due_soon=localization.number(totals.due_soon or 0)
             )
         )
+    if elsewhere := summary.new_elsewhere:
+        sums.append(say("summary.new_elsewhere", places=_places(elsewhere, localization)))
     lines = [localization.sentences(sums), about]
     if totals.regions < totals.of_regions:
         lines.insert(
@@ -313,6 +315,8 @@ def _number_parts(summary: ReportsSummary, totals: SummaryTotals, localization: 
     parts = []
     if totals.new is not None:
         parts.append(say("opening.new", new=localization.number(totals.new), worst=_worst(totals.new_by_severity, localization)))
+    if elsewhere := summary.new_elsewhere:
+        parts.append(say("summary.title_new_in", reports=_short([row.report for row in elsewhere], localization)))
     if totals.overdue:
         parts.append(say("opening.overdue", count=localization.number(totals.overdue)))
     if totals.no_longer_open:

@@ -135,6 +135,14 @@ def test_the_sums_are_of_the_expected_regions_and_say_who_is_not_in_them() -> No
     assert summary_subject(made, home()) == "ACTION: Inspector summary, 2 Regions: 1 still running; 0 new, 900 open"
 
 
+def test_what_is_new_in_a_report_outside_the_sums_is_said() -> None:
+    expected = Expected((HOME,), ("images", "instances"), by_home=True)
+    made = summary(ended(HOME, "images", open=8), ended(HOME, "instances", new=3, level="CHANGES"), expected=expected)
+    assert summary_subject(made, home()) == "Inspector summary, 1 Region: 0 new, new in instances, 8 open"
+    mail = summary_email(made, home(), PAGE).replace("\n", " ")
+    assert "8 open. New findings in other reports: eu-west-1 (instances)." in mail
+
+
 def test_a_supplement_without_a_first_report_has_no_sums() -> None:
     expected = Expected((HOME,), ("all", "critical"), by_home=True)
     in_time, late = ended(HOME, "all", open=800), ended(HOME, "critical", open=7, new=1, level="CHANGES")
