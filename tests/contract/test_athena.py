@@ -80,8 +80,6 @@ class TestSwitch:
     def test_nothing_of_it_is_created_unless_it_is_requested(self) -> None:
         assert {name for name, each in Rendered().resources.items() if each["Type"] in PARTS} == {"TracePolicy"}
         assert [name for name in Rendered().outputs if "Athena" in name or "Reader" in name] == []
-        (rules,) = (each["LifecycleConfiguration"]["Rules"] for each in Rendered().of_type("AWS::S3::Bucket").values())
-        assert "ExpireQueryResults" not in {each["Id"] for each in rules}
 
     def test_it_adds_nothing_else(self) -> None:
         added = OWN.resources.keys() - Rendered().resources.keys()
@@ -156,10 +154,10 @@ class TestWorkgroup:
         rendered = Rendered(Place(parameters={"Athena": "ON", "AthenaScanLimitBytes": "10000000"}))
         assert the("AWS::Athena::WorkGroup", rendered)["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"] == "10000000"
 
-    def test_results_expire_after_a_week(self) -> None:
-        (rule,) = (
-            each for each in the("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"] if each["Id"] == "ExpireQueryResults"
-        )
+    @pytest.mark.parametrize("rendered", [OWN, Rendered()], ids=["ON", "OFF again"])
+    def test_results_expire_after_a_week(self, rendered: Rendered) -> None:
+        rules = the("AWS::S3::Bucket", rendered)["LifecycleConfiguration"]["Rules"]
+        (rule,) = (each for each in rules if each["Id"] == "ExpireQueryResults")
         assert rule == {"Id": "ExpireQueryResults", "Status": "Enabled", "Prefix": "inspector/athena/", "ExpirationInDays": 7}
 
     def test_the_stack_can_be_deleted_when_queries_were_run(self) -> None:
