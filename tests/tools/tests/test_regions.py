@@ -355,3 +355,11 @@ class TestUndeploy:
         arguments = ["undeploy", HOME, OTHER, "--yes", "--stack", STACK, "--samconfig", str(tmp_path / "samconfig.toml")]
         assert regions.main(arguments) == 0
         assert deleted == [OTHER, HOME]
+
+    def test_the_command_to_continue_deletes_the_same_stack_and_asks_again(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(regions, "_find", lambda region, _: STACKS[region])
+        monkeypatch.setattr(regions, "_delete", lambda region, *_: State(region, "failed", passed=False))
+        assert regions.main(["undeploy", HOME, OTHER, "--yes", "--stack", "weekly"]) == 1
+        assert 'To continue: make undeploy REGIONS="eu-west-1 us-east-1" STACK=weekly\n' in capsys.readouterr().out
