@@ -12,7 +12,7 @@ import pytest
 from findings_exporter.aws.metrics import BY_REPORT, BY_SEVERITY, BY_STACK, NAMESPACE, SEVERITY_METRICS
 from findings_exporter.model.plan import Plan, make_plan
 from tests.builders.exporter import config, execution
-from tests.builders.rendered import STACK, Place, Rendered
+from tests.builders.rendered import STACK, VARIANTS, Place, Rendered
 from tests.contract.parts import ANALYTICS, PACKAGE, TEMPLATE
 
 OVERDUE = {"RemediationDays": '{"CRITICAL": 15}', "OverdueAlarm": "HIGH"}
@@ -258,3 +258,12 @@ def test_the_readme_and_the_cost_section_have_the_same_totals() -> None:
     before, unused = totals[::2], totals[1::2]
     assert "| before free tiers | " + " | ".join(f"USD {each}" for each in before) + " |" in cost
     assert "are unused | " + " | ".join(f"USD {each}" for each in unused) + " |" in cost
+
+
+@pytest.mark.parametrize("title", ["Change the bucket", "Change the key"])
+def test_another_bucket_or_key_takes_along_what_runs_and_queries_read(title: str) -> None:
+    section = OPERATIONS.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    assert "`make config`" in section
+    tables = Rendered(VARIANTS["Athena"]).of_type("AWS::Glue::Table").values()
+    folders = [each["TableInput"]["StorageDescriptor"]["Location"].split("/")[-2] for each in tables]
+    assert f"for folder in {' '.join(folders)}; do" in section
