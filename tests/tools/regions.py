@@ -410,6 +410,8 @@ def _undeploy(settings: Mapping[str, Settings], again: str, *, yes: bool) -> int
     stacks = {region: _find(region, settings[region]) for region in order}
     print("\n".join(announcement(stacks, {region: settings[region].stack for region in order})), flush=True)
     present = [region for region in order if stacks[region].status != NO_STACK]
+    # Before the deletion, too: if it is interrupted, no stack is left that names its bucket and key.
+    print("\n".join(what_stays({region: stacks[region] for region in present})), flush=True)
     if home in order and (left := [each for each in listed(settings[home].parameters.get("Regions", "")) if each not in order]):
         print(f"{home} is the home Region of {_and(left)}, too: without it there is no summary of them.", flush=True)
     if present and not yes and not is_confirmed(f"Delete {_count(present)}?"):
@@ -460,7 +462,7 @@ def announcement(stacks: Mapping[str, Found], names: Mapping[str, str]) -> list[
 
 
 def what_stays(stacks: Mapping[str, Found]) -> list[str]:
-    """Return what the deleted stacks left, which nothing but a person deletes."""
+    """Return what stacks leave when they are deleted, which nothing but a person deletes."""
     if not stacks:
         return []
     lines = ["\nWhat stays, so that no report is lost by mistake (docs/operations.md, Uninstall, says how to delete it, too):"]

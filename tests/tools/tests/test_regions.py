@@ -356,6 +356,18 @@ class TestUndeploy:
         assert regions.main(arguments) == 0
         assert deleted == [OTHER, HOME]
 
+    def test_what_stays_is_known_although_the_deletion_is_interrupted(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def interrupt(*_: Any) -> State:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(regions, "_find", lambda region, _: STACKS[region])
+        monkeypatch.setattr(regions, "_delete", interrupt)
+        assert regions.main(["undeploy", HOME, OTHER, "--yes", "--stack", STACK]) == regions.INTERRUPTED
+        printed = capsys.readouterr().out
+        assert all(line in printed for line in regions.what_stays(STACKS))
+
     def test_the_command_to_continue_deletes_the_same_stack_and_asks_again(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
