@@ -441,11 +441,16 @@ def _find(region: str, settings: Settings) -> Found:
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
     return Found(
         stack["StackStatus"],
-        {name: resources[name]["PhysicalResourceId"] for name in ("Bucket", "Key") if name in resources},
+        {name: resources[name]["PhysicalResourceId"] for name in ("Bucket", "Key") if _exists(resources.get(name))},
         {name: parameters[name] for name in IN_ONE_REGION if parameters.get(name)},
         parameters.get("KeyPrefix", ""),
         outputs_of(stack).get("AthenaReaderPolicyArn", ""),
     )
+
+
+def _exists(resource: Mapping[str, Any] | None) -> bool:
+    """Whether a resource of a stack exists: a first deployment that fails deletes what it created, and does not create the rest."""
+    return resource is not None and "PhysicalResourceId" in resource and resource["ResourceStatus"] != "DELETE_COMPLETE"
 
 
 def announcement(stacks: Mapping[str, Found], names: Mapping[str, str]) -> list[str]:
@@ -467,10 +472,11 @@ def what_stays(stacks: Mapping[str, Found]) -> list[str]:
         return []
     lines = ["\nWhat stays, so that no report is lost by mistake (docs/operations.md, Uninstall, says how to delete it, too):"]
     for region, found in stacks.items():
-        lines += [
-            f"  {region}  {'bucket with all reports' if name == 'Bucket' else 'key that decrypts them'}: {value}"
-            for name, value in found.kept.items()
-        ]
+        own_key = "key that decrypts them"
+        if "ExistingKeyArn" in found.existing:
+            own_key = "key of reports from before ExistingKeyArn was set, if there are any"
+        names = {"Bucket": "bucket with all reports", "Key": own_key}
+        lines += [f"  {region}  {names[name]}: {value}" for name, value in found.kept.items()]
         if bucket := found.existing.get("ExistingBucketName"):
             lines.append(
                 f"  {region}  objects below s3://{bucket}/{found.prefix}/, and the statements that you added to its policy"
