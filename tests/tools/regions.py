@@ -334,6 +334,9 @@ def deployed_state(region: str, status: str, *, code: int, reason: str = "", ref
         return State(region, f"not deployed, because the changes were not confirmed ({status})", passed=False)
     if code == 0 and status in COMPLETE:
         return State(region, status, passed=True)
+    if code == 0 and status == "UPDATE_ROLLBACK_COMPLETE":
+        # The SAM CLI fails when an update is rolled back, so this one had nothing to change.
+        return State(region, f"up to date, after an update that was rolled back ({status})", passed=True)
     advice = ""
     if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
         advice = f"{region}: a stack in this state cannot be updated. Delete it first: make undeploy REGIONS={region}"

@@ -173,8 +173,14 @@ class TestDeployedState:
         assert advice in state.advice
         assert bool(state.advice) == bool(advice)
 
-    def test_a_status_that_is_not_complete_is_no_success(self) -> None:
-        assert not regions.deployed_state(HOME, "UPDATE_ROLLBACK_COMPLETE", code=0).passed
+    def test_a_stack_that_had_nothing_to_change_is_up_to_date_although_an_earlier_update_was_rolled_back(self) -> None:
+        state = regions.deployed_state(HOME, "UPDATE_ROLLBACK_COMPLETE", code=0)
+        assert state == State(HOME, "up to date, after an update that was rolled back (UPDATE_ROLLBACK_COMPLETE)", passed=True)
+        assert not regions.deployed_state(HOME, "UPDATE_ROLLBACK_COMPLETE", code=0, refused=True).passed
+
+    @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS", regions.NO_STACK])
+    def test_a_status_that_is_not_complete_is_no_success(self, status: str) -> None:
+        assert not regions.deployed_state(HOME, status, code=0).passed
 
 
 class CloudFormation:
