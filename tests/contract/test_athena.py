@@ -224,6 +224,17 @@ class TestReaders:
     def test_a_reader_may_ask_and_nothing_else(self, action: str, resource: str, context: dict[str, str], allowed: bool) -> None:
         assert allows(reader(OWN), action, resource, context) is allowed
 
+    def test_the_document_names_each_table_and_folder_that_a_reader_may_read(self) -> None:
+        section = Path("docs/athena.md").read_text(encoding="utf-8").partition("\n## What an analyst may do\n")[2]
+        text = section.partition("\n## ")[0]
+        resources = [each for statement in reader(OWN) for each in listed(statement["Resource"])]
+        tables = {each.rsplit("/", 1)[1] for each in resources if ":table/" in each}
+        folders = {match[1] for each in resources if (match := re.search(r"/inspector/(\w+)/\*$", each))}
+        assert tables == {"findings", "due"}
+        assert folders == tables | {"athena"}
+        assert {each for each in tables if f"`{each}`" not in text} == set()
+        assert {each for each in folders if f"`<KeyPrefix>/{each}/`" not in text} == set()
+
     def test_the_statements_to_add_open_an_existing_bucket_and_key_to_the_named_role_alone(self) -> None:
         role = f"arn:aws:iam::{ACCOUNT}:role/NAME-OF-THE-READERS-ROLE"
         statements = statements_to_add("BucketStatementForReaders") + statements_to_add("KeyStatementForReaders")

@@ -74,6 +74,12 @@ def test_the_alarm_of_a_missing_report_names_the_report_and_the_hours() -> None:
     assert "for 168 hours." in result
 
 
+def test_what_watches_summaries_is_documented_for_a_stack_without_a_home_region() -> None:
+    assert "MissingSummaryAlarm" in SEVERAL.of_type("AWS::CloudWatch::Alarm")  # Reports: FILE, and no HomeRegion
+    named = [line for line in OPERATIONS.splitlines() if line.startswith(("| `SummariesMissing`", "| `<stack>-missing-summary`"))]
+    assert ["`Reports: FILE` and no `HomeRegion`" in line for line in named] == [True, True]
+
+
 def test_alarms_have_names_of_their_own() -> None:
     assert len({alarm["AlarmName"] for alarm in ALARMS.values()}) == len(ALARMS) == 12
 
