@@ -80,8 +80,6 @@ class TestSwitch:
     def test_nothing_of_it_is_created_unless_it_is_requested(self) -> None:
         assert {name for name, each in Rendered().resources.items() if each["Type"] in PARTS} == {"TracePolicy"}
         assert [name for name in Rendered().outputs if "Athena" in name or "Reader" in name] == []
-        (rules,) = (each["LifecycleConfiguration"]["Rules"] for each in Rendered().of_type("AWS::S3::Bucket").values())
-        assert "ExpireQueryResults" not in {each["Id"] for each in rules}
 
     def test_it_adds_nothing_else(self) -> None:
         added = OWN.resources.keys() - Rendered().resources.keys()
@@ -156,10 +154,10 @@ class TestWorkgroup:
         rendered = Rendered(Place(parameters={"Athena": "ON", "AthenaScanLimitBytes": "10000000"}))
         assert the("AWS::Athena::WorkGroup", rendered)["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"] == "10000000"
 
-    def test_results_expire_after_a_week(self) -> None:
-        (rule,) = (
-            each for each in the("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"] if each["Id"] == "ExpireQueryResults"
-        )
+    @pytest.mark.parametrize("rendered", [OWN, Rendered()], ids=["ON", "OFF again"])
+    def test_results_expire_after_a_week(self, rendered: Rendered) -> None:
+        rules = the("AWS::S3::Bucket", rendered)["LifecycleConfiguration"]["Rules"]
+        (rule,) = (each for each in rules if each["Id"] == "ExpireQueryResults")
         assert rule == {"Id": "ExpireQueryResults", "Status": "Enabled", "Prefix": "inspector/athena/", "ExpirationInDays": 7}
 
     def test_the_stack_can_be_deleted_when_queries_were_run(self) -> None:
@@ -225,6 +223,17 @@ class TestReaders:
     )  # fmt: skip
     def test_a_reader_may_ask_and_nothing_else(self, action: str, resource: str, context: dict[str, str], allowed: bool) -> None:
         assert allows(reader(OWN), action, resource, context) is allowed
+
+    def test_the_document_names_each_table_and_folder_that_a_reader_may_read(self) -> None:
+        section = Path("docs/athena.md").read_text(encoding="utf-8").partition("\n## What an analyst may do\n")[2]
+        text = section.partition("\n## ")[0]
+        resources = [each for statement in reader(OWN) for each in listed(statement["Resource"])]
+        tables = {each.rsplit("/", 1)[1] for each in resources if ":table/" in each}
+        folders = {match[1] for each in resources if (match := re.search(r"/inspector/(\w+)/\*$", each))}
+        assert tables == {"findings", "due"}
+        assert folders == tables | {"athena"}
+        assert {each for each in tables if f"`{each}`" not in text} == set()
+        assert {each for each in folders if f"`<KeyPrefix>/{each}/`" not in text} == set()
 
     def test_the_statements_to_add_open_an_existing_bucket_and_key_to_the_named_role_alone(self) -> None:
         role = f"arn:aws:iam::{ACCOUNT}:role/NAME-OF-THE-READERS-ROLE"

@@ -152,6 +152,7 @@ def test_as_it_stands_it_sets_no_parameter_and_needs_no_question_for_a_first_dep
     given = deployment(SAMCONFIG, tmp_path, "--no-confirm-changeset", "--no-fail-on-empty-changeset")
     assert "parameter_overrides" not in given or given["parameter_overrides"] == {}
     assert (given["stack_name"], given["resolve_s3"], given["guided"]) == ("inspector-findings-exporter", True, False)
+    assert given["s3_prefix"] == given["stack_name"]
     assert (given["confirm_changeset"], given["fail_on_empty_changeset"]) == (False, False)
     assert given["capabilities"] == ["CAPABILITY_IAM"]
     assert deployment(SAMCONFIG, tmp_path)["confirm_changeset"] is True
@@ -161,6 +162,7 @@ def test_the_second_stack_of_the_operations_page_has_values_of_its_own(tmp_path:
     (section,) = re.findall(r"^```toml\n(.*?)^```$", OPERATIONS, re.MULTILINE | re.DOTALL)
     given = deployment(f"{SAMCONFIG}\n{section}", tmp_path, "--config-env", "weekly")
     assert (given["stack_name"], given["resolve_s3"]) == ("inspector-findings-weekly", True)
+    assert given["s3_prefix"] == given["stack_name"]  # sam delete deletes the packages below it
     assert given["capabilities"] == ["CAPABILITY_IAM"]
     for name, value in given["parameter_overrides"].items():
         assert re.fullmatch(TEMPLATE["Parameters"][name].get("AllowedPattern", ".*"), value), name

@@ -12,7 +12,7 @@ import pytest
 from findings_exporter.aws.metrics import BY_REPORT, BY_SEVERITY, BY_STACK, NAMESPACE, SEVERITY_METRICS
 from findings_exporter.model.plan import Plan, make_plan
 from tests.builders.exporter import config, execution
-from tests.builders.rendered import STACK, Place, Rendered
+from tests.builders.rendered import STACK, VARIANTS, Place, Rendered
 from tests.contract.parts import ANALYTICS, PACKAGE, TEMPLATE
 
 OVERDUE = {"RemediationDays": '{"CRITICAL": 15}', "OverdueAlarm": "HIGH"}
@@ -72,6 +72,12 @@ def test_the_alarm_of_a_missing_report_names_the_report_and_the_hours() -> None:
     result = Rendered(place).of_type("AWS::CloudWatch::Alarm")["NoExportAlarm"]["AlarmDescription"]
     assert result.startswith("Report weekly in eu-west-1: ")
     assert "for 168 hours." in result
+
+
+def test_what_watches_summaries_is_documented_for_a_stack_without_a_home_region() -> None:
+    assert "MissingSummaryAlarm" in SEVERAL.of_type("AWS::CloudWatch::Alarm")  # Reports: FILE, and no HomeRegion
+    named = [line for line in OPERATIONS.splitlines() if line.startswith(("| `SummariesMissing`", "| `<stack>-missing-summary`"))]
+    assert ["`Reports: FILE` and no `HomeRegion`" in line for line in named] == [True, True]
 
 
 def test_alarms_have_names_of_their_own() -> None:
@@ -258,3 +264,12 @@ def test_the_readme_and_the_cost_section_have_the_same_totals() -> None:
     before, unused = totals[::2], totals[1::2]
     assert "| before free tiers | " + " | ".join(f"USD {each}" for each in before) + " |" in cost
     assert "are unused | " + " | ".join(f"USD {each}" for each in unused) + " |" in cost
+
+
+@pytest.mark.parametrize("title", ["Change the bucket", "Change the key"])
+def test_another_bucket_or_key_takes_along_what_runs_and_queries_read(title: str) -> None:
+    section = OPERATIONS.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    assert "`make config`" in section
+    tables = Rendered(VARIANTS["Athena"]).of_type("AWS::Glue::Table").values()
+    folders = [each["TableInput"]["StorageDescriptor"]["Location"].split("/")[-2] for each in tables]
+    assert f"for folder in {' '.join(folders)}; do" in section

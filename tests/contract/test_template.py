@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import astuple
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from inspect import isfunction, signature
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,8 +16,9 @@ from jsonschema import Draft202012Validator
 
 from findings_exporter import notification
 from findings_exporter.aws import run_store, table
+from findings_exporter.model import layout
 from findings_exporter.model.due_dates import RemediationDays
-from findings_exporter.model.layout import REPORT_NAME, owner_rules_key
+from findings_exporter.model.layout import REPORT_NAME, analysis_keys, owner_rules_key, reports_key, run_prefix, summary_keys
 from findings_exporter.model.plan import MAX_DEADLINE_HOURS, Plan, make_plan
 from tests.builders import setup_builders
 from tests.builders.exporter import ACCOUNT, REGION, SCHEDULE, VARIABLES, config, execution
@@ -623,12 +626,22 @@ subscribers are lost."""
 
 class TestData:
     def test_what_expires_is_named_by_its_prefix_so_that_what_people_configure_never_does(self) -> None:
-        (bucket,) = Rendered(VARIANTS["Athena"]).of_type("AWS::S3::Bucket").values()
+        (bucket,) = Rendered().of_type("AWS::S3::Bucket").values()
         rules = bucket["LifecycleConfiguration"]["Rules"]
         expiring = {each["Prefix"]: each["ExpirationInDays"] for each in rules if "ExpirationInDays" in each}
-        kept = {f"inspector/{name}/": "400" for name in ("reports", "analyses", "findings")}
-        assert expiring == kept | {"inspector/athena/": 7}
-        assert not any(owner_rules_key("inspector").startswith(prefix) for prefix in expiring)
+        keys = [
+            *astuple(analysis_keys("inspector", "nightly", execution(), is_regular=True)),
+            *summary_keys("inspector", execution().started_at, 0),
+            run_prefix("inspector", "nightly", execution()),
+        ]
+        written = {f"inspector/{key.split('/')[1]}/" for key in keys}
+        assert expiring == dict.fromkeys(written, "400") | {"inspector/athena/": 7}
+        for by_people in (owner_rules_key, reports_key):
+            assert not any(by_people("inspector").startswith(prefix) for prefix in expiring)
+
+    def test_every_key_of_the_layout_is_known_here(self) -> None:
+        makers = {name for name, each in vars(layout).items() if isfunction(each) and "key_prefix" in signature(each).parameters}
+        assert makers - {"_folder"} == {"analysis_keys", "owner_rules_key", "reports_key", "run_prefix", "summary_keys"}
 
     def test_the_days_of_the_example_are_some_that_the_code_reads(self) -> None:
         (example,) = set(re.findall(r"RemediationDays = '(.+?)'", Path("docs/configuration.md").read_text(encoding="utf-8")))

@@ -73,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"make config: nothing was uploaded.\n{error}", file=sys.stderr)
         return 1
     states = [_upload(files, target) for target in targets]
-    print(tools.report(states, f'make config REGIONS="{" ".join(regions)}"'))
+    folder = "" if chosen.folder == parser.get_default("folder") else str(chosen.folder)
+    print(tools.report(states, tools.make_command("config", regions, CONFIG=folder, STACK=chosen.stack)))
     if REPORTS in files:
         for target in targets:
             if not target.uses_file:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         samconfig = read(chosen.samconfig)
         settings = {region: settings_of(samconfig, region, chosen.stack) for region in regions}
         if chosen.command == "undeploy":
-            return _undeploy(settings, yes=chosen.yes)
+            return _undeploy(settings, make_command("undeploy", regions, STACK=chosen.stack), yes=chosen.yes)
         if found := faults(settings):
             raise UnusableError("\n".join(found))
         return _deploy(settings, chosen.samconfig, yes=chosen.yes)
@@ -208,7 +209,7 @@ def faults(settings: Mapping[str, Settings]) -> list[str]:
     if home not in regions:
         found.append(
             f"HomeRegion is {home} in samconfig.toml, but REGIONS does not name it. The home Region is deployed together with the"
-            f" others, and first: {_command('deploy', [home, *regions])}."
+            f" others, and first: {make_command('deploy', [home, *regions])}."
         )
         return found
     summarized = listed(settings[home].parameters.get("Regions", ""))
@@ -217,7 +218,7 @@ def faults(settings: Mapping[str, Settings]) -> list[str]:
             f"The parameter Regions in samconfig.toml lists {_and(summarized)}, but REGIONS lists {_and(regions)}. The summary"
             " is of the Regions of the parameter, so both must be the same."
             f' Set Regions = "{",".join(home_first(regions, home))}" in samconfig.toml'
-            + (f", or use {_command('deploy', home_first(summarized, home))}." if home in summarized else ".")
+            + (f", or use {make_command('deploy', home_first(summarized, home))}." if home in summarized else ".")
         )
     schedule = settings[home].parameters.get("ScheduleExpression", "")
     if schedule.strip().startswith("rate("):
@@ -276,7 +277,7 @@ def _deploy(settings: Mapping[str, Settings], samconfig: Path, *, yes: bool) -> 
         except KeyboardInterrupt:
             interrupted = True
             states.append(State(region, "interrupted; CloudFormation may still be at work", passed=False))
-    print(report(states, f"make deploy REGIONS={_quoted(order)}{' YES=1' if yes else ''}"), flush=True)
+    print(report(states, make_command("deploy", order, YES="1" if yes else "")), flush=True)
     if interrupted:
         return INTERRUPTED
     return 0 if all(each.passed for each in states) else 1
@@ -333,6 +334,9 @@ def deployed_state(region: str, status: str, *, code: int, reason: str = "", ref
         return State(region, f"not deployed, because the changes were not confirmed ({status})", passed=False)
     if code == 0 and status in COMPLETE:
         return State(region, status, passed=True)
+    if code == 0 and status == "UPDATE_ROLLBACK_COMPLETE":
+        # The SAM CLI fails when an update is rolled back, so this one had nothing to change.
+        return State(region, f"up to date, after an update that was rolled back ({status})", passed=True)
     advice = ""
     if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
         advice = f"{region}: a stack in this state cannot be updated. Delete it first: make undeploy REGIONS={region}"
@@ -403,12 +407,14 @@ class Found:
     reader_policy: str = ""
 
 
-def _undeploy(settings: Mapping[str, Settings], *, yes: bool) -> int:
+def _undeploy(settings: Mapping[str, Settings], again: str, *, yes: bool) -> int:
     home = home_of(settings)
     order = list(reversed(home_first(list(settings), home)))
     stacks = {region: _find(region, settings[region]) for region in order}
     print("\n".join(announcement(stacks, {region: settings[region].stack for region in order})), flush=True)
     present = [region for region in order if stacks[region].status != NO_STACK]
+    # Before the deletion, too: if it is interrupted, no stack is left that names its bucket and key.
+    print("\n".join(what_stays({region: stacks[region] for region in present})), flush=True)
     if home in order and (left := [each for each in listed(settings[home].parameters.get("Regions", "")) if each not in order]):
         print(f"{home} is the home Region of {_and(left)}, too: without it there is no summary of them.", flush=True)
     if present and not yes and not is_confirmed(f"Delete {_count(present)}?"):
@@ -419,7 +425,7 @@ def _undeploy(settings: Mapping[str, Settings], *, yes: bool) -> int:
         if region in present:
             print(f"\n==> {region}", flush=True)
         states.append(_delete(region, settings[region], stacks[region]))
-    print(report(states, f"make undeploy REGIONS={_quoted(list(settings))}"), flush=True)
+    print(report(states, again), flush=True)
     deleted = {each.region: stacks[each.region] for each in states if each.passed and each.region in present}
     print("\n".join(what_stays(deleted)), flush=True)
     return 0 if all(each.passed for each in states) else 1
@@ -438,11 +444,16 @@ def _find(region: str, settings: Settings) -> Found:
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
     return Found(
         stack["StackStatus"],
-        {name: resources[name]["PhysicalResourceId"] for name in ("Bucket", "Key") if name in resources},
+        {name: resources[name]["PhysicalResourceId"] for name in ("Bucket", "Key") if _exists(resources.get(name))},
         {name: parameters[name] for name in IN_ONE_REGION if parameters.get(name)},
         parameters.get("KeyPrefix", ""),
         outputs_of(stack).get("AthenaReaderPolicyArn", ""),
     )
+
+
+def _exists(resource: Mapping[str, Any] | None) -> bool:
+    """Whether a resource of a stack exists: a first deployment that fails deletes what it created, and does not create the rest."""
+    return resource is not None and "PhysicalResourceId" in resource and resource["ResourceStatus"] != "DELETE_COMPLETE"
 
 
 def announcement(stacks: Mapping[str, Found], names: Mapping[str, str]) -> list[str]:
@@ -459,15 +470,16 @@ def announcement(stacks: Mapping[str, Found], names: Mapping[str, str]) -> list[
 
 
 def what_stays(stacks: Mapping[str, Found]) -> list[str]:
-    """Return what the deleted stacks left, which nothing but a person deletes."""
+    """Return what stacks leave when they are deleted, which nothing but a person deletes."""
     if not stacks:
         return []
     lines = ["\nWhat stays, so that no report is lost by mistake (docs/operations.md, Uninstall, says how to delete it, too):"]
     for region, found in stacks.items():
-        lines += [
-            f"  {region}  {'bucket with all reports' if name == 'Bucket' else 'key that decrypts them'}: {value}"
-            for name, value in found.kept.items()
-        ]
+        own_key = "key that decrypts them"
+        if "ExistingKeyArn" in found.existing:
+            own_key = "key of reports from before ExistingKeyArn was set, if there are any"
+        names = {"Bucket": "bucket with all reports", "Key": own_key}
+        lines += [f"  {region}  {names[name]}: {value}" for name, value in found.kept.items()]
         if bucket := found.existing.get("ExistingBucketName"):
             lines.append(
                 f"  {region}  objects below s3://{bucket}/{found.prefix}/, and the statements that you added to its policy"
@@ -510,12 +522,18 @@ def _delete(region: str, settings: Settings, found: Found) -> State:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def report(states: Sequence[State], command: str) -> str:
-    """Return the table of all Regions, and what to do about those that failed."""
+def report(states: Sequence[State], again: str) -> str:
+    """Return the table of all Regions, and what to do about those that failed.
+
+    Parameters
+    ----------
+    again
+        The command that continues: all that was given, but for the YES of a deletion.
+    """
     lines = ["", *table([("Region", "state"), *((each.region, each.state) for each in states)])]
     lines += [each.advice for each in states if each.advice]
     if not all(each.passed for each in states):
-        lines.append(f"To continue: {command}")
+        lines.append(f"To continue: {again}")
     return "\n".join(lines)
 
 
@@ -574,8 +592,10 @@ def _quoted(regions: Sequence[str]) -> str:
     return f'"{" ".join(regions)}"' if len(regions) > 1 else regions[0]
 
 
-def _command(target: str, regions: Sequence[str]) -> str:
-    return f"make {target} REGIONS={_quoted(regions)}"
+def make_command(target: str, regions: Sequence[str], **variables: str) -> str:
+    """Return a command to run, with the variables of make that have a value."""
+    given = [f"{name}={shlex.quote(value)}" for name, value in variables.items() if value]
+    return " ".join([f"make {target} REGIONS={_quoted(regions)}", *given])
 
 
 def _count(regions: Sequence[str]) -> str:

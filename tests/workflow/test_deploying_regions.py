@@ -64,6 +64,7 @@ stack_name = "{STACK}"
 [default.deploy.parameters]
 capabilities = "CAPABILITY_IAM"
 confirm_changeset = true
+s3_prefix = "{STACK}"
 resolve_s3 = true
 [default.deploy.parameters.parameter_overrides]
 Architecture = "x86_64"
@@ -123,6 +124,15 @@ def test_two_regions_are_deployed_continued_configured_and_deleted(
     given = {each["ParameterKey"]: each["ParameterValue"] for each in parameters}
     assert json.loads(given["FilterCriteria"]) == {"severity": [{"comparison": "EQUALS", "value": "HIGH"}]}
 
+    of_the_sam_cli = home.client("cloudformation").describe_stacks(StackName="aws-sam-cli-managed-default")["Stacks"][0]
+    packages, s3 = regions.outputs_of(of_the_sam_cli)["SourceBucket"], home.client("s3")
+
+    def folders() -> set[str]:
+        return {each["Key"].split("/")[0] for each in s3.list_objects_v2(Bucket=packages)["Contents"]}
+
+    assert folders() == {STACK}
+    s3.put_object(Bucket=packages, Key="another-stack/package")
+
     folder = tmp_path / "config"
     folder.mkdir()
     configure = [HOME, OTHER, "--folder", str(folder), "--samconfig", str(path)]
@@ -143,6 +153,7 @@ def test_two_regions_are_deployed_continued_configured_and_deleted(
     assert regions.main(["undeploy", HOME, OTHER, "--yes", "--samconfig", str(path)]) == 0
     printed = capfd.readouterr().out
     assert statuses(printed) == {OTHER: "deleted", HOME: "deleted"}
+    assert folders() == {"another-stack"}
     for stack in (home, other):
         with pytest.raises(ClientError, match="does not exist"):
             stack.client("cloudformation").describe_stacks(StackName=STACK)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.tools import config_files, regions
 
@@ -84,6 +85,19 @@ def test_a_bucket_of_another_account_must_belong_to_it(folder: Path, aws: dict[s
     aws[HOME].parameters["ExistingBucketOwner"] = "444455556666"
     assert run(folder) == 0
     assert aws[HOME].puts[0]["ExpectedBucketOwner"] == "444455556666"
+
+
+def test_a_bucket_that_refuses_is_named_and_the_command_to_continue_has_all_that_was_given(
+    folder: Path, aws: dict[str, Aws], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+
+    monkeypatch.setattr(aws[HOME], "put_object", refuse)
+    assert run(folder) == 1
+    printed = capsys.readouterr().out
+    assert "eu-west-1  owners.json not uploaded: " in printed
+    assert f'To continue: make config REGIONS="eu-west-1 us-east-1" CONFIG={folder} STACK=x\n' in printed
 
 
 def test_every_fault_is_named_with_its_file_and_place_before_aws_is_asked(

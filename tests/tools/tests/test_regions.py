@@ -173,18 +173,32 @@ class TestDeployedState:
         assert advice in state.advice
         assert bool(state.advice) == bool(advice)
 
-    def test_a_status_that_is_not_complete_is_no_success(self) -> None:
-        assert not regions.deployed_state(HOME, "UPDATE_ROLLBACK_COMPLETE", code=0).passed
+    def test_a_stack_that_had_nothing_to_change_is_up_to_date_although_an_earlier_update_was_rolled_back(self) -> None:
+        state = regions.deployed_state(HOME, "UPDATE_ROLLBACK_COMPLETE", code=0)
+        assert state == State(HOME, "up to date, after an update that was rolled back (UPDATE_ROLLBACK_COMPLETE)", passed=True)
+        assert not regions.deployed_state(HOME, "UPDATE_ROLLBACK_COMPLETE", code=0, refused=True).passed
+
+    @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS", regions.NO_STACK])
+    def test_a_status_that_is_not_complete_is_no_success(self, status: str) -> None:
+        assert not regions.deployed_state(HOME, status, code=0).passed
 
 
 class CloudFormation:
     """Answers of CloudFormation about one stack."""
 
     def __init__(
-        self, status: str | None, events: list[dict[str, Any]] | None = None, sets: list[dict[str, Any]] | None = None
+        self,
+        status: str | None,
+        events: list[dict[str, Any]] | None = None,
+        sets: list[dict[str, Any]] | None = None,
+        resources: list[dict[str, Any]] | None = None,
     ) -> None:
         self.status = status
-        self.pages = {"describe_stack_events": {"StackEvents": events or []}, "list_change_sets": {"Summaries": sets or []}}
+        self.pages = {
+            "describe_stack_events": {"StackEvents": events or []},
+            "list_change_sets": {"Summaries": sets or []},
+            "list_stack_resources": {"StackResourceSummaries": resources or []},
+        }
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
         answer: Any = {"ResponseMetadata": {"HTTPHeaders": {"date": "Mon, 30 Nov 2026 03:00:00 GMT"}}}
@@ -323,6 +337,33 @@ class TestUndeploy:
         assert "us-east-1  the statements that you added to the policy of arn:key" in text
         assert regions.what_stays({}) == []
 
+    def test_the_stacks_key_does_not_decrypt_what_an_existing_key_encrypted(self) -> None:
+        found = Found("CREATE_COMPLETE", {"Bucket": "findings-bucket", "Key": "1234abcd"}, {"ExistingKeyArn": "arn:key"})
+        text = "\n".join(regions.what_stays({HOME: found}))
+        assert "eu-west-1  key of reports from before ExistingKeyArn was set, if there are any: 1234abcd" in text
+        assert "decrypts" not in text
+
+    def test_after_a_first_deployment_that_failed_only_what_exists_stays(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        resources = [
+            {"LogicalResourceId": "Bucket", "PhysicalResourceId": "findings-bucket", "ResourceStatus": "DELETE_COMPLETE"},
+            {"LogicalResourceId": "Key", "ResourceStatus": "CREATE_FAILED"},
+        ]
+        answers = CloudFormation("ROLLBACK_COMPLETE", resources=resources)
+        monkeypatch.setattr(regions, "client", lambda *_: answers)
+        monkeypatch.setattr(regions, "_delete", lambda region, *_: State(region, "deleted", passed=True))
+        assert regions.main(["undeploy", HOME, "--yes", "--stack", STACK]) == 0
+        printed = capsys.readouterr().out
+        assert "bucket with all reports" not in printed
+        assert "key that decrypts" not in printed
+
+    def test_what_a_deletion_that_failed_has_skipped_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        skipped = {"LogicalResourceId": "Key", "PhysicalResourceId": "1234abcd", "ResourceStatus": "DELETE_SKIPPED"}
+        answers = CloudFormation("DELETE_FAILED", resources=[skipped])
+        monkeypatch.setattr(regions, "client", lambda *_: answers)
+        assert regions._find(HOME, Settings(STACK, None, {})).kept == {"Key": "1234abcd"}
+
     def test_what_stays_is_what_the_template_retains(self) -> None:
         retained = {name for name, each in TEMPLATE["Resources"].items() if "DeletionPolicy" in each}
         assert retained == {"Bucket", "BucketPolicy", "Key"}
@@ -355,3 +396,23 @@ class TestUndeploy:
         arguments = ["undeploy", HOME, OTHER, "--yes", "--stack", STACK, "--samconfig", str(tmp_path / "samconfig.toml")]
         assert regions.main(arguments) == 0
         assert deleted == [OTHER, HOME]
+
+    def test_what_stays_is_known_although_the_deletion_is_interrupted(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def interrupt(*_: Any) -> State:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(regions, "_find", lambda region, _: STACKS[region])
+        monkeypatch.setattr(regions, "_delete", interrupt)
+        assert regions.main(["undeploy", HOME, OTHER, "--yes", "--stack", STACK]) == regions.INTERRUPTED
+        printed = capsys.readouterr().out
+        assert all(line in printed for line in regions.what_stays(STACKS))
+
+    def test_the_command_to_continue_deletes_the_same_stack_and_asks_again(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(regions, "_find", lambda region, _: STACKS[region])
+        monkeypatch.setattr(regions, "_delete", lambda region, *_: State(region, "failed", passed=False))
+        assert regions.main(["undeploy", HOME, OTHER, "--yes", "--stack", "weekly"]) == 1
+        assert 'To continue: make undeploy REGIONS="eu-west-1 us-east-1" STACK=weekly\n' in capsys.readouterr().out
