@@ -40,6 +40,7 @@ endif
 
 .PHONY: deploy
 deploy: build ## Deploy to the AWS account of your credentials; asks before it changes anything (YES=1 does not ask, for CI; REGIONS="eu-west-1 us-east-1")
+	@[ -z "$(STACK)" ] || { echo 'make deploy takes the stack of samconfig.toml, not STACK=. For another stack, see "A second report" in docs/operations.md.' >&2; exit 1; }
 ifdef REGIONS
 	.venv-sam/bin/python -m tests.tools.regions deploy $(REGIONS) $(if $(YES),--yes)
 else

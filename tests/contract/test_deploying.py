@@ -77,6 +77,13 @@ def test_without_regions_it_says_how_to_name_them(target: str) -> None:
     assert f'Name the Regions: make {target} REGIONS="eu-west-1 us-east-1"' in ended.stderr
 
 
+def test_make_deploy_does_not_deploy_another_stack_than_the_one_that_was_named() -> None:
+    command = ["make", "--old-file=build", "deploy", "STACK=inspector-findings-weekly", "sam=exit 9 #"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "make deploy takes the stack of samconfig.toml, not STACK=." in ended.stderr
+    assert ended.returncode == 2
+
+
 def test_make_help_describes_every_target() -> None:
     targets = {name for names in re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE) for name in names.split()}
     parts = {name for name in targets if name.startswith("lint-")}

@@ -39,6 +39,8 @@ NO_STACK = "no stack"
 COMPLETE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 NOT_ENABLED = {"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"}
 REASON_CHARACTERS = 300
+RELEASE_PARAMETER = "ArtifactBucketPrefix"
+"""Only the template of a release has it (:mod:`tests.tools.release_template`)."""
 INTERRUPTED = 130
 
 
@@ -442,6 +444,13 @@ def _find(region: str, settings: Settings) -> Found:
     except (ClientError, BotoCoreError) as error:
         raise UnusableError(f"{region}: {_first_line(error)} {_hint(region, error)}".rstrip()) from error
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
+    if prefix := parameters.get(RELEASE_PARAMETER):
+        # The SAM CLI deletes the code that a template names, before the stack: here a release's, which other stacks have, too.
+        raise UnusableError(
+            f"{region}: {settings.stack} was deployed from the files of a release in {prefix}-{region}, which this would delete. Use"
+            f" aws cloudformation delete-stack --stack-name {settings.stack} --region {region}"
+            " (docs/deploying.md, Uninstall a release)."
+        )
     return Found(
         stack["StackStatus"],
         {name: resources[name]["PhysicalResourceId"] for name in ("Bucket", "Key") if _exists(resources.get(name))},

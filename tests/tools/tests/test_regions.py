@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from tests.contract.parts import TEMPLATE
-from tests.tools import regions
+from tests.tools import regions, release_template
 from tests.tools.regions import Found, Settings, State, UnusableError
 
 HOME, OTHER, THIRD = "eu-west-1", "us-east-1", "ap-northeast-1"
@@ -192,8 +192,10 @@ class CloudFormation:
         events: list[dict[str, Any]] | None = None,
         sets: list[dict[str, Any]] | None = None,
         resources: list[dict[str, Any]] | None = None,
+        parameters: dict[str, str] | None = None,
     ) -> None:
         self.status = status
+        self.parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in (parameters or {}).items()]
         self.pages = {
             "describe_stack_events": {"StackEvents": events or []},
             "list_change_sets": {"Summaries": sets or []},
@@ -206,7 +208,7 @@ class CloudFormation:
             error: Any = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
             answer["Error"] = error
             raise ClientError(answer, "DescribeStacks")
-        return {**answer, "Stacks": [{"StackStatus": self.status}]}
+        return {**answer, "Stacks": [{"StackStatus": self.status, "Parameters": self.parameters}]}
 
     def get_paginator(self, name: str) -> Any:
         return SimpleNamespace(paginate=lambda **_: [self.pages[name]])
@@ -357,6 +359,17 @@ class TestUndeploy:
         printed = capsys.readouterr().out
         assert "bucket with all reports" not in printed
         assert "key that decrypts" not in printed
+
+    def test_a_stack_that_was_deployed_from_a_release_is_not_deleted_with_the_files_of_the_release(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        answers = CloudFormation("CREATE_COMPLETE", parameters={release_template.PARAMETER: "example-artifacts"})
+        monkeypatch.setattr(regions, "client", lambda *_: answers)
+        monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("it was deleted"))
+        assert regions.main(["undeploy", HOME, "--yes", "--stack", STACK]) == 1
+        printed = capsys.readouterr().err
+        assert "example-artifacts-eu-west-1" in printed
+        assert f"aws cloudformation delete-stack --stack-name {STACK} --region {HOME}" in printed
 
     def test_what_a_deletion_that_failed_has_skipped_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
         skipped = {"LogicalResourceId": "Key", "PhysicalResourceId": "1234abcd", "ResourceStatus": "DELETE_SKIPPED"}
