@@ -250,15 +250,15 @@ def test_open_findings_by_day_are_those_of_each_days_latest_run(analyst: AthenaR
 
 def test_open_findings_by_owner(analyst: AthenaReader) -> None:
     rows = analyst.ask("Open findings by owner")
-    open_now = Counter(each["owner"] or "unowned" for each in LATEST.open())
-    criticals = Counter(each["owner"] or "unowned" for each in LATEST.open() if each["severity"] == "CRITICAL")
+    open_now = Counter(each["owner"] or "unknown" for each in LATEST.open())
+    criticals = Counter(each["owner"] or "unknown" for each in LATEST.open() if each["severity"] == "CRITICAL")
     assert {row["owner"]: int(str(row["open_findings"])) for row in rows} == open_now
     assert {row["owner"]: int(str(row["critical"])) for row in rows} == {owner: criticals[owner] for owner in open_now}
 
 
 def test_overdue_by_owner(analyst: AthenaReader) -> None:
     late = [
-        (each["owner"] or "unowned", each["first_observed_at"] // DAY_MS + DAYS)
+        (each["owner"] or "unknown", each["first_observed_at"] // DAY_MS + DAYS)
         for each in LATEST.open()
         if each["severity"] == "CRITICAL" and each["first_observed_at"] // DAY_MS + DAYS < ms(NOW) // DAY_MS
     ]

@@ -27,6 +27,7 @@ from findings_analysis.comparison.identity import IDENTITY_VERSION, exact_hashes
 from findings_analysis.comparison.sections import write_section
 from findings_analysis.output import names_format
 from findings_analysis.output.names_format import NamesWriter
+from findings_analysis.page import run_page
 from findings_analysis.page.run_page import trend
 from findings_analysis.pipeline import analyze_run
 from findings_analysis.reading import parquet_columns
@@ -600,6 +601,37 @@ class TestTrend:
         run = planned(clients.table, execution("this", START + timedelta(days=9)), run_input)
         analysis = {"statistics": {"by_severity": {}}, "coverage_status": {"state": "active"}}
         return [each["started_at"][8:10] for each in trend(run_store.history(clients.table, "nightly"), run, analysis)]
+
+    LOW: ClassVar[dict[str, Any]] = {"severity": [{"comparison": "EQUALS", "value": "LOW"}]}
+
+    @pytest.mark.parametrize(
+        ("run_input", "is_named"),
+        [
+            ({}, True),
+            ({"report": {"name": "criticals"}}, False),
+            ({"report": {"filter_criteria": LOW}}, False),
+            ({"notify": False}, False),
+        ],
+    )
+    def test_the_page_names_the_saved_query_only_where_it_answers_for_its_report(
+        self,
+        table: Table,
+        s3: S3,
+        inspector: FakeInspector,
+        monkeypatch: pytest.MonkeyPatch,
+        run_input: dict[str, Any],
+        is_named: bool,
+    ) -> None:
+        named: list[str | None] = []
+
+        def render(_: object, __: object, facts: dict[str, Any], *___: object) -> str:
+            named.append(facts["athena_query"])
+            return ""
+
+        monkeypatch.setattr(run_page, "render", render)
+        clients = AnalysisClients(config(ATHENA="ON"), table, s3, inspector.client, lambda: START)  # type: ignore[arg-type]
+        daily_run(clients, **run_input)
+        assert named == ["All open findings" if is_named else None]
 
     def test_silent_runs_and_those_of_another_filter_or_kind_are_not_in_it(self, clients: AnalysisClients) -> None:
         schedule: dict[str, Any] = {"schedule": {"scheduled_for": START.isoformat(), "arn": builders.SCHEDULE}}

@@ -281,7 +281,7 @@ def render(
         strip_height=HEIGHT,
         beside_open={status: count for status, count in analysis["statistics"]["by_status"].items() if status in NOT_OPEN},
         groups={name: _group(name, analysis["changes"]) for name in ("appeared", "no_longer_open")},
-        recorded=any(run["by_severity"] is not None for run in trend[-RUNS:]),
+        recorded=sum(run["by_severity"] is not None for run in trend[-RUNS:]),
         recorded_uncertain=any(run["by_severity"] is not None and run["is_uncertain"] for run in trend[-RUNS:]),
         ages=_rows(analysis["statistics"]["by_age"]),
         age_severities=[severity for severity in SEVERITIES if analysis["statistics"]["by_severity"].get(severity)],

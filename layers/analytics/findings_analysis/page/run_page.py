@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from findings_analysis.page.rendering import render
 from findings_exporter.model.config import Config
+from findings_exporter.model.plan import Plan
 from findings_exporter.model.run import Run
 
 TREND_RUNS = 30
@@ -54,11 +55,16 @@ def page_of(
         "time_zone": config.time_zone,
         "owner": of.owner,
         "owner_links": of.owner_links,
-        "athena_query": OPEN_FINDINGS_QUERY if config.has_athena else None,
+        "athena_query": OPEN_FINDINGS_QUERY if _is_queried(run.require_plan(), config) else None,
     }
     runs = trend(history, run, analysis) if of.owner is None else []
     open_findings = {"count": analysis["statistics"]["open"], "rows": of.open_rows}
     return render(analysis, runs, facts, config.language, open_findings)
+
+
+def _is_queried(plan: Plan, config: Config) -> bool:
+    """Tell whether the saved queries answer for a run: they name the report of the parameters, without runs of other filters."""
+    return config.has_athena and plan.is_regular and plan.report_name == config.defaults.report_name
 
 
 def trend(history: Iterable[Mapping[str, Any]], run: Run, analysis: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,12 +1,12 @@
 """Until when findings are to be fixed: a day for each severity, counted from the day on which they were first seen."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from findings_exporter.model import strict_json
 from findings_exporter.model.filter_criteria import kind_of
 from findings_exporter.model.notes import Note
 from findings_exporter.model.taxonomy import SEVERITIES
@@ -38,7 +38,7 @@ class RemediationDays:
         if not text.strip():
             return None
         try:
-            days = json.loads(text)
+            days = strict_json.loads(text)
         except (ValueError, RecursionError) as error:
             raise RemediationDaysError(Note("owners.no_json", why=str(error))) from None
         if not isinstance(days, dict):

@@ -21,7 +21,7 @@ from botocore.model import ListShape, ServiceModel, Shape, StringShape, Structur
 from findings_exporter.model.notes import Note
 
 UNITS = {"hour": "hours", "day": "days", "week": "weeks"}
-LAST = re.compile(r"last (\d{1,4}) (hour|day|week)s?", re.ASCII)
+LAST = re.compile(r"last ([1-9]\d{0,3}) (hour|day|week)s?", re.ASCII)
 AGO = re.compile(r"(\d{1,4}) (hour|day|week)s? ago", re.ASCII)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)

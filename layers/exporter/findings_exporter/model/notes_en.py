@@ -155,7 +155,7 @@ NOTES = {
     # What is wrong with the file of the owners, or with the days for remediation.
     "owners.fault": "{path} {wrong}",
     "owners.no_json": "it is not JSON: {why}",
-    "owners.twice": "the field {name} is there twice in one object",
+    "json.twice": "the field {name} is there twice in one object",
     "owners.too_long": "it has {count} bytes; at most {most} are read",
     "owners.list": "it must be a list of rules, not {found}",
     "owners.too_many": "it has {count} rules; at most {most} are allowed",

@@ -125,7 +125,7 @@ NOTES = {
     "analysis.broke_down": "analyze_report のログを確認してください。大きなレポートの場合は、cut_report と analyze_part のログも確認してください。",
     "owners.fault": "{path} {wrong}",
     "owners.no_json": "JSON ではありません: {why}",
-    "owners.twice": "1 つのオブジェクトに項目 {name} が 2 回あります",
+    "json.twice": "1 つのオブジェクトに項目 {name} が 2 回あります",
     "owners.too_long": "{count} バイトあります。読み取れるのは {most} バイトまでです",
     "owners.list": "ルールのリストを指定してください（現在の値: {found}）",
     "owners.too_many": "ルールが {count} 個あります。{most} 個まで指定できます",

@@ -4,14 +4,14 @@ The file is a list of rules. The first rule that matches names the owner. All co
 condition are alternatives, in which ``*`` stands for any text. Its JSON Schema is docs/owners.schema.json.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
+from findings_exporter.model import strict_json
 from findings_exporter.model.errors import ConfigFileError
 from findings_exporter.model.filter_criteria import kind_of, suggestion
 from findings_exporter.model.layout import REPORT_NAME
@@ -176,7 +176,7 @@ class OwnerRules:
         if len(content) > MOST_FILE_BYTES:
             raise OwnerRulesError([Note("owners.too_long", count=len(content), most=MOST_FILE_BYTES)])
         try:
-            listed = json.loads(content, object_pairs_hook=_once_each)
+            listed = strict_json.loads(content)
         except (ValueError, RecursionError) as error:
             raise OwnerRulesError([Note("owners.no_json", why=str(error))]) from None
         faults: list[str] = []
@@ -230,15 +230,6 @@ def owner_of_tag(value: str) -> str:
 def is_owner(name: object) -> bool:
     """Tell whether something is an owner's name: a rule's, or one that :func:`owner_of_tag` made. It is then safe in a key."""
     return isinstance(name, str) and bool(REPORT_NAME.fullmatch(name) or _OWNER_OF_TAG.fullmatch(name))
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(Note("owners.twice", name=twice))
-    return found
 
 
 def _rules(listed: object, faults: list[str]) -> list[Rule]:

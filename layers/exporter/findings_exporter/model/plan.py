@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
-from findings_exporter.model import filter_criteria, notes
+from findings_exporter.model import filter_criteria, notes, strict_json
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
@@ -236,9 +236,9 @@ def _criteria(report: Mapping[str, Any], config: Config, fault: Fault) -> tuple[
         return report["filter_criteria"], "report.filter_criteria"
     path = "the parameter FilterCriteria"
     try:
-        criteria = json.loads(config.defaults.filter_criteria)
+        criteria = strict_json.loads(config.defaults.filter_criteria)
         _texts(criteria, path, fault)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         fault(path, Note("input.not_json", text=str(error)))
         return {}, path
     return criteria, path
@@ -246,8 +246,9 @@ def _criteria(report: Mapping[str, Any], config: Config, fault: Fault) -> tuple[
 
 def _default_hash(config: Config) -> str:
     try:
-        return filter_criteria.hash_of(json.loads(config.defaults.filter_criteria))
-    except (ValueError, TypeError, AttributeError):  # a wrong parameter, of which a run with a filter of its own need not care
+        return filter_criteria.hash_of(strict_json.loads(config.defaults.filter_criteria))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        # A wrong parameter, of which a run with a filter of its own need not care.
         return ""
 
 

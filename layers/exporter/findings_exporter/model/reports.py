@@ -4,12 +4,12 @@ The file is a list of reports, each with a name and what an execution's input ma
 docs/reports.schema.json. Each entry is checked as an input is, so that what is wrong is found before anything is started.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from findings_exporter.model import strict_json
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import ConfigFileError, Failure
 from findings_exporter.model.execution import Execution
@@ -70,7 +70,7 @@ def read_reports(content: bytes, config: Config, execution: Execution, *, knows_
     if len(content) > MOST_REPORTS_BYTES:
         raise ReportsError([Note("owners.too_long", count=len(content), most=MOST_REPORTS_BYTES)])
     try:
-        listed = json.loads(content)
+        listed = strict_json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ReportsError([Note("owners.no_json", why=clean(error, REPORTS_FAULT_CHARACTERS))]) from None
     if not isinstance(listed, list):

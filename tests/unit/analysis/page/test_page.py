@@ -525,8 +525,12 @@ class TestTrend:
         assert "No run of this report has recorded its numbers yet." in html
 
     def test_runs_without_open_findings_are_not_taken_for_runs_without_numbers(self) -> None:
-        assert "The last 30 runs recorded no open findings." in page(page_samples.no_changes()).text
+        # Two of the thirty have failed.
+        assert "The last 28 runs that recorded their numbers had no open findings." in page(page_samples.no_changes()).text
         runs = page_samples.trend(page_samples.no_changes(), 3)
+        failed = [run | {"by_severity": None, "outcome": "FAILED"} for run in runs[:2]]
+        shown = Page(render(page_samples.no_changes(), [*failed, runs[2]], page_samples.facts())).text
+        assert "The last run that recorded its numbers had no open findings." in shown
         assert "findings can be missing" not in Page(render(page_samples.no_changes(), runs, page_samples.facts())).text
         runs[1]["is_uncertain"] = True
         assert "findings can be missing" in Page(render(page_samples.no_changes(), runs, page_samples.facts())).text

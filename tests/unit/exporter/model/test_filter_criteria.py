@@ -134,6 +134,7 @@ INVALID: list[tuple[object, str]] = [
         {"updatedAt": [{"startInclusive": "now", "endInclusive": "1 day ago"}]},
         "startInclusive must not be greater than endInclusive",
     ),
+    ({"updatedAt": ["last 0 days"]}, 'a text such as "last 7 days", not "last 0 days"'),
     ({"updatedAt": ["last week"]}, 'a text such as "last 7 days", not "last week"'),
     ({"updatedAt": ["last 9999 weeks"]}, 'a text such as "last 7 days", not "last 9999 weeks"'),
     ({"updatedAt": ["last 9824 days"]}, 'not "last 9824 days"'),

@@ -155,6 +155,8 @@ def test_half_a_surrogate_pair_in_the_parameter_is_refused_like_one_in_an_input(
     ("variables", "fault"),
     [
         ({"FILTER_CRITERIA": "{severity}"}, "the parameter FilterCriteria is not JSON"),
+        ({"FILTER_CRITERIA": '{"severity": [], "severity": []}'}, "the field severity is there twice in one object"),
+        ({"FILTER_CRITERIA": "[" * 4_000}, "the parameter FilterCriteria is not JSON"),
         (
             {"FILTER_CRITERIA": '{"severty": []}'},
             'the parameter FilterCriteria.severty is not a known field. Did you mean "severity"?',

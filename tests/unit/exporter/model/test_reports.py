@@ -28,6 +28,7 @@ def test_reports_come_in_their_order_with_what_an_input_says_of_them() -> None:
     ("content", "said"),
     [
         (b"{", "not JSON"),
+        (b'[{"name": "a", "name": "b"}]', "the field name is there twice"),
         ({}, "a list of reports"),
         ([], "1 to 10"),
         ([{"name": f"n{number}"} for number in range(11)], "1 to 10"),
