@@ -508,6 +508,11 @@ class FakeInspector(_Doing):
         self.put(REPORT_ID, "IN_PROGRESS", destination["keyPrefix"], destination["bucketName"])
         return {"reportId": REPORT_ID}
 
+    def list_findings(self, **_: Any) -> dict[str, Any]:
+        """ListFindings: nothing matches."""
+        self._called("list_findings")
+        return {"findings": []}
+
     def batch_get_account_status(self, accountIds: list[str]) -> dict[str, Any]:  # noqa: N803
         """BatchGetAccountStatus: every account is switched on."""
         self._called("account_status")

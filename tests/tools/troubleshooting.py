@@ -46,6 +46,7 @@ SENTENCES = {
     "Report.INVALID_PERMISSIONS": ["cause.report_ended", "cause.report_ended_text"],
     "Report.UNKNOWN": ["cause.report_unknown"],
     "Delivery.Encryption": ["cause.encryption", "cause.encryption_s3", "cause.encryption_none"],
+    "Delivery.Missing": ["cause.missing_findings", "cause.missing_refused", "cause.missing_unclear"],
     "Delivery.Corrupt": ["cause.corrupt", "cause.corrupt_refused", "cause.corrupt_unclear", "cause.corrupt_findings"],
     "AccessDeniedError": ["cause.denied"],
     "LockLostError": ["cause.lock_of_other", "cause.lock_of_none", "cause.stopped_before"],
@@ -81,6 +82,7 @@ WHERE_TO_LOOK = {
     "Report.UNKNOWN": "`aws inspector2 batch-get-account-status`.",
     "Delivery.Encryption": "`aws s3api head-object --bucket <BucketName> --key <key>` and"
     " `aws s3api get-bucket-encryption --bucket <BucketName>`.",
+    "Delivery.Missing": "`aws s3api list-object-versions --bucket <BucketName> --prefix <prefix that is named>`.",
     "Delivery.Corrupt": "`aws s3 cp s3://<BucketName>/<key> - | head -c 300`. The faults are listed under"
     " [Damaged report files](#damaged-report-files).",
     "AccessDeniedError": "The message of AWS names the principal, the action and the kind of policy. For your own bucket or key, the"

@@ -71,6 +71,15 @@ def test_nothing_found_is_a_success_that_says_so(
     assert "no finding matches the filter." in " ".join(message.email.split())
 
 
+def test_a_success_without_the_file_is_a_failure_where_findings_match(exporter: Exporter, inspector: InspectorControl) -> None:
+    inspector.misbehave("no_object")
+
+    ended = exporter.run({})
+
+    assert (ended.status, ended.error) == ("FAILED", "Delivery.Missing")
+    assert "the report file is missing" in exporter.message_of(ended.arn).subject
+
+
 def test_broken_report_is_distinguished_from_an_empty_one(exporter: Exporter, inspector: InspectorControl) -> None:
     inspector.misbehave("broken_object")
 

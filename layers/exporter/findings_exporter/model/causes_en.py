@@ -28,6 +28,12 @@ CAUSES = {
     "cause.encryption": "The report {uri} is encrypted with {encryption} and the key {key}. The requested key is {wanted}.",
     "cause.encryption_s3": "The report {uri} is encrypted with {encryption} and a key of S3. The requested key is {wanted}.",
     "cause.encryption_none": "The report {uri} is not encrypted. The requested key is {wanted}.",
+    "cause.missing_findings": "Inspector reported success, but there is no file below {uri}, although ListFindings returns"
+    " findings for the same filter.",
+    "cause.missing_refused": "Inspector reported success, but there is no file below {uri}. It can be a report without"
+    " findings, but ListFindings, which is asked to be sure, was refused ({code}).",
+    "cause.missing_unclear": "Inspector reported success, but there is no file below {uri}. It can be a report without"
+    " findings, but the answer of ListFindings, which is asked to be sure, was incomplete.",
     "cause.corrupt": "The report {uri} ({bytes} bytes) is not a complete findings report: it {fault}.",
     "cause.corrupt_refused": "The report {uri} ({bytes} bytes) is not a complete findings report: it {fault}."
     " It may be an empty report, but AWS refused ListFindings, which would confirm that ({code}).",

@@ -202,6 +202,15 @@ REMEDIATIONS = {
             EXPORT_MISSED,
         ),
     ),
+    "Delivery.Missing": Remediation(
+        "the report file is missing",
+        "Inspector reported success, but wrote no file, or something has moved or deleted it.",
+        (
+            "Find out what moves or deletes new objects of the bucket {bucket}. CloudTrail shows it if it records data events of S3.",
+            START_AGAIN,
+            "If it happens again, give AWS Support the report id.",
+        ),
+    ),
     "Delivery.Corrupt": Remediation(
         "the report file is damaged",
         "Inspector reported success, but the file is not a complete findings report.",

@@ -143,6 +143,15 @@ REMEDIATIONS = {
             EXPORT_MISSED,
         ),
     ),
+    "Delivery.Missing": Remediation(
+        "レポートファイルがありません",
+        "Inspector は成功を報告しましたが、ファイルを書き込まなかったか、ファイルが移動または削除されました。",
+        (
+            "バケット {bucket} の新しいオブジェクトを移動または削除するものを特定してください。S3 のデータイベントを記録していれば、CloudTrail で確認できます。",
+            START_AGAIN,
+            "再発する場合は、レポート ID を AWS サポートに伝えてください。",
+        ),
+    ),
     "Delivery.Corrupt": Remediation(
         "レポートファイルが破損しています",
         "Inspector は成功を報告しましたが、ファイルは完全な検出結果レポートではありません。",

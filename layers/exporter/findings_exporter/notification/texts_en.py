@@ -241,7 +241,7 @@ TEXTS = {
     "fact.error": "Error",
     "links_stay": "To open the links, sign in to the account. They do not expire.\nNotification {id}",
     "nothing_found.no_findings": "Inspector found nothing that matches the filter, and wrote no file.",
-    "nothing_found.no_object": "Inspector reported success but wrote no file, as it does when nothing matches the filter."
+    "nothing_found.no_object": "Inspector reported success but wrote no file, and ListFindings returns nothing for the filter."
     " If you expected findings, check that scanning is active.",
     "nothing_found.empty_object": "The file has no findings: nothing matches the filter."
     " If you expected findings, check that scanning is active.",

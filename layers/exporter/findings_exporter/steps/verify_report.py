@@ -77,7 +77,8 @@ def verify(
     Returns
     -------
     Delivery or Failure
-        ``Delivery.Encryption`` or ``Delivery.Corrupt`` when the object cannot be trusted.
+        ``Delivery.Encryption`` or ``Delivery.Corrupt`` when the object cannot be trusted, ``Delivery.Missing`` when there is
+        none, and it is not sure that there is nothing to report.
     """
     owner = destination.owner
     objects = found_objects(s3, destination)
@@ -86,7 +87,7 @@ def verify(
         time.sleep(CHECK_SECONDS)
         objects = found_objects(s3, destination)
     if not objects:
-        return _nothing(destination, "no_findings" if found_nothing else "no_object")
+        return _nothing(destination, "no_findings") if found_nothing else _without_object(ask, destination)
     key = _likeliest(objects, destination.prefix, report_id)
     head = s3.head_object(Bucket=destination.bucket, Key=key, ExpectedBucketOwner=owner)
     delivery = Delivery(
@@ -145,18 +146,31 @@ def _checked_content(
             return _confirmed_by_inspector(ask, delivery, form.fault or Note("form.no_findings"))
 
 
-def _confirmed_by_inspector(ask: AsksInspector, delivery: Delivery, fault: Note) -> Delivery | Failure:
-    """Check a tiny object without any finding that is in no known form: a malformed one was seen where nothing matched."""
+def _without_object(ask: AsksInspector, destination: Destination) -> Delivery | Failure:
+    """Check a success without an object: Inspector may write none where nothing matches, and something may have taken it away."""
+    doubt, values = _doubt(ask)
+    if not doubt:
+        return _nothing(destination, "no_object")
+    uri = f"s3://{destination.bucket}/{destination.prefix}"
+    return Failure("Delivery.Missing", Note(f"cause.missing_{doubt}", uri=uri, **values))
+
+
+def _doubt(ask: AsksInspector) -> tuple[Literal["", "refused", "unclear", "findings"], dict[str, str]]:
+    """Return why it is not sure that nothing matches the filter; an empty text where it is."""
     try:
         matches = ask()
     except ClientError as error:
         if code_of(error) in THROTTLED or not is_refused(error):
             raise
-        return _corrupt(delivery, fault, "cause.corrupt_refused", code=code_of(error))
-    if matches is None:
-        return _corrupt(delivery, fault, "cause.corrupt_unclear")
-    if matches:
-        return _corrupt(delivery, fault, "cause.corrupt_findings")
+        return "refused", {"code": code_of(error)}
+    return ("unclear" if matches is None else "findings" if matches else ""), {}
+
+
+def _confirmed_by_inspector(ask: AsksInspector, delivery: Delivery, fault: Note) -> Delivery | Failure:
+    """Check a tiny object without any finding that is in no known form: a malformed one was seen where nothing matched."""
+    doubt, values = _doubt(ask)
+    if doubt:
+        return _corrupt(delivery, fault, f"cause.corrupt_{doubt}", **values)
     note = Note("run.tiny_report", uri=delivery.uri, size=delivery.size_bytes, fault=fault)
     return replace(delivery, nothing_found="empty_object", note=notes.to_text(note))
 

@@ -25,6 +25,7 @@ from tests.builders.exporter import (
     OTHER_ID,
     REPORT_ID,
     client,
+    client_error,
     execution,
     make_bucket,
     plan,
@@ -365,11 +366,32 @@ def test_a_report_that_is_cut_anywhere_is_never_verified_but_between_rows_or_wit
             assert content[:size] in {b"", HEADER}
 
 
-@pytest.mark.parametrize(("found_nothing", "how"), [(True, "no_findings"), (False, "no_object")])
-def test_no_object_is_nothing_found(found_nothing: bool, how: str) -> None:
-    seen = verify(client("s3"), not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=found_nothing)
+@pytest.mark.parametrize(("ask", "how"), [(not_asked, "no_findings"), (lambda: False, "no_object")])
+def test_no_object_is_nothing_found_where_inspector_says_so(ask: AsksInspector, how: str) -> None:
+    seen = verify(client("s3"), ask, DESTINATION, REPORT_ID, "JSON", found_nothing=how == "no_findings")
     assert isinstance(seen, Delivery)
     assert (seen.nothing_found, seen.key, seen.uri, seen.size_bytes) == (how, None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("matches", "said"),
+    [
+        (True, "although ListFindings returns findings for the same filter"),
+        (None, "was incomplete"),
+        (client_error("AccessDeniedException", 403), "was refused (AccessDeniedException)"),
+    ],
+)
+def test_a_success_without_an_object_is_no_good_news_unless_inspector_has_nothing(matches: Any, said: str) -> None:
+    def ask() -> bool | None:
+        if isinstance(matches, Exception):
+            raise matches
+        return bool(matches) if matches is not None else None
+
+    seen = verify(client("s3"), ask, DESTINATION, REPORT_ID, "JSON", found_nothing=False)
+    assert isinstance(seen, Failure)
+    assert seen.error == "Delivery.Missing"
+    assert said in str(seen.cause)
+    assert f"s3://{DESTINATION.bucket}/{DESTINATION.prefix}" in str(seen.cause)
 
 
 def test_an_object_that_is_not_there_yet_is_searched_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,7 +414,7 @@ def test_an_object_that_no_one_expects_is_not_waited_for(
 ) -> None:
     pauses_made: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses_made.append)
-    verify(client("s3"), not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=found_nothing)
+    verify(client("s3"), lambda: False, DESTINATION, REPORT_ID, "JSON", found_nothing=found_nothing)
     assert len(pauses_made) == pauses
 
 
@@ -482,7 +504,7 @@ def test_of_several_objects_with_the_reports_id_the_newest_is_taken() -> None:
 
 def test_another_runs_object_is_not_found() -> None:
     put_report(of(FINDING), f"{DESTINATION.prefix.removesuffix('/')}-2/{REPORT_ID}.json")
-    seen = verify(client("s3"), not_asked, DESTINATION, REPORT_ID, "JSON", found_nothing=False)
+    seen = verify(client("s3"), lambda: False, DESTINATION, REPORT_ID, "JSON", found_nothing=False)
     assert isinstance(seen, Delivery)
     assert seen.nothing_found == "no_object"
 
