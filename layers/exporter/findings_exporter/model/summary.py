@@ -221,14 +221,28 @@ class ReportsSummary:
         )
 
     @property
+    def has_all_owners(self) -> bool:
+        """Whether each Region has sent all its owners: else the sum of none is known."""
+        return all(each.owner_count <= len(each.owners) for each in self._with_owners)
+
+    @property
     def owners(self) -> list[OwnerNumbers]:
-        """Return the owners of the first reports with the sums of their numbers, those with the most open findings first."""
+        """Return the owners of the first reports with the sums of their numbers, those with the most open findings first.
+
+        None where a Region has more owners than it sends.
+        """
+        if not self.has_all_owners:
+            return []
         found: dict[str, OwnerNumbers] = {}
-        for row in self.firsts:
-            for each in row.headline.owners if row.headline and row.state == "SUCCEEDED" else ():
+        for headline in self._with_owners:
+            for each in headline.owners:
                 known = found.get(each.owner)
                 found[each.owner] = each if known is None else _both(known, each)
         return sorted(found.values(), key=lambda each: (-each.open, each.owner))
+
+    @property
+    def _with_owners(self) -> list[ReportHeadline]:
+        return [row.headline for row in self.firsts if row.headline and row.state == "SUCCEEDED"]
 
 
 @dataclass(frozen=True, slots=True)

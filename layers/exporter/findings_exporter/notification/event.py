@@ -35,6 +35,7 @@ FIX = (
     "rank", "priority_score", "vulnerability_id", "title", "severity", "exploit_available", "in_kev", "kev_due_on",
     "runtime_reachability", "packages", "resources", "resource_count", "due_on", "why",
 )  # fmt: skip
+OWNERS_IN_EVENT = 10
 OWNER_NUMBERS = ("owner", "open", "critical", "new", "overdue")
 
 
@@ -120,7 +121,7 @@ def _delivery(run: Run, delivery: Delivery, config: Config) -> dict[str, Any]:
 
 def _run_analysis(headline: Mapping[str, Any]) -> dict[str, Any]:
     owners = _object(headline, "owners", ("count", "unowned"))
-    listed_owners = (headline.get("owners") or {}).get("listed") or () if owners else ()
+    listed_owners = ((headline.get("owners") or {}).get("listed") or [])[:OWNERS_IN_EVENT] if owners else ()
     return {
         **_analysis(headline, ANALYSIS_FIELDS),
         "owners": owners and {**owners, "listed": [_fields(each, OWNER_NUMBERS) for each in listed_owners]},

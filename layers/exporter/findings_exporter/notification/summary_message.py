@@ -13,7 +13,7 @@ from typing import Any
 
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
-from findings_exporter.model.home_messages import ReportHeadline
+from findings_exporter.model.home_messages import MOST_OWNERS_SAID, ReportHeadline
 from findings_exporter.model.summary import ReportRow, ReportsSummary, State, SummaryLines, SummaryTotals
 from findings_exporter.model.text import clean, cut, in_chat, in_mail, wrapped
 from findings_exporter.notification.localization import Localization
@@ -380,6 +380,8 @@ def _row_lines(rows: Iterable[ReportRow], localization: Localization, _: Escape)
 
 
 def _owners(summary: ReportsSummary, localization: Localization) -> str:
+    if not summary.has_all_owners:
+        return wrapped(localization.say("summary.owners_unknown", most=MOST_OWNERS_SAID))
     owners = summary.owners
     if not owners:
         return ""

@@ -297,6 +297,8 @@ TEXTS = {
     "summary.unexpected": "Not expected, and not in the sums: {places}.",
     "summary.open": "{open} open{worst}.",
     "summary.overdue": "{overdue} overdue, {due_soon} due soon.",
+    "summary.owners_unknown": "Owners: not added up, because a Region has more than {most} of them. The pages of the"
+    " Regions have all.",
     "summary.reports": "By Region and report:",
     "summary.row": "{place}: {numbers}",
     "summary.row_unexpected": "{place}, not expected: {numbers}",

@@ -281,6 +281,7 @@ TEXTS = {
     "summary.unexpected": "対象外で、合計に含まれません: {places}。",
     "summary.open": "未解決 {open} 件{worst}。",
     "summary.overdue": "期限超過 {overdue} 件、期限間近 {due_soon} 件。",
+    "summary.owners_unknown": "担当者: {most} 名を超えるリージョンがあるため、合計していません。各リージョンのページにすべてあります。",
     "summary.reports": "リージョンとレポートごと:",
     "summary.row": "{place} — {numbers}",
     "summary.row_unexpected": "{place}、対象外 — {numbers}",

@@ -110,6 +110,11 @@ class TestNumbers:
         )
         assert made.owners == [OwnerNumbers("shop", 11, 1, 3, 2), OwnerNumbers("web", 9, 0, None, None)]
 
+    def test_where_a_region_has_more_owners_than_it_sends_the_sum_of_none_is_known(self) -> None:
+        shop = OwnerNumbers("shop", 45)
+        made = summary(ended(HOME, owners=(OwnerNumbers("web", 9),), owner_count=51), ended(OTHER, owners=(shop,), owner_count=1))
+        assert (made.has_all_owners, made.owners) == (False, [])
+
     @pytest.mark.parametrize(
         ("messages", "level"),
         [

@@ -656,6 +656,12 @@ class TestOwnersOfARun:
         text = notification.email(gallery.daily_run(headline(owners=owners)), config())
         assert "Owners (1)\n- web: 7 open\n  Every open finding has an owner.\n" in text
 
+    def test_the_event_has_the_first_ten_of_them(self) -> None:
+        listed = [{"owner": f"o{number}", "open": 7, "critical": 0, "new": None, "overdue": None} for number in range(50)]
+        run = gallery.daily_run(headline(owners={"count": 60, "unowned": 0, "listed": listed}))
+        sent = notification.event(run, config())["analysis"]["owners"]
+        assert (sent["count"], [each["owner"] for each in sent["listed"]]) == (60, [f"o{number}" for number in range(10)])
+
 
 class TestChat:
     def test_it_has_sums_coverage_three_of_each_list_and_the_page(self) -> None:

@@ -182,6 +182,14 @@ def test_several_reports_of_a_region_are_not_added_up_and_the_mail_says_so() -> 
     assert "Numbers of several reports are not added up" in mail
 
 
+def test_sums_by_owner_that_are_not_known_are_said_to_be_unknown() -> None:
+    made = summary(ended(HOME, owners=(OwnerNumbers("web", 9),), owner_count=51), ended(OTHER))
+    mail = summary_email(made, home(), PAGE).replace("\n", " ")
+    assert "Owners: not added up, because a Region has more than 50 of them." in mail
+    assert "web" not in mail
+    assert summary_event(made, home(), PAGE)["owners"] == []
+
+
 def test_what_a_region_writes_is_only_text() -> None:
     hostile = failed(HOME, cause="see https://evil.example <!channel> *x* @here `rm`", error="Weird.Error", outcome="NOT_STARTED")
     made = summary(
