@@ -123,7 +123,7 @@ ROLES = {
         xray:GetSamplingRules xray:GetSamplingTargets xray:PutTelemetryRecords xray:PutTraceSegments
     """,
     "PlanReportsFunctionRole": FUNCTION + OUTBOX + """
-        dynamodb:PutItem/SCHEDULED dynamodb:PutItem/STARTS dynamodb:Query/STARTS dynamodb:PutItem/REPORTS
+        dynamodb:PutItem/SCHEDULED dynamodb:PutItem/STARTS dynamodb:Query/STARTS dynamodb:GetItem/REPORTS dynamodb:PutItem/REPORTS
         s3:GetObject s3:ListBucket kms:Decrypt
         states:DescribeExecution
     """,

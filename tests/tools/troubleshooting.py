@@ -176,6 +176,8 @@ SUMMARY = {
     "lost_accounts": "Activate scanning again for these accounts in that Region: `aws inspector2 enable --resource-types <types> --account-ids <account>`.",
     "unknown": "Run the command in the output `CheckSetupCommand` of that Region.",
     "drop": "Find out whether resources were deleted or a filter or suppression rule was added, before you take it for progress.",
+    "without_file": "The note has the fault. Correct `config/reports.json`, upload it with `make config`, and start the missing reports by hand"
+    " with `replaces`.",
     "differing": "Run `make deploy` with all Regions, and `make config` if you use its files.",
     "not_begun": "See in the home Region whether the schedule `ExportFindingsNightly` is enabled, and what is in the dead-letter queue.",
 }

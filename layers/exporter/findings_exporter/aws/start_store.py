@@ -2,7 +2,7 @@
 
 ===========  ===================  ==========================================================================
 ``STARTS``   ``<execution id>``   a start that has not ended: its reports, and the names of their executions
-``REPORTS``  ``REPORTS``          which reports the last scheduled start was of
+``REPORTS``  ``REPORTS``          which reports the last scheduled start with a usable file was of
 ===========  ===================  ==========================================================================
 """
 
@@ -80,10 +80,15 @@ def keep_reports(table: Table, names: Sequence[str]) -> None:
     table.put({"pk": REPORTS, "sk": REPORTS, "names": json.dumps(names)})
 
 
-def missing_reports(table: Table, now: datetime, expected_within: timedelta) -> list[str]:
-    """Return the reports of the last start that have not succeeded on schedule for so long."""
+def kept_reports(table: Table) -> list[str]:
+    """Return the reports that were last written down; none where no scheduled start has had a usable file."""
     item = table.get(REPORTS, REPORTS)
-    return [name for name in json.loads(item["names"]) if not _succeeded(table, name, now - expected_within)] if item else []
+    return list(json.loads(item["names"])) if item else []
+
+
+def missing_reports(table: Table, now: datetime, expected_within: timedelta) -> list[str]:
+    """Return the expected reports that have not succeeded on schedule for so long."""
+    return [name for name in kept_reports(table) if not _succeeded(table, name, now - expected_within)]
 
 
 def _succeeded(table: Table, report: str, since: datetime) -> bool:

@@ -260,6 +260,7 @@ TEXTS = {
     "summary.title_unknown": "scan coverage unknown in {regions}",
     "summary.title_drop": "unusual drop in {regions}",
     "summary.title_not_analyzed": "{count} not analyzed",
+    "summary.title_without_file": "reports file not used in {regions}",
     "summary.title_nothing": "reports delivered, not analyzed",
     "summary.title_delivered_one": "1 report delivered",
     "summary.title_delivered_other": "{count} reports delivered",
@@ -284,6 +285,8 @@ TEXTS = {
     " take it for progress.",
     "summary.missing_one": "The status of 1 missing finding is unknown.",
     "summary.missing_other": "The status of {count} missing findings is unknown.",
+    "summary.without_file": "Reports file not used: {regions}. Only the report of the parameters was exported there; a note says"
+    " why. Correct the file and upload it with make config.",
     "summary.differing": "Configured in another way than the home Region: {regions}. Run make deploy with the same parameters and"
     " make config with the same files in all Regions.",
     "summary.not_begun": "The schedule of the home Region ({home}) did not begin this time: what is expected was taken from the"

@@ -246,6 +246,7 @@ TEXTS = {
     "summary.title_unknown": "{regions} のスキャン範囲が不明",
     "summary.title_drop": "{regions} で異常な減少",
     "summary.title_not_analyzed": "{count} 件が未分析",
+    "summary.title_without_file": "{regions} でレポートのファイルが不使用",
     "summary.title_nothing": "レポートは配信済み、分析なし",
     "summary.title_delivered_one": "1 件のレポートを配信",
     "summary.title_delivered_other": "{count} 件のレポートを配信",
@@ -269,6 +270,8 @@ TEXTS = {
     "改善とみなす前に、原因を確認してください。",
     "summary.missing_one": "見つからない検出結果 1 件の状態は不明です。",
     "summary.missing_other": "見つからない検出結果 {count} 件の状態は不明です。",
+    "summary.without_file": "レポートのファイルを使用できませんでした: {regions}。そこではパラメータのレポートだけをエクスポートしました。理由は注記にあります。"
+    "ファイルを修正し、make config でアップロードしてください。",
     "summary.differing": "ホームリージョンと設定が異なります: {regions}。すべてのリージョンで、同じパラメータで make deploy を、同じファイルで"
     " make config を実行してください。",
     "summary.not_begun": "ホームリージョン ({home}) のスケジュールはこの回を開始しませんでした。対象のレポートはパラメータから決めました。",

@@ -160,6 +160,16 @@ def test_where_home_did_not_begin_the_time_the_message_says_so() -> None:
     assert "did not begin this time" in summary_email(summary(ended(OTHER), expected=guessed), home(), PAGE)
 
 
+def test_a_file_that_cannot_be_used_stands_among_the_problems_and_says_what_to_do() -> None:
+    found = summary(start(HOME, notes=("There is no config/reports.json.",)), start(OTHER), ended(HOME), ended(OTHER))
+    mail = " ".join(summary_email(found, home(), None).split())
+    assert summary_subject(found, home()).startswith("ACTION: Inspector summary, 2 Regions: reports file not used in eu-west-1")
+    assert mail.startswith("Reports file not used: eu-west-1.")
+    assert "upload it with make config" in mail
+    assert "There is no config/reports.json." in mail
+    assert "Reports file not used" in json.dumps(summary_chat(found, home(), None))
+
+
 def test_a_supplement_has_another_name_and_another_id() -> None:
     made, later = summary(*CASES["silent"]), summary(*CASES["all-well"], number=1, new=frozenset({ended(OTHER).key}))
     assert summary_subject(later, home()) == "Inspector supplement, 1 Region: no changes, 1,000 open"

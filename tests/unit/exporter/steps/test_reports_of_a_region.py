@@ -140,6 +140,21 @@ class TestPlan:
         assert isinstance(notice, StartNotice)
         assert said in notice.notes[0]
 
+    @pytest.mark.parametrize("content", [None, b"[", [{"name": "a/b"}]])
+    def test_what_the_file_listed_is_still_expected_where_it_cannot_be_used(self, reports: ReportsClients, content: Any) -> None:
+        put(TWO)
+        before = {"schedule": {"scheduled_for": (START - timedelta(hours=1)).isoformat(), "arn": SCHEDULE}}
+        plan_reports(reports, start("a"), before, START)
+        client("s3").delete_object(Bucket=BUCKET, Key=KEY)
+        if content is not None:
+            put(content)
+        plan_reports(reports, start("b"), SCHEDULED, START)
+        record = summary_store.find(reports.table, START.isoformat())
+        assert record
+        assert record.expected
+        assert record.expected.reports == ("nightly", "weekly")
+        assert start_store.missing_reports(reports.table, START + timedelta(days=2), timedelta(hours=26)) == ["nightly", "weekly"]
+
     def test_a_wrong_parameter_is_left_to_the_report_s_own_run_which_is_heard_of(
         self, table: Table, states: FakeStates, queue: Queue
     ) -> None:
