@@ -182,6 +182,8 @@ SUMMARY = {
     "not_begun": "See in the home Region whether the schedule `ExportFindingsNightly` is enabled, and what is in the dead-letter queue.",
 }
 """By line of a summary, what to do."""
+AGAIN = "[Start a new execution](operations.md#run-again)."
+"""The message itself says with which input."""
 BY_HAND = "Check it in the console, or run a test export."
 HEAD = """# Troubleshooting
 
@@ -206,9 +208,8 @@ Search this page for the text that you see; `<…>` stands for what differs from
 | a parameter that is refused | [Parameters](#parameters) |
 | a deployment that fails | [Deployments](#deployments) |
 
-`<…>` in a command is an output of the stack, or what the message names. To start a new execution, open the state machine (output
-`StateMachineConsole`; with `Reports: FILE` or `HomeRegion` that of all reports, `AllReportsConsole`), choose *Start execution* and
-enter `{}`. To check the setup, run the command in the output `CheckSetupCommand`.
+`<…>` in a command is an output of the stack, or what the message names. [Run again](operations.md#run-again)
+says how to start a new execution. To check the setup, run the command in the output `CheckSetupCommand`.
 """
 RUNS = """## Failed runs
 
@@ -339,7 +340,11 @@ def _run(errors: list[str], remediation: Remediation) -> str:
     place = next(WHERE_TO_LOOK[error] for error in errors if error in WHERE_TO_LOOK)
     name = ", ".join(f"`{error}`" if error != ANY_OTHER else error for error in errors)
     entry = _entry(
-        name, remediation.title, prose(shown(remediation.why)), [prose(shown(step)) for step in remediation.fix], place
+        name,
+        remediation.title,
+        prose(shown(remediation.why)),
+        [prose(shown(step.replace("{again}", AGAIN))) for step in remediation.fix],
+        place,
     )
     said = [TEXTS[name] for error in errors for name in SENTENCES.get(error, [])]
     return f"{entry}\n{_table(said)}" if said else entry
@@ -385,7 +390,8 @@ def _alarms() -> Iterator[str]:
     yield "## Alarms\n\nThe description of an alarm, with the values of your stack in place of `<…>`:\n"
     several = Place(parameters={**PLACE.parameters, "Reports": "FILE"})
     alarms = Rendered(PLACE).of_type("AWS::CloudWatch::Alarm")
-    for alarm in (alarms | Rendered(several).of_type("AWS::CloudWatch::Alarm")).values():
+    # Those that both have are of a stack without several reports.
+    for alarm in (alarms | Rendered(several).of_type("AWS::CloudWatch::Alarm") | alarms).values():
         name, result = alarm["AlarmName"], alarm["AlarmDescription"]
         for value, placeholder in PLACEHOLDERS.items():
             name, result = name.replace(value, placeholder), result.replace(value, placeholder)

@@ -3,9 +3,14 @@
 
 from findings_exporter.notification.remediation import Remediation
 
-START_AGAIN = "ステートマシンの新しい実行を、入力 {{}} で開始してください。事前の後処理は不要です。"
+AGAIN = {
+    "parameters": "ステートマシンの新しい実行を、入力 {} で開始してください。",
+    "same": "ステートマシンの新しい実行を、この実行と同じ入力（コンソールで確認できます）からフィールド schedule を除いて開始してください。",
+    "all_reports": "ステートマシン Export All Reports の新しい実行を、入力 {input} で開始してください。",
+}
+START_AGAIN = "{again}事前の後処理は不要です。"
 TEST_EXPORT = "テストエクスポートを行ってください。events/test_export.json の入力で実行を開始すると、小さな実際のレポートが通常は数分で出力されます。検出結果が 0 件の場合は、セットアップの確認にはなりません。"
-EXPORT_MISSED = "空の JSON オブジェクトを入力にして実行を開始し、出力されなかったレポートを出力してください。"
+EXPORT_MISSED = "{again}出力されなかったレポートが出力されます。"
 CHECK_SETUP = "セットアップ確認（スタックの出力 CheckSetupCommand）を実行してください。不足している設定が分かります。"
 POLICIES = "バケットポリシーとキーポリシーを template.yaml と比較してください。既存のバケットやキーを使う場合は、スタックの出力にあるポリシーステートメントと比較してください。"
 HEALTH = "{region} の AWS Health Dashboard を確認してください。"

@@ -182,7 +182,7 @@ class TestEmail:
     @EVERY_ERROR
     def test_a_failure_says_what_happened_why_and_what_to_do(self, error: str) -> None:
         run = failed_run(Failure(error, "This is\nwhat happened."))
-        remediation = remediation_for(Failure(error, ""), config())
+        remediation = remediation_for(Failure(error, ""), config(), run=run)
         body = notification.email(run, config())
         assert body.startswith(f'The report "nightly" was not delivered.\nAccount {ACCOUNT}, {REGION}.\n\n')
         assert f"Cause ({error})\n  This is\n  what happened.\n  " in body
@@ -253,7 +253,7 @@ class TestChat:
     def test_a_failure_warns_and_leads_to_the_fix(self) -> None:
         chat = notification.chat_message(RUNS["failed"], config())
         assert chat["content"]["title"].startswith(":warning: ")
-        assert chat["content"]["nextSteps"] == list(remediation_for(BROKEN, config()).fix)
+        assert chat["content"]["nextSteps"] == list(remediation_for(BROKEN, config(), run=RUNS["failed"]).fix)
         assert BROKEN.cause in chat["content"]["description"]
         context = chat["metadata"]["additionalContext"]
         assert (context["outcome"], context["error"], context["report"]) == ("FAILED", BROKEN.error, "nightly")
@@ -279,7 +279,7 @@ class TestSetup:
 
     def test_a_mail_says_so_when_nothing_was_found_and_keeps_the_general_advice(self) -> None:
         text = flat(notification.email(RUNS["setup without a fault"], config()))
-        general = remediation_for(BROKEN, config())
+        general = remediation_for(BROKEN, config(), run=RUNS["failed"])
         assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in text
         assert "The check cannot see policies of the organization" in text
         assert all(step in text for step in general.fix)

@@ -10,7 +10,7 @@ from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure
 from findings_exporter.steps import record_run as recording
 from findings_exporter.steps.record_run import cause_text, record_run
-from tests.builders.exporter import config, delivery, execution, headline, minutes, planned
+from tests.builders.exporter import config, delivery, execution, failed_run, headline, minutes, planned
 
 ME = execution("me")
 SUCCESS: dict[str, Any] = {"failure": None, "delivery": delivery().to_dict(), "duplicate": False}
@@ -206,4 +206,5 @@ def test_runs_that_one_hourly_cleanup_records_are_counted_under_their_own_report
 
 
 def test_the_fail_states_cause_fits() -> None:
-    assert len(cause_text(Failure("InvalidInput", "x" * 100_000), config())) == recording.FAIL_CAUSE_CHARACTERS
+    failure = Failure("InvalidInput", "x" * 100_000)
+    assert len(cause_text(failure, config(), failed_run(failure))) == recording.FAIL_CAUSE_CHARACTERS
