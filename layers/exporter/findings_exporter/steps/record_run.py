@@ -35,7 +35,8 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     Parameters
     ----------
     event
-        ``failure`` (``error``, ``cause`` and perhaps ``setup``; null after a success), ``delivery`` (null without one),
+        ``failure`` (``error``, ``cause`` and perhaps ``setup``; ``not_cancelled``, an error, where its report could not be
+        cancelled; null after a success), ``delivery`` (null without one),
         ``duplicate`` (whether another execution exports the scheduled time), and from release 2 on ``analysis_failure``
         (``error`` and ``cause`` of an analysis step that broke down; else null).
 
@@ -49,6 +50,8 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     delivery = Delivery.from_dict(event["delivery"]) if event["delivery"] and not failure else None
     if broken := event.get("analysis_failure"):
         run_store.note_analysis_failure(table, execution, analysis_failure(broken["error"], broken["cause"]))
+    if event["failure"] and (error := event["failure"].get("not_cancelled")):
+        run_store.note(table, execution, Note("run.not_cleaned_up", error=clean(error, ERROR_CHARACTERS)))
     outcome: Outcome = "FAILED" if failure else "DUPLICATE" if event["duplicate"] else "SUCCEEDED"
     run = record(table, execution, outcome, failure, delivery, now)
     return {

@@ -76,6 +76,15 @@ def test_what_a_setup_check_found_is_recorded_and_is_in_the_cause(table: Table) 
     assert recorded.setup == setup
 
 
+def test_a_report_that_could_not_be_cancelled_is_noted(table: Table) -> None:
+    planned(table, ME)
+    failure = {"error": "DeadlineExceeded", "cause": "said", "not_cancelled": "AccessDeniedError"}
+    record(table, FAILURE | {"failure": failure})
+    (note,) = run_store.load(table, ME).notes
+    assert "may still be in progress" in note
+    assert "AccessDeniedError" in note
+
+
 def test_a_failure_of_a_duplicate_is_a_failure(table: Table) -> None:
     planned(table, ME)
     assert record(table, FAILURE | {"duplicate": True})["outcome"] == "FAILED"
