@@ -63,6 +63,13 @@ class Run:
         return "error" not in analysis and isinstance(count, int) and count > 0
 
     @property
+    def is_unverified(self) -> bool:
+        """Whether its report has ended at Inspector, and nothing is known of the file: the run ended in between."""
+        if self.outcome == "SUCCEEDED" or self.report_ended_at is None or self.delivery or self.failure is None:
+            return False
+        return not self.failure.error.startswith(("Report.", "Delivery."))
+
+    @property
     def duration_seconds(self) -> int:
         """From start to outcome."""
         return round(((self.ended_at or self.execution.started_at) - self.execution.started_at).total_seconds())

@@ -318,12 +318,12 @@ REMEDIATIONS = {
     ),
     "Stopped": Remediation(
         "the run was stopped",
-        "A user or a tool stopped the execution. The exporter cancels its report and releases its lock by itself.",
+        "A user or a tool stopped the execution. The exporter cancels its report, if that is still in progress, and releases its lock by itself.",
         ("Find out who stopped it: CloudTrail, Event history, event name StopExecution.", START_AGAIN),
     ),
     "TimedOut": Remediation(
         "the run reached its time limit",
-        "The time limit of the state machine ended the execution. The exporter cancels its report and releases its lock by itself."
+        "The time limit of the state machine ended the execution. The exporter cancels its report, if that is still in progress, and releases its lock by itself."
         " Normally the run's deadline ends a run earlier.",
         (START_AGAIN, REPORT_BUG),
     ),

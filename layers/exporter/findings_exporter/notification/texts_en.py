@@ -91,6 +91,9 @@ TEXTS = {
     "headline.not_analyzed": 'The report "{name}" was delivered, but not analyzed. Changes are unknown.',
     "headline.failed": 'The report "{name}" was not delivered.',
     "headline.stopped": 'The report "{name}" was not delivered: the run was stopped.',
+    "headline.unverified": 'Inspector finished the report "{name}", but the run ended before it was recorded whether the'
+    " file is complete.",
+    "unverified.place": "If Inspector has written a file, it lies under {place}",
     "headline.unnamed": "No report was delivered.",
     "headline.unnamed_stopped": "No report was delivered: the run was stopped.",
     "headline.lost": "Scan coverage lost: Inspector does not scan everything. Fewer findings do not mean fewer vulnerabilities.",

@@ -88,6 +88,8 @@ TEXTS = {
     "headline.not_analyzed": "レポート「{name}」を出力しましたが、分析できませんでした。変化は不明です。",
     "headline.failed": "レポート「{name}」は出力されませんでした。",
     "headline.stopped": "レポート「{name}」は出力されませんでした。実行が停止されました。",
+    "headline.unverified": "Inspector のレポート「{name}」は終了しましたが、ファイルが完全かどうかを記録する前に実行が終わりました。",
+    "unverified.place": "Inspector がファイルを書き込んだ場合は、次の場所にあります: {place}",
     "headline.unnamed": "レポートは出力されませんでした。",
     "headline.unnamed_stopped": "レポートは出力されませんでした。実行が停止されました。",
     "headline.lost": "スキャンのカバレッジが失われています。検出結果の減少は改善を意味しません。",
