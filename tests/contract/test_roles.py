@@ -160,7 +160,7 @@ WITH_SUMMARY = {
 }
 """Where several reports or Regions are summarized."""
 WITH_REPORTS_FILE = {
-    "CleanUpFunctionRole": "dynamodb:GetItem/REPORTS dynamodb:Query/REPORTS dynamodb:GetItem/REPORT dynamodb:Query/REPORT"
+    "CleanUpFunctionRole": "dynamodb:PutItem/REPORTS dynamodb:GetItem/REPORTS dynamodb:Query/REPORTS dynamodb:GetItem/REPORT dynamodb:Query/REPORT"
 }
 AT_HOME = {"PlanReportsFunctionRole": "dynamodb:PutItem/SUMMARY dynamodb:UpdateItem/SUMMARY"}
 """Where the summary is made."""

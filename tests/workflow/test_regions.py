@@ -393,7 +393,9 @@ class TestRoles:
         regions.other.invoke("CleanUpFunction", {})
         assert wait_until(lambda: regions.said("HEADLINE#"), "the headlines", 20)
 
-    @pytest.mark.parametrize("sid", ["KeepMessagesForHome", "FinishStarts", "AskWhetherAStartLives", "FindMissingReports"])
+    @pytest.mark.parametrize(
+        "sid", ["KeepMessagesForHome", "FinishStarts", "AskWhetherAStartLives", "FindMissingReports", "ExpectTheFirstReport"]
+    )
     def test_the_hourly_cleanup_is_denied(self, regions: Regions, sid: str) -> None:
         regions.other.invoke("PlanReportsFunction", regions.event(stack=regions.other))
         with (

@@ -417,6 +417,7 @@ def history_line(run: Run) -> dict[str, str | int]:
         "error": run.failure.error if run.failure else None,
         "filter_hash": plan.filter_hash,
         "scheduled": int(plan.is_scheduled),
+        "replaces": plan.replaces,
         "notified": int(plan.notify),
         "format": plan.report_format,
         "bucket": delivery.bucket if delivery else None,

@@ -268,6 +268,7 @@ def _watch_starts(clients: CleanUpClients, now: datetime) -> None:
     if clients.config.has_summary:
         finish_ended(clients, now)
     if within := clients.config.expected_hours:
+        start_store.expect_first(clients.table, clients.config.defaults.report_name, now)
         missing = start_store.missing_reports(clients.table, now, timedelta(hours=within))
         count_missing_reports(len(missing))
         if missing:

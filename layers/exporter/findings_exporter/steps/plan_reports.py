@@ -163,7 +163,7 @@ def _say_home(
         # What the file listed when it was last used is still expected: what it lists now is unknown.
         expected = tuple(dict.fromkeys((*start_store.kept_reports(clients.table), *names)))
     else:
-        start_store.keep_reports(clients.table, names)
+        start_store.keep_reports(clients.table, names, now)
     if config.is_home:
         deadline_at = datetime.fromisoformat(scheduled_for) + timedelta(hours=config.summary_hours)
         summary_store.begin(clients.table, scheduled_for, Expected(config.expected_regions, expected, by_home=True), deadline_at)

@@ -252,3 +252,27 @@ def test_what_is_missing_is_what_has_not_succeeded_on_schedule(reports: ReportsC
     )
     reports.table.put({"pk": "REPORT#weekly", "sk": f"RUN#{(now - timedelta(hours=30)).isoformat()}#a", **line})
     assert start_store.missing_reports(reports.table, now, day) == ["weekly"]
+    replaced = {"pk": "REPORT#weekly", "sk": f"RUN#{now.isoformat()}#b", **line, "scheduled": 0}
+    reports.table.put(replaced)
+    assert start_store.missing_reports(reports.table, now, day) == ["weekly"]
+    reports.table.put(replaced | {"replaces": START.isoformat()})
+    assert start_store.missing_reports(reports.table, now, day) == []
+
+
+def test_a_report_is_missing_only_after_it_was_expected_for_so_long(table: Table) -> None:
+    day, at = timedelta(hours=26), [START + timedelta(hours=hours) for hours in (0, 24, 27, 49, 51)]
+    start_store.expect_first(table, "nightly", at[0])
+    start_store.keep_reports(table, ["nightly", "weekly"], at[1])
+    start_store.expect_first(table, "another", at[1])
+    missing = [start_store.missing_reports(table, each, day) for each in at]
+    assert missing == [[], [], ["nightly"], ["nightly"], ["nightly", "weekly"]]
+    start_store.keep_reports(table, ["weekly"], at[4])
+    start_store.keep_reports(table, ["weekly", "nightly"], at[4])
+    assert start_store.missing_reports(table, at[4], day) == ["weekly"]
+
+
+def test_a_report_that_was_kept_without_a_time_counts_as_long_expected(table: Table) -> None:
+    table.put({"pk": "REPORTS", "sk": "REPORTS", "names": '["nightly"]'})
+    assert start_store.missing_reports(table, START, timedelta(hours=26)) == ["nightly"]
+    start_store.keep_reports(table, ["nightly"], START)
+    assert start_store.missing_reports(table, START, timedelta(hours=26)) == ["nightly"]
