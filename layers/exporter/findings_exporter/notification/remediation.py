@@ -328,6 +328,8 @@ REMEDIATIONS = {
         (START_AGAIN, REPORT_BUG),
     ),
 }
+OF_THE_EXPORTER = frozenset({"bucket_policy_for_exporter", "key_policy_for_exporter", "permissions"})
+"""Checks of what Inspector needs for nothing: they explain no failure of its report."""
 UNKNOWN = Remediation(
     "unexpected error",
     "The exporter has no explanation for this error.",
@@ -355,7 +357,7 @@ def remediation_for(failure: Failure, config: Config, language: str = "en", run:
         "region": config.region,
     }
     remediation = Remediation(found.title, found.why.format(**names), tuple(step.format(**names) for step in found.fix))
-    return _with_setup_results(remediation, failure.setup, words, names) if failure.setup else remediation
+    return _with_setup_results(remediation, failure.error, failure.setup, words, names) if failure.setup else remediation
 
 
 def _again(run: Run | None, config: Config, words: ModuleType) -> str:
@@ -393,19 +395,15 @@ def statements(failure: Failure, language: str = "en") -> list[tuple[str, str]]:
 
 
 def _with_setup_results(
-    remediation: Remediation, setup: Mapping[str, Any], words: ModuleType, names: Mapping[str, str]
+    remediation: Remediation, error: str, setup: Mapping[str, Any], words: ModuleType, names: Mapping[str, str]
 ) -> Remediation:
-    """Say what the setup check found instead of what may be the cause."""
+    """Say what the setup check found instead of what may be the cause; beside it, where what was found cannot be the cause."""
     failed, unknown = (" ".join(each["sentence"] for each in setup[result]) for result in ("failed", "unknown"))
     if not failed:
         sentences = (remediation.why, words.ALL_PASSED, unknown, words.NOT_SEEN)
         return replace(remediation, why=" ".join(text for text in sentences if text))
-    return replace(
-        remediation,
-        why=words.FOUND.format(sentences=f"{failed} {unknown}".strip()),
-        fix=(
-            *dict.fromkeys(step for each in setup["failed"] for step in each["fix"]),
-            words.TEST_EXPORT,
-            words.EXPORT_MISSED.format(**names),
-        ),
-    )
+    found = words.FOUND.format(sentences=f"{failed} {unknown}".strip())
+    steps = tuple(dict.fromkeys(step for each in setup["failed"] for step in each["fix"]))
+    if error.startswith("Report.") and all(each["check"] in OF_THE_EXPORTER for each in setup["failed"]):
+        return replace(remediation, why=f"{remediation.why} {found}", fix=(*steps, *remediation.fix))
+    return replace(remediation, why=found, fix=(*steps, words.TEST_EXPORT, words.EXPORT_MISSED.format(**names)))

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,18 @@ def test_a_japanese_failure_message_is_japanese_throughout(medium: str) -> None:
         assert said in text.replace(" ", "") or said in text
     # The statements are JSON, links and facts are names.
     assert english_in(re.sub(r"\{.*\}|https?\S+", "", text)) == []
+
+
+def test_what_cannot_be_the_cause_is_said_beside_it_and_not_instead() -> None:
+    of_exporter = bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START)
+    failure = for_programs(failed_run(checked([of_exporter]))).failure
+    assert failure
+    general = remediation_for(Failure("Report.INVALID_PERMISSIONS", ""), config())
+    said = remediation_for(failure, config())
+    assert said.why.startswith(f"{general.why} The setup check found: ")
+    assert set(general.fix) < set(said.fix)
+    refused = remediation_for(replace(failure, error="AccessDeniedError"), config())
+    assert refused.why.startswith("The setup check found: ")
 
 
 def test_programs_get_the_same_failure_in_english() -> None:
