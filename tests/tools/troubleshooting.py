@@ -169,7 +169,8 @@ SUMMARY = {
     "not_configured": "Run `make config` with all Regions, so that they have the same `config/reports.json`.",
     "not_started": "The sentence says why. Start the report by hand, with `replaces`.",
     "failed": "The message of that Region has cause and fix. Start the report by hand, with `replaces`.",
-    "timed_out": "Raise `deadline_hours` of that report, or narrow its filter. Start it by hand, with `replaces`.",
+    "timed_out": "The time limit of the state machine ended the execution, which its deadline normally does earlier. Start the report by hand,"
+    " with `replaces`. If it happens again, open an issue and attach the execution history.",
     "aborted": "A user has stopped the execution. Start the report by hand, with `replaces`.",
     "not_analyzed": "The message of that Region says why: [Failed analyses](#failed-analyses).",
     "lost": "Activate scanning again in that Region: `aws inspector2 enable --resource-types <types>`.",

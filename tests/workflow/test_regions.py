@@ -416,6 +416,7 @@ class TestRoles:
         with regions.other.without_statement("ExportAllReportsRole", sid):
             ended = regions.other.ended(regions.start(regions.other), 90)
         assert (ended.status, ended.error) == ("FAILED", "ReportsFailed")
+        assert "of one without a run, the history of this execution does" in str(ended.cause)
 
     def test_a_start_that_may_invoke_no_step_fails(self, regions: Regions) -> None:
         with regions.other.without_statement("ExportAllReportsRole", "InvokeTheSteps"):

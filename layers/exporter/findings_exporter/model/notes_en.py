@@ -189,5 +189,5 @@ NOTES = {
     "reports.unread": "{key} cannot be read, so the report of the parameters was exported: {why}.",
     "reports.unknown": "must be a list of names of reports; there are: {known}",
     "reports.input": 'the input may have the field "reports", and nothing else',
-    "reports.stopped": "The start was stopped before this report began.",
+    "reports.stopped": "The start ended before this report began.",
 }

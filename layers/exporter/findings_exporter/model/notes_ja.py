@@ -157,5 +157,5 @@ NOTES = {
     "reports.unread": "{key} を読み取れないため、パラメータのレポートをエクスポートしました: {why}。",
     "reports.unknown": "レポートの名前のリストでなければなりません。次のレポートがあります: {known}",
     "reports.input": "入力に指定できるのはフィールド「reports」だけです",
-    "reports.stopped": "このレポートが始まる前に、開始が停止されました。",
+    "reports.stopped": "このレポートが始まる前に、開始の実行が終了しました。",
 }

@@ -55,7 +55,7 @@ CASES: dict[str, list[HomeMessage]] = {
     "not-started": [
         *STARTS,
         ended(HOME),
-        failed(OTHER, outcome="NOT_STARTED", cause="The start was stopped before this report began."),
+        failed(OTHER, outcome="NOT_STARTED", cause="The start ended before this report began."),
     ],
     "not-analyzed": [
         *STARTS,

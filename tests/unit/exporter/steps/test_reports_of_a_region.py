@@ -210,8 +210,8 @@ class TestFinish:
         states.add(start(), "ABORTED")
         assert finish_ended(reports, START) == ["start-1"]
         reports.home.send_all(reports.table)
-        outcomes = [each.outcome for each in queue.messages if isinstance(each, ReportHeadline)]
-        assert outcomes == ["NOT_STARTED", "NOT_STARTED"]
+        said = [(each.outcome, each.cause) for each in queue.messages if isinstance(each, ReportHeadline)]
+        assert said == [("NOT_STARTED", "The start ended before this report began.")] * 2
 
     def test_by_hand_nothing_is_said_home(self, reports: ReportsClients, queue: Queue) -> None:
         put(TWO)
