@@ -129,8 +129,10 @@ def ended_run(**fields: Any) -> Run:
 
 
 def failed_run(failure: Failure, **fields: Any) -> Run:
-    """A run as it is recorded after a failure."""
-    return ended_run(outcome="FAILED", failure=failure, delivery=None, **fields)
+    """A run as it is recorded after a failure: of its report, or before that has ended."""
+    of_report = failure.error.startswith(("Report.", "Delivery."))
+    report_ended_at = {} if of_report else {"report_ended_at": None}
+    return ended_run(**{"outcome": "FAILED", "failure": failure, "delivery": None} | report_ended_at | fields)
 
 
 def headline(**fields: Any) -> dict[str, Any]:

@@ -19,6 +19,8 @@ SETUP_VARIABLES = {
     "ANALYZE_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-AnalyzeReportFunctionRole",
     "NOTIFY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-NotifyFunctionRole",
     "NOTIFY_OWNERS_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-NotifyOwnersFunctionRole",
+    "CANCEL_REPORT_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-CancelReportFunctionRole",
+    "CLEAN_UP_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/findings/findings-CleanUpFunctionRole",
     "DEAD_LETTER_QUEUE_URL": QUEUE,
 }
 

@@ -234,7 +234,7 @@ def written() -> list[dict[str, Any]]:
         lock.acquire(FakeStates().client, OTHER, minutes(120))
         lock.mark_creating(OTHER, minutes(121), minutes(120))
         start_store.open_start(table, Start(OTHER, "2026-11-23T05:00:00+00:00", False, (("nightly", "nightly-1"),)))
-        start_store.keep_reports(table, ["nightly"])
+        start_store.keep_reports(table, ["nightly"], minutes(0))
         outbox.keep(table, summaries.ended(), summaries.NOW)
         summary_store.begin(table, summaries.TIME, summaries.EXPECTED, summaries.NOW)
         summary_store.keep(table, summaries.start(notes=("A note.",)))

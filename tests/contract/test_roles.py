@@ -123,7 +123,7 @@ ROLES = {
         xray:GetSamplingRules xray:GetSamplingTargets xray:PutTelemetryRecords xray:PutTraceSegments
     """,
     "PlanReportsFunctionRole": FUNCTION + OUTBOX + """
-        dynamodb:PutItem/SCHEDULED dynamodb:PutItem/STARTS dynamodb:Query/STARTS dynamodb:PutItem/REPORTS
+        dynamodb:PutItem/SCHEDULED dynamodb:PutItem/STARTS dynamodb:Query/STARTS dynamodb:GetItem/REPORTS dynamodb:PutItem/REPORTS
         s3:GetObject s3:ListBucket kms:Decrypt
         states:DescribeExecution
     """,
@@ -160,7 +160,7 @@ WITH_SUMMARY = {
 }
 """Where several reports or Regions are summarized."""
 WITH_REPORTS_FILE = {
-    "CleanUpFunctionRole": "dynamodb:GetItem/REPORTS dynamodb:Query/REPORTS dynamodb:GetItem/REPORT dynamodb:Query/REPORT"
+    "CleanUpFunctionRole": "dynamodb:PutItem/REPORTS dynamodb:GetItem/REPORTS dynamodb:Query/REPORTS dynamodb:GetItem/REPORT dynamodb:Query/REPORT"
 }
 AT_HOME = {"PlanReportsFunctionRole": "dynamodb:PutItem/SUMMARY dynamodb:UpdateItem/SUMMARY"}
 """Where the summary is made."""

@@ -443,7 +443,8 @@ class TestWalk:
         after = [state for state in walk.path[walk.path.index(name) + 1 :] if state in TASKS]
         assert after == left
         if name not in {"Check Setup", "Record Run", "Notify"}:
-            assert walk.payloads["Record Run"]["failure"] == {"error": "X", "cause": cause or ""}
+            not_cancelled = {"not_cancelled": "X"} if name == "Cancel Report" else {}
+            assert walk.payloads["Record Run"]["failure"] == {"error": "X", "cause": cause or ""} | not_cancelled
 
     @pytest.mark.parametrize("answer", [{"state": "SURPRISE"}, {"state": None}, {"state": {}}, {}, None, [], "VERIFIED"])
     @pytest.mark.parametrize("name", sorted(TASKS.keys() - CHANGE_NO_END - {"Cancel Report", "Check Setup"}))
@@ -553,8 +554,17 @@ class TestWalk:
         answers = FAILED_ANSWERS | {"Check Report": [StepError("First", "one")], second: [StepError("Second", "two")]}
         walk = Walk(answers).run()
         assert walk.path[-1] == "Export Failed"
-        assert walk.payloads["Record Run"]["failure"] == {"error": "First", "cause": "one"}
+        not_cancelled = {"not_cancelled": "Second"} if second == "Cancel Report" else {}
+        assert walk.payloads["Record Run"]["failure"] == {"error": "First", "cause": "one"} | not_cancelled
         assert walk.output["Error"] != "Second"
+
+    def test_a_report_that_could_not_be_cancelled_is_recorded_beside_what_a_setup_check_found(self) -> None:
+        answers = FAILED_ANSWERS | {
+            "Check Report": [StepError(SETUP_ERROR, "one")],
+            "Cancel Report": [StepError("States.Timeout", "")],
+        }
+        failure = Walk(answers).run().payloads["Record Run"]["failure"]
+        assert (failure["error"], failure["not_cancelled"], "setup" in failure) == (SETUP_ERROR, "Workflow.Timeout", True)
 
     def test_a_success_that_could_not_be_notified_is_a_failure_to_look_at(self) -> None:
         assert Walk(ANSWERS | {"Notify": [StepError("X", "c")]}).run().output == {"Error": "X", "Cause": "c"}

@@ -171,17 +171,22 @@ SUMMARY = {
     "not_configured": "Run `make config` with all Regions, so that they have the same `config/reports.json`.",
     "not_started": "The sentence says why. Start the report by hand, with `replaces`.",
     "failed": "The message of that Region has cause and fix. Start the report by hand, with `replaces`.",
-    "timed_out": "Raise `deadline_hours` of that report, or narrow its filter. Start it by hand, with `replaces`.",
+    "timed_out": "The time limit of the state machine ended the execution, which its deadline normally does earlier. Start the report by hand,"
+    " with `replaces`. If it happens again, open an issue and attach the execution history.",
     "aborted": "A user has stopped the execution. Start the report by hand, with `replaces`.",
     "not_analyzed": "The message of that Region says why: [Failed analyses](#failed-analyses).",
     "lost": "Activate scanning again in that Region: `aws inspector2 enable --resource-types <types>`.",
     "lost_accounts": "Activate scanning again for these accounts in that Region: `aws inspector2 enable --resource-types <types> --account-ids <account>`.",
     "unknown": "Run the command in the output `CheckSetupCommand` of that Region.",
     "drop": "Find out whether resources were deleted or a filter or suppression rule was added, before you take it for progress.",
+    "without_file": "The note has the fault. Correct `config/reports.json`, upload it with `make config`, and start the missing reports by hand"
+    " with `replaces`.",
     "differing": "Run `make deploy` with all Regions, and `make config` if you use its files.",
     "not_begun": "See in the home Region whether the schedule `ExportFindingsNightly` is enabled, and what is in the dead-letter queue.",
 }
 """By line of a summary, what to do."""
+AGAIN = "[Start a new execution](operations.md#run-again)."
+"""The message itself says with which input."""
 BY_HAND = "Check it in the console, or run a test export."
 HEAD = """# Troubleshooting
 
@@ -206,9 +211,8 @@ Search this page for the text that you see; `<…>` stands for what differs from
 | a parameter that is refused | [Parameters](#parameters) |
 | a deployment that fails | [Deployments](#deployments) |
 
-`<…>` in a command is an output of the stack, or what the message names. To start a new execution, open the state machine (output
-`StateMachineConsole`; with `Reports: FILE` or `HomeRegion` that of all reports, `AllReportsConsole`), choose *Start execution* and
-enter `{}`. To check the setup, run the command in the output `CheckSetupCommand`.
+`<…>` in a command is an output of the stack, or what the message names. [Run again](operations.md#run-again)
+says how to start a new execution. To check the setup, run the command in the output `CheckSetupCommand`.
 """
 RUNS = """## Failed runs
 
@@ -339,7 +343,11 @@ def _run(errors: list[str], remediation: Remediation) -> str:
     place = next(WHERE_TO_LOOK[error] for error in errors if error in WHERE_TO_LOOK)
     name = ", ".join(f"`{error}`" if error != ANY_OTHER else error for error in errors)
     entry = _entry(
-        name, remediation.title, prose(shown(remediation.why)), [prose(shown(step)) for step in remediation.fix], place
+        name,
+        remediation.title,
+        prose(shown(remediation.why)),
+        [prose(shown(step.replace("{again}", AGAIN))) for step in remediation.fix],
+        place,
     )
     said = [TEXTS[name] for error in errors for name in SENTENCES.get(error, [])]
     return f"{entry}\n{_table(said)}" if said else entry
@@ -385,7 +393,8 @@ def _alarms() -> Iterator[str]:
     yield "## Alarms\n\nThe description of an alarm, with the values of your stack in place of `<…>`:\n"
     several = Place(parameters={**PLACE.parameters, "Reports": "FILE"})
     alarms = Rendered(PLACE).of_type("AWS::CloudWatch::Alarm")
-    for alarm in (alarms | Rendered(several).of_type("AWS::CloudWatch::Alarm")).values():
+    # Those that both have are of a stack without several reports.
+    for alarm in (alarms | Rendered(several).of_type("AWS::CloudWatch::Alarm") | alarms).values():
         name, result = alarm["AlarmName"], alarm["AlarmDescription"]
         for value, placeholder in PLACEHOLDERS.items():
             name, result = name.replace(value, placeholder), result.replace(value, placeholder)

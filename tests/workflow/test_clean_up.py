@@ -100,7 +100,7 @@ def test_stopped_run_is_notified_while_inspector_refuses_and_settled_afterwards(
     stop(exporter, run)
     with exporter.without_statement("CleanUpFunctionRole", "StopTheReport"), pytest.raises(FunctionFailedError):
         exporter.invoke("CleanUpFunction", {})
-    assert "could not be cleaned up yet" in " ".join(exporter.message_of(run).event["notes"])
+    assert "cleaning up failed" in " ".join(exporter.message_of(run).event["notes"])
     assert exporter.lock() is not None
 
     assert exporter.invoke("CleanUpFunction", {})["cleaned"] == [run.rsplit(":", 1)[-1]]

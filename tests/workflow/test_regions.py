@@ -393,7 +393,9 @@ class TestRoles:
         regions.other.invoke("CleanUpFunction", {})
         assert wait_until(lambda: regions.said("HEADLINE#"), "the headlines", 20)
 
-    @pytest.mark.parametrize("sid", ["KeepMessagesForHome", "FinishStarts", "AskWhetherAStartLives", "FindMissingReports"])
+    @pytest.mark.parametrize(
+        "sid", ["KeepMessagesForHome", "FinishStarts", "AskWhetherAStartLives", "FindMissingReports", "ExpectTheFirstReport"]
+    )
     def test_the_hourly_cleanup_is_denied(self, regions: Regions, sid: str) -> None:
         regions.other.invoke("PlanReportsFunction", regions.event(stack=regions.other))
         with (
@@ -414,6 +416,7 @@ class TestRoles:
         with regions.other.without_statement("ExportAllReportsRole", sid):
             ended = regions.other.ended(regions.start(regions.other), 90)
         assert (ended.status, ended.error) == ("FAILED", "ReportsFailed")
+        assert "of one without a run, the history of this execution does" in str(ended.cause)
 
     def test_a_start_that_may_invoke_no_step_fails(self, regions: Regions) -> None:
         with regions.other.without_statement("ExportAllReportsRole", "InvokeTheSteps"):

@@ -367,7 +367,14 @@ OF_REGIONS = {
     *(("NotifyFunctionRole", sid) for sid in ("KeepMessagesForHome", "SendMessagesHome")),
     *(
         ("CleanUpFunctionRole", sid)
-        for sid in ("KeepMessagesForHome", "SendMessagesHome", "FinishStarts", "AskWhetherAStartLives", "FindMissingReports")
+        for sid in (
+            "KeepMessagesForHome",
+            "SendMessagesHome",
+            "FinishStarts",
+            "AskWhetherAStartLives",
+            "FindMissingReports",
+            "ExpectTheFirstReport",
+        )
     ),
     *(
         ("SummarizeFunctionRole", sid)

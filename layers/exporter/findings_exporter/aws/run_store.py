@@ -220,7 +220,7 @@ def record(
     """Decide a run's outcome, once.
 
     The first writer wins: whoever comes later gets what was recorded. A duplicate, and a success that asked for silence,
-    are closed at once, since no notification is due.
+    are closed at once, since no notification is due. A silent success of a scheduled time is not: home may wait for it.
 
     Returns
     -------
@@ -228,7 +228,8 @@ def record(
         The run as recorded, and whether this call decided it.
     """
     run = load(table, execution)
-    silent = outcome == "DUPLICATE" or (outcome == "SUCCEEDED" and run.plan is not None and not run.plan.notify)
+    is_of_a_time = run.plan is not None and bool(run.plan.scheduled_for or run.plan.replaces)
+    silent = outcome == "DUPLICATE" or (outcome == "SUCCEEDED" and run.asked_for_silence and not is_of_a_time)
     decided = run.outcome is None and table.update(
         _key(execution),
         "SET outcome = :outcome, ended_at = :now, notification_id = :id, failure = :failure, delivery = :delivery"
@@ -417,6 +418,7 @@ def history_line(run: Run) -> dict[str, str | int]:
         "error": run.failure.error if run.failure else None,
         "filter_hash": plan.filter_hash,
         "scheduled": int(plan.is_scheduled),
+        "replaces": plan.replaces,
         "notified": int(plan.notify),
         "format": plan.report_format,
         "bucket": delivery.bucket if delivery else None,

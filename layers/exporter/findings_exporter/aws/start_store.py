@@ -2,15 +2,16 @@
 
 ===========  ===================  ==========================================================================
 ``STARTS``   ``<execution id>``   a start that has not ended: its reports, and the names of their executions
-``REPORTS``  ``REPORTS``          which reports the last scheduled start was of
+``REPORTS``  ``REPORTS``          which reports are expected, those of the last scheduled start with a usable file, and since when
 ===========  ===================  ==========================================================================
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from findings_exporter.aws.run_store import history
 from findings_exporter.aws.table import Table
@@ -75,21 +76,48 @@ def open_starts(table: Table) -> Sequence[Start]:
     ]
 
 
-def keep_reports(table: Table, names: Sequence[str]) -> None:
-    """Write down which reports a scheduled start is of."""
-    table.put({"pk": REPORTS, "sk": REPORTS, "names": json.dumps(names)})
+def keep_reports(table: Table, names: Sequence[str], now: datetime) -> None:
+    """Write down which reports a scheduled start is of; one that was expected before stays expected since then."""
+    item = table.get(REPORTS, REPORTS)
+    before, since = (json.loads(item["names"]), _since(item)) if item else ([], {})
+    kept = {name: since.get(name) if name in before else now.isoformat() for name in names}
+    table.put(_reports(names, {name: time for name, time in kept.items() if time}))
+
+
+def expect_first(table: Table, name: str, now: datetime) -> None:
+    """Expect a report from now on where none was expected yet: a schedule that never begins a start is noticed by it."""
+    table.put_new(_reports([name], {name: now.isoformat()}))
+
+
+def kept_reports(table: Table) -> list[str]:
+    """Return the reports that were last written down; none where no scheduled start has had a usable file."""
+    item = table.get(REPORTS, REPORTS)
+    return list(json.loads(item["names"])) if item else []
 
 
 def missing_reports(table: Table, now: datetime, expected_within: timedelta) -> list[str]:
-    """Return the reports of the last start that have not succeeded on schedule for so long."""
+    """Return the reports that have been expected for so long, and have not succeeded on schedule or in place of it since."""
     item = table.get(REPORTS, REPORTS)
-    return [name for name in json.loads(item["names"]) if not _succeeded(table, name, now - expected_within)] if item else []
+    if item is None:
+        return []
+    back, since = now - expected_within, _since(item)
+    expected = [name for name in json.loads(item["names"]) if since.get(name, "") <= back.isoformat()]
+    return [name for name in expected if not _succeeded(table, name, back)]
+
+
+def _reports(names: Sequence[str], since: Mapping[str, str]) -> dict[str, str | int]:
+    return {"pk": REPORTS, "sk": REPORTS, "names": json.dumps(names), "since": json.dumps(since)}
+
+
+def _since(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return since when reports are expected; of one without a time it is not known, so that it counts as long ago."""
+    return dict(json.loads(item.get("since", "{}")))
 
 
 def _succeeded(table: Table, report: str, since: datetime) -> bool:
     for line in history(table, report):
         if line["sk"].split("#")[1] < since.isoformat():
             return False
-        if line["outcome"] == "SUCCEEDED" and line.get("scheduled") == 1:
+        if line["outcome"] == "SUCCEEDED" and (line.get("scheduled") == 1 or "replaces" in line):
             return True
     return False

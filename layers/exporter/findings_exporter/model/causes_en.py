@@ -8,8 +8,8 @@ CAUSES = {
     # ---- what happened in a run that failed
     "cause.input": "The execution input is not valid, so nothing was exported:\n- {faults}",
     "cause.report_unknown": "Inspector no longer knows the report {report}.",
-    "cause.too_late_running": "The deadline of {hours} hours has passed. The report {report} still has the status {status} and"
-    " is being cancelled.",
+    "cause.too_late_running": "The deadline of {hours} hours has passed. The report {report} still has the status {status}."
+    " The run asks Inspector to cancel it.",
     "cause.too_late_not_started": "The deadline of {hours} hours passed before Inspector could start the report: it was busy"
     " with another report, or it failed.",
     "cause.too_late_other": "The deadline of {hours} hours has passed. Inspector was still creating another report ({report},"

@@ -4,7 +4,7 @@
 CAUSES = {
     "cause.input": "実行の入力に誤りがあるため、エクスポートは行われませんでした。\n- {faults}",
     "cause.report_unknown": "Inspector にレポート {report} が見つからなくなりました。",
-    "cause.too_late_running": "期限の {hours} 時間を過ぎました。レポート {report} のステータスは {status} のままで、キャンセル中です。",
+    "cause.too_late_running": "期限の {hours} 時間を過ぎました。レポート {report} のステータスは {status} のままです。この実行が Inspector にキャンセルを依頼します。",
     "cause.too_late_not_started": "期限の {hours} 時間以内にレポートを開始できませんでした。Inspector が別のレポートを作成中だったか、エラーを返しました。",
     "cause.too_late_other": "期限の {hours} 時間を過ぎました。Inspector は別のレポート（{report}、出力先 {place}）を作成中でした。",
     "cause.report_ended": "レポート {report} はステータス {status} で終了しました。",

@@ -24,8 +24,8 @@ NOTES = {
     "run.cancelled_left": "The report {report}, left by the ended run {run}, was cancelled.",
     "run.cancelled_external": "The external report {report} (to {place}) was cancelled, because on_busy is cancel.",
     "run.create_failed": "Inspector failed when asked to create the report ({code}).",
-    "run.not_cleaned_up": "The report or the lock of the run could not be cleaned up yet ({error}). The hourly cleanup tries"
-    " again.",
+    "run.not_cleaned_up": "The report of the run may still be in progress, or the run may still hold the lock: cleaning up failed"
+    " ({error}). The hourly cleanup tries again.",
     "run.owners_off": "Messages to owners were not sent, because OwnerMessages has been switched off.",
     "run.owners_given_up": "Messages to owners were not sent, at least in part: {hours} hours of tries failed ({error}).",
     "run.tiny_report": "The report {uri} ({size} bytes) {fault}. ListFindings with the same filter returns no finding, so"
@@ -192,5 +192,5 @@ NOTES = {
     "reports.unread": "{key} cannot be read, so the report of the parameters was exported: {why}.",
     "reports.unknown": "must be a list of names of reports; there are: {known}",
     "reports.input": 'the input may have the field "reports", and nothing else',
-    "reports.stopped": "The start was stopped before this report began.",
+    "reports.stopped": "The start ended before this report began.",
 }

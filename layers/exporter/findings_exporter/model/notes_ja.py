@@ -24,7 +24,7 @@ NOTES = {
     "run.cancelled_left": "終了した実行 {run} が残したレポート {report} をキャンセルしました。",
     "run.cancelled_external": "on_busy が cancel のため、このスタック以外が開始したレポート {report}（出力先 {place}）をキャンセルしました。",
     "run.create_failed": "レポートの作成を要求したとき、Inspector でエラーが発生しました（{code}）。",
-    "run.not_cleaned_up": "この実行のレポートまたはロックをまだ片付けられていません（「{error}」）。1 時間ごとのクリーンアップで再試行します。",
+    "run.not_cleaned_up": "この実行のレポートがまだ作成中か、ロックが保持されたままの可能性があります。後処理に失敗しました（「{error}」）。1 時間ごとのクリーンアップで再試行します。",
     "run.owners_off": "OwnerMessages がオフになったため、担当者への通知は送信されませんでした。",
     "run.owners_given_up": "担当者への通知の少なくとも一部は送信されませんでした。{hours} 時間再試行しましたが失敗しました（「{error}」）。",
     "run.tiny_report": "レポート {uri}（{size} バイト）は既知の形式ではありません（「{fault}」）。同じフィルターの ListFindings が検出結果を返さないため、該当なしと判断しました。",
@@ -159,5 +159,5 @@ NOTES = {
     "reports.unread": "{key} を読み取れないため、パラメータのレポートをエクスポートしました: {why}。",
     "reports.unknown": "レポートの名前のリストでなければなりません。次のレポートがあります: {known}",
     "reports.input": "入力に指定できるのはフィールド「reports」だけです",
-    "reports.stopped": "このレポートが始まる前に、開始が停止されました。",
+    "reports.stopped": "このレポートが始まる前に、開始の実行が終了しました。",
 }

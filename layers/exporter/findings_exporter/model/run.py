@@ -56,11 +56,23 @@ class Run:
 
         A run that asked for silence sends none: they are notifications, too.
         """
-        if self.owners_done_at or self.outcome != "SUCCEEDED" or (self.plan is not None and not self.plan.notify):
+        if self.owners_done_at or self.outcome != "SUCCEEDED" or self.asked_for_silence:
             return False
         analysis = self.analysis or {}
         count = analysis.get("owner_message_count")
         return "error" not in analysis and isinstance(count, int) and count > 0
+
+    @property
+    def asked_for_silence(self) -> bool:
+        """Whether a notification of its success is not to be sent."""
+        return self.plan is not None and not self.plan.notify
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether its report has ended at Inspector, and nothing is known of the file: the run ended in between."""
+        if self.outcome == "SUCCEEDED" or self.report_ended_at is None or self.delivery or self.failure is None:
+            return False
+        return not self.failure.error.startswith(("Report.", "Delivery."))
 
     @property
     def duration_seconds(self) -> int:

@@ -133,7 +133,7 @@ class ReportsSummary:
     differing
         Regions that are configured in another way than home.
     notes
-        What Regions said when they began, each with its Region.
+        Why the file of reports could not be used, each with its Region. Of a supplement: of the Regions whose start is new in it.
     """
 
     scheduled_for: str
@@ -164,15 +164,20 @@ class ReportsSummary:
         return [row for row in self.rows if row.is_not_analyzed]
 
     @property
+    def without_file(self) -> list[str]:
+        """Return the Regions whose file of reports could not be used: what it lists was not exported."""
+        return list(dict.fromkeys(region for region, _ in self.notes))
+
+    @property
     def problems(self) -> list[ReportRow]:
         """Return the rows that people have to act on."""
         return [row for row in self.rows if row.state != "SUCCEEDED" or row.has_lost_coverage or row.is_not_analyzed]
 
     @property
     def level(self) -> Literal["PROBLEM", "CHANGES", "NONE"]:
-        """The worst of the rows; what was not heard from is a problem."""
+        """The worst of the rows; what was not heard from is a problem, and so is a file that could not be used."""
         levels = {row.headline.level for row in self.rows if row.headline}
-        if self.problems or "PROBLEM" in levels:
+        if self.problems or self.notes or "PROBLEM" in levels:
             return "PROBLEM"
         return "CHANGES" if "CHANGES" in levels else "NONE"
 
@@ -308,7 +313,9 @@ def assess(
         expected,
         tuple(rows),
         tuple(sorted(region for region, each in hashes.items() if home in hashes and each != hashes[home])),
-        tuple((region, note) for region, start in sorted(starts.items()) for note in start.notes),
+        tuple(
+            (region, note) for region, start in sorted(starts.items()) for note in start.notes if new is None or start.key in new
+        ),
     )
 
 

@@ -95,7 +95,7 @@ def _description(run: Run, view: MessageView | None, config: Config, localizatio
     if failure := analysis_failure(run):
         lines += [failure["error"], failure["sentence"]]
     if run.failure:
-        lines += [run.failure.cause, remediation_for(run.failure, config, localization.language).why]
+        lines += [run.failure.cause, remediation_for(run.failure, config, localization.language, run).why]
     link = _link(run, view, config, localization)
     if len(link) > URI_CHARACTERS:
         link = localization.say("link_in_mail")
@@ -149,7 +149,7 @@ def _link(run: Run, view: MessageView | None, config: Config, localization: Loca
 
 def _steps(run: Run, view: MessageView | None, config: Config, localization: Localization) -> list[str]:
     if run.failure:
-        return list(remediation_for(run.failure, config, localization.language).fix)
+        return list(remediation_for(run.failure, config, localization.language, run).fix)
     step = action_step(view, localization) if view else None
     return [step] if step else []
 

@@ -42,7 +42,7 @@ OWNER_NUMBERS = ("owner", "open", "critical", "new", "overdue")
 def export_event(run: Run, config: Config) -> dict[str, Any]:
     """Return the event. A field is never left out: what is not known is null."""
     run = for_programs(run)
-    remediation = remediation_for(run.failure, config, "en") if run.failure else None
+    remediation = remediation_for(run.failure, config, "en", run) if run.failure else None
     failed = analysis_failure(run)
     return {
         "type": "inspector-findings-exporter.export-ended",

@@ -1,8 +1,7 @@
 """What a recorded run says to the home Region (:mod:`findings_exporter.model.home_messages`)."""
 
-import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from findings_exporter.model.config import Config
@@ -15,19 +14,19 @@ from findings_exporter.model.home_messages import (
     OwnerNumbers,
     ReportHeadline,
 )
-from findings_exporter.model.layout import REPORT_NAME
 from findings_exporter.model.run import Run
 from findings_exporter.model.taxonomy import SEVERITIES
 from findings_exporter.model.text import clean
 from findings_exporter.notification.level import level_of
 from findings_exporter.notification.links import execution_url, object_url, report_url
+from findings_exporter.notification.run_input import report_name, scheduled_time
 from findings_exporter.notification.sanitize import for_programs
 from findings_exporter.notification.view import MessageView, analysis_failure, view_of
 
 
 def home_headline(run: Run, config: Config) -> ReportHeadline | None:
     """Return what a run says home; None where it belongs to no scheduled time, or another run stands for it."""
-    scheduled_for, replaces = _scheduled_time(run)
+    scheduled_for, replaces = scheduled_time(run)
     if scheduled_for is None or run.outcome not in OUTCOMES:
         return None
     run = for_programs(run)
@@ -39,7 +38,7 @@ def home_headline(run: Run, config: Config) -> ReportHeadline | None:
     return ReportHeadline(
         region=config.region,
         scheduled_for=scheduled_for,
-        report=_report_name(run, config),
+        report=report_name(run, config),
         execution=clean(run.execution.arn, SAID_ARN_CHARACTERS),
         started_at=run.execution.started_at.astimezone(UTC).isoformat(),
         ended_at=run.ended_at.astimezone(UTC).isoformat() if run.ended_at else None,
@@ -86,36 +85,3 @@ def _numbers(view: MessageView) -> dict[str, Any]:
 
 def _counts(counts: Mapping[str, int]) -> dict[str, int]:
     return {word: counts[word] for word in SEVERITIES if counts.get(word)}
-
-
-def _scheduled_time(run: Run) -> tuple[str | None, bool]:
-    """Return the scheduled time that a run stands for, and whether it replaces the run of that time.
-
-    A run whose input was wrong has no plan; what the schedule wrote into its input is still there.
-    """
-    if run.plan:
-        return run.plan.scheduled_for or run.plan.replaces, run.plan.scheduled_for is None
-    given = _input(run)
-    schedule = given.get("schedule")
-    scheduled, replaced = (schedule or {}).get("scheduled_for") if isinstance(schedule, Mapping) else None, given.get("replaces")
-    try:
-        time = datetime.fromisoformat(str(scheduled or replaced))
-    except (TypeError, ValueError):
-        return None, False
-    return (time.astimezone(UTC).isoformat(), not scheduled) if time.tzinfo else (None, False)
-
-
-def _report_name(run: Run, config: Config) -> str:
-    if run.plan:
-        return run.plan.report_name
-    report = _input(run).get("report")
-    name = report.get("name") if isinstance(report, Mapping) else None
-    return name if isinstance(name, str) and REPORT_NAME.fullmatch(name) else config.defaults.report_name
-
-
-def _input(run: Run) -> Mapping[str, Any]:
-    try:
-        given = json.loads(run.input)
-    except (ValueError, RecursionError):
-        return {}
-    return given if isinstance(given, dict) else {}

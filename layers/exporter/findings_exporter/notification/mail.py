@@ -52,7 +52,7 @@ def _of_an_outcome(run: Run, config: Config, localization: Localization) -> list
     """Write of a run that failed, one without an analysis, and one whose analysis failed."""
     parts = ["\n".join(wrapped(line) for line in outcome_lines(run, config, localization))]
     if run.failure:
-        parts += _failure_parts(run.failure, remediation_for(run.failure, config, localization.language), localization)
+        parts += _failure_parts(run.failure, remediation_for(run.failure, config, localization.language, run), localization)
     if failure := analysis_failure(run):
         cause = localization.say("cause", error=failure["error"])
         parts.append(f"{cause}\n{wrapped(failure['sentence'], '  ', '  ')}")

@@ -28,6 +28,8 @@ def outcome_lines(run: Run, config: Config, localization: Localization) -> list[
             how = "nothing_found"
         case "SUCCEEDED":
             how = "delivered"
+        case _ if run.plan and run.is_unverified:
+            how = "unverified"
         case "ABORTED":
             how = "stopped" if name else "unnamed_stopped"
         case _:
@@ -36,6 +38,9 @@ def outcome_lines(run: Run, config: Config, localization: Localization) -> list[
         localization.say(f"headline.{how}", name=name or ""),
         localization.say("account", account=config.account, region=config.region),
     ]
+    if run.plan and run.is_unverified:
+        destination = run.plan.destination
+        lines.insert(1, localization.say("unverified.place", place=f"s3://{destination.bucket}/{destination.prefix}"))
     if run.delivery and run.delivery.nothing_found and not analysis_failure(run):
         lines.append(localization.say(f"nothing_found.{run.delivery.nothing_found}"))
     return lines

@@ -18,6 +18,8 @@ from typing import Any
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.notes import in_language, named
+from findings_exporter.model.run import Run
+from findings_exporter.notification.run_input import is_of_all_reports, is_of_the_parameters, report_name, scheduled_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,18 @@ class Remediation:
     fix: tuple[str, ...]
 
 
-START_AGAIN = "Start a new execution of the state machine with the input {{}}. No clean-up is needed first."
+AGAIN = {
+    "parameters": "Start a new execution of the state machine with the input {}.",
+    "same": "Start a new execution of the state machine with the input of this one, which the console shows, but without its field schedule.",
+    "all_reports": "Start a new execution of the state machine Export All Reports with the input {input}.",
+}
+"""How a run is done again, by what it was asked for: ``{again}`` in the steps below."""
+START_AGAIN = "{again} No clean-up is needed first."
 TEST_EXPORT = (
     "Run a test export: start an execution with the input in events/test_export.json. It exports a small real report, usually within"
     " minutes. If it finds nothing, it does not prove the setup."
 )
-EXPORT_MISSED = "Export the missed report: start an execution with an empty JSON object as its input."
+EXPORT_MISSED = "{again} It exports the missed report."
 CHECK_SETUP = "Run the setup check (stack output CheckSetupCommand). It names what is missing."
 POLICIES = (
     "Compare the bucket policy and the key policy with template.yaml. For your own bucket or key, compare them with the policy"
@@ -319,16 +327,18 @@ REMEDIATIONS = {
     ),
     "Stopped": Remediation(
         "the run was stopped",
-        "A user or a tool stopped the execution. The exporter cancels its report and releases its lock by itself.",
+        "A user or a tool stopped the execution. The exporter cancels its report, if that is still in progress, and releases its lock by itself.",
         ("Find out who stopped it: CloudTrail, Event history, event name StopExecution.", START_AGAIN),
     ),
     "TimedOut": Remediation(
         "the run reached its time limit",
-        "The time limit of the state machine ended the execution. The exporter cancels its report and releases its lock by itself."
+        "The time limit of the state machine ended the execution. The exporter cancels its report, if that is still in progress, and releases its lock by itself."
         " Normally the run's deadline ends a run earlier.",
         (START_AGAIN, REPORT_BUG),
     ),
 }
+OF_THE_EXPORTER = frozenset({"bucket_policy_for_exporter", "key_policy_for_exporter", "permissions"})
+"""Checks of what Inspector needs for nothing: they explain no failure of its report."""
 UNKNOWN = Remediation(
     "unexpected error",
     "The exporter has no explanation for this error.",
@@ -340,14 +350,15 @@ UNKNOWN = Remediation(
 )
 
 
-def remediation_for(failure: Failure, config: Config, language: str = "en") -> Remediation:
+def remediation_for(failure: Failure, config: Config, language: str = "en", run: Run | None = None) -> Remediation:
     """Return the explanation of a failure, filled in with the deployment's names and with what a setup check found.
 
-    The failure's setup has its texts in that language already.
+    The failure's setup has its texts in that language already. The run says how it is done again.
     """
     words = _words(language)
     found = words.REMEDIATIONS.get(failure.error, words.UNKNOWN)
     names = {
+        "again": _again(run, config, words),
         "account": config.account,
         "bucket": config.bucket,
         "key": config.kms_key_arn,
@@ -355,7 +366,18 @@ def remediation_for(failure: Failure, config: Config, language: str = "en") -> R
         "region": config.region,
     }
     remediation = Remediation(found.title, found.why.format(**names), tuple(step.format(**names) for step in found.fix))
-    return _with_setup_results(remediation, failure.setup, words) if failure.setup else remediation
+    return _with_setup_results(remediation, failure.error, failure.setup, words, names) if failure.setup else remediation
+
+
+def _again(run: Run | None, config: Config, words: ModuleType) -> str:
+    """Return how a run is done again: with its own report, and in place of its scheduled time where there is a summary of that."""
+    again: Mapping[str, str] = words.AGAIN
+    if run is None:
+        return again["same"]
+    time, _ = scheduled_time(run)
+    if time and is_of_all_reports(run, config):
+        return again["all_reports"].format(input=json.dumps({"reports": [report_name(run, config)], "replaces": time}))
+    return again["parameters" if is_of_the_parameters(run) else "same"]
 
 
 def _words(language: str) -> ModuleType:
@@ -381,14 +403,16 @@ def statements(failure: Failure, language: str = "en") -> list[tuple[str, str]]:
     ]
 
 
-def _with_setup_results(remediation: Remediation, setup: Mapping[str, Any], words: ModuleType) -> Remediation:
-    """Say what the setup check found instead of what may be the cause."""
+def _with_setup_results(
+    remediation: Remediation, error: str, setup: Mapping[str, Any], words: ModuleType, names: Mapping[str, str]
+) -> Remediation:
+    """Say what the setup check found instead of what may be the cause; beside it, where what was found cannot be the cause."""
     failed, unknown = (" ".join(each["sentence"] for each in setup[result]) for result in ("failed", "unknown"))
     if not failed:
         sentences = (remediation.why, words.ALL_PASSED, unknown, words.NOT_SEEN)
         return replace(remediation, why=" ".join(text for text in sentences if text))
-    return replace(
-        remediation,
-        why=words.FOUND.format(sentences=f"{failed} {unknown}".strip()),
-        fix=(*dict.fromkeys(step for each in setup["failed"] for step in each["fix"]), words.TEST_EXPORT, words.EXPORT_MISSED),
-    )
+    found = words.FOUND.format(sentences=f"{failed} {unknown}".strip())
+    steps = tuple(dict.fromkeys(step for each in setup["failed"] for step in each["fix"]))
+    if error.startswith("Report.") and all(each["check"] in OF_THE_EXPORTER for each in setup["failed"]):
+        return replace(remediation, why=f"{remediation.why} {found}", fix=(*steps, *remediation.fix))
+    return replace(remediation, why=found, fix=(*steps, words.TEST_EXPORT, words.EXPORT_MISSED.format(**names)))

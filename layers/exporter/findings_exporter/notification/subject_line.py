@@ -78,7 +78,7 @@ def _headline(run: Run, config: Config, localization: Localization) -> Headline:
     report = run.plan.report_name if run.plan else localization.say("opening.export")
     view, size = view_of(run), localization.size(run.delivery.size_bytes if run.delivery else 0)
     if run.failure:
-        return Headline("failed", report, [remediation_for(run.failure, config, localization.language).title])
+        return Headline("failed", report, [remediation_for(run.failure, config, localization.language, run).title])
     if view and view.owner is not None:
         reason = [] if view.is_good else [_owner_reason(view, localization)]
         return Headline("owner", report, [*reason, *_owner_numbers(view, localization)], view.owner, has_reason=bool(reason))

@@ -109,7 +109,11 @@ def summary_chat(summary: ReportsSummary, config: Config, page_url: str | None) 
             "textType": "client-markdown",
             "title": f"{sign} {title}",
             "description": f"{cut(chr(10).join(lines), SUMMARY_DESCRIPTION_CHARACTERS - len(link) - 1)}\n{link}",
-            "keywords": ["summary", summary.level, *list(dict.fromkeys(row.region for row in summary.problems))[:5]],
+            "keywords": [
+                "summary",
+                summary.level,
+                *list(dict.fromkeys((*(row.region for row in summary.problems), *summary.without_file)))[:5],
+            ],
         },
         "metadata": {
             "threadId": f"inspector-findings-exporter-summary-{config.region}",
@@ -186,6 +190,8 @@ def problem_lines(summary: ReportsSummary, config: Config, localization: Localiz
     ]
     found += [say("summary.not_analyzed", place=_place(row, localization)) for row in summary.not_analyzed[:REPORTS_NAMED]]
     found += [_coverage_line(row.headline, row, localization) for row in summary.lost_coverage[:REPORTS_NAMED] if row.headline]
+    if summary.without_file:
+        found.append(say("summary.without_file", regions=localization.listed(summary.without_file)))
     if summary.differing:
         found.append(say("summary.differing", regions=localization.listed(summary.differing)))
     if not summary.expected.by_home:
@@ -295,6 +301,8 @@ def _title(summary: ReportsSummary, localization: Localization, most: int) -> st
     reasons += [say(f"summary.title_{how}", regions=_short(each, localization)) for how, each in uncertain.items() if each]
     if failed := summary.not_analyzed:
         reasons.append(say("summary.title_not_analyzed", count=localization.number(len(failed))))
+    if summary.without_file:
+        reasons.append(say("summary.title_without_file", regions=_short(summary.without_file, localization)))
     urgency = "action" if silent or running or (reasons and not ended_badly) else "failed" if ended_badly else "plain"
     parts = [*reasons, *_number_parts(summary, totals, localization)] or [_delivered(summary, localization)]
 

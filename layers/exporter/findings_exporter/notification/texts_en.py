@@ -91,6 +91,9 @@ TEXTS = {
     "headline.not_analyzed": 'The report "{name}" was delivered, but not analyzed. Changes are unknown.',
     "headline.failed": 'The report "{name}" was not delivered.',
     "headline.stopped": 'The report "{name}" was not delivered: the run was stopped.',
+    "headline.unverified": 'Inspector finished the report "{name}", but the run ended before it was recorded whether the'
+    " file is complete.",
+    "unverified.place": "If Inspector has written a file, it lies under {place}",
     "headline.unnamed": "No report was delivered.",
     "headline.unnamed_stopped": "No report was delivered: the run was stopped.",
     "headline.lost": "Scan coverage lost: Inspector does not scan everything. Fewer findings do not mean fewer vulnerabilities.",
@@ -261,6 +264,7 @@ TEXTS = {
     "summary.title_drop": "unusual drop in {regions}",
     "summary.title_not_analyzed": "{count} not analyzed",
     "summary.title_new_in": "new in {reports}",
+    "summary.title_without_file": "reports file not used in {regions}",
     "summary.title_nothing": "reports delivered, not analyzed",
     "summary.title_delivered_one": "1 report delivered",
     "summary.title_delivered_other": "{count} reports delivered",
@@ -285,6 +289,8 @@ TEXTS = {
     " take it for progress.",
     "summary.missing_one": "The status of 1 missing finding is unknown.",
     "summary.missing_other": "The status of {count} missing findings is unknown.",
+    "summary.without_file": "Reports file not used: {regions}. Only the report of the parameters was exported there; a note says"
+    " why. Correct the file and upload it with make config.",
     "summary.differing": "Configured in another way than the home Region: {regions}. Run make deploy with the same parameters and"
     " make config with the same files in all Regions.",
     "summary.not_begun": "The schedule of the home Region ({home}) did not begin this time: what is expected was taken from the"

@@ -88,6 +88,8 @@ TEXTS = {
     "headline.not_analyzed": "レポート「{name}」を出力しましたが、分析できませんでした。変化は不明です。",
     "headline.failed": "レポート「{name}」は出力されませんでした。",
     "headline.stopped": "レポート「{name}」は出力されませんでした。実行が停止されました。",
+    "headline.unverified": "Inspector のレポート「{name}」は終了しましたが、ファイルが完全かどうかを記録する前に実行が終わりました。",
+    "unverified.place": "Inspector がファイルを書き込んだ場合は、次の場所にあります: {place}",
     "headline.unnamed": "レポートは出力されませんでした。",
     "headline.unnamed_stopped": "レポートは出力されませんでした。実行が停止されました。",
     "headline.lost": "スキャンのカバレッジが失われています。検出結果の減少は改善を意味しません。",
@@ -247,6 +249,7 @@ TEXTS = {
     "summary.title_drop": "{regions} で異常な減少",
     "summary.title_not_analyzed": "{count} 件が未分析",
     "summary.title_new_in": "{reports} に新規あり",
+    "summary.title_without_file": "{regions} でレポートのファイルが不使用",
     "summary.title_nothing": "レポートは配信済み、分析なし",
     "summary.title_delivered_one": "1 件のレポートを配信",
     "summary.title_delivered_other": "{count} 件のレポートを配信",
@@ -270,6 +273,8 @@ TEXTS = {
     "改善とみなす前に、原因を確認してください。",
     "summary.missing_one": "見つからない検出結果 1 件の状態は不明です。",
     "summary.missing_other": "見つからない検出結果 {count} 件の状態は不明です。",
+    "summary.without_file": "レポートのファイルを使用できませんでした: {regions}。そこではパラメータのレポートだけをエクスポートしました。理由は注記にあります。"
+    "ファイルを修正し、make config でアップロードしてください。",
     "summary.differing": "ホームリージョンと設定が異なります: {regions}。すべてのリージョンで、同じパラメータで make deploy を、同じファイルで"
     " make config を実行してください。",
     "summary.not_begun": "ホームリージョン ({home}) のスケジュールはこの回を開始しませんでした。対象のレポートはパラメータから決めました。",

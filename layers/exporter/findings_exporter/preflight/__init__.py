@@ -30,7 +30,10 @@ from findings_exporter.preflight.topic import alarms_delivered, nothing_undelive
 
 
 def check_report(clients: PreflightClients, now: Callable[[], datetime], until: datetime) -> list[Check]:
-    """Check what a report needs: Inspector, the bucket, the key, and the permissions of the exporter's roles."""
+    """Check what a report needs: Inspector, the bucket, the key, and the permissions of the exporter's roles.
+
+    Whether anything is scanned is not among it: Inspector creates a report all the same.
+    """
     reader = Reader(clients, Attempts(now, until))
     return _of_the_report(reader, reader.bucket(), _reports_key(reader))
 
@@ -39,12 +42,14 @@ def check_all(clients: PreflightClients, now: Callable[[], datetime], until: dat
     """Check all that a scheduled run needs."""
     reader, deployment, at = Reader(clients, Attempts(now, until)), clients.deployment, now()
     bucket, key = reader.bucket(), _reports_key(reader)
-    report = _of_the_report(reader, bucket, key)
+    inspector, *report = _of_the_report(reader, bucket, key)
     keep = [reader.permission(each) for each in deployment.analysis_permissions(at)]
     topic = reader.topic(deployment.config.topic_arn)
     arn = topic.get("KmsMasterKeyId") if topic is not None and not isinstance(topic, Unread) else None
     publish = [reader.permission(each) for each in deployment.topic_permissions(arn)]
     return [
+        inspector,
+        anything_scanned(reader.scanned()),
         *report,
         bucket_policy_for_analysis(bucket, deployment, at),
         key_policy_for_analysis(key, deployment),
@@ -76,7 +81,6 @@ def _of_the_report(reader: Reader, bucket: BucketSeen, key: KeySeen) -> list[Che
     deployment, at = reader.clients.deployment, reader.attempts.now()
     return [
         inspector_enabled(reader.account(), deployment),
-        anything_scanned(reader.scanned()),
         bucket_exists(bucket, deployment),
         bucket_owner(bucket, deployment),
         bucket_policy_for_inspector(bucket, deployment, at),

@@ -55,7 +55,7 @@ class Deployment:
     ----------
     inspector
         The service principal that Inspector writes as in this Region.
-    start_role, verify_role, cut_role, part_role, analysis_role, notify_role, notify_owners_role
+    start_role, verify_role, cut_role, part_role, analysis_role, notify_role, notify_owners_role, cancel_role, clean_up_role
         ARNs of the roles that bucket, key and topics must let in.
     """
 
@@ -68,6 +68,8 @@ class Deployment:
     analysis_role: str
     notify_role: str
     notify_owners_role: str
+    cancel_role: str
+    clean_up_role: str
     dead_letter_queue_url: str
 
     @classmethod
@@ -81,7 +83,7 @@ class Deployment:
         """
         names = ("INSPECTOR_PRINCIPAL", "START_REPORT_ROLE_ARN", "VERIFY_REPORT_ROLE_ARN", "CUT_REPORT_ROLE_ARN",
                  "ANALYZE_PART_ROLE_ARN", "ANALYZE_REPORT_ROLE_ARN", "NOTIFY_ROLE_ARN", "NOTIFY_OWNERS_ROLE_ARN",
-                 "DEAD_LETTER_QUEUE_URL")  # fmt: skip
+                 "CANCEL_REPORT_ROLE_ARN", "CLEAN_UP_ROLE_ARN", "DEAD_LETTER_QUEUE_URL")  # fmt: skip
         if missing := [name for name in names if not environ.get(name)]:
             raise ConfigurationError(Note("cause.environment", names=missing))
         return cls(config, *(environ[name] for name in names))
@@ -260,9 +262,11 @@ class Deployment:
     def report_permissions(self, now: datetime) -> list[Permission]:
         """Return what the roles around a report must be able to do by their own policies."""
         key, listing = self.report_key(now), (("s3:prefix", self._prefix(now)),)
-        inspector = ("inspector2:CreateFindingsReport", "inspector2:GetFindingsReportStatus", "inspector2:ListFindings")
+        cancelling = ("inspector2:CancelFindingsReport", "inspector2:GetFindingsReportStatus")
         return [
-            self._permission(self.start_role, inspector, "*"),
+            self._permission(self.start_role, (*cancelling, "inspector2:CreateFindingsReport", "inspector2:ListFindings"), "*"),
+            self._permission(self.cancel_role, cancelling, "*"),
+            self._permission(self.clean_up_role, cancelling, "*"),
             self._permission(self.start_role, ("s3:ListBucket",), self.bucket_arn, *listing),
             self._permission(self.verify_role, ("inspector2:ListFindings",), "*"),
             self._permission(self.verify_role, ("s3:ListBucket",), self.bucket_arn, *listing),

@@ -54,25 +54,47 @@ def cancel(clients: Clients, execution: Execution, now: Callable[[], datetime], 
     StillRunningError
         The report was cancelled but has not stopped by ``until``.
     """
-    run = run_store.find(clients.table, execution.id)
-    if run is None or run.plan is None:
-        return "NONE"
-    holder = clients.lock.holder()
-    if holder and holder.arn == execution.arn and holder.creating_until and holder.creating_until >= now():
-        raise StillCreatingError(Note("cause.still_creating", run=execution.id))
-    report = _own_in_progress(clients, run, run.plan)
+    report = own_in_progress(clients, execution, now())
     if report is None:
         return "NONE"
+    stop(clients, report, now, until)
+    return "CANCELLED"
+
+
+def own_in_progress(clients: Clients, execution: Execution, now: datetime) -> InspectorReport | None:
+    """Find the run's own report, if it is in progress.
+
+    Raises
+    ------
+    StillCreatingError
+        A function of this run may still be creating one.
+    """
+    run = run_store.find(clients.table, execution.id)
+    if run is None or run.plan is None:
+        return None
+    holder = clients.lock.holder()
+    if holder and holder.arn == execution.arn and holder.creating_until and holder.creating_until >= now:
+        raise StillCreatingError(Note("cause.still_creating", run=execution.id))
+    return _in_progress(clients, run, run.plan)
+
+
+def stop(clients: Clients, report: InspectorReport, now: Callable[[], datetime], until: datetime) -> None:
+    """Cancel a report and wait until it has stopped.
+
+    Raises
+    ------
+    StillRunningError
+        It has not stopped by ``until``.
+    """
     logger.info("cancelling the run's own report %s", report.id)
     clients.inspector.cancel(report.id)
     while (seen := clients.inspector.status(report.id)) and not seen.has_ended:
         if now() + timedelta(seconds=CANCEL_CHECK_SECONDS) >= until:
             raise StillRunningError(Note("cause.still_running", report=report.id, status=seen.status))
         time.sleep(CANCEL_CHECK_SECONDS)
-    return "CANCELLED"
 
 
-def _own_in_progress(clients: Clients, run: Run, plan: Plan) -> InspectorReport | None:
+def _in_progress(clients: Clients, run: Run, plan: Plan) -> InspectorReport | None:
     report = clients.inspector.status(run.report_id) if run.report_id else None
     # A report known by its id is this run's, unless Inspector says that it goes elsewhere.
     if report and not report.has_ended and (not report.bucket or is_at(report, plan)):

@@ -35,7 +35,7 @@ from findings_exporter.model.notes import Note
 from findings_exporter.model.run import Outcome, Run
 from findings_exporter.model.text import clean
 from findings_exporter.steps._reports import owner_of
-from findings_exporter.steps.cancel_report import cancel
+from findings_exporter.steps.cancel_report import cancel, own_in_progress, stop
 from findings_exporter.steps.finish_reports import finish_ended
 from findings_exporter.steps.notify import publish_outcome
 from findings_exporter.steps.notify_owners import give_up, send_to_owners
@@ -209,15 +209,19 @@ def _stop_notified(clients: Clients, execution: Execution, now: Callable[[], dat
     """Look once more for the report of a run that failed and was notified.
 
     The failure path looks once. It may have failed to cancel, or a function that outlived its step may have created
-    after it looked.
+    after it looked. A report that cannot be cancelled is an error: an alarm is to report it.
     """
     try:
         with translated():
-            stopped = cancel(clients, execution, now, until)
+            report = own_in_progress(clients, execution, now())
     except AccessDeniedError:
-        # The run's message has it already, and asking again changes nothing.
+        # An account without Inspector. The run's message has it already, and asking again changes nothing.
         return "NOTHING_LEFT"
-    return "CLEANED_UP" if stopped == "CANCELLED" else "NOTHING_LEFT"
+    if report is None:
+        return "NOTHING_LEFT"
+    with translated():
+        stop(clients, report, now, until)
+    return "CLEANED_UP"
 
 
 def hourly_cleanup(clients: CleanUpClients, now: Callable[[], datetime], function_deadline: datetime) -> list[str]:
@@ -244,7 +248,8 @@ def hourly_cleanup(clients: CleanUpClients, now: Callable[[], datetime], functio
         _watch_starts(clients, now())
     before = run_store.cleanup_mark(clients.table)
     mark = cleanup.open_runs(before)
-    cleanup.cleaned += _cancel_report_of_ended_run(clients, now, function_deadline)
+    with cleanup.going_on():
+        cleanup.cleaned += _cancel_report_of_ended_run(clients, now, function_deadline)
     with cleanup.going_on():
         mark = cleanup.unwritten(mark)
     if mark != before:
@@ -263,6 +268,7 @@ def _watch_starts(clients: CleanUpClients, now: datetime) -> None:
     if clients.config.has_summary:
         finish_ended(clients, now)
     if within := clients.config.expected_hours:
+        start_store.expect_first(clients.table, clients.config.defaults.report_name, now)
         missing = start_store.missing_reports(clients.table, now, timedelta(hours=within))
         count_missing_reports(len(missing))
         if missing:
@@ -382,20 +388,30 @@ class _HourlyCleanup:
 
 
 def _cancel_report_of_ended_run(clients: CleanUpClients, now: Callable[[], datetime], function_deadline: datetime) -> list[str]:
-    """Cancel a report in progress whose run has ended and was notified, but could not cancel it."""
+    """Cancel a report in progress whose run has ended and was notified, but could not cancel it.
+
+    Raises
+    ------
+    Exception
+        It cannot be cancelled, so that it blocks every other report until it ends.
+    """
     try:
         with translated():
             current = clients.inspector.current()
             owner = owner_of(clients, current) if current and not current.has_ended else None
             if owner is None or _ended(clients.states, owner, now()) is None:
                 return []
-            with named(owner.name):
-                stopped = cancel(clients, owner, now, min(now() + CANCEL_WAIT, function_deadline - TIME_TO_NOTIFY))
-                return [owner.name] if stopped == "CANCELLED" else []
     except (ExporterError, ClientError) as error:
         # No run waits for this look: the next export reports an Inspector that is down or disabled.
         logger.warning("the report in progress at Inspector could not be read: %s", type(error).__name__)
         return []
+    with named(owner.name):
+        try:
+            stopped = cancel(clients, owner, now, min(now() + CANCEL_WAIT, function_deadline - TIME_TO_NOTIFY))
+        except StillRunningError:
+            logger.warning("the report of an ended run was cancelled, but has not stopped yet")
+            return []
+        return [owner.name] if stopped == "CANCELLED" else []
 
 
 def _ended(states: "SFNClient", execution: Execution, now: datetime) -> Ended | None:

@@ -54,7 +54,7 @@ def notify(  # noqa: PLR0913 - what it works with, and the clock
 def publish_outcome(
     table: Table, sns: "SNSClient", config: Config, execution: Execution, now: datetime, function_deadline: datetime
 ) -> bool:
-    """Publish a run's recorded outcome, unless that was done already.
+    """Publish a run's recorded outcome, unless that was done already or it is a success that asked for silence.
 
     A notifier that dies between publish and mark leaves its claim to run out; the next one publishes the same outcome
     under the same notification id.
@@ -67,7 +67,7 @@ def publish_outcome(
     Returns
     -------
     bool
-        Whether this call published.
+        Whether this call did what was due.
     """
     notifier = uuid.uuid4().hex
     run = run_store.claim_notification(table, execution, notifier, now, function_deadline + CLAIM_MARGIN)
@@ -77,9 +77,10 @@ def publish_outcome(
         if config.has_summary and (headline := home_headline(run, config)):
             # Before the run is closed: from here on the hourly cleanup sends it, whatever becomes of this function.
             outbox.keep(table, headline, now)
-        note = alarm_topic.unconfirmed_note(sns, config)
-        noted = replace(run, notes=(note, *run.notes)) if note else run
-        sns.publish(**notification.publication(noted, config))
+        if run.outcome != "SUCCEEDED" or not run.asked_for_silence:
+            note = alarm_topic.unconfirmed_note(sns, config)
+            noted = replace(run, notes=(note, *run.notes)) if note else run
+            sns.publish(**notification.publication(noted, config))
     except Exception:
         # Whatever became of it, this notifier publishes no more: whoever tries again need not wait for the claim to run out.
         run_store.release_notification(table, execution, notifier)

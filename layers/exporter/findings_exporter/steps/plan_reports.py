@@ -158,10 +158,15 @@ def _say_home(
         notes=(str(bounded(found.note, REPORTS_WHY_CHARACTERS)),) if found.note else (),
     )
     outbox.keep(clients.table, notice, now)
-    start_store.keep_reports(clients.table, names)
+    expected = names
+    if found.note:
+        # What the file listed when it was last used is still expected: what it lists now is unknown.
+        expected = tuple(dict.fromkeys((*start_store.kept_reports(clients.table), *names)))
+    else:
+        start_store.keep_reports(clients.table, names, now)
     if config.is_home:
         deadline_at = datetime.fromisoformat(scheduled_for) + timedelta(hours=config.summary_hours)
-        summary_store.begin(clients.table, scheduled_for, Expected(config.expected_regions, names, by_home=True), deadline_at)
+        summary_store.begin(clients.table, scheduled_for, Expected(config.expected_regions, expected, by_home=True), deadline_at)
     clients.home.send_all(clients.table)
 
 

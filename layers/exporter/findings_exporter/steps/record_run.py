@@ -35,7 +35,8 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     Parameters
     ----------
     event
-        ``failure`` (``error``, ``cause`` and perhaps ``setup``; null after a success), ``delivery`` (null without one),
+        ``failure`` (``error``, ``cause`` and perhaps ``setup``; ``not_cancelled``, an error, where its report could not be
+        cancelled; null after a success), ``delivery`` (null without one),
         ``duplicate`` (whether another execution exports the scheduled time), and from release 2 on ``analysis_failure``
         (``error`` and ``cause`` of an analysis step that broke down; else null).
 
@@ -49,6 +50,8 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     delivery = Delivery.from_dict(event["delivery"]) if event["delivery"] and not failure else None
     if broken := event.get("analysis_failure"):
         run_store.note_analysis_failure(table, execution, analysis_failure(broken["error"], broken["cause"]))
+    if event["failure"] and (error := event["failure"].get("not_cancelled")):
+        run_store.note(table, execution, Note("run.not_cleaned_up", error=clean(error, ERROR_CHARACTERS)))
     outcome: Outcome = "FAILED" if failure else "DUPLICATE" if event["duplicate"] else "SUCCEEDED"
     run = record(table, execution, outcome, failure, delivery, now)
     return {
@@ -64,7 +67,7 @@ def ended_failure(run: Run, config: Config) -> dict[str, str] | None:
         return None
     try:
         failure = for_programs(run).failure or run.failure
-        return {"error": failure.error, "cause": cause_text(failure, config)}
+        return {"error": failure.error, "cause": cause_text(failure, config, run)}
     except Exception as error:  # noqa: BLE001 - how a failure is explained does not decide whether it is passed_on
         logger.error("the failure is passed_on without its explanation: %s", type(error).__name__)  # noqa: TRY400 - a traceback holds content
         return {"error": clean(run.failure.error, ERROR_CHARACTERS), "cause": clean(run.failure.cause, FAIL_CAUSE_CHARACTERS)}
@@ -97,9 +100,9 @@ def analysis_failure(error: str, cause: str) -> dict[str, str]:
     }
 
 
-def cause_text(failure: Failure, config: Config) -> str:
+def cause_text(failure: Failure, config: Config, run: Run) -> str:
     """Return a failure with its reason and fix, as the Step Functions console shows it."""
-    remediation = remediation_for(failure, config)
+    remediation = remediation_for(failure, config, run=run)
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(remediation.fix, 1))
     seen = "".join(f"\n- {line}" for line in evidence(failure))
     add = "".join(f"\n\nPolicy statement to add ({check}):\n{statement}" for check, statement in statements(failure))

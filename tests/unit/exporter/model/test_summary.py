@@ -59,6 +59,16 @@ class TestStates:
         assert summary(start(HOME), start(OTHER, config_hash="b2")).differing == (OTHER,)
         assert summary(start(HOME), start(OTHER)).differing == ()
 
+    def test_a_file_that_cannot_be_used_is_a_problem_although_all_that_was_exported_is_well(self) -> None:
+        came: list[HomeMessage] = [start(HOME, notes=("no file",)), start(OTHER), ended(HOME), ended(OTHER)]
+        assert (summary(*came).level, summary(*came).without_file) == ("PROBLEM", [HOME])
+
+    def test_a_supplement_does_not_say_again_that_a_file_cannot_be_used(self) -> None:
+        later = ended(OTHER, execution="arn:aws:states:us-east-1:1:execution:exporter-ExportFindings:later", replaces=True)
+        came: list[HomeMessage] = [start(HOME, notes=("no file",)), start(OTHER), ended(HOME), ended(OTHER), later]
+        assert summary(*came, number=1, new=frozenset([later.key])).level == "NONE"
+        assert summary(*came, number=1, new=frozenset([start(HOME).key])).level == "PROBLEM"
+
     @given(st.permutations([start(HOME), start(OTHER), ended(HOME), failed(OTHER), ended(OTHER, "weekly"), start(THIRD)]))
     def test_the_order_in_which_messages_come_changes_nothing(self, messages: list[HomeMessage]) -> None:
         known = {(row.region, row.report): row for row in summary(*sorted(messages, key=lambda each: each.key)).rows}

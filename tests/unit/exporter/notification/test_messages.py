@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from findings_exporter import notification
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.filter_criteria import known_filters
-from findings_exporter.model.run import Run
+from findings_exporter.model.run import Outcome, Run
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.remediation import REMEDIATIONS, remediation_for
 from tests.builders.exporter import (
@@ -179,10 +179,27 @@ class TestEmail:
         result = {how: "check that scanning is active" in text for how, text in notification.NOTHING_FOUND.items()}
         assert result == {"no_findings": False, "no_object": True, "empty_object": True}
 
+    @pytest.mark.parametrize(
+        ("outcome", "error"), [("ABORTED", "Stopped"), ("TIMED_OUT", "TimedOut"), ("FAILED", "ServiceUnavailableError")]
+    )
+    def test_a_run_that_ended_after_its_report_does_not_say_that_it_was_not_delivered(self, outcome: Outcome, error: str) -> None:
+        run = ended_run(outcome=outcome, failure=Failure(error, "x"), delivery=None)
+        text = flat(notification.email(run, config()))
+        assert text.startswith('Inspector finished the report "nightly", but the run ended before')
+        assert f"it lies under s3://{BUCKET}/{run.require_plan().destination.prefix} " in text
+        assert "not delivered" not in text
+        before = flat(notification.email(replace(run, report_ended_at=None), config()))
+        assert before.startswith('The report "nightly" was not delivered')
+
+    @pytest.mark.parametrize("error", ["Report.INTERNAL_ERROR", "Delivery.Corrupt"])
+    def test_a_report_that_is_known_to_be_bad_was_not_delivered(self, error: str) -> None:
+        text = notification.email(ended_run(outcome="FAILED", failure=Failure(error, "x"), delivery=None), config())
+        assert text.startswith('The report "nightly" was not delivered')
+
     @EVERY_ERROR
     def test_a_failure_says_what_happened_why_and_what_to_do(self, error: str) -> None:
         run = failed_run(Failure(error, "This is\nwhat happened."))
-        remediation = remediation_for(Failure(error, ""), config())
+        remediation = remediation_for(Failure(error, ""), config(), run=run)
         body = notification.email(run, config())
         assert body.startswith(f'The report "nightly" was not delivered.\nAccount {ACCOUNT}, {REGION}.\n\n')
         assert f"Cause ({error})\n  This is\n  what happened.\n  " in body
@@ -253,7 +270,7 @@ class TestChat:
     def test_a_failure_warns_and_leads_to_the_fix(self) -> None:
         chat = notification.chat_message(RUNS["failed"], config())
         assert chat["content"]["title"].startswith(":warning: ")
-        assert chat["content"]["nextSteps"] == list(remediation_for(BROKEN, config()).fix)
+        assert chat["content"]["nextSteps"] == list(remediation_for(BROKEN, config(), run=RUNS["failed"]).fix)
         assert BROKEN.cause in chat["content"]["description"]
         context = chat["metadata"]["additionalContext"]
         assert (context["outcome"], context["error"], context["report"]) == ("FAILED", BROKEN.error, "nightly")
@@ -279,7 +296,7 @@ class TestSetup:
 
     def test_a_mail_says_so_when_nothing_was_found_and_keeps_the_general_advice(self) -> None:
         text = flat(notification.email(RUNS["setup without a fault"], config()))
-        general = remediation_for(BROKEN, config())
+        general = remediation_for(BROKEN, config(), run=RUNS["failed"])
         assert f"{general.why} The setup check found no problem. It is not known whether the key can be used" in text
         assert "The check cannot see policies of the organization" in text
         assert all(step in text for step in general.fix)

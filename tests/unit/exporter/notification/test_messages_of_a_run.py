@@ -659,7 +659,7 @@ class TestOwnersOfARun:
     def test_the_event_has_the_first_ten_of_them(self) -> None:
         listed = [{"owner": f"o{number}", "open": 7, "critical": 0, "new": None, "overdue": None} for number in range(50)]
         run = gallery.daily_run(headline(owners={"count": 60, "unowned": 0, "listed": listed}))
-        sent = notification.event(run, config())["analysis"]["owners"]
+        sent = notification.export_event(run, config())["analysis"]["owners"]
         assert (sent["count"], [each["owner"] for each in sent["listed"]]) == (60, [f"o{number}" for number in range(10)])
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from findings_exporter.model.notes import NOTE_TEXTS, Note, to_stored
 from findings_exporter.model.plan import make_plan
 from findings_exporter.notification import publication
 from findings_exporter.notification.remediation import REMEDIATIONS, UNKNOWN, remediation_for
+from findings_exporter.notification.sanitize import for_programs
 from findings_exporter.preflight import message
 from findings_exporter.preflight.bucket import bucket_policy_for_exporter, bucket_policy_for_inspector
 from findings_exporter.preflight.check import Check
@@ -22,6 +24,7 @@ from findings_exporter.preflight.inspector import inspector_enabled
 from findings_exporter.preflight.key import key_usable
 from findings_exporter.preflight.schedule import schedule_fires
 from findings_exporter.preflight.topic import topic_delivers
+from findings_exporter.steps.record_run import cause_text
 from tests.builders.exporter import ACCOUNT, BUCKET, KEY, REGION, START, client, config, execution, failed_run
 from tests.builders.setup_builders import FIT_KEY, bucket, deployment, key, place
 from tests.builders.setup_rows import denies, document
@@ -51,6 +54,49 @@ def test_the_deployments_own_names_stand_in_it() -> None:
     )
     for name in (ACCOUNT, BUCKET, KEY, REGION):
         assert name in result
+
+
+OF_A_START = config().all_reports_arn.replace(":stateMachine:", ":execution:") + ":start-1"
+SCHEDULE = {"schedule": {"scheduled_for": START.isoformat(), "arn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x"}}
+OWN_REPORT = {"report": {"name": "criticals", "format": "CSV"}}
+
+
+@pytest.mark.parametrize("error", ["DeadlineExceeded", "Delivery.Encryption"])
+@pytest.mark.parametrize(
+    ("given", "step"),
+    [
+        ({}, "Start a new execution of the state machine with the input {}."),
+        (SCHEDULE, "Start a new execution of the state machine with the input {}."),
+        (OWN_REPORT, "with the input of this one, which the console shows, but without its field schedule."),
+        ({"on_busy": "fail"}, "with the input of this one, which the console shows, but without its field schedule."),
+        (SCHEDULE | OWN_REPORT, "with the input of this one, which the console shows, but without its field schedule."),
+        (
+            {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": OF_A_START} | SCHEDULE | OWN_REPORT,
+            'Export All Reports with the input {"reports": ["criticals"], "replaces": "2026-11-23T03:00:00+00:00"}.',
+        ),
+        ({"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": OF_A_START} | OWN_REPORT, "with the input of this one,"),
+        ({"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": OF_A_START} | SCHEDULE, '{"reports": ["nightly"], "replaces": '),
+    ],
+)
+def test_the_fix_exports_the_report_that_is_missing_and_no_other(error: str, given: dict[str, object], step: str) -> None:
+    plan = make_plan(given, config(), execution())
+    assert not isinstance(plan, Failure)
+    run = failed_run(failure=Failure(error, "x"), plan=plan, input=json.dumps(given))
+    *_, last = remediation_for(Failure(error, "x"), config(), run=run).fix
+    assert step in last
+    setup = message.findings([inspector_enabled(None, deployment())])
+    with_setup = for_programs(failed_run(Failure.from_dict(Failure(error, "x", setup).to_dict())))
+    assert with_setup.failure
+    assert step in remediation_for(with_setup.failure, config(), run=run).fix[-1]
+    bodies = json.loads(publication(run, config())["Message"])
+    said = {name: " ".join(str(json.loads(body) if name != "email" else body).split()) for name, body in bodies.items()}
+    assert all(step in text for text in said.values())
+    assert step in cause_text(Failure(error, "x"), config(), run)
+
+
+def test_an_input_that_is_not_kept_whole_is_not_taken_for_that_of_the_parameters() -> None:
+    run = failed_run(Failure("DeadlineExceeded", "x"), input='{"report": {"name": "crit')
+    assert "the input of this one" in remediation_for(Failure("DeadlineExceeded", "x"), config(), run=run).fix[-1]
 
 
 def test_an_unknown_error_is_explained_as_such() -> None:
@@ -153,6 +199,18 @@ def test_a_japanese_failure_message_is_japanese_throughout(medium: str) -> None:
         assert said in text.replace(" ", "") or said in text
     # The statements are JSON, links and facts are names.
     assert english_in(re.sub(r"\{.*\}|https?\S+", "", text)) == []
+
+
+def test_what_cannot_be_the_cause_is_said_beside_it_and_not_instead() -> None:
+    of_exporter = bucket_policy_for_exporter(bucket(policy=document([denies(place(HERE), "s3:*")])), HERE, START)
+    failure = for_programs(failed_run(checked([of_exporter]))).failure
+    assert failure
+    general = remediation_for(Failure("Report.INVALID_PERMISSIONS", ""), config())
+    said = remediation_for(failure, config())
+    assert said.why.startswith(f"{general.why} The setup check found: ")
+    assert set(general.fix) < set(said.fix)
+    refused = remediation_for(replace(failure, error="AccessDeniedError"), config())
+    assert refused.why.startswith("The setup check found: ")
 
 
 def test_programs_get_the_same_failure_in_english() -> None:

@@ -55,7 +55,7 @@ CASES: dict[str, list[HomeMessage]] = {
     "not-started": [
         *STARTS,
         ended(HOME),
-        failed(OTHER, outcome="NOT_STARTED", cause="The start was stopped before this report began."),
+        failed(OTHER, outcome="NOT_STARTED", cause="The start ended before this report began."),
     ],
     "not-analyzed": [
         *STARTS,
@@ -166,6 +166,16 @@ def test_what_is_not_listed_is_said_to_be_on_the_page_only_if_there_is_one(page_
 def test_where_home_did_not_begin_the_time_the_message_says_so() -> None:
     guessed = Expected((HOME, OTHER), ("nightly",), by_home=False)
     assert "did not begin this time" in summary_email(summary(ended(OTHER), expected=guessed), home(), PAGE)
+
+
+def test_a_file_that_cannot_be_used_stands_among_the_problems_and_says_what_to_do() -> None:
+    found = summary(start(HOME, notes=("There is no config/reports.json.",)), start(OTHER), ended(HOME), ended(OTHER))
+    mail = " ".join(summary_email(found, home(), None).split())
+    assert summary_subject(found, home()).startswith("ACTION: Inspector summary, 2 Regions: reports file not used in eu-west-1")
+    assert mail.startswith("Reports file not used: eu-west-1.")
+    assert "upload it with make config" in mail
+    assert "There is no config/reports.json." in mail
+    assert "Reports file not used" in json.dumps(summary_chat(found, home(), None))
 
 
 def test_a_supplement_has_another_name_and_another_id() -> None:

@@ -388,10 +388,13 @@ class TestPermissions:
     def test_they_are_what_the_steps_do(self) -> None:
         wanted = {(each.role, action) for each in HERE.report_permissions(START) for action in each.actions}
         assert wanted == {
+            (HERE.start_role, "inspector2:CancelFindingsReport"),
             (HERE.start_role, "inspector2:CreateFindingsReport"),
             (HERE.start_role, "inspector2:GetFindingsReportStatus"),
             (HERE.start_role, "inspector2:ListFindings"),
             (HERE.start_role, "s3:ListBucket"),
+            *((HERE.cancel_role, f"inspector2:{each}") for each in ("CancelFindingsReport", "GetFindingsReportStatus")),
+            *((HERE.clean_up_role, f"inspector2:{each}") for each in ("CancelFindingsReport", "GetFindingsReportStatus")),
             (HERE.verify_role, "inspector2:ListFindings"),
             (HERE.verify_role, "s3:ListBucket"),
             (HERE.verify_role, "s3:GetObject"),

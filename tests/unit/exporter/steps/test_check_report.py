@@ -91,7 +91,7 @@ class TestCheck:
         assert check_report(clients, started, minutes(360))["failure"] == {
             "error": "DeadlineExceeded",
             "cause": "The deadline of 6 hours has passed."
-            f" The report {REPORT_ID} still has the status IN_PROGRESS and is being cancelled.",
+            f" The report {REPORT_ID} still has the status IN_PROGRESS. The run asks Inspector to cancel it.",
             "note": to_stored(Note("cause.too_late_running", hours="6", report=REPORT_ID, status="IN_PROGRESS")),
         }  # fmt: skip
 

@@ -295,7 +295,8 @@ class TestCleanUp:
         assert type(error.value) is raised
         run = run_store.load(clients.table, ME)
         note = (
-            f"The report or the lock of the run could not be cleaned up yet ({raised.__name__}). The hourly cleanup tries again."
+            "The report of the run may still be in progress, or the run may still hold the lock: cleaning up failed"
+            f" ({raised.__name__}). The hourly cleanup tries again."
         )
         assert (run.outcome, run.notified_at is not None, run.notes) == ("ABORTED", True, (note,))
         assert topic.notified == [("run-1", "ABORTED")]
@@ -412,6 +413,14 @@ class TestCleanUp:
         notified_with_its_report_running(clients, states, inspector)
         inspector.refuse("status", client_error("AccessDeniedException", 403))
         assert cleaned(clients, topic) == "NOTHING_LEFT"
+
+    def test_a_notified_failure_whose_report_cannot_be_cancelled_is_an_error(
+        self, clients: Clients, topic: FakeTopic, states: FakeStates, inspector: FakeInspector
+    ) -> None:
+        notified_with_its_report_running(clients, states, inspector)
+        inspector.refuse("cancel", client_error("AccessDeniedException", 403))
+        with pytest.raises(AccessDeniedError):
+            cleaned(clients, topic)
 
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "DUPLICATE"])
     def test_inspector_is_asked_nothing_for_a_run_that_ended_well(
@@ -628,7 +637,6 @@ class TestHourlyCleanup:
         ],
         ids=["denied", "500", "another", "timeout"],
     )
-    @pytest.mark.parametrize("operation", ["current", "cancel"])
     def test_an_inspector_that_is_down_fails_no_hourly_cleanup_that_has_nothing_else_to_do(
         self,
         clients: Clients,
@@ -636,11 +644,22 @@ class TestHourlyCleanup:
         topic: FakeTopic,
         inspector: FakeInspector,
         trouble: Exception,
-        operation: str,
     ) -> None:
         notified_with_its_report_running(clients, states, inspector)
-        inspector.refuse(operation, trouble)
+        inspector.refuse("current", trouble)
         assert cleaned_up(clients, states, topic) == []
+        assert cleaned_up(clients, states, topic) == ["run-1"]
+
+    def test_a_report_of_an_ended_run_that_cannot_be_cancelled_fails_the_hourly_cleanup_after_all_else(
+        self, clients: Clients, states: FakeStates, topic: FakeTopic, inspector: FakeInspector
+    ) -> None:
+        notified_with_its_report_running(clients, states, inspector)
+        planned(clients.table, OTHER)
+        states.add(OTHER, "ABORTED")
+        inspector.refuse("cancel", client_error("AccessDeniedException", 403))
+        with pytest.raises(AccessDeniedError):
+            cleaned_up(clients, states, topic)
+        assert topic.notified == [(OTHER.name, "ABORTED")]
         assert cleaned_up(clients, states, topic) == ["run-1"]
 
     def test_a_report_in_progress_that_does_not_stop_in_time_is_left_to_the_next_hourly_cleanup(

@@ -11,13 +11,13 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from findings_exporter.aws import alarm_topic, run_store
+from findings_exporter.aws import alarm_topic, outbox, run_store
 from findings_exporter.aws.table import Table
-from findings_exporter.model.errors import NotificationInProgressError, NotRecordedError
+from findings_exporter.model.errors import Failure, NotificationInProgressError, NotRecordedError
 from findings_exporter.model.run import Run
 from findings_exporter.notification import publication
 from findings_exporter.steps.notify import notify, publish_outcome
-from tests.builders.exporter import config, delivery, execution, headline, minutes, planned
+from tests.builders.exporter import SCHEDULE, START, config, delivery, execution, headline, minutes, planned
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -118,6 +118,30 @@ def test_without_an_outcome_nothing_is_notified(table: Table, client: "SNSClient
     planned(table, ME)
     with pytest.raises(NotRecordedError):
         notified(table, client)
+
+
+@pytest.mark.parametrize(
+    "given", [{"schedule": {"scheduled_for": START.isoformat(), "arn": SCHEDULE}}, {"replaces": START.isoformat()}]
+)
+@pytest.mark.parametrize("reports", ["FILE", "ONE"])
+def test_a_silent_success_of_a_scheduled_time_is_said_home_and_not_published(
+    table: Table, client: "SNSClient", sns: Stubber, given: dict[str, object], reports: str
+) -> None:
+    planned(table, ME, given | {"notify": False})
+    run, _ = run_store.record(table, ME, "SUCCEEDED", None, delivery(), minutes(12))
+    assert run.notified_at is None
+    assert publish_outcome(table, client, config(REPORTS=reports), ME, minutes(13), minutes(14))
+    said = [item["body"] for item in table.beginning_with(outbox.OUTBOX)]
+    assert [json.loads(body)["outcome"] for body in said] == (["SUCCEEDED"] if reports == "FILE" else [])
+    assert run_store.load(table, ME).notified_at == minutes(13)
+    assert run_store.open_runs(table) == []
+
+
+def test_a_failure_is_published_although_it_asked_for_silence(table: Table, client: "SNSClient", sns: Stubber) -> None:
+    planned(table, ME, {"notify": False, "replaces": START.isoformat()})
+    run, _ = run_store.record(table, ME, "FAILED", Failure("X", "x"), None, minutes(12))
+    sns.add_response("publish", {"MessageId": "1"}, publication(run, config()))
+    assert notified(table, client)
 
 
 def test_a_silent_success_is_not_notified(table: Table, client: "SNSClient", sns: Stubber) -> None:

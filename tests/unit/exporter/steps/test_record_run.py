@@ -10,7 +10,7 @@ from findings_exporter.aws.table import Table
 from findings_exporter.model.errors import Failure
 from findings_exporter.steps import record_run as recording
 from findings_exporter.steps.record_run import cause_text, record_run
-from tests.builders.exporter import config, delivery, execution, headline, minutes, planned
+from tests.builders.exporter import config, delivery, execution, failed_run, headline, minutes, planned
 
 ME = execution("me")
 SUCCESS: dict[str, Any] = {"failure": None, "delivery": delivery().to_dict(), "duplicate": False}
@@ -74,6 +74,15 @@ def test_what_a_setup_check_found_is_recorded_and_is_in_the_cause(table: Table) 
     recorded = run_store.load(table, ME).failure
     assert recorded is not None
     assert recorded.setup == setup
+
+
+def test_a_report_that_could_not_be_cancelled_is_noted(table: Table) -> None:
+    planned(table, ME)
+    failure = {"error": "DeadlineExceeded", "cause": "said", "not_cancelled": "AccessDeniedError"}
+    record(table, FAILURE | {"failure": failure})
+    (note,) = run_store.load(table, ME).notes
+    assert "may still be in progress" in note
+    assert "AccessDeniedError" in note
 
 
 def test_a_failure_of_a_duplicate_is_a_failure(table: Table) -> None:
@@ -206,4 +215,5 @@ def test_runs_that_one_hourly_cleanup_records_are_counted_under_their_own_report
 
 
 def test_the_fail_states_cause_fits() -> None:
-    assert len(cause_text(Failure("InvalidInput", "x" * 100_000), config())) == recording.FAIL_CAUSE_CHARACTERS
+    failure = Failure("InvalidInput", "x" * 100_000)
+    assert len(cause_text(failure, config(), failed_run(failure))) == recording.FAIL_CAUSE_CHARACTERS

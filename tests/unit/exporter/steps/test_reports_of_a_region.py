@@ -140,6 +140,21 @@ class TestPlan:
         assert isinstance(notice, StartNotice)
         assert said in notice.notes[0]
 
+    @pytest.mark.parametrize("content", [None, b"[", [{"name": "a/b"}]])
+    def test_what_the_file_listed_is_still_expected_where_it_cannot_be_used(self, reports: ReportsClients, content: Any) -> None:
+        put(TWO)
+        before = {"schedule": {"scheduled_for": (START - timedelta(hours=1)).isoformat(), "arn": SCHEDULE}}
+        plan_reports(reports, start("a"), before, START)
+        client("s3").delete_object(Bucket=BUCKET, Key=KEY)
+        if content is not None:
+            put(content)
+        plan_reports(reports, start("b"), SCHEDULED, START)
+        record = summary_store.find(reports.table, START.isoformat())
+        assert record
+        assert record.expected
+        assert record.expected.reports == ("nightly", "weekly")
+        assert start_store.missing_reports(reports.table, START + timedelta(days=2), timedelta(hours=26)) == ["nightly", "weekly"]
+
     def test_a_wrong_parameter_is_left_to_the_report_s_own_run_which_is_heard_of(
         self, table: Table, states: FakeStates, queue: Queue
     ) -> None:
@@ -195,8 +210,8 @@ class TestFinish:
         states.add(start(), "ABORTED")
         assert finish_ended(reports, START) == ["start-1"]
         reports.home.send_all(reports.table)
-        outcomes = [each.outcome for each in queue.messages if isinstance(each, ReportHeadline)]
-        assert outcomes == ["NOT_STARTED", "NOT_STARTED"]
+        said = [(each.outcome, each.cause) for each in queue.messages if isinstance(each, ReportHeadline)]
+        assert said == [("NOT_STARTED", "The start ended before this report began.")] * 2
 
     def test_by_hand_nothing_is_said_home(self, reports: ReportsClients, queue: Queue) -> None:
         put(TWO)
@@ -237,3 +252,27 @@ def test_what_is_missing_is_what_has_not_succeeded_on_schedule(reports: ReportsC
     )
     reports.table.put({"pk": "REPORT#weekly", "sk": f"RUN#{(now - timedelta(hours=30)).isoformat()}#a", **line})
     assert start_store.missing_reports(reports.table, now, day) == ["weekly"]
+    replaced = {"pk": "REPORT#weekly", "sk": f"RUN#{now.isoformat()}#b", **line, "scheduled": 0}
+    reports.table.put(replaced)
+    assert start_store.missing_reports(reports.table, now, day) == ["weekly"]
+    reports.table.put(replaced | {"replaces": START.isoformat()})
+    assert start_store.missing_reports(reports.table, now, day) == []
+
+
+def test_a_report_is_missing_only_after_it_was_expected_for_so_long(table: Table) -> None:
+    day, at = timedelta(hours=26), [START + timedelta(hours=hours) for hours in (0, 24, 27, 49, 51)]
+    start_store.expect_first(table, "nightly", at[0])
+    start_store.keep_reports(table, ["nightly", "weekly"], at[1])
+    start_store.expect_first(table, "another", at[1])
+    missing = [start_store.missing_reports(table, each, day) for each in at]
+    assert missing == [[], [], ["nightly"], ["nightly"], ["nightly", "weekly"]]
+    start_store.keep_reports(table, ["weekly"], at[4])
+    start_store.keep_reports(table, ["weekly", "nightly"], at[4])
+    assert start_store.missing_reports(table, at[4], day) == ["weekly"]
+
+
+def test_a_report_that_was_kept_without_a_time_counts_as_long_expected(table: Table) -> None:
+    table.put({"pk": "REPORTS", "sk": "REPORTS", "names": '["nightly"]'})
+    assert start_store.missing_reports(table, START, timedelta(hours=26)) == ["nightly"]
+    start_store.keep_reports(table, ["nightly"], START)
+    assert start_store.missing_reports(table, START, timedelta(hours=26)) == ["nightly"]
