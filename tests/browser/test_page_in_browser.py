@@ -276,7 +276,7 @@ def test_the_list_is_searched_and_filtered(open_page: Open) -> None:
     choice(shown, "Fix").select_option(label="fix available")
     assert all("fix available" in each for each in shown.column("help"))
     shown.page.get_by_role("searchbox", name="Search").fill("no such thing")
-    shown.page.get_by_text("No findings match.").wait_for()
+    shown.page.get_by_text("None of the listed findings match.").wait_for()
     shown.page.get_by_role("button", name="Reset").click()
     assert shown.status == "100 of 1,000 findings shown"
 
@@ -433,10 +433,10 @@ class TestWorkplace:
 
     def test_an_address_of_something_that_is_not_there_shows_nothing_and_does_nothing(self, open_page: Open) -> None:
         shown = open_page("workplace", chosen="#list=open&owner=<img%20src=x>&sort=__proto__&change=new")
-        assert shown.page.get_by_text("No findings match.").is_visible()
+        assert shown.page.get_by_text("None of the listed findings match.").is_visible()
         assert choice(shown, "Owner").input_value() == "<img src=x>"
         shown.page.evaluate("location.hash = '#list=nothing&severity=__proto__'")
-        shown.page.get_by_text("No findings match.").wait_for()
+        shown.page.get_by_text("None of the listed findings match.").wait_for()
         shown.page.evaluate("location.hash = '#list=changed'")
         expect(shown.page.locator(".list tbody tr")).to_have_count(100)
 

@@ -109,6 +109,18 @@ def test_the_dashboard_draws_the_functions_and_the_workflow_of_the_stack() -> No
     assert machines == {RENDERED.arn("ExportFindings")}
 
 
+@pytest.mark.parametrize(("rendered", "machine"), [(RENDERED, "ExportFindings"), (SEVERAL, "ExportAllReports")])
+def test_an_alarm_about_a_schedule_names_the_state_machine_that_the_schedule_starts(rendered: Rendered, machine: str) -> None:
+    text = rendered.of_type("AWS::CloudWatch::Alarm")["DeadLetterAlarm"]["AlarmDescription"]
+    assert f"start an execution of {STACK}-{machine} with the input {{}}" in text
+
+
+def test_the_alarm_and_the_dashboard_give_no_input_for_a_run_that_may_have_had_another() -> None:
+    for rendered in (RENDERED, SEVERAL):
+        assert "{}" not in rendered.of_type("AWS::CloudWatch::Alarm")["ExportAlarm"]["AlarmDescription"]
+        assert "input {}" not in json.dumps(dashboard(rendered.place))
+
+
 def test_the_dashboard_is_within_the_free_tier() -> None:
     assert len(list(drawn())) <= 50  # [AWS: CloudWatch pricing, free tier]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from findings_exporter.notification.remediation import REMEDIATIONS
+from findings_exporter.notification.remediation import AGAIN, REMEDIATIONS
 from tests.local_aws.deployed_exporter import Exporter
 from tests.local_aws.inspector_control import InspectorControl
 
@@ -211,6 +211,7 @@ def test_deleted_bucket_ends_in_an_explained_failure(exporter: Exporter, inspect
 def filled(text: str, exporter: Exporter) -> str:
     """A text of an explanation with the deployment's names."""
     return text.format(
+        again=AGAIN["parameters"],
         account=exporter.account,
         bucket=exporter.outputs["BucketName"],
         key=exporter.outputs["ReportsKeyArn"],

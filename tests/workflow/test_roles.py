@@ -113,7 +113,7 @@ def merged_parts_are_left(exporter: Exporter, _: InspectorControl) -> None:
 def owners_are_unread(exporter: Exporter, _: InspectorControl) -> None:
     exporter.put_owner_rules([{"owner": "shop", "accounts": ["*"]}])
     analysis = json.loads(exporter.run_item(exporter.run({}, seconds=90).arn)["analysis"])
-    assert "All findings count as unowned" in json.dumps(analysis["sentences"])
+    assert "The owners of findings are unknown" in json.dumps(analysis["sentences"])
 
 
 def owners_are_unknown(exporter: Exporter, _: InspectorControl) -> None:

@@ -13,11 +13,12 @@ from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.run import Run
-from findings_exporter.model.text import clean, in_chat, in_mail, wrapped
+from findings_exporter.model.text import clean, cut, in_chat, in_mail, wrapped
 from findings_exporter.notification.event import EVENT_VERSION, OWNER_EVENT_VERSION, export_event, owner_event
 from findings_exporter.notification.links import execution_url, object_url
 from findings_exporter.notification.localization import Localization
 from findings_exporter.notification.sanitize import ERROR_CHARACTERS, OWNER_NAME_CHARACTERS
+from findings_exporter.notification.subject_line import TITLE_CHARACTERS
 
 SHORT_NAME_CHARACTERS = 63
 ARN_CHARACTERS = 256
@@ -44,7 +45,7 @@ def bodies(run: Run, config: Config) -> dict[str, str]:
 def owner_subject(run: Run, config: Config) -> str:
     """Return the subject of a mail to an owner: ASCII, under 100 characters."""
     text = Localization.of(config, "en").say("short.owner_subject", owner=_owner(run))
-    return text.encode("ascii", "replace").decode()
+    return cut(text, TITLE_CHARACTERS).encode("ascii", "replace").decode()
 
 
 def owner_bodies(run: Run, config: Config) -> dict[str, str]:

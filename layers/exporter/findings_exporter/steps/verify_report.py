@@ -35,6 +35,14 @@ TINY_BYTES = 4096
 CHECKS, CHECK_SECONDS = 3, 2
 """An object that is not there is looked for again before it counts as nothing found: that would be values as good news."""
 
+WITHOUT_OBJECT = {
+    "refused": "cause.missing_refused", "unclear": "cause.missing_unclear", "findings": "cause.missing_findings",
+}  # fmt: skip
+MALFORMED = {
+    "refused": "cause.corrupt_refused", "unclear": "cause.corrupt_unclear", "findings": "cause.corrupt_findings",
+}  # fmt: skip
+"""What a failure says where it is not sure that nothing matches the filter, by the reason."""
+
 type AsksInspector = Callable[[], bool | None]
 """Asks whether any finding matches the run's filter now; None where the answer does not say."""
 
@@ -152,7 +160,7 @@ def _without_object(ask: AsksInspector, destination: Destination) -> Delivery | 
     if not doubt:
         return _nothing(destination, "no_object")
     uri = f"s3://{destination.bucket}/{destination.prefix}"
-    return Failure("Delivery.Missing", Note(f"cause.missing_{doubt}", uri=uri, **values))
+    return Failure("Delivery.Missing", Note(WITHOUT_OBJECT[doubt], uri=uri, **values))
 
 
 def _doubt(ask: AsksInspector) -> tuple[Literal["", "refused", "unclear", "findings"], dict[str, str]]:
@@ -170,7 +178,7 @@ def _confirmed_by_inspector(ask: AsksInspector, delivery: Delivery, fault: Note)
     """Check a tiny object without any finding that is in no known form: a malformed one was seen where nothing matched."""
     doubt, values = _doubt(ask)
     if doubt:
-        return _corrupt(delivery, fault, f"cause.corrupt_{doubt}", **values)
+        return _corrupt(delivery, fault, MALFORMED[doubt], **values)
     note = Note("run.tiny_report", uri=delivery.uri, size=delivery.size_bytes, fault=fault)
     return replace(delivery, nothing_found="empty_object", note=notes.to_text(note))
 

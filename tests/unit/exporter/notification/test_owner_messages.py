@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -293,6 +293,7 @@ class TestBounds:
             ),
         )
     )
+    @example({"owner": "o" * 200, "no_baseline": []})
     def test_any_json_becomes_a_message(self, analysis: Any) -> None:
         assert_taken(published(analysis))
 
