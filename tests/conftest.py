@@ -5,10 +5,11 @@ import socket
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # CI takes 15 minutes at most. Examples are drawn anew in each run, so that fewer of them are not fewer in the long run.
-settings.register_profile("ci", max_examples=30)
+# How long an example takes says how busy the machine is.
+settings.register_profile("ci", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci")
 
 

@@ -68,7 +68,7 @@ def test_every_sentence_that_a_message_has_besides_is_in_the_document() -> None:
 def test_every_problem_that_a_summary_names_says_what_to_do() -> None:
     states = {state.lower() for state in get_args(State.__value__)} - {"succeeded"}
     of_a_report = {"not_analyzed", "lost", "lost_accounts", "unknown", "drop"}
-    assert set(SUMMARY) == states | of_a_report | {"without_file", "differing", "not_begun"}
+    assert set(SUMMARY) == states | of_a_report | {"not_exported", "without_file", "differing", "not_begun"}
 
 
 def test_every_check_that_fails_has_its_steps_and_every_step_belongs_to_one() -> None:

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -281,7 +282,12 @@ def replace(folder: Path, made: Path) -> None:
     try:
         if folder.exists():
             folder.rename(made.parent / "earlier")
-        made.rename(folder)
+        try:
+            made.rename(folder)
+        except OSError:
+            with suppress(OSError):
+                (made.parent / "earlier").rename(folder)
+            raise
     except OSError as error:
         raise UnusableError(f"- {folder.name}/ could not be replaced: {error}. Is another make release running?") from error
 

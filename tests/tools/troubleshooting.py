@@ -174,11 +174,12 @@ SUMMARY = {
     "timed_out": "The time limit of the state machine ended the execution, which its deadline normally does earlier. Start the report by hand,"
     " with `replaces`. If it happens again, open an issue and attach the execution history.",
     "aborted": "A user has stopped the execution. Start the report by hand, with `replaces`.",
-    "not_analyzed": "The message of that Region says why: [Failed analyses](#failed-analyses).",
-    "lost": "Activate scanning again in that Region: `aws inspector2 enable --resource-types <types>`.",
+    "not_analyzed": "The message of that Region, or the output of the execution, says why: [Failed analyses](#failed-analyses).",
+    "lost": "Run the command in the output `CheckSetupCommand` of that Region. If scanning is off there, activate it: `aws inspector2 enable --resource-types <types>`.",
     "lost_accounts": "Activate scanning again for these accounts in that Region: `aws inspector2 enable --resource-types <types> --account-ids <account>`.",
     "unknown": "Run the command in the output `CheckSetupCommand` of that Region.",
     "drop": "Find out whether resources were deleted or a filter or suppression rule was added, before you take it for progress.",
+    "not_exported": "The note has the fault of the file. Start these reports by hand, with `replaces`, when it is corrected.",
     "without_file": "The note has the fault. Correct `config/reports.json`, upload it with `make config`, and start the missing reports by hand"
     " with `replaces`.",
     "differing": "Run `make deploy` with all Regions, and `make config` if you use its files.",

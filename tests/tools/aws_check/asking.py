@@ -42,7 +42,7 @@ def everything(aws: Deployed) -> list[Answer]:
     until = datetime.now(UTC) + timedelta(seconds=aws.patience.metrics)
     alarm_was_set = isinstance(alarm, Alarm) or alarm.reason is Reason.NO_HISTORY
     for name, output, was_sent in (
-        ("run-topic", "TopicArn", isinstance(csv, Export)),
+        ("run-topic", "TopicArn", any(isinstance(each, Export) or each.reason is Reason.NOT_ENDED for each in (csv, json))),
         ("alarm-topic", "AlarmTopicArn", alarm_was_set),
     ):
         seen = observed(partial(calls.topic, aws, output, began, until)) if was_sent else Unanswered(Reason.NOTHING_SENT)

@@ -133,6 +133,13 @@ def test_a_folder_that_another_release_has_just_written_is_not_mixed_with_ours(t
     assert (tmp_path / "dist/file").read_text() == "other"
 
 
+def test_what_was_there_stays_where_it_cannot_be_replaced(tmp_path: Path) -> None:
+    write(tmp_path, {"dist/file": "old", "new/other": ""})
+    with pytest.raises(UnusableError, match="could not be replaced"):
+        release.replace(tmp_path / "dist", tmp_path / "new/made")
+    assert (tmp_path / "dist/file").read_text() == "old"
+
+
 @pytest.mark.parametrize("is_built_meanwhile", [True, False])
 def test_a_build_that_changes_while_it_is_read_makes_no_release(
     is_built_meanwhile: bool,

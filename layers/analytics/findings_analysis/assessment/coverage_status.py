@@ -109,6 +109,7 @@ def assess(
         # Where only one account has findings, its drop is the report's: it is reported once.
         reported = [(account, drop) for account, drop in sorted(drops.items()) if account == WHOLE or drop != drops.get(WHOLE)]
         reasons += [_drop(account, *drop) for account, drop in reported[:PLACES_NAMED]]
+        reasons += [Note("drop.partly")] if reported and deactivated else []
         state, sentence = _assessed(assessed, coverage)
         what = Note("what.empty") if is_empty else Note("what.drop") if drops else Note("what.open")
         reasons.append(Note("assessed", what=what, coverage=sentence))

@@ -65,6 +65,7 @@ def summary_page(summary: ReportsSummary, event: Mapping[str, Any], lines: Summa
             {"owner": each["owner"], "numbers": [each[name] for name in NUMBERS_OF_OWNERS_SHOWN]}
             for each in event["owners"][:OWNERS_SHOWN]
         ],
+        owners_are_known=summary.owners is not None,
         notes=summary.notes,
         made=say("summary.made", time=say.time(now.isoformat())),
     )
@@ -76,6 +77,8 @@ def _title(summary: ReportsSummary, say: PageLocalization) -> str:
         return say("summary.title_silent", len({row.region for row in silent}))
     if summary.problems:
         return say("summary.title_problems", len(summary.problems))
+    if summary.without_file:
+        return say("summary.title_without_file")
     return say("summary.title_changes" if summary.level == "CHANGES" else "summary.title_well")
 
 

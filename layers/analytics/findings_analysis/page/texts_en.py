@@ -491,6 +491,8 @@ TEXTS = {
     "summary.title_silent.other": "{n} Regions were not heard from",
     "summary.title_problems.one": "{n} report needs attention",
     "summary.title_problems.other": "{n} reports need attention",
+    "summary.title_without_file": "A file of reports could not be used",
+    "summary.owners_unknown": "Not added up, because a Region did not send all of its owners.",
     "summary.title_changes": "All reports have come; findings have changed",
     "summary.title_well": "All reports have come; nothing has changed",
     "summary.made": "Made at {time}.",

@@ -437,6 +437,8 @@ TEXTS = {
     "summary.overdue": "期限超過",
     "summary.title_silent.other": "{n} リージョンから連絡がありません",
     "summary.title_problems.other": "{n} 件のレポートに対応が必要です",
+    "summary.title_without_file": "レポートのファイルを使用できませんでした",
+    "summary.owners_unknown": "すべての担当者を送信していないリージョンがあるため、合計していません。",
     "summary.title_changes": "すべてのレポートが届きました。検出結果に変化があります",
     "summary.title_well": "すべてのレポートが届きました。変化はありません",
     "summary.made": "作成: {time}",

@@ -24,6 +24,8 @@ NOTES = {
     "run.cancelled_left": "The report {report}, left by the ended run {run}, was cancelled.",
     "run.cancelled_external": "The external report {report} (to {place}) was cancelled, because on_busy is cancel.",
     "run.create_failed": "Inspector failed when asked to create the report ({code}).",
+    "run.not_cancelled": "The report of the run may still be in progress: cancelling it failed ({error}). The hourly cleanup"
+    " tries again.",
     "run.not_cleaned_up": "The report of the run may still be in progress, or the run may still hold the lock: cleaning up failed"
     " ({error}). The hourly cleanup tries again.",
     "run.owners_off": "Messages to owners were not sent, because OwnerMessages has been switched off.",
@@ -49,6 +51,7 @@ NOTES = {
     "place.more": "{count} more",
     "place.no_account": "without an account",
     "drop": "Unusual drop: {before} open findings when last scanned, {now} now.",
+    "drop.partly": "Places where scanning is deactivated are not in these numbers.",
     "drop.account": "Unusual drop in account {account}: {before} open findings when last scanned, {now} now.",
     "drop.no_account": "Unusual drop in findings without an account: {before} open findings when last scanned, {now} now.",
     "assessed": "{what} {coverage}",

@@ -35,6 +35,7 @@ PREVIEW = {
     "preview.in_progress_unknown": "In progress at Inspector now: unknown, because {why}.",
     "preview.schedule": "Schedules of this deployment, each with an input of its own",
     "preview_schedule.on": "{name}: {expression}, time zone {zone}, {state}, next {time}",
+    "preview_schedule.window": "{name}: {expression}, time zone {zone}, {state}, next {time} or up to {minutes} minutes later",
     "preview_schedule.unknown": "{name}: {expression}, time zone {zone}, {state}, next unknown ({why})",
     "preview_schedule.over": "{name}: {expression}, time zone {zone}, {state}, but over: it starts no export",
     "preview_schedule.off": "{name}: {expression}, time zone {zone}, {state}: it starts no export",

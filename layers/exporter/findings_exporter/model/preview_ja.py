@@ -34,6 +34,7 @@ PREVIEW = {
     "preview.in_progress_unknown": "Inspector で現在作成中のレポート: 不明（{why}）。",
     "preview.schedule": "このデプロイのスケジュール（それぞれ独自の入力を持ちます）",
     "preview_schedule.on": "{name}: {expression}、タイムゾーン {zone}、{state}、次回 {time}",
+    "preview_schedule.window": "{name}: {expression}、タイムゾーン {zone}、{state}、次回 {time}（最大 {minutes} 分遅れることがあります）",
     "preview_schedule.unknown": "{name}: {expression}、タイムゾーン {zone}、{state}、次回は不明（{why}）",
     "preview_schedule.over": "{name}: {expression}、タイムゾーン {zone}、{state}、ただし終了済み: エクスポートは開始されません",
     "preview_schedule.off": "{name}: {expression}、タイムゾーン {zone}、{state}: エクスポートは開始されません",

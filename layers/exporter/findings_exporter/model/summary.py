@@ -205,6 +205,16 @@ class ReportsSummary:
         return [row for row in self.rows if row not in firsts and row.headline and row.headline.new]
 
     @property
+    def not_configured(self) -> list[ReportRow]:
+        """Return the rows that a Region's file of reports does not list."""
+        return [row for row in self.in_state("NOT_CONFIGURED") if row.region not in self.without_file]
+
+    @property
+    def not_exported(self) -> list[ReportRow]:
+        """Return the rows that were not exported because the Region's file of reports could not be used."""
+        return [row for row in self.in_state("NOT_CONFIGURED") if row.region in self.without_file]
+
+    @property
     def totals(self) -> SummaryTotals:
         """Add up the first reports of the expected Regions."""
         counted = [
@@ -227,17 +237,19 @@ class ReportsSummary:
 
     @property
     def has_all_owners(self) -> bool:
-        """Whether each Region has sent all its owners: else the sum of none is known."""
-        return all(each.owner_count <= len(each.owners) for each in self._with_owners)
+        """Whether each Region has sent all its owners, or none has any: else the sum of none is known."""
+        sent = self._with_owners
+        are_whole = all(each.owner_count <= len(each.owners) and (each.owners or not each.open) for each in sent)
+        return are_whole or not any(each.owners for each in sent)
 
     @property
-    def owners(self) -> list[OwnerNumbers]:
+    def owners(self) -> list[OwnerNumbers] | None:
         """Return the owners of the first reports with the sums of their numbers, those with the most open findings first.
 
-        None where a Region has more owners than it sends.
+        None where a Region has not sent all of its owners.
         """
         if not self.has_all_owners:
-            return []
+            return None
         found: dict[str, OwnerNumbers] = {}
         for headline in self._with_owners:
             for each in headline.owners:

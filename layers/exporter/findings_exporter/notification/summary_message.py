@@ -13,7 +13,7 @@ from typing import Any
 
 from findings_exporter.model.config import Config
 from findings_exporter.model.errors import Failure
-from findings_exporter.model.home_messages import MOST_OWNERS_SAID, ReportHeadline
+from findings_exporter.model.home_messages import ReportHeadline
 from findings_exporter.model.summary import ReportRow, ReportsSummary, State, SummaryLines, SummaryTotals
 from findings_exporter.model.text import clean, cut, in_chat, in_mail, wrapped
 from findings_exporter.notification.localization import Localization
@@ -145,7 +145,7 @@ def summary_event(summary: ReportsSummary, config: Config, page_url: str | None)
         "expected": {"regions": list(summary.expected.regions), "reports": list(summary.expected.reports)},
         "totals": asdict(summary.totals),
         "reports": [_event_row(row) for row in summary.rows],
-        "owners": [asdict(each) for each in summary.owners],
+        "owners": [asdict(each) for each in summary.owners or ()],
         "differing_regions": list(summary.differing),
         "notes": [{"region": region, "note": note} for region, note in summary.notes],
         "page_url": page_url,
@@ -207,9 +207,13 @@ def _missing_lines(summary: ReportsSummary, localization: Localization) -> Itera
     for row in summary.in_state("RUNNING")[:REPORTS_NAMED]:
         since = localization.time(datetime.fromisoformat(row.since)) if row.since else "?"
         yield say("summary.running", place=_place(row, localization), time=since)
-    for state in NOT_BEGUN:
-        if rows := summary.in_state(state):
-            yield say(f"summary.{state.lower()}", places=_places(rows, localization))
+    for name, rows in (
+        ("previous_running", summary.in_state("PREVIOUS_RUNNING")),
+        ("not_configured", summary.not_configured),
+        ("not_exported", summary.not_exported),
+    ):
+        if rows:
+            yield say(f"summary.{name}", places=_places(rows, localization))
 
 
 def _coverage_line(headline: ReportHeadline, row: ReportRow, localization: Localization) -> str:
@@ -229,8 +233,12 @@ def first_lines(summary: ReportsSummary, config: Config, localization: Localizat
     """Return the sums, and what they are of."""
     say, totals = localization.say, summary.totals
     about = _about(summary, config, localization)
+    elsewhere, unexpected = (
+        [say(f"summary.{name}", places=_places(rows, localization))] if rows else []
+        for name, rows in (("new_elsewhere", summary.new_elsewhere), ("unexpected", summary.unexpected))
+    )
     if not totals.regions:
-        return [about]
+        return [*elsewhere, about, *unexpected]
     sums = []
     if totals.new is not None and not totals.new and not totals.no_longer_open and summary.level == "NONE":
         sums.append(say("sum.no_changes"))
@@ -248,18 +256,14 @@ def first_lines(summary: ReportsSummary, config: Config, localization: Localizat
                 "summary.overdue", overdue=localization.number(totals.overdue), due_soon=localization.number(totals.due_soon or 0)
             )
         )
-    if elsewhere := summary.new_elsewhere:
-        sums.append(say("summary.new_elsewhere", places=_places(elsewhere, localization)))
-    lines = [localization.sentences(sums), about]
+    lines = [localization.sentences([*sums, *elsewhere]), about]
     if totals.regions < totals.of_regions:
         lines.insert(
             1, say("summary.part", regions=localization.number(totals.regions), of=localization.number(totals.of_regions))
         )
     if len(summary.expected.reports) > 1:
         lines.append(say("summary.first_report", report=summary.expected.reports[0]))
-    if summary.unexpected:
-        lines.append(say("summary.unexpected", places=_places(summary.unexpected, localization)))
-    return lines
+    return [*lines, *unexpected]
 
 
 def row_numbers(row: ReportRow, localization: Localization) -> str:
@@ -317,19 +321,28 @@ def _title(summary: ReportsSummary, localization: Localization, most: int) -> st
 def _number_parts(summary: ReportsSummary, totals: SummaryTotals, localization: Localization) -> list[str]:
     say = localization.say
     if not totals.regions:
-        return []
+        return _new_elsewhere(summary, localization)
     if summary.level == "NONE":
         return [say("opening.no_changes", open=localization.number(totals.open))]
     parts = []
     if totals.new is not None:
         parts.append(say("opening.new", new=localization.number(totals.new), worst=_worst(totals.new_by_severity, localization)))
-    if elsewhere := summary.new_elsewhere:
-        parts.append(say("summary.title_new_in", reports=_short([row.report for row in elsewhere], localization)))
+    parts += _new_elsewhere(summary, localization)
     if totals.overdue:
         parts.append(say("opening.overdue", count=localization.number(totals.overdue)))
     if totals.no_longer_open:
         parts.append(say("opening.no_longer_open", no_longer_open=localization.number(totals.no_longer_open)))
     return [*parts, say("opening.open", open=localization.number(totals.open))]
+
+
+def _new_elsewhere(summary: ReportsSummary, localization: Localization) -> list[str]:
+    """Return what a title says of new findings outside the sums."""
+    rows, say = summary.new_elsewhere, localization.say
+    names = _short([row.report if row.is_expected else _place(row, localization) for row in rows], localization)
+    if len(rows) == 1 and (headline := rows[0].headline):
+        new, worst = localization.number(headline.new or 0), _worst(headline.new_by_severity, localization)
+        return [say("summary.title_so_many_new_in", new=say("opening.new", new=new, worst=worst), report=names)]
+    return [say("summary.title_new_in", reports=names)] if rows else []
 
 
 def _delivered(summary: ReportsSummary, localization: Localization) -> str:
@@ -388,9 +401,9 @@ def _row_lines(rows: Iterable[ReportRow], localization: Localization, _: Escape)
 
 
 def _owners(summary: ReportsSummary, localization: Localization) -> str:
-    if not summary.has_all_owners:
-        return wrapped(localization.say("summary.owners_unknown", most=MOST_OWNERS_SAID))
     owners = summary.owners
+    if owners is None:
+        return wrapped(localization.say("summary.owners_unknown"))
     if not owners:
         return ""
     lines = [localization.say("owners.head", count=localization.number(len(owners)))]

@@ -247,7 +247,12 @@ def _schedule_line(schedule: Mapping[str, Any], now: datetime, localization: Loc
         due = next_time(schedule, now)
     except NotUnderstoodError as error:
         return Note("preview_schedule.unknown", why=in_language(error.why, localization.language), **what)
-    return Note("preview_schedule.on", time=localization.time(due), **what) if due else Note("preview_schedule.over", **what)
+    if due is None:
+        return Note("preview_schedule.over", **what)
+    what["time"] = localization.time(due)
+    if minutes := schedule.get("FlexibleTimeWindow", {}).get("MaximumWindowInMinutes"):
+        return Note("preview_schedule.window", minutes=minutes, **what)
+    return Note("preview_schedule.on", **what)
 
 
 def _section(head: str, lines: Sequence[str], localization: Localization) -> list[str]:

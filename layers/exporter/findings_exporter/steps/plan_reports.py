@@ -161,7 +161,7 @@ def _say_home(
     expected = names
     if found.note:
         # What the file listed when it was last used is still expected: what it lists now is unknown.
-        expected = tuple(dict.fromkeys((*start_store.kept_reports(clients.table), *names)))
+        expected = tuple(start_store.kept_reports(clients.table)) or names
     else:
         start_store.keep_reports(clients.table, names, now)
     if config.is_home:

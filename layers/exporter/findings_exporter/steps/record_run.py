@@ -11,7 +11,7 @@ from findings_exporter.aws.metrics import count_run
 from findings_exporter.aws.table import Table
 from findings_exporter.model.config import Config
 from findings_exporter.model.delivery import Delivery
-from findings_exporter.model.errors import Failure
+from findings_exporter.model.errors import AccessDeniedError, Failure
 from findings_exporter.model.execution import Execution
 from findings_exporter.model.notes import Note
 from findings_exporter.model.run import Outcome, Run
@@ -50,8 +50,9 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
     delivery = Delivery.from_dict(event["delivery"]) if event["delivery"] and not failure else None
     if broken := event.get("analysis_failure"):
         run_store.note_analysis_failure(table, execution, analysis_failure(broken["error"], broken["cause"]))
-    if event["failure"] and (error := event["failure"].get("not_cancelled")):
-        run_store.note(table, execution, Note("run.not_cleaned_up", error=clean(error, ERROR_CHARACTERS)))
+    error = event["failure"] and event["failure"].get("not_cancelled")
+    if error and not _cannot_have_a_report(table, execution, failure, error):
+        run_store.note(table, execution, Note("run.not_cancelled", error=clean(error, ERROR_CHARACTERS)))
     outcome: Outcome = "FAILED" if failure else "DUPLICATE" if event["duplicate"] else "SUCCEEDED"
     run = record(table, execution, outcome, failure, delivery, now)
     return {
@@ -59,6 +60,12 @@ def record_run(table: Table, config: Config, execution: Execution, event: Mappin
         "outcome": run.outcome,
         "failure": ended_failure(run, config),
     }
+
+
+def _cannot_have_a_report(table: Table, execution: Execution, failure: Failure | None, error: str) -> bool:
+    """Tell whether a run was refused by Inspector before it could create a report: so it is where Inspector is off."""
+    was_refused = failure is not None and failure.error == error == AccessDeniedError.__name__
+    return was_refused and run_store.load(table, execution).report_id is None
 
 
 def ended_failure(run: Run, config: Config) -> dict[str, str] | None:

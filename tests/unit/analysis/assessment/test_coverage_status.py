@@ -134,7 +134,8 @@ class TestUnusualDrop:
         now = {(ACCOUNT, "ec2"): 100, (ACCOUNT, "ecr"): 2}
         coverage_status = assess(now, coverage(a=ec2_off), (header, before))
         assert (coverage_status.state, coverage_status.unusual_drop) == ("lost", True)
-        assert "Unusual drop: 100 open findings when last scanned, 2 now." in text(coverage_status)
+        drop = "Unusual drop: 100 open findings when last scanned, 2 now."
+        assert f"{drop} Places where scanning is deactivated are not in these numbers." in text(coverage_status)
 
     def test_the_fall_of_an_account_that_has_left_is_said_to_be_that(self) -> None:
         accounts = {ACCOUNT: AccountScanning("on"), OTHER_ACCOUNT: AccountScanning("unknown", is_member=False)}

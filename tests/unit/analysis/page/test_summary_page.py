@@ -51,10 +51,17 @@ def test_every_report_has_a_row_with_its_numbers_and_its_link(language: str) -> 
         ([ended(HOME), failed(OTHER)], "1 report needs attention"),
         ([ended(HOME, level="CHANGES"), ended(OTHER)], "All reports have come; findings have changed"),
         ([ended(HOME), ended(OTHER)], "All reports have come; nothing has changed"),
+        ([start(HOME, notes=("no file",)), ended(HOME), ended(OTHER)], "A file of reports could not be used"),
     ],
 )
 def test_the_title_says_what_matters(messages: list[HomeMessage], title: str) -> None:
     assert f"<h1>{title}</h1>" in page(*messages)
+
+
+def test_owners_that_cannot_be_added_up_are_said_to_be_unknown() -> None:
+    made = page(ended(HOME, owners=(OwnerNumbers("shop", 45),), owner_count=51), ended(OTHER))
+    assert "Not added up, because a Region did not send all of its owners." in made
+    assert "shop" not in made
 
 
 def test_it_has_no_script_makes_no_request_and_its_style_has_the_policy_s_hash() -> None:

@@ -123,7 +123,13 @@ class TestNumbers:
     def test_where_a_region_has_more_owners_than_it_sends_the_sum_of_none_is_known(self) -> None:
         shop = OwnerNumbers("shop", 45)
         made = summary(ended(HOME, owners=(OwnerNumbers("web", 9),), owner_count=51), ended(OTHER, owners=(shop,), owner_count=1))
-        assert (made.has_all_owners, made.owners) == (False, [])
+        assert made.owners is None
+
+    def test_where_the_owners_of_a_region_are_unknown_the_sum_of_none_is_known(self) -> None:
+        shop = (OwnerNumbers("shop", 45),)
+        assert summary(ended(HOME, owners=shop, owner_count=1), ended(OTHER, open=7)).owners is None
+        assert summary(ended(HOME, owners=shop, owner_count=1), ended(OTHER, open=0)).owners == [*shop]
+        assert summary(ended(HOME), ended(OTHER)).owners == []
 
     @pytest.mark.parametrize(
         ("messages", "level"),

@@ -1,7 +1,7 @@
 """The message about all reports and Regions: what was not heard from is as loud as lost coverage, and every report is in it."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ class TestEveryCase:
     [
         ("all-well", "Inspector summary, 2 Regions: no changes, 2,000 open"),
         ("changes", "Inspector summary, 2 Regions: 5 new (1 critical), 2 overdue, 12 no longer open, 2,000 open"),
-        ("failed", "FAILED: Inspector summary, 2 Regions: 1 of 2 reports failed; 0 new, 1,000 open"),
+        ("failed", "FAILED: Inspector summary, 2 Regions: 1 of 2 reports not delivered; 0 new, 1,000 open"),
         ("silent", "ACTION: Inspector summary, 2 Regions: not heard from us-east-1; 0 new, 1,000 open"),
         ("lost-coverage", "ACTION: Inspector summary, 2 Regions: scan coverage lost in us-east-1; 0 new, 2,000 open"),
         ("running", "ACTION: Inspector summary, 2 Regions: 1 still running; 0 new, 1,000 open"),
@@ -138,7 +138,7 @@ def test_the_sums_are_of_the_expected_regions_and_say_who_is_not_in_them() -> No
 def test_what_is_new_in_a_report_outside_the_sums_is_said() -> None:
     expected = Expected((HOME,), ("images", "instances"), by_home=True)
     made = summary(ended(HOME, "images", open=8), ended(HOME, "instances", new=3, level="CHANGES"), expected=expected)
-    assert summary_subject(made, home()) == "Inspector summary, 1 Region: 0 new, new in instances, 8 open"
+    assert summary_subject(made, home()) == "Inspector summary, 1 Region: 0 new, 3 new in instances, 8 open"
     mail = summary_email(made, home(), PAGE).replace("\n", " ")
     assert "8 open. New findings in other reports: eu-west-1 (instances)." in mail
 
@@ -148,6 +148,10 @@ def test_a_supplement_without_a_first_report_has_no_sums() -> None:
     in_time, late = ended(HOME, "all", open=800), ended(HOME, "critical", open=7, new=1, level="CHANGES")
     made = summary(in_time, late, expected=expected, number=1, new=frozenset({late.key}))
     mail = summary_email(made, home(), PAGE)
+    assert summary_subject(made, home()) == "Inspector supplement, 1 Region: 1 new in critical"
+    assert mail.startswith("New findings in other reports: eu-west-1 (critical).\n")
+    quiet = replace(late, new=0, level="NONE")
+    made = summary(in_time, quiet, expected=expected, number=1, new=frozenset({late.key}))
     assert summary_subject(made, home()) == "Inspector supplement, 1 Region: 1 report delivered"
     assert "- eu-west-1 (critical): 1 new, 0 no longer open, 7 open" in mail
     assert "the sums are of the report" not in mail
@@ -195,9 +199,28 @@ def test_several_reports_of_a_region_are_not_added_up_and_the_mail_says_so() -> 
 def test_sums_by_owner_that_are_not_known_are_said_to_be_unknown() -> None:
     made = summary(ended(HOME, owners=(OwnerNumbers("web", 9),), owner_count=51), ended(OTHER))
     mail = summary_email(made, home(), PAGE).replace("\n", " ")
-    assert "Owners: not added up, because a Region has more than 50 of them." in mail
+    assert "Owners: not added up, because a Region did not send all of them." in mail
     assert "web" not in mail
     assert summary_event(made, home(), PAGE)["owners"] == []
+
+
+def test_reports_of_a_file_that_cannot_be_used_are_not_said_to_be_missing_from_it() -> None:
+    expected = Expected((HOME, OTHER), ("daily", "weekly"), by_home=True)
+    came: list[HomeMessage] = [
+        start(HOME, "daily", notes=("not JSON",)),
+        ended(HOME, "daily"),
+        start(OTHER, "daily"),
+        ended(OTHER, "daily"),
+    ]
+    mail = summary_email(summary(*came, expected=expected), home(), PAGE).replace("\n", " ")
+    assert "Not exported, because the file of reports could not be used: eu-west-1 (weekly)." in mail
+    assert "Not in the file of reports of that Region: us-east-1 (weekly)." in mail
+
+
+def test_what_is_new_in_a_region_that_is_not_expected_is_said_with_its_place() -> None:
+    made = summary(ended(HOME), ended(OTHER), ended(THIRD, new=5, new_by_severity={"CRITICAL": 2}, level="CHANGES"))
+    subject = "Inspector summary, 2 Regions: 0 new, 5 new (2 critical) in ap-northeast-1 (nightly), 2,000 open"
+    assert summary_subject(made, home()) == subject
 
 
 def test_what_a_region_writes_is_only_text() -> None:
@@ -273,9 +296,9 @@ def test_any_headlines_give_a_message_that_sns_takes(headlines: list[ReportHeadl
         (failed(OTHER, outcome="ABORTED"), "Start it again if you need it."),
         (
             ended(OTHER, analysis="FAILED", coverage="unknown", open=None, new=None, no_longer_open=None),
-            "its own message says why.",
+            "its own message, or its execution, says why.",
         ),
-        (ended(OTHER, level="PROBLEM", coverage="lost"), "Activate scanning there."),
+        (ended(OTHER, level="PROBLEM", coverage="lost"), "Check that scanning is active there."),
         (ended(OTHER, level="PROBLEM", coverage="lost", deactivated_accounts=2), "Activate scanning there."),
         (ended(OTHER, level="PROBLEM", coverage="unknown"), "Run the setup check there."),
         (ended(OTHER, level="PROBLEM", unusual_drop=True), "Find out why before you take it for progress."),

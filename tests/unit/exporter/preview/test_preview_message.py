@@ -166,11 +166,15 @@ def test_the_report_in_progress_is_named() -> None:
     [
         ({}, "ENABLED, next 24 Nov 2026, 02:00 UTC"),
         ({"State": "DISABLED"}, "DISABLED: it starts no export"),
+        (
+            {"FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}},
+            "ENABLED, next 24 Nov 2026, 02:00 UTC or up to 15 minutes later",
+        ),
         ({"ScheduleExpression": "at(2026-11-01T10:00:00)"}, "ENABLED, but over: it starts no export"),
         ({"ScheduleExpression": "cron(0 3 L * ? *)"}, "ENABLED, next unknown ("),
     ],
 )
-def test_a_schedule_says_when_it_starts_the_next_export(fields: dict[str, str], said: str) -> None:
+def test_a_schedule_says_when_it_starts_the_next_export(fields: dict[str, Any], said: str) -> None:
     read = seen(schedules=[SCHEDULE_READ | {"Name": "nightly"} | fields])
     made = text(previewed(plan(), read, config(), START))
     assert f"- nightly: {fields.get('ScheduleExpression', 'cron(0 3 * * ? *)')}, time zone Europe/Berlin, {said}" in made

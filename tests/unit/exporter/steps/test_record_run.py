@@ -85,6 +85,13 @@ def test_a_report_that_could_not_be_cancelled_is_noted(table: Table) -> None:
     assert "AccessDeniedError" in note
 
 
+def test_a_run_that_inspector_refused_before_it_created_a_report_has_none_to_cancel(table: Table) -> None:
+    planned(table, ME)
+    failure = {"error": "AccessDeniedError", "cause": "said", "not_cancelled": "AccessDeniedError"}
+    record(table, FAILURE | {"failure": failure})
+    assert run_store.load(table, ME).notes == ()
+
+
 def test_a_failure_of_a_duplicate_is_a_failure(table: Table) -> None:
     planned(table, ME)
     assert record(table, FAILURE | {"duplicate": True})["outcome"] == "FAILED"
