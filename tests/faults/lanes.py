@@ -21,6 +21,8 @@ FIRST_ACCOUNT = 200_000_000_001
 WAIT_SCALE = 0.02
 WAIT_SCALES = {"*": WAIT_SCALE, "StillCreatingError": 1.0, "NotificationInProgressError": 1.0, "Wait for Other Report": 1.0}
 """Retries that wait for a mark in the table keep their real length: the functions' clock is not scaled."""
+IDLE_SECONDS = 600.0
+"""A lane uses some functions once in minutes: a process that ended meanwhile would start cold, and use up a run's short deadline."""
 FINDINGS = 5
 """So many that the file is larger than the few kilobytes at which a report could be empty."""
 FINDINGS_OF_PARTS, PART_BYTES = 26, 20_000
@@ -105,6 +107,6 @@ def lanes(folder: Path, *, emulators: int, each: int, processes: int = 0) -> Ite
         made: list[Lane] = []
         for number in range(emulators):
             log = folder / f"local-aws-{number}.log"
-            aws = stack.enter_context(LocalAws(log, wait_scale=WAIT_SCALE, processes=processes))
+            aws = stack.enter_context(LocalAws(log, wait_scale=WAIT_SCALE, processes=processes, idle_seconds=IDLE_SECONDS))
             made += [Lane.deploy(aws, number * each + lane) for lane in range(each)]
         yield made
