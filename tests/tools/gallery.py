@@ -549,7 +549,7 @@ def summaries() -> dict[str, ReportsSummary]:
     ]
     late = said.ended(said.OTHER, owners=of_the_other)
     every = {
-        "summary-all-well": said.summary(*begun, said.ended(said.HOME), late),
+        "summary-all-well": said.summary(*begun, said.ended(said.HOME), said.ended(said.OTHER)),
         "summary-changes": said.summary(*begun, changed, late),
         "summary-region-failed": said.summary(*begun, changed, said.failed(said.OTHER)),
         "summary-region-silent": said.summary(begun[0], changed),
