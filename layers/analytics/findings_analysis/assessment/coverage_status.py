@@ -94,13 +94,12 @@ def assess(
     deactivated = _deactivated_places(before, scanning, coverage)
     if deactivated:
         reasons += _lost(deactivated, status_unknown)
+
+    def still_scanned(found: Open) -> Open:
+        return {place: count for place, count in found.items() if place[1] not in deactivated.get(place[0], ())}
+
     # Lost coverage explains the drop there. What is still reported from there hides no drop elsewhere.
-    drops = _drops(
-        *(
-            {place: count for place, count in each.items() if place[1] not in deactivated.get(place[0], ())}
-            for each in (before, current)
-        )
-    )
+    drops = _drops(still_scanned(before), still_scanned(current))
     accounts = sorted(coverage.accounts)
     is_empty = not sum(current.values())
     assessed: Iterable[str] = accounts if is_empty or coverage.scans_nothing or WHOLE in drops else drops
@@ -177,16 +176,10 @@ def _assessed(accounts: Iterable[str], coverage: Coverage) -> tuple[Literal["act
     unknown = {account: each.why if each else "" for account, each in members.items() if states[account] == "unknown"}
     if unknown:
         return "unknown", Note("coverage.unknown_in", places=_named(unknown))
+    if not states and assessed:
+        return "active", Note("coverage.left", places=_named(dict.fromkeys(assessed, "")))
     if not states:
-        left = [account for account in assessed if account not in members]
-        return (
-            ("active", Note("coverage.left", places=_named(dict.fromkeys(left, ""))))
-            if left
-            else (
-                "unknown",
-                Note("coverage.unknown"),
-            )
-        )
+        return "unknown", Note("coverage.unknown")
     if coverage.scanned:
         return "active", Note("coverage.active", count=coverage.scanned)
     if coverage.scanned is None or coverage.not_scanned is None:

@@ -236,30 +236,21 @@ class ReportsSummary:
         )
 
     @property
-    def has_all_owners(self) -> bool:
-        """Whether each Region has sent all its owners, or none has any: else the sum of none is known."""
-        sent = self._with_owners
-        are_whole = all(each.owner_count <= len(each.owners) and (each.owners or not each.open) for each in sent)
-        return are_whole or not any(each.owners for each in sent)
-
-    @property
     def owners(self) -> list[OwnerNumbers] | None:
         """Return the owners of the first reports with the sums of their numbers, those with the most open findings first.
 
-        None where a Region has not sent all of its owners.
+        None where a Region has not sent all of its owners, or does not know them while others do: the sum of none is known then.
         """
-        if not self.has_all_owners:
+        delivered = [row.headline for row in self.firsts if row.headline and row.state == "SUCCEEDED"]
+        are_whole = all(each.owner_count <= len(each.owners) and (each.owners or not each.open) for each in delivered)
+        if not are_whole and any(each.owners for each in delivered):
             return None
         found: dict[str, OwnerNumbers] = {}
-        for headline in self._with_owners:
+        for headline in delivered:
             for each in headline.owners:
                 known = found.get(each.owner)
                 found[each.owner] = each if known is None else _both(known, each)
         return sorted(found.values(), key=lambda each: (-each.open, each.owner))
-
-    @property
-    def _with_owners(self) -> list[ReportHeadline]:
-        return [row.headline for row in self.firsts if row.headline and row.state == "SUCCEEDED"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,7 +338,7 @@ REMEDIATIONS = {
     ),
 }
 OF_THE_EXPORTER = frozenset({"bucket_policy_for_exporter", "key_policy_for_exporter", "permissions"})
-"""Checks of what Inspector needs for nothing: they explain no failure of its report."""
+"""Checks of what only the exporter needs: none of it makes Inspector's report fail."""
 UNKNOWN = Remediation(
     "unexpected error",
     "The exporter has no explanation for this error.",

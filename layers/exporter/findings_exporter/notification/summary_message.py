@@ -202,18 +202,18 @@ def problem_lines(summary: ReportsSummary, config: Config, localization: Localiz
 def _missing_lines(summary: ReportsSummary, localization: Localization) -> Iterator[str]:
     """Give a sentence about each kind of report of which there is no end."""
     say = localization.say
-    if silent := summary.in_state("SILENT"):
-        yield say("summary.silent", places=_places(silent, localization))
+    yield from _about_places("silent", summary.in_state("SILENT"), localization)
     for row in summary.in_state("RUNNING")[:REPORTS_NAMED]:
         since = localization.time(datetime.fromisoformat(row.since)) if row.since else "?"
         yield say("summary.running", place=_place(row, localization), time=since)
-    for name, rows in (
-        ("previous_running", summary.in_state("PREVIOUS_RUNNING")),
-        ("not_configured", summary.not_configured),
-        ("not_exported", summary.not_exported),
-    ):
-        if rows:
-            yield say(f"summary.{name}", places=_places(rows, localization))
+    yield from _about_places("previous_running", summary.in_state("PREVIOUS_RUNNING"), localization)
+    yield from _about_places("not_configured", summary.not_configured, localization)
+    yield from _about_places("not_exported", summary.not_exported, localization)
+
+
+def _about_places(name: str, rows: Sequence[ReportRow], localization: Localization) -> list[str]:
+    """Return a sentence about some reports; none where there are no such reports."""
+    return [localization.say(f"summary.{name}", places=_places(rows, localization))] if rows else []
 
 
 def _coverage_line(headline: ReportHeadline, row: ReportRow, localization: Localization) -> str:
@@ -233,10 +233,8 @@ def first_lines(summary: ReportsSummary, config: Config, localization: Localizat
     """Return the sums, and what they are of."""
     say, totals = localization.say, summary.totals
     about = _about(summary, config, localization)
-    elsewhere, unexpected = (
-        [say(f"summary.{name}", places=_places(rows, localization))] if rows else []
-        for name, rows in (("new_elsewhere", summary.new_elsewhere), ("unexpected", summary.unexpected))
-    )
+    elsewhere = _about_places("new_elsewhere", summary.new_elsewhere, localization)
+    unexpected = _about_places("unexpected", summary.unexpected, localization)
     if not totals.regions:
         return [*elsewhere, about, *unexpected]
     sums = []

@@ -239,8 +239,7 @@ def _schedule_lines(schedules: Sequence[Mapping[str, Any]] | Unread, now: dateti
 
 
 def _schedule_line(schedule: Mapping[str, Any], now: datetime, localization: Localization) -> Note:
-    name, expression, zone, state = map(in_mail, _schedule(schedule).values())
-    what = {"name": name, "expression": expression, "zone": zone, "state": state}
+    what = {name: in_mail(text) for name, text in _schedule(schedule).items()}
     if schedule["State"] != "ENABLED":
         return Note("preview_schedule.off", **what)
     try:

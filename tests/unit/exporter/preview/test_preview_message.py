@@ -168,7 +168,7 @@ def test_the_report_in_progress_is_named() -> None:
         ({"State": "DISABLED"}, "DISABLED: it starts no export"),
         (
             {"FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}},
-            "ENABLED, next 24 Nov 2026, 02:00 UTC or up to 15 minutes later",
+            "ENABLED, next 24 Nov 2026, 02:00 UTC or up to 15 min later",
         ),
         ({"ScheduleExpression": "at(2026-11-01T10:00:00)"}, "ENABLED, but over: it starts no export"),
         ({"ScheduleExpression": "cron(0 3 L * ? *)"}, "ENABLED, next unknown ("),
