@@ -242,7 +242,13 @@ def written() -> list[dict[str, Any]]:
         record = summary_store.find(table, summaries.TIME)
         assert record
         claimed = summary_store.claim(
-            table, record, ["START#eu-west-1"], "notifier", summaries.NOW, summaries.NOW + timedelta(minutes=1)
+            table,
+            record,
+            summaries.EXPECTED,
+            ["START#eu-west-1"],
+            "notifier",
+            summaries.NOW,
+            summaries.NOW + timedelta(minutes=1),
         )
         summary_store.mark_sent(table, claimed, summaries.NOW)
         return items(table)

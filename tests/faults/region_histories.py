@@ -527,6 +527,7 @@ def _region(lane: Lane) -> RegionSeen:
                 each.status,
                 each.error or "",
                 tuple(exporter.states_entered(each.arn)),
+                "replaces" in json.loads(each.input),
             )
             for each in starts
         ),

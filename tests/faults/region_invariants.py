@@ -99,6 +99,8 @@ class StartSeen:
     status: str
     error: str
     states: tuple[str, ...]
+    replaces: bool = False
+    """Whether a person started it in place of the scheduled one: it says home nothing of what it begins."""
 
 
 @dataclass(frozen=True)
@@ -298,7 +300,7 @@ def _says_in_the_end_what_happened(seen: Seen, time: TimeSeen) -> Iterator[str]:
 
 
 def _has_begun(start: StartSeen) -> bool:
-    return "Export Reports" in start.states
+    return "Export Reports" in start.states and not start.replaces
 
 
 def _is_closed(time: TimeSeen) -> Iterator[str]:

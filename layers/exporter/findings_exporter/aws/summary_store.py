@@ -46,8 +46,9 @@ class Record:
         When the last message was sent.
     sent
         Keys of the Regions' messages that ours have had.
-    frozen, frozen_at
-        What the next message is about, once a function has claimed it: keys, and the time that it was assessed at.
+    frozen, frozen_at, frozen_expected
+        What the next message is about, once a function has claimed it: keys, the time that it was assessed at, and what was
+        expected then: home's schedule may begin the time between two copies.
     """
 
     scheduled_for: str
@@ -58,6 +59,7 @@ class Record:
     sent: frozenset[str] = frozenset()
     frozen: frozenset[str] | None = None
     frozen_at: datetime | None = None
+    frozen_expected: Expected | None = None
 
 
 def begin(table: Table, scheduled_for: str, expected: Expected, deadline_at: datetime) -> None:
@@ -120,7 +122,9 @@ def messages(table: Table, scheduled_for: str, now: datetime) -> list[HomeMessag
     return found
 
 
-def claim(table: Table, record: Record, about: Iterable[str], notifier: str, now: datetime, until: datetime) -> Record:
+def claim(  # noqa: PLR0913 - what is frozen, and by whom
+    table: Table, record: Record, expected: Expected, about: Iterable[str], notifier: str, now: datetime, until: datetime
+) -> Record:
     """Claim the next message about a scheduled time, and freeze what it is about.
 
     Raises
@@ -131,7 +135,7 @@ def claim(table: Table, record: Record, about: Iterable[str], notifier: str, now
     claimed = table.update(
         _key(record.scheduled_for),
         "SET notifying_until = :until, notifier = :notifier, frozen = if_not_exists(frozen, :about),"
-        " frozen_at = if_not_exists(frozen_at, :at)",
+        " frozen_at = if_not_exists(frozen_at, :at), frozen_expected = if_not_exists(frozen_expected, :expected)",
         {"#number": "number"},
         {
             ":until": _epoch(until),
@@ -139,6 +143,7 @@ def claim(table: Table, record: Record, about: Iterable[str], notifier: str, now
             ":now": _epoch(now),
             ":about": json.dumps(sorted(about)),
             ":at": now.isoformat(),
+            ":expected": json.dumps([expected.regions, expected.reports, expected.by_home]),
             ":number": record.number,
         },
         condition=f"#number = :number AND {NOT_CLAIMED}",
@@ -164,7 +169,7 @@ def mark_sent(table: Table, record: Record, now: datetime) -> None:
     """Record that a message was published."""
     table.update(
         _key(record.scheduled_for),
-        "SET #number = :next, sent_at = :now, sent = :sent, notifying_until = :never REMOVE frozen, frozen_at",
+        "SET #number = :next, sent_at = :now, sent = :sent, notifying_until = :never REMOVE frozen, frozen_at, frozen_expected",
         {"#number": "number"},
         {
             ":next": record.number + 1,
@@ -189,6 +194,7 @@ def close(table: Table, scheduled_for: str) -> None:
 
 def _record(item: dict[str, Any]) -> Record:
     expected = json.loads(item["expected"]) if "expected" in item else None
+    frozen = json.loads(item["frozen_expected"]) if "frozen_expected" in item else None
     return Record(
         scheduled_for=item["started_at"],
         expected=Expected(tuple(expected[0]), tuple(expected[1]), by_home=True) if expected else None,
@@ -198,6 +204,7 @@ def _record(item: dict[str, Any]) -> Record:
         sent=frozenset(json.loads(item.get("sent", "[]"))),
         frozen=frozenset(json.loads(item["frozen"])) if "frozen" in item else None,
         frozen_at=datetime.fromisoformat(item["frozen_at"]) if "frozen_at" in item else None,
+        frozen_expected=Expected(tuple(frozen[0]), tuple(frozen[1]), by_home=frozen[2]) if frozen else None,
     )
 
 

@@ -136,10 +136,10 @@ class Summarizer:
             return False
         notifier = uuid.uuid4().hex
         claimed = summary_store.claim(
-            table, record, (message.key for message in came), notifier, now, self.function_deadline + CLAIM_MARGIN
+            table, record, expected, (message.key for message in came), notifier, now, self.function_deadline + CLAIM_MARGIN
         )
         try:
-            self._publish(claimed, expected, came)
+            self._publish(claimed, claimed.frozen_expected or expected, came)
         except Exception:
             summary_store.release(table, claimed, notifier)
             raise

@@ -16,7 +16,7 @@ from findings_exporter.model.home_messages import HomeMessage, to_json
 from findings_exporter.model.summary import GIVEN_UP, SUPPLEMENT_WAIT, Expected, ReportsSummary, SummaryLines
 from findings_exporter.steps.summarize import SUMMARY_OVERDUE, Summarizer
 from tests.builders.exporter import BUCKET, client, client_error, config, make_bucket
-from tests.builders.summaries import HOME, NOW, OTHER, TIME, ended, failed, start
+from tests.builders.summaries import EXPECTED, HOME, NOW, OTHER, TIME, ended, failed, start
 
 DEADLINE = datetime.fromisoformat(TIME) + timedelta(hours=8)
 WELL: list[HomeMessage] = [start(HOME), start(OTHER), ended(HOME), ended(OTHER)]
@@ -167,15 +167,26 @@ def test_a_publisher_that_dies_sends_the_same_again_whatever_came_meanwhile(home
     assert supplement["supplement"] == 1
 
 
+def test_a_second_copy_says_the_same_although_home_has_begun_the_time_meanwhile(home: Home) -> None:
+    home.clock.now = DEADLINE
+    home.topic.errors, home.topic.loses_answer = [client_error("InternalError", 500)], True
+    home.take(start(OTHER))
+    home.begin()
+    home.summarizer().hourly()
+    first, second = home.topic.events
+    assert (first, first["begun_by_home"]) == (second, False)
+
+
 def test_while_another_function_sends_it_no_second_one_does(home: Home) -> None:
     home.begin()
     for message in WELL:
         summary_store.keep(home.table, message)
     record = summary_store.find(home.table, TIME)
     assert record
-    summary_store.claim(home.table, record, [message.key for message in WELL], "other", NOW, NOW + timedelta(minutes=2))
+    keys, until = [message.key for message in WELL], NOW + timedelta(minutes=2)
+    summary_store.claim(home.table, record, EXPECTED, keys, "other", NOW, until)
     with pytest.raises(NotificationInProgressError):
-        summary_store.claim(home.table, record, [], "me", NOW, NOW + timedelta(minutes=2))
+        summary_store.claim(home.table, record, EXPECTED, [], "me", NOW, until)
     assert home.summarizer().hourly() == []
     home.clock.now = NOW + timedelta(minutes=3)
     assert home.summarizer().hourly() == [TIME]
